@@ -1,0 +1,52 @@
+# make run    the whole site          make check   format, lint, types, migrations
+# make test   all tests               make bench   measure (bench/results.json)
+
+PYTHON ?= $(shell command -v python3.13 || command -v python3.12 || command -v python3.11 || echo python3)
+BIN := .venv/bin
+
+.PHONY: run test check bench lock format
+
+run: .venv/installed
+	@$(BIN)/python manage.py serve
+
+test: .venv/installed-dev
+	@$(BIN)/python -m pytest $(ARGS)
+
+check: .venv/installed-dev
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy
+	@$(BIN)/python manage.py makemigrations --check --dry-run
+	@HTTPS=true HSTS_SECONDS=31536000 HSTS_SUBDOMAINS=true SECRET_KEY=$$($(BIN)/python -c 'import secrets; print(secrets.token_urlsafe(60))') \
+	  $(BIN)/python manage.py check --deploy --fail-level WARNING
+
+bench: .venv/installed-dev
+	@$(BIN)/python -m bench
+
+format: .venv/installed-dev
+	@$(BIN)/ruff format .
+	@$(BIN)/ruff check --fix .
+
+# The versions with their hashes, for Python 3.11 to 3.13 on every system. Needs network.
+lock: .venv/installed-dev
+	@$(BIN)/python -m pip install --quiet uv
+	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
+	  --override requirements.overrides requirements.in -o requirements.txt
+	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
+	  requirements-dev.in -o requirements-dev.txt
+
+.venv/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' || \
+	  { echo "PoetsWeb needs Python 3.11, 3.12 or 3.13; $(PYTHON) is another. Say which: make run PYTHON=python3.12"; exit 1; }
+	@$(PYTHON) -m venv .venv
+
+# --no-deps: the lists are complete, and one of our dependencies asks for a package under its other name
+# (see requirements.overrides).
+.venv/installed: requirements.txt | .venv/bin/python
+	@echo "Installing the packages PoetsWeb needs (once, about two minutes) …"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements.txt
+	@touch $@
+
+.venv/installed-dev: requirements-dev.txt .venv/installed
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements-dev.txt
+	@touch $@

@@ -1,0 +1,159 @@
+"""The shapes of requests and answers."""
+
+from datetime import datetime
+from typing import Any, Literal
+
+from ninja import Field, Schema
+
+
+class ErrorOut(Schema):
+    error: str
+    job: int | None = Field(None, description="the training that is already under way")
+    warnings: list[str] | None = Field(None, description='what `"force": true` overrides')
+
+
+class ProjectIn(Schema):
+    name: str
+
+
+class ProjectOut(Schema):
+    slug: str
+    name: str
+    created_at: datetime
+
+
+class ClassOut(Schema):
+    id: int
+    name: str
+    samples: int
+
+
+class ProjectDetail(ProjectOut):
+    classes: list[ClassOut]
+    live_version: int | None
+
+
+class ClassIn(Schema):
+    name: str
+
+
+class SampleOut(Schema):
+    id: int
+    file: str
+    sha256: str
+    class_id: int
+    class_name: str
+    split: str
+    width: int
+    height: int
+    deleted: bool
+
+
+class SamplePage(Schema):
+    samples: list[SampleOut]
+    next: int | None = Field(description="pass as `before` to get the next page")
+
+
+class SamplesIn(Schema):
+    ids: list[int] = Field(max_length=10_000)
+
+
+class MoveIn(SamplesIn):
+    class_id: int
+
+
+class ChangedOut(Schema):
+    changed: int
+
+
+class UploadResult(Schema):
+    file: str
+    status: Literal["stored", "duplicate", "rejected"]
+    reason: str
+
+
+class UploadOut(Schema):
+    upload: int
+    results: list[UploadResult]
+
+
+class JobRef(Schema):
+    job: int
+
+
+class TrainIn(Schema, extra="allow"):
+    """Any of: backbone, recipe ("auto" or "poets"), seed, validation_percentage, testing_percentage; for "poets"
+    also steps, learning_rate, batch_size."""
+
+    promote: bool = Field(False, description="make the version live as soon as it is trained")
+    force: bool = Field(False, description="train in spite of warnings")
+
+
+class JobResult(Schema):
+    model_version: int | None = None
+    unchanged: bool = Field(False, description="the same pictures and settings had given this version before")
+    upload: int | None = None
+    counts: dict[str, int] | None = Field(None, description="files by status")
+
+
+class JobOut(Schema):
+    id: int
+    kind: str
+    status: Literal["QUEUED", "RUNNING", "SUCCEEDED", "FAILED", "CANCELLED"]
+    stage: str
+    progress: float
+    done: int
+    total: int
+    rate: float | None
+    eta_seconds: float | None
+    error: str
+    curve: list[dict[str, float]]
+    result: JobResult
+    created_at: datetime
+    started_at: datetime | None
+    finished_at: datetime | None
+
+
+class PerClass(Schema):
+    name: str
+    n: int
+    precision: float | None
+    recall: float | None
+
+
+class Metrics(Schema):
+    test_accuracy: float | None
+    test_n: int
+    interval: list[float]
+    per_class: list[PerClass]
+    confusion: list[list[int]]
+
+
+class VersionOut(Schema):
+    number: int
+    live: bool
+    backbone: str
+    config: dict[str, Any]
+    dataset_version: int
+    dataset_digest: str
+    artifact_digest: str
+    metrics: Metrics
+    created_at: datetime
+
+
+class Prediction(Schema):
+    name: str
+    probability: float
+
+
+class FilePrediction(Schema):
+    file: str
+    classes: list[Prediction]
+    error: str | None = Field(None, description="why this picture could not be read")
+
+
+class ClassifyOut(Schema):
+    project: str
+    model_version: int
+    predictions: list[FilePrediction]
+    milliseconds: float

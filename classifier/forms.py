@@ -1,0 +1,97 @@
+from typing import Any
+
+from django import forms
+from django.contrib.auth import get_user_model, password_validation
+from django.contrib.auth.forms import BaseUserCreationForm
+from django.contrib.auth.models import User
+from django.core.exceptions import ValidationError
+
+from classifier.services.projects import InvalidName, clean_name
+from worker.backbones import BACKBONES
+from worker.config import RECIPES, ConfigError, TrainConfig
+
+
+class AccountForm(BaseUserCreationForm[User]):
+    """A user name and a password, twice."""
+
+    class Meta:
+        model = get_user_model()
+        fields = ("username",)
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["username"].help_text = "Letters, digits and @ . + - _"
+        self.fields["password1"].help_text = "At least 8 characters, and not a common password."
+        self.fields["password2"].help_text = ""
+        self.fields["password2"].label = "Password again"
+        self.fields["username"].widget.attrs["autocomplete"] = "username"
+
+    def clean_username(self) -> str:
+        username: str = self.cleaned_data["username"]
+        if get_user_model().objects.filter(username__iexact=username).exists():
+            raise ValidationError("This user name is taken.")
+        return username
+
+    def clean_password1(self) -> str:
+        password: str = self.cleaned_data["password1"]
+        password_validation.validate_password(password)
+        return password
+
+
+class NameForm(forms.Form):
+    """A name for a project, a class or a key."""
+
+    name = forms.CharField(max_length=1000, strip=True)
+
+    def __init__(self, *args: Any, longest: int = 100, label: str = "Name", **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.longest = longest
+        self.fields["name"].label = label
+
+    def clean_name(self) -> str:
+        try:
+            return clean_name(self.cleaned_data["name"], longest=self.longest)
+        except InvalidName as error:
+            raise ValidationError(str(error)) from None
+
+
+class TrainForm(forms.Form):
+    """The settings of a training; the defaults suit nearly everybody."""
+
+    recipe = forms.ChoiceField(choices=list(RECIPES.items()), initial="auto", widget=forms.RadioSelect)
+    backbone = forms.ChoiceField(help_text="The pretrained network that turns a picture into features.")
+    steps = forms.IntegerField(initial=500, help_text="How many training steps.")
+    learning_rate = forms.FloatField(initial=0.01, help_text="How large a step is.")
+    batch_size = forms.IntegerField(initial=100, label="Training batch size", help_text="Pictures in a step.")
+    validation_percentage = forms.IntegerField(initial=10, help_text="Of each class; for choosing settings.")
+    testing_percentage = forms.IntegerField(initial=10, help_text="Of each class; for the honest figure at the end.")
+    seed = forms.IntegerField(initial=0, help_text="The same seed gives the same version.")
+    promote = forms.BooleanField(required=False, label="Make it live as soon as it is trained")
+
+    def __init__(self, *args: Any, backbone: str, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        shown = [(name, known.title) for name, known in BACKBONES.items() if not known.hidden or name == backbone]
+        choice = self.fields["backbone"]
+        assert isinstance(choice, forms.ChoiceField)  # noqa: S101 - for the type checker
+        choice.choices = shown
+        self.fields["backbone"].initial = backbone
+        for name, field in self.fields.items():
+            if name != "promote":
+                field.required = False
+
+    def clean(self) -> dict[str, Any]:
+        """Adds `config`; what the config refuses is shown beside its field."""
+        values = self.cleaned_data
+        given = {name: values[name] for name in self._config_fields() if values.get(name) not in (None, "")}
+        if not self.errors:
+            try:
+                values["config"] = TrainConfig(**given)
+            except ConfigError as error:
+                self.add_error(error.field, str(error))
+        return values
+
+    def _config_fields(self) -> list[str]:
+        """Expert settings of the other recipe are left alone: the page hides them."""
+        common = ["recipe", "backbone", "validation_percentage", "testing_percentage", "seed"]
+        poets = ["steps", "learning_rate", "batch_size"]
+        return common + (poets if self.cleaned_data.get("recipe") == "poets" else [])

@@ -1,0 +1,27 @@
+from typing import Any
+
+from django.contrib.auth import get_user_model
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from classifier.services.accounts import create_api_key
+
+
+class Command(BaseCommand):
+    help = "Make an API key for a user and print it. With --create-user, make the user first where it is missing."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("username")
+        parser.add_argument("--name", default="command line", help="what the key is for")
+        parser.add_argument(
+            "--create-user", action="store_true", help="without a password: the user signs in by key only"
+        )
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        users = get_user_model().objects
+        user = users.filter(username=options["username"]).first()
+        if user is None and options["create_user"]:
+            user = users.create_user(username=options["username"])
+        if user is None:
+            raise CommandError(f"There is no user {options['username']!r}. Add --create-user to make one.")
+        _, key = create_api_key(user, options["name"])
+        self.stdout.write(key)

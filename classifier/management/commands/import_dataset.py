@@ -1,0 +1,63 @@
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.contrib.auth import get_user_model
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from classifier.models import Project
+from classifier.selectors import upload_counts
+from classifier.services.projects import create_project
+from classifier.services.uploads import add_entries, start_upload
+from worker.archives import ArchiveRejected, ArchiveWalk, walk_archive, walk_folder
+
+
+class Command(BaseCommand):
+    help = "Bring pictures in from a folder or archive whose sub-folders are the classes. Needs no running server."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("path", type=Path, metavar="DIR_OR_ARCHIVE")
+        parser.add_argument("--project", required=True, metavar="SLUG")
+        parser.add_argument("--create", metavar="NAME", help="make the project, with this name, where it is missing")
+        parser.add_argument("--owner", metavar="USERNAME", help="whose project --create makes")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        project = self._project(options)
+        walk = self._walk(options["path"])
+        upload = start_upload(project, f"{options['path'].name} from the command line", by=project.owner)
+        done = 0
+        for items in add_entries(upload, walk):
+            done += len(items)
+            for item in items:
+                if item.status == item.Status.REJECTED:
+                    self.stderr.write(f"rejected: {item.file_name}: {item.reason}")
+            if options["verbosity"]:
+                self.stdout.write(f"\r{done} of {walk.total}", ending="")
+                self.stdout.flush()
+        counts = upload_counts(upload)
+        shown = [(counts.get(status.value, 0), status.label) for status in upload.items.model.Status]
+        self.stdout.write("\r" + ", ".join(f"{count} {label}" for count, label in shown))
+
+    def _project(self, options: dict[str, Any]) -> Project:
+        project = Project.objects.filter(slug=options["project"]).select_related("owner").first()
+        if project is not None:
+            return project
+        if not options["create"]:
+            raise CommandError(f"There is no project {options['project']!r}. Add --create NAME to make one.")
+        owners = get_user_model().objects.order_by("pk")
+        owner = owners.filter(username=options["owner"]).first() if options["owner"] else owners.first()
+        if owner is None:
+            raise CommandError("There is no such user. Open the site once to make the administrator.")
+        project = create_project(options["create"], by=owner)
+        if project.slug != options["project"]:
+            Project.objects.filter(pk=project.pk).update(slug=options["project"])
+            project.slug = options["project"]
+        return project
+
+    def _walk(self, path: Path) -> ArchiveWalk:
+        try:
+            if path.is_dir():
+                return walk_folder(path, settings.ARCHIVE_LIMITS)
+            return walk_archive(path, settings.ARCHIVE_LIMITS)
+        except (ArchiveRejected, OSError) as error:
+            raise CommandError(str(error)) from None

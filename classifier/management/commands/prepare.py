@@ -1,0 +1,32 @@
+from typing import Any
+
+from django.conf import settings
+from django.core.management import call_command
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from worker.backbones import get_backbone
+from worker.backbones.convert import ConversionFailed, ensure_tflite
+
+
+class Command(BaseCommand):
+    help = "What must be done before the site can serve: database, static files, and the backbone (once)."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--no-backbone", action="store_true", help="leave the backbone to the first training")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        call_command("migrate", interactive=False, verbosity=0)
+        call_command("collectstatic", interactive=False, verbosity=0)
+        if not options["no_backbone"]:
+            self._prepare_backbone()
+
+    def _prepare_backbone(self) -> None:
+        backbone = get_backbone(settings.BACKBONE)
+        settings.BACKBONE_DIR.mkdir(parents=True, exist_ok=True)
+        if not any(settings.BACKBONE_DIR.glob(f"{backbone.name}-*.tflite")):
+            self.stdout.write(f"Preparing the backbone {backbone.title}: once, about half a minute …")
+            self.stdout.flush()
+        try:
+            ensure_tflite(backbone, settings.BACKBONE_DIR)
+        except ConversionFailed as error:
+            raise CommandError(str(error)) from None

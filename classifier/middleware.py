@@ -1,0 +1,69 @@
+"""Three rules for every request: how large it may be, what a page may load, where the first visitor goes."""
+
+from collections.abc import Callable
+
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import redirect
+from django.urls import reverse
+
+from classifier.services.accounts import site_is_empty
+
+# Everything comes from this site. `blob:` is a picture that the browser shows before it is uploaded; `data:`
+# are the icons of the API page.
+POLICY = (
+    "default-src 'self'; img-src 'self' blob: data:; object-src 'none'; base-uri 'self'; "
+    "form-action 'self'; frame-ancestors 'none'; style-src 'self'"
+)
+DOCS_POLICY = POLICY + " 'unsafe-inline'"  # the API page sets styles from its script
+
+GetResponse = Callable[[HttpRequest], HttpResponse]
+
+
+STRANGER_BYTES = 2**20  # no form for strangers is larger
+SLACK = 10 * 2**20
+
+
+def bound_requests(get_response: GetResponse) -> GetResponse:
+    """Refuse a body that is too large before a byte of it is read to disk."""
+
+    def middleware(request: HttpRequest) -> HttpResponse:
+        length = request.META.get("CONTENT_LENGTH") or "0"
+        allowed = settings.ARCHIVE_LIMITS.max_total_bytes + SLACK if _knows_us(request) else STRANGER_BYTES
+        if not length.isdigit() or int(length) > allowed:
+            return JsonResponse({"error": "The request is too large."}, status=413)
+        return get_response(request)
+
+    return middleware
+
+
+def _knows_us(request: HttpRequest) -> bool:
+    return settings.SESSION_COOKIE_NAME in request.COOKIES or "HTTP_AUTHORIZATION" in request.META
+
+
+def content_security_policy(get_response: GetResponse) -> GetResponse:
+    def middleware(request: HttpRequest) -> HttpResponse:
+        response = get_response(request)
+        policy = DOCS_POLICY if request.path.startswith("/api/v1/docs") else POLICY
+        response.headers.setdefault("Content-Security-Policy", policy)
+        return response
+
+    return middleware
+
+
+def first_visit(get_response: GetResponse) -> GetResponse:
+    """On an empty site every page leads to the making of its administrator."""
+    known = {"empty": True}  # a site never becomes empty again, so the question is asked until the first no
+
+    def middleware(request: HttpRequest) -> HttpResponse:
+        if known["empty"] and _is_page(request):
+            known["empty"] = site_is_empty()
+            if known["empty"]:
+                return redirect("set_up")
+        return get_response(request)
+
+    return middleware
+
+
+def _is_page(request: HttpRequest) -> bool:
+    return not request.path.startswith(("/static/", "/api/", "/health")) and request.path != reverse("set_up")

@@ -1,0 +1,28 @@
+"""The nouns, in the order of the flow: upload -> samples -> dataset version -> embeddings -> model version -> alias."""
+
+from classifier.models.alias import Alias
+from classifier.models.api_key import ApiKey
+from classifier.models.dataset_version import DatasetVersion
+from classifier.models.embedding import Embedding
+from classifier.models.image import Image
+from classifier.models.image_class import ImageClass
+from classifier.models.job import Job
+from classifier.models.model_version import ModelVersion
+from classifier.models.project import Project
+from classifier.models.sample import Sample
+from classifier.models.upload import Upload, UploadItem
+
+__all__ = [
+    "Alias",
+    "ApiKey",
+    "DatasetVersion",
+    "Embedding",
+    "Image",
+    "ImageClass",
+    "Job",
+    "ModelVersion",
+    "Project",
+    "Sample",
+    "Upload",
+    "UploadItem",
+]

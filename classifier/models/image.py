@@ -1,0 +1,27 @@
+from django.db import models
+
+
+class Image(models.Model):
+    """Picture bytes, stored once per sha256, whoever uploads them. The file's name is its sha256."""
+
+    sha256 = models.CharField(max_length=64, unique=True)
+    format = models.CharField(max_length=10)
+    width = models.PositiveIntegerField()
+    height = models.PositiveIntegerField()
+    size = models.PositiveBigIntegerField(help_text="bytes")
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    def __str__(self) -> str:
+        return self.sha256[:12]
+
+    @property
+    def path(self) -> str:
+        return image_path(self.sha256)
+
+    def thumbnail_path(self, size: int) -> str:
+        return f"thumbnails/{size}/{self.sha256[:2]}/{self.sha256}"
+
+
+def image_path(sha256: str) -> str:
+    """Where the bytes with this sha256 are in the default storage."""
+    return f"images/{sha256[:2]}/{sha256[2:4]}/{sha256}"

@@ -1,0 +1,80 @@
+from django.conf import settings
+from django.db import models
+from django.urls import reverse
+
+from classifier.models.project import Project
+
+
+class Job(models.Model):
+    """Any background work. This row is the truth, not the queue.
+
+    `status` says what is known of the work; `lease` who works on it now. A job that waits (in the queue,
+    or for its children) has an empty lease, and so has one whose worker died: whoever takes the lease goes
+    on. Only `classifier.services.jobs` writes either.
+    """
+
+    class Kind(models.TextChoices):
+        INGEST = "ingest", "Reading pictures"
+        TRAIN = "train", "Training"
+        EMBED = "embed", "Computing embeddings"
+
+    class Status(models.TextChoices):
+        QUEUED = "QUEUED", "Waiting"
+        RUNNING = "RUNNING", "Running"
+        SUCCEEDED = "SUCCEEDED", "Done"
+        FAILED = "FAILED", "Failed"
+        CANCELLED = "CANCELLED", "Cancelled"
+
+    OPEN = (Status.QUEUED, Status.RUNNING)
+
+    project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="jobs")
+    parent = models.ForeignKey("self", null=True, on_delete=models.CASCADE, related_name="children")
+    kind = models.CharField(max_length=10, choices=Kind)
+    status = models.CharField(max_length=10, choices=Status, default=Status.QUEUED)
+    config = models.JSONField(default=dict, help_text="what was asked for; never changed")
+
+    stage = models.CharField(max_length=20, blank=True)
+    stage_started_at = models.DateTimeField(null=True)
+    done = models.PositiveBigIntegerField(default=0, help_text="units of this stage that are done")
+    total = models.PositiveBigIntegerField(default=0, help_text="units of this stage in all")
+    facts = models.JSONField(default=dict, help_text="what the work found out, by stage")
+    curve = models.JSONField(default=list, help_text="points of loss and accuracy while training")
+    error = models.TextField(blank=True, help_text="a sentence for the user")
+    error_detail = models.TextField(blank=True, help_text="type and traceback, for the operator")
+
+    lease = models.CharField(max_length=64, blank=True)
+    losses = models.PositiveSmallIntegerField(default=0, help_text="how many workers died on it")
+    created_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL)
+    created_at = models.DateTimeField(auto_now_add=True)
+    dispatched_at = models.DateTimeField(null=True)
+    started_at = models.DateTimeField(null=True)
+    heartbeat_at = models.DateTimeField(null=True)
+    finished_at = models.DateTimeField(null=True)
+
+    class Meta:
+        ordering = ["-pk"]
+        indexes = [
+            models.Index(fields=["status", "lease"], name="job_claimable"),
+            models.Index(fields=["project", "parent", "-id"], name="job_of_project"),
+        ]
+        constraints = [
+            models.CheckConstraint(
+                condition=models.Q(status__in=["QUEUED", "RUNNING", "SUCCEEDED", "FAILED", "CANCELLED"]),
+                name="job_status_known",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(status__in=["QUEUED", "RUNNING"], finished_at__isnull=True)
+                | models.Q(status__in=["SUCCEEDED", "FAILED", "CANCELLED"], finished_at__isnull=False),
+                name="job_finished_has_a_time",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"job {self.pk}"
+
+    def get_absolute_url(self) -> str:
+        return reverse("job", args=[self.project.slug, self.pk])
+
+    @property
+    def is_open(self) -> bool:
+        return self.status in self.OPEN

@@ -1,0 +1,40 @@
+from django.conf import settings
+from django.db import models
+from django.urls import reverse
+
+from classifier.models.dataset_version import DatasetVersion
+from classifier.models.job import Job
+from classifier.models.project import Project
+
+
+class ModelVersion(models.Model):
+    """Numbered and immutable: artifact + dataset version + config + metrics."""
+
+    project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="model_versions")
+    number = models.PositiveIntegerField()
+    dataset_version = models.ForeignKey(DatasetVersion, on_delete=models.PROTECT, related_name="model_versions")
+    job = models.OneToOneField(Job, null=True, on_delete=models.SET_NULL, related_name="model_version")
+    backbone = models.CharField(max_length=100)
+    config = models.JSONField()
+    fingerprint = models.CharField(max_length=64, help_text="of dataset version and config")
+    artifact_digest = models.CharField(max_length=64)
+    metrics = models.JSONField()
+    created_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ["-number"]
+        constraints = [
+            models.UniqueConstraint(fields=["project", "number"], name="version_number_once"),
+            models.UniqueConstraint(fields=["project", "fingerprint"], name="version_fingerprint_once"),
+        ]
+
+    def __str__(self) -> str:
+        return f"version {self.number}"
+
+    def get_absolute_url(self) -> str:
+        return reverse("version", args=[self.project.slug, self.number])
+
+    @property
+    def artifact_path(self) -> str:
+        return f"artifacts/{self.artifact_digest}"

@@ -1,0 +1,45 @@
+from django.conf import settings
+from django.db import models
+
+from classifier.models.image import Image
+from classifier.models.image_class import ImageClass
+from classifier.models.project import Project
+
+
+class Sample(models.Model):
+    """An image with a class in a project.
+
+    An image is at most one sample of a project: a picture in two classes would teach a contradiction, and in
+    two splits would make the test lie. A deleted sample keeps its row, so that it can be restored and keeps
+    its split for ever.
+    """
+
+    class Split(models.TextChoices):
+        TRAINING = "training", "training"
+        VALIDATION = "validation", "validation"
+        TEST = "test", "test"
+
+    project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="samples")
+    image = models.ForeignKey(Image, on_delete=models.PROTECT, related_name="samples")
+    image_class = models.ForeignKey(ImageClass, on_delete=models.PROTECT, related_name="samples")
+    split = models.CharField(max_length=10, choices=Split, blank=True)
+    file_name = models.CharField(max_length=1000)
+    created_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
+    created_at = models.DateTimeField(auto_now_add=True)
+    deleted_at = models.DateTimeField(null=True)
+
+    class Meta:
+        ordering = ["pk"]
+        constraints = [
+            models.UniqueConstraint(fields=["project", "image"], name="image_once_per_project"),
+            models.CheckConstraint(
+                condition=models.Q(split__in=["", "training", "validation", "test"]), name="split_known"
+            ),
+        ]
+        indexes = [
+            # Counting a project's classes and paging through one of them read the index alone.
+            models.Index(fields=["project", "deleted_at", "image_class", "id"], name="sample_page"),
+        ]
+
+    def __str__(self) -> str:
+        return self.file_name

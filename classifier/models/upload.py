@@ -1,0 +1,47 @@
+from django.conf import settings
+from django.db import models
+from django.urls import reverse
+
+from classifier.models.job import Job
+from classifier.models.project import Project
+
+
+class Upload(models.Model):
+    """One act of bringing pictures in: its items are the report that stays."""
+
+    project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="uploads")
+    job = models.OneToOneField(Job, null=True, on_delete=models.SET_NULL, related_name="upload")
+    source = models.CharField(max_length=300, help_text="what the user chose, in words")
+    created_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ["-pk"]
+
+    def __str__(self) -> str:
+        return self.source
+
+    def get_absolute_url(self) -> str:
+        return reverse("upload", args=[self.project.slug, self.pk])
+
+
+class UploadItem(models.Model):
+    """What became of one file."""
+
+    class Status(models.TextChoices):
+        STORED = "stored", "stored"
+        DUPLICATE = "duplicate", "already there"
+        REJECTED = "rejected", "rejected"
+
+    upload = models.ForeignKey(Upload, on_delete=models.CASCADE, related_name="items")
+    file_name = models.CharField(max_length=1000)
+    class_name = models.CharField(max_length=200, blank=True)
+    status = models.CharField(max_length=10, choices=Status)
+    reason = models.CharField(max_length=500, blank=True)
+
+    class Meta:
+        ordering = ["pk"]
+        indexes = [models.Index(fields=["upload", "status", "id"], name="item_by_status")]
+
+    def __str__(self) -> str:
+        return self.file_name

@@ -1,0 +1,134 @@
+"""The reads. Every one that serves a request starts from the user."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.contrib.auth.models import User
+from django.db.models import Count, Q, QuerySet
+from django.utils import timezone
+
+from classifier.models import Alias, Image, ImageClass, Job, ModelVersion, Project, Sample, Upload
+from classifier.models.alias import LIVE
+
+# The part of a job's whole that each stage is, for the one bar a user sees. Embedding is nearly all of a
+# first training; where all embeddings are cached it is over at once.
+STAGES: dict[str, dict[str, tuple[float, float, str]]] = {
+    Job.Kind.TRAIN: {
+        "freeze": (0.0, 0.02, "Freezing the dataset"),
+        "prepare": (0.02, 0.05, "Preparing the backbone"),
+        "embed": (0.05, 0.85, "Computing embeddings"),
+        "load": (0.85, 0.88, "Loading embeddings"),
+        "head": (0.88, 0.98, "Training the head"),
+        "evaluate": (0.98, 1.0, "Measuring on the test pictures"),
+    },
+    Job.Kind.INGEST: {
+        "download": (0.0, 0.5, "Downloading"),
+        "read": (0.0, 1.0, "Reading pictures"),
+        "read_download": (0.5, 1.0, "Reading pictures"),
+    },
+    Job.Kind.EMBED: {},
+}
+UNITS = {
+    "embed": "pictures",
+    "read": "pictures",
+    "read_download": "pictures",
+    "download": "MB",
+    "head": "steps",
+}
+
+
+def list_projects(user: User) -> QuerySet[Project]:
+    """The projects this user may see. Members will be added here, and only here."""
+    return Project.objects.filter(owner=user)
+
+
+def list_jobs(user: User) -> QuerySet[Job]:
+    """Whole jobs of the user's projects; the parts of a job are its own affair."""
+    return Job.objects.filter(project__in=list_projects(user), parent=None).select_related("project")
+
+
+def list_classes(project: Project) -> QuerySet[ImageClass]:
+    """The classes in their order, each with `count`, its samples that are not deleted."""
+    kept = Count("samples", filter=Q(samples__deleted_at=None, samples__project=project))
+    return project.classes.annotate(count=kept).order_by("pk")
+
+
+def class_counts(project: Project) -> dict[int, int]:
+    """Class id -> number of samples, from the index alone."""
+    kept = Sample.objects.filter(project=project, deleted_at=None)
+    return dict(kept.order_by().values_list("image_class").annotate(Count("id")))
+
+
+def list_samples(project: Project, image_class: ImageClass | None = None, *, deleted: bool = False) -> QuerySet[Sample]:
+    """Samples, newest first, with their images."""
+    samples = Sample.objects.filter(project=project, deleted_at__isnull=not deleted)
+    if image_class is not None:
+        samples = samples.filter(image_class=image_class)
+    return samples.select_related("image", "image_class").order_by("-pk")
+
+
+def page_of_samples(samples: QuerySet[Sample], *, before: int | None, size: int) -> tuple[list[Sample], int | None]:
+    """One page, and where the next begins. By id rather than offset: page 300 costs what page 1 costs."""
+    if before is not None:
+        samples = samples.filter(pk__lt=before)
+    page = list(samples[: size + 1])
+    return page[:size], (page[size - 1].pk if len(page) > size else None)
+
+
+def live_version(project: Project) -> ModelVersion | None:
+    """The model version that answers predictions now."""
+    alias = Alias.objects.filter(project=project, name=LIVE).select_related("model_version").first()
+    return alias.model_version if alias else None
+
+
+def upload_counts(upload: Upload) -> dict[str, int]:
+    """Status -> number of files."""
+    return dict(upload.items.order_by().values_list("status").annotate(Count("id")))
+
+
+def images_by_sha256(digests: list[str]) -> dict[str, Image]:
+    return {image.sha256: image for image in Image.objects.filter(sha256__in=digests)}
+
+
+@dataclass(frozen=True)
+class Progress:
+    """What a bar shows. `rate` in units per second; `eta` in seconds, None while nothing is measured."""
+
+    title: str
+    fraction: float
+    done: int
+    total: int
+    unit: str
+    rate: float | None
+    eta: float | None
+
+
+def job_progress(job: Job) -> Progress:
+    """The one place where a job's row becomes a bar, for page and API alike."""
+    low, high, title = STAGES[job.kind].get(job.stage, (0.0, 0.0, "Waiting for a worker"))
+    inside = min(job.done / job.total, 1.0) if job.total else 0.0
+    fraction = 1.0 if job.status == Job.Status.SUCCEEDED else low + (high - low) * inside
+    rate = _rate(job)
+    eta = (job.total - job.done) / rate + _later_stages(job) if rate and job.is_open else None
+    return Progress(title, fraction, job.done, job.total, UNITS.get(job.stage, ""), rate, eta)
+
+
+def _rate(job: Job) -> float | None:
+    end: datetime = job.finished_at or timezone.now()
+    if not job.stage_started_at or not job.done:
+        return None
+    return job.done / max((end - job.stage_started_at).total_seconds(), 0.001)
+
+
+def _later_stages(job: Job) -> float:
+    """Seconds that follow the embeddings: the head of the last job like it, or a first guess."""
+    if job.stage != "embed":
+        return 0.0
+    like: dict[str, Any] = {
+        "kind": job.kind,
+        "status": Job.Status.SUCCEEDED,
+        "facts__has_key": "head_seconds",
+    }
+    last = Job.objects.filter(**like).order_by("-pk").values_list("facts", flat=True).first()
+    return float(last["head_seconds"]) if last else 8.0

@@ -1,0 +1,87 @@
+"""Accounts and keys."""
+
+import hashlib
+import secrets
+from datetime import timedelta
+
+from django.conf import settings
+from django.contrib.auth.models import User
+from django.db import connection, transaction
+from django.db.models import Q
+from django.utils import timezone
+
+from classifier.models import ApiKey
+from classifier.services.projects import clean_name
+
+KEY_PREFIX = "pw_"
+FIRST_VISIT_LOCK = 4_202_611  # any number that nothing else locks
+USE_NOTED_EVERY = timedelta(minutes=1)
+
+
+class NotAllowed(Exception):
+    """The message says why."""
+
+
+def site_is_empty() -> bool:
+    """No account yet: the next visitor makes the administrator."""
+    return not User.objects.exists()
+
+
+def create_administrator(username: str, password: str) -> User:
+    """The first account. Two visitors at once: one wins, the other is told."""
+    with transaction.atomic():
+        _one_at_a_time()
+        if not site_is_empty():
+            raise NotAllowed("This site already has an administrator. Please sign in.")
+        return User.objects.create_superuser(username=username, password=password)
+
+
+def _one_at_a_time() -> None:
+    """Until the transaction ends. On SQLite its BEGIN IMMEDIATE has done this already."""
+    if connection.vendor == "postgresql":
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_advisory_xact_lock(%s)", [FIRST_VISIT_LOCK])
+
+
+def sign_up(username: str, password: str) -> User:
+    if not settings.SIGNUP_OPEN:
+        raise NotAllowed("Sign-up is switched off on this site. Ask its administrator for an account.")
+    return User.objects.create_user(username=username, password=password)
+
+
+def create_api_key(user: User, name: str) -> tuple[ApiKey, str]:
+    """The row and the key itself, which is shown this once. 256 random bits need no slow hash."""
+    key = KEY_PREFIX + secrets.token_urlsafe(32)
+    row = ApiKey.objects.create(
+        user=user, name=clean_name(name, longest=100), prefix=key[:10], digest=hash_api_key(key)
+    )
+    return row, key
+
+
+def hash_api_key(key: str) -> str:
+    return hashlib.sha256(key.encode()).hexdigest()
+
+
+def revoke_api_key(key: ApiKey) -> None:
+    ApiKey.objects.filter(pk=key.pk, revoked_at=None).update(revoked_at=timezone.now())
+
+
+def find_key_owner(key: str) -> User | None:
+    """Whose key this is; None for unknown and revoked keys and switched-off users."""
+    row = (
+        ApiKey.objects.filter(digest=hash_api_key(key), revoked_at=None, user__is_active=True)
+        .select_related("user")
+        .first()
+    )
+    if row is None:
+        return None
+    _note_use(row)
+    return row.user
+
+
+def _note_use(row: ApiKey) -> None:
+    """At most one write a minute: a key in heavy use must not make every request wait for the disk."""
+    before = timezone.now() - USE_NOTED_EVERY
+    if row.last_used_at is None or row.last_used_at < before:
+        stale = Q(last_used_at=None) | Q(last_used_at__lt=before)
+        ApiKey.objects.filter(stale, pk=row.pk).update(last_used_at=timezone.now())

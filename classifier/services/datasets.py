@@ -1,0 +1,80 @@
+"""samples -> dataset version: frozen, digested, idempotent."""
+
+import hashlib
+import json
+from collections import Counter
+
+from django.contrib.auth.models import User
+from django.core.files.base import ContentFile
+from django.core.files.storage import default_storage
+from django.db import transaction
+from django.db.models import Max
+
+from classifier.models import DatasetVersion, Project, Sample
+from classifier.services.images import read_file
+from worker.pipeline import Dataset
+from worker.splits import SPLITS, SplitSample, assign_splits
+
+
+class DatasetCorrupt(Exception):
+    """The frozen list is not what its digest says."""
+
+
+@transaction.atomic
+def freeze_dataset_version(
+    project: Project, *, validation_percentage: int, testing_percentage: int, by: User | None
+) -> DatasetVersion:
+    """The project's samples as they are now. The same content gives the version that is already there."""
+    # Two trainings of one project must not decide splits at the same time.
+    Project.objects.select_for_update().get(pk=project.pk)
+    decide_splits(project, validation_percentage=validation_percentage, testing_percentage=testing_percentage)
+    rows = _rows(project)
+    present = {class_id for _, class_id, _ in rows}
+    classes = [[pk, name] for pk, name in project.classes.order_by("pk").values_list("pk", "name") if pk in present]
+    # Names are not part of the digest: a renamed class is the same class, and nothing needs training again.
+    content = json.dumps({"classes": [pk for pk, _ in classes], "rows": rows}, separators=(",", ":")).encode()
+    digest = hashlib.sha256(content).hexdigest()
+    existing = DatasetVersion.objects.filter(project=project, digest=digest).first()
+    if existing:
+        return existing
+    version = DatasetVersion(project=project, digest=digest, classes=classes, created_by=by)
+    if not default_storage.exists(version.path):
+        default_storage.save(version.path, ContentFile(content))
+    version.counts = _counts(classes, rows)
+    version.number = (DatasetVersion.objects.filter(project=project).aggregate(n=Max("number"))["n"] or 0) + 1
+    version.save()
+    return version
+
+
+def decide_splits(project: Project, *, validation_percentage: int, testing_percentage: int) -> None:
+    """Give every sample without a split its split, for ever (see worker.splits for the rule)."""
+    kept = Sample.objects.filter(project=project, deleted_at=None)
+    samples = [SplitSample(*row) for row in kept.order_by().values_list("image__sha256", "image_class", "split")]
+    changes = assign_splits(samples, validation_percentage=validation_percentage, testing_percentage=testing_percentage)
+    for split in SPLITS:
+        digests = [sha256 for sha256, new in changes.items() if new == split]
+        for start in range(0, len(digests), 5000):
+            part = digests[start : start + 5000]
+            Sample.objects.filter(project=project, image__sha256__in=part).update(split=split)
+
+
+def _rows(project: Project) -> list[tuple[str, int, str]]:
+    """(sha256, class id, split), by sha256."""
+    kept = Sample.objects.filter(project=project, deleted_at=None)
+    return sorted(kept.order_by().values_list("image__sha256", "image_class", "split"))
+
+
+def _counts(classes: list[list[object]], rows: list[tuple[str, int, str]]) -> dict[str, list[int]]:
+    counted = Counter((split, class_id) for _, class_id, split in rows)
+    return {split: [counted[split, pk] for pk, _ in classes] for split in SPLITS}  # type: ignore[index]
+
+
+def load_dataset(version: DatasetVersion) -> Dataset:
+    """The frozen list as plain data. Raises DatasetCorrupt, OSError."""
+    content = read_file(version.path)
+    if hashlib.sha256(content).hexdigest() != version.digest:
+        raise DatasetCorrupt(f"The file of {version} was changed after it was written.")
+    frozen = json.loads(content)
+    index = {pk: place for place, pk in enumerate(frozen["classes"])}
+    rows = [(sha256, index[class_id], split) for sha256, class_id, split in frozen["rows"]]
+    return Dataset(version.digest, [(pk, name) for pk, name in version.classes], rows)

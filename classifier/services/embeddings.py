@@ -1,0 +1,53 @@
+"""dataset version -> embeddings: what is missing, what was computed, and the matrix the head is trained on."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from classifier.models import Embedding, Image
+
+SLICE = 5000  # SQLite takes at most 32,766 parameters a statement
+
+
+def list_missing(sha256s: Sequence[str], key: str) -> list[int]:
+    """Ids of those images that have no embedding under this key, in the order given."""
+    missing: list[int] = []
+    for start in range(0, len(sha256s), SLICE):
+        part = sha256s[start : start + SLICE]
+        ids = dict(Image.objects.filter(sha256__in=part).values_list("sha256", "pk"))
+        there = Embedding.objects.filter(key=key, image__in=ids.values()).values_list("image_id", flat=True)
+        known = set(there)
+        missing.extend(ids[sha256] for sha256 in part if ids[sha256] not in known)
+    return missing
+
+
+def list_images_without(image_ids: Sequence[int], key: str) -> list[Image]:
+    """Of these images, those that still lack an embedding."""
+    done = Embedding.objects.filter(key=key, image__in=image_ids).values("image")
+    return list(Image.objects.filter(pk__in=image_ids).exclude(pk__in=done).order_by("pk"))
+
+
+def store_embeddings(images: Sequence[Image], vectors: NDArray[np.float32], key: str) -> None:
+    """Keep the vectors, (N, F), for ever. One that somebody else stored meanwhile stays as it is."""
+    rows = [
+        Embedding(image=image, key=key, vector=vector.astype("<f4").tobytes())
+        for image, vector in zip(images, vectors, strict=True)
+    ]
+    Embedding.objects.bulk_create(rows, ignore_conflicts=True)
+
+
+def load_embeddings(sha256s: Sequence[str], key: str, features: int) -> NDArray[np.float32]:
+    """The matrix (N, features), row by row as `sha256s`. Raises LookupError where one is missing."""
+    matrix = np.empty((len(sha256s), features), np.float32)
+    place = {sha256: row for row, sha256 in enumerate(sha256s)}
+    found = 0
+    for start in range(0, len(sha256s), SLICE):
+        part = sha256s[start : start + SLICE]
+        stored = Embedding.objects.filter(key=key, image__sha256__in=part)
+        for sha256, vector in stored.values_list("image__sha256", "vector").iterator(chunk_size=SLICE):
+            matrix[place[sha256]] = np.frombuffer(vector, "<f4")
+            found += 1
+    if found != len(sha256s):
+        raise LookupError(f"{len(sha256s) - found} embeddings are missing.")
+    return matrix

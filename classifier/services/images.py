@@ -1,0 +1,61 @@
+"""Picture files: stored once per sha256, read from the default storage."""
+
+from collections.abc import Iterable
+
+from django.conf import settings
+from django.core.files.base import ContentFile, File
+from django.core.files.storage import default_storage
+
+from classifier.models import Image
+from classifier.models.image import image_path
+from worker.images import ImageFacts, make_thumbnail, verify_image
+
+THUMBNAIL_SIZES = (160, 640)
+
+
+def store_picture(data: bytes) -> ImageFacts:
+    """Verify the bytes and put the file where it belongs. Raises ImageRejected; safe in many threads.
+
+    The row comes later, from `ensure_images`: a file without a row is harmless, a row without a file is not.
+    """
+    facts = verify_image(data, settings.IMAGE_LIMITS)
+    path = image_path(facts.sha256)
+    if not default_storage.exists(path):
+        default_storage.save(path, ContentFile(data))
+    return facts
+
+
+def ensure_images(facts: Iterable[ImageFacts]) -> dict[str, Image]:
+    """The rows of stored pictures by sha256, made where they are new."""
+    rows = {
+        fact.sha256: Image(sha256=fact.sha256, format=fact.format, width=fact.width, height=fact.height, size=fact.size)
+        for fact in facts
+    }
+    Image.objects.bulk_create(rows.values(), ignore_conflicts=True)
+    return {image.sha256: image for image in Image.objects.filter(sha256__in=list(rows))}
+
+
+def read_picture(image: Image) -> bytes:
+    """The stored bytes. Raises OSError where the storage has lost them."""
+    return read_file(image.path)
+
+
+def read_bounded(file: File) -> bytes:
+    """An uploaded file's bytes, but never more than one past the limit: enough for the check to refuse it."""
+    return bytes(file.read(settings.IMAGE_LIMITS.max_bytes + 1))
+
+
+def read_file(path: str) -> bytes:
+    with default_storage.open(path) as file:
+        return bytes(file.read())
+
+
+def read_thumbnail(image: Image, size: int) -> bytes:
+    """A small picture, made when first asked for and kept."""
+    path = image.thumbnail_path(size)
+    try:
+        return read_file(path)
+    except OSError:  # not made yet, or half the storage was lost: make it
+        thumbnail = make_thumbnail(read_picture(image), size)
+        default_storage.save(path, ContentFile(thumbnail))
+        return thumbnail

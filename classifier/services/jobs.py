@@ -1,0 +1,216 @@
+"""The life of a job: the only module that writes a job's status or lease.
+
+Every change is one conditional UPDATE whose row count is checked, so that a click, a worker, its successor
+and the watchman may all act at once and exactly one of them wins.
+
+    queue_job -> claim_job -> report / park_job -> finish_job | fail_job
+                     ^------ recover_jobs (a dead worker's lease is taken away)
+    cancel_job, at any time before the end
+"""
+
+import traceback
+import uuid
+from collections.abc import Iterable
+from datetime import timedelta
+from typing import Any
+
+import structlog
+from django.contrib.auth.models import User
+from django.db import transaction
+from django.db.models import Exists, F, OuterRef, Q
+from django.utils import timezone
+
+from classifier.models import Job, Project
+
+log = structlog.get_logger(__name__)
+
+QUEUE_OF_KIND = {Job.Kind.INGEST: "ingest", Job.Kind.EMBED: "embed", Job.Kind.TRAIN: "train"}
+LOST_AFTER = timedelta(seconds=15)  # a worker writes a heartbeat every 2 s while it holds a lease
+SEND_AGAIN_AFTER = timedelta(seconds=10)  # a message costs nothing; a lost one costs a waiting user
+MAX_LOSSES = 3
+
+
+class LeaseLost(Exception):
+    """The job was cancelled, or another worker has it: stop, and write nothing more."""
+
+
+def queue_job(
+    *,
+    project: Project,
+    kind: str,
+    by: User | None,
+    config: dict[str, Any] | None = None,
+    facts: dict[str, Any] | None = None,
+) -> Job:
+    """A new job, sent to its queue when the transaction commits."""
+    job = Job.objects.create(project=project, kind=kind, config=config or {}, facts=facts or {}, created_by=by)
+    dispatch([job])
+    return job
+
+
+def queue_children(parent: Job, *, kind: str, configs: Iterable[dict[str, Any]]) -> list[Job]:
+    """The parts of a parent's work, for any number of workers."""
+    parts = [
+        Job(
+            project_id=parent.project_id,
+            parent=parent,
+            kind=kind,
+            config=config,
+            created_by_id=parent.created_by_id,
+        )
+        for config in configs
+    ]
+    children = Job.objects.bulk_create(parts, batch_size=500)
+    dispatch(children)
+    return children
+
+
+def dispatch(jobs: list[Job]) -> None:
+    """Send the jobs' ids to their queues on commit. An absent broker loses nothing: recover_jobs sends again."""
+    Job.objects.filter(pk__in=[job.pk for job in jobs]).update(dispatched_at=timezone.now())
+    transaction.on_commit(lambda: _send(jobs))
+
+
+def _send(jobs: list[Job]) -> None:
+    from kombu.exceptions import OperationalError
+
+    from worker.tasks import run_job
+
+    try:
+        with run_job.app.producer_pool.acquire(block=True, timeout=5) as producer:
+            for job in jobs:
+                run_job.apply_async([job.pk], queue=QUEUE_OF_KIND[Job.Kind(job.kind)], producer=producer, retry=False)
+    except (OperationalError, OSError) as error:
+        log.warning("broker_unreachable", jobs=len(jobs), error=str(error))
+
+
+def claim_job(pk: int) -> Job | None:
+    """Take the lease of an open job that nobody works on; None where somebody else was first."""
+    lease = uuid.uuid4().hex
+    now = timezone.now()
+    free = Job.objects.filter(pk=pk, status__in=Job.OPEN, lease="")
+    if free.update(status=Job.Status.RUNNING, lease=lease, heartbeat_at=now) != 1:
+        return None
+    Job.objects.filter(pk=pk, started_at=None).update(started_at=now)
+    return Job.objects.select_related("project", "created_by").get(pk=pk)
+
+
+def _held(job: Job) -> Any:
+    return Job.objects.filter(pk=job.pk, status=Job.Status.RUNNING, lease=job.lease)
+
+
+def _update_held(job: Job, **values: Any) -> None:
+    if _held(job).update(heartbeat_at=timezone.now(), **values) != 1:
+        raise LeaseLost(f"job {job.pk}")
+    for name, value in values.items():
+        setattr(job, name, value)
+
+
+def beat(job: Job) -> None:
+    """A sign of life. Raises LeaseLost where the job is no longer ours."""
+    _update_held(job)
+
+
+def enter_stage(job: Job, stage: str, *, total: int = 0) -> None:
+    """The job begins a stage of `total` units; its rate is measured from now."""
+    _update_held(job, stage=stage, stage_started_at=timezone.now(), done=0, total=total)
+
+
+def report(job: Job, **values: Any) -> None:
+    """Progress within a stage: any of done, total, facts, curve."""
+    _update_held(job, **values)
+
+
+def park_job(job: Job) -> None:
+    """Give the lease back while children work; the last child sends the job on."""
+    _update_held(job, lease="")
+
+
+def finish_job(job: Job, **facts: Any) -> None:
+    """SUCCEEDED. Raises LeaseLost where it was cancelled first, so that a surrounding transaction undoes."""
+    _end(job, Job.Status.SUCCEEDED, facts={**job.facts, **facts})
+    if job.parent_id:
+        _child_done(job, job.parent_id)
+
+
+def _end(job: Job, status: str, **values: Any) -> None:
+    if _held(job).update(status=status, lease="", finished_at=timezone.now(), **values) != 1:
+        raise LeaseLost(f"job {job.pk}")
+    job.status = status
+    log.info("job_ended", job=job.pk, kind=job.kind, status=status)
+
+
+def _child_done(child: Job, parent_id: int) -> None:
+    """Count the child's work on its parent, and send the parent on when it was the last."""
+    units = child.facts.get("units", child.config.get("units", 0))
+    parents = Job.objects.filter(pk=parent_id, status=Job.Status.RUNNING)
+    parents.update(done=F("done") + units, heartbeat_at=timezone.now())
+    if not Job.objects.filter(parent_id=parent_id, status__in=Job.OPEN).exists():
+        dispatch(list(Job.objects.filter(pk=parent_id, status=Job.Status.RUNNING, lease="")))
+
+
+def fail_job(pk: int, *, sentence: str, error: BaseException | None = None, lease: str | None = None) -> bool:
+    """FAILED, with its parent and siblings. With `lease`, only while that lease holds. False if it had ended."""
+    detail = "".join(traceback.format_exception(error))[-8000:] if error else ""
+    holders = Job.objects.filter(pk=pk, status__in=Job.OPEN)
+    if lease is not None:
+        holders = holders.filter(lease=lease)
+    ended = {"lease": "", "finished_at": timezone.now(), "error": sentence, "error_detail": detail}
+    if holders.update(status=Job.Status.FAILED, **ended) != 1:
+        return False
+    log.error("job_failed", job=pk, sentence=sentence, error=repr(error))
+    parent = Job.objects.filter(pk=pk).values_list("parent_id", flat=True).first()
+    if parent:
+        fail_job(parent, sentence=sentence, error=error)
+    _cancel_children_of(pk)
+    return True
+
+
+def cancel_job(job: Job) -> bool:
+    """CANCELLED at once; whoever works on it finds out at its next report. False where it had already ended."""
+    now = timezone.now()
+    open_job = Job.objects.filter(pk=job.pk, status__in=Job.OPEN)
+    if open_job.update(status=Job.Status.CANCELLED, lease="", finished_at=now) != 1:
+        return False
+    _cancel_children_of(job.pk)
+    log.info("job_cancelled", job=job.pk)
+    return True
+
+
+def _cancel_children_of(pk: int) -> None:
+    children = Job.objects.filter(parent_id=pk, status__in=Job.OPEN)
+    children.update(status=Job.Status.CANCELLED, lease="", finished_at=timezone.now())
+
+
+def recover_jobs() -> None:
+    """What the watchman does every few seconds: free the leases of the dead, send again what may be lost."""
+    _free_dead_leases()
+    _send_lost_messages()
+
+
+def _free_dead_leases() -> None:
+    stale = timezone.now() - LOST_AFTER
+    for job in Job.objects.filter(status=Job.Status.RUNNING, heartbeat_at__lt=stale).exclude(lease=""):
+        release_lease(job)
+
+
+def release_lease(job: Job) -> None:
+    """The worker that held this lease is dead. The job goes on elsewhere, but not for ever."""
+    if job.losses + 1 >= MAX_LOSSES:
+        sentence = (
+            f"The worker stopped {MAX_LOSSES} times while working on this, most likely for want of memory. "
+            "Close other programs or use a machine with more memory, and start it again."
+        )
+        fail_job(job.pk, sentence=sentence, lease=job.lease)
+    elif _held(job).filter(heartbeat_at=job.heartbeat_at).update(lease="", losses=F("losses") + 1) == 1:
+        log.warning("lease_freed", job=job.pk, losses=job.losses + 1)
+        dispatch([job])
+
+
+def _send_lost_messages() -> None:
+    waiting_children = Job.objects.filter(parent=OuterRef("pk"), status__in=Job.OPEN)
+    waiting = Job.objects.filter(status__in=Job.OPEN, lease="").filter(~Exists(waiting_children))
+    overdue = Q(dispatched_at=None) | Q(dispatched_at__lt=timezone.now() - SEND_AGAIN_AFTER)
+    jobs = list(waiting.filter(overdue).order_by("pk")[:200])
+    if jobs:
+        dispatch(jobs)

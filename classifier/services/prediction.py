@@ -1,0 +1,86 @@
+"""predict: pictures in, probabilities out, in the web process and without TensorFlow."""
+
+import functools
+import threading
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from django.conf import settings
+from numpy.typing import NDArray
+
+from classifier.models import ModelVersion, Project
+from classifier.selectors import live_version
+from classifier.services.model_versions import load_artifact
+from worker.artifacts import Artifact
+from worker.backbones import get_backbone
+from worker.backbones.convert import ensure_tflite
+from worker.backbones.engine import Embedder, LiteRTEngine
+from worker.images import ImageRejected
+from worker.inference import ArtifactCache, classify_pictures
+
+HEAD_BYTES = 24 * 2**20  # of heads kept in each web process: a thousand of a few classes
+
+artifacts = ArtifactCache(HEAD_BYTES)
+_engine_lock = threading.Lock()
+
+
+class NothingLive(Exception):
+    """The project has no live model version yet."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """One picture's classes, the likeliest first: (name, probability). None of them where it was refused."""
+
+    classes: list[tuple[str, float]]
+    error: str = ""
+
+
+@dataclass(frozen=True)
+class Classification:
+    version: ModelVersion
+    answers: list[Answer]
+    milliseconds: float
+
+
+def get_engine(name: str) -> Embedder:
+    """This process's backbone, loaded when first asked for."""
+    with _engine_lock:  # two first requests must not load it twice
+        return _load_engine(name)
+
+
+@functools.lru_cache(maxsize=1)
+def _load_engine(name: str) -> Embedder:
+    path = ensure_tflite(get_backbone(name), settings.BACKBONE_DIR)
+    return LiteRTEngine(path, threads=settings.PREDICT_THREADS)
+
+
+def classify(project: Project, pictures: Sequence[bytes], version: ModelVersion | None = None) -> Classification:
+    """Answer with the live version, or with the one given; a picture that cannot be read answers why.
+
+    Raises NothingLive, ArtifactCorrupt.
+    """
+    version = version or live_version(project)
+    if version is None:
+        raise NothingLive("This project has no model version yet. Train it first.")
+    begun = time.perf_counter()
+    artifact = artifacts.get(version.artifact_digest, lambda: load_artifact(version.artifact_digest))
+    answers = classify_pictures(pictures, get_engine(version.backbone), artifact, settings.IMAGE_LIMITS)
+    milliseconds = (time.perf_counter() - begun) * 1000
+    names = _current_names(project, artifact)
+    return Classification(version, [_answer(names, answer) for answer in answers], milliseconds)
+
+
+def _current_names(project: Project, artifact: Artifact) -> list[str]:
+    """The classes' names as they are today: a class renamed after training answers with its new name."""
+    today = dict(project.classes.values_list("pk", "name"))
+    return [today.get(pk, name) for pk, name in artifact.classes]
+
+
+def _answer(names: list[str], answer: NDArray[np.float32] | ImageRejected) -> Answer:
+    if isinstance(answer, ImageRejected):
+        return Answer([], str(answer))
+    ranked = sorted(zip(names, answer.tolist(), strict=True), key=lambda pair: -pair[1])
+    return Answer([(name, round(probability, 6)) for name, probability in ranked])

@@ -1,0 +1,79 @@
+"""Projects and their classes."""
+
+import secrets
+import unicodedata
+
+from django.contrib.auth.models import User
+from django.db import IntegrityError, transaction
+from django.utils.text import slugify
+
+from classifier.models import ImageClass, Project
+
+RESERVED_SLUGS = {"new"}
+
+
+class InvalidName(ValueError):
+    """The name cannot be used; the message says why."""
+
+
+def clean_name(name: str, *, longest: int) -> str:
+    """Trimmed, NFC, without control characters; any script and any punctuation is welcome."""
+    cleaned = unicodedata.normalize("NFC", name).strip()
+    if not cleaned:
+        raise InvalidName("Please write a name.")
+    if len(cleaned) > longest:
+        raise InvalidName(f"The name is too long: at most {longest} characters.")
+    if any(unicodedata.category(character) in ("Cc", "Cs") for character in cleaned):
+        raise InvalidName("The name has a control character in it.")
+    return cleaned
+
+
+def create_project(name: str, *, by: User) -> Project:
+    """A new project with a slug of its own."""
+    name = clean_name(name, longest=100)
+    base = slugify(name)[:50].strip("-_") or "project"
+    slug = base
+    while True:
+        taken = slug in RESERVED_SLUGS or Project.objects.filter(slug=slug).exists()
+        if not taken:
+            try:
+                with transaction.atomic():
+                    return Project.objects.create(name=name, slug=slug, owner=by)
+            except IntegrityError:
+                pass  # somebody took the slug between the look and the write
+        # Not a running number: it would tell how many projects of that name others have.
+        slug = f"{base}-{secrets.token_hex(3)}"
+
+
+def rename_project(project: Project, name: str) -> None:
+    project.name = clean_name(name, longest=100)
+    project.save(update_fields=["name"])
+
+
+def get_or_create_class(project: Project, name: str) -> ImageClass:
+    """The project's class of that name."""
+    name = clean_name(name, longest=200)
+    return ImageClass.objects.get_or_create(project=project, name=name)[0]
+
+
+def rename_class(image_class: ImageClass, name: str) -> None:
+    """Another name for the same class: samples, splits and later versions are not touched."""
+    name = clean_name(name, longest=200)
+    others = ImageClass.objects.filter(project=image_class.project_id, name=name).exclude(pk=image_class.pk)
+    if others.exists():
+        raise InvalidName(f"There is already a class called “{name}”. Move the pictures there instead.")
+    image_class.name = name
+    try:
+        with transaction.atomic():
+            image_class.save(update_fields=["name"])
+    except IntegrityError:
+        raise InvalidName(f"There is already a class called “{name}”.") from None
+
+
+def delete_class(image_class: ImageClass) -> None:
+    """Remove a class that has no samples, not even deleted ones that could be restored."""
+    if image_class.samples.filter(deleted_at=None).exists():
+        raise InvalidName("Move or delete its pictures first.")
+    if image_class.samples.exists():
+        raise InvalidName("Pictures of this class are in the trash. Restore them or empty the trash first.")
+    image_class.delete()

@@ -1,0 +1,164 @@
+"""upload -> samples: every file ends as stored, already there, or rejected with a reason."""
+
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from itertools import islice
+from typing import Any
+
+from django.conf import settings
+from django.contrib.auth.models import User
+from django.core.files.base import File
+from django.core.files.storage import default_storage
+from django.db import transaction
+from django.utils.crypto import get_random_string
+
+from classifier.models import Image, ImageClass, Job, Project, Sample, Upload, UploadItem
+from classifier.services.images import ensure_images, store_picture
+from classifier.services.jobs import queue_job
+from classifier.services.projects import InvalidName, clean_name, get_or_create_class
+from worker.archives import ArchiveEntry
+from worker.images import ImageFacts, ImageRejected
+
+BATCH = 128  # files between two writes to the database
+Status = UploadItem.Status
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A file on its way in: `facts` once its bytes are stored, `reason` where it was refused."""
+
+    file_name: str
+    class_name: str
+    facts: ImageFacts | None = None
+    reason: str = ""
+
+
+def start_upload(project: Project, source: str, *, by: User | None) -> Upload:
+    return Upload.objects.create(project=project, source=source[:300], created_by=by)
+
+
+def add_pictures(upload: Upload, pictures: Iterable[tuple[str, str, bytes]]) -> list[UploadItem]:
+    """Take (file name, class name, bytes) in; one item each, in their order. The request's own way in."""
+    entries = [ArchiveEntry(name=name, class_name=label, data=data, reason=None) for name, label, data in pictures]
+    return record_candidates(upload, [read_candidate(entry) for entry in entries])
+
+
+def add_entries(upload: Upload, entries: Iterator[ArchiveEntry]) -> Iterator[list[UploadItem]]:
+    """Take a walk through an archive in, on all cores; yields the items of each batch once they are written."""
+    workers = settings.CORES
+    with ThreadPoolExecutor(workers, thread_name_prefix="verify") as pool:
+        while batch := list(_as_they_are_read(pool, islice(entries, BATCH))):
+            yield record_candidates(upload, batch)
+
+
+def _as_they_are_read(pool: ThreadPoolExecutor, entries: Iterator[ArchiveEntry]) -> Iterator[Candidate]:
+    """In order, verifying while the archive is read on: at most BATCH pictures are in memory."""
+    futures = [pool.submit(read_candidate, entry) for entry in entries]
+    for future in futures:
+        yield future.result()
+
+
+def read_candidate(entry: ArchiveEntry) -> Candidate:
+    """Verify and store one file's bytes. Touches no database, so that any thread may do it."""
+    candidate = Candidate(entry.name[:1000] or "unnamed", (entry.class_name or "")[:200])
+    if entry.data is None:
+        return replace(candidate, reason=entry.reason or "It cannot be read.")
+    if not candidate.class_name.strip():
+        return replace(candidate, reason="It lies outside the class folders.")
+    try:
+        clean_name(candidate.class_name, longest=200)
+        return replace(candidate, facts=store_picture(entry.data))
+    except InvalidName as error:
+        return replace(candidate, reason=f"Its class name cannot be used. {error}")
+    except ImageRejected as error:
+        return replace(candidate, reason=str(error))
+
+
+@transaction.atomic
+def record_candidates(upload: Upload, candidates: list[Candidate]) -> list[UploadItem]:
+    """Write images, samples and the report of one batch."""
+    good = [candidate for candidate in candidates if candidate.facts]
+    images = ensure_images(candidate.facts for candidate in good if candidate.facts)
+    names = {clean_name(candidate.class_name, longest=200) for candidate in good}
+    classes = {name: get_or_create_class(upload.project, name) for name in sorted(names)}
+    recorder = _Recorder(upload, images, classes)
+    items = [recorder.record(candidate) for candidate in candidates]
+    recorder.write()
+    return UploadItem.objects.bulk_create(items)
+
+
+class _Recorder:
+    """Decides the fate of each file of a batch, knowing the samples that are there and those just made."""
+
+    def __init__(self, upload: Upload, images: dict[str, Image], classes: dict[str, ImageClass]) -> None:
+        self.upload, self.images, self.classes = upload, images, classes
+        known = Sample.objects.filter(project=upload.project_id, image__in=images.values())
+        self.samples = {sample.image_id: sample for sample in known.select_related("image_class")}
+        self.new: list[Sample] = []
+        self.restored: list[Sample] = []
+
+    def record(self, candidate: Candidate) -> UploadItem:
+        status, reason = self._fate(candidate)
+        return UploadItem(
+            upload=self.upload,
+            file_name=candidate.file_name,
+            class_name=candidate.class_name,
+            status=status,
+            reason=reason[:500],
+        )
+
+    def _fate(self, candidate: Candidate) -> tuple[str, str]:
+        if candidate.facts is None:
+            return Status.REJECTED, candidate.reason
+        image = self.images[candidate.facts.sha256]
+        image_class = self.classes[clean_name(candidate.class_name, longest=200)]
+        sample = self.samples.get(image.pk)
+        if sample is None:
+            self._add(image, image_class, candidate.file_name)
+            return Status.STORED, ""
+        if sample.deleted_at is not None:
+            sample.deleted_at, sample.image_class = None, image_class
+            self.restored.append(sample)
+            return Status.STORED, "It was in the trash and has been restored."
+        return Status.DUPLICATE, _why_duplicate(sample, image_class)
+
+    def _add(self, image: Image, image_class: ImageClass, file_name: str) -> None:
+        sample = Sample(
+            project_id=self.upload.project_id,
+            image=image,
+            image_class=image_class,
+            file_name=file_name,
+            created_by_id=self.upload.created_by_id,
+        )
+        self.samples[image.pk] = sample
+        self.new.append(sample)
+
+    def write(self) -> None:
+        # Another request may have added the same picture since we looked: the unique constraint decides.
+        Sample.objects.bulk_create(self.new, ignore_conflicts=True)
+        Sample.objects.bulk_update(self.restored, ["deleted_at", "image_class"])
+
+
+def _why_duplicate(sample: Sample, image_class: ImageClass) -> str:
+    if sample.image_class_id == image_class.pk:
+        return "The same picture is already in this class."
+    return (
+        f"The same picture is already in the class “{sample.image_class.name}”. "
+        "A picture can be in one class only; move it if that one is wrong."
+    )
+
+
+def receive_archive(project: Project, file: File, name: str, *, by: User | None) -> Upload:
+    """Keep an uploaded archive and queue the job that reads it."""
+    path = default_storage.save(f"incoming/{project.pk}/{get_random_string(24)}", file)
+    return queue_ingest(project, source=name, config={"archive": path, "name": name[:300]}, by=by)
+
+
+def queue_ingest(project: Project, *, source: str, config: dict[str, Any], by: User | None) -> Upload:
+    """An upload whose items an `ingest` job will write."""
+    with transaction.atomic():
+        upload = start_upload(project, source, by=by)
+        upload.job = queue_job(project=project, kind=Job.Kind.INGEST, by=by, config=config)
+        upload.save(update_fields=["job"])
+    return upload

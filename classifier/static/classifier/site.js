@@ -1,0 +1,52 @@
+"use strict";
+// Small things that every page may need.
+
+// Ask before what cannot be undone.
+document.addEventListener("submit", (event) => {
+  const question = event.target.dataset.confirm;
+  if (question && !window.confirm(question)) event.preventDefault();
+});
+
+// A key is selected as a whole.
+document.addEventListener("focusin", (event) => {
+  if (event.target.matches("[data-select]")) event.target.select();
+});
+
+// An open menu closes when one clicks elsewhere or presses Escape.
+function closeMenus(event) {
+  for (const menu of document.querySelectorAll("details.menu[open]")) {
+    if (event.type === "keydown" ? event.key === "Escape" : !menu.contains(event.target)) menu.open = false;
+  }
+}
+document.addEventListener("click", closeMenus);
+document.addEventListener("keydown", closeMenus);
+
+// Choosing samples: how many, and buttons that need at least one.
+function countChosen() {
+  const form = document.querySelector("[data-samples]");
+  if (!form) return;
+  const chosen = form.querySelectorAll("[name=sample]:checked").length;
+  const text = form.querySelector("[data-chosen]");
+  text.dataset.hint = text.dataset.hint || text.textContent;
+  text.textContent = chosen ? `${chosen} chosen` : text.dataset.hint;
+  for (const button of form.querySelectorAll("[data-needs-choice]")) button.disabled = chosen === 0;
+}
+document.addEventListener("change", countChosen);
+document.addEventListener("DOMContentLoaded", countChosen);
+
+// The original's settings are shown where its recipe is chosen.
+function showPoets() {
+  const fields = document.querySelector("[data-poets]");
+  const chosen = document.querySelector("[name=recipe]:checked");
+  if (fields) fields.hidden = !chosen || chosen.value !== "poets";
+}
+document.addEventListener("change", showPoets);
+document.addEventListener("DOMContentLoaded", showPoets);
+
+// A job's living part: when the job has ended, stop asking; on an upload's page load its whole report.
+document.addEventListener("htmx:afterSwap", (event) => {
+  const part = event.target.querySelector ? event.target.querySelector(".job") : null;
+  if (!part || event.target.id !== "job") return;
+  if (["QUEUED", "RUNNING"].includes(part.dataset.status)) return;
+  window.location.reload();
+});

@@ -1,0 +1,42 @@
+"""Numbers as people read them."""
+
+from django import template
+
+from classifier.models import Job
+
+register = template.Library()
+
+
+@register.filter
+def percent(share: float | None) -> str:
+    """0.9231 -> "92.3 %"; nothing measured -> "–"."""
+    return "–" if share is None else f"{100 * share:.1f} %"
+
+
+@register.filter
+def unlocalized(number: float) -> str:
+    """For attributes, where a decimal comma would be wrong."""
+    return f"{number:.4f}"
+
+
+@register.filter
+def rate(number: float) -> str:
+    return f"{number:,.0f}" if number >= 10 else f"{number:.1f}"
+
+
+@register.filter
+def duration(seconds: float) -> str:
+    """75 -> "1 min 15 s"."""
+    whole = max(1, round(seconds))
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60} s"
+    return f"{whole // 3600} h {whole % 3600 // 60} min"
+
+
+@register.filter
+def took(job: Job) -> str:
+    if not job.started_at or not job.finished_at:
+        return "no time"
+    return duration((job.finished_at - job.started_at).total_seconds())

@@ -1,0 +1,52 @@
+from django.urls import path
+
+from classifier.views import accounts, classes, errors, home, job, predict, project, train, uploads, versions
+
+urlpatterns = [
+    path("", home.project_list, name="project_list"),
+    path("health", errors.health, name="health"),
+    path("health/empty", errors.empty, name="empty"),
+    # accounts
+    path("set-up", accounts.set_up, name="set_up"),
+    path("sign-in", accounts.SignIn.as_view(), name="sign_in"),
+    path("sign-out", accounts.SignOut.as_view(), name="sign_out"),
+    path("sign-up", accounts.sign_up, name="sign_up"),
+    path("account/password", accounts.ChangePassword.as_view(), name="change_password"),
+    path("account/keys", accounts.api_keys, name="api_keys"),
+    path("account/keys/<int:pk>/revoke", accounts.revoke_key, name="revoke_key"),
+    # projects, classes, samples
+    path("projects/new", home.project_new, name="project_new"),
+    path("projects/samples/<slug:name>", home.sample_project, name="sample_project"),
+    path("projects/<slug:slug>/", project.project, name="project"),
+    path("projects/<slug:slug>/rename", project.rename, name="project_rename"),
+    path("projects/<slug:slug>/classes/new", classes.create, name="class_new"),
+    path("projects/<slug:slug>/classes/<int:pk>/", classes.detail, name="class"),
+    path("projects/<slug:slug>/classes/<int:pk>/rename", classes.rename, name="class_rename"),
+    path("projects/<slug:slug>/classes/<int:pk>/delete", classes.delete, name="class_delete"),
+    path("projects/<slug:slug>/samples/move", classes.move, name="samples_move"),
+    path("projects/<slug:slug>/samples/delete", classes.trash_samples, name="samples_delete"),
+    path("projects/<slug:slug>/samples/restore", classes.restore, name="samples_restore"),
+    path("projects/<slug:slug>/trash/", classes.trash, name="trash"),
+    path("projects/<slug:slug>/trash/empty", classes.purge, name="trash_empty"),
+    path("projects/<slug:slug>/images/<str:sha256>", classes.picture, name="picture"),
+    path("projects/<slug:slug>/images/<str:sha256>/<int:size>", classes.thumbnail, name="thumbnail"),
+    # uploads
+    path("projects/<slug:slug>/uploads/start", uploads.start, name="upload_start"),
+    path("projects/<slug:slug>/uploads/archive", uploads.archive, name="upload_archive"),
+    path("projects/<slug:slug>/uploads/", uploads.index, name="uploads"),
+    path("projects/<slug:slug>/uploads/<int:pk>/", uploads.detail, name="upload"),
+    path("projects/<slug:slug>/uploads/<int:pk>/picture", uploads.picture, name="upload_picture"),
+    path("projects/<slug:slug>/uploads/<int:pk>/report.csv", uploads.report, name="upload_report"),
+    # training
+    path("projects/<slug:slug>/train/", train.train, name="train"),
+    path("projects/<slug:slug>/jobs/", job.index, name="jobs"),
+    path("projects/<slug:slug>/jobs/<int:pk>/", job.detail, name="job"),
+    path("projects/<slug:slug>/jobs/<int:pk>/part", job.part, name="job_part"),
+    path("projects/<slug:slug>/jobs/<int:pk>/cancel", job.cancel, name="job_cancel"),
+    # versions and answers
+    path("projects/<slug:slug>/versions/", versions.index, name="versions"),
+    path("projects/<slug:slug>/versions/<int:number>/", versions.detail, name="version"),
+    path("projects/<slug:slug>/versions/<int:number>/cell", versions.cell, name="version_cell"),
+    path("projects/<slug:slug>/versions/<int:number>/promote", versions.promote, name="promote"),
+    path("projects/<slug:slug>/classify/", predict.classify, name="classify"),
+]

@@ -1,0 +1,38 @@
+"""Who may see what: every page of a project goes through `get_project`."""
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+
+from django.contrib.auth.decorators import login_required
+from django.contrib.auth.models import User
+from django.http import HttpRequest, HttpResponseBase
+from django.shortcuts import get_object_or_404
+from django_htmx.middleware import HtmxDetails
+
+from classifier.models import Project
+from classifier.selectors import list_projects
+
+View = Callable[..., HttpResponseBase]
+
+
+class SignedIn(HttpRequest):
+    """A request behind `login_required`: its user is one."""
+
+    user: User
+    htmx: HtmxDetails
+
+
+def project_page(view: View) -> View:
+    """Calls view(request, project, ...) for those who may see it; for anybody else there is no such page."""
+
+    @login_required
+    @wraps(view)
+    def guarded(request: SignedIn, slug: str, **rest: Any) -> HttpResponseBase:
+        return view(request, get_project(request, slug), **rest)
+
+    return guarded
+
+
+def get_project(request: SignedIn, slug: str) -> Project:
+    return get_object_or_404(list_projects(request.user), slug=slug)

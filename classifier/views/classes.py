@@ -1,0 +1,169 @@
+"""One class with its pictures, the trash, and the pictures themselves."""
+
+from collections.abc import Callable
+
+from django.contrib import messages
+from django.http import Http404, HttpResponse, HttpResponseBase
+from django.shortcuts import get_object_or_404, redirect, render
+from django.views.decorators.http import require_POST
+
+from classifier import selectors
+from classifier.forms import NameForm
+from classifier.models import Image, Project, Sample
+from classifier.services import images, projects, samples
+from classifier.views.access import SignedIn, project_page
+
+PAGE = 60
+MIME = {
+    "JPEG": "image/jpeg",
+    "PNG": "image/png",
+    "GIF": "image/gif",
+    "BMP": "image/bmp",
+    "WEBP": "image/webp",
+}
+THUMBNAIL_MIME = "image/jpeg"
+FOR_EVER = "private, max-age=31536000, immutable"  # the address holds the sha256
+
+
+def _number(text: str | None) -> int | None:
+    return int(text) if text and text.isascii() and text.isdigit() and len(text) < 19 else None
+
+
+@project_page
+def detail(request: SignedIn, project: Project, pk: int) -> HttpResponse:
+    image_class = get_object_or_404(project.classes, pk=pk)
+    found = selectors.list_samples(project, image_class)
+    page, following = selectors.page_of_samples(found, before=_number(request.GET.get("before")), size=PAGE)
+    context = {
+        "project": project,
+        "class": image_class,
+        "samples": page,
+        "next": following,
+        "count": selectors.class_counts(project).get(image_class.pk, 0),
+        "others": project.classes.exclude(pk=pk),
+        "form": NameForm(initial={"name": image_class.name}, longest=200, label="Class name"),
+    }
+    template = "classifier/_samples.html" if request.htmx else "classifier/class_page.html"
+    return render(request, template, context)
+
+
+@project_page
+@require_POST
+def create(request: SignedIn, project: Project) -> HttpResponse:
+    form = NameForm(request.POST, longest=200)
+    if not form.is_valid():
+        messages.error(request, str(form.errors["name"][0]))
+        return redirect(project)
+    return redirect(projects.get_or_create_class(project, form.cleaned_data["name"]))
+
+
+@project_page
+@require_POST
+def rename(request: SignedIn, project: Project, pk: int) -> HttpResponse:
+    image_class = get_object_or_404(project.classes, pk=pk)
+    try:
+        projects.rename_class(image_class, request.POST.get("name", ""))
+        messages.success(request, "The class has a new name, in answers too.")
+    except projects.InvalidName as error:
+        messages.error(request, str(error))
+    return redirect("class", project.slug, pk)
+
+
+@project_page
+@require_POST
+def delete(request: SignedIn, project: Project, pk: int) -> HttpResponse:
+    try:
+        projects.delete_class(get_object_or_404(project.classes, pk=pk))
+    except projects.InvalidName as error:
+        messages.error(request, str(error))
+        return redirect("class", project.slug, pk)
+    messages.success(request, "The class is deleted.")
+    return redirect(project)
+
+
+def _chosen(request: SignedIn) -> list[int]:
+    return [number for text in request.POST.getlist("sample") if (number := _number(text)) is not None]
+
+
+@project_page
+@require_POST
+def move(request: SignedIn, project: Project) -> HttpResponse:
+    to = get_object_or_404(project.classes, pk=_number(request.POST.get("to")) or 0)
+    moved = samples.move_samples(project, _chosen(request), to=to)
+    messages.success(request, f"{_pictures(moved)} moved to “{to.name}”.")
+    return redirect(_back(request, project))
+
+
+@project_page
+@require_POST
+def trash_samples(request: SignedIn, project: Project) -> HttpResponse:
+    deleted = samples.delete_samples(project, _chosen(request))
+    messages.success(request, f"{_pictures(deleted)} in the trash, from where they can be restored.")
+    return redirect(_back(request, project))
+
+
+@project_page
+@require_POST
+def restore(request: SignedIn, project: Project) -> HttpResponse:
+    restored = samples.restore_samples(project, _chosen(request))
+    messages.success(request, f"{_pictures(restored)} restored.")
+    return redirect("trash", project.slug)
+
+
+@project_page
+@require_POST
+def purge(request: SignedIn, project: Project) -> HttpResponse:
+    messages.success(request, f"{_pictures(samples.purge_samples(project))} deleted for ever.")
+    return redirect("trash", project.slug)
+
+
+def _pictures(count: int) -> str:
+    return "1 picture" if count == 1 else f"{count} pictures"
+
+
+def _back(request: SignedIn, project: Project) -> str:
+    image_class = project.classes.filter(pk=_number(request.POST.get("from")) or 0).first()
+    return (image_class or project).get_absolute_url()
+
+
+@project_page
+def trash(request: SignedIn, project: Project) -> HttpResponse:
+    found = selectors.list_samples(project, deleted=True)
+    page, following = selectors.page_of_samples(found, before=_number(request.GET.get("before")), size=PAGE)
+    context = {"project": project, "samples": page, "next": following}
+    template = "classifier/_samples.html" if request.htmx else "classifier/trash_page.html"
+    return render(request, template, context)
+
+
+def _find_image(project: Project, sha256: str) -> Image:
+    """A picture of this project: knowing a sha256 opens nobody else's."""
+    sample = get_object_or_404(Sample.objects.select_related("image"), project=project, image__sha256=sha256)
+    return sample.image
+
+
+@project_page
+def thumbnail(request: SignedIn, project: Project, sha256: str, size: int) -> HttpResponseBase:
+    if size not in images.THUMBNAIL_SIZES:
+        raise Http404
+    return _send(_read(lambda: images.read_thumbnail(_find_image(project, sha256), size)), THUMBNAIL_MIME)
+
+
+@project_page
+def picture(request: SignedIn, project: Project, sha256: str) -> HttpResponseBase:
+    image = _find_image(project, sha256)
+    response = _send(_read(lambda: images.read_picture(image)), MIME.get(image.format, "application/octet-stream"))
+    if image.format not in MIME:
+        response["Content-Disposition"] = f'attachment; filename="{sha256[:12]}.tiff"'
+    return response
+
+
+def _read(read: Callable[[], bytes]) -> bytes:
+    try:
+        return read()
+    except (OSError, ValueError):
+        raise Http404 from None
+
+
+def _send(data: bytes, mime: str) -> HttpResponse:
+    headers = {"Cache-Control": FOR_EVER, "X-Content-Type-Options": "nosniff"}
+    return HttpResponse(data, content_type=mime, headers=headers)

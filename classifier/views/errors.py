@@ -1,0 +1,38 @@
+from django.db import connection
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import render
+
+
+def _page(request: HttpRequest, status: int, title: str, text: str) -> HttpResponse:
+    if request.path.startswith("/api/"):
+        return JsonResponse({"error": text}, status=status)
+    return render(request, "classifier/error_page.html", {"title": title, "text": text}, status=status)
+
+
+def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
+    return _page(request, 404, "Nothing here", "There is no such page, or it belongs to somebody else.")
+
+
+def forbidden(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
+    return _page(request, 403, "Not allowed", "This is not open to you.")
+
+
+def server_error(request: HttpRequest) -> HttpResponse:
+    return _page(request, 500, "Something went wrong", "The fault is ours. It has been written to the log.")
+
+
+def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
+    text = "The page was open for too long, or cookies are switched off. Go back, reload the page and try again."
+    return _page(request, 403, "Please try again", text)
+
+
+def health(request: HttpRequest) -> HttpResponse:
+    """For a load balancer: the process answers and its database does."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT 1")
+    return JsonResponse({"status": "ok"})
+
+
+def empty(request: HttpRequest) -> HttpResponse:
+    """Nothing at all: what the server itself costs (the measure of `make bench`)."""
+    return HttpResponse(status=204)

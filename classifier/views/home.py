@@ -1,0 +1,52 @@
+"""The list of projects, a new one, and sample pictures to begin with."""
+
+from django.contrib.auth.decorators import login_required
+from django.db.models import Count, Q
+from django.http import Http404, HttpResponse
+from django.shortcuts import redirect, render
+from django.views.decorators.http import require_POST
+
+from classifier.forms import NameForm
+from classifier.models import Alias, Sample
+from classifier.models.alias import LIVE
+from classifier.selectors import list_projects
+from classifier.services.projects import create_project
+from classifier.services.sample_sets import SAMPLE_SETS, start_sample_project
+from classifier.views.access import SignedIn
+
+
+@login_required
+def project_list(request: SignedIn) -> HttpResponse:
+    projects = list(list_projects(request.user))
+    rows = Sample.objects.filter(project__in=projects, deleted_at=None).order_by()
+    counts = dict(rows.values_list("project").annotate(Count("id")))
+    live = Alias.objects.filter(Q(name=LIVE), project__in=projects).select_related("model_version")
+    versions = {alias.project_id: alias.model_version for alias in live}
+    cards = [
+        {"project": project, "samples": counts.get(project.pk, 0), "live": versions.get(project.pk)}
+        for project in projects
+    ]
+    context = {
+        "cards": cards,
+        "form": NameForm(label="What do you want to tell apart?"),
+        "sample_sets": SAMPLE_SETS,
+    }
+    return render(request, "classifier/project_list_page.html", context)
+
+
+@login_required
+def project_new(request: SignedIn) -> HttpResponse:
+    form = NameForm(request.POST or None, label="What do you want to tell apart?")
+    if request.method == "POST" and form.is_valid():
+        return redirect(create_project(form.cleaned_data["name"], by=request.user))
+    context = {"form": form, "sample_sets": SAMPLE_SETS}
+    return render(request, "classifier/project_new_page.html", context, status=422 if form.errors else 200)
+
+
+@login_required
+@require_POST
+def sample_project(request: SignedIn, name: str) -> HttpResponse:
+    if name not in SAMPLE_SETS:
+        raise Http404
+    _, upload = start_sample_project(name, by=request.user)
+    return redirect(upload)

@@ -1,0 +1,42 @@
+"""The form that names pictures."""
+
+from django.conf import settings
+from django.http import HttpResponse
+from django.shortcuts import render
+
+from classifier import selectors
+from classifier.models import Project
+from classifier.services import prediction
+from classifier.services.images import read_bounded
+from classifier.views.access import SignedIn, project_page
+from worker.artifacts import ArtifactCorrupt
+
+TOP = 5
+
+
+@project_page
+def classify(request: SignedIn, project: Project) -> HttpResponse:
+    """The page; and, for a posted picture, the answer as a part of it."""
+    if request.method == "POST":
+        return _answer(request, project)
+    context = {"project": project, "live": selectors.live_version(project)}
+    return render(request, "classifier/classify_page.html", context)
+
+
+def _answer(request: SignedIn, project: Project) -> HttpResponse:
+    files = request.FILES.getlist("image")[: settings.MAX_CLASSIFY_FILES]
+    if not files:
+        return _part(request, {"error": "Choose a picture first."}, 422)
+    try:
+        result = prediction.classify(project, [read_bounded(file) for file in files])
+    except (prediction.NothingLive, ArtifactCorrupt) as error:
+        return _part(request, {"error": str(error)}, 409)
+    answers = [
+        {"file": file.name, "error": answer.error, "classes": answer.classes[:TOP]}
+        for file, answer in zip(files, result.answers, strict=True)
+    ]
+    return _part(request, {"project": project, "result": result, "answers": answers}, 200)
+
+
+def _part(request: SignedIn, context: dict[str, object], status: int) -> HttpResponse:
+    return render(request, "classifier/_answers.html", context, status=status)

@@ -1,0 +1,58 @@
+"""A project's front page: its classes, their balance, and where to drop pictures."""
+
+from django.contrib import messages
+from django.http import HttpResponse
+from django.shortcuts import redirect, render
+from django.views.decorators.http import require_POST
+
+from classifier import selectors
+from classifier.forms import NameForm
+from classifier.models import Project, Sample
+from classifier.services.projects import rename_project
+from classifier.views.access import SignedIn, project_page
+
+STRIP = 6  # thumbnails beside each class
+
+
+@project_page
+def project(request: SignedIn, project: Project) -> HttpResponse:
+    counts = selectors.class_counts(project)
+    largest = max(counts.values(), default=0)
+    rows = [
+        {
+            "class": image_class,
+            "count": counts.get(image_class.pk, 0),
+            "share": round(100 * counts.get(image_class.pk, 0) / largest) if largest else 0,
+            "strip": _strip(project, image_class.pk),
+        }
+        for image_class in project.classes.all()
+    ]
+    context = {
+        "project": project,
+        "rows": rows,
+        "total": sum(counts.values()),
+        "trashed": Sample.objects.filter(project=project, deleted_at__isnull=False).count(),
+        "live": selectors.live_version(project),
+        "uploads": project.uploads.select_related("job")[:3],
+        "running": selectors.list_jobs(request.user).filter(project=project, status__in=("QUEUED", "RUNNING")),
+        "class_form": NameForm(label="Class name"),
+    }
+    return render(request, "classifier/project_page.html", context)
+
+
+def _strip(project: Project, class_id: int) -> list[str]:
+    """The sha256 of the newest few pictures of a class."""
+    newest = Sample.objects.filter(project=project, deleted_at=None, image_class=class_id).order_by("-pk")
+    return list(newest.values_list("image__sha256", flat=True)[:STRIP])
+
+
+@project_page
+@require_POST
+def rename(request: SignedIn, project: Project) -> HttpResponse:
+    form = NameForm(request.POST)
+    if form.is_valid():
+        rename_project(project, form.cleaned_data["name"])
+        messages.success(request, "The project has a new name. Its address stays the same.")
+    else:
+        messages.error(request, str(form.errors["name"][0]))
+    return redirect(project)

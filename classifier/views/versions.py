@@ -1,0 +1,100 @@
+"""Model versions: how good each is, where it errs, and which one answers."""
+
+from typing import Any
+
+from django.contrib import messages
+from django.http import Http404, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.views.decorators.http import require_POST
+
+from classifier import selectors
+from classifier.models import ModelVersion, Project
+from classifier.services import model_versions
+from classifier.views.access import SignedIn, project_page
+from classifier.views.classes import _number
+from worker.artifacts import ArtifactCorrupt
+
+SHOWN = 60
+
+
+def _find(project: Project, number: int) -> ModelVersion:
+    versions = project.model_versions.select_related("dataset_version", "job", "project")
+    return get_object_or_404(versions, number=number)
+
+
+@project_page
+def index(request: SignedIn, project: Project) -> HttpResponse:
+    versions = project.model_versions.select_related("dataset_version", "job")
+    context = {"project": project, "versions": versions, "live": selectors.live_version(project)}
+    return render(request, "classifier/versions_page.html", context)
+
+
+@project_page
+def detail(request: SignedIn, project: Project, number: int) -> HttpResponse:
+    version = _find(project, number)
+    context = {
+        "project": project,
+        "version": version,
+        "metrics": version.metrics,
+        "matrix": _matrix(project, version),
+        "live": selectors.live_version(project),
+    }
+    return render(request, "classifier/version_page.html", context)
+
+
+def _names(project: Project, version: ModelVersion) -> list[str]:
+    today = dict(project.classes.values_list("pk", "name"))
+    return [today.get(pk, name) for pk, name in version.dataset_version.classes]
+
+
+def _matrix(project: Project, version: ModelVersion) -> dict[str, Any]:
+    """Rows of cells with a shade from 0 to 10, by the share of the row."""
+    names = _names(project, version)
+    rows = []
+    for true, counts in enumerate(version.metrics["confusion"]):
+        whole = sum(counts) or 1
+        cells = [
+            {
+                "count": count,
+                "shade": round(10 * count / whole),
+                "right": true == predicted,
+                "predicted": predicted,
+            }
+            for predicted, count in enumerate(counts)
+        ]
+        rows.append({"name": names[true], "true": true, "cells": cells, **version.metrics["per_class"][true]})
+        rows[-1]["name"] = names[true]
+    return {"names": names, "rows": rows}
+
+
+@project_page
+def cell(request: SignedIn, project: Project, number: int) -> HttpResponse:
+    """The pictures behind one cell of the confusion matrix."""
+    version = _find(project, number)
+    names = _names(project, version)
+    true, predicted = (_number(request.GET.get(name)) for name in ("true", "predicted"))
+    if true is None or predicted is None or max(true, predicted) >= len(names):
+        raise Http404
+    try:
+        evaluation = model_versions.load_evaluation(version.artifact_digest)
+    except ArtifactCorrupt as error:
+        return render(request, "classifier/_cell.html", {"error": str(error)})
+    chosen = (evaluation.labels == true) & (evaluation.probabilities.argmax(axis=1) == predicted)
+    rows = [
+        {
+            "sha256": evaluation.sha256s[row],
+            "share": round(100 * float(evaluation.probabilities[row, predicted])),
+        }
+        for row in chosen.nonzero()[0][:SHOWN]
+    ]
+    context = {"project": project, "rows": rows, "true": names[true], "predicted": names[predicted]}
+    return render(request, "classifier/_cell.html", {**context, "count": int(chosen.sum())})
+
+
+@project_page
+@require_POST
+def promote(request: SignedIn, project: Project, number: int) -> HttpResponse:
+    version = _find(project, number)
+    model_versions.promote(version, by=request.user)
+    messages.success(request, f"Version {number} is live: it answers from now on.")
+    return redirect(version)

@@ -1,0 +1,33 @@
+"""The key that signs sessions: made once, kept in the data folder, readable by its owner only."""
+
+import os
+from pathlib import Path
+
+from django.core.exceptions import ImproperlyConfigured
+from django.core.management.utils import get_random_secret_key
+
+
+def read_or_create_secret(path: Path) -> str:
+    """The secret in `path`; two processes that start together agree on one."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if not path.exists():
+            _create(path)
+        return path.read_text().strip()
+    except OSError as error:
+        raise ImproperlyConfigured(
+            f"the data folder {path.parent} cannot be used ({error.strerror}); "
+            "set POETSWEB_DATA to a folder that you may write to."
+        ) from None
+
+
+def _create(path: Path) -> None:
+    aside = path.with_name(f".{path.name}.{os.getpid()}")
+    aside.touch(mode=0o600)
+    aside.write_text(get_random_secret_key())
+    try:
+        os.link(aside, path)  # fails where another process was first, and then its key is the key
+    except FileExistsError:
+        pass
+    finally:
+        aside.unlink()

@@ -1,0 +1,205 @@
+"""All of PoetsWeb's settings. Each variable is described in `.env.example`."""
+
+import os
+from pathlib import Path
+from urllib.parse import urlparse
+
+import environ
+from django.core.exceptions import ImproperlyConfigured
+
+from poetsweb import env
+from poetsweb.logs import logging_config
+from poetsweb.secret import read_or_create_secret
+from worker.archives import ArchiveLimits
+from worker.backbones import BACKBONES, DEFAULT_BACKBONE
+from worker.images import ImageLimits
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+env.load_file(BASE_DIR / ".env")
+
+# --- Where things are ------------------------------------------------------------------------------
+DATA_DIR = env.folder("POETSWEB_DATA", BASE_DIR / "var")
+HOST = env.text("HOST", "127.0.0.1")
+PORT = env.integer("PORT", 8000, low=1, high=65535)
+DEBUG = env.boolean("DEBUG", False)
+HTTPS = env.boolean("HTTPS", False)
+CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+WEB_WORKERS = env.integer("WEB_WORKERS", min(CORES, 4), low=1, high=64)
+WEB_THREADS = env.integer("WEB_THREADS", 8, low=1, high=64)
+EMBED_WORKERS = env.integer("EMBED_WORKERS", CORES, low=1, high=256)
+SECRET_KEY = env.text("SECRET_KEY") or read_or_create_secret(DATA_DIR / "secret_key")
+
+# --- The site --------------------------------------------------------------------------------------
+ALLOWED_HOSTS = env.words("ALLOWED_HOSTS", ["localhost", "127.0.0.1", "[::1]"])
+CSRF_TRUSTED_ORIGINS = env.words("CSRF_TRUSTED_ORIGINS", [])
+SIGNUP_OPEN = env.boolean("POETSWEB_SIGNUP", True)
+ROOT_URLCONF = "poetsweb.urls"
+WSGI_APPLICATION = "poetsweb.wsgi.application"
+INSTALLED_APPS = [
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "django.contrib.humanize",
+    "django_htmx",
+    "ninja",
+    "classifier",
+]
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "classifier.middleware.content_security_policy",
+    "classifier.middleware.bound_requests",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "django_htmx.middleware.HtmxMiddleware",
+    "classifier.middleware.first_visit",
+]
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+                "classifier.context.site",
+            ],
+        },
+    }
+]
+LANGUAGE_CODE = "en-gb"
+TIME_ZONE = env.text("TIME_ZONE", "UTC")
+USE_TZ = True
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+TEST_RUNNER = "django.test.runner.DiscoverRunner"
+SILENCED_SYSTEM_CHECKS: list[str] = []
+
+# --- Accounts --------------------------------------------------------------------------------------
+LOGIN_URL = "sign_in"
+LOGIN_REDIRECT_URL = "project_list"
+LOGOUT_REDIRECT_URL = "sign_in"
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": f"django.contrib.auth.password_validation.{name}"}
+    for name in ("UserAttributeSimilarityValidator", "MinimumLengthValidator", "CommonPasswordValidator")
+]
+SESSION_COOKIE_AGE = 30 * 24 * 3600
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = HTTPS
+SESSION_COOKIE_HTTPONLY = True
+SECURE_SSL_REDIRECT = HTTPS
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if env.boolean("BEHIND_PROXY", False) else None
+SECURE_HSTS_SECONDS = env.integer("HSTS_SECONDS", 3600 if HTTPS else 0, low=0, high=10**9)
+SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = env.boolean("HSTS_SUBDOMAINS", False)
+SECURE_REFERRER_POLICY = "same-origin"
+X_FRAME_OPTIONS = "DENY"
+CSRF_FAILURE_VIEW = "classifier.views.errors.csrf_failure"
+CSRF_COOKIE_HTTPONLY = True  # scripts read the token from the page
+
+# --- Database --------------------------------------------------------------------------------------
+DATABASE_URL = env.text("DATABASE_URL", f"sqlite:///{DATA_DIR / 'db.sqlite3'}")
+try:
+    DATABASES = {"default": environ.Env.db_url_config(DATABASE_URL)}
+except Exception:
+    raise ImproperlyConfigured(
+        "DATABASE_URL is not valid; write postgres://user:password@host:5432/name or sqlite:////path/to/file."
+    ) from None
+if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
+    # WAL lets readers go on while one writer writes; IMMEDIATE takes the write lock at BEGIN, where the
+    # busy timeout applies, instead of failing half-way through a transaction.
+    DATABASES["default"]["OPTIONS"] = {
+        "timeout": 30,
+        "transaction_mode": "IMMEDIATE",
+        "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA cache_size=-16000;",
+    }
+    DATABASES["default"]["CONN_MAX_AGE"] = None
+elif DATABASES["default"]["ENGINE"] != "django.db.backends.postgresql":
+    raise ImproperlyConfigured("DATABASE_URL must begin with postgres:// or sqlite:///.")
+else:
+    DATABASES["default"]["CONN_MAX_AGE"] = 300
+    DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
+
+# --- Broker and cache ------------------------------------------------------------------------------
+EMBEDDED_VALKEY_SOCKET = env.valkey_socket(DATA_DIR)
+REDIS_URL = env.text("REDIS_URL")
+if REDIS_URL and urlparse(REDIS_URL).scheme not in ("redis", "rediss", "unix"):
+    raise ImproperlyConfigured("REDIS_URL must begin with redis://, rediss:// or unix://.")
+CACHE_URL = REDIS_URL or f"unix://{EMBEDDED_VALKEY_SOCKET}"
+CELERY_BROKER_URL = CACHE_URL.replace("unix://", "redis+socket://", 1)
+CACHES = {
+    "default": {
+        "BACKEND": "django.core.cache.backends.redis.RedisCache",
+        "LOCATION": CACHE_URL,
+        "KEY_PREFIX": "poetsweb",
+        "OPTIONS": {"socket_timeout": 5, "socket_connect_timeout": 2},
+    }
+}
+# The database holds every job, so the broker may forget: late acknowledgement and prefetch 1 keep work
+# with those who are free, and `services.jobs.recover_jobs` sends again what got lost.
+CELERY_TASK_IGNORE_RESULT = True
+CELERY_TASK_ACKS_LATE = True
+CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+CELERY_TASK_DEFAULT_QUEUE = "ingest"
+CELERY_TASK_CREATE_MISSING_QUEUES = False
+CELERY_TASK_SERIALIZER = "json"
+CELERY_ACCEPT_CONTENT = ["json"]
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_BROKER_TRANSPORT_OPTIONS = {"socket_timeout": 10, "socket_connect_timeout": 2}
+CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+
+# --- Files -----------------------------------------------------------------------------------------
+S3_BUCKET = env.text("S3_BUCKET")
+MEDIA_ROOT = DATA_DIR / "files"
+STATIC_URL = "/static/"
+STATIC_ROOT = DATA_DIR / "static"
+# On the data folder's disk, so that a large archive is renamed into place and not copied.
+FILE_UPLOAD_TEMP_DIR = DATA_DIR / "tmp"
+FILE_UPLOAD_TEMP_DIR.mkdir(parents=True, exist_ok=True)
+S3_STORAGE = {
+    "BACKEND": "storages.backends.s3.S3Storage",
+    "OPTIONS": {
+        "bucket_name": S3_BUCKET,
+        "endpoint_url": env.text("S3_ENDPOINT_URL") or None,
+        "file_overwrite": True,
+        "querystring_auth": True,
+    },
+}
+STORAGES = {
+    "default": S3_STORAGE if S3_BUCKET else {"BACKEND": "classifier.storage.AtomicFileSystemStorage"},
+    "staticfiles": {
+        "BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"
+        if DEBUG
+        else "whitenoise.storage.CompressedManifestStaticFilesStorage"
+    },
+}
+# A browser sends one picture a request; a script may send many, and an archive streams to a file.
+DATA_UPLOAD_MAX_NUMBER_FILES = 2000
+DATA_UPLOAD_MAX_NUMBER_FIELDS = 5000
+DATA_UPLOAD_MAX_MEMORY_SIZE = 10 * 2**20
+
+# --- Limits ----------------------------------------------------------------------------------------
+IMAGE_LIMITS = ImageLimits(
+    max_bytes=env.integer("MAX_IMAGE_MB", 50, low=1, high=2000) * 2**20,
+    max_pixels=env.integer("MAX_IMAGE_MEGAPIXELS", 100, low=1, high=100) * 10**6,
+)
+ARCHIVE_LIMITS = ArchiveLimits(
+    max_entries=env.integer("MAX_ARCHIVE_ENTRIES", 200_000, low=1, high=10**7),
+    max_total_bytes=env.integer("MAX_ARCHIVE_GB", 20, low=1, high=10_000) * 2**30,
+    max_file_bytes=IMAGE_LIMITS.max_bytes,
+)
+MAX_CLASSIFY_FILES = env.integer("MAX_CLASSIFY_FILES", 100, low=1, high=2000)
+
+# --- Computing -------------------------------------------------------------------------------------
+BACKBONE = env.choice("POETSWEB_BACKBONE", DEFAULT_BACKBONE, tuple(BACKBONES))
+BACKBONE_DIR = DATA_DIR / "backbones"
+PREDICT_THREADS = env.integer("PREDICT_THREADS", CORES, low=1, high=64)
+FLOWERS_URL = env.text(
+    "FLOWERS_URL", "https://storage.googleapis.com/download.tensorflow.org/example_images/flower_photos.tgz"
+)
+
+LOGGING = logging_config(DEBUG, json=env.boolean("LOG_JSON", False))

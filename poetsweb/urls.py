@@ -1,0 +1,26 @@
+"""Addresses: the site's pages, and the API under /api/v1/."""
+
+from django.conf import settings
+from django.http import HttpRequest, JsonResponse
+from django.urls import include, path, re_path
+
+from classifier.api.router import api
+
+
+def api_not_found(request: HttpRequest) -> JsonResponse:
+    return JsonResponse({"error": "There is no such address in the API; see /api/v1/docs."}, status=404)
+
+
+urlpatterns = [
+    path("api/v1/", api.urls),
+    re_path("^api/", api_not_found),
+    path("", include("classifier.urls")),
+]
+handler404 = "classifier.views.errors.not_found"
+handler500 = "classifier.views.errors.server_error"
+handler403 = "classifier.views.errors.forbidden"
+
+if settings.DEBUG:
+    from django.contrib.staticfiles.urls import staticfiles_urlpatterns
+
+    urlpatterns += staticfiles_urlpatterns()

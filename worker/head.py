@@ -1,0 +1,103 @@
+"""The trained last layer, and how to train one. TensorFlow is imported only where it trains."""
+
+import functools
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from worker.config import TrainConfig
+
+Floats = NDArray[np.float32]
+Ints = NDArray[np.int64]
+Report = Callable[..., None]
+
+
+class EmptySplit(ValueError):
+    """There is no picture to train on, or none to choose by. The message is a sentence for the user."""
+
+
+class TrainingDiverged(ValueError):
+    """The numbers of the head grew out of all bounds. The message is a sentence for the user."""
+
+
+@dataclass(frozen=True)
+class Head:
+    """A dense layer with softmax. weights: (F, C), bias: (C,), float32."""
+
+    weights: Floats
+    bias: Floats
+
+    def probabilities(self, features: Floats) -> Floats:
+        """features (N, F) -> probabilities (N, C), each row summing to 1."""
+        return softmax(features @ self.weights + self.bias)
+
+
+@dataclass(frozen=True)
+class Split:
+    """Pictures of one split. features: (N, F) float32, labels: (N,) class indices."""
+
+    features: Floats
+    labels: Ints
+
+
+def softmax(logits: Floats) -> Floats:
+    """Row by row, safe for large logits."""
+    exponents = np.exp(logits - logits.max(axis=1, keepdims=True))
+    return np.asarray(exponents / exponents.sum(axis=1, keepdims=True), np.float32)
+
+
+def train_head(training: Split, validation: Split, classes: int, config: TrainConfig, report: Report) -> Head:
+    """Train by the config's recipe. `report("head", fraction, **point)` is called as it goes.
+
+    A point is what `measure_point` gives; its step rises from call to call, and the last point is the
+    returned head's. A class without pictures in a split is no obstacle. Raises EmptySplit, TrainingDiverged.
+    """
+    # Not at the top: the recipes import this module, and the web side needs only a Head.
+    from worker.recipe_auto import train_auto
+    from worker.recipe_poets import train_poets
+
+    for name, split in (("training", training), ("validation", validation)):
+        if not len(split.labels):
+            raise EmptySplit(f"No picture is in the split {name}. Add pictures: three of each class will do.")
+    prepare_tensorflow()
+    recipe = {"auto": train_auto, "poets": train_poets}[config.recipe]
+    head = recipe(training, validation, classes, config, report)
+    if not (np.isfinite(head.weights).all() and np.isfinite(head.bias).all()):
+        raise TrainingDiverged("The training ran out of bounds. Choose a smaller learning rate.")
+    return head
+
+
+@functools.cache
+def prepare_tensorflow() -> Any:
+    """TensorFlow, made deterministic: the same inputs and seed give the same bits on one kind of machine.
+
+    What is drawn by chance is drawn by NumPy from the config's seed, so TensorFlow needs none.
+    """
+    import tensorflow as tf
+
+    tf.config.experimental.enable_op_determinism()
+    return tf
+
+
+def measure_point(step: int, training_loss: float, logits: Floats, labels: Ints) -> dict[str, float]:
+    """One point of the curve. logits (N, C) and labels (N,) are validation's; losses are mean cross-entropy
+    in nats.
+    """
+    return {
+        "step": step,
+        "training_loss": round(training_loss, 5),
+        "validation_loss": round(balanced_loss(logits, labels), 5),
+        "validation_accuracy": round(float(np.mean(logits.argmax(axis=1) == labels)), 5),
+    }
+
+
+def balanced_loss(logits: Floats, labels: Ints) -> float:
+    """Mean cross-entropy over the classes present, each weighing alike. logits (N, C), labels (N,)."""
+    # In double precision from the logits, not from float32 probabilities, which end at 1e-45.
+    shifted = logits.astype(np.float64) - logits.max(axis=1, keepdims=True)
+    losses = np.log(np.exp(shifted).sum(axis=1)) - shifted[np.arange(len(labels)), labels]
+    sums, counts = np.bincount(labels, losses), np.bincount(labels)
+    return float(np.mean(sums[counts > 0] / counts[counts > 0]))

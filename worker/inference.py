@@ -1,0 +1,62 @@
+"""Answers: one backbone in memory and, beside it, the small heads of as many projects as are asked for."""
+
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from worker.artifacts import Artifact
+from worker.backbones.engine import Embedder
+from worker.images import DEFAULT_LIMITS, ImageLimits, ImageRejected, load_picture
+
+
+class ArtifactCache:
+    """The artifacts used last, by digest, up to so many bytes of arrays. An artifact never changes."""
+
+    def __init__(self, max_bytes: int) -> None:
+        self._max_bytes = max_bytes
+        self._held: OrderedDict[str, tuple[Artifact, int]] = OrderedDict()
+        self._bytes = 0
+        self._lock = threading.Lock()
+
+    def get(self, digest: str, load: Callable[[], Artifact]) -> Artifact:
+        """The artifact, loaded where it is not held. Two threads may load the same one; that is harmless."""
+        with self._lock:
+            if digest in self._held:
+                self._held.move_to_end(digest)
+                return self._held[digest][0]
+        artifact = load()
+        with self._lock:
+            self._hold(digest, artifact)
+        return artifact
+
+    def _hold(self, digest: str, artifact: Artifact) -> None:
+        if digest in self._held:
+            return
+        size = artifact.head.weights.nbytes + artifact.head.bias.nbytes + 20_000  # the manifest, roughly
+        self._held[digest] = (artifact, size)
+        self._bytes += size
+        while self._bytes > self._max_bytes and len(self._held) > 1:
+            _, (_, freed) = self._held.popitem(last=False)
+            self._bytes -= freed
+
+
+def classify_pictures(
+    pictures: Sequence[bytes], engine: Embedder, artifact: Artifact, limits: ImageLimits = DEFAULT_LIMITS
+) -> list[NDArray[np.float32] | ImageRejected]:
+    """Encoded pictures -> probabilities (C,) each, or why a picture could not be read."""
+    decoded = [_decode(picture, engine.input_size, limits) for picture in pictures]
+    good = [picture for picture in decoded if not isinstance(picture, ImageRejected)]
+    if not good:
+        return [picture for picture in decoded if isinstance(picture, ImageRejected)]
+    answers = iter(artifact.head.probabilities(engine.embed(np.stack(good))))
+    return [picture if isinstance(picture, ImageRejected) else next(answers) for picture in decoded]
+
+
+def _decode(picture: bytes, size: int, limits: ImageLimits) -> NDArray[np.uint8] | ImageRejected:
+    try:
+        return load_picture(picture, size, limits)
+    except ImageRejected as error:
+        return error

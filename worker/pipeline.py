@@ -1,0 +1,81 @@
+"""From a dataset version and its embeddings to the files of a model version."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from worker.artifacts import Evaluation, pack_artifact
+from worker.backbones import get_backbone
+from worker.config import TrainConfig
+from worker.evaluation import evaluate
+from worker.head import Split, train_head
+from worker.images import PREPROCESSING_VERSION
+from worker.splits import TEST, TRAINING, VALIDATION
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """A frozen dataset version. `rows` are (sha256, class index, split), in the order of the manifest."""
+
+    digest: str
+    classes: list[tuple[int, str]]
+    rows: list[tuple[str, int, str]]
+
+    def of(self, split: str) -> NDArray[np.int64]:
+        """Row numbers of a split."""
+        return np.array([number for number, row in enumerate(self.rows) if row[2] == split], np.int64)
+
+    @property
+    def labels(self) -> NDArray[np.int64]:
+        return np.array([row[1] for row in self.rows], np.int64)
+
+
+@dataclass(frozen=True)
+class Trained:
+    """What training gives: the artifact's files by name, its digest, and the metrics for people."""
+
+    digest: str
+    files: dict[str, bytes]
+    metrics: dict[str, Any]
+
+
+def train(dataset: Dataset, features: NDArray[np.float32], config: TrainConfig, report: Callable[..., None]) -> Trained:
+    """features: (N, F), row by row as `dataset.rows`. Calls report(stage, fraction, **facts)."""
+    names = [name for _, name in dataset.classes]
+    labels = dataset.labels
+    training, validation, test = (dataset.of(split) for split in (TRAINING, VALIDATION, TEST))
+
+    report("head", 0.0)
+    head = train_head(
+        Split(features[training], labels[training]),
+        Split(features[validation], labels[validation]),
+        len(names),
+        config,
+        report,
+    )
+    report("evaluate", 0.0)
+    probabilities = head.probabilities(features[test])
+    metrics = evaluate(probabilities, labels[test], names)
+    evaluation = Evaluation([dataset.rows[row][0] for row in test], labels[test], probabilities)
+    digest, files = pack_artifact(_manifest(dataset, config, metrics), head, evaluation)
+    return Trained(digest, files, metrics)
+
+
+def _manifest(dataset: Dataset, config: TrainConfig, metrics: dict[str, Any]) -> dict[str, Any]:
+    backbone = get_backbone(config.backbone)
+    return {
+        "backbone": {
+            "name": backbone.name,
+            "digest": backbone.digest,
+            "input_size": backbone.input_size,
+            "features": backbone.features,
+            "preprocessing_version": PREPROCESSING_VERSION,
+        },
+        "classes": [[pk, name] for pk, name in dataset.classes],
+        "dataset_digest": dataset.digest,
+        "config": config.as_dict(),
+        "metrics": metrics,
+    }

@@ -1,0 +1,73 @@
+"""Which split each picture belongs to: decided from its sha256, kept for ever, stratified, never empty.
+
+Within a class the pictures without a split are taken in the order of their sha256 - a shuffle that every
+machine agrees on - to fill first the test and then the validation share; the rest is for training. A
+picture that has a split keeps it. The one exception is a class of three or more that would have an empty
+split (its only test picture was deleted, say): then one picture moves, out of training where possible.
+"""
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+TRAINING, VALIDATION, TEST = "training", "validation", "test"
+SPLITS = (TRAINING, VALIDATION, TEST)
+SMALLEST_CLASS = 3  # one picture for each split
+
+
+@dataclass(frozen=True)
+class SplitSample:
+    """A picture of one project. `split` is "" while none is decided."""
+
+    sha256: str
+    class_id: int
+    split: str = ""
+
+
+def assign_splits(
+    samples: Iterable[SplitSample], *, validation_percentage: int = 10, testing_percentage: int = 10
+) -> dict[str, str]:
+    """The splits to write down: sha256 -> split, only for pictures whose split is new or must change.
+
+    Args:
+        samples: each sha256 once.
+        validation_percentage, testing_percentage: 0 to 100 together at most, of each class.
+    """
+    by_class: dict[int, list[SplitSample]] = {}
+    for sample in sorted(samples, key=lambda sample: sample.sha256):
+        by_class.setdefault(sample.class_id, []).append(sample)
+    changes: dict[str, str] = {}
+    for members in by_class.values():
+        shares = _shares(len(members), validation_percentage, testing_percentage)
+        changes.update(_assign_class(members, shares))
+    return changes
+
+
+def _shares(count: int, validation_percentage: int, testing_percentage: int) -> dict[str, int]:
+    """How many of a class's `count` pictures each held-out split should have."""
+    if count < SMALLEST_CLASS:
+        return {TEST: 0, VALIDATION: 0}
+    test = min(max(1, round(count * testing_percentage / 100)), count - 2)
+    validation = min(max(1, round(count * validation_percentage / 100)), count - 1 - test)
+    return {TEST: test, VALIDATION: validation}
+
+
+def _assign_class(members: list[SplitSample], shares: dict[str, int]) -> dict[str, str]:
+    splits = {sample.sha256: sample.split for sample in members}
+    counts = Counter(split for split in splits.values() if split)
+    for sha256 in [sha256 for sha256, split in splits.items() if not split]:
+        split = next((name for name in (TEST, VALIDATION) if counts[name] < shares[name]), TRAINING)
+        splits[sha256] = split
+        counts[split] += 1
+    if len(members) >= SMALLEST_CLASS:
+        _fill_empty(splits, counts)
+    return {sample.sha256: splits[sample.sha256] for sample in members if splits[sample.sha256] != sample.split}
+
+
+def _fill_empty(splits: dict[str, str], counts: Counter[str]) -> None:
+    """Move one picture into each empty split, from training first: what was tested on stays a test."""
+    for empty in (name for name in SPLITS if counts[name] == 0):
+        giver = next(name for name in (TRAINING, VALIDATION, TEST) if counts[name] > 1)
+        moved = next(sha256 for sha256, split in splits.items() if split == giver)
+        splits[moved] = empty
+        counts.update({giver: -1, empty: 1})
