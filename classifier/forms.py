@@ -3,7 +3,6 @@ from typing import Any
 from django import forms
 from django.contrib.auth import get_user_model, password_validation
 from django.contrib.auth.forms import BaseUserCreationForm
-from django.contrib.auth.models import User
 from django.core.exceptions import ValidationError
 
 from classifier.services.projects import InvalidName, clean_name
@@ -11,7 +10,7 @@ from worker.backbones import BACKBONES
 from worker.config import RECIPES, ConfigError, TrainConfig
 
 
-class AccountForm(BaseUserCreationForm[User]):
+class AccountForm(BaseUserCreationForm):
     """A user name and a password, twice."""
 
     class Meta:

@@ -34,7 +34,6 @@ UNITS = {
     "read": "pictures",
     "read_download": "pictures",
     "download": "MB",
-    "head": "steps",
 }
 
 
@@ -110,8 +109,18 @@ def job_progress(job: Job) -> Progress:
     inside = min(job.done / job.total, 1.0) if job.total else 0.0
     fraction = 1.0 if job.status == Job.Status.SUCCEEDED else low + (high - low) * inside
     rate = _rate(job)
-    eta = (job.total - job.done) / rate + _later_stages(job) if rate and job.is_open else None
-    return Progress(title, fraction, job.done, job.total, UNITS.get(job.stage, ""), rate, eta)
+    return Progress(title, fraction, job.done, job.total, UNITS.get(job.stage, ""), rate, _eta(job, rate))
+
+
+def _eta(job: Job, rate: float | None) -> float | None:
+    """Seconds to the end, from this stage's measured rate and the last training's time for its head."""
+    if not job.is_open:
+        return None
+    if job.stage == "embed":
+        return (job.total - job.done) / rate + _head_seconds() if rate else None
+    if job.stage == "head" and job.stage_started_at:  # begins with loading TensorFlow: no rate could tell
+        return max(_head_seconds() - (timezone.now() - job.stage_started_at).total_seconds(), 1.0)
+    return (job.total - job.done) / rate if rate else None
 
 
 def _rate(job: Job) -> float | None:
@@ -121,14 +130,8 @@ def _rate(job: Job) -> float | None:
     return job.done / max((end - job.stage_started_at).total_seconds(), 0.001)
 
 
-def _later_stages(job: Job) -> float:
-    """Seconds that follow the embeddings: the head of the last job like it, or a first guess."""
-    if job.stage != "embed":
-        return 0.0
-    like: dict[str, Any] = {
-        "kind": job.kind,
-        "status": Job.Status.SUCCEEDED,
-        "facts__has_key": "head_seconds",
-    }
+def _head_seconds() -> float:
+    """What the head took in the last training, or a first guess."""
+    like: dict[str, Any] = {"kind": Job.Kind.TRAIN, "status": Job.Status.SUCCEEDED, "facts__has_key": "head_seconds"}
     last = Job.objects.filter(**like).order_by("-pk").values_list("facts", flat=True).first()
     return float(last["head_seconds"]) if last else 8.0

@@ -29,17 +29,19 @@ class _Keeper:
 
     def run(self) -> int:
         pause = 0.5
-        while True:
+        while not self._told_to_stop():
             begun = time.monotonic()
             self.child = subprocess.Popen(self.command)  # noqa: S603 - what our own serve command wrote
             status = self.child.wait()
-            if self.stopping:
-                return 0
+            if self._told_to_stop():
+                break
             pause = 0.5 if time.monotonic() - begun > HEALTHY_SECONDS else min(2 * pause, LONGEST_PAUSE)
             print(f"ended with status {status}; starting it again in {pause:.0f} s", file=sys.stderr, flush=True)
             self._sleep(pause)
-            if self.stopping:
-                return 0
+        return 0
+
+    def _told_to_stop(self) -> bool:
+        return self.stopping  # the signal handler sets it, at any moment
 
     def _sleep(self, seconds: float) -> None:
         until = time.monotonic() + seconds

@@ -103,12 +103,9 @@ CSRF_COOKIE_HTTPONLY = True  # scripts read the token from the page
 
 # --- Database --------------------------------------------------------------------------------------
 DATABASE_URL = env.text("DATABASE_URL", f"sqlite:///{DATA_DIR / 'db.sqlite3'}")
-try:
-    DATABASES = {"default": environ.Env.db_url_config(DATABASE_URL)}
-except Exception:
-    raise ImproperlyConfigured(
-        "DATABASE_URL is not valid; write postgres://user:password@host:5432/name or sqlite:////path/to/file."
-    ) from None
+if urlparse(DATABASE_URL).scheme not in ("postgres", "postgresql", "sqlite"):
+    raise ImproperlyConfigured("DATABASE_URL must begin with postgres:// or sqlite:///.")
+DATABASES = {"default": environ.Env.db_url_config(DATABASE_URL)}
 if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
     # WAL lets readers go on while one writer writes; IMMEDIATE takes the write lock at BEGIN, where the
     # busy timeout applies, instead of failing half-way through a transaction.
@@ -118,8 +115,6 @@ if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
         "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA cache_size=-16000;",
     }
     DATABASES["default"]["CONN_MAX_AGE"] = None
-elif DATABASES["default"]["ENGINE"] != "django.db.backends.postgresql":
-    raise ImproperlyConfigured("DATABASE_URL must begin with postgres:// or sqlite:///.")
 else:
     DATABASES["default"]["CONN_MAX_AGE"] = 300
     DATABASES["default"]["CONN_HEALTH_CHECKS"] = True

@@ -3,10 +3,11 @@
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+pytest_plugins = ["tests.site_fixtures"]
 
 # A data folder of its own, the tiny backbone, and nobody's .env or services.
 DATA = Path(tempfile.mkdtemp(prefix="poetsweb-tests-"))
@@ -36,7 +37,6 @@ def _plain_static_files(settings: object) -> None:
 
 
 @pytest.fixture(autouse=True)
-def _own_files(settings: object, tmp_path: Path) -> Iterator[None]:
+def _own_files(settings: object, tmp_path: Path) -> None:
     """Pictures and artifacts of one test are not those of the next."""
     settings.MEDIA_ROOT = tmp_path / "files"  # type: ignore[attr-defined]
-    yield

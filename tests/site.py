@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -26,7 +27,9 @@ def free_port() -> int:
 class Site:
     """Started by `start`, stopped by `stop` as Ctrl-C would."""
 
-    def __init__(self, data: Path, **env: str) -> None:
+    def __init__(self, data: Path, *, backbones: Path | None = None, **env: str) -> None:
+        if backbones is not None:  # converted once a run, not once a site
+            shutil.copytree(backbones, data / "backbones")
         self.data, self.port = data, free_port()
         self.address = f"http://127.0.0.1:{self.port}"
         self.env = {
@@ -42,6 +45,7 @@ class Site:
         self.process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> "Site":
+        said = self.log.stat().st_size if self.log.exists() else 0
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
                 [sys.executable, "manage.py", "serve"],
@@ -51,7 +55,7 @@ class Site:
                 stderr=log,
                 start_new_session=True,
             )
-        self.wait(lambda: self._alive() and b" is running on " in self.log.read_bytes(), START_SECONDS)
+        self.wait(lambda: self._alive() and b" is running on " in self.log.read_bytes()[said:], START_SECONDS)
         return self
 
     def _alive(self) -> bool:

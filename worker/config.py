@@ -1,6 +1,6 @@
 """What a training is asked to do: one frozen dataclass, stored whole on the job and in the artifact."""
 
-import math
+import reprlib
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
@@ -38,6 +38,8 @@ class TrainConfig:
         _whole("steps", self.steps, 1, 100_000)
         _whole("batch_size", self.batch_size, 1, 100_000)
         _rate("learning_rate", self.learning_rate)
+        # 1 and 1.0 are the same config, and must be the same JSON wherever configs are compared by digest.
+        object.__setattr__(self, "learning_rate", float(self.learning_rate))
         self._refuse_expert_fields_in_auto()
 
     def _refuse_expert_fields_in_auto(self) -> None:
@@ -56,22 +58,32 @@ def parse_config(values: dict[str, Any]) -> TrainConfig:
     known = {field.name for field in fields(TrainConfig)}
     for name in values:
         if name not in known:
-            raise ConfigError(str(name), f"Unknown setting {str(name)!r}; known are {', '.join(sorted(known))}.")
+            field = name[:100] if isinstance(name, str) else _show(name)
+            raise ConfigError(field, f"Unknown setting {_show(name)}; known are {', '.join(sorted(known))}.")
     return TrainConfig(**values)
 
 
 def _one_of(name: str, value: Any, allowed: dict[str, Any]) -> None:
     if not isinstance(value, str) or value not in allowed:
         shown = ", ".join(key for key in allowed if key != "testing")
-        raise ConfigError(name, f"{name} must be one of {shown}; got {value!r}.")
+        raise ConfigError(name, f"{name} must be one of {shown}; got {_show(value)}.")
 
 
 def _whole(name: str, value: Any, low: int, high: int) -> None:
     if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
-        raise ConfigError(name, f"{name} must be a whole number from {low} to {high}; got {value!r}.")
+        raise ConfigError(name, f"{name} must be a whole number from {low} to {high}; got {_show(value)}.")
 
 
 def _rate(name: str, value: Any) -> None:
-    number = not isinstance(value, bool) and isinstance(value, int | float) and math.isfinite(value)
+    number = not isinstance(value, bool) and isinstance(value, int | float)
+    # A comparison, because it is false for NaN and safe for whole numbers that no float can hold.
     if not number or not 0 < value <= 100:
-        raise ConfigError(name, f"{name} must be a number above 0 and at most 100; got {value!r}.")
+        raise ConfigError(name, f"{name} must be a number above 0 and at most 100; got {_show(value)}.")
+
+
+def _show(value: Any) -> str:
+    """A short repr of any value: a sentence must not carry a megabyte."""
+    try:
+        return reprlib.repr(value)
+    except ValueError:  # Python refuses to write out whole numbers of more than 4,300 digits
+        return "a huge number"

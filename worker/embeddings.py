@@ -16,7 +16,7 @@ BATCH = 8  # the forward pass gains nothing from more, and a small batch keeps c
 
 
 def embedding_key(backbone_digest: str) -> str:
-    """What an embedding is stored under, beside its image: any change of backbone or of decoding is another."""
+    """What an embedding is stored under, beside its image: another backbone or decoding is another key."""
     return f"{backbone_digest[:40]}-p{PREPROCESSING_VERSION}"
 
 
@@ -30,13 +30,17 @@ def embed_pictures(
     """
     groups = [keys[start : start + batch] for start in range(0, len(keys), batch)]
     waiting: deque[tuple[Sequence[Key], Future[NDArray[np.uint8]]]] = deque()
-    with ThreadPoolExecutor(1, thread_name_prefix="decode") as decoder:
+    decoder = ThreadPoolExecutor(1, thread_name_prefix="decode")
+    try:
         for group in groups:
             waiting.append((group, decoder.submit(_decode, group, read, engine.input_size)))
             if len(waiting) > 2:
                 yield _forward(engine, *waiting.popleft())
         while waiting:
             yield _forward(engine, *waiting.popleft())
+    finally:
+        # After an error, or when the caller closes the iterator, only the batch in hand is finished.
+        decoder.shutdown(wait=True, cancel_futures=True)
 
 
 def _decode(group: Sequence[Key], read: Callable[[Key], bytes], size: int) -> NDArray[np.uint8]:

@@ -13,7 +13,7 @@ from worker.images import DEFAULT_LIMITS, ImageLimits, ImageRejected, load_pictu
 
 
 class ArtifactCache:
-    """The artifacts used last, by digest, up to so many bytes of arrays. An artifact never changes."""
+    """The artifacts used last, by digest, up to so many bytes, or a single larger one. They never change."""
 
     def __init__(self, max_bytes: int) -> None:
         self._max_bytes = max_bytes
@@ -35,12 +35,19 @@ class ArtifactCache:
     def _hold(self, digest: str, artifact: Artifact) -> None:
         if digest in self._held:
             return
-        size = artifact.head.weights.nbytes + artifact.head.bias.nbytes + 20_000  # the manifest, roughly
+        size = _size_of(artifact)
         self._held[digest] = (artifact, size)
         self._bytes += size
         while self._bytes > self._max_bytes and len(self._held) > 1:
             _, (_, freed) = self._held.popitem(last=False)
             self._bytes -= freed
+
+
+def _size_of(artifact: Artifact) -> int:
+    """Bytes in memory: the arrays, and the manifest roughly, whose confusion matrix grows with C x C."""
+    classes = len(artifact.head.bias)
+    manifest = 20_000 + 1_000 * classes + 8 * classes**2
+    return artifact.head.weights.nbytes + artifact.head.bias.nbytes + manifest
 
 
 def classify_pictures(

@@ -1,9 +1,10 @@
 """Which split each picture belongs to: decided from its sha256, kept for ever, stratified, never empty.
 
 Within a class the pictures without a split are taken in the order of their sha256 - a shuffle that every
-machine agrees on - to fill first the test and then the validation share; the rest is for training. A
-picture that has a split keeps it. The one exception is a class of three or more that would have an empty
-split (its only test picture was deleted, say): then one picture moves, out of training where possible.
+machine agrees on - to fill first what is empty, then the test and the validation share; the rest is for
+training. A picture that has a split keeps it. The one exception is a class of three or more that would still
+have an empty split (its only test picture was deleted, say, and nothing is new): then one picture moves, out
+of training where possible.
 """
 
 from collections import Counter
@@ -44,24 +45,31 @@ def assign_splits(
 
 
 def _shares(count: int, validation_percentage: int, testing_percentage: int) -> dict[str, int]:
-    """How many of a class's `count` pictures each held-out split should have."""
+    """How many of a class's `count` pictures each split should have, in the order of filling."""
     if count < SMALLEST_CLASS:
-        return {TEST: 0, VALIDATION: 0}
+        return {TEST: 0, VALIDATION: 0, TRAINING: count}
     test = min(max(1, round(count * testing_percentage / 100)), count - 2)
     validation = min(max(1, round(count * validation_percentage / 100)), count - 1 - test)
-    return {TEST: test, VALIDATION: validation}
+    return {TEST: test, VALIDATION: validation, TRAINING: count - test - validation}
 
 
 def _assign_class(members: list[SplitSample], shares: dict[str, int]) -> dict[str, str]:
     splits = {sample.sha256: sample.split for sample in members}
     counts = Counter(split for split in splits.values() if split)
     for sha256 in [sha256 for sha256, split in splits.items() if not split]:
-        split = next((name for name in (TEST, VALIDATION) if counts[name] < shares[name]), TRAINING)
+        split = _next_split(counts, shares)
         splits[sha256] = split
         counts[split] += 1
     if len(members) >= SMALLEST_CLASS:
         _fill_empty(splits, counts)
     return {sample.sha256: splits[sample.sha256] for sample in members if splits[sample.sha256] != sample.split}
+
+
+def _next_split(counts: Counter[str], shares: dict[str, int]) -> str:
+    # What is empty comes first: a share filled before it could force an old picture to move there.
+    empty = [name for name in shares if shares[name] and not counts[name]]
+    short = [name for name in (TEST, VALIDATION) if counts[name] < shares[name]]
+    return [*empty, *short, TRAINING][0]
 
 
 def _fill_empty(splits: dict[str, str], counts: Counter[str]) -> None:

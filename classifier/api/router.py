@@ -166,7 +166,7 @@ def get_upload(
 def train(request: SignedIn, slug: str, payload: schemas.TrainIn | None = None) -> Any:
     project = find_project(request, slug)
     payload = payload or schemas.TrainIn(promote=False, force=False)
-    config = parse_config({"backbone": settings.BACKBONE, **(payload.model_extra or {})})
+    config = parse_config({"backbone": settings.BACKBONE, **payload.config_values()})
     job = training.request_training(project, config, by=request.user, promote=payload.promote, force=payload.force)
     return Status(202, {"job": job.pk})
 

@@ -81,12 +81,23 @@ class JobRef(Schema):
     job: int
 
 
-class TrainIn(Schema, extra="allow"):
-    """Any of: backbone, recipe ("auto" or "poets"), seed, validation_percentage, testing_percentage; for "poets"
-    also steps, learning_rate, batch_size."""
+class TrainIn(Schema, extra="forbid"):
+    """All optional. Values are checked by the training's own config, whose sentences name what is allowed."""
 
+    backbone: Any = None
+    recipe: Any = Field(None, description='"auto" or "poets"')
+    seed: Any = None
+    validation_percentage: Any = None
+    testing_percentage: Any = None
+    steps: Any = Field(None, description='for "poets"')
+    learning_rate: Any = Field(None, description='for "poets"')
+    batch_size: Any = Field(None, description='for "poets"')
     promote: bool = Field(False, description="make the version live as soon as it is trained")
     force: bool = Field(False, description="train in spite of warnings")
+
+    def config_values(self) -> dict[str, Any]:
+        """What was given of the training's config."""
+        return self.model_dump(exclude={"promote", "force"}, exclude_none=True)
 
 
 class JobResult(Schema):

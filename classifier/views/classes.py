@@ -43,7 +43,8 @@ def detail(request: SignedIn, project: Project, pk: int) -> HttpResponse:
         "others": project.classes.exclude(pk=pk),
         "form": NameForm(initial={"name": image_class.name}, longest=200, label="Class name"),
     }
-    template = "classifier/_samples.html" if request.htmx else "classifier/class_page.html"
+    more = request.htmx and "before" in request.GET
+    template = "classifier/_samples.html" if more else "classifier/class_page.html"
     return render(request, template, context)
 
 

@@ -25,7 +25,7 @@ def project(request: SignedIn, project: Project) -> HttpResponse:
             "share": round(100 * counts.get(image_class.pk, 0) / largest) if largest else 0,
             "strip": _strip(project, image_class.pk),
         }
-        for image_class in project.classes.all()
+        for image_class in project.classes.order_by("name")
     ]
     context = {
         "project": project,

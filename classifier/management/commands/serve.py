@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import signal
 import socket
 import sys
 import threading
@@ -158,4 +159,5 @@ def run_together(commands: dict[str, list[str]]) -> int:
     for name, command in commands.items():
         manager.add_process(name, shlex.join(command), env=env, cwd=str(settings.BASE_DIR))
     manager.loop()
-    return int(manager.returncode or 0)
+    asked_to_stop = (128 + signal.SIGINT, 128 + signal.SIGTERM)
+    return 0 if manager.returncode in asked_to_stop else int(manager.returncode or 0)

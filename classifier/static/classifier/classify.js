@@ -61,8 +61,9 @@ class Classifier {
       holder.innerHTML = await response.text(); // our own server's fragment; names in it are escaped there
       const answer = holder.content.querySelector(".answer");
       if (!answer) throw new Error(holder.content.textContent.trim() || `The server answered with error ${response.status}.`);
-      answer.querySelector("[data-thumb]").replaceWith(place.querySelector(".answer-picture"));
-      place.replaceWith(answer);
+      const preview = place.querySelector(".answer-picture");
+      place.replaceWith(answer); // into this document first: a picture that changes documents loads anew
+      answer.querySelector("[data-thumb]").replaceWith(preview);
     } catch (error) {
       place.classList.remove("busy");
       place.lastChild.textContent = error.message || "The connection broke off.";

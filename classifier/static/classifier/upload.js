@@ -19,6 +19,7 @@ function classOfPath(path, folders) {
 function withClasses(found) {
   const kept = found.filter(({ path }) => !LITTER.test(path));
   const folders = new Set(kept.map(({ path }) => path.split("/").slice(0, -1).join("/")));
+  kept.sort((one, other) => (one.path < other.path ? -1 : 1));
   return kept.map(({ file, path }) => ({ file, path, label: classOfPath(path, folders) }));
 }
 
@@ -141,7 +142,12 @@ class Uploader {
     const failed = this.files.some((job) => job.state === "failed" || job.state === "cancelled");
     this.part("retry").hidden = !failed;
     this.show();
-    if (!failed && !this.files.some((job) => job.state === "rejected")) window.location.reload();
+    this.refresh();
+  }
+
+  // What is shown below the upload area is asked for anew; the area itself keeps what it says.
+  refresh() {
+    window.htmx.ajax("GET", window.location.pathname, { target: "#pictures", select: "#pictures", swap: "outerHTML" });
   }
 
   async worker() {

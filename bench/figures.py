@@ -1,0 +1,83 @@
+"""A figure beside its limit, and how the two are measured side by side."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from statistics import median
+from typing import Any
+
+Seconds = Callable[[], float]  # runs something and says what it took, of one unit
+
+
+@dataclass(frozen=True)
+class Figure:
+    name: str
+    value: float
+    unit: str
+    limit: float
+    ratio: float
+    target: str
+    ok: bool
+
+    def as_dict(self) -> dict[str, Any]:
+        shown = {name: round(number, 4) for name, number in asdict(self).items() if isinstance(number, float)}
+        return {**asdict(self), **shown}
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Medians over the rounds, in seconds; `shares` is limit / real of each round."""
+
+    real: float
+    limit: float
+    shares: list[float]
+
+    @property
+    def share(self) -> float:
+        return median(self.shares)
+
+
+def compare(real: Seconds, parts: Sequence[Sequence[Seconds]], *, rounds: int) -> Comparison:
+    """Measure `real` in turns with its limit: the sum of `parts`, each being the fastest of several ways.
+
+    The machine's speed drifts, so each round's limit is the mean of what was measured just before and just
+    after it. Which way of a part is the fastest is decided once, over all rounds: the best of many noisy
+    measurements would be better than any machine.
+    """
+    reals, limits = [], [[[way() for way in part] for part in parts]]
+    for _ in range(rounds):
+        reals.append(real())
+        limits.append([[way() for way in part] for part in parts])
+    fastest = [_fastest([turn[place] for turn in limits]) for place in range(len(parts))]
+    sums = [sum(turn[place][way] for place, way in enumerate(fastest)) for turn in limits]
+    around = [(before + after) / 2 for before, after in zip(sums, sums[1:], strict=False)]
+    shares = [limit / took for limit, took in zip(around, reals, strict=True)]
+    return Comparison(median(reals), median(around), shares)
+
+
+def _fastest(turns: list[list[float]]) -> int:
+    """Which of the ways took the least, in the middle of its turns."""
+    middles = [median(turn[way] for turn in turns) for way in range(len(turns[0]))]
+    return middles.index(min(middles))
+
+
+def rate_figure(name: str, unit: str, found: Comparison, *, least: float) -> Figure:
+    """Units a second, of which at least this share of the limit."""
+    return Figure(name, 1 / found.real, unit, 1 / found.limit, found.share, f"ratio >= {least:.2f}", found.share >= least)
+
+
+def table(figures: Sequence[Figure]) -> str:
+    rows = [("figure", "value", "unit", "limit", "ratio", "target", "")]
+    rows += [
+        (
+            figure.name,
+            f"{figure.value:.4g}",
+            figure.unit,
+            f"{figure.limit:.4g}",
+            f"{figure.ratio:.3f}",
+            figure.target,
+            "ok" if figure.ok else "MISSED",
+        )
+        for figure in figures
+    ]
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    return "\n".join("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in rows)

@@ -1,0 +1,160 @@
+"""The limits: plain loops over the same work, on all cores, with nothing around them."""
+
+import itertools
+import multiprocessing
+import shutil
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import numpy as np
+
+from worker.backbones.engine import LiteRTEngine
+from worker.head import Head
+from worker.images import load_picture, verify_image
+
+CHUNK = 8  # pictures that a process takes at a time: few, so that no core is left idle at the end
+HEAD = Head(np.full((1280, 5), 0.01, np.float32), np.zeros(5, np.float32))
+
+
+class _Hands:
+    """What one thread or process holds: the pictures, a folder, an interpreter of its own."""
+
+    def __init__(self, photos: list[bytes], backbone: Path, folder: Path) -> None:
+        self.photos, self.backbone, self.folder = photos, backbone, folder
+        self.engines: dict[int, LiteRTEngine] = {}
+        size = self.engine(1).input_size
+        self.decoded = np.stack([load_picture(photo, size) for photo in photos[:CHUNK]])
+
+    def engine(self, threads: int) -> LiteRTEngine:
+        if threads not in self.engines:
+            self.engines[threads] = LiteRTEngine(self.backbone, threads=threads)
+        return self.engines[threads]
+
+    def decode(self, start: int) -> None:
+        for photo in self._chunk(start):
+            load_picture(photo, self.engine(1).input_size)
+
+    def forward(self, start: int, threads: int = 1) -> None:
+        self.engine(threads).embed(self.decoded)
+
+    def forward_wide(self, start: int) -> None:
+        self.forward(start, threads=multiprocessing.cpu_count())
+
+    def take_in(self, start: int) -> None:
+        """Hash, verify, write. Overwriting would be another job for the file system, so the names differ."""
+        for number, photo in enumerate(self._chunk(start), start):
+            facts = verify_image(photo)
+            (self.folder / f"{facts.sha256}-{number}").write_bytes(photo)
+
+    def answer(self, start: int, threads: int = 1) -> None:
+        for photo in self._chunk(start):
+            self.answer_one(photo, threads)
+
+    def answer_one(self, photo: bytes, threads: int) -> None:
+        engine = self.engine(threads)
+        HEAD.probabilities(engine.embed(load_picture(photo, engine.input_size)[np.newaxis]))
+
+    def _chunk(self, start: int) -> list[bytes]:
+        return [self.photos[place % len(self.photos)] for place in range(start, start + CHUNK)]
+
+
+_own: dict[str, Any] = {}  # of a raw process
+
+
+def _begin(*arguments: Any) -> None:
+    _own["hands"] = _Hands(*arguments)
+
+
+def _run(task: tuple[str, int]) -> None:
+    name, start = task
+    getattr(_own["hands"], name)(start)
+
+
+def _median_answer(task: tuple[int, int]) -> float:
+    """Median seconds of one answer at a time, with so many threads."""
+    threads, count = task
+    hands, times = _own["hands"], []
+    for photo in itertools.islice(itertools.cycle(hands.photos), count):
+        begun = time.perf_counter()
+        hands.answer_one(photo, threads)
+        times.append(time.perf_counter() - begun)
+    return median(times)
+
+
+class RawMachine:
+    """A process and a thread for each core, started once and idle between the measurements."""
+
+    def __init__(self, photos: list[bytes], backbone: Path, folder: Path) -> None:
+        self.folder, self.cores = folder, multiprocessing.cpu_count()
+        folder.mkdir(parents=True)
+        arguments = (photos, backbone, folder)
+        # Not forked: this process has threads.
+        self.processes = multiprocessing.get_context("spawn").Pool(self.cores, _begin, arguments)
+        self.threads = ThreadPoolExecutor(self.cores)
+        self.local = threading.local()
+        self.arguments = arguments
+        for name in ("decode", "forward", "answer"):  # load what is loaded once
+            self.in_processes(name, 4 * CHUNK * self.cores)
+            self.in_threads(name, 4 * CHUNK * self.cores)
+
+    def close(self) -> None:
+        self.processes.terminate()
+        self.threads.shutdown()
+
+    def in_processes(self, name: str, count: int) -> float:
+        """Seconds for one picture with a process for each core."""
+        tasks = [(name, start) for start in range(0, count, CHUNK)]
+        return self._timed(lambda: self.processes.map(_run, tasks, chunksize=1), count)
+
+    def in_threads(self, name: str, count: int) -> float:
+        """Seconds for one picture with a thread for each core."""
+        return self._timed(lambda: list(self.threads.map(self._in_thread(name), range(0, count, CHUNK))), count)
+
+    def alone(self, name: str, count: int) -> float:
+        """Seconds for one picture in a single process, which may use several cores by itself."""
+        return self._timed(lambda: self.processes.apply(_run_all, ((name, count),)), count)
+
+    def median_answer(self, threads: int, count: int) -> float:
+        return self.processes.apply(_median_answer, ((threads, count),))
+
+    def _in_thread(self, name: str) -> Callable[[int], None]:
+        def work(start: int) -> None:
+            if not hasattr(self.local, "hands"):
+                self.local.hands = _Hands(*self.arguments)
+            getattr(self.local.hands, name)(start)
+
+        return work
+
+    def _timed(self, work: Callable[[], Any], count: int) -> float:
+        begun = time.perf_counter()
+        work()
+        return (time.perf_counter() - begun) / count
+
+    def ways(self, name: str, count: int) -> list[Callable[[], float]]:
+        """The ways to keep all cores busy with it; whichever is the fastest is the limit."""
+        return [lambda: self.in_processes(name, count), lambda: self.in_threads(name, count)]
+
+    def forward_ways(self, count: int) -> list[Callable[[], float]]:
+        return [*self.ways("forward", count), lambda: self.alone("forward_wide", count)]
+
+    def take_in_ways(self, count: int) -> list[Callable[[], float]]:
+        return [self._with_fresh_folder(way) for way in self.ways("take_in", count)]
+
+    def _with_fresh_folder(self, way: Callable[[], float]) -> Callable[[], float]:
+        def measure() -> float:
+            shutil.rmtree(self.folder)
+            self.folder.mkdir()
+            return way()
+
+        return measure
+
+
+def _run_all(task: tuple[str, int]) -> None:
+    name, count = task
+    for start in range(0, count, CHUNK):
+        _run((name, start))
