@@ -1,24 +1,10 @@
-"""What all tests share. Settings are read at import, so the environment is set before Django is."""
+"""What all tests share."""
 
-import os
-import shutil
-import tempfile
 from pathlib import Path
 
 import pytest
 
 pytest_plugins = ["tests.site_fixtures"]
-
-# A data folder of its own, the tiny backbone, and nobody's .env or services.
-DATA = Path(tempfile.mkdtemp(prefix="poetsweb-tests-"))
-os.environ.update(POETSWEB_DATA=str(DATA), POETSWEB_BACKBONE="testing", DEBUG="false", PORT="8000", HOST="127.0.0.1")
-for name in ("DATABASE_URL", "REDIS_URL", "S3_BUCKET", "HTTPS", "SECRET_KEY", "POETSWEB_SIGNUP", "ALLOWED_HOSTS"):
-    os.environ.setdefault(name, "")
-os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
-
-
-def pytest_unconfigure() -> None:
-    shutil.rmtree(DATA, ignore_errors=True)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -34,6 +20,12 @@ def _plain_static_files(settings: object) -> None:
         **settings.STORAGES,  # type: ignore[attr-defined]
         "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
     }
+
+
+@pytest.fixture(autouse=True)
+def _quick_passwords(settings: object) -> None:
+    """Hashing slowly on purpose is right for a site and wrong for a thousand tests."""
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]  # type: ignore[attr-defined]
 
 
 @pytest.fixture(autouse=True)

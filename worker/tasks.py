@@ -25,8 +25,9 @@ from classifier.services.images import read_picture
 from worker.archives import ArchiveRejected, walk_archive
 from worker.backbones import Backbone, get_backbone
 from worker.backbones.convert import ConversionFailed, ensure_tflite
-from worker.config import TrainConfig
+from worker.config import TrainConfig, parse_config
 from worker.embeddings import embed_pictures, embedding_key
+from worker.head import EmptySplit, TrainingDiverged
 
 log = structlog.get_logger(__name__)
 
@@ -43,6 +44,8 @@ class PictureMissing(Exception):
 SENTENCES = (
     ArchiveRejected,
     ConversionFailed,
+    EmptySplit,
+    TrainingDiverged,
     PictureMissing,
     sample_sets.DownloadFailed,
     datasets.DatasetCorrupt,
@@ -198,7 +201,7 @@ def _local_copy(stored: str, *, suffix: str) -> Iterator[Path]:
 
 def train(job: Job) -> None:
     """From samples to a model version. Claimed again after its embed jobs ended, or its worker died."""
-    config = TrainConfig(**job.config)
+    config = parse_config(job.config)
     begun = time.monotonic()
     version = _freeze(job, config)
     known = model_versions.find_version(version, config)

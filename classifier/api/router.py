@@ -3,6 +3,8 @@
 from typing import Any
 
 from django.conf import settings
+from django.contrib.auth.models import User
+from django.http import Http404
 from django.shortcuts import get_object_or_404
 from ninja import File, Form, NinjaAPI, Query, Status
 from ninja.errors import HttpError
@@ -14,6 +16,7 @@ from classifier.api.auth import AUTH
 from classifier.api.errors import install_error_handlers
 from classifier.api.present import present_job, present_project, present_sample, present_version
 from classifier.models import Job, ModelVersion, Project
+from classifier.prepared import PreparedQuery
 from classifier.services import jobs, model_versions, prediction, projects, samples, training, uploads
 from classifier.services.images import read_bounded
 from classifier.views.access import SignedIn
@@ -33,8 +36,14 @@ install_error_handlers(api)
 ERRORS: dict[int, Any] = dict.fromkeys((401, 404, 409, 413, 422, 503), schemas.ErrorOut)
 
 
+PROJECT = PreparedQuery(lambda user, slug: selectors.list_projects(User(pk=user)).filter(slug=slug), int, str)
+
+
 def find_project(request: SignedIn, slug: str) -> Project:
-    return get_object_or_404(selectors.list_projects(request.user), slug=slug)
+    project = PROJECT.first(request.user.pk, slug)
+    if project is None:
+        raise Http404
+    return project
 
 
 # --- projects and classes ------------------------------------------------------------------------------

@@ -10,17 +10,23 @@ import numpy as np
 from django.conf import settings
 from numpy.typing import NDArray
 
-from classifier.models import ModelVersion, Project
-from classifier.selectors import live_version
+from classifier.models import ImageClass, ModelVersion, Project
+from classifier.models.alias import LIVE
+from classifier.prepared import PreparedQuery
 from classifier.services.model_versions import load_artifact
 from worker.artifacts import Artifact
 from worker.backbones import get_backbone
 from worker.backbones.convert import ensure_tflite
 from worker.backbones.engine import Embedder, LiteRTEngine
 from worker.images import ImageRejected
-from worker.inference import ArtifactCache, classify_pictures
+from worker.inference import ArtifactCache, SharedEngine, classify_pictures
 
 HEAD_BYTES = 24 * 2**20  # of heads kept in each web process: a thousand of a few classes
+
+# Of a version's row, the metrics alone take longer to read than the rest together.
+ANSWERING = ModelVersion.objects.only("number", "backbone", "artifact_digest")
+LIVE_VERSION = PreparedQuery(lambda project: ANSWERING.filter(aliases__project=project, aliases__name=LIVE), int)
+CLASSES = PreparedQuery(lambda project: ImageClass.objects.filter(project=project).only("name"), int)
 
 artifacts = ArtifactCache(HEAD_BYTES)
 _engine_lock = threading.Lock()
@@ -54,7 +60,7 @@ def get_engine(name: str) -> Embedder:
 @functools.lru_cache(maxsize=1)
 def _load_engine(name: str) -> Embedder:
     path = ensure_tflite(get_backbone(name), settings.BACKBONE_DIR)
-    return LiteRTEngine(path, threads=settings.PREDICT_THREADS)
+    return SharedEngine(lambda threads: LiteRTEngine(path, threads=threads), settings.PREDICT_THREADS)
 
 
 def classify(project: Project, pictures: Sequence[bytes], version: ModelVersion | None = None) -> Classification:
@@ -62,7 +68,7 @@ def classify(project: Project, pictures: Sequence[bytes], version: ModelVersion 
 
     Raises NothingLive, ArtifactCorrupt.
     """
-    version = version or live_version(project)
+    version = version or LIVE_VERSION.first(project.pk)
     if version is None:
         raise NothingLive("This project has no model version yet. Train it first.")
     begun = time.perf_counter()
@@ -75,7 +81,7 @@ def classify(project: Project, pictures: Sequence[bytes], version: ModelVersion 
 
 def _current_names(project: Project, artifact: Artifact) -> list[str]:
     """The classes' names as they are today: a class renamed after training answers with its new name."""
-    today = dict(project.classes.values_list("pk", "name"))
+    today = {image_class.pk: image_class.name for image_class in CLASSES.fetch(project.pk)}
     return [today.get(pk, name) for pk, name in artifact.classes]
 
 

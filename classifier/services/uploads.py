@@ -67,7 +67,7 @@ def read_candidate(entry: ArchiveEntry) -> Candidate:
     if not candidate.class_name.strip():
         return replace(candidate, reason="It lies outside the class folders.")
     try:
-        clean_name(candidate.class_name, longest=200)
+        clean_name(entry.class_name or "", longest=200)
         return replace(candidate, facts=store_picture(entry.data))
     except InvalidName as error:
         return replace(candidate, reason=f"Its class name cannot be used. {error}")

@@ -108,7 +108,10 @@ def test_cancel_is_seen_at_once_and_publishes_nothing(own_site: Site) -> None:
     own_site.wait(lambda: owner.ok("GET", f"/jobs/{number}")["stage"] == "embed", 60, every=0.01)
     assert owner.ok("POST", f"/jobs/{number}/cancel")["status"] == "CANCELLED"
     time.sleep(2)
-    code = "from classifier.models import Job, Embedding; print(Job.objects.exclude(lease='').count(), Embedding.objects.count())"
+    code = (
+        "from classifier.models import Job, Embedding; "
+        "print(Job.objects.exclude(lease='').count(), Embedding.objects.count())"
+    )
     held, stored = own_site.manage("shell", "--no-imports", "-c", code).stdout.split()[-2:]
     assert held == "0"
     assert int(stored) < 1200

@@ -1,0 +1,82 @@
+"""The system's Chromium, driven by Playwright, signed in to the running site."""
+
+import os
+import shutil
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from tests.site import Site
+
+NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+# Without these a browser that has no network keeps looking for it.
+ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
+PASSWORD = "correct-horse-9"
+
+
+def find_browser() -> str:
+    found = os.environ.get("CHROMIUM") or next((path for name in NAMES if (path := shutil.which(name))), "")
+    if not found:
+        how = "No Chromium was found. Install it (apt install chromium), or set CHROMIUM to the path of one."
+        if os.environ.get("POETSWEB_REQUIRE_BROWSER"):
+            pytest.fail(how)
+        pytest.skip(how)
+    return found
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Any]:
+    from playwright.sync_api import sync_playwright
+
+    path = find_browser()
+    with sync_playwright() as playwright:
+        running = playwright.chromium.launch(executable_path=path, args=ARGUMENTS)
+        yield running
+        running.close()
+
+
+@pytest.fixture(scope="session")
+def empty_site(tmp_path_factory: pytest.TempPathFactory, backbones: Any) -> Iterator[Site]:
+    """A site nobody has been to yet."""
+    running = Site(tmp_path_factory.mktemp("browser") / "data", backbones=backbones).start()
+    yield running
+    running.stop()
+
+
+@pytest.fixture
+def page(browser: Any, empty_site: Site) -> Iterator[Any]:
+    """A page of the site; a test fails when the page reports an error of its own."""
+    context = browser.new_context(base_url=empty_site.address, viewport={"width": 1200, "height": 900})
+    opened = context.new_page()
+    opened.set_default_timeout(20_000)
+    troubles: list[str] = []
+    opened.on("pageerror", lambda error: troubles.append(str(error)))
+    opened.on(
+        "console",
+        lambda message: (
+            troubles.append(message.text)
+            if message.type == "error" and "the server responded with a status of" not in message.text
+            else None
+        ),
+    )
+    yield opened
+    context.close()
+    assert troubles == []
+
+
+@pytest.fixture
+def signed_in(page: Any) -> Any:
+    """The page, signed in as the administrator, who is made at the first visit."""
+    page.goto("/")
+    if page.url.endswith("/set-up"):
+        page.fill("[name=username]", "ada")
+        page.fill("[name=password1]", PASSWORD)
+        page.fill("[name=password2]", PASSWORD)
+        page.click("text=Create the administrator")
+    elif "/sign-in" in page.url:
+        page.fill("[name=username]", "ada")
+        page.fill("[name=password]", PASSWORD)
+        page.click("main button:has-text('Sign in')")
+    page.wait_for_url("**/")
+    return page

@@ -1,0 +1,199 @@
+"""The whole path in a real browser: what the README's five steps promise."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.datasets import COLOURS, coloured_pictures, make_zip
+from tests.pictures import make_jpeg
+
+pytestmark = [pytest.mark.browser, pytest.mark.site]
+
+
+def write_folder(folder: Path, files: dict[str, bytes]) -> Path:
+    for name, data in files.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(data)
+    return folder
+
+
+def new_project(page: Any, name: str) -> None:
+    page.goto("/projects/new")
+    page.fill("[name=name]", name)
+    page.click("text=Create the project")
+    page.wait_for_selector("[data-upload]")
+
+
+def answers(page: Any, pictures: list[dict[str, Any]]) -> list[str]:
+    page.set_input_files("[data-pick]", pictures)
+    expect(page.locator(".answer h2")).to_have_count(len(pictures))
+    return [text.strip() for text in page.locator(".answer h2").all_inner_texts()]
+
+
+def test_from_first_visit_to_answer(signed_in: Any, tmp_path: Path) -> None:
+    page = signed_in
+    new_project(page, "Colours")
+    extra = {"LICENSE.txt": b"free", ".DS_Store": b"x", "red/broken.jpg": b"not a picture"}
+    folder = write_folder(tmp_path / "colours", {**coloured_pictures(8), **extra})
+    page.set_input_files("[data-pick-folder]", folder)
+    page.wait_for_selector("[data-report]:visible")
+    summary = page.inner_text("[data-summary]")
+    assert summary.startswith("26 of 26 files")
+    assert "24 stored" in summary
+    assert "2 rejected" in summary
+    page.wait_for_selector("text=3 classes, 24 pictures")
+
+    page.click("text=Report")
+    assert "It lies outside the class folders." in page.inner_text("table")
+    assert ".DS_Store" not in page.inner_text("table")
+
+    page.click(".tabs >> text=Train")
+    page.click("main button.primary:has-text('Train')")
+    page.wait_for_selector(".job")
+    job_address = page.url
+    page.reload()  # the job goes on without us, and the page finds it again
+    assert page.url == job_address
+    page.wait_for_selector(".badge.succeeded", timeout=60_000)
+    assert page.locator(".chart polyline").count() == 3
+
+    page.click("text=See how good it is")
+    assert page.inner_text(".big") == "100.0 %"
+    assert "3 test pictures" in page.inner_text(".headline")
+    page.click(".matrix td.right button >> nth=0")
+    page.wait_for_selector("#cell img")
+
+    page.click("text=Classify a picture")
+    new = [
+        {"name": f"{name}.jpg", "mimeType": "image/jpeg", "buffer": make_jpeg(4242, colour=colour)}
+        for name, colour in COLOURS.items()
+    ]
+    for picture in new:
+        page.reload()
+        assert answers(page, [picture]) == [picture["name"].removesuffix(".jpg")]
+    page.reload()
+    assert sorted(answers(page, new)) == ["blue", "green", "red"]
+    assert page.locator(".answer img").count() == 3
+    assert re.search(r"Version 1 · \d+ ms", page.inner_text(".answer >> nth=0"))
+
+
+def test_archive_dropped_and_read_by_a_job(signed_in: Any, tmp_path: Path) -> None:
+    page = signed_in
+    new_project(page, "From an archive")
+    archive = tmp_path / "colours.zip"
+    archive.write_bytes(make_zip({f"top/{name}": data for name, data in coloured_pictures(5, seed=77).items()}))
+    page.set_input_files("[data-pick-archive]", archive)
+    page.wait_for_url("**/uploads/*/")
+    page.wait_for_selector("text=To the pictures")
+    page.wait_for_selector("text=15 stored, 0 already there, 0 rejected")
+    page.wait_for_selector(".report")
+    with page.expect_download() as download:
+        page.click("text=Download the report (CSV)")
+    lines = Path(download.value.path()).read_text().splitlines()
+    assert lines[0] == "file,class,status,reason"
+    assert len(lines) == 16
+
+
+def test_pictures_are_asked_for_their_class_and_shown_as_text(signed_in: Any) -> None:
+    page = signed_in
+    new_project(page, "Asked")
+    name = "<img src=x onerror=alert(1)> & 苹果/“x”"
+    page.set_input_files("[data-pick]", [{"name": "1.jpg", "mimeType": "image/jpeg", "buffer": make_jpeg(1)}])
+    page.fill("#ask-class", name)
+    page.click("[data-ask] >> text=Upload")
+    page.wait_for_selector(".class-name")
+    assert page.inner_text(".class-name") == name
+    page.click(".class-name")
+    page.wait_for_selector(".sample img")
+    assert page.inner_text("h1").startswith(name)
+
+
+def test_failed_files_can_be_retried_and_cancelled_ones_too(signed_in: Any, tmp_path: Path) -> None:
+    page = signed_in
+    new_project(page, "Retry")
+    folder = write_folder(tmp_path / "retry", coloured_pictures(4, seed=300))
+    page.route("**/picture", lambda route: route.fulfill(status=503, json={"error": "The disk is full."}))
+    page.set_input_files("[data-pick-folder]", folder)
+    page.wait_for_selector("[data-retry]:visible")
+    assert "12 failed" in page.inner_text("[data-summary]")
+    assert "The disk is full." in page.inner_text("[data-files]")
+    page.unroute("**/picture")
+    page.click("[data-retry]")
+    page.wait_for_selector("text=3 classes, 12 pictures")
+    assert "12 stored" in page.inner_text("[data-summary]")
+
+
+def test_job_cancelled_from_its_page(signed_in: Any, tmp_path: Path) -> None:
+    page = signed_in
+    new_project(page, "Cancel me")
+    archive = tmp_path / "many.zip"
+    archive.write_bytes(make_zip(coloured_pictures(300, seed=5000)))
+    page.set_input_files("[data-pick-archive]", archive)
+    page.wait_for_selector("text=To the pictures", timeout=60_000)
+    page.wait_for_selector("text=900 stored", timeout=60_000)
+    page.click(".tabs >> text=Train")
+    page.click("main button.primary:has-text('Train')")
+    page.click(".job button:has-text('Cancel')")
+    page.wait_for_selector(".badge.cancelled", timeout=2_000)
+
+
+def test_moving_deleting_and_restoring_pictures(signed_in: Any, tmp_path: Path) -> None:
+    page = signed_in
+    new_project(page, "Sorting")
+    page.set_input_files("[data-pick-folder]", write_folder(tmp_path / "sorting", coloured_pictures(3, seed=600)))
+    page.wait_for_selector("text=3 classes, 9 pictures")
+    page.click(".class-name >> text=red")
+    assert page.is_disabled("button:has-text('Move')")
+    page.check("[name=sample] >> nth=0")
+    page.select_option("#to", label="blue")
+    page.click("button:has-text('Move')")
+    page.wait_for_selector("text=1 picture moved to “blue”.")
+    page.check("[name=sample] >> nth=0")
+    page.click(".toolbar >> text=Delete")
+    page.wait_for_selector("text=1 picture in the trash")
+    page.click("text=All classes")
+    page.click("text=Trash (1)")
+    page.check("[name=sample] >> nth=0")
+    page.click("button:has-text('Restore')")
+    page.wait_for_selector("text=The trash is empty.")
+
+
+def test_api_page_works_offline(signed_in: Any) -> None:
+    signed_in.goto("/api/v1/docs")
+    signed_in.wait_for_selector("[data-path='/api/v1/projects/{slug}/classify']")
+
+
+def test_menu_and_forms_by_keyboard(signed_in: Any) -> None:
+    page = signed_in
+    page.goto("/projects/new")
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.textContent") == "Skip to the content"
+    page.focus("[name=name]")
+    page.keyboard.type("By keyboard")
+    page.keyboard.press("Enter")
+    page.wait_for_selector("h1:has-text('By keyboard')")
+    unlabelled = page.evaluate(
+        "[...document.querySelectorAll('input:not([type=hidden]), select')]"
+        ".filter(one => !one.labels.length && !one.getAttribute('aria-label')).map(one => one.outerHTML)"
+    )
+    assert unlabelled == []
+
+
+@pytest.mark.parametrize("width", [360, 1200])
+def test_no_page_scrolls_sideways(width: int, signed_in: Any) -> None:
+    page = signed_in
+    page.set_viewport_size({"width": width, "height": 800})
+    for address in (
+        "/",
+        "/projects/new",
+        "/projects/colours/",
+        "/projects/colours/train/",
+        "/account/keys",
+        "/projects/colours/versions/",
+        "/projects/colours/versions/1/",
+        "/projects/colours/classify/",
+    ):
+        page.goto(address)
+        assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth"), address

@@ -1,0 +1,113 @@
+"""An owner, a stranger, and a project with a trained version, made through the services."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+from django.contrib.auth.models import User
+from django.core.cache import cache
+from django.test import Client
+
+from classifier.models import Job, ModelVersion, Project
+from classifier.services import datasets, embeddings, jobs, model_versions, uploads
+from classifier.services.projects import create_project
+from tests.datasets import coloured_pictures
+from worker.artifacts import Evaluation, pack_artifact
+from worker.backbones import get_backbone
+from worker.config import TrainConfig
+from worker.embeddings import embedding_key
+from worker.evaluation import evaluate
+from worker.head import Head
+from worker.pipeline import Trained
+
+PASSWORD = "correct-horse-9"
+
+
+@pytest.fixture(autouse=True)
+def _no_broker(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The broker is tried in tests/integration; here a job that is sent waits in its row, as it would there."""
+    monkeypatch.setattr(jobs, "_send", lambda sent: None)
+
+
+@pytest.fixture(autouse=True)
+def _local_cache(settings: Any) -> None:
+    settings.CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
+    cache.clear()
+
+
+@pytest.fixture
+def owner(db: None) -> User:
+    return User.objects.create_user("owner", password=PASSWORD)
+
+
+@pytest.fixture
+def stranger(db: None) -> User:
+    return User.objects.create_user("stranger", password=PASSWORD)
+
+
+@pytest.fixture
+def as_owner(owner: User) -> Client:
+    client = Client()
+    client.force_login(owner)
+    return client
+
+
+@pytest.fixture
+def as_stranger(stranger: User) -> Client:
+    client = Client()
+    client.force_login(stranger)
+    return client
+
+
+@pytest.fixture
+def project(owner: User) -> Project:
+    return create_project("Colours", by=owner)
+
+
+@pytest.fixture
+def filled(project: Project) -> Project:
+    """Three classes of six pictures."""
+    add_pictures(project, coloured_pictures(6))
+    return project
+
+
+def add_pictures(project: Project, files: dict[str, bytes]) -> list[Any]:
+    upload = uploads.start_upload(project, "test", by=project.owner)
+    return uploads.add_pictures(upload, [(name, name.split("/")[-2], data) for name, data in files.items()])
+
+
+@pytest.fixture
+def trained(filled: Project) -> ModelVersion:
+    """A published version with a head that always answers its first class: quick, and not flattering."""
+    return publish(filled)
+
+
+def publish(project: Project, **config: Any) -> ModelVersion:
+    settings = TrainConfig(backbone="testing", **config)
+    job = jobs.queue_job(project=project, kind=Job.Kind.TRAIN, by=project.owner, config=settings.as_dict())
+    claimed = jobs.claim_job(job.pk)
+    assert claimed is not None
+    version = datasets.freeze_dataset_version(
+        project, validation_percentage=10, testing_percentage=10, by=project.owner
+    )
+    frozen = datasets.load_dataset(version)
+    test = [row for row in frozen.rows if row[2] == "test"]
+    classes = len(frozen.classes)
+    bias = np.zeros(classes, np.float32)
+    bias[0] = 1 + settings.seed
+    head = Head(np.zeros((get_backbone("testing").features, classes), np.float32), bias)
+    probabilities = head.probabilities(np.zeros((len(test), get_backbone("testing").features), np.float32))
+    labels = np.array([row[1] for row in test])
+    metrics = evaluate(probabilities, labels, [name for _, name in frozen.classes])
+    evaluation = Evaluation([row[0] for row in test], labels, probabilities)
+    digest, files = pack_artifact({"classes": frozen.classes, "seed": settings.seed}, head, evaluation)
+    return model_versions.publish_model_version(claimed, version, settings, Trained(digest, files, metrics))
+
+
+def store_fake_embeddings(project: Project) -> str:
+    """Embeddings of the project's pictures, all ones; returns their key."""
+    backbone = get_backbone("testing")
+    key = embedding_key(backbone.digest)
+    images = [sample.image for sample in project.samples.select_related("image")]
+    embeddings.store_embeddings(images, np.ones((len(images), backbone.features), np.float32), key)
+    return key

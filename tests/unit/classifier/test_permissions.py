@@ -1,0 +1,193 @@
+"""Nobody sees what is not theirs: every address there is, for a stranger and for nobody."""
+
+import re
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+from django.test import Client
+from django.urls import URLPattern, URLResolver, get_resolver, reverse
+
+from classifier.models import ImageClass, Job, ModelVersion, Sample, Upload
+from classifier.services.accounts import create_api_key, revoke_api_key
+
+# Open to everybody, or only about whoever asks.
+OPEN = {"health", "empty", "set_up", "sign_in", "sign_out", "sign_up"}
+OWN = {"project_list", "project_new", "sample_project", "change_password", "api_keys", "revoke_key"}
+API_OPEN = {"/api/v1/openapi.json", "/api/v1/docs"}
+API_OWN = {"/api/v1/projects"}
+
+
+def page_patterns() -> list[URLPattern]:
+    found: list[URLPattern] = []
+
+    def collect(resolver: URLResolver) -> None:
+        for pattern in resolver.url_patterns:
+            if isinstance(pattern, URLResolver):
+                if "api/v1" not in str(pattern.pattern):
+                    collect(pattern)
+            elif pattern.name:
+                found.append(pattern)
+
+    collect(get_resolver())
+    return found
+
+
+PROJECT_PAGES = sorted({str(pattern.name) for pattern in page_patterns()} - OPEN - OWN)
+
+
+def arguments(trained: ModelVersion) -> dict[str, Any]:
+    project = trained.project
+    sample = Sample.objects.filter(project=project).select_related("image").first()
+    assert sample is not None
+    return {
+        "slug": project.slug,
+        "pk": {
+            "class": ImageClass.objects.filter(project=project).values_list("pk", flat=True)[0],
+            "upload": Upload.objects.filter(project=project).values_list("pk", flat=True)[0],
+            "job": Job.objects.filter(project=project).values_list("pk", flat=True)[0],
+        },
+        "sha256": sample.image.sha256,
+        "number": trained.number,
+        "size": 160,
+    }
+
+
+def address(name: str, values: dict[str, Any]) -> str:
+    (pattern,) = [one for one in page_patterns() if one.name == name]
+    wanted = pattern.pattern.converters
+    kwargs = {key: values[key] for key in wanted if key != "pk"}
+    if "pk" in wanted:
+        kwargs["pk"] = values["pk"][name.split("_")[0]]
+    return reverse(name, kwargs=kwargs)
+
+
+def test_the_list_of_project_pages_is_not_empty() -> None:
+    assert {"project", "class", "upload", "job", "version", "classify", "thumbnail", "trash"} <= set(PROJECT_PAGES)
+
+
+@pytest.mark.parametrize("name", PROJECT_PAGES)
+@pytest.mark.parametrize("method", ["get", "post"])
+def test_stranger_finds_nothing(name: str, method: str, trained: ModelVersion, as_stranger: Client) -> None:
+    response = getattr(as_stranger, method)(address(name, arguments(trained)))
+    assert response.status_code == 404
+    assert b"Colours" not in response.content
+
+
+@pytest.mark.parametrize("name", PROJECT_PAGES)
+def test_signed_out_is_sent_to_sign_in(name: str, trained: ModelVersion, client: Client) -> None:
+    response = client.get(address(name, arguments(trained)))
+    assert response.status_code == 302
+    assert response["Location"].startswith("/sign-in")
+
+
+@pytest.mark.parametrize("name", PROJECT_PAGES)
+def test_owner_is_let_in(name: str, trained: ModelVersion, as_owner: Client) -> None:
+    response = as_owner.get(address(name, arguments(trained)) + ("?true=0&predicted=0" if "cell" in name else ""))
+    assert response.status_code in (200, 405)  # 405: it wants a POST
+
+
+def api_operations() -> list[tuple[str, str]]:
+    from classifier.api.router import api
+
+    schema = api.get_openapi_schema()
+    return sorted((method, path) for path, methods in schema["paths"].items() for method in methods)
+
+
+API_CALLS = [call for call in api_operations() if call[1] not in API_OWN]
+BODIES = {"move": {"ids": [1], "class_id": 1}, "delete": {"ids": [1]}, "restore": {"ids": [1]}}
+
+
+def call_api(client: Client, method: str, path: str, trained: ModelVersion, headers: dict[str, str]) -> Any:
+    values = arguments(trained)
+    filled = (
+        path.replace("{slug}", values["slug"])
+        .replace("{class_id}", str(values["pk"]["class"]))
+        .replace("{job_id}", str(values["pk"]["job"]))
+        .replace("{number}", str(values["pk"]["upload"] if "uploads" in path else values["number"]))
+    )
+    assert "{" not in filled
+    if path.endswith(("/uploads", "/classify")) and method == "post":
+        from django.core.files.uploadedfile import SimpleUploadedFile
+
+        field = "file" if path.endswith("/uploads") else "image"
+        data = {field: SimpleUploadedFile("x.jpg", b"x"), "class": "red"}
+        return client.post(filled, data, headers=headers)
+    body = BODIES.get(re.sub(r".*/", "", path), {"name": "New name"} if method in ("post", "patch") else None)
+    if path.endswith("/train"):
+        body = {}
+    return getattr(client, method)(filled, body, content_type="application/json", headers=headers)
+
+
+@pytest.mark.parametrize(("method", "path"), API_CALLS)
+def test_api_stranger_finds_nothing(
+    method: str, path: str, trained: ModelVersion, stranger: User, client: Client
+) -> None:
+    _, key = create_api_key(stranger, "test")
+    response = call_api(client, method, path, trained, {"Authorization": f"Bearer {key}"})
+    assert response.status_code == 404
+    assert response.json() == {"error": "There is no such thing here, or it is not yours."}
+
+
+@pytest.mark.parametrize(("method", "path"), api_operations())
+@pytest.mark.parametrize("authorization", ["", "Bearer wrong", "Basic b3duZXI6eA=="])
+def test_api_without_a_valid_key(
+    method: str, path: str, authorization: str, trained: ModelVersion, client: Client
+) -> None:
+    response = call_api(client, method, path, trained, {"Authorization": authorization} if authorization else {})
+    assert response.status_code == 401
+    assert "error" in response.json()
+
+
+def test_api_list_shows_only_ones_own(trained: ModelVersion, stranger: User, client: Client) -> None:
+    _, key = create_api_key(stranger, "test")
+    assert client.get("/api/v1/projects", headers={"Authorization": f"Bearer {key}"}).json() == []
+
+
+def test_revoked_key_opens_nothing(owner: User, client: Client) -> None:
+    row, key = create_api_key(owner, "test")
+    headers = {"Authorization": f"Bearer {key}"}
+    assert client.get("/api/v1/projects", headers=headers).status_code == 200
+    revoke_api_key(row)
+    assert client.get("/api/v1/projects", headers=headers).status_code == 401
+
+
+def test_key_of_a_switched_off_user_opens_nothing(owner: User, client: Client) -> None:
+    _, key = create_api_key(owner, "test")
+    User.objects.filter(pk=owner.pk).update(is_active=False)
+    assert client.get("/api/v1/projects", headers={"Authorization": f"Bearer {key}"}).status_code == 401
+
+
+def test_key_is_stored_hashed(owner: User) -> None:
+    row, key = create_api_key(owner, "test")
+    row.refresh_from_db()
+    assert key not in {str(getattr(row, field.name)) for field in row._meta.fields}
+    assert row.prefix == key[:10]
+
+
+def test_stranger_cannot_revoke_anothers_key(owner: User, as_stranger: Client) -> None:
+    row, _ = create_api_key(owner, "test")
+    assert as_stranger.post(reverse("revoke_key", args=[row.pk])).status_code == 404
+    row.refresh_from_db()
+    assert row.revoked_at is None
+
+
+def test_picture_of_another_project_is_not_opened_by_its_sha256(
+    trained: ModelVersion, stranger: User, as_stranger: Client
+) -> None:
+    from classifier.services.projects import create_project
+
+    mine = create_project("Mine", by=stranger)
+    sha256 = arguments(trained)["sha256"]
+    assert as_stranger.get(reverse("picture", args=[mine.slug, sha256])).status_code == 404
+    assert as_stranger.get(reverse("thumbnail", args=[mine.slug, sha256, 160])).status_code == 404
+
+
+def test_pages_refuse_posts_without_a_token(trained: ModelVersion, owner: User) -> None:
+    client = Client(enforce_csrf_checks=True)
+    client.force_login(owner)
+    response = client.post(reverse("promote", args=[trained.project.slug, 1]))
+    assert response.status_code == 403
+    response = client.post(f"/api/v1/projects/{trained.project.slug}/train", {}, content_type="application/json")
+    assert response.status_code in (401, 403)
+    assert "error" in response.json()
