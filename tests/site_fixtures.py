@@ -1,10 +1,13 @@
 """One running application for all tests that need one: `manage.py serve`, with the tiny backbone."""
 
+import threading
 from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
 
+from tests.datasets import coloured_pictures, make_tgz
 from tests.site import Client, Site
 from worker.backbones import get_backbone
 from worker.backbones.convert import ensure_tflite
@@ -19,8 +22,34 @@ def backbones(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def site(tmp_path_factory: pytest.TempPathFactory, backbones: Path) -> Iterator[Site]:
-    running = Site(tmp_path_factory.mktemp("site") / "data", backbones=backbones).start()
+def flowers_address() -> Iterator[str]:
+    """A server that has the flowers, and others that do not keep what they promise."""
+    flowers = coloured_pictures(4, seed=800)
+    archive = make_tgz({"flower_photos/LICENSE.txt": b"free", **{f"flower_photos/{k}": v for k, v in flowers.items()}})
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            found = self.path != "/missing.tgz"
+            self.send_response(200 if found else 404)
+            promised = len(archive) * (2 if self.path == "/cut.tgz" else 1)
+            self.send_header("Content-Length", str(promised if found else 0))
+            self.end_headers()
+            if found:
+                self.wfile.write(archive)
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+
+
+@pytest.fixture(scope="session")
+def site(tmp_path_factory: pytest.TempPathFactory, backbones: Path, flowers_address: str) -> Iterator[Site]:
+    address = f"{flowers_address}/flower_photos.tgz"
+    running = Site(tmp_path_factory.mktemp("site") / "data", backbones=backbones, FLOWERS_URL=address).start()
     yield running
     assert running.stop() == 0
 

@@ -54,6 +54,8 @@ def draw_digits() -> Iterator[ArchiveEntry]:
 def download_flowers(folder: Path, report: Callable[[int, int], None]) -> Path:
     """Fetch the archive into `folder`, calling report(bytes, bytes in all). Raises DownloadFailed."""
     address = settings.FLOWERS_URL
+    if not address.startswith(("https://", "http://")):
+        raise DownloadFailed(f"FLOWERS_URL={address} is not a web address.")
     request = Request(address, headers={"User-Agent": "PoetsWeb"})  # noqa: S310 - the operator's setting
     try:
         with (

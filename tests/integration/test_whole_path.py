@@ -1,10 +1,12 @@
 """The whole path through HTTP, with a real worker process and a real Valkey."""
 
+from typing import Any
+
 import pytest
 
 from tests.datasets import COLOURS, coloured_pictures, make_tgz, make_zip
 from tests.pictures import make_jpeg
-from tests.site import Client
+from tests.site import Client, Site
 
 pytestmark = pytest.mark.site
 
@@ -135,16 +137,28 @@ def computed_pictures(owner: Client, job: int) -> int:
     return int(owner.site.manage("shell", "--no-imports", "-c", code).stdout.strip().splitlines()[-1])
 
 
-def test_sample_pictures_digits(site, owner: Client) -> None:  # type: ignore[no-untyped-def]
-    """Drawn offline by an ingest job: ten classes, 1,797 pictures (some are equal to the last pixel)."""
+def start_sample_pictures(site: Site, owner: Client, name: str) -> Any:
+    """The ended job that brought the sample pictures."""
     code = (
         "from django.contrib.auth.models import User; from classifier.services.sample_sets import *; "
-        "_, upload = start_sample_project('digits', by=User.objects.get(username='owner')); print(upload.job_id)"
+        f"_, upload = start_sample_project('{name}', by=User.objects.get(username='owner')); print(upload.job_id)"
     )
     number = int(site.manage("shell", "--no-imports", "-c", code).stdout.strip().splitlines()[-1])
-    job = owner.wait_job(number, 60)
+    return owner.wait_job(number, 60)
+
+
+def test_sample_pictures_digits(site: Site, owner: Client) -> None:
+    """Drawn offline by an ingest job: ten classes, 1,797 pictures (some are equal to the last pixel)."""
+    job = start_sample_pictures(site, owner, "digits")
     assert job["status"] == "SUCCEEDED", job["error"]
     assert sum(job["result"]["counts"].values()) == 1797
     assert job["result"]["counts"]["stored"] > 1780
     project = owner.ok("GET", "/projects/handwritten-digits")
     assert sorted(row["name"] for row in project["classes"]) == [str(digit) for digit in range(10)]
+
+
+def test_sample_pictures_flowers_are_downloaded(site: Site, owner: Client) -> None:
+    job = start_sample_pictures(site, owner, "flowers")
+    assert job["status"] == "SUCCEEDED", job["error"]
+    assert job["result"]["counts"] == {"stored": 12, "rejected": 1}  # the licence lies outside the class folders
+    assert {row["name"] for row in owner.ok("GET", "/projects/flowers")["classes"]} == set(COLOURS)
