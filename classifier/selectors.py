@@ -6,6 +6,7 @@ from typing import Any
 
 from django.contrib.auth.models import User
 from django.db.models import Count, Q, QuerySet
+from django.shortcuts import get_object_or_404
 from django.utils import timezone
 
 from classifier.models import Alias, Image, ImageClass, Job, ModelVersion, Project, Sample, Upload
@@ -86,8 +87,16 @@ def upload_counts(upload: Upload) -> dict[str, int]:
     return dict(upload.items.order_by().values_list("status").annotate(Count("id")))
 
 
-def images_by_sha256(digests: list[str]) -> dict[str, Image]:
-    return {image.sha256: image for image in Image.objects.filter(sha256__in=digests)}
+def get_image(project: Project, sha256: str) -> Image:
+    """A picture of this project; knowing a sha256 opens nobody else's. Raises Http404."""
+    sample = get_object_or_404(Sample.objects.select_related("image"), project=project, image__sha256=sha256)
+    return sample.image
+
+
+def class_names(version: ModelVersion) -> list[str]:
+    """The classes of a version in the order of its head, by the names they have today."""
+    today = dict(ImageClass.objects.filter(project=version.project_id).values_list("pk", "name"))
+    return [today.get(pk, name) for pk, name in version.dataset_version.classes]
 
 
 @dataclass(frozen=True)

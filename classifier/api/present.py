@@ -3,7 +3,10 @@
 from typing import Any
 
 from classifier import selectors
-from classifier.models import Job, ModelVersion, Project, Sample
+from classifier.models import Job, ModelVersion, Project, Sample, Upload, UploadItem
+from classifier.services.model_versions import load_evaluation
+
+RESULTS_ON_JOB = 1000
 
 
 def present_project(project: Project) -> dict[str, Any]:
@@ -56,10 +59,46 @@ def present_job(job: Job) -> dict[str, Any]:
 
 
 def _present_result(job: Job) -> dict[str, Any]:
-    if job.kind == Job.Kind.INGEST:
-        upload = getattr(job, "upload", None)
-        return {"upload": upload.pk, "counts": selectors.upload_counts(upload)} if upload else {}
-    return {"model_version": job.facts.get("model_version"), "unchanged": job.facts.get("unchanged", False)}
+    if job.kind != Job.Kind.INGEST:
+        return {"model_version": job.facts.get("model_version"), "unchanged": job.facts.get("unchanged", False)}
+    upload = getattr(job, "upload", None)
+    if upload is None:
+        return {}
+    result = {"upload": upload.pk, "counts": selectors.upload_counts(upload)}
+    if not job.is_open:
+        result["results"] = [present_item(item) for item in upload.items.order_by("pk")[:RESULTS_ON_JOB]]
+    return result
+
+
+def present_item(item: UploadItem) -> dict[str, Any]:
+    return {"file": item.file_name, "status": item.status, "reason": item.reason}
+
+
+def present_upload(upload: Upload) -> dict[str, Any]:
+    return {
+        "id": upload.pk,
+        "source": upload.source,
+        "job": upload.job_id,
+        "counts": selectors.upload_counts(upload),
+        "created_at": upload.created_at,
+    }
+
+
+def present_evaluation(version: ModelVersion) -> dict[str, Any]:
+    names = selectors.class_names(version)
+    evaluation = load_evaluation(version.artifact_digest)
+    answered = evaluation.probabilities.argmax(axis=1)
+    return {
+        "pictures": [
+            {
+                "sha256": sha256,
+                "shown": names[evaluation.labels[row]],
+                "answered": names[answered[row]],
+                "probability": round(float(evaluation.probabilities[row, answered[row]]), 6),
+            }
+            for row, sha256 in enumerate(evaluation.sha256s)
+        ]
+    }
 
 
 def present_version(version: ModelVersion, live: ModelVersion | None) -> dict[str, Any]:

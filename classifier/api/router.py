@@ -4,7 +4,7 @@ from typing import Any
 
 from django.conf import settings
 from django.contrib.auth.models import User
-from django.http import Http404
+from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404
 from ninja import File, Form, NinjaAPI, Query, Status
 from ninja.errors import HttpError
@@ -14,10 +14,28 @@ from classifier import selectors
 from classifier.api import schemas
 from classifier.api.auth import AUTH
 from classifier.api.errors import install_error_handlers
-from classifier.api.present import present_job, present_project, present_sample, present_version
+from classifier.api.present import (
+    present_evaluation,
+    present_item,
+    present_job,
+    present_project,
+    present_sample,
+    present_upload,
+    present_version,
+)
 from classifier.models import Job, ModelVersion, Project
 from classifier.prepared import PreparedQuery
-from classifier.services import jobs, model_versions, prediction, projects, samples, training, uploads
+from classifier.services import (
+    images,
+    jobs,
+    model_versions,
+    prediction,
+    projects,
+    sample_sets,
+    samples,
+    training,
+    uploads,
+)
 from classifier.services.images import read_bounded
 from classifier.views.access import SignedIn
 from worker.archives import looks_like_archive
@@ -40,10 +58,9 @@ PROJECT = PreparedQuery(lambda user, slug: selectors.list_projects(User(pk=user)
 
 
 def find_project(request: SignedIn, slug: str) -> Project:
-    project = PROJECT.first(request.user.pk, slug)
-    if project is None:
-        raise Http404
-    return project
+    for project in PROJECT.objects(request.user.pk, slug):
+        return project
+    raise Http404
 
 
 # --- projects and classes ------------------------------------------------------------------------------
@@ -57,6 +74,13 @@ def list_projects(request: SignedIn) -> Any:
 @api.post("/projects", response={201: schemas.ProjectOut, **ERRORS})
 def create_project(request: SignedIn, payload: schemas.ProjectIn) -> Any:
     return Status(201, projects.create_project(payload.name, by=request.user))
+
+
+@api.post("/sample-projects", response={202: schemas.SampleProjectOut, **ERRORS})
+def create_sample_project(request: SignedIn, payload: schemas.SampleProjectIn) -> Any:
+    """A project with sample pictures, which a job brings."""
+    project, started = sample_sets.start_sample_project(payload.name, by=request.user)
+    return Status(202, {"slug": project.slug, "job": started.job_id})
 
 
 @api.get("/projects/{slug}", response={200: schemas.ProjectDetail, **ERRORS})
@@ -128,6 +152,22 @@ def restore_samples(request: SignedIn, slug: str, payload: schemas.SamplesIn) ->
     return {"changed": samples.restore_samples(find_project(request, slug), payload.ids)}
 
 
+@api.post("/projects/{slug}/samples/purge", response={200: schemas.ChangedOut, **ERRORS})
+def purge_samples(request: SignedIn, slug: str) -> Any:
+    """Empty the trash for good."""
+    return {"changed": samples.purge_samples(find_project(request, slug))}
+
+
+@api.get("/projects/{slug}/images/{sha256}", response={200: None, **ERRORS})
+def get_image(request: SignedIn, slug: str, sha256: str) -> Any:
+    """The bytes of a picture, as they were uploaded."""
+    image = selectors.get_image(find_project(request, slug), sha256)
+    try:
+        return HttpResponse(images.read_picture(image), content_type=images.MIME[image.format])
+    except OSError:
+        raise Http404 from None
+
+
 # --- uploads -------------------------------------------------------------------------------------------
 
 
@@ -153,7 +193,7 @@ def upload(
     results = []
     for part in file:  # one picture in memory at a time
         results += uploads.add_pictures(started, [(part.name or "", label, read_bounded(part))])
-    described = [{"file": item.file_name, "status": item.status, "reason": item.reason} for item in results]
+    described = [present_item(item) for item in results]
     return Status(201, {"upload": started.pk, "results": described})
 
 
@@ -164,8 +204,14 @@ def get_upload(
     """The report, in the order of the files; `after` skips as many."""
     found = get_object_or_404(find_project(request, slug).uploads, pk=number)
     items = found.items.order_by("pk")[after : after + size]
-    described = [{"file": item.file_name, "status": item.status, "reason": item.reason} for item in items]
+    described = [present_item(item) for item in items]
     return {"upload": found.pk, "results": described}
+
+
+@api.get("/projects/{slug}/uploads", response={200: list[schemas.UploadSummary], **ERRORS})
+def list_uploads(request: SignedIn, slug: str) -> Any:
+    """The last hundred."""
+    return [present_upload(one) for one in find_project(request, slug).uploads.all()[:100]]
 
 
 # --- training and jobs ---------------------------------------------------------------------------------
@@ -174,10 +220,21 @@ def get_upload(
 @api.post("/projects/{slug}/train", response={202: schemas.JobRef, **ERRORS})
 def train(request: SignedIn, slug: str, payload: schemas.TrainIn | None = None) -> Any:
     project = find_project(request, slug)
-    payload = payload or schemas.TrainIn(promote=False, force=False)
+    payload = payload or schemas.TrainIn.model_validate({})
     config = parse_config({"backbone": settings.BACKBONE, **payload.config_values()})
     job = training.request_training(project, config, by=request.user, promote=payload.promote, force=payload.force)
     return Status(202, {"job": job.pk})
+
+
+@api.get("/projects/{slug}/preflight", response={200: schemas.PreflightOut, **ERRORS})
+def preflight(request: SignedIn, slug: str) -> Any:
+    """Why training cannot (errors) or should not (warnings) start now."""
+    found = training.check_training(find_project(request, slug))
+    return {
+        "errors": found.errors,
+        "warnings": found.warnings,
+        "running_job": found.running.pk if found.running else None,
+    }
 
 
 @api.get("/projects/{slug}/jobs", response={200: list[schemas.JobOut], **ERRORS})
@@ -222,6 +279,12 @@ def get_version(request: SignedIn, slug: str, number: int) -> Any:
     return present_version(version, selectors.live_version(version.project))
 
 
+@api.get("/projects/{slug}/versions/{number}/test-pictures", response={200: schemas.TestPicturesOut, **ERRORS})
+def list_test_pictures(request: SignedIn, slug: str, number: int) -> Any:
+    """How each picture of the test split was answered: what is behind the confusion matrix."""
+    return present_evaluation(find_version(request, slug, number))
+
+
 @api.post("/projects/{slug}/versions/{number}/promote", response={200: schemas.VersionOut, **ERRORS})
 def promote(request: SignedIn, slug: str, number: int) -> Any:
     version = find_version(request, slug, number)
@@ -238,16 +301,13 @@ def classify(request: SignedIn, slug: str, image: File[list[UploadedFile]]) -> A
     result = prediction.classify(project, [read_bounded(part) for part in image])
     if all(answer.error for answer in result.answers):
         raise HttpError(422, result.answers[0].error)
-    return {
+    said = {
         "project": project.slug,
         "model_version": result.version.number,
         "predictions": [
-            {
-                "file": part.name,
-                "classes": [{"name": name, "probability": share} for name, share in answer.classes],
-                "error": answer.error or None,
-            }
-            for part, answer in zip(image, result.answers, strict=True)
+            present_answer(part.name or "", answer) for part, answer in zip(image, result.answers, strict=True)
         ],
         "milliseconds": round(result.milliseconds, 2),
     }
+    # Past the check against the schema, which would take longer than finding the project.
+    return api.create_response(request, said)

@@ -22,6 +22,15 @@ class ProjectOut(Schema):
     created_at: datetime
 
 
+class SampleProjectIn(Schema):
+    name: Literal["digits", "flowers"]
+
+
+class SampleProjectOut(Schema):
+    slug: str
+    job: int
+
+
 class ClassOut(Schema):
     id: int
     name: str
@@ -77,6 +86,20 @@ class UploadOut(Schema):
     results: list[UploadResult]
 
 
+class UploadSummary(Schema):
+    id: int
+    source: str
+    job: int | None
+    counts: dict[str, int]
+    created_at: datetime
+
+
+class PreflightOut(Schema):
+    errors: list[str]
+    warnings: list[str]
+    running_job: int | None
+
+
 class JobRef(Schema):
     job: int
 
@@ -105,6 +128,9 @@ class JobResult(Schema):
     unchanged: bool = Field(False, description="the same pictures and settings had given this version before")
     upload: int | None = None
     counts: dict[str, int] | None = Field(None, description="files by status")
+    results: list[UploadResult] | None = Field(
+        None, description="when the job has ended: the first 1,000 files; the upload has them all"
+    )
 
 
 class JobOut(Schema):
@@ -150,6 +176,17 @@ class VersionOut(Schema):
     artifact_digest: str
     metrics: Metrics
     created_at: datetime
+
+
+class TestPicture(Schema):
+    sha256: str
+    shown: str
+    answered: str
+    probability: float
+
+
+class TestPicturesOut(Schema):
+    pictures: list[TestPicture]
 
 
 class Prediction(Schema):

@@ -11,6 +11,14 @@ from classifier.models.image import image_path
 from worker.images import ImageFacts, make_thumbnail, verify_image
 
 THUMBNAIL_SIZES = (160, 640)
+MIME = {
+    "JPEG": "image/jpeg",
+    "PNG": "image/png",
+    "GIF": "image/gif",
+    "BMP": "image/bmp",
+    "WEBP": "image/webp",
+    "TIFF": "image/tiff",
+}
 
 
 def store_picture(data: bytes) -> ImageFacts:

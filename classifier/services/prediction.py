@@ -23,10 +23,13 @@ from worker.inference import ArtifactCache, SharedEngine, classify_pictures
 
 HEAD_BYTES = 24 * 2**20  # of heads kept in each web process: a thousand of a few classes
 
-# Of a version's row, the metrics alone take longer to read than the rest together.
-ANSWERING = ModelVersion.objects.only("number", "backbone", "artifact_digest")
-LIVE_VERSION = PreparedQuery(lambda project: ANSWERING.filter(aliases__project=project, aliases__name=LIVE), int)
-CLASSES = PreparedQuery(lambda project: ImageClass.objects.filter(project=project).only("name"), int)
+LIVE_VERSION = PreparedQuery(
+    lambda project: ModelVersion.objects.filter(aliases__project=project, aliases__name=LIVE).values_list(
+        "number", "backbone", "artifact_digest"
+    ),
+    int,
+)
+CLASS_NAMES = PreparedQuery(lambda project: ImageClass.objects.filter(project=project).values_list("pk", "name"), int)
 
 artifacts = ArtifactCache(HEAD_BYTES)
 _engine_lock = threading.Lock()

@@ -9,18 +9,11 @@ from django.views.decorators.http import require_POST
 
 from classifier import selectors
 from classifier.forms import NameForm
-from classifier.models import Image, Project, Sample
+from classifier.models import Project
 from classifier.services import images, projects, samples
 from classifier.views.access import SignedIn, project_page
 
 PAGE = 60
-MIME = {
-    "JPEG": "image/jpeg",
-    "PNG": "image/png",
-    "GIF": "image/gif",
-    "BMP": "image/bmp",
-    "WEBP": "image/webp",
-}
 THUMBNAIL_MIME = "image/jpeg"
 FOR_EVER = "private, max-age=31536000, immutable"  # the address holds the sha256
 
@@ -136,24 +129,18 @@ def trash(request: SignedIn, project: Project) -> HttpResponse:
     return render(request, template, context)
 
 
-def _find_image(project: Project, sha256: str) -> Image:
-    """A picture of this project: knowing a sha256 opens nobody else's."""
-    sample = get_object_or_404(Sample.objects.select_related("image"), project=project, image__sha256=sha256)
-    return sample.image
-
-
 @project_page
 def thumbnail(request: SignedIn, project: Project, sha256: str, size: int) -> HttpResponseBase:
     if size not in images.THUMBNAIL_SIZES:
         raise Http404
-    return _send(_read(lambda: images.read_thumbnail(_find_image(project, sha256), size)), THUMBNAIL_MIME)
+    return _send(_read(lambda: images.read_thumbnail(selectors.get_image(project, sha256), size)), THUMBNAIL_MIME)
 
 
 @project_page
 def picture(request: SignedIn, project: Project, sha256: str) -> HttpResponseBase:
-    image = _find_image(project, sha256)
-    response = _send(_read(lambda: images.read_picture(image)), MIME.get(image.format, "application/octet-stream"))
-    if image.format not in MIME:
+    image = selectors.get_image(project, sha256)
+    response = _send(_read(lambda: images.read_picture(image)), images.MIME[image.format])
+    if image.format == "TIFF":  # browsers do not show it
         response["Content-Disposition"] = f'attachment; filename="{sha256[:12]}.tiff"'
     return response
 

@@ -36,20 +36,15 @@ def detail(request: SignedIn, project: Project, number: int) -> HttpResponse:
         "project": project,
         "version": version,
         "metrics": version.metrics,
-        "matrix": _matrix(project, version),
+        "matrix": _matrix(version),
         "live": selectors.live_version(project),
     }
     return render(request, "classifier/version_page.html", context)
 
 
-def _names(project: Project, version: ModelVersion) -> list[str]:
-    today = dict(project.classes.values_list("pk", "name"))
-    return [today.get(pk, name) for pk, name in version.dataset_version.classes]
-
-
-def _matrix(project: Project, version: ModelVersion) -> dict[str, Any]:
+def _matrix(version: ModelVersion) -> dict[str, Any]:
     """Rows of cells with a shade from 0 to 10, by the share of the row."""
-    names = _names(project, version)
+    names = selectors.class_names(version)
     rows = []
     for true, counts in enumerate(version.metrics["confusion"]):
         whole = sum(counts) or 1
@@ -71,7 +66,7 @@ def _matrix(project: Project, version: ModelVersion) -> dict[str, Any]:
 def cell(request: SignedIn, project: Project, number: int) -> HttpResponse:
     """The pictures behind one cell of the confusion matrix."""
     version = _find(project, number)
-    names = _names(project, version)
+    names = selectors.class_names(version)
     true, predicted = (_number(request.GET.get(name)) for name in ("true", "predicted"))
     if true is None or predicted is None or max(true, predicted) >= len(names):
         raise Http404

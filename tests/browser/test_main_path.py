@@ -1,5 +1,6 @@
 """The whole path in a real browser: what the README's five steps promise."""
 
+import base64
 import re
 from pathlib import Path
 from typing import Any
@@ -108,6 +109,43 @@ def test_pictures_are_asked_for_their_class_and_shown_as_text(signed_in: Any) ->
     page.click(".class-name")
     page.wait_for_selector(".sample img")
     assert page.inner_text("h1").startswith(name)
+
+
+def drop(page: Any, where: str, files: dict[str, bytes]) -> None:
+    """Drop files on an element, as a hand would from the desktop."""
+    carried = [[name, base64.b64encode(data).decode()] for name, data in files.items()]
+    transfer = page.evaluate_handle(
+        """files => {
+            const transfer = new DataTransfer();
+            for (const [name, data] of files) {
+                const bytes = Uint8Array.from(atob(data), letter => letter.charCodeAt(0));
+                transfer.items.add(new File([bytes], name));
+            }
+            return transfer;
+        }""",
+        carried,
+    )
+    for event in ("dragenter", "dragover", "drop"):
+        page.dispatch_event(where, event, {"dataTransfer": transfer})
+
+
+def test_dropping_on_the_area_on_a_class_and_an_archive(signed_in: Any) -> None:
+    page = signed_in
+    new_project(page, "Dropped")
+    pictures = list(coloured_pictures(4, seed=1300, names=("red",)).values())
+    drop(page, "[data-drop]", {"1.jpg": pictures[0]})
+    page.fill("#ask-class", "red")
+    page.click("[data-ask] >> text=Upload")
+    page.wait_for_selector("text=1 class, 1 picture")
+    drop(page, "[data-drop-class=red]", {"2.jpg": pictures[1], "3.jpg": pictures[2]})
+    page.wait_for_selector("text=1 class, 3 pictures")
+    page.click(".class-name")
+    drop(page, "[data-drop]", {"4.jpg": pictures[3], "again.jpg": pictures[0]})
+    page.wait_for_selector("text=1 already there")
+    page.wait_for_selector("h1:has-text('red')")
+    page.goto("/projects/dropped/")
+    drop(page, "[data-drop]", {"more.zip": make_zip(coloured_pictures(2, seed=1400, names=("blue",)))})
+    page.wait_for_selector("text=2 stored, 0 already there, 0 rejected")
 
 
 def test_failed_files_can_be_retried_and_cancelled_ones_too(signed_in: Any, tmp_path: Path) -> None:

@@ -42,7 +42,7 @@ class Uploader {
   constructor(area) {
     this.area = area;
     this.part = (name) => area.querySelector(`[data-${name}]`);
-    this.files = [];
+    this.take([]);
     this.listen();
   }
 
@@ -93,15 +93,19 @@ class Uploader {
 
   takePictures(files) {
     const label = this.area.dataset.class;
-    const upload = (name) => this.start(files.map((file) => ({ file, path: file.name, label: name })), `${files.length} pictures of “${name}”`);
-    if (label) return upload(label);
+    if (label) return this.uploadTo(label, files);
     const ask = this.part("ask");
     ask.hidden = false;
     const input = ask.querySelector("input");
     input.focus();
-    ask.onsubmit = (event) => { event.preventDefault(); ask.hidden = true; upload(input.value.trim()); };
+    ask.onsubmit = (event) => { event.preventDefault(); ask.hidden = true; this.uploadTo(input.value.trim(), files); };
     this.part("ask-cancel").onclick = () => { ask.hidden = true; };
     return undefined;
+  }
+
+  uploadTo(label, files) {
+    const jobs = files.map((file) => ({ file, path: file.name, label }));
+    return this.start(jobs, `${files.length === 1 ? "1 picture" : `${files.length} pictures`} of “${label}”`);
   }
 
   say(text) {
@@ -109,8 +113,30 @@ class Uploader {
     this.part("summary").textContent = text;
   }
 
+  // With tens of thousands of files every step must cost the same: states are counted as they change, and
+  // the files that wait are a list of their own.
+  take(files) {
+    this.files = files;
+    this.counts = {};
+    this.sending = new Set();
+    for (const job of files) this.enter(job, "waiting");
+    this.waiting = [...files].reverse();
+  }
+
+  enter(job, state) {
+    if (job.state) this.counts[job.state] -= 1;
+    job.state = state;
+    this.counts[state] = this.count(state) + 1;
+    if (state === "sending") this.sending.add(job);
+    else this.sending.delete(job);
+  }
+
+  count(state) {
+    return this.counts[state] || 0;
+  }
+
   running() {
-    return this.files.some((job) => job.state === "waiting" || job.state === "sending");
+    return this.count("waiting") + this.count("sending") > 0;
   }
 
   async start(files, source) {
@@ -118,7 +144,7 @@ class Uploader {
     this.part("files").replaceChildren();
     this.cancelled = false;
     this.begun = Date.now();
-    this.files = files.map((file) => ({ ...file, state: "waiting", sent: 0 }));
+    this.take(files.map((file) => ({ ...file, sent: 0 })));
     this.say("Starting…");
     const form = new FormData();
     form.append("source", source);
@@ -127,7 +153,7 @@ class Uploader {
       this.upload = answer.upload;
       this.part("report").href = answer.url;
     } catch (error) {
-      this.files = [];
+      this.take([]);
       return this.say(error.message);
     }
     return this.run();
@@ -139,8 +165,7 @@ class Uploader {
     await Promise.all(Array.from({ length: AT_ONCE }, () => this.worker()));
     this.part("cancel").hidden = true;
     this.part("report").hidden = false;
-    const failed = this.files.some((job) => job.state === "failed" || job.state === "cancelled");
-    this.part("retry").hidden = !failed;
+    this.part("retry").hidden = this.count("failed") + this.count("cancelled") === 0;
     this.show();
     this.refresh();
   }
@@ -152,14 +177,14 @@ class Uploader {
 
   async worker() {
     for (;;) {
-      const job = this.cancelled ? null : this.files.find((candidate) => candidate.state === "waiting");
+      const job = this.cancelled ? undefined : this.waiting.pop();
       if (!job) return;
       await this.send(job);
     }
   }
 
   async send(job) {
-    job.state = "sending";
+    this.enter(job, "sending");
     this.addRow(job);
     const form = new FormData();
     form.append("class", job.label);
@@ -168,10 +193,10 @@ class Uploader {
     try {
       const url = this.area.dataset.picture.replace("/0/", `/${this.upload}/`);
       const answer = await this.request(url, form, job);
-      job.state = answer.status;
+      this.enter(job, answer.status);
       job.reason = answer.reason;
     } catch (error) {
-      job.state = this.cancelled ? "cancelled" : "failed";
+      this.enter(job, this.cancelled ? "cancelled" : "failed");
       job.reason = this.cancelled ? "" : error.message;
     }
     this.endRow(job);
@@ -204,24 +229,29 @@ class Uploader {
 
   cancel() {
     this.cancelled = true;
-    for (const job of this.files) {
-      if (job.state === "sending" && job.call) job.call.abort();
-      if (job.state === "waiting") job.state = "cancelled";
-    }
+    for (const job of this.sending) if (job.call) job.call.abort();
+    for (const job of this.waiting.splice(0)) this.enter(job, "cancelled");
   }
 
   retry() {
     this.cancelled = false;
     this.begun = Date.now();
-    for (const job of this.files) if (job.state === "failed" || job.state === "cancelled") job.state = "waiting";
+    for (const job of this.files) {
+      if (job.state !== "failed" && job.state !== "cancelled") continue;
+      job.sent = 0;
+      this.enter(job, "waiting");
+      this.waiting.unshift(job);
+    }
     this.run();
   }
 
   async sendArchive(file) {
     if (this.running()) return this.say("Wait for the files that are on their way, or cancel them.");
     if (!ARCHIVE.test(file.name)) return this.say("Choose a .zip, .tar, .tgz, .tar.gz, .tar.bz2 or .tar.xz file.");
-    const job = { file, path: file.name, label: "", state: "sending", sent: 0 };
-    this.files = [job];
+    const job = { file, path: file.name, label: "", sent: 0 };
+    this.take([job]);
+    this.waiting.pop();
+    this.enter(job, "sending");
     this.begun = Date.now();
     this.cancelled = false;
     this.part("files").replaceChildren();
@@ -232,10 +262,10 @@ class Uploader {
     form.append("file", file);
     try {
       const answer = await this.request(this.area.dataset.archive, form, job);
-      this.files = [];
+      this.take([]);
       window.location.assign(answer.url);
     } catch (error) {
-      job.state = "failed";
+      this.enter(job, "failed");
       job.reason = this.cancelled ? "" : error.message;
       this.endRow(job);
       this.part("cancel").hidden = true;
@@ -279,19 +309,17 @@ class Uploader {
   }
 
   show() {
-    const count = (state) => this.files.filter((job) => job.state === state).length;
     const total = this.files.length;
-    const waiting = count("waiting");
-    const sending = this.files.filter((job) => job.state === "sending");
-    const done = total - waiting - sending.length;
-    const parts = sending.reduce((sum, job) => sum + job.sent, 0);
+    const open = this.count("waiting") + this.count("sending");
+    const done = total - open;
+    const parts = [...this.sending].reduce((sum, job) => sum + job.sent, 0);
     this.part("whole").value = total ? (done + parts) / total : 0;
     const words = [`${done} of ${total} files`];
     for (const [state, text] of [["stored", "stored"], ["duplicate", "already there"], ["rejected", "rejected"], ["failed", "failed"], ["cancelled", "cancelled"]]) {
-      if (count(state)) words.push(`${count(state)} ${text}`);
+      if (this.count(state)) words.push(`${this.count(state)} ${text}`);
     }
     const seconds = (Date.now() - this.begun) / 1000;
-    if ((waiting || sending.length) && done > 3 && seconds > 1) {
+    if (open && done > 3 && seconds > 1) {
       const rate = done / seconds;
       words.push(`${rate.toFixed(rate < 10 ? 1 : 0)} a second`, `${Math.ceil((total - done) / rate)} s left`);
     }
@@ -299,4 +327,17 @@ class Uploader {
   }
 }
 
-for (const area of document.querySelectorAll("[data-upload]")) new Uploader(area);
+for (const area of document.querySelectorAll("[data-upload]")) {
+  const uploader = new Uploader(area);
+  // A class in the list takes pictures too. The list is replaced after an upload, so its parent listens.
+  const rowOf = (event) => (event.target instanceof Element ? event.target.closest("[data-drop-class]") : null);
+  for (const name of ["dragover", "dragleave", "drop"]) {
+    document.addEventListener(name, (event) => {
+      const row = rowOf(event);
+      if (!row) return;
+      event.preventDefault();
+      row.classList.toggle("over", name === "dragover");
+      if (name === "drop") uploader.uploadTo(row.dataset.dropClass, [...event.dataTransfer.files]);
+    });
+  }
+}

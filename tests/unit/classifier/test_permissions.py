@@ -15,7 +15,7 @@ from classifier.services.accounts import create_api_key, revoke_api_key
 OPEN = {"health", "empty", "set_up", "sign_in", "sign_out", "sign_up"}
 OWN = {"project_list", "project_new", "sample_project", "change_password", "api_keys", "revoke_key"}
 API_OPEN = {"/api/v1/openapi.json", "/api/v1/docs"}
-API_OWN = {"/api/v1/projects"}
+API_OWN = {"/api/v1/projects", "/api/v1/sample-projects"}
 
 
 def page_patterns() -> list[URLPattern]:
@@ -104,6 +104,7 @@ def call_api(client: Client, method: str, path: str, trained: ModelVersion, head
         path.replace("{slug}", values["slug"])
         .replace("{class_id}", str(values["pk"]["class"]))
         .replace("{job_id}", str(values["pk"]["job"]))
+        .replace("{sha256}", values["sha256"])
         .replace("{number}", str(values["pk"]["upload"] if "uploads" in path else values["number"]))
     )
     assert "{" not in filled
