@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
+from itertools import pairwise
 from statistics import median
 from typing import Any
 
@@ -49,7 +50,7 @@ def compare(real: Seconds, parts: Sequence[Sequence[Seconds]], *, rounds: int) -
         limits.append([[way() for way in part] for part in parts])
     fastest = [_fastest([turn[place] for turn in limits]) for place in range(len(parts))]
     sums = [sum(turn[place][way] for place, way in enumerate(fastest)) for turn in limits]
-    around = [(before + after) / 2 for before, after in zip(sums, sums[1:], strict=False)]
+    around = [(before + after) / 2 for before, after in pairwise(sums)]
     shares = [limit / took for limit, took in zip(around, reals, strict=True)]
     return Comparison(median(reals), median(around), shares)
 
@@ -62,7 +63,9 @@ def _fastest(turns: list[list[float]]) -> int:
 
 def rate_figure(name: str, unit: str, found: Comparison, *, least: float) -> Figure:
     """Units a second, of which at least this share of the limit."""
-    return Figure(name, 1 / found.real, unit, 1 / found.limit, found.share, f"ratio >= {least:.2f}", found.share >= least)
+    return Figure(
+        name, 1 / found.real, unit, 1 / found.limit, found.share, f"ratio >= {least:.2f}", found.share >= least
+    )
 
 
 def table(figures: Sequence[Figure]) -> str:

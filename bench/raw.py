@@ -2,6 +2,7 @@
 
 import itertools
 import multiprocessing
+import os
 import shutil
 import threading
 import time
@@ -17,6 +18,7 @@ from worker.backbones.engine import LiteRTEngine
 from worker.head import Head
 from worker.images import load_picture, verify_image
 
+CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 CHUNK = 8  # pictures that a process takes at a time: few, so that no core is left idle at the end
 HEAD = Head(np.full((1280, 5), 0.01, np.float32), np.zeros(5, np.float32))
 
@@ -43,7 +45,7 @@ class _Hands:
         self.engine(threads).embed(self.decoded)
 
     def forward_wide(self, start: int) -> None:
-        self.forward(start, threads=multiprocessing.cpu_count())
+        self.forward(start, threads=CORES)
 
     def take_in(self, start: int) -> None:
         """Hash, verify, write. Overwriting would be another job for the file system, so the names differ."""
@@ -90,17 +92,17 @@ class RawMachine:
     """A process and a thread for each core, started once and idle between the measurements."""
 
     def __init__(self, photos: list[bytes], backbone: Path, folder: Path) -> None:
-        self.folder, self.cores = folder, multiprocessing.cpu_count()
+        self.folder = folder
         folder.mkdir(parents=True)
         arguments = (photos, backbone, folder)
         # Not forked: this process has threads.
-        self.processes = multiprocessing.get_context("spawn").Pool(self.cores, _begin, arguments)
-        self.threads = ThreadPoolExecutor(self.cores)
+        self.processes = multiprocessing.get_context("spawn").Pool(CORES, _begin, arguments)
+        self.threads = ThreadPoolExecutor(CORES)
         self.local = threading.local()
         self.arguments = arguments
         for name in ("decode", "forward", "answer"):  # load what is loaded once
-            self.in_processes(name, 4 * CHUNK * self.cores)
-            self.in_threads(name, 4 * CHUNK * self.cores)
+            self.in_processes(name, 4 * CHUNK * CORES)
+            self.in_threads(name, 4 * CHUNK * CORES)
 
     def close(self) -> None:
         self.processes.terminate()

@@ -17,36 +17,39 @@ STAND_INS: dict[type, Callable[[int], Value]] = {int: lambda place: -1 - place, 
 @dataclass(frozen=True)
 class _Written:
     model: type[Model]
+    fields: tuple[str, ...]
     sql: str
     parameters: list[Any]
     places: dict[int, int]  # of a parameter -> of the value that takes its place
 
-    def filled(self, values: tuple[Value, ...]) -> tuple[str, list[Any]]:
+    def filled(self, values: tuple[Value, ...]) -> list[Any]:
         filled = list(self.parameters)
         for place, number in self.places.items():
             filled[place] = values[number]
-        return self.sql, filled
+        return filled
 
 
 class PreparedQuery:
-    """A queryset whose SQL the ORM writes at the first call and never again.
+    """A `values_list` of numbers and text whose SQL the ORM writes at the first call and never again.
 
     `build` is called with a stand-in for each of the values, whose kinds follow it, and gives the queryset.
-    Writing the SQL takes 0.3 to 0.7 ms, the database a tenth of that; a classifier's whole answer takes 10 ms.
+    Writing the SQL takes 0.3 to 0.7 ms and reading the answer the ORM's way another 0.1, the database a tenth
+    of that; a classifier's whole answer takes 10 ms.
     """
 
     def __init__(self, build: Callable[..., "QuerySet[Any, Any]"], *kinds: type[Value]) -> None:
         self._build, self._kinds = build, kinds
 
     def rows(self, *values: Value) -> list[tuple[Any, ...]]:
-        """Of a `values_list`. They come as the database gives them: good for numbers and text."""
+        """The rows, as the database gives them."""
         with connection.cursor() as cursor:
-            cursor.execute(*self._written.filled(values))
+            cursor.execute(self._written.sql, self._written.filled(values))
             return list(cursor.fetchall())
 
     def objects(self, *values: Value) -> list[Any]:
-        """The model's objects, as the queryset would give them."""
-        return list(self._written.model._default_manager.raw(*self._written.filled(values)))
+        """The rows as objects of the model. A field that was not asked for is fetched when it is used."""
+        written = self._written
+        return [written.model.from_db(connection.alias, written.fields, row) for row in self.rows(*values)]
 
     @cached_property
     def _written(self) -> _Written:
@@ -54,4 +57,4 @@ class PreparedQuery:
         queryset = self._build(*stand_ins)
         sql, parameters = queryset.query.sql_with_params()
         places = {place: stand_ins.index(given) for place, given in enumerate(parameters) if given in stand_ins}
-        return _Written(queryset.model, sql, list(parameters), places)
+        return _Written(queryset.model, queryset.query.values_select, sql, list(parameters), places)

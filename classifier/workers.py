@@ -1,6 +1,7 @@
 """Which workers are alive, and what they listen to. Kept in the cache: it is a sign of life, not a truth."""
 
 from django.core.cache import cache
+from redis.exceptions import RedisError
 
 ALIVE_SECONDS = 10  # a worker tells every 2 s
 INDEX = "workers"
@@ -15,9 +16,12 @@ def record_worker(name: str, queues: list[str]) -> None:
 
 
 def list_workers() -> dict[str, list[str]]:
-    """Name -> queues of every worker heard of in the last seconds."""
-    names = cache.get(INDEX) or []
-    found: dict[str, list[str]] = cache.get_many([f"worker:{name}" for name in names])
+    """Name -> queues of every worker heard of in the last seconds; none where the cache does not answer."""
+    try:
+        names = cache.get(INDEX) or []
+        found: dict[str, list[str]] = cache.get_many([f"worker:{name}" for name in names])
+    except RedisError:
+        return {}
     return {key.removeprefix("worker:"): queues for key, queues in found.items()}
 
 

@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -47,6 +48,7 @@ SENTENCES = (
     EmptySplit,
     TrainingDiverged,
     PictureMissing,
+    embeddings.EmbeddingsMissing,
     sample_sets.DownloadFailed,
     datasets.DatasetCorrupt,
 )
@@ -127,9 +129,7 @@ class _Throttle:
 
 
 def ingest(job: Job) -> None:
-    """Read an archive or a sample set into samples. Run again, it finds what is already there."""
-    upload = job.upload
-    upload.items.all().delete()  # of a worker that died half-way; the samples it made are found again
+    """Read an archive or a sample set into samples. After a worker's death it goes on where the report ends."""
     if job.config.get("sample_set") == sample_sets.DIGITS:
         _take_in(job, sample_sets.draw_digits(), stage="read", total=1797)
     elif job.config.get("sample_set") == sample_sets.FLOWERS:
@@ -166,8 +166,8 @@ def _take_in(job: Job, entries: Iterator[Any], *, stage: str, total: int) -> Non
     jobs.enter_stage(job, stage, total=total)
     if stage.startswith("read") and not total:
         raise ArchiveRejected("There are no files in this archive.")
-    done = 0
-    for items in uploads.add_entries(job.upload, entries):
+    done = job.upload.items.count()  # of a worker that died half-way: entries come in the same order again
+    for items in uploads.add_entries(job.upload, islice(entries, done, None)):
         done += len(items)
         jobs.report(job, done=done, total=max(total, done))
 

@@ -54,13 +54,8 @@ install_error_handlers(api)
 ERRORS: dict[int, Any] = dict.fromkeys((401, 404, 409, 413, 422, 503), schemas.ErrorOut)
 
 
-PROJECT = PreparedQuery(lambda user, slug: selectors.list_projects(User(pk=user)).filter(slug=slug), int, str)
-
-
 def find_project(request: SignedIn, slug: str) -> Project:
-    for project in PROJECT.objects(request.user.pk, slug):
-        return project
-    raise Http404
+    return get_object_or_404(selectors.list_projects(request.user), slug=slug)
 
 
 # --- projects and classes ------------------------------------------------------------------------------
@@ -260,6 +255,11 @@ def cancel_job(request: SignedIn, job_id: int) -> Any:
 
 # --- versions and answers ------------------------------------------------------------------------------
 
+# The same as find_project, but for the time it takes: see classify.
+PROJECT = PreparedQuery(
+    lambda user, slug: selectors.list_projects(User(pk=user)).filter(slug=slug).values_list("id", "slug"), int, str
+)
+
 
 @api.get("/projects/{slug}/versions", response={200: list[schemas.VersionOut], **ERRORS})
 def list_versions(request: SignedIn, slug: str) -> Any:
@@ -295,7 +295,9 @@ def promote(request: SignedIn, slug: str, number: int) -> Any:
 @api.post("/projects/{slug}/classify", response={200: schemas.ClassifyOut, **ERRORS}, exclude_none=True)
 def classify(request: SignedIn, slug: str, image: File[list[UploadedFile]]) -> Any:
     """Name what is in each picture (`image` repeated), with the live version."""
-    project = find_project(request, slug)
+    project = next(iter(PROJECT.objects(request.user.pk, slug)), None)
+    if project is None:
+        raise Http404
     if len(image) > settings.MAX_CLASSIFY_FILES:
         raise HttpError(413, f"Send at most {settings.MAX_CLASSIFY_FILES} pictures at once.")
     result = prediction.classify(project, [read_bounded(part) for part in image])
@@ -305,9 +307,14 @@ def classify(request: SignedIn, slug: str, image: File[list[UploadedFile]]) -> A
         "project": project.slug,
         "model_version": result.version.number,
         "predictions": [
-            present_answer(part.name or "", answer) for part, answer in zip(image, result.answers, strict=True)
+            _present_answer(part.name or "", answer) for part, answer in zip(image, result.answers, strict=True)
         ],
         "milliseconds": round(result.milliseconds, 2),
     }
     # Past the check against the schema, which would take longer than finding the project.
-    return api.create_response(request, said)
+    return api.create_response(request, said, status=200)
+
+
+def _present_answer(file: str, answer: prediction.Answer) -> dict[str, Any]:
+    classes = [{"name": name, "probability": share} for name, share in answer.classes]
+    return {"file": file, "classes": classes, **({"error": answer.error} if answer.error else {})}

@@ -7,15 +7,23 @@ from numpy.typing import NDArray
 
 from classifier.models import Embedding, Image
 
+
+class EmbeddingsMissing(Exception):
+    """A picture or its embedding went while it was needed. The message is a sentence for the user."""
+
+
+GONE = "Pictures were deleted for ever while the training ran. Please train again."
 SLICE = 5000  # SQLite takes at most 32,766 parameters a statement
 
 
 def list_missing(sha256s: Sequence[str], key: str) -> list[int]:
-    """Ids of those images that have no embedding under this key, in the order given."""
+    """Ids of those images that have no embedding under this key, in the order given. Raises EmbeddingsMissing."""
     missing: list[int] = []
     for start in range(0, len(sha256s), SLICE):
         part = sha256s[start : start + SLICE]
         ids = dict(Image.objects.filter(sha256__in=part).values_list("sha256", "pk"))
+        if len(ids) != len(part):
+            raise EmbeddingsMissing(GONE)
         there = Embedding.objects.filter(key=key, image__in=ids.values()).values_list("image_id", flat=True)
         known = set(there)
         missing.extend(ids[sha256] for sha256 in part if ids[sha256] not in known)
@@ -38,7 +46,7 @@ def store_embeddings(images: Sequence[Image], vectors: NDArray[np.float32], key:
 
 
 def load_embeddings(sha256s: Sequence[str], key: str, features: int) -> NDArray[np.float32]:
-    """The matrix (N, features), row by row as `sha256s`. Raises LookupError where one is missing."""
+    """The matrix (N, features), row by row as `sha256s`. Raises EmbeddingsMissing."""
     matrix = np.empty((len(sha256s), features), np.float32)
     place = {sha256: row for row, sha256 in enumerate(sha256s)}
     found = 0
@@ -49,5 +57,5 @@ def load_embeddings(sha256s: Sequence[str], key: str, features: int) -> NDArray[
             matrix[place[sha256]] = np.frombuffer(vector, "<f4")
             found += 1
     if found != len(sha256s):
-        raise LookupError(f"{len(sha256s) - found} embeddings are missing.")
+        raise EmbeddingsMissing(GONE)
     return matrix

@@ -5,6 +5,7 @@ import threading
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from django.conf import settings
@@ -23,9 +24,18 @@ from worker.inference import ArtifactCache, SharedEngine, classify_pictures
 
 HEAD_BYTES = 24 * 2**20  # of heads kept in each web process: a thousand of a few classes
 
+
+class Answering(NamedTuple):
+    """What must be known of a model version to answer with it. Its metrics take longer to read than the rest."""
+
+    number: int
+    backbone: str
+    artifact_digest: str
+
+
 LIVE_VERSION = PreparedQuery(
     lambda project: ModelVersion.objects.filter(aliases__project=project, aliases__name=LIVE).values_list(
-        "number", "backbone", "artifact_digest"
+        *Answering._fields
     ),
     int,
 )
@@ -49,7 +59,7 @@ class Answer:
 
 @dataclass(frozen=True)
 class Classification:
-    version: ModelVersion
+    version: Answering
     answers: list[Answer]
     milliseconds: float
 
@@ -71,20 +81,28 @@ def classify(project: Project, pictures: Sequence[bytes], version: ModelVersion 
 
     Raises NothingLive, ArtifactCorrupt.
     """
-    version = version or LIVE_VERSION.first(project.pk)
-    if version is None:
-        raise NothingLive("This project has no model version yet. Train it first.")
+    chosen = _live_version(project) if version is None else _answering(version)
     begun = time.perf_counter()
-    artifact = artifacts.get(version.artifact_digest, lambda: load_artifact(version.artifact_digest))
-    answers = classify_pictures(pictures, get_engine(version.backbone), artifact, settings.IMAGE_LIMITS)
+    artifact = artifacts.get(chosen.artifact_digest, lambda: load_artifact(chosen.artifact_digest))
+    answers = classify_pictures(pictures, get_engine(chosen.backbone), artifact, settings.IMAGE_LIMITS)
     milliseconds = (time.perf_counter() - begun) * 1000
     names = _current_names(project, artifact)
-    return Classification(version, [_answer(names, answer) for answer in answers], milliseconds)
+    return Classification(chosen, [_answer(names, answer) for answer in answers], milliseconds)
+
+
+def _live_version(project: Project) -> Answering:
+    for row in LIVE_VERSION.rows(project.pk):
+        return Answering(*row)
+    raise NothingLive("This project has no model version yet. Train it first.")
+
+
+def _answering(version: ModelVersion) -> Answering:
+    return Answering(version.number, version.backbone, version.artifact_digest)
 
 
 def _current_names(project: Project, artifact: Artifact) -> list[str]:
     """The classes' names as they are today: a class renamed after training answers with its new name."""
-    today = {image_class.pk: image_class.name for image_class in CLASSES.fetch(project.pk)}
+    today = dict(CLASS_NAMES.rows(project.pk))
     return [today.get(pk, name) for pk, name in artifact.classes]
 
 

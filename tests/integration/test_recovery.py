@@ -117,3 +117,23 @@ def test_cancel_is_seen_at_once_and_publishes_nothing(own_site: Site) -> None:
     assert int(stored) < 1200
     assert owner.ok("GET", f"/projects/{slug}/versions") == []
     assert owner.call("POST", f"/jobs/{number}/cancel")[0] == 409
+
+
+def test_killed_worker_in_the_middle_of_an_archive(own_site: Site) -> None:
+    owner = own_site.client("owner")
+    slug = str(owner.ok("POST", "/projects", {"name": "Half read"})["slug"])
+    archive = [("file", "colours.zip", make_zip(coloured_pictures(1500)))]
+    number = owner.ok("POST", f"/projects/{slug}/uploads", {}, archive)["job"]
+
+    def begun() -> bool:
+        job = owner.ok("GET", f"/jobs/{number}")
+        assert job["status"] in ("QUEUED", "RUNNING"), "it ended before it could be killed"
+        return job["done"] > 0
+
+    own_site.wait(begun, 60, every=0.01)
+    for process in processes(own_site, "celery", "worker@%h"):
+        if "poetsweb.keep" not in process.cmdline():
+            process.kill()
+    job = owner.wait_job(number, 120)
+    assert job["status"] == "SUCCEEDED", job["error"]
+    assert job["result"]["counts"] == {"stored": 4500}  # each file is reported once, by what became of it

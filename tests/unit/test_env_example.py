@@ -5,6 +5,7 @@ import os
 import re
 import subprocess
 import sys
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -92,8 +93,7 @@ def test_example_shows_the_default(name: str, value: str) -> None:
 
 
 def test_every_variable_has_a_comment() -> None:
-    lines = EXAMPLE.splitlines()
-    for above, line in zip(lines, lines[1:], strict=False):
+    for above, line in pairwise(EXAMPLE.splitlines()):
         if LINE.match(line):
             assert above.startswith("# "), f"{line} has no comment"
 

@@ -10,7 +10,7 @@ from classifier.models import Alias, DatasetVersion, Job, ModelVersion, Project,
 from classifier.selectors import live_version
 from classifier.services import jobs, model_versions, samples
 from classifier.services.datasets import DatasetCorrupt, freeze_dataset_version, load_dataset
-from classifier.services.embeddings import list_missing, load_embeddings
+from classifier.services.embeddings import EmbeddingsMissing, list_missing, load_embeddings
 from classifier.services.images import read_file
 from classifier.services.projects import rename_class
 from tests.datasets import coloured_pictures
@@ -77,7 +77,7 @@ def test_embeddings_are_shared_between_projects_and_never_missing_twice(filled: 
     matrix = load_embeddings(list(reversed(digests)), key, 48)
     assert matrix.shape == (18, 48)
     store_fake_embeddings(filled)  # again, without harm
-    with pytest.raises(LookupError, match="18 embeddings are missing"):
+    with pytest.raises(EmbeddingsMissing, match="train again"):
         load_embeddings(digests, "another key", 48)
 
 

@@ -79,6 +79,15 @@ def test_guessing_passwords_is_slowed(owner: User, client: Client) -> None:
     assert "_auth_user_id" not in client.session
 
 
+def test_pages_work_while_the_cache_is_away(filled: Project, as_owner: Client, owner: User, settings) -> None:  # type: ignore[no-untyped-def]
+    settings.CACHES = {
+        "default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": "redis://127.0.0.1:1/0"}
+    }
+    assert b"No worker is running" in as_owner.get(reverse("train", args=[filled.slug])).content
+    fresh = Client()
+    assert fresh.post(reverse("sign_in"), {"username": "owner", "password": PASSWORD}).status_code == 302
+
+
 def test_change_password(as_owner: Client) -> None:
     new = "other-horse-10"
     values = {"old_password": PASSWORD, "new_password1": new, "new_password2": new}

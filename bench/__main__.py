@@ -1,0 +1,70 @@
+"""`python -m bench [NAME…]`: measure, print a table, write results.json; status 1 where a target is missed."""
+
+import argparse
+import json
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import psutil
+
+from bench.embed import embed_throughput
+from bench.figures import Figure, table
+from bench.ingest import ingest_throughput
+from bench.memory import web_memory
+from bench.predict import predict_latency, predict_throughput
+from bench.retrain import growth, warm_retrain
+from bench.stage import Stage
+
+RESULTS = Path(__file__).with_name("results.json")
+FIGURES: dict[str, Callable[[Stage], Figure]] = {
+    "embed_throughput": embed_throughput,
+    "ingest_throughput": ingest_throughput,
+    "warm_retrain": warm_retrain,
+    "predict_latency": predict_latency,
+    "predict_throughput": predict_throughput,
+    "growth": growth,
+    "web_memory": web_memory,
+}
+BUSY_PERCENT = 15
+
+
+def main(arguments: list[str]) -> int:
+    names = _parse(arguments)
+    busy = psutil.cpu_percent(1.0)
+    if busy > BUSY_PERCENT:
+        print(f"The machine is busy with other things ({busy:.0f} %): the ratios will be noisy.", flush=True)
+    figures = measure(names)
+    RESULTS.write_text(json.dumps([figure.as_dict() for figure in figures], indent=1) + "\n")
+    print(f"\n{table(figures)}\n")
+    return 0 if all(figure.ok for figure in figures) else 1
+
+
+def _parse(arguments: list[str]) -> list[str]:
+    parser = argparse.ArgumentParser("python -m bench", description="Measure PoetsWeb beside its limits.")
+    parser.add_argument("name", nargs="*", help=f"all of them where none is named: {', '.join(FIGURES)}")
+    names = parser.parse_args(arguments).name or list(FIGURES)
+    for name in names:
+        if name not in FIGURES:
+            parser.error(f"there is no figure {name!r}; choose of {', '.join(FIGURES)}")
+    return list(names)
+
+
+def measure(names: list[str]) -> list[Figure]:
+    figures = []
+    with tempfile.TemporaryDirectory(prefix="poetsweb-bench-") as folder:
+        stage = Stage(Path(folder))
+        try:
+            for name in names:
+                begun = time.monotonic()
+                figures.append(FIGURES[name](stage))
+                print(f"{name}: {time.monotonic() - begun:.0f} s", flush=True)
+        finally:
+            stage.close()
+    return figures
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,26 @@
+"""ingest_throughput: a zip, posted to the API, to samples."""
+
+from bench.figures import Figure, compare, rate_figure
+from bench.stage import Stage
+
+PICTURES = 2000
+RAW_PICTURES = 1000
+ROUNDS = 3
+
+
+def ingest_throughput(stage: Stage) -> Figure:
+    stage.project  # noqa: B018 - warms the workers
+    names = (f"Ingest {number}" for number in range(1000))
+
+    def ingest() -> float:
+        """From the job's start to its end."""
+        from classifier.models import Sample
+
+        slug = stage.new_project(next(names))
+        job = stage.finish(stage.send_zip(slug, PICTURES))
+        if Sample.objects.filter(project__slug=slug).count() != PICTURES:
+            raise RuntimeError("Not all pictures became samples.")
+        return (job.finished_at - job.started_at).total_seconds() / PICTURES
+
+    parts = [stage.raw.take_in_ways(RAW_PICTURES)]
+    return rate_figure("ingest_throughput", "images/s", compare(ingest, parts, rounds=ROUNDS), least=0.70)

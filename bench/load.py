@@ -1,0 +1,148 @@
+"""A lean HTTP client in a process of its own: prepared bytes out, status and length in, nothing parsed beyond."""
+
+import multiprocessing
+import re
+import socket
+import threading
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from itertools import cycle, islice
+from statistics import median
+from typing import Any
+
+from tests.site import encode_multipart
+
+_LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class Target:
+    """Requests as bytes, sent in turns to one port of this machine."""
+
+    port: int
+    requests: Sequence[bytes]
+
+
+def empty_target(port: int) -> Target:
+    """The view that does nothing."""
+    return Target(port, [b"GET /health/empty HTTP/1.1\r\nHost: localhost\r\n\r\n"])
+
+
+def classify_target(port: int, slugs: Sequence[str], key: str, photos: Sequence[bytes]) -> Target:
+    """One picture a request, to each of the projects in turn."""
+    pairs = islice(zip(cycle(slugs), cycle(photos), strict=False), max(len(slugs), len(photos)))
+    return Target(port, [_classify(slug, key, photo) for slug, photo in pairs])
+
+
+def _classify(slug: str, key: str, photo: bytes) -> bytes:
+    body, kind = encode_multipart({}, [("image", "photo.jpg", photo)])
+    head = (
+        f"POST /api/v1/projects/{slug}/classify HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {key}\r\n"
+        f"Content-Type: {kind}\r\nContent-Length: {len(body)}\r\n\r\n"
+    )
+    return head.encode() + body
+
+
+class LoadClient:
+    """Runs the measurements in its process, which is idle in between."""
+
+    def __init__(self) -> None:
+        self.pool = multiprocessing.get_context("spawn").Pool(1)
+
+    def close(self) -> None:
+        self.pool.terminate()
+
+    def median_time(self, target: Target, count: int) -> float:
+        """Median seconds of a request: one client, one connection kept open."""
+        return float(self.pool.apply(_median_time, (target, count)))
+
+    def time_of_many(self, target: Target, clients: int, seconds: float) -> float:
+        """Seconds for one request, with so many clients at once."""
+        return float(self.pool.apply(_time_of_many, (target, clients, seconds)))
+
+    def send_all(self, target: Target, clients: int) -> None:
+        """Each request once, by so many clients."""
+        self.pool.apply(_send_all, (target, clients))
+
+
+class _Connection:
+    def __init__(self, port: int) -> None:
+        self.socket = socket.create_connection(("127.0.0.1", port), timeout=60)
+        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+
+    def send(self, request: bytes) -> None:
+        """Send, and read the answer to its end. Raises RuntimeError for all but success."""
+        self.socket.sendall(request)
+        answer = self.socket.recv(65536)
+        while (end := answer.find(b"\r\n\r\n")) < 0:
+            answer += self._more()
+        found = _LENGTH.search(answer, 0, end)
+        missing = (int(found.group(1)) if found else 0) - (len(answer) - end - 4)
+        while missing > 0:
+            missing -= len(self._more())
+        if answer[9:10] != b"2":
+            raise RuntimeError(f"The site answered: {answer[:1000]!r}")
+
+    def _more(self) -> bytes:
+        part = self.socket.recv(65536)
+        if not part:
+            raise RuntimeError("The site closed the connection.")
+        return part
+
+
+def _median_time(target: Target, count: int) -> float:
+    connection, times = _Connection(target.port), []
+    connection.send(target.requests[0])
+    for request in islice(cycle(target.requests), count):
+        begun = time.perf_counter()
+        connection.send(request)
+        times.append(time.perf_counter() - begun)
+    return median(times)
+
+
+def _time_of_many(target: Target, clients: int, seconds: float) -> float:
+    """A closed loop: each client sends its next request when it has its answer. The first 0.3 s do not count."""
+    sent, stop = [0] * clients, threading.Event()
+
+    def send(number: int) -> None:
+        connection = _Connection(target.port)
+        for request in islice(cycle(target.requests), number, None):
+            if stop.is_set():
+                return
+            connection.send(request)
+            sent[number] += 1
+
+    return float(_at_once(send, clients, lambda: _count_within(sent, seconds, stop)))
+
+
+def _count_within(sent: list[int], seconds: float, stop: threading.Event) -> float:
+    time.sleep(0.3)
+    before, begun = sum(sent), time.perf_counter()
+    time.sleep(seconds)
+    count, took = sum(sent) - before, time.perf_counter() - begun
+    stop.set()
+    return took / max(count, 1)
+
+
+def _send_all(target: Target, clients: int) -> None:
+    def send(number: int) -> None:
+        connection = _Connection(target.port)
+        for request in target.requests[number::clients]:
+            connection.send(request)
+
+    _at_once(send, clients, lambda: None)
+
+
+def _at_once(work: Callable[[int], None], clients: int, meanwhile: Callable[[], Any]) -> Any:
+    """Run work(0) … work(clients - 1) in threads and `meanwhile` beside them, whose result is returned.
+
+    An error of any of them comes out.
+    """
+    with ThreadPoolExecutor(clients) as pool:
+        futures = [pool.submit(work, number) for number in range(clients)]
+        result = meanwhile()
+        for future in futures:
+            future.result()
+    return result

@@ -1,0 +1,41 @@
+"""predict_latency and predict_throughput: an answer over HTTP beside the same work in process."""
+
+from bench.figures import Figure, compare, rate_figure
+from bench.load import Target, classify_target, empty_target
+from bench.raw import CORES
+from bench.stage import Stage
+
+CLIENTS = 8
+PHOTOS = 64
+ANSWERS = 60  # of one latency measurement
+LATENCY_ROUNDS = 8
+RAW_PICTURES = 240
+SECONDS = 3.0
+THROUGHPUT_ROUNDS = 5
+
+
+def predict_latency(stage: Stage) -> Figure:
+    classify, empty = _warm_targets(stage)
+    in_process = [lambda threads=threads: stage.raw.median_answer(threads, ANSWERS) for threads in (1, CORES)]
+    nothing = [lambda: stage.load.median_time(empty, 4 * ANSWERS)]
+    real = lambda: stage.load.median_time(classify, ANSWERS)  # noqa: E731
+    found = compare(real, [in_process, nothing], rounds=LATENCY_ROUNDS)
+    ratio = 1 / found.share
+    return Figure("predict_latency", found.real * 1000, "ms", found.limit * 1000, ratio, "ratio <= 1.15", ratio <= 1.15)
+
+
+def predict_throughput(stage: Stage) -> Figure:
+    classify, empty = _warm_targets(stage)
+    nothing = [lambda: stage.load.time_of_many(empty, CLIENTS, SECONDS / 2)]
+    real = lambda: stage.load.time_of_many(classify, CLIENTS, SECONDS)  # noqa: E731
+    found = compare(real, [stage.raw.ways("answer", RAW_PICTURES), nothing], rounds=THROUGHPUT_ROUNDS)
+    return rate_figure("predict_throughput", "requests/s", found, least=0.85)
+
+
+def _warm_targets(stage: Stage) -> tuple[Target, Target]:
+    """What is asked, after every web process has answered in its threads."""
+    port, key = stage.site.port, stage.client.key
+    classify = classify_target(port, [stage.project], key, stage.photos[:PHOTOS])
+    for _ in range(3):
+        stage.load.send_all(classify, 2 * CLIENTS)
+    return classify, empty_target(port)

@@ -1,0 +1,113 @@
+"""Rows written straight into the site's database, for figures that need more than could be made the long way."""
+
+import os
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+FEATURES = 1280
+SLICE = 1000
+
+
+def fake_features(count: int, classes: int, seed: int) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+    """Vectors (count, 1280) and labels that look like a backbone's of a task that is not trivial.
+
+    Averages of ReLU6 outputs: none negative, most near zero. The classes differ in a few directions, by less
+    than the spread within a class, and three in a hundred labels are wrong, as people's are.
+    """
+    rng = np.random.default_rng(seed)
+    labels = rng.integers(0, classes, count)
+    directions = rng.standard_normal((classes, FEATURES)).astype(np.float32)
+    common = rng.standard_normal((32, FEATURES)).astype(np.float32)  # what varies together, whatever the class
+    features = rng.standard_normal((count, FEATURES)).astype(np.float32)
+    features += 0.5 * rng.standard_normal((count, 32)).astype(np.float32) @ common
+    features += 0.14 * directions[labels]
+    features = np.maximum(0.45 * features + 0.1, 0)
+    wrong = rng.random(count) < 0.03
+    labels[wrong] = rng.integers(0, classes, wrong.sum())
+    return features, labels
+
+
+def write_samples(user: Any, name: str, *, count: int, classes: int, seed: int) -> str:
+    """A project of so many samples, their embeddings cached; returns its slug. There are no picture files."""
+    from classifier.models import Embedding, Image, Sample
+    from classifier.services.projects import create_project, get_or_create_class
+    from worker.backbones import DEFAULT_BACKBONE, get_backbone
+    from worker.embeddings import embedding_key
+
+    project = create_project(name, by=user)
+    rows = [get_or_create_class(project, f"class {number}") for number in range(classes)]
+    features, labels = fake_features(count, classes, seed)
+    images = [Image(sha256=os.urandom(32).hex(), format="JPEG", width=500, height=375, size=1) for _ in range(count)]
+    Image.objects.bulk_create(images, SLICE)
+    samples = [
+        Sample(project=project, image=image, image_class=rows[label], file_name="made up", created_by=user)
+        for image, label in zip(images, labels, strict=True)
+    ]
+    Sample.objects.bulk_create(samples, SLICE)
+    key = embedding_key(get_backbone(DEFAULT_BACKBONE).digest)
+    embeddings = (
+        Embedding(image=image, key=key, vector=vector.astype("<f4").tobytes())
+        for image, vector in zip(images, features, strict=True)
+    )
+    Embedding.objects.bulk_create(embeddings, SLICE)
+    return project.slug
+
+
+def write_live_versions(user: Any, count: int) -> list[str]:
+    """So many projects of five to ten classes, each with a live model version; returns their slugs."""
+    from django.core.files.base import ContentFile
+    from django.core.files.storage import default_storage
+
+    from classifier.models import Alias, DatasetVersion, ImageClass, ModelVersion, Project
+    from classifier.models.alias import LIVE
+    from worker.backbones import DEFAULT_BACKBONE
+    from worker.config import TrainConfig
+
+    projects = [Project(owner=user, name=f"Of many {number}", slug=f"of-many-{number}") for number in range(count)]
+    Project.objects.bulk_create(projects, SLICE)
+    classes = [
+        [ImageClass(project=project, name=f"class {number}") for number in range(5 + place % 6)]
+        for place, project in enumerate(projects)
+    ]
+    ImageClass.objects.bulk_create([row for rows in classes for row in rows], SLICE)
+    datasets = [
+        DatasetVersion(project=project, number=1, digest=f"{project.pk:064}", classes=[], counts={})
+        for project in projects
+    ]
+    DatasetVersion.objects.bulk_create(datasets, SLICE)
+    versions = []
+    for project, dataset, rows in zip(projects, datasets, classes, strict=True):
+        digest, files = _pack_head(project.pk, [(row.pk, row.name) for row in rows])
+        for name, data in files.items():
+            default_storage.save(f"artifacts/{digest}/{name}", ContentFile(data))
+        version = ModelVersion(project=project, number=1, dataset_version=dataset, backbone=DEFAULT_BACKBONE)
+        version.config, version.metrics = TrainConfig().as_dict(), {}
+        version.fingerprint, version.artifact_digest = f"{project.pk:064}", digest
+        versions.append(version)
+    ModelVersion.objects.bulk_create(versions, SLICE)
+    aliases = [Alias(project=version.project, name=LIVE, model_version=version) for version in versions]
+    Alias.objects.bulk_create(aliases, SLICE)
+    return [project.slug for project in projects]
+
+
+def _pack_head(seed: int, classes: list[tuple[int, str]]) -> tuple[str, dict[str, bytes]]:
+    """The artifact of a training that was measured on 100 pictures a class: as real ones are, in size."""
+    from worker.artifacts import Evaluation, pack_artifact
+    from worker.config import TrainConfig
+    from worker.evaluation import evaluate
+    from worker.head import Head, softmax
+
+    rng = np.random.default_rng(seed)
+    head = Head(rng.standard_normal((FEATURES, len(classes))).astype(np.float32), np.zeros(len(classes), np.float32))
+    labels = rng.integers(0, len(classes), 100 * len(classes))
+    probabilities = softmax(rng.standard_normal((len(labels), len(classes))).astype(np.float32))
+    evaluation = Evaluation([os.urandom(32).hex() for _ in labels], labels, probabilities)
+    manifest = {
+        "backbone": {"name": "efficientnet_lite0", "features": FEATURES},
+        "classes": [[pk, name] for pk, name in classes],
+        "config": TrainConfig().as_dict(),
+        "metrics": evaluate(probabilities, labels, [name for _, name in classes]),
+    }
+    return pack_artifact(manifest, head, evaluation)

@@ -1,0 +1,123 @@
+"""What the figures are measured on: a site of its own, started as a user starts it, and what they share of it.
+
+Everything is made when first asked for, so that a single figure costs no more than it needs.
+"""
+
+import io
+import os
+import time
+import zipfile
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from bench.load import LoadClient
+from bench.photos import draw_photos, numbered
+from bench.raw import RawMachine
+from tests.site import Client, Site, free_port
+
+CLASSES = 5
+# Empty means the default of a fresh installation, whatever this shell or a .env file says.
+DEFAULTS = dict.fromkeys(
+    (
+        *("WEB_WORKERS", "WEB_THREADS", "EMBED_WORKERS", "PREDICT_THREADS", "POETSWEB_BACKBONE", "DATABASE_URL"),
+        *("REDIS_URL", "S3_BUCKET", "HTTPS", "DEBUG", "ALLOWED_HOSTS", "LOG_JSON", "HOST"),
+    ),
+    "",
+)
+FIRST_JOB = 60  # pictures that warm the workers up
+
+
+class Stage:
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.files = 0  # so far; no picture file is used twice
+        os.environ.update(DEFAULTS, POETSWEB_DATA=str(folder / "data"), PORT=str(free_port()))
+        os.environ["DJANGO_SETTINGS_MODULE"] = "poetsweb.settings"
+        self.site = Site(folder / "data", **DEFAULTS)
+
+    def close(self) -> None:
+        for name in ("raw", "load"):
+            if name in self.__dict__:
+                getattr(self, name).close()
+        if self.site.process is not None:
+            self.site.stop()
+
+    @cached_property
+    def photos(self) -> list[bytes]:
+        return draw_photos()
+
+    @cached_property
+    def client(self) -> Client:
+        """The site is started here. This process then sees its database, too."""
+        self.site.start()
+        client = self.site.client("bench")
+        import django
+
+        django.setup()
+        return client
+
+    @cached_property
+    def backbone_file(self) -> Path:
+        self.client  # noqa: B018 - starting the site converts the backbone
+        return next((self.site.data / "backbones").glob("*.tflite"))
+
+    @cached_property
+    def raw(self) -> RawMachine:
+        return RawMachine(self.photos, self.backbone_file, self.folder / "raw")
+
+    @cached_property
+    def load(self) -> LoadClient:
+        return LoadClient()
+
+    @cached_property
+    def user(self) -> Any:
+        self.client  # noqa: B018 - Django is set up there
+        from django.contrib.auth.models import User
+
+        return User.objects.get(username="bench")
+
+    @cached_property
+    def project(self) -> str:
+        """The slug of a small trained project: whoever has asked for it knows that all workers are warm."""
+        slug = self.new_project("First")
+        self.finish(self.send_zip(slug, FIRST_JOB))
+        self.finish(self.train(slug))
+        return slug
+
+    def new_project(self, name: str) -> str:
+        return str(self.client.ok("POST", "/projects", {"name": name})["slug"])
+
+    def send_zip(self, slug: str, count: int) -> int:
+        """Post an archive of new pictures; the job that reads it."""
+        archive = self._zip(count)
+        answer = self.client.ok("POST", f"/projects/{slug}/uploads", files=[("file", "photos.zip", archive)])
+        return int(answer["job"])
+
+    def _zip(self, count: int) -> bytes:
+        """Packed as file managers pack: deflated, though that gains nothing with JPEG."""
+        buffer = io.BytesIO()
+        with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
+            for place in range(count):
+                photo = numbered(self.photos[place % len(self.photos)], self.files + place)
+                archive.writestr(f"photos/class {place % CLASSES}/{place:05}.jpg", photo)
+        self.files += count
+        return buffer.getvalue()
+
+    def train(self, slug: str, **config: Any) -> int:
+        answer = self.client.ok("POST", f"/projects/{slug}/train", {"promote": True, "force": True, **config})
+        return int(answer["job"])
+
+    def finish(self, job: int, every: float = 0.25, seconds: float = 300) -> Any:
+        """The job's row once it has ended. Read from the database: asking the site would cost what is measured."""
+        from classifier.models import Job
+
+        until = time.monotonic() + seconds
+        while time.monotonic() < until:
+            row = Job.objects.get(pk=job)
+            if not row.is_open:
+                if row.status != Job.Status.SUCCEEDED:
+                    raise RuntimeError(f"Job {job} ended as {row.status}: {row.error} {row.error_detail}")
+                return row
+            time.sleep(every)
+        raise RuntimeError(f"Job {job} did not end within {seconds} s.")
