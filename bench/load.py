@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import cycle, islice
 from statistics import median
-from typing import Any
+from typing import Any, Protocol
 
 from tests.site import encode_multipart
 
@@ -45,6 +45,29 @@ def _classify(slug: str, key: str, photo: bytes) -> bytes:
     return head.encode() + body
 
 
+class Way(Protocol):
+    """Something that can be timed: sent to the process, and begun there."""
+
+    def begin(self) -> Callable[[int], float]:
+        """What does it once and says how long that took, given the number of the turn."""
+
+
+@dataclass(frozen=True)
+class OverHttp:
+    target: Target
+
+    def begin(self) -> Callable[[int], float]:
+        connection = _Connection(self.target.port)
+
+        def once(turn: int) -> float:
+            request = self.target.requests[turn % len(self.target.requests)]
+            begun = time.perf_counter()
+            connection.send(request)
+            return time.perf_counter() - begun
+
+        return once
+
+
 class LoadClient:
     """Runs the measurements in its process, which is idle in between."""
 
@@ -54,9 +77,12 @@ class LoadClient:
     def close(self) -> None:
         self.pool.terminate()
 
-    def median_time(self, target: Target, count: int) -> float:
-        """Median seconds of a request: one client, one connection kept open."""
-        return float(self.pool.apply(_median_time, (target, count)))
+    def medians_in_turns(self, ways: Sequence["Way"], turns: int) -> list[float]:
+        """Median seconds of each way, when one of each is done after the other: one client, connections kept.
+
+        Whatever else the machine does meanwhile, and whatever is left in its caches, all ways meet alike.
+        """
+        return [float(found) for found in self.pool.apply(_medians_in_turns, (ways, turns))]
 
     def time_of_many(self, target: Target, clients: int, seconds: float) -> float:
         """Seconds for one request, with so many clients at once."""
@@ -92,14 +118,10 @@ class _Connection:
         return part
 
 
-def _median_time(target: Target, count: int) -> float:
-    connection, times = _Connection(target.port), []
-    connection.send(target.requests[0])
-    for request in islice(cycle(target.requests), count):
-        begun = time.perf_counter()
-        connection.send(request)
-        times.append(time.perf_counter() - begun)
-    return median(times)
+def _medians_in_turns(ways: Sequence["Way"], turns: int) -> list[float]:
+    begun = [way.begin() for way in ways]
+    times = [[do(turn) for do in begun] for turn in range(-turns // 10, turns)]
+    return [median(column) for column in zip(*times[turns // 10 :], strict=True)]
 
 
 def _time_of_many(target: Target, clients: int, seconds: float) -> float:

@@ -1,14 +1,13 @@
 """predict_latency and predict_throughput: an answer over HTTP beside the same work in process."""
 
 from bench.figures import Figure, compare, rate_figure
-from bench.load import Target, classify_target, empty_target
-from bench.raw import CORES
+from bench.load import OverHttp, Target, classify_target, empty_target
+from bench.raw import CORES, InProcess
 from bench.stage import Stage
 
 CLIENTS = 8
 PHOTOS = 64
-ANSWERS = 60  # of one latency measurement
-LATENCY_ROUNDS = 8
+TURNS = 400
 RAW_PICTURES = 240
 SECONDS = 3.0
 THROUGHPUT_ROUNDS = 5
@@ -16,12 +15,12 @@ THROUGHPUT_ROUNDS = 5
 
 def predict_latency(stage: Stage) -> Figure:
     classify, empty = _warm_targets(stage)
-    in_process = [lambda threads=threads: stage.raw.median_answer(threads, ANSWERS) for threads in (1, CORES)]
-    nothing = [lambda: stage.load.median_time(empty, 4 * ANSWERS)]
-    real = lambda: stage.load.median_time(classify, ANSWERS)  # noqa: E731
-    found = compare(real, [in_process, nothing], rounds=LATENCY_ROUNDS)
-    ratio = 1 / found.share
-    return Figure("predict_latency", found.real * 1000, "ms", found.limit * 1000, ratio, "ratio <= 1.15", ratio <= 1.15)
+    in_process = [InProcess(stage.photos[:PHOTOS], stage.backbone_file, threads) for threads in sorted({1, CORES})]
+    ways = [OverHttp(classify), OverHttp(empty), *in_process]
+    real, nothing, *work = stage.load.medians_in_turns(ways, TURNS)
+    limit = min(work) + nothing
+    ratio = real / limit
+    return Figure("predict_latency", real * 1000, "ms", limit * 1000, ratio, "ratio <= 1.15", ratio <= 1.15)
 
 
 def predict_throughput(stage: Stage) -> Figure:

@@ -1,6 +1,5 @@
 """The limits: plain loops over the same work, on all cores, with nothing around them."""
 
-import itertools
 import multiprocessing
 import os
 import shutil
@@ -8,8 +7,8 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
-from statistics import median
 from typing import Any
 
 import numpy as np
@@ -77,15 +76,23 @@ def _run(task: tuple[str, int]) -> None:
     getattr(_own["hands"], name)(start)
 
 
-def _median_answer(task: tuple[int, int]) -> float:
-    """Median seconds of one answer at a time, with so many threads."""
-    threads, count = task
-    hands, times = _own["hands"], []
-    for photo in itertools.islice(itertools.cycle(hands.photos), count):
-        begun = time.perf_counter()
-        hands.answer_one(photo, threads)
-        times.append(time.perf_counter() - begun)
-    return median(times)
+@dataclass(frozen=True)
+class InProcess:
+    """One answer at a time with so many threads, for `LoadClient.medians_in_turns`."""
+
+    photos: list[bytes]
+    backbone: Path
+    threads: int
+
+    def begin(self) -> Callable[[int], float]:
+        hands = _Hands(self.photos, self.backbone, Path())
+
+        def once(turn: int) -> float:
+            begun = time.perf_counter()
+            hands.answer_one(self.photos[turn % len(self.photos)], self.threads)
+            return time.perf_counter() - begun
+
+        return once
 
 
 class RawMachine:
@@ -120,9 +127,6 @@ class RawMachine:
     def alone(self, name: str, count: int) -> float:
         """Seconds for one picture in a single process, which may use several cores by itself."""
         return self._timed(lambda: self.processes.apply(_run_all, ((name, count),)), count)
-
-    def median_answer(self, threads: int, count: int) -> float:
-        return self.processes.apply(_median_answer, ((threads, count),))
 
     def _in_thread(self, name: str) -> Callable[[int], None]:
         def work(start: int) -> None:

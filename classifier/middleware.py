@@ -25,9 +25,11 @@ SLACK = 10 * 2**20
 
 
 def bound_requests(get_response: GetResponse) -> GetResponse:
-    """Refuse a body that is too large before a byte of it is read to disk."""
+    """Refuse a body that is too large before a byte of it is read to disk, and addresses that cannot be."""
 
     def middleware(request: HttpRequest) -> HttpResponse:
+        if "\0" in request.path:  # no address has one, and PostgreSQL takes none
+            return JsonResponse({"error": "There is no such address."}, status=404)
         length = request.META.get("CONTENT_LENGTH") or "0"
         allowed = settings.ARCHIVE_LIMITS.max_total_bytes + SLACK if _knows_us(request) else STRANGER_BYTES
         if not length.isdigit() or int(length) > allowed:

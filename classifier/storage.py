@@ -1,11 +1,14 @@
-"""The default storage of a single machine: Django's, with writing aside and renaming."""
+"""Files: the default storage of a single machine, and real files of what is stored anywhere."""
 
 import os
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
+from django.conf import settings
 from django.core.files.base import File
-from django.core.files.storage import FileSystemStorage
+from django.core.files.storage import FileSystemStorage, default_storage
 
 
 class AtomicFileSystemStorage(FileSystemStorage):
@@ -32,3 +35,27 @@ class AtomicFileSystemStorage(FileSystemStorage):
             os.unlink(aside)
             raise
         return name
+
+
+@contextmanager
+def local_copy(stored: str, *, suffix: str = "") -> Iterator[Path]:
+    """A real file of what may be in a bucket; the file itself where storage is a folder."""
+    path = _own_path(stored)
+    if path is not None:
+        yield path
+        return
+    with (
+        tempfile.NamedTemporaryFile(dir=settings.FILE_UPLOAD_TEMP_DIR, suffix=suffix) as copy,
+        default_storage.open(stored) as file,
+    ):
+        for chunk in file.chunks():
+            copy.write(chunk)
+        copy.flush()
+        yield Path(copy.name)
+
+
+def _own_path(stored: str) -> Path | None:
+    try:
+        return Path(default_storage.path(stored))
+    except NotImplementedError:
+        return None

@@ -12,6 +12,11 @@ SHARED: list[structlog.typing.Processor] = [
 ]
 
 
+def _console() -> structlog.typing.Processor:
+    """Plain tracebacks: the pretty ones show local variables, and with them passwords and keys."""
+    return structlog.dev.ConsoleRenderer(colors=False, exception_formatter=structlog.dev.plain_traceback)
+
+
 def logging_config(debug: bool, *, json: bool) -> dict[str, Any]:
     """Django's LOGGING; also sets structlog up, so that both write through the same handler."""
     structlog.configure(
@@ -20,14 +25,18 @@ def logging_config(debug: bool, *, json: bool) -> dict[str, Any]:
         wrapper_class=structlog.stdlib.BoundLogger,
         cache_logger_on_first_use=True,
     )
-    renderer = structlog.processors.JSONRenderer() if json else structlog.dev.ConsoleRenderer(colors=False)
+    renderer = structlog.processors.JSONRenderer() if json else _console()
     return {
         "version": 1,
         "disable_existing_loggers": False,
         "formatters": {
             "line": {
                 "()": structlog.stdlib.ProcessorFormatter,
-                "processors": [structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer],
+                "processors": [
+                    structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+                    *([structlog.processors.format_exc_info] if json else []),
+                    renderer,
+                ],
                 "foreign_pre_chain": SHARED,
             }
         },

@@ -23,6 +23,7 @@ from django.db import DatabaseError, close_old_connections, connection, transact
 from classifier.models import DatasetVersion, Image, Job
 from classifier.services import datasets, embeddings, jobs, model_versions, sample_sets, uploads
 from classifier.services.images import read_picture
+from classifier.storage import local_copy
 from worker.archives import ArchiveRejected, walk_archive
 from worker.backbones import Backbone, get_backbone
 from worker.backbones.convert import ConversionFailed, ensure_tflite
@@ -140,7 +141,7 @@ def ingest(job: Job) -> None:
 
 
 def _ingest_flowers(job: Job) -> None:
-    with tempfile.TemporaryDirectory(dir=_scratch()) as folder:
+    with tempfile.TemporaryDirectory(dir=settings.FILE_UPLOAD_TEMP_DIR) as folder:
         jobs.enter_stage(job, "download", total=1)
         throttle = _Throttle()
 
@@ -154,7 +155,7 @@ def _ingest_flowers(job: Job) -> None:
 
 
 def _ingest_archive(job: Job, stored: str) -> None:
-    with _local_copy(stored, suffix=Path(job.config["name"]).suffix) as path:
+    with local_copy(stored, suffix=Path(job.config["name"]).suffix) as path:
         walk = walk_archive(path, settings.ARCHIVE_LIMITS)
         _take_in(job, iter(walk), stage="read", total=walk.total or 0)
     # Only a job that is still ours throws the archive away: its successor needs it.
@@ -170,30 +171,6 @@ def _take_in(job: Job, entries: Iterator[Any], *, stage: str, total: int) -> Non
     for items in uploads.add_entries(job.upload, islice(entries, done, None)):
         done += len(items)
         jobs.report(job, done=done, total=max(total, done))
-
-
-def _scratch() -> Path:
-    path = Path(settings.FILE_UPLOAD_TEMP_DIR)
-    path.mkdir(parents=True, exist_ok=True)
-    return path
-
-
-@contextmanager
-def _local_copy(stored: str, *, suffix: str) -> Iterator[Path]:
-    """A real file of what may be in a bucket; the file itself where storage is a folder."""
-    try:
-        yield Path(default_storage.path(stored))
-        return
-    except NotImplementedError:
-        pass
-    with (
-        tempfile.NamedTemporaryFile(dir=_scratch(), suffix=suffix) as copy,
-        default_storage.open(stored) as file,
-    ):
-        for chunk in file.chunks():
-            copy.write(chunk)
-        copy.flush()
-        yield Path(copy.name)
 
 
 # --- train --------------------------------------------------------------------------------------------

@@ -3,7 +3,6 @@
 from typing import Any
 
 from django.conf import settings
-from django.contrib.auth.models import User
 from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404
 from ninja import File, Form, NinjaAPI, Query, Status
@@ -24,7 +23,6 @@ from classifier.api.present import (
     present_version,
 )
 from classifier.models import Job, ModelVersion, Project
-from classifier.prepared import PreparedQuery
 from classifier.services import (
     images,
     jobs,
@@ -194,7 +192,11 @@ def upload(
 
 @api.get("/projects/{slug}/uploads/{number}", response={200: schemas.UploadOut, **ERRORS})
 def get_upload(
-    request: SignedIn, slug: str, number: int, after: int = 0, size: int = Query(1000, ge=1, le=10_000)
+    request: SignedIn,
+    slug: str,
+    number: int,
+    after: int = Query(0, ge=0, le=2**31),
+    size: int = Query(1000, ge=1, le=10_000),
 ) -> Any:
     """The report, in the order of the files; `after` skips as many."""
     found = get_object_or_404(find_project(request, slug).uploads, pk=number)
@@ -255,11 +257,6 @@ def cancel_job(request: SignedIn, job_id: int) -> Any:
 
 # --- versions and answers ------------------------------------------------------------------------------
 
-# The same as find_project, but for the time it takes: see classify.
-PROJECT = PreparedQuery(
-    lambda user, slug: selectors.list_projects(User(pk=user)).filter(slug=slug).values_list("id", "slug"), int, str
-)
-
 
 @api.get("/projects/{slug}/versions", response={200: list[schemas.VersionOut], **ERRORS})
 def list_versions(request: SignedIn, slug: str) -> Any:
@@ -295,16 +292,17 @@ def promote(request: SignedIn, slug: str, number: int) -> Any:
 @api.post("/projects/{slug}/classify", response={200: schemas.ClassifyOut, **ERRORS}, exclude_none=True)
 def classify(request: SignedIn, slug: str, image: File[list[UploadedFile]]) -> Any:
     """Name what is in each picture (`image` repeated), with the live version."""
-    project = next(iter(PROJECT.objects(request.user.pk, slug)), None)
-    if project is None:
-        raise Http404
+    version = prediction.find_live(request.user, slug)
+    if version is None:
+        find_project(request, slug)
+        raise prediction.NothingLive
     if len(image) > settings.MAX_CLASSIFY_FILES:
         raise HttpError(413, f"Send at most {settings.MAX_CLASSIFY_FILES} pictures at once.")
-    result = prediction.classify(project, [read_bounded(part) for part in image])
+    result = prediction.answer(version, [read_bounded(part) for part in image])
     if all(answer.error for answer in result.answers):
         raise HttpError(422, result.answers[0].error)
     said = {
-        "project": project.slug,
+        "project": slug,
         "model_version": result.version.number,
         "predictions": [
             _present_answer(part.name or "", answer) for part, answer in zip(image, result.answers, strict=True)

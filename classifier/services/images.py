@@ -39,7 +39,8 @@ def ensure_images(facts: Iterable[ImageFacts]) -> dict[str, Image]:
         fact.sha256: Image(sha256=fact.sha256, format=fact.format, width=fact.width, height=fact.height, size=fact.size)
         for fact in facts
     }
-    Image.objects.bulk_create(rows.values(), ignore_conflicts=True)
+    # By sha256: two writers who lock the same rows in another order would wait for each other.
+    Image.objects.bulk_create([rows[sha256] for sha256 in sorted(rows)], ignore_conflicts=True)
     return {image.sha256: image for image in Image.objects.filter(sha256__in=list(rows))}
 
 

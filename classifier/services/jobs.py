@@ -19,6 +19,7 @@ from django.contrib.auth.models import User
 from django.db import transaction
 from django.db.models import Exists, F, OuterRef, Q
 from django.utils import timezone
+from kombu.exceptions import OperationalError
 
 from classifier.models import Job, Project
 
@@ -28,6 +29,7 @@ QUEUE_OF_KIND = {Job.Kind.INGEST: "ingest", Job.Kind.EMBED: "embed", Job.Kind.TR
 LOST_AFTER = timedelta(seconds=15)  # a worker writes a heartbeat every 2 s while it holds a lease
 SEND_AGAIN_AFTER = timedelta(seconds=10)  # a message costs nothing; a lost one costs a waiting user
 MAX_LOSSES = 3
+TASK = "worker.run_job"
 
 
 class LeaseLost(Exception):
@@ -72,14 +74,12 @@ def dispatch(jobs: list[Job]) -> None:
 
 
 def _send(jobs: list[Job]) -> None:
-    from kombu.exceptions import OperationalError
-
-    from worker.tasks import run_job
+    from poetsweb.celery import app  # by name and not by the task's module, which needs this one
 
     try:
-        with run_job.app.producer_pool.acquire(block=True, timeout=5) as producer:
+        with app.producer_pool.acquire(block=True, timeout=5) as producer:
             for job in jobs:
-                run_job.apply_async([job.pk], queue=QUEUE_OF_KIND[Job.Kind(job.kind)], producer=producer, retry=False)
+                app.send_task(TASK, [job.pk], queue=QUEUE_OF_KIND[Job.Kind(job.kind)], producer=producer, retry=False)
     except (OperationalError, OSError) as error:
         log.warning("broker_unreachable", jobs=len(jobs), error=str(error))
 

@@ -5,17 +5,17 @@ import threading
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import numpy as np
 from django.conf import settings
+from django.contrib.auth.models import User
 from numpy.typing import NDArray
 
-from classifier.models import ImageClass, ModelVersion, Project
+from classifier.models import ModelVersion, Project
 from classifier.models.alias import LIVE
 from classifier.prepared import PreparedQuery
+from classifier.selectors import list_projects, live_version
 from classifier.services.model_versions import load_artifact
-from worker.artifacts import Artifact
 from worker.backbones import get_backbone
 from worker.backbones.convert import ensure_tflite
 from worker.backbones.engine import Embedder, LiteRTEngine
@@ -25,21 +25,24 @@ from worker.inference import ArtifactCache, SharedEngine, classify_pictures
 HEAD_BYTES = 24 * 2**20  # of heads kept in each web process: a thousand of a few classes
 
 
-class Answering(NamedTuple):
-    """What must be known of a model version to answer with it. Its metrics take longer to read than the rest."""
+@dataclass(frozen=True)
+class Answering:
+    """A model version, as far as answering goes. A class renamed after training answers with its new name."""
 
     number: int
     backbone: str
     artifact_digest: str
+    names: dict[int, str]  # of the project's classes as they are today, by id
 
 
+# All that a request must ask the database, at once. The metrics alone would take longer to read.
 LIVE_VERSION = PreparedQuery(
-    lambda project: ModelVersion.objects.filter(aliases__project=project, aliases__name=LIVE).values_list(
-        *Answering._fields
-    ),
+    lambda user, slug: ModelVersion.objects.filter(
+        aliases__name=LIVE, project__slug=slug, project__in=list_projects(User(pk=user))
+    ).values_list("number", "backbone", "artifact_digest", "project__classes__id", "project__classes__name"),
     int,
+    str,
 )
-CLASS_NAMES = PreparedQuery(lambda project: ImageClass.objects.filter(project=project).values_list("pk", "name"), int)
 
 artifacts = ArtifactCache(HEAD_BYTES)
 _engine_lock = threading.Lock()
@@ -47,6 +50,9 @@ _engine_lock = threading.Lock()
 
 class NothingLive(Exception):
     """The project has no live model version yet."""
+
+    def __init__(self) -> None:
+        super().__init__("This project has no model version yet. Train it first.")
 
 
 @dataclass(frozen=True)
@@ -76,37 +82,35 @@ def _load_engine(name: str) -> Embedder:
     return SharedEngine(lambda threads: LiteRTEngine(path, threads=threads), settings.PREDICT_THREADS)
 
 
+def find_live(user: User, slug: str) -> Answering | None:
+    """What answers for this project now; None where nothing does, or the user has no such project."""
+    rows = LIVE_VERSION.rows(user.pk, slug)
+    if not rows:
+        return None
+    number, backbone, digest, *_ = rows[0]
+    return Answering(number, backbone, digest, {row[3]: row[4] for row in rows})
+
+
 def classify(project: Project, pictures: Sequence[bytes], version: ModelVersion | None = None) -> Classification:
-    """Answer with the live version, or with the one given; a picture that cannot be read answers why.
+    """`answer` with the live version, or with the one given. Raises NothingLive, ArtifactCorrupt."""
+    version = version or live_version(project)
+    if version is None:
+        raise NothingLive
+    names = dict(project.classes.values_list("pk", "name"))
+    return answer(Answering(version.number, version.backbone, version.artifact_digest, names), pictures)
 
-    Raises NothingLive, ArtifactCorrupt.
-    """
-    chosen = _live_version(project) if version is None else _answering(version)
+
+def answer(version: Answering, pictures: Sequence[bytes]) -> Classification:
+    """What is in each picture; one that cannot be read answers why. Raises ArtifactCorrupt."""
     begun = time.perf_counter()
-    artifact = artifacts.get(chosen.artifact_digest, lambda: load_artifact(chosen.artifact_digest))
-    answers = classify_pictures(pictures, get_engine(chosen.backbone), artifact, settings.IMAGE_LIMITS)
+    artifact = artifacts.get(version.artifact_digest, lambda: load_artifact(version.artifact_digest))
+    found = classify_pictures(pictures, get_engine(version.backbone), artifact, settings.IMAGE_LIMITS)
     milliseconds = (time.perf_counter() - begun) * 1000
-    names = _current_names(project, artifact)
-    return Classification(chosen, [_answer(names, answer) for answer in answers], milliseconds)
+    names = [version.names.get(pk, name) for pk, name in artifact.classes]
+    return Classification(version, [_rank(names, probabilities) for probabilities in found], milliseconds)
 
 
-def _live_version(project: Project) -> Answering:
-    for row in LIVE_VERSION.rows(project.pk):
-        return Answering(*row)
-    raise NothingLive("This project has no model version yet. Train it first.")
-
-
-def _answering(version: ModelVersion) -> Answering:
-    return Answering(version.number, version.backbone, version.artifact_digest)
-
-
-def _current_names(project: Project, artifact: Artifact) -> list[str]:
-    """The classes' names as they are today: a class renamed after training answers with its new name."""
-    today = dict(CLASS_NAMES.rows(project.pk))
-    return [today.get(pk, name) for pk, name in artifact.classes]
-
-
-def _answer(names: list[str], answer: NDArray[np.float32] | ImageRejected) -> Answer:
+def _rank(names: list[str], answer: NDArray[np.float32] | ImageRejected) -> Answer:
     if isinstance(answer, ImageRejected):
         return Answer([], str(answer))
     ranked = sorted(zip(names, answer.tolist(), strict=True), key=lambda pair: -pair[1])

@@ -1,7 +1,8 @@
 """upload -> samples: every file ends as stored, already there, or rejected with a reason."""
 
+from collections import deque
 from collections.abc import Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Any
@@ -21,6 +22,8 @@ from worker.archives import ArchiveEntry
 from worker.images import ImageFacts, ImageRejected
 
 BATCH = 128  # files between two writes to the database
+AHEAD = 2 * BATCH  # so that verifying goes on while a batch is written
+AHEAD_BYTES = 128 * 2**20
 Status = UploadItem.Status
 
 
@@ -35,7 +38,7 @@ class Candidate:
 
 
 def start_upload(project: Project, source: str, *, by: User | None) -> Upload:
-    return Upload.objects.create(project=project, source=source[:300], created_by=by)
+    return Upload.objects.create(project=project, source=_storable(source, 300), created_by=by)
 
 
 def add_pictures(upload: Upload, pictures: Iterable[tuple[str, str, bytes]]) -> list[UploadItem]:
@@ -46,22 +49,31 @@ def add_pictures(upload: Upload, pictures: Iterable[tuple[str, str, bytes]]) -> 
 
 def add_entries(upload: Upload, entries: Iterator[ArchiveEntry]) -> Iterator[list[UploadItem]]:
     """Take a walk through an archive in, on all cores; yields the items of each batch once they are written."""
-    workers = settings.CORES
-    with ThreadPoolExecutor(workers, thread_name_prefix="verify") as pool:
-        while batch := list(_as_they_are_read(pool, islice(entries, BATCH))):
+    with ThreadPoolExecutor(settings.CORES, thread_name_prefix="verify") as pool:
+        candidates = _verify_ahead(pool, entries)
+        while batch := list(islice(candidates, BATCH)):
             yield record_candidates(upload, batch)
 
 
-def _as_they_are_read(pool: ThreadPoolExecutor, entries: Iterator[ArchiveEntry]) -> Iterator[Candidate]:
-    """In order, verifying while the archive is read on: at most BATCH pictures are in memory."""
-    futures = [pool.submit(read_candidate, entry) for entry in entries]
-    for future in futures:
+def _verify_ahead(pool: ThreadPoolExecutor, entries: Iterator[ArchiveEntry]) -> Iterator[Candidate]:
+    """In order. The archive is read ahead of the verifying, as far as AHEAD files or AHEAD_BYTES of them."""
+    waiting: deque[tuple[int, Future[Candidate]]] = deque()
+    held = 0
+    for entry in entries:
+        size = len(entry.data or b"")
+        waiting.append((size, pool.submit(read_candidate, entry)))
+        held += size
+        while waiting and (len(waiting) > AHEAD or held > AHEAD_BYTES):
+            size, future = waiting.popleft()
+            held -= size
+            yield future.result()
+    for _, future in waiting:
         yield future.result()
 
 
 def read_candidate(entry: ArchiveEntry) -> Candidate:
     """Verify and store one file's bytes. Touches no database, so that any thread may do it."""
-    candidate = Candidate(entry.name[:1000] or "unnamed", (entry.class_name or "")[:200])
+    candidate = Candidate(_storable(entry.name, 1000) or "unnamed", _storable(entry.class_name or "", 200))
     if entry.data is None:
         return replace(candidate, reason=entry.reason or "It cannot be read.")
     if not candidate.class_name.strip():
@@ -73,6 +85,11 @@ def read_candidate(entry: ArchiveEntry) -> Candidate:
         return replace(candidate, reason=f"Its class name cannot be used. {error}")
     except ImageRejected as error:
         return replace(candidate, reason=str(error))
+
+
+def _storable(text: str, longest: int) -> str:
+    """For the report: PostgreSQL keeps no NUL in a text."""
+    return text.replace("\0", "\ufffd")[:longest]
 
 
 @transaction.atomic
@@ -135,7 +152,9 @@ class _Recorder:
         self.new.append(sample)
 
     def write(self) -> None:
-        # Another request may have added the same picture since we looked: the unique constraint decides.
+        # Another request may have added the same picture since we looked: the unique constraint decides. In the
+        # order of the images, as two writers who lock the same rows in another order would wait for each other.
+        self.new.sort(key=lambda sample: sample.image_id)
         Sample.objects.bulk_create(self.new, ignore_conflicts=True)
         Sample.objects.bulk_update(self.restored, ["deleted_at", "image_class"])
 

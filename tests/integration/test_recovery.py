@@ -65,26 +65,27 @@ def test_killed_worker_in_the_middle_of_embedding(own_site: Site) -> None:
 def test_valkey_emptied_while_a_job_is_queued(own_site: Site) -> None:
     owner = own_site.client("owner")
     slug = fill(owner, "Forgotten", each=5)
-    trainers = [one for one in processes(own_site, "celery", "trainer@%h") if "poetsweb.keep" not in one.cmdline()]
+    trainers = processes(own_site, "celery", "trainer@%h")
+    (keeper,) = [one for one in trainers if "poetsweb.keep" in one.cmdline()]
+    keeper.suspend()  # or it would start another
     for process in trainers:
-        process.suspend()  # alive, and deaf: the job stays in the queue
-    try:
-        number = owner.ok("POST", f"/projects/{slug}/train", {"force": True})["job"]
-        assert owner.ok("GET", f"/jobs/{number}")["status"] == "QUEUED"
-        flush(own_site)
-    finally:
-        for process in trainers:
-            process.resume()
+        if process != keeper:
+            process.kill()
+    number = owner.ok("POST", f"/projects/{slug}/train", {"force": True})["job"]
+    assert ask_valkey(own_site, "client.llen('train')") == "1"
+    assert ask_valkey(own_site, "(client.flushall(), client.dbsize())[1]") == "0"
+    assert owner.ok("GET", f"/jobs/{number}")["status"] == "QUEUED"
+    keeper.resume()
     job = owner.wait_job(number, 90)
     assert job["status"] == "SUCCEEDED", job["error"]
 
 
-def flush(site: Site) -> None:
+def ask_valkey(site: Site, expression: str) -> str:
     code = (
         "import redis; from django.conf import settings; "
-        "client = redis.Redis.from_url(settings.CACHE_URL); client.flushall(); print(client.dbsize())"
+        f"client = redis.Redis.from_url(settings.CACHE_URL); print({expression})"
     )
-    assert site.manage("shell", "--no-imports", "-c", code).stdout.split()[-1] == "0"
+    return site.manage("shell", "--no-imports", "-c", code).stdout.split()[-1]
 
 
 def test_data_survives_a_restart(data: Path, backbones: Path) -> None:

@@ -137,11 +137,10 @@ def prepare() -> None:
 
 def processes() -> dict[str, list[str]]:
     """Name -> command. Training has a process of its own, which keeps TensorFlow loaded for the next time."""
-    bind = f"[{settings.HOST}]" if ":" in settings.HOST else settings.HOST
     web = [sys.executable, "-m", "gunicorn", "poetsweb.wsgi", "-c", "python:poetsweb.gunicorn"]
     keep = [sys.executable, "-m", "poetsweb.keep"]
     return {
-        "web": [*web, "--bind", f"{bind}:{settings.PORT}"],
+        "web": web,
         "worker": [*keep, *CELERY, "-n", "worker@%h", "-Q", "ingest,embed", "-c", str(settings.EMBED_WORKERS)],
         "trainer": [*keep, *CELERY, "-n", "trainer@%h", "-Q", "train", "-c", "1"],
         "watchman": [*keep, sys.executable, "manage.py", "tend_jobs"],

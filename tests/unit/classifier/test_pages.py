@@ -119,6 +119,28 @@ def test_pages_load_nothing_from_elsewhere(as_owner: Client) -> None:
     assert b"https://" not in response.content
 
 
+@pytest.mark.parametrize(
+    "address",
+    [
+        "/api/v1/projects/a%00b",
+        "/projects/a%00b/",
+        "/api/v1/jobs/99999999999999999999999",
+        "/projects/colours/classes/99999999999999999999999/",
+        "/projects/colours/images/zz",
+        "/projects/colours/versions/99999999999999999999999/",
+    ],
+)
+def test_addresses_that_cannot_be(address: str, project: Project, as_owner: Client) -> None:
+    assert as_owner.get(address).status_code == 404
+
+
+@pytest.mark.parametrize(
+    "query", ["uploads/1?after=-1", "uploads/1?after=1e9", "samples?before=x", "samples?size=0", "samples?class_id=x"]
+)
+def test_queries_that_cannot_be(query: str, filled: Project, as_owner: Client) -> None:
+    assert as_owner.get(f"/api/v1/projects/{filled.slug}/{query}").status_code == 422
+
+
 def test_missing_page_and_missing_api_call(as_owner: Client) -> None:
     assert b"Nothing here" in as_owner.get("/nope").content
     assert as_owner.get("/api/v1/nope").json()["error"].startswith("There is no such address")
