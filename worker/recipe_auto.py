@@ -147,7 +147,7 @@ def _compiled_values() -> Any:
     tf = prepare_tensorflow()
     matrix, vector = tf.TensorSpec([None, None], tf.float32), tf.TensorSpec([None], tf.float32)
 
-    @tf.function(input_signature=[matrix, matrix, vector, matrix, matrix])  # type: ignore[untyped-decorator]
+    @tf.function(input_signature=[matrix, matrix, vector, matrix, matrix], autograph=False)  # type: ignore[untyped-decorator]
     def values(features: Any, targets: Any, sample_weights: Any, validation: Any, table: Any) -> Any:
         logits = tf.matmul(features, table[:-1]) + table[-1]
         losses = tf.nn.softmax_cross_entropy_with_logits(targets, logits)

@@ -58,16 +58,23 @@ def _compiled_descent() -> Any:
     drawn_spec, rate_spec = tf.TensorSpec([None, None], tf.int64), tf.TensorSpec([], tf.float32)
     signature = [matrix, matrix, matrix, drawn_spec, matrix, vector, rate_spec]
 
-    @tf.function(input_signature=signature)  # type: ignore[untyped-decorator]
+    # The loop is written as the graph has it: TensorFlow's translation of Python loops (AutoGraph) does not know
+    # Python 3.13.
+    @tf.function(input_signature=signature, autograph=False)  # type: ignore[untyped-decorator]
     def descend(features: Any, targets: Any, validation: Any, drawn: Any, weights: Any, bias: Any, rate: Any) -> Any:
-        loss = tf.constant(0.0)
-        for step in tf.range(tf.shape(drawn)[0]):
+        def more(step: Any, *_: Any) -> Any:
+            return step < tf.shape(drawn)[0]
+
+        def descend_once(step: Any, weights: Any, bias: Any, _: Any) -> Any:
             x, y = tf.gather(features, drawn[step]), tf.gather(targets, drawn[step])
             logits = tf.matmul(x, weights) + bias
             loss = tf.reduce_mean(tf.nn.softmax_cross_entropy_with_logits(y, logits))
             error = (tf.nn.softmax(logits) - y) / tf.cast(tf.shape(y)[0], tf.float32)
-            weights -= rate * tf.transpose(tf.matmul(error, x, transpose_a=True))
-            bias -= rate * tf.reduce_sum(error, axis=0)
+            slope = tf.transpose(tf.matmul(error, x, transpose_a=True))
+            return step + 1, weights - rate * slope, bias - rate * tf.reduce_sum(error, axis=0), loss
+
+        start = (tf.constant(0), weights, bias, tf.constant(0.0))
+        _, weights, bias, loss = tf.while_loop(more, descend_once, start, parallel_iterations=1)
         return weights, bias, loss, tf.matmul(validation, weights) + bias
 
     return descend
