@@ -7,6 +7,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from ninja import NinjaAPI
 from ninja.errors import AuthenticationError, HttpError, ValidationError
 
+from classifier.api.schemas import ErrorOut
 from classifier.services.prediction import NothingLive
 from classifier.services.projects import InvalidName
 from classifier.services.training import TrainingRefused
@@ -16,6 +17,8 @@ from worker.config import ConfigError
 
 log = structlog.get_logger(__name__)
 
+# What any call may answer, for the API's page.
+ERRORS: dict[int, Any] = dict.fromkeys((401, 404, 409, 413, 422, 503), ErrorOut)
 STATUS: dict[type[Exception], int] = {InvalidName: 422, ConfigError: 422, NothingLive: 409}
 
 

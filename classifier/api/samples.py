@@ -1,0 +1,68 @@
+"""Samples: listing, moving, deleting, and the pictures themselves."""
+
+from typing import Any
+
+from django.http import Http404, HttpResponse
+from django.shortcuts import get_object_or_404
+from ninja import Query, Router
+
+from classifier import selectors
+from classifier.api import schemas
+from classifier.api.access import find_project
+from classifier.api.errors import ERRORS
+from classifier.api.present import present_sample
+from classifier.services import images, samples
+from classifier.views.access import SignedIn
+
+PAGE = 100
+
+router = Router()
+
+
+@router.get("/projects/{slug}/samples", response={200: schemas.SamplePage, **ERRORS})
+def list_samples(
+    request: SignedIn,
+    slug: str,
+    class_id: int | None = None,
+    deleted: bool = False,
+    before: int | None = None,
+    size: int = Query(PAGE, ge=1, le=1000),
+) -> Any:
+    project = find_project(request, slug)
+    image_class = get_object_or_404(project.classes, pk=class_id) if class_id is not None else None
+    found = selectors.list_samples(project, image_class, deleted=deleted)
+    page, following = selectors.page_of_samples(found, before=before, size=size)
+    return {"samples": [present_sample(sample) for sample in page], "next": following}
+
+
+@router.post("/projects/{slug}/samples/move", response={200: schemas.ChangedOut, **ERRORS})
+def move_samples(request: SignedIn, slug: str, payload: schemas.MoveIn) -> Any:
+    project = find_project(request, slug)
+    to = get_object_or_404(project.classes, pk=payload.class_id)
+    return {"changed": samples.move_samples(project, payload.ids, to=to)}
+
+
+@router.post("/projects/{slug}/samples/delete", response={200: schemas.ChangedOut, **ERRORS})
+def delete_samples(request: SignedIn, slug: str, payload: schemas.SamplesIn) -> Any:
+    return {"changed": samples.delete_samples(find_project(request, slug), payload.ids)}
+
+
+@router.post("/projects/{slug}/samples/restore", response={200: schemas.ChangedOut, **ERRORS})
+def restore_samples(request: SignedIn, slug: str, payload: schemas.SamplesIn) -> Any:
+    return {"changed": samples.restore_samples(find_project(request, slug), payload.ids)}
+
+
+@router.post("/projects/{slug}/samples/purge", response={200: schemas.ChangedOut, **ERRORS})
+def purge_samples(request: SignedIn, slug: str) -> Any:
+    """Empty the trash for good."""
+    return {"changed": samples.purge_samples(find_project(request, slug))}
+
+
+@router.get("/projects/{slug}/images/{sha256}", response={200: None, **ERRORS})
+def get_image(request: SignedIn, slug: str, sha256: str) -> Any:
+    """The bytes of a picture, as they were uploaded."""
+    image = selectors.get_image(find_project(request, slug), sha256)
+    try:
+        return HttpResponse(images.read_picture(image), content_type=images.MIME[image.format])
+    except OSError:
+        raise Http404 from None

@@ -1,0 +1,61 @@
+"""Training, and jobs of any kind."""
+
+from typing import Any
+
+from django.conf import settings
+from django.shortcuts import get_object_or_404
+from ninja import Router, Status
+from ninja.errors import HttpError
+
+from classifier import selectors
+from classifier.api import schemas
+from classifier.api.access import find_project
+from classifier.api.errors import ERRORS
+from classifier.api.present import present_job
+from classifier.models import Job
+from classifier.services import jobs, training
+from classifier.views.access import SignedIn
+from worker.config import parse_config
+
+router = Router()
+
+
+@router.post("/projects/{slug}/train", response={202: schemas.JobRef, **ERRORS})
+def train(request: SignedIn, slug: str, payload: schemas.TrainIn | None = None) -> Any:
+    project = find_project(request, slug)
+    payload = payload or schemas.TrainIn.model_validate({})
+    config = parse_config({"backbone": settings.BACKBONE, **payload.config_values()})
+    job = training.request_training(project, config, by=request.user, promote=payload.promote, force=payload.force)
+    return Status(202, {"job": job.pk})
+
+
+@router.get("/projects/{slug}/preflight", response={200: schemas.PreflightOut, **ERRORS})
+def preflight(request: SignedIn, slug: str) -> Any:
+    """Why training cannot (errors) or should not (warnings) start now."""
+    found = training.check_training(find_project(request, slug))
+    return {
+        "errors": found.errors,
+        "warnings": found.warnings,
+        "running_job": found.running.pk if found.running else None,
+    }
+
+
+@router.get("/projects/{slug}/jobs", response={200: list[schemas.JobOut], **ERRORS})
+def list_jobs(request: SignedIn, slug: str) -> Any:
+    """The last fifty."""
+    found = selectors.list_jobs(request.user).filter(project=find_project(request, slug))[:50]
+    return [present_job(job) for job in found]
+
+
+@router.get("/jobs/{job_id}", response={200: schemas.JobOut, **ERRORS})
+def get_job(request: SignedIn, job_id: int) -> Any:
+    return present_job(get_object_or_404(selectors.list_jobs(request.user), pk=job_id))
+
+
+@router.post("/jobs/{job_id}/cancel", response={200: schemas.JobOut, **ERRORS})
+def cancel_job(request: SignedIn, job_id: int) -> Any:
+    job: Job = get_object_or_404(selectors.list_jobs(request.user), pk=job_id)
+    if not jobs.cancel_job(job):
+        raise HttpError(409, "The job had already ended.")
+    job.refresh_from_db()
+    return present_job(job)

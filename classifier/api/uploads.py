@@ -1,0 +1,66 @@
+"""Uploads and their reports."""
+
+from typing import Any
+
+from django.shortcuts import get_object_or_404
+from ninja import File, Form, Query, Router, Status
+from ninja.errors import HttpError
+from ninja.files import UploadedFile
+
+from classifier.api import schemas
+from classifier.api.access import find_project
+from classifier.api.errors import ERRORS
+from classifier.api.present import present_item, present_upload
+from classifier.services import projects, uploads
+from classifier.services.images import read_bounded
+from classifier.views.access import SignedIn
+from worker.archives import looks_like_archive
+
+router = Router()
+
+
+@router.post("/projects/{slug}/uploads", response={201: schemas.UploadOut, 202: schemas.JobRef, **ERRORS})
+def upload(
+    request: SignedIn,
+    slug: str,
+    file: File[list[UploadedFile]],
+    class_name: str = Form("", alias="class"),
+) -> Any:
+    """Pictures of one class (`file` repeated, `class`), or one archive whose folders are the classes."""
+    project = find_project(request, slug)
+    archives = [part for part in file if looks_like_archive(part.name or "")]
+    if archives and len(file) > 1:
+        raise HttpError(422, "Send an archive alone, without other files.")
+    if archives:
+        received = uploads.receive_archive(project, archives[0], archives[0].name or "archive", by=request.user)
+        return Status(202, {"job": received.job_id})
+    label = projects.clean_name(class_name, longest=200) if class_name.strip() else ""
+    if not label:
+        raise HttpError(422, "Say which class the pictures belong to, in the field “class”.")
+    started = uploads.start_upload(project, f"{len(file)} pictures over the API", by=request.user)
+    results = []
+    for part in file:  # one picture in memory at a time
+        results += uploads.add_pictures(started, [(part.name or "", label, read_bounded(part))])
+    described = [present_item(item) for item in results]
+    return Status(201, {"upload": started.pk, "results": described})
+
+
+@router.get("/projects/{slug}/uploads/{number}", response={200: schemas.UploadOut, **ERRORS})
+def get_upload(
+    request: SignedIn,
+    slug: str,
+    number: int,
+    after: int = Query(0, ge=0, le=2**31),
+    size: int = Query(1000, ge=1, le=10_000),
+) -> Any:
+    """The report, in the order of the files; `after` skips as many."""
+    found = get_object_or_404(find_project(request, slug).uploads, pk=number)
+    items = found.items.order_by("pk")[after : after + size]
+    described = [present_item(item) for item in items]
+    return {"upload": found.pk, "results": described}
+
+
+@router.get("/projects/{slug}/uploads", response={200: list[schemas.UploadSummary], **ERRORS})
+def list_uploads(request: SignedIn, slug: str) -> Any:
+    """The last hundred."""
+    return [present_upload(one) for one in find_project(request, slug).uploads.all()[:100]]

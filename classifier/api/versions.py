@@ -1,0 +1,48 @@
+"""Model versions, and which one is live."""
+
+from typing import Any
+
+from django.shortcuts import get_object_or_404
+from ninja import Router
+
+from classifier import selectors
+from classifier.api import schemas
+from classifier.api.access import find_project
+from classifier.api.errors import ERRORS
+from classifier.api.present import present_evaluation, present_version
+from classifier.models import ModelVersion
+from classifier.services import model_versions
+from classifier.views.access import SignedIn
+
+router = Router()
+
+
+@router.get("/projects/{slug}/versions", response={200: list[schemas.VersionOut], **ERRORS})
+def list_versions(request: SignedIn, slug: str) -> Any:
+    project = find_project(request, slug)
+    live = selectors.live_version(project)
+    return [present_version(version, live) for version in project.model_versions.select_related("dataset_version")]
+
+
+def find_version(request: SignedIn, slug: str, number: int) -> ModelVersion:
+    versions = find_project(request, slug).model_versions.select_related("dataset_version", "project")
+    return get_object_or_404(versions, number=number)
+
+
+@router.get("/projects/{slug}/versions/{number}", response={200: schemas.VersionOut, **ERRORS})
+def get_version(request: SignedIn, slug: str, number: int) -> Any:
+    version = find_version(request, slug, number)
+    return present_version(version, selectors.live_version(version.project))
+
+
+@router.get("/projects/{slug}/versions/{number}/test-pictures", response={200: schemas.TestPicturesOut, **ERRORS})
+def list_test_pictures(request: SignedIn, slug: str, number: int) -> Any:
+    """How each picture of the test split was answered: what is behind the confusion matrix."""
+    return present_evaluation(find_version(request, slug, number))
+
+
+@router.post("/projects/{slug}/versions/{number}/promote", response={200: schemas.VersionOut, **ERRORS})
+def promote(request: SignedIn, slug: str, number: int) -> Any:
+    version = find_version(request, slug, number)
+    model_versions.promote(version, by=request.user)
+    return present_version(version, version)
