@@ -1,7 +1,10 @@
 # make run    the whole site          make check   format, lint, types, migrations
 # make test   all tests               make bench   measure (bench/results.json)
 
-PYTHON ?= $(shell command -v python3.13 || command -v python3.12 || command -v python3.11 || echo python3)
+# The first that really runs: a name on the PATH may be a version manager's stand-in for nothing.
+PYTHON ?= $(shell for python in python3.13 python3.12 python3.11 python3; do \
+  $$python -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null && echo $$python && break; \
+  done || echo python3)
 BIN := .venv/bin
 
 .PHONY: run test check bench lock format
@@ -36,7 +39,7 @@ lock: .venv/installed-dev
 	  requirements-dev.in -o requirements-dev.txt
 
 .venv/bin/python:
-	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' || \
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null || \
 	  { echo "PoetsWeb needs Python 3.11, 3.12 or 3.13; $(PYTHON) is another. Say which: make run PYTHON=python3.12"; exit 1; }
 	@$(PYTHON) -m venv .venv
 

@@ -3,11 +3,13 @@
 from collections.abc import Callable
 
 from django.conf import settings
+from django.contrib.auth import SESSION_KEY
+from django.contrib.sessions.backends.db import SessionStore
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect
 from django.urls import reverse
 
-from classifier.services.accounts import site_is_empty
+from classifier.services.accounts import find_key_owner, site_is_empty
 
 # Everything comes from this site. `blob:` is a picture that the browser shows before it is uploaded; `data:`
 # are the icons of the API page.
@@ -31,16 +33,24 @@ def bound_requests(get_response: GetResponse) -> GetResponse:
         if "\0" in request.path:  # no address has one, and PostgreSQL takes none
             return JsonResponse({"error": "There is no such address."}, status=404)
         length = request.META.get("CONTENT_LENGTH") or "0"
-        allowed = settings.ARCHIVE_LIMITS.max_total_bytes + SLACK if _knows_us(request) else STRANGER_BYTES
-        if not length.isdigit() or int(length) > allowed:
+        if not length.isdigit() or (int(length) > STRANGER_BYTES and int(length) > _allowed(request)):
             return JsonResponse({"error": "The request is too large."}, status=413)
         return get_response(request)
 
     return middleware
 
 
+def _allowed(request: HttpRequest) -> int:
+    return settings.ARCHIVE_LIMITS.max_total_bytes + SLACK if _knows_us(request) else STRANGER_BYTES
+
+
 def _knows_us(request: HttpRequest) -> bool:
-    return settings.SESSION_COOKIE_NAME in request.COOKIES or "HTTP_AUTHORIZATION" in request.META
+    """A session or a key that is really there: what a stranger writes into a header opens no disk."""
+    scheme, _, key = request.headers.get("Authorization", "").partition(" ")
+    if scheme.lower() == "bearer":
+        return find_key_owner(key.strip()) is not None
+    session = request.COOKIES.get(settings.SESSION_COOKIE_NAME, "")
+    return bool(session) and SessionStore(session).get(SESSION_KEY) is not None
 
 
 def content_security_policy(get_response: GetResponse) -> GetResponse:

@@ -3,7 +3,10 @@
 from typing import Any
 
 import structlog
-from django.http import Http404, HttpRequest, HttpResponse
+from django.conf import settings
+from django.core.exceptions import RequestDataTooBig, SuspiciousOperation, TooManyFieldsSent, TooManyFilesSent
+from django.http import Http404, HttpRequest, HttpResponse, UnreadablePostError
+from django.http.multipartparser import MultiPartParserError
 from ninja import NinjaAPI
 from ninja.errors import AuthenticationError, HttpError, ValidationError
 
@@ -20,6 +23,17 @@ log = structlog.get_logger(__name__)
 # What any call may answer, for the API's page.
 ERRORS: dict[int, Any] = dict.fromkeys((401, 404, 409, 413, 422, 503), ErrorOut)
 STATUS: dict[type[Exception], int] = {InvalidName: 422, ConfigError: 422, NothingLive: 409}
+
+
+# What Django refuses while it reads a request, before any call begins.
+BAD_REQUESTS: dict[type[Exception], tuple[int, str]] = {
+    RequestDataTooBig: (413, "The request is too large."),
+    TooManyFilesSent: (413, f"Send at most {settings.DATA_UPLOAD_MAX_NUMBER_FILES} files at once."),
+    TooManyFieldsSent: (413, f"Send at most {settings.DATA_UPLOAD_MAX_NUMBER_FIELDS} fields at once."),
+    MultiPartParserError: (400, "The multipart body is broken."),
+    UnreadablePostError: (400, "The request broke off."),
+    SuspiciousOperation: (400, "The request cannot be read."),
+}
 
 
 def install_error_handlers(api: NinjaAPI) -> None:
@@ -61,6 +75,20 @@ def install_error_handlers(api: NinjaAPI) -> None:
     def invalid(request: HttpRequest, error: ValidationError) -> HttpResponse:
         return answer(request, 422, "; ".join(_describe(problem) for problem in error.errors))
 
+    def bad_request(request: HttpRequest, error: Exception) -> HttpResponse:
+        status, sentence = next(said for kind, said in BAD_REQUESTS.items() if isinstance(error, kind))
+        return answer(request, status, sentence)
+
+    for kind in BAD_REQUESTS:
+        api.exception_handler(kind)(bad_request)
+
+    @api.exception_handler(OSError)
+    def storage_failed(request: HttpRequest, error: OSError) -> HttpResponse:
+        log.exception("storage_failed", path=request.path)
+        return answer(
+            request, 503, "The storage cannot be read or written now. The administrator finds why in the log."
+        )
+
     @api.exception_handler(ArtifactCorrupt)
     @api.exception_handler(ConversionFailed)
     def broken(request: HttpRequest, error: Exception) -> HttpResponse:
@@ -74,5 +102,5 @@ def install_error_handlers(api: NinjaAPI) -> None:
 
 
 def _describe(problem: dict[str, Any]) -> str:
-    where = ".".join(str(part) for part in problem["loc"] if part not in ("body", "payload", "form", "file", "query"))
+    where = ".".join(str(part) for part in problem["loc"][1:] if part != "payload")
     return f"{where}: {problem['msg']}" if where else str(problem["msg"])

@@ -1,7 +1,7 @@
 """The shapes of requests and answers."""
 
 from datetime import datetime
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from ninja import Field, Schema
 
@@ -64,7 +64,7 @@ class SamplePage(Schema):
 
 
 class SamplesIn(Schema):
-    ids: list[int] = Field(max_length=10_000)
+    ids: list[Annotated[int, Field(ge=0, lt=2**63)]] = Field(max_length=10_000)
 
 
 class MoveIn(SamplesIn):

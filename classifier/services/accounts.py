@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from django.conf import settings
 from django.contrib.auth.models import User
-from django.db import connection, transaction
+from django.db import IntegrityError, connection, transaction
 from django.db.models import Q
 from django.utils import timezone
 
@@ -46,7 +46,11 @@ def _one_at_a_time() -> None:
 def sign_up(username: str, password: str) -> User:
     if not settings.SIGNUP_OPEN:
         raise NotAllowed("Sign-up is switched off on this site. Ask its administrator for an account.")
-    return User.objects.create_user(username=username, password=password)
+    try:
+        with transaction.atomic():
+            return User.objects.create_user(username=username, password=password)
+    except IntegrityError:  # somebody took the name since the form was checked
+        raise NotAllowed("This user name is taken.") from None
 
 
 def create_api_key(user: User, name: str) -> tuple[ApiKey, str]:

@@ -33,15 +33,15 @@ def store_picture(data: bytes) -> ImageFacts:
     return facts
 
 
-def ensure_images(facts: Iterable[ImageFacts]) -> dict[str, Image]:
-    """The rows of stored pictures by sha256, made where they are new."""
+def ensure_images(facts: Iterable[ImageFacts]) -> dict[str, int]:
+    """The ids of stored pictures by sha256; their rows are made where they are new."""
     rows = {
         fact.sha256: Image(sha256=fact.sha256, format=fact.format, width=fact.width, height=fact.height, size=fact.size)
         for fact in facts
     }
     # By sha256: two writers who lock the same rows in another order would wait for each other.
     Image.objects.bulk_create([rows[sha256] for sha256 in sorted(rows)], ignore_conflicts=True)
-    return {image.sha256: image for image in Image.objects.filter(sha256__in=list(rows))}
+    return dict(Image.objects.filter(sha256__in=list(rows)).values_list("sha256", "pk"))
 
 
 def read_picture(image: Image) -> bytes:

@@ -30,6 +30,7 @@ LOST_AFTER = timedelta(seconds=15)  # a worker writes a heartbeat every 2 s whil
 SEND_AGAIN_AFTER = timedelta(seconds=10)  # a message costs nothing; a lost one costs a waiting user
 MAX_LOSSES = 3
 TASK = "worker.run_job"
+WAITS_FOR_CHILDREN = Exists(Job.objects.filter(parent=OuterRef("pk"), status__in=Job.OPEN))
 
 
 class LeaseLost(Exception):
@@ -85,10 +86,13 @@ def _send(jobs: list[Job]) -> None:
 
 
 def claim_job(pk: int) -> Job | None:
-    """Take the lease of an open job that nobody works on; None where somebody else was first."""
+    """Take the lease of an open job that nobody works on; None where somebody else was first.
+
+    A job that waits for its children is not free: a message that comes twice must not make them twice.
+    """
     lease = uuid.uuid4().hex
     now = timezone.now()
-    free = Job.objects.filter(pk=pk, status__in=Job.OPEN, lease="")
+    free = Job.objects.filter(pk=pk, status__in=Job.OPEN, lease="").filter(~WAITS_FOR_CHILDREN)
     if free.update(status=Job.Status.RUNNING, lease=lease, heartbeat_at=now) != 1:
         return None
     Job.objects.filter(pk=pk, started_at=None).update(started_at=now)
@@ -208,8 +212,7 @@ def release_lease(job: Job) -> None:
 
 
 def _send_lost_messages() -> None:
-    waiting_children = Job.objects.filter(parent=OuterRef("pk"), status__in=Job.OPEN)
-    waiting = Job.objects.filter(status__in=Job.OPEN, lease="").filter(~Exists(waiting_children))
+    waiting = Job.objects.filter(status__in=Job.OPEN, lease="").filter(~WAITS_FOR_CHILDREN)
     overdue = Q(dispatched_at=None) | Q(dispatched_at__lt=timezone.now() - SEND_AGAIN_AFTER)
     jobs = list(waiting.filter(overdue).order_by("pk")[:200])
     if jobs:

@@ -9,7 +9,7 @@ from django.utils.text import slugify
 
 from classifier.models import ImageClass, Project
 
-RESERVED_SLUGS = {"new"}
+RESERVED_SLUGS = {"new", "samples"}  # addresses of their own below /projects/
 
 
 class InvalidName(ValueError):

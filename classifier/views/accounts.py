@@ -50,10 +50,10 @@ def _make_account(request: HttpRequest, create: Callable[[str, str], User], temp
         try:
             user = create(form.cleaned_data["username"], form.cleaned_data["password1"])
         except accounts.NotAllowed as error:
-            messages.error(request, str(error))
-            return redirect("sign_in")
-        login(request, user)
-        return redirect("project_list")
+            form.add_error("username", str(error))
+        else:
+            login(request, user)
+            return redirect("project_list")
     return render(request, template, {"form": form}, status=422 if form.errors else 200)
 
 

@@ -3,11 +3,13 @@ from typing import Any
 
 from django.conf import settings
 from django.contrib.auth import get_user_model
+from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.validators import validate_slug
 
 from classifier.models import Project
 from classifier.selectors import upload_counts
-from classifier.services.projects import create_project
+from classifier.services.projects import RESERVED_SLUGS, InvalidName, create_project
 from classifier.services.uploads import add_entries, start_upload
 from worker.archives import ArchiveRejected, ArchiveWalk, walk_archive, walk_folder
 
@@ -22,8 +24,8 @@ class Command(BaseCommand):
         parser.add_argument("--owner", metavar="USERNAME", help="whose project --create makes")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        project = self._project(options)
         walk = self._walk(options["path"])
+        project = self._project(options)
         upload = start_upload(project, f"{options['path'].name} from the command line", by=project.owner)
         done = 0
         for items in add_entries(upload, walk):
@@ -31,12 +33,14 @@ class Command(BaseCommand):
             for item in items:
                 if item.status == item.Status.REJECTED:
                     self.stderr.write(f"rejected: {item.file_name}: {item.reason}")
-            if options["verbosity"]:
+            if options["verbosity"] and self.stdout.isatty():
                 self.stdout.write(f"\r{done} of {walk.total}", ending="")
                 self.stdout.flush()
         counts = upload_counts(upload)
         shown = [(counts.get(status.value, 0), status.label) for status in upload.items.model.Status]
-        self.stdout.write("\r" + ", ".join(f"{count} {label}" for count, label in shown))
+        self.stdout.write(
+            ("\r" if done and self.stdout.isatty() else "") + ", ".join(f"{count} {label}" for count, label in shown)
+        )
 
     def _project(self, options: dict[str, Any]) -> Project:
         project = Project.objects.filter(slug=options["project"]).select_related("owner").first()
@@ -48,16 +52,30 @@ class Command(BaseCommand):
         owner = owners.filter(username=options["owner"]).first() if options["owner"] else owners.first()
         if owner is None:
             raise CommandError("There is no such user. Open the site once to make the administrator.")
-        project = create_project(options["create"], by=owner)
+        self._check_slug(options["project"])
+        try:
+            project = create_project(options["create"], by=owner)
+        except InvalidName as error:
+            raise CommandError(str(error)) from None
         if project.slug != options["project"]:
             Project.objects.filter(pk=project.pk).update(slug=options["project"])
             project.slug = options["project"]
         return project
+
+    def _check_slug(self, slug: str) -> None:
+        try:
+            validate_slug(slug)
+        except ValidationError:
+            raise CommandError("A slug has only letters, digits, - and _ in it.") from None
+        if len(slug) > 60 or slug in RESERVED_SLUGS:
+            raise CommandError(f"The slug {slug!r} cannot be used; choose another.")
 
     def _walk(self, path: Path) -> ArchiveWalk:
         try:
             if path.is_dir():
                 return walk_folder(path, settings.ARCHIVE_LIMITS)
             return walk_archive(path, settings.ARCHIVE_LIMITS)
-        except (ArchiveRejected, OSError) as error:
+        except ArchiveRejected as error:
             raise CommandError(str(error)) from None
+        except OSError as error:
+            raise CommandError(f"{path} cannot be read: {error.strerror}.") from None

@@ -191,7 +191,7 @@ class Uploader {
     form.append("name", job.path);
     form.append("file", job.file);
     try {
-      const url = this.area.dataset.picture.replace("/0/", `/${this.upload}/`);
+      const url = this.area.dataset.picture.replace("/uploads/0/", `/uploads/${this.upload}/`);
       const answer = await this.request(url, form, job);
       this.enter(job, answer.status);
       job.reason = answer.reason;

@@ -138,6 +138,14 @@ def test_parent_waits_for_children_and_goes_on_after_the_last(job: Job, sent: li
     assert jobs.claim_job(job.pk) is not None
 
 
+def test_message_that_comes_twice_does_not_queue_the_children_twice(job: Job, sent: list[int]) -> None:
+    parent = jobs.claim_job(job.pk)
+    assert parent is not None
+    jobs.queue_children(parent, kind=Job.Kind.EMBED, configs=[{}])
+    jobs.park_job(parent)
+    assert jobs.claim_job(job.pk) is None
+
+
 def test_parent_whose_last_child_died_before_telling_is_found(job: Job, sent: list[int]) -> None:
     parent = jobs.claim_job(job.pk)
     assert parent is not None
