@@ -126,10 +126,11 @@ def _eta(job: Job, rate: float | None) -> float | None:
     if not job.is_open:
         return None
     if job.stage == "embed":
-        return (job.total - job.done) / rate + _head_seconds() if rate else None
+        return max(job.total - job.done, 0) / rate + _head_seconds() if rate else None
     if job.stage == "head" and job.stage_started_at:  # begins with loading TensorFlow: no rate could tell
-        return max(_head_seconds() - (timezone.now() - job.stage_started_at).total_seconds(), 1.0)
-    return (job.total - job.done) / rate if rate else None
+        left = _head_seconds() - (timezone.now() - job.stage_started_at).total_seconds()
+        return left if left > 0 else None  # overdue: no figure is better than a wrong one
+    return max(job.total - job.done, 0) / rate if rate else None
 
 
 def _rate(job: Job) -> float | None:

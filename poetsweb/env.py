@@ -3,9 +3,11 @@
 import hashlib
 import os
 import tempfile
+import zoneinfo
 from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
+from urllib.parse import urlsplit
 
 from django.core.exceptions import ImproperlyConfigured
 
@@ -89,3 +91,25 @@ def valkey_socket(data_dir: Path) -> Path:
         return path
     mark = hashlib.sha256(os.fsencode(data_dir)).hexdigest()[:16]
     return Path(tempfile.gettempdir()) / f"poetsweb-{os.getuid()}-{mark}" / "valkey.sock"
+
+
+def time_zone(name: str, default: str) -> str:
+    def parse(raw: str) -> str:
+        if raw not in zoneinfo.available_timezones():
+            raise ValueError
+        return raw
+
+    return read(name, default, parse, "the name of a time zone, such as Europe/Berlin")
+
+
+def address(name: str, default: str, beginnings: tuple[str, ...]) -> str:
+    """A URL that begins with one of these. What is wrong is said without showing it: it may hold a password."""
+    raw = text(name, default)
+    try:
+        known = not raw or raw.startswith(beginnings)
+        urlsplit(raw).port  # noqa: B018 - raises ValueError for a port that is no number
+    except ValueError:
+        raise ImproperlyConfigured(f"{name} has a port that is not a number.") from None
+    if not known:
+        raise ImproperlyConfigured(f"{name} must begin with {', '.join(beginnings[:-1])} or {beginnings[-1]}.")
+    return raw

@@ -2,10 +2,8 @@
 
 import os
 from pathlib import Path
-from urllib.parse import urlparse
 
 import environ
-from django.core.exceptions import ImproperlyConfigured
 
 from poetsweb import env
 from poetsweb.logs import logging_config
@@ -75,7 +73,7 @@ TEMPLATES = [
     }
 ]
 LANGUAGE_CODE = "en-gb"
-TIME_ZONE = env.text("TIME_ZONE", "UTC")
+TIME_ZONE = env.time_zone("TIME_ZONE", "UTC")
 USE_TZ = True
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 TEST_RUNNER = "django.test.runner.DiscoverRunner"
@@ -103,9 +101,9 @@ CSRF_FAILURE_VIEW = "classifier.views.errors.csrf_failure"
 CSRF_COOKIE_HTTPONLY = True  # scripts read the token from the page
 
 # --- Database --------------------------------------------------------------------------------------
-DATABASE_URL = env.text("DATABASE_URL", f"sqlite:///{DATA_DIR / 'db.sqlite3'}")
-if urlparse(DATABASE_URL).scheme not in ("postgres", "postgresql", "sqlite"):
-    raise ImproperlyConfigured("DATABASE_URL must begin with postgres:// or sqlite:///.")
+DATABASE_URL = env.address(
+    "DATABASE_URL", f"sqlite:///{DATA_DIR / 'db.sqlite3'}", ("postgres://", "postgresql://", "sqlite:///")
+)
 DATABASES = {"default": environ.Env.db_url_config(DATABASE_URL)}
 if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
     # WAL lets readers go on while one writer writes; IMMEDIATE takes the write lock at BEGIN, where the
@@ -122,9 +120,7 @@ else:
 
 # --- Broker and cache ------------------------------------------------------------------------------
 EMBEDDED_VALKEY_SOCKET = env.valkey_socket(DATA_DIR)
-REDIS_URL = env.text("REDIS_URL")
-if REDIS_URL and urlparse(REDIS_URL).scheme not in ("redis", "rediss", "unix"):
-    raise ImproperlyConfigured("REDIS_URL must begin with redis://, rediss:// or unix://.")
+REDIS_URL = env.address("REDIS_URL", "", ("redis://", "rediss://", "unix://"))
 CACHE_URL = REDIS_URL or f"unix://{EMBEDDED_VALKEY_SOCKET}"
 CELERY_BROKER_URL = CACHE_URL.replace("unix://", "redis+socket://", 1)
 CACHES = {
@@ -153,7 +149,7 @@ S3_BUCKET = env.text("S3_BUCKET")
 MEDIA_ROOT = DATA_DIR / "files"
 STATIC_URL = "/static/"
 STATIC_ROOT = DATA_DIR / "static"
-# On the data folder's disk, so that a large archive is renamed into place and not copied.
+# On the data folder's disk, which is chosen to be large enough; /tmp may be small.
 FILE_UPLOAD_TEMP_DIR = DATA_DIR / "tmp"
 FILE_UPLOAD_TEMP_DIR.mkdir(parents=True, exist_ok=True)
 S3_STORAGE = {

@@ -17,7 +17,6 @@ import structlog
 from billiard.exceptions import WorkerLostError
 from celery import shared_task, signals
 from django.conf import settings
-from django.core.files.storage import default_storage
 from django.db import DatabaseError, close_old_connections, connection, transaction
 
 from classifier.models import DatasetVersion, Image, Job
@@ -158,9 +157,6 @@ def _ingest_archive(job: Job, stored: str) -> None:
     with local_copy(stored, suffix=Path(job.config["name"]).suffix) as path:
         walk = walk_archive(path, settings.ARCHIVE_LIMITS)
         _take_in(job, iter(walk), stage="read", total=walk.total or 0)
-    # Only a job that is still ours throws the archive away: its successor needs it.
-    jobs.beat(job)
-    default_storage.delete(stored)
 
 
 def _take_in(job: Job, entries: Iterator[Any], *, stage: str, total: int) -> None:
@@ -273,6 +269,8 @@ def _read(image: Image) -> bytes:
     try:
         return read_picture(image)
     except OSError as error:
+        if not Image.objects.filter(pk=image.pk).exists():
+            raise embeddings.EmbeddingsMissing(embeddings.GONE) from error
         raise PictureMissing(
             f"The file of the picture {image.sha256[:12]}… is missing from the storage ({error.strerror}). "
             "Upload it again, or delete it from the project."

@@ -1,5 +1,6 @@
 """Picture files: stored once per sha256, read from the default storage."""
 
+import contextlib
 from collections.abc import Iterable
 
 from django.conf import settings
@@ -66,5 +67,6 @@ def read_thumbnail(image: Image, size: int) -> bytes:
         return read_file(path)
     except OSError:  # not made yet, or half the storage was lost: make it
         thumbnail = make_thumbnail(read_picture(image), size)
-        default_storage.save(path, ContentFile(thumbnail))
+        with contextlib.suppress(OSError):  # a full disk is no reason not to show what is made
+            default_storage.save(path, ContentFile(thumbnail))
         return thumbnail

@@ -187,7 +187,7 @@ def _cancel_children_of(pk: int) -> None:
 
 
 def recover_jobs() -> None:
-    """What the watchman does every few seconds: free the leases of the dead, send again what may be lost."""
+    """Free the leases of the dead, and send again what may be lost. Every few seconds, by the watchman."""
     _free_dead_leases()
     _send_lost_messages()
 

@@ -4,10 +4,13 @@ from collections.abc import Iterable
 
 from django.core.files.storage import default_storage
 from django.db import transaction
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from classifier.models import Image, ImageClass, Project, Sample
 from classifier.services.images import THUMBNAIL_SIZES
+
+SLICE = 1000
 
 
 def move_samples(project: Project, ids: Iterable[int], *, to: ImageClass) -> int:
@@ -29,17 +32,29 @@ def restore_samples(project: Project, ids: Iterable[int]) -> int:
 
 def purge_samples(project: Project) -> int:
     """Empty the project's trash for good. Picture files that no project uses any more go too."""
-    with transaction.atomic():
-        deleted = Sample.objects.filter(project=project, deleted_at__isnull=False)
-        image_ids = list(deleted.values_list("image_id", flat=True))
-        count, _ = deleted.delete()
-        unused = list(Image.objects.filter(pk__in=image_ids, samples=None))
-        Image.objects.filter(pk__in=[image.pk for image in unused]).delete()
-        transaction.on_commit(lambda: _delete_files(unused))
+    count = 0
+    while ids := list(_deleted(project).values_list("pk", flat=True)[:SLICE]):
+        count += len(ids)
+        _purge(_deleted(project).filter(pk__in=ids))
     return count
 
 
-def _delete_files(images: list[Image]) -> None:
-    for image in images:
-        for path in (image.path, *(image.thumbnail_path(size) for size in THUMBNAIL_SIZES)):
-            default_storage.delete(path)
+def _deleted(project: Project) -> QuerySet[Sample]:
+    return Sample.objects.filter(project=project, deleted_at__isnull=False).order_by("pk")
+
+
+def _purge(samples: QuerySet[Sample]) -> None:
+    """One transaction of a size that lets others write in between."""
+    with transaction.atomic():
+        image_ids = list(samples.values_list("image_id", flat=True))
+        samples.delete()
+        unused = list(Image.objects.filter(pk__in=image_ids, samples=None))
+        Image.objects.filter(pk__in=[image.pk for image in unused]).delete()
+    for image in unused:
+        if not Image.objects.filter(sha256=image.sha256).exists():  # uploaded again meanwhile
+            _delete_files(image)
+
+
+def _delete_files(image: Image) -> None:
+    for path in (image.path, *(image.thumbnail_path(size) for size in THUMBNAIL_SIZES)):
+        default_storage.delete(path)

@@ -40,3 +40,9 @@ def took(job: Job) -> str:
     if not job.started_at or not job.finished_at:
         return "no time"
     return duration((job.finished_at - job.started_at).total_seconds())
+
+
+@register.filter
+def base_name(path: str) -> str:
+    """fruit/apple/1.jpg -> 1.jpg"""
+    return path.replace("\\", "/").rstrip("/").rsplit("/", 1)[-1] or path

@@ -1,6 +1,10 @@
 """A project's front page: its classes, their balance, and where to drop pictures."""
 
+from collections import defaultdict
+
 from django.contrib import messages
+from django.db.models import F, Window
+from django.db.models.functions import RowNumber
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_POST
@@ -17,13 +21,14 @@ STRIP = 6  # thumbnails beside each class
 @project_page
 def project(request: SignedIn, project: Project) -> HttpResponse:
     counts = selectors.class_counts(project)
+    strips = _strips(project)
     largest = max(counts.values(), default=0)
     rows = [
         {
             "class": image_class,
             "count": counts.get(image_class.pk, 0),
             "share": round(100 * counts.get(image_class.pk, 0) / largest) if largest else 0,
-            "strip": _strip(project, image_class.pk),
+            "strip": strips.get(image_class.pk, []),
         }
         for image_class in project.classes.order_by("name")
     ]
@@ -40,10 +45,16 @@ def project(request: SignedIn, project: Project) -> HttpResponse:
     return render(request, "classifier/project_page.html", context)
 
 
-def _strip(project: Project, class_id: int) -> list[str]:
-    """The sha256 of the newest few pictures of a class."""
-    newest = Sample.objects.filter(project=project, deleted_at=None, image_class=class_id).order_by("-pk")
-    return list(newest.values_list("image__sha256", flat=True)[:STRIP])
+def _strips(project: Project) -> dict[int, list[str]]:
+    """Class id -> the sha256 of its newest few pictures, for all classes at once."""
+    place = Window(RowNumber(), partition_by=F("image_class"), order_by=F("pk").desc())
+    kept = Sample.objects.filter(project=project, deleted_at=None).order_by()
+    strips: dict[int, list[str]] = defaultdict(list)
+    for image_class, sha256 in (
+        kept.annotate(place=place).filter(place__lte=STRIP).values_list("image_class", "image__sha256")
+    ):
+        strips[image_class].append(sha256)
+    return strips
 
 
 @project_page

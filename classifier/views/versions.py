@@ -54,11 +54,11 @@ def _matrix(version: ModelVersion) -> dict[str, Any]:
                 "shade": round(10 * count / whole),
                 "right": true == predicted,
                 "predicted": predicted,
+                "name": names[predicted],
             }
             for predicted, count in enumerate(counts)
         ]
-        rows.append({"name": names[true], "true": true, "cells": cells, **version.metrics["per_class"][true]})
-        rows[-1]["name"] = names[true]
+        rows.append({**version.metrics["per_class"][true], "name": names[true], "true": true, "cells": cells})
     return {"names": names, "rows": rows}
 
 

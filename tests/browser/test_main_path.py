@@ -46,11 +46,14 @@ def test_from_first_visit_to_answer(signed_in: Any, tmp_path: Path) -> None:
     assert "24 stored" in summary
     assert "2 rejected" in summary
     page.wait_for_selector("text=3 classes, 24 pictures")
+    page.wait_for_selector("a:has-text('Train…')")  # the next step is there without a reload
 
     page.click("text=Report")
     assert "It lies outside the class folders." in page.inner_text("table")
     assert ".DS_Store" not in page.inner_text("table")
 
+    page.go_back()
+    page.reload()
     page.click(".tabs >> text=Train")
     page.click("main button.primary:has-text('Train')")
     page.wait_for_selector(".job")

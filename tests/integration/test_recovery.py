@@ -138,3 +138,15 @@ def test_killed_worker_in_the_middle_of_an_archive(own_site: Site) -> None:
     job = owner.wait_job(number, 120)
     assert job["status"] == "SUCCEEDED", job["error"]
     assert job["result"]["counts"] == {"stored": 4500}  # each file is reported once, by what became of it
+
+
+def test_killed_valkey_is_started_again(own_site: Site) -> None:
+    owner = own_site.client("owner")
+    slug = fill(owner, "Without a broker", each=5)
+    assert own_site.process is not None
+    family = psutil.Process(own_site.process.pid).children(recursive=True)
+    (valkey,) = [one for one in family if "valkey-server" in one.name()]
+    valkey.kill()
+    number = owner.ok("POST", f"/projects/{slug}/train", {"force": True})["job"]
+    job = owner.wait_job(number, 90)
+    assert job["status"] == "SUCCEEDED", job["error"]

@@ -25,11 +25,14 @@ def manage(*arguments: str, **env: str) -> subprocess.CompletedProcess[str]:
         ("PORT", "eighty", "PORT='eighty' is not valid; write a whole number from 1 to 65535."),
         ("PORT", "70000", "PORT='70000' is not valid"),
         ("DEBUG", "maybe", "DEBUG='maybe' is not valid; write true or false."),
-        ("DATABASE_URL", "mysql://x/y", "DATABASE_URL must begin with postgres:// or sqlite:///."),
+        ("DATABASE_URL", "mysql://x/y", "DATABASE_URL must begin with postgres://"),
         ("DATABASE_URL", "nonsense", "DATABASE_URL"),
         ("REDIS_URL", "localhost:6379", "REDIS_URL must begin with redis://"),
         ("POETSWEB_BACKBONE", "resnet", "POETSWEB_BACKBONE='resnet' is not valid; write one of efficientnet_lite0"),
         ("POETSWEB_DATA", "/proc/nowhere", "the data folder /proc/nowhere cannot be used"),
+        ("DATABASE_URL", "postgres://u:secret@h:abc/x", "DATABASE_URL has a port that is not a number."),
+        ("REDIS_URL", "redis://localhost:abc", "REDIS_URL has a port that is not a number."),
+        ("TIME_ZONE", "Mars/North", "TIME_ZONE='Mars/North' is not valid; write the name of a time zone"),
         ("MAX_IMAGE_MB", "-1", "MAX_IMAGE_MB='-1' is not valid"),
     ],
 )
@@ -38,6 +41,7 @@ def test_wrong_value_is_one_sentence(name: str, value: str, sentence: str) -> No
     assert result.returncode == 1
     assert sentence in result.stderr
     assert "Traceback" not in result.stderr
+    assert "secret" not in result.stderr
     assert len(result.stderr.strip().splitlines()) == 1
 
 

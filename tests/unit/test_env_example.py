@@ -13,7 +13,7 @@ import pytest
 from poetsweb import env
 
 ROOT = Path(__file__).resolve().parents[2]
-READERS = {"text", "boolean", "integer", "words", "folder", "choice"}
+READERS = {"text", "boolean", "integer", "words", "folder", "choice", "time_zone", "address"}
 LINE = re.compile(r"^#([A-Z][A-Z0-9_]*)=(.*)$", re.MULTILINE)
 EXAMPLE = (ROOT / ".env.example").read_text()
 COMPUTED = object()

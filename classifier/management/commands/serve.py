@@ -31,6 +31,7 @@ CELERY = [
     "--without-mingle",
 ]
 START_SECONDS = 60.0
+WATCH_SECONDS = 2.0
 
 
 class Command(BaseCommand):
@@ -111,10 +112,26 @@ def broker() -> Iterator[None]:
         server.start()
     except (ValkeyServerError, OSError) as error:
         raise CommandError(f"The embedded Valkey does not start: {error}") from None
+    stop = threading.Event()
+    watcher = threading.Thread(target=_keep_alive, args=(server, stop), daemon=True)
+    watcher.start()
     try:
         yield
     finally:
-        server.stop()
+        stop.set()
+        watcher.join()
+        if server.is_running():
+            server.stop()
+
+
+def _keep_alive(server: Any, stop: threading.Event) -> None:
+    """Start Valkey again when it dies: no job is lost with it, but none could be sent without it."""
+    while not stop.wait(WATCH_SECONDS):
+        if server.is_running():
+            continue
+        with contextlib.suppress(Exception):  # the next round tries again
+            server.terminate()  # tells the object that its process is gone
+            server.start()
 
 
 def _check_redis(url: str) -> None:

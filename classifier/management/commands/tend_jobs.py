@@ -7,6 +7,7 @@ from django.core.management.base import BaseCommand
 from django.db import DatabaseError, close_old_connections
 
 from classifier.services.jobs import recover_jobs
+from classifier.services.uploads import delete_read_archives
 
 log = structlog.get_logger(__name__)
 EVERY_SECONDS = 3.0
@@ -22,6 +23,7 @@ class Command(BaseCommand):
         while not stop.wait(EVERY_SECONDS):
             try:
                 recover_jobs()
-            except DatabaseError as error:
+                delete_read_archives()
+            except (DatabaseError, OSError) as error:
                 log.warning("cannot_tend_jobs", error=str(error))
                 close_old_connections()

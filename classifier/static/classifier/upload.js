@@ -172,7 +172,9 @@ class Uploader {
 
   // What is shown below the upload area is asked for anew; the area itself keeps what it says.
   refresh() {
-    window.htmx.ajax("GET", window.location.pathname, { target: "#pictures", select: "#pictures", swap: "outerHTML" });
+    const options = { target: "#pictures", select: "#pictures", swap: "outerHTML" };
+    if (document.getElementById("head")) options.selectOOB = "#head";
+    window.htmx.ajax("GET", window.location.pathname, options);
   }
 
   async worker() {

@@ -13,6 +13,7 @@ from classifier.models import Image, Job, Project, Sample, Upload, UploadItem
 from classifier.selectors import upload_counts
 from classifier.services import samples, uploads
 from classifier.services.images import read_file
+from classifier.services.jobs import cancel_job
 from classifier.services.projects import create_project, get_or_create_class
 from tests.pictures import make_jpeg
 from tests.unit.classifier.conftest import add_pictures
@@ -157,3 +158,17 @@ def test_deleted_class_name_can_be_used_again(project: Project) -> None:
     first = get_or_create_class(project, " Äpfel ")
     assert first.name == "Äpfel"
     assert get_or_create_class(project, "A\u0308pfel") == first  # the same letters, composed otherwise
+
+
+def test_archive_goes_when_its_job_has_ended(project: Project) -> None:
+    file = SimpleUploadedFile("flowers.zip", b"PK-something")
+    upload = uploads.receive_archive(project, file, "flowers.zip", by=project.owner)
+    assert upload.job is not None
+    path = upload.job.config["archive"]
+    uploads.delete_read_archives()
+    assert read_file(path) == b"PK-something"  # the job still needs it
+    cancel_job(upload.job)
+    uploads.delete_read_archives()
+    with pytest.raises(FileNotFoundError):
+        read_file(path)
+    uploads.delete_read_archives()
