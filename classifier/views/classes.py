@@ -33,7 +33,8 @@ def detail(request: SignedIn, project: Project, pk: int) -> HttpResponse:
         "samples": page,
         "next": following,
         "count": selectors.class_counts(project).get(image_class.pk, 0),
-        "others": project.classes.exclude(pk=pk),
+        "others": project.classes.exclude(pk=pk).order_by("name"),
+        "trashed": image_class.samples.filter(deleted_at__isnull=False).exists(),
         "form": NameForm(initial={"name": image_class.name}, longest=200, label="Class name"),
     }
     more = request.htmx and "before" in request.GET

@@ -32,6 +32,13 @@ function countChosen() {
   for (const button of form.querySelectorAll("[data-needs-choice]")) button.disabled = chosen === 0;
 }
 document.addEventListener("change", countChosen);
+document.addEventListener("click", (event) => {
+  if (!event.target.matches("[data-choose-all]")) return;
+  const boxes = [...document.querySelectorAll("[data-samples] [name=sample]")];
+  const all = boxes.every((box) => box.checked);
+  for (const box of boxes) box.checked = !all;
+  countChosen();
+});
 document.addEventListener("DOMContentLoaded", countChosen);
 
 // The original's settings are shown where its recipe is chosen.
