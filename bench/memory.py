@@ -16,7 +16,7 @@ from bench.stage import Stage
 from tests.site import ROOT, free_port
 
 PROJECTS = 1000
-REQUESTS = 400  # to the first project: by then all threads and interpreters are there
+REQUESTS = 200  # to the first project: by then all threads and interpreters are there
 CLIENTS = 8
 ALLOWED = 40.0  # MB
 MB = 2**20
@@ -43,9 +43,9 @@ def _web_process(stage: Stage) -> Iterator[tuple[int, psutil.Process]]:
     command = [sys.executable, "-m", "gunicorn", "poetsweb.wsgi", "-c", "python:poetsweb.gunicorn"]
     with stage.site.log.open("ab") as log:
         server = subprocess.Popen(
-            [*command, "--bind", f"127.0.0.1:{port}"],
+            command,
             cwd=ROOT,
-            env={**os.environ, "WEB_WORKERS": "1"},
+            env={**os.environ, "WEB_WORKERS": "1", "PORT": str(port)},
             stdout=log,
             stderr=log,
         )

@@ -189,7 +189,7 @@ MAX_CLASSIFY_FILES = env.integer("MAX_CLASSIFY_FILES", 100, low=1, high=2000)
 # --- Computing -------------------------------------------------------------------------------------
 BACKBONE = env.choice("POETSWEB_BACKBONE", DEFAULT_BACKBONE, tuple(BACKBONES))
 BACKBONE_DIR = DATA_DIR / "backbones"
-PREDICT_THREADS = env.integer("PREDICT_THREADS", CORES, low=1, high=64)
+PREDICT_THREADS = env.integer("PREDICT_THREADS", min(CORES, 4), low=1, high=64)
 FLOWERS_URL = env.text(
     "FLOWERS_URL", "https://storage.googleapis.com/download.tensorflow.org/example_images/flower_photos.tgz"
 )

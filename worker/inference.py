@@ -90,10 +90,11 @@ class SharedEngine:
     def _choose(self) -> Embedder:
         if not self._running:
             return self._wide
-        if not self._idle:
-            self._loaded += 1
-            return self._load(1)
-        return self._idle.pop()
+        if self._idle:
+            return self._idle.pop()
+        engine = self._load(1)
+        self._loaded += 1
+        return engine
 
 
 def classify_pictures(
