@@ -1,12 +1,13 @@
-"""Queries that are written once: for the few requests where writing the SQL takes longer than answering it."""
+"""SQL that is written once: for the few places where the ORM takes longer to write it than the database to run it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
 from django.db import connection
 from django.db.models import Model, QuerySet
+from django.utils import timezone
 
 Value = int | str
 
@@ -16,8 +17,6 @@ STAND_INS: dict[type, Callable[[int], Value]] = {int: lambda place: -1 - place, 
 
 @dataclass(frozen=True)
 class _Written:
-    model: type[Model]
-    fields: tuple[str, ...]
     sql: str
     parameters: list[Any]
     places: dict[int, int]  # of a parameter -> of the value that takes its place
@@ -46,15 +45,26 @@ class PreparedQuery:
             cursor.execute(self._written.sql, self._written.filled(values))
             return list(cursor.fetchall())
 
-    def objects(self, *values: Value) -> list[Any]:
-        """The rows as objects of the model. A field that was not asked for is fetched when it is used."""
-        written = self._written
-        return [written.model.from_db(connection.alias, written.fields, row) for row in self.rows(*values)]
-
     @cached_property
     def _written(self) -> _Written:
         stand_ins = [STAND_INS[kind](place) for place, kind in enumerate(self._kinds)]
         queryset = self._build(*stand_ins)
         sql, parameters = queryset.query.sql_with_params()
         places = {place: stand_ins.index(given) for place, given in enumerate(parameters) if given in stand_ins}
-        return _Written(queryset.model, queryset.query.values_select, sql, list(parameters), places)
+        return _Written(sql, list(parameters), places)
+
+
+def insert_rows(model: type[Model], fields: tuple[str, ...], rows: Iterable[tuple[Value | None, ...]]) -> None:
+    """Insert rows of numbers and text; one that would break a unique constraint is left out.
+
+    `bulk_create(ignore_conflicts=True)` for thousands of rows, at a fifth of its time a row. `fields` are the
+    columns: all but the id, those that may be null, and the time of creation, which is now.
+    """
+    now = connection.ops.adapt_datetimefield_value(timezone.now())
+    stamps = [field.attname for field in model._meta.concrete_fields if getattr(field, "auto_now_add", False)]
+    columns = ", ".join(connection.ops.quote_name(name) for name in (*fields, *stamps))
+    marks = ", ".join(["%s"] * (len(fields) + len(stamps)))
+    table = connection.ops.quote_name(model._meta.db_table)
+    sql = f"INSERT INTO {table} ({columns}) VALUES ({marks}) ON CONFLICT DO NOTHING"  # noqa: S608 - our own names
+    with connection.cursor() as cursor:
+        cursor.executemany(sql, [(*row, *[now] * len(stamps)) for row in rows])

@@ -105,7 +105,8 @@ def classify_pictures(
     good = [picture for picture in decoded if not isinstance(picture, ImageRejected)]
     if not good:
         return [picture for picture in decoded if isinstance(picture, ImageRejected)]
-    answers = iter(artifact.head.probabilities(engine.embed(np.stack(good))))
+    batch = np.stack(good) if len(good) > 1 else good[0][np.newaxis]  # a single picture need not be copied
+    answers = iter(artifact.head.probabilities(engine.embed(batch)))
     return [picture if isinstance(picture, ImageRejected) else next(answers) for picture in decoded]
 
 

@@ -1,12 +1,14 @@
 """Answers."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from django.conf import settings
+from django.core.files.uploadedfile import UploadedFile
 from django.http import JsonResponse
 from ninja import File, Router
 from ninja.errors import HttpError
-from ninja.files import UploadedFile
+from ninja.files import UploadedFile as NinjaFile
 
 from classifier.api import schemas
 from classifier.api.access import find_project
@@ -19,22 +21,27 @@ router = Router()
 
 
 @router.post("/projects/{slug}/classify", response={200: schemas.ClassifyOut, **ERRORS}, exclude_none=True)
-def classify(request: SignedIn, slug: str, image: File[list[UploadedFile]]) -> Any:
+def classify(request: SignedIn, slug: str, image: File[list[NinjaFile]]) -> Any:
     """Name what is in each picture (`image` repeated), with the live version."""
     version = prediction.find_live(request.user, slug)
     if version is None:
         find_project(request, slug)
         raise prediction.NothingLive
-    if len(image) > settings.MAX_CLASSIFY_FILES:
+    return answer_files(slug, version, image)
+
+
+def answer_files(slug: str, version: prediction.Answering, files: Sequence[UploadedFile]) -> JsonResponse:
+    """Raises what `api.errors` has words for."""
+    if len(files) > settings.MAX_CLASSIFY_FILES:
         raise HttpError(413, f"Send at most {settings.MAX_CLASSIFY_FILES} pictures at once.")
-    result = prediction.answer(version, [read_bounded(part) for part in image])
+    result = prediction.answer(version, [read_bounded(file) for file in files])
     if all(answer.error for answer in result.answers):
         raise HttpError(422, result.answers[0].error)
     said = {
         "project": slug,
         "model_version": result.version.number,
         "predictions": [
-            _present_answer(part.name or "", answer) for part, answer in zip(image, result.answers, strict=True)
+            _present_answer(file.name or "", answer) for file, answer in zip(files, result.answers, strict=True)
         ],
         "milliseconds": round(result.milliseconds, 2),
     }

@@ -14,12 +14,13 @@ api = NinjaAPI(
     urls_namespace="api",
 )
 install_error_handlers(api)
+# Addresses are tried in this order: classifying first, for the sake of its speed.
 for name, part in {
+    "classify": classify,
     "projects": projects,
     "samples": samples,
     "uploads": uploads,
     "training": training,
     "versions": versions,
-    "classify": classify,
 }.items():
     api.add_router("", part.router, tags=[name])

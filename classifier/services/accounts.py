@@ -2,12 +2,12 @@
 
 import hashlib
 import secrets
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 from django.conf import settings
 from django.contrib.auth.models import User
 from django.db import IntegrityError, connection, transaction
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from classifier.models import ApiKey
@@ -16,6 +16,8 @@ from classifier.services.projects import clean_name
 KEY_PREFIX = "pw_"
 FIRST_VISIT_LOCK = 4_202_611  # any number that nothing else locks
 USE_NOTED_EVERY = timedelta(minutes=1)
+EVER_SINCE = datetime.min.replace(tzinfo=UTC)
+_noted: dict[str, datetime] = {}  # when this process has last noted the use of a key, by its hash
 
 
 class NotAllowed(Exception):
@@ -70,22 +72,26 @@ def revoke_api_key(key: ApiKey) -> None:
     ApiKey.objects.filter(pk=key.pk, revoked_at=None).update(revoked_at=timezone.now())
 
 
+def owner_of_key(digest: str) -> QuerySet[ApiKey, int]:
+    """The id of the user whose key has this hash: one row, or none for unknown and revoked keys and
+    switched-off users."""
+    return ApiKey.objects.filter(digest=digest, revoked_at=None, user__is_active=True).values_list("user", flat=True)
+
+
 def find_key_owner(key: str) -> User | None:
-    """Whose key this is; None for unknown and revoked keys and switched-off users."""
-    row = (
-        ApiKey.objects.filter(digest=hash_api_key(key), revoked_at=None, user__is_active=True)
-        .select_related("user")
-        .first()
-    )
-    if row is None:
-        return None
-    _note_use(row)
-    return row.user
+    """Whose key this is, as `owner_of_key` says."""
+    digest = hash_api_key(key)
+    user = User.objects.filter(pk__in=owner_of_key(digest)).first()
+    if user is not None:
+        note_key_use(digest)
+    return user
 
 
-def _note_use(row: ApiKey) -> None:
+def note_key_use(digest: str) -> None:
     """At most one write a minute: a key in heavy use must not make every request wait for the disk."""
-    before = timezone.now() - USE_NOTED_EVERY
-    if row.last_used_at is None or row.last_used_at < before:
-        stale = Q(last_used_at=None) | Q(last_used_at__lt=before)
-        ApiKey.objects.filter(stale, pk=row.pk).update(last_used_at=timezone.now())
+    now = timezone.now()
+    if now - _noted.get(digest, EVER_SINCE) < USE_NOTED_EVERY:
+        return
+    _noted[digest] = now
+    stale = Q(last_used_at=None) | Q(last_used_at__lt=now - USE_NOTED_EVERY)  # another process may have noted it
+    ApiKey.objects.filter(stale, digest=digest).update(last_used_at=now)

@@ -9,6 +9,7 @@ from django.core.files.storage import default_storage
 
 from classifier.models import Image
 from classifier.models.image import image_path
+from classifier.prepared import insert_rows
 from worker.images import ImageFacts, make_thumbnail, verify_image
 
 THUMBNAIL_SIZES = (160, 640)
@@ -36,12 +37,9 @@ def store_picture(data: bytes) -> ImageFacts:
 
 def ensure_images(facts: Iterable[ImageFacts]) -> dict[str, int]:
     """The ids of stored pictures by sha256; their rows are made where they are new."""
-    rows = {
-        fact.sha256: Image(sha256=fact.sha256, format=fact.format, width=fact.width, height=fact.height, size=fact.size)
-        for fact in facts
-    }
+    rows = {fact.sha256: (fact.sha256, fact.format, fact.width, fact.height, fact.size) for fact in facts}
     # By sha256: two writers who lock the same rows in another order would wait for each other.
-    Image.objects.bulk_create([rows[sha256] for sha256 in sorted(rows)], ignore_conflicts=True)
+    insert_rows(Image, ("sha256", "format", "width", "height", "size"), [rows[sha256] for sha256 in sorted(rows)])
     return dict(Image.objects.filter(sha256__in=list(rows)).values_list("sha256", "pk"))
 
 

@@ -5,16 +5,19 @@ import threading
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from django.conf import settings
 from django.contrib.auth.models import User
+from django.db.models import QuerySet, Subquery
 from numpy.typing import NDArray
 
 from classifier.models import ModelVersion, Project
 from classifier.models.alias import LIVE
 from classifier.prepared import PreparedQuery
 from classifier.selectors import list_projects, live_version
+from classifier.services.accounts import hash_api_key, note_key_use, owner_of_key
 from classifier.services.model_versions import load_artifact
 from worker.backbones import get_backbone
 from worker.backbones.convert import ensure_tflite
@@ -35,14 +38,15 @@ class Answering:
     names: dict[int, str]  # of the project's classes as they are today, by id
 
 
-# All that a request must ask the database, at once. The metrics alone would take longer to read.
-LIVE_VERSION = PreparedQuery(
-    lambda user, slug: ModelVersion.objects.filter(
-        aliases__name=LIVE, project__slug=slug, project__in=list_projects(User(pk=user))
-    ).values_list("number", "backbone", "artifact_digest", "project__classes__id", "project__classes__name"),
-    int,
-    str,
-)
+def _live(user: User | Subquery, slug: str) -> QuerySet[ModelVersion, Any]:
+    """All that a request must ask the database, at once. The metrics alone would take longer to read."""
+    versions = ModelVersion.objects.filter(aliases__name=LIVE, project__slug=slug, project__in=list_projects(user))
+    return versions.values_list(
+        "number", "backbone", "artifact_digest", "project__classes__id", "project__classes__name"
+    )
+
+
+LIVE_BY_KEY = PreparedQuery(lambda digest, slug: _live(Subquery(owner_of_key(digest)), slug), str, str)
 
 artifacts = ArtifactCache(HEAD_BYTES)
 _engine_lock = threading.Lock()
@@ -84,7 +88,19 @@ def _load_engine(name: str) -> Embedder:
 
 def find_live(user: User, slug: str) -> Answering | None:
     """What answers for this project now; None where nothing does, or the user has no such project."""
-    rows = LIVE_VERSION.rows(user.pk, slug)
+    return _answering(list(_live(user, slug)))
+
+
+def find_live_by_key(key: str, slug: str) -> Answering | None:
+    """`find_live` for the owner of an API key, in one question to the database; None also for a wrong key."""
+    digest = hash_api_key(key)
+    found = _answering(LIVE_BY_KEY.rows(digest, slug))
+    if found:
+        note_key_use(digest)
+    return found
+
+
+def _answering(rows: list[tuple[Any, ...]]) -> Answering | None:
     if not rows:
         return None
     number, backbone, digest, *_ = rows[0]

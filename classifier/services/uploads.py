@@ -17,6 +17,7 @@ from django.db import transaction
 from django.utils.crypto import get_random_string
 
 from classifier.models import ImageClass, Job, Project, Sample, Upload, UploadItem
+from classifier.prepared import insert_rows
 from classifier.services.images import ensure_images, store_picture
 from classifier.services.jobs import queue_job
 from classifier.services.projects import InvalidName, clean_name, get_or_create_class
@@ -28,6 +29,8 @@ BATCH = 256  # files between two writes to the database
 GROUP, GROUP_BYTES = 32, 4 * 2**20
 AHEAD = 2 * BATCH // GROUP  # groups: verifying goes on while a batch is written
 AHEAD_BYTES = 128 * 2**20
+SAMPLE_FIELDS = ("project_id", "image_id", "image_class_id", "split", "file_name", "created_by_id")
+ITEM_FIELDS = ("upload_id", "file_name", "class_name", "status", "reason")
 Status = UploadItem.Status
 
 
@@ -137,7 +140,8 @@ def record_candidates(upload: Upload, candidates: list[Candidate]) -> list[Uploa
     recorder = _Recorder(upload, images, classes)
     items = [recorder.record(candidate) for candidate in candidates]
     recorder.write()
-    return UploadItem.objects.bulk_create(items)
+    insert_rows(UploadItem, ITEM_FIELDS, [tuple(getattr(item, name) for name in ITEM_FIELDS) for item in items])
+    return items
 
 
 class _Recorder:
@@ -156,7 +160,7 @@ class _Recorder:
             upload_id=self.upload.pk,
             file_name=candidate.file_name,
             class_name=candidate.class_name,
-            status=status,
+            status=str(status),  # plain text for insert_rows
             reason=reason[:500],
         )
 
@@ -190,7 +194,9 @@ class _Recorder:
         # Another request may have added the same picture since we looked: the unique constraint decides. In the
         # order of the images, as two writers who lock the same rows in another order would wait for each other.
         self.new.sort(key=lambda sample: sample.image_id)
-        Sample.objects.bulk_create(self.new, ignore_conflicts=True)
+        insert_rows(
+            Sample, SAMPLE_FIELDS, [tuple(getattr(sample, name) for name in SAMPLE_FIELDS) for sample in self.new]
+        )
         Sample.objects.bulk_update(self.restored, ["deleted_at", "image_class"])
 
 

@@ -19,7 +19,6 @@ def test_prepared_query_takes_new_values_each_time() -> None:
     projects = [Project.objects.create(owner=user, name="P", slug=f"of-{user.username}") for user in users]
     for user, project in zip(users, projects, strict=True):
         assert BY_SLUG.rows(user.pk, project.slug) == [(project.pk, project.slug)]
-        assert BY_SLUG.objects(user.pk, project.slug) == [project]
     assert BY_SLUG.rows(users[0].pk, projects[1].slug) == []
 
 
@@ -28,14 +27,6 @@ def test_prepared_query_quotes_its_values() -> None:
     Project.objects.create(owner=owner, name="P", slug="p")
     assert BY_SLUG.rows(owner.pk, "' OR 1=1 --") == []
     assert BY_SLUG.rows(owner.pk, "%s") == []
-
-
-def test_prepared_query_objects_fetch_the_rest_when_used() -> None:
-    owner = User.objects.create_user("ann")
-    made = Project.objects.create(owner=owner, name="Its name", slug="p")
-    (found,) = BY_SLUG.objects(owner.pk, "p")
-    assert found.name == "Its name"
-    assert found.created_at == made.created_at
 
 
 def test_prepared_query_keeps_what_is_no_value() -> None:
