@@ -1,6 +1,7 @@
 """Files: the default storage of a single machine, and real files of what is stored anywhere."""
 
 import os
+import secrets
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -22,19 +23,27 @@ class AtomicFileSystemStorage(FileSystemStorage):
         return name
 
     def _save(self, name: str, content: File) -> str:
-        target = Path(self.path(name))
-        target.parent.mkdir(parents=True, exist_ok=True)
-        handle, aside = tempfile.mkstemp(dir=target.parent, prefix=".aside-")
+        target = self.path(name)
+        folder = os.path.dirname(target)
+        aside = os.path.join(folder, f".aside-{secrets.token_hex(8)}")
         try:
-            with os.fdopen(handle, "wb") as out:
+            handle = _create(aside)
+        except FileNotFoundError:
+            os.makedirs(folder, exist_ok=True)
+            handle = _create(aside)
+        try:
+            with open(handle, "wb") as out:
                 for chunk in content.chunks():
                     out.write(chunk)
-            os.chmod(aside, 0o644)
             os.replace(aside, target)
         except BaseException:
             os.unlink(aside)
             raise
         return name
+
+
+def _create(path: str) -> int:
+    return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644)
 
 
 @contextmanager

@@ -24,4 +24,4 @@ class Image(models.Model):
 
 def image_path(sha256: str) -> str:
     """Where the bytes with this sha256 are in the default storage."""
-    return f"images/{sha256[:2]}/{sha256[2:4]}/{sha256}"
+    return f"images/{sha256[:2]}/{sha256}"
