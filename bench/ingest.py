@@ -22,5 +22,5 @@ def ingest_throughput(stage: Stage) -> Figure:
             raise RuntimeError("Not all pictures became samples.")
         return (job.finished_at - job.started_at).total_seconds() / PICTURES
 
-    parts = [stage.raw.take_in_ways(RAW_PICTURES)]
+    parts = [stage.raw.ways("take_in", RAW_PICTURES)]
     return rate_figure("ingest_throughput", "images/s", compare(ingest, parts, rounds=ROUNDS), least=0.70)

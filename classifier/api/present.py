@@ -5,6 +5,7 @@ from typing import Any
 from classifier import selectors
 from classifier.models import Job, ModelVersion, Project, Sample, Upload, UploadItem
 from classifier.services.model_versions import load_evaluation
+from classifier.services.uploads import Outcome
 
 RESULTS_ON_JOB = 1000
 
@@ -70,7 +71,7 @@ def _present_result(job: Job) -> dict[str, Any]:
     return result
 
 
-def present_item(item: UploadItem) -> dict[str, Any]:
+def present_item(item: UploadItem | Outcome) -> dict[str, Any]:
     return {"file": item.file_name, "status": item.status, "reason": item.reason}
 
 

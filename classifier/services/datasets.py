@@ -5,13 +5,12 @@ import json
 from collections import Counter
 
 from django.contrib.auth.models import User
-from django.core.files.base import ContentFile
-from django.core.files.storage import default_storage
 from django.db import transaction
 from django.db.models import Max
 
 from classifier.models import DatasetVersion, Project, Sample
 from classifier.services.images import read_file
+from classifier.storage import store_once
 from worker.pipeline import Dataset
 from worker.splits import SPLITS, SplitSample, assign_splits
 
@@ -38,8 +37,7 @@ def freeze_dataset_version(
     if existing:
         return existing
     version = DatasetVersion(project=project, digest=digest, classes=classes, created_by=by)
-    if not default_storage.exists(version.path):
-        default_storage.save(version.path, ContentFile(content))
+    store_once(version.path, content)
     version.counts = _counts(classes, rows)
     version.number = (DatasetVersion.objects.filter(project=project).aggregate(n=Max("number"))["n"] or 0) + 1
     version.save()

@@ -10,6 +10,7 @@ from django.core.files.storage import default_storage
 from classifier.models import Image
 from classifier.models.image import image_path
 from classifier.prepared import insert_rows
+from classifier.storage import store_once
 from worker.images import ImageFacts, make_thumbnail, verify_image
 
 THUMBNAIL_SIZES = (160, 640)
@@ -29,18 +30,19 @@ def store_picture(data: bytes) -> ImageFacts:
     The row comes later, from `ensure_images`: a file without a row is harmless, a row without a file is not.
     """
     facts = verify_image(data, settings.IMAGE_LIMITS)
-    path = image_path(facts.sha256)
-    if not default_storage.exists(path):
-        default_storage.save(path, ContentFile(data))
+    store_once(image_path(facts.sha256), data)
     return facts
 
 
-def ensure_images(facts: Iterable[ImageFacts]) -> dict[str, int]:
-    """The ids of stored pictures by sha256; their rows are made where they are new."""
+def ensure_images(facts: Iterable[ImageFacts]) -> tuple[dict[str, int], dict[str, int]]:
+    """The ids by sha256 of stored pictures: of those whose rows are made now, and of those that had one."""
     rows = {fact.sha256: (fact.sha256, fact.format, fact.width, fact.height, fact.size) for fact in facts}
+    fields = ("sha256", "format", "width", "height", "size")
     # By sha256: two writers who lock the same rows in another order would wait for each other.
-    insert_rows(Image, ("sha256", "format", "width", "height", "size"), [rows[sha256] for sha256 in sorted(rows)])
-    return dict(Image.objects.filter(sha256__in=list(rows)).values_list("sha256", "pk"))
+    made = insert_rows(Image, fields, [rows[sha256] for sha256 in sorted(rows)], returning="sha256")
+    new = {sha256: pk for pk, sha256 in made}
+    others = [sha256 for sha256 in rows if sha256 not in new]
+    return new, dict(Image.objects.filter(sha256__in=others).values_list("sha256", "pk"))
 
 
 def read_picture(image: Image) -> bytes:

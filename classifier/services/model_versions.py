@@ -5,8 +5,6 @@ import json
 from typing import Any
 
 from django.contrib.auth.models import User
-from django.core.files.base import ContentFile
-from django.core.files.storage import default_storage
 from django.db import transaction
 from django.db.models import Max
 
@@ -14,6 +12,7 @@ from classifier.models import Alias, DatasetVersion, Job, ModelVersion, Project
 from classifier.models.alias import LIVE
 from classifier.services.images import read_file
 from classifier.services.jobs import finish_job
+from classifier.storage import store_once
 from worker.artifacts import Artifact, Evaluation, read_artifact, read_evaluation
 from worker.backbones import get_backbone
 from worker.config import TrainConfig
@@ -46,9 +45,7 @@ def publish_model_version(
 ) -> ModelVersion:
     """Files first, then row, alias and the job's end in one transaction: a cancelled job publishes nothing."""
     for name, data in trained.files.items():
-        path = f"artifacts/{trained.digest}/{name}"
-        if not default_storage.exists(path):
-            default_storage.save(path, ContentFile(data))
+        store_once(f"artifacts/{trained.digest}/{name}", data)
     with transaction.atomic():
         project = Project.objects.select_for_update().get(pk=job.project_id)
         last = project.model_versions.aggregate(n=Max("number"))["n"] or 0

@@ -2,6 +2,7 @@
 
 import secrets
 import unicodedata
+from collections.abc import Iterable
 
 from django.contrib.auth.models import User
 from django.db import IntegrityError, transaction
@@ -9,6 +10,7 @@ from django.utils.text import slugify
 
 from classifier.models import ImageClass, Project
 
+LONGEST_CLASS_NAME = 200
 RESERVED_SLUGS = {"new", "samples"}  # addresses of their own below /projects/
 
 
@@ -52,13 +54,19 @@ def rename_project(project: Project, name: str) -> None:
 
 def get_or_create_class(project: Project, name: str) -> ImageClass:
     """The project's class of that name."""
-    name = clean_name(name, longest=200)
+    name = clean_name(name, longest=LONGEST_CLASS_NAME)
     return ImageClass.objects.get_or_create(project=project, name=name)[0]
+
+
+def ensure_classes(project: Project, names: Iterable[str]) -> dict[str, ImageClass]:
+    """The project's classes of these names, which are clean; the missing ones are made, in alphabetical order."""
+    found = {row.name: row for row in project.classes.filter(name__in=list(names))}
+    return found | {name: get_or_create_class(project, name) for name in sorted(names) if name not in found}
 
 
 def rename_class(image_class: ImageClass, name: str) -> None:
     """Another name for the same class: samples, splits and later versions are not touched."""
-    name = clean_name(name, longest=200)
+    name = clean_name(name, longest=LONGEST_CLASS_NAME)
     others = ImageClass.objects.filter(project=image_class.project_id, name=name).exclude(pk=image_class.pk)
     if others.exists():
         raise InvalidName(f"There is already a class called “{name}”. Move the pictures there instead.")

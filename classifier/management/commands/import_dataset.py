@@ -7,7 +7,7 @@ from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.core.validators import validate_slug
 
-from classifier.models import Project
+from classifier.models import Project, UploadItem
 from classifier.selectors import upload_counts
 from classifier.services.projects import RESERVED_SLUGS, InvalidName, create_project
 from classifier.services.uploads import add_entries, start_upload
@@ -28,16 +28,16 @@ class Command(BaseCommand):
         project = self._project(options)
         upload = start_upload(project, f"{options['path'].name} from the command line", by=project.owner)
         done = 0
-        for items in add_entries(upload, walk):
-            done += len(items)
-            for item in items:
-                if item.status == item.Status.REJECTED:
-                    self.stderr.write(f"rejected: {item.file_name}: {item.reason}")
+        for outcomes in add_entries(upload, walk):
+            done += len(outcomes)
+            for outcome in outcomes:
+                if outcome.status == UploadItem.Status.REJECTED:
+                    self.stderr.write(f"rejected: {outcome.file_name}: {outcome.reason}")
             if options["verbosity"] and self.stdout.isatty():
                 self.stdout.write(f"\r{done} of {walk.total}", ending="")
                 self.stdout.flush()
         counts = upload_counts(upload)
-        shown = [(counts.get(status.value, 0), status.label) for status in upload.items.model.Status]
+        shown = [(counts.get(status.value, 0), status.label) for status in UploadItem.Status]
         self.stdout.write(
             ("\r" if done and self.stdout.isatty() else "") + ", ".join(f"{count} {label}" for count, label in shown)
         )

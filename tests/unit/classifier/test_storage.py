@@ -1,0 +1,79 @@
+"""A file is whole under its name or not there."""
+
+import errno
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.core.exceptions import SuspiciousFileOperation
+from django.core.files.base import ContentFile
+from django.core.files.storage import default_storage
+from django.core.files.uploadedfile import TemporaryUploadedFile
+
+from classifier.services.images import read_file
+from classifier.storage import store_once
+
+
+def files_in(folder: Path) -> list[Path]:
+    return [path for path in folder.rglob("*") if path.is_file()]
+
+
+def test_what_is_there_stays() -> None:
+    store_once("images/ab/abc", b"first")
+    store_once("images/ab/abc", b"second")
+    assert read_file("images/ab/abc") == b"first"
+
+
+@pytest.mark.parametrize("name", ["../outside", "images/../../outside", "/outside"])
+def test_names_stay_within_the_folder(name: str) -> None:
+    with pytest.raises(SuspiciousFileOperation):
+        store_once(name, b"x")
+
+
+def test_full_disk_leaves_nothing_behind(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    def write(handle: int, data: bytes) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "write", write)
+    for store in (store_once, lambda name, data: default_storage.save(name, ContentFile(data))):
+        with pytest.raises(OSError, match="No space"):
+            store("images/ab/abc", b"data")
+    monkeypatch.undo()
+    assert files_in(tmp_path) == []
+
+
+def test_system_that_writes_a_part_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = os.write
+    monkeypatch.setattr(os, "write", lambda handle, data: whole(handle, data[:3]))
+    store_once("images/ab/abc", b"0123456789")
+    monkeypatch.undo()
+    assert read_file("images/ab/abc") == b"0123456789"
+
+
+def uploaded() -> TemporaryUploadedFile:
+    file = TemporaryUploadedFile("flowers.zip", "application/zip", 7, None)
+    file.write(b"archive")
+    file.flush()
+    file.seek(0)
+    return file
+
+
+def test_upload_is_renamed_and_not_copied() -> None:
+    file = uploaded()
+    inode = os.stat(file.temporary_file_path()).st_ino
+    default_storage.save("incoming/1", file)
+    file.close()
+    assert os.stat(default_storage.path("incoming/1")).st_ino == inode
+    assert read_file("incoming/1") == b"archive"
+
+
+def test_upload_on_another_disk_is_copied(monkeypatch: pytest.MonkeyPatch, settings: Any) -> None:
+    def rename(source: str, target: str) -> None:
+        raise OSError(errno.EXDEV, "Invalid cross-device link")
+
+    monkeypatch.setattr(os, "rename", rename)
+    file = uploaded()
+    default_storage.save("incoming/1", file)
+    file.close()
+    assert read_file("incoming/1") == b"archive"
