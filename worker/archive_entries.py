@@ -2,16 +2,18 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from worker.archive_names import (
     NESTED_ARCHIVE,
     EntryRefused,
     Folders,
     Layout,
+    check_name,
     displayable,
+    in_litter,
     is_litter,
     is_nested_archive,
-    parse_name,
     split_name,
 )
 
@@ -40,8 +42,7 @@ class ArchiveLimits:
 DEFAULT_LIMITS = ArchiveLimits()
 
 
-@dataclass(frozen=True)
-class ArchiveEntry:
+class ArchiveEntry(NamedTuple):
     """A file with its class, or the reason why it was refused: then `class_name` and `data` are None."""
 
     name: str  # as in the archive, safe to show
@@ -61,8 +62,7 @@ class ArchiveWalk(Iterator[ArchiveEntry]):
         return next(self.entries)
 
 
-@dataclass(frozen=True)
-class Listed:
+class Listed(NamedTuple):
     """A file that is worth a line in the report, before it is read."""
 
     name: str
@@ -75,11 +75,11 @@ def list_file(name: str, refusal: str | None, limits: ArchiveLimits) -> Listed |
 
     `refusal` is what the reader of the format has against it, None if nothing.
     """
-    parts = split_name(name)
-    if not parts or is_litter(parts):
+    folders, last = split_name(name)
+    if not last or is_litter(last) or in_litter(folders):
         return None
     try:
-        folders = parse_name(name, limits.max_name_length)
+        check_name(name, folders, last, limits.max_name_length)
     except EntryRefused as error:
         return Listed(name, (), str(error))
     return Listed(name, folders, refusal)

@@ -3,6 +3,7 @@
 Names come from strangers. They are only ever looked at and shown, never used to open or write a file.
 """
 
+import functools
 import re
 import unicodedata
 from dataclasses import dataclass, field
@@ -45,11 +46,14 @@ class Layout:
 
     common: Folders | None = None
     depth: int = field(default=0)
+    _last: Folders = ()
+    _names: dict[Folders, str] = field(default_factory=dict)  # of the classes found so far
 
     def see(self, folders: Folders) -> None:
         """Take one more file into account, by the folders it lies in."""
-        if not folders:
+        if not folders or folders is self._last:
             return
+        self._last = folders
         self.depth = max(self.depth, len(folders))
         if self.common is None:
             self.common = folders
@@ -58,9 +62,11 @@ class Layout:
 
     def class_of(self, folders: Folders) -> str:
         """The class of a file in `folders`: its immediate folder. Raises EntryRefused."""
-        if not folders or (folders == self.common and self.depth > len(folders)):
-            raise EntryRefused(OUTSIDE_CLASSES)
-        return _clean_class_name(folders[-1])
+        if folders not in self._names:
+            if not folders or (folders == self.common and self.depth > len(folders)):
+                raise EntryRefused(OUTSIDE_CLASSES)
+            self._names[folders] = _clean_class_name(folders[-1])
+        return self._names[folders]
 
 
 def looks_like_archive(name: str) -> bool:
@@ -75,32 +81,50 @@ def is_nested_archive(name: str, data: bytes) -> bool:
     return data.startswith(b"ustar", _TAR_SIGNATURE_AT)
 
 
-def split_name(name: str) -> list[str]:
-    """The parts of a path, whichever way its slashes lean, without the empty ones and `.`."""
-    return [part for part in name.replace("\\", "/").split("/") if part not in ("", ".")]
+@functools.lru_cache(maxsize=64)  # the files of a folder come one after the other
+def _split_folder(folder: str) -> Folders:
+    return tuple(part for part in folder.split("/") if part not in ("", "."))
 
 
-def is_litter(parts: list[str]) -> bool:
-    """Hidden files and folders, and what operating systems leave behind. They are passed over in silence."""
-    return any((part.startswith(".") and part != "..") or part.lower() in _LITTER for part in parts)
+def split_name(name: str) -> tuple[Folders, str]:
+    """The folders of a path and its last part, whichever way its slashes lean, without the empty ones and `.`.
+
+    A path without any part has an empty last one.
+    """
+    folder, _, last = name.replace("\\", "/").rpartition("/")
+    folders = _split_folder(folder)
+    if last not in ("", "."):
+        return folders, last
+    return folders[:-1], folders[-1] if folders else ""
 
 
-def parse_name(name: str, max_length: int) -> Folders:
-    """The folders of a file, outermost first. Raises EntryRefused for a name that nobody gives a picture."""
+def is_litter(part: str) -> bool:
+    """A hidden file or folder, or what operating systems leave behind: passed over in silence, with all in it."""
+    return (part.startswith(".") and part != "..") or part.lower() in _LITTER
+
+
+@functools.lru_cache(maxsize=64)
+def in_litter(folders: Folders) -> bool:
+    """Whether any of the folders is one."""
+    return any(is_litter(folder) for folder in folders)
+
+
+def check_name(name: str, folders: Folders, last: str, max_length: int) -> None:
+    """Raises EntryRefused for a name that nobody gives a picture."""
     if len(name) > max_length:
         raise EntryRefused("Its name is too long.")
-    if _CONTROL.search(name):
+    if not name.isprintable() and _CONTROL.search(name):
         raise EntryRefused("Its name holds control characters.")
     if name.startswith(("/", "\\")) or _DRIVE.match(name):
         raise EntryRefused("Its name is an absolute path.")
-    parts = split_name(name)
-    if ".." in parts:
+    if last == ".." or ".." in folders:
         raise EntryRefused("Its name leads out of the archive.")
-    return tuple(parts[:-1])
 
 
 def displayable(name: str, max_length: int) -> str:
     """The name for a report: one line, valid text, not endless."""
+    if name.isprintable() and len(name) <= max_length:
+        return name
     text = _SURROGATE.sub("\ufffd", _CONTROL.sub("\ufffd", name))
     return text if len(text) <= max_length else text[:max_length] + "…"
 

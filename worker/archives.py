@@ -97,7 +97,7 @@ def _list_files(root: Path, survey: Survey) -> Iterator[Listed]:
             survey.count()
             name = os.path.join(below, found.name)
             if found.is_dir(follow_symlinks=False):
-                pending += [] if is_litter([found.name]) else [name]
+                pending += [] if is_litter(found.name) else [name]
                 continue
             listed = list_file(name, _refusal(found, survey.limits), survey.limits)
             if listed is not None:
