@@ -16,8 +16,8 @@ import numpy as np
 from worker.backbones.engine import LiteRTEngine
 from worker.head import Head
 from worker.images import load_picture, verify_image
+from worker.machine import CORES
 
-CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 CHUNK = 8  # pictures that a process takes at a time: few, so that no core is left idle at the end
 HEAD = Head(np.full((1280, 5), 0.01, np.float32), np.zeros(5, np.float32))
 

@@ -30,6 +30,7 @@ STAGES: dict[str, dict[str, tuple[float, float, str]]] = {
     },
     Job.Kind.EMBED: {},
 }
+PREPARE_SECONDS = 30.0  # to convert a backbone, once on each machine
 UNITS = {
     "embed": "pictures",
     "read": "pictures",
@@ -130,10 +131,17 @@ def _eta(job: Job, rate: float | None) -> float | None:
         return None
     if job.stage == "embed":
         return max(job.total - job.done, 0) / rate + _head_seconds() if rate else None
-    if job.stage == "head" and job.stage_started_at:  # begins with loading TensorFlow: no rate could tell
-        left = _head_seconds() - (timezone.now() - job.stage_started_at).total_seconds()
-        return left if left > 0 else None  # overdue: no figure is better than a wrong one
+    if job.stage in ("prepare", "head"):  # both begin with loading TensorFlow: no rate could tell
+        return _left_of(job, PREPARE_SECONDS if job.stage == "prepare" else _head_seconds())
     return max(job.total - job.done, 0) / rate if rate else None
+
+
+def _left_of(job: Job, seconds: float) -> float | None:
+    """Of a stage that takes about so long. Overdue: no figure is better than a wrong one."""
+    if job.stage_started_at is None:
+        return None
+    left = seconds - (timezone.now() - job.stage_started_at).total_seconds()
+    return left if left > 0 else None
 
 
 def _rate(job: Job) -> float | None:

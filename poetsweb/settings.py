@@ -1,6 +1,5 @@
 """All of PoetsWeb's settings. Each variable is described in `.env.example`."""
 
-import os
 from pathlib import Path
 
 import environ
@@ -11,6 +10,7 @@ from poetsweb.secret import read_or_create_secret
 from worker.archives import ArchiveLimits
 from worker.backbones import BACKBONES, DEFAULT_BACKBONE
 from worker.images import ImageLimits
+from worker.machine import CORES
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 env.load_file(BASE_DIR / ".env")
@@ -21,7 +21,6 @@ HOST = env.text("HOST", "127.0.0.1")
 PORT = env.integer("PORT", 8000, low=1, high=65535)
 DEBUG = env.boolean("DEBUG", False)
 HTTPS = env.boolean("HTTPS", False)
-CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 WEB_WORKERS = env.integer("WEB_WORKERS", min(CORES, 4), low=1, high=64)
 WEB_THREADS = env.integer("WEB_THREADS", 8, low=1, high=64)
 EMBED_WORKERS = env.integer("EMBED_WORKERS", CORES, low=1, high=256)

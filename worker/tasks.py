@@ -26,6 +26,7 @@ from classifier.storage import local_copy
 from worker.archives import ArchiveRejected, walk_archive
 from worker.backbones import Backbone, get_backbone
 from worker.backbones.convert import ConversionFailed, ensure_tflite
+from worker.backbones.speed import ensure_speed
 from worker.config import TrainConfig, parse_config
 from worker.embeddings import embed_pictures, embedding_key
 from worker.head import EmptySplit, TrainingDiverged
@@ -219,7 +220,7 @@ def _embed_missing(job: Job, backbone: Backbone, sha256s: list[str]) -> bool:
     if not missing:
         return False
     jobs.enter_stage(job, "prepare", total=1)
-    ensure_tflite(backbone, settings.BACKBONE_DIR)
+    ensure_speed(ensure_tflite(backbone, settings.BACKBONE_DIR))
     with transaction.atomic():
         jobs.enter_stage(job, "embed", total=len(missing))
         configs = [{"backbone": backbone.name, "images": chunk, "units": len(chunk)} for chunk in cut_chunks(missing)]

@@ -2,7 +2,7 @@
 
 from ninja import NinjaAPI
 
-from classifier.api import classify, projects, samples, training, uploads, versions
+from classifier.api import backbones, classify, projects, samples, training, uploads, versions
 from classifier.api.auth import AUTH
 from classifier.api.errors import install_error_handlers
 
@@ -20,6 +20,7 @@ for name, part in {
     "projects": projects,
     "samples": samples,
     "uploads": uploads,
+    "backbones": backbones,
     "training": training,
     "versions": versions,
 }.items():

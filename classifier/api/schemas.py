@@ -100,6 +100,20 @@ class PreflightOut(Schema):
     running_job: int | None
 
 
+class BackboneOut(Schema):
+    name: str
+    title: str
+    input_size: int = Field(description="pixels, square")
+    features: int = Field(description="numbers per picture")
+    licence: str
+    source: str
+    digest: str
+    default: bool
+    ready: bool = Field(description="converted on this machine; otherwise the first training with it does that")
+    file_bytes: int | None = Field(description="of the converted file, once it is ready")
+    images_per_second: float | None = Field(description="likewise, on all cores of this machine")
+
+
 class JobRef(Schema):
     job: int
 

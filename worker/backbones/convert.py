@@ -39,13 +39,18 @@ def ensure_tflite(backbone: Backbone, folder: Path) -> Path:
 
     Raises ConversionFailed, and WeightsMissing when the weights' package is not installed.
     """
-    path = folder / f"{backbone.name}-{backbone.digest[:16]}.tflite"
+    path = converted_path(backbone, folder)
     if not _is_good(path, backbone):
         folder.mkdir(parents=True, exist_ok=True)
         with _locked(path):
             if not _is_good(path, backbone):  # another may have converted it while this one waited
                 _convert_aside(backbone, path)
     return path
+
+
+def converted_path(backbone: Backbone, folder: Path) -> Path:
+    """Where the backbone's LiteRT file is in `folder`, once it is there. Raises WeightsMissing."""
+    return folder / f"{backbone.name}-{backbone.digest[:16]}.tflite"
 
 
 def record_path(path: Path) -> Path:

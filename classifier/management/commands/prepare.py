@@ -6,6 +6,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from worker.backbones import get_backbone
 from worker.backbones.convert import ConversionFailed, ensure_tflite
+from worker.backbones.speed import ensure_speed
 
 
 class Command(BaseCommand):
@@ -27,6 +28,6 @@ class Command(BaseCommand):
             self.stdout.write(f"Preparing the backbone {backbone.title}: once, about half a minute …")
             self.stdout.flush()
         try:
-            ensure_tflite(backbone, settings.BACKBONE_DIR)
+            ensure_speed(ensure_tflite(backbone, settings.BACKBONE_DIR))
         except ConversionFailed as error:
             raise CommandError(str(error)) from None

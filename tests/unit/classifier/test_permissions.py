@@ -15,7 +15,7 @@ from classifier.services.accounts import create_api_key, revoke_api_key
 OPEN = {"health", "empty", "set_up", "sign_in", "sign_out", "sign_up"}
 OWN = {"project_list", "project_new", "sample_project", "change_password", "api_keys", "revoke_key"}
 API_OPEN = {"/api/v1/openapi.json", "/api/v1/docs"}
-API_OWN = {"/api/v1/projects", "/api/v1/sample-projects"}
+API_OWN = {"/api/v1/projects", "/api/v1/sample-projects", "/api/v1/backbones"}
 
 
 def page_patterns() -> list[URLPattern]:

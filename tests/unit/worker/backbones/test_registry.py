@@ -17,6 +17,12 @@ from worker.backbones import (
 )
 
 LITE0_DIGEST = "2c9b82512940a9f7924211df16c8beae98236887fb2cc5b10885ad9948a8167d"
+BUNDLED = {
+    "efficientnet_lite0": LITE0_DIGEST,
+    "efficientnet_lite1": "b7a0a6da9a3b7838637520012fa44b03f11d05485a66774b383dc07d66f695e4",
+    "efficientnet_lite2": "e4371e4ebf39f6a36bcc07503c6df4150401ec32d207106948d8042dfc043732",
+    "mobilenet_v2_1.0_224": "8f9a86789c81bc2549f564b53b96298cfd22118cdc72d8d672587df9d2ee18fb",
+}
 TESTING_DIGEST = "38ade1191a9cc7c2d4c4ec42c1678719081c547a93f79509ce500caa8e77eef2"
 
 
@@ -27,7 +33,7 @@ def test_get_backbone_default() -> None:
 
 
 def test_get_backbone_unknown_names_the_allowed() -> None:
-    with pytest.raises(UnknownBackbone, match=r"'resnet'.*efficientnet_lite0, testing"):
+    with pytest.raises(UnknownBackbone, match=r"'resnet'.*efficientnet_lite0, efficientnet_lite1"):
         get_backbone("resnet")
 
 
@@ -36,7 +42,7 @@ def test_registry_keys_are_the_names() -> None:
     assert get_backbone("testing").hidden
 
 
-@pytest.mark.parametrize(("name", "digest"), [("efficientnet_lite0", LITE0_DIGEST), ("testing", TESTING_DIGEST)])
+@pytest.mark.parametrize(("name", "digest"), [*BUNDLED.items(), ("testing", TESTING_DIGEST)])
 def test_digest_is_the_same_on_every_machine(name: str, digest: str) -> None:
     # Embeddings and model versions are found by it: a change here makes every cached embedding worthless.
     assert get_backbone(name).digest == digest

@@ -1,0 +1,67 @@
+"""The backbones one can choose from: on the page, over the API, by name."""
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.test import Client
+from django.urls import reverse
+
+from classifier import catalogue
+from classifier.models import Job, Project
+from worker.backbones import WeightsMissing, get_backbone
+from worker.backbones.convert import converted_path, record_path
+from worker.backbones.speed import ensure_speed
+
+BUNDLED = ["efficientnet_lite0", "efficientnet_lite1", "efficientnet_lite2", "mobilenet_v2_1.0_224"]
+
+
+@pytest.fixture(autouse=True)
+def _own_backbones(settings: Any, tmp_path: Path) -> None:
+    settings.BACKBONE_DIR = tmp_path / "backbones"
+
+
+def test_bundled_ones_are_listed_with_what_is_known_of_them(as_owner: Client) -> None:
+    listed = {one["name"]: one for one in as_owner.get("/api/v1/backbones").json()}
+    assert list(listed) == [*BUNDLED, "testing"]  # the last because it is this site's default
+    assert [one["input_size"] for one in listed.values()] == [224, 240, 260, 224, 32]
+    assert all(one["licence"] and one["source"] and len(one["digest"]) == 64 for one in listed.values())
+    assert not any(one["ready"] or one["images_per_second"] or one["file_bytes"] for one in listed.values())
+
+
+def test_ready_one_shows_its_measured_speed(settings: Any, backbones: Path, filled: Project, as_owner: Client) -> None:
+    shutil.copytree(backbones, settings.BACKBONE_DIR)
+    path = converted_path(get_backbone("testing"), settings.BACKBONE_DIR)
+    ensure_speed(path)
+    record = json.loads(record_path(path).read_text())
+    record_path(path).write_text(json.dumps({**record, "images_per_second": 1234.4}))
+    (listed,) = [one for one in catalogue.list_backbones() if one.ready]
+    assert (listed.name, listed.default, listed.images_per_second) == ("testing", True, 1234.4)
+    assert listed.file_bytes == path.stat().st_size
+    page = as_owner.get(reverse("train", args=[filled.slug])).content.decode()
+    assert "1234 pictures a second on this machine" in page
+    assert page.count("prepared and measured at its first training") == len(BUNDLED)
+    assert "BSD-3-Clause" in page
+
+
+def test_weights_that_are_not_installed_do_not_break_the_page(
+    filled: Project, as_owner: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def missing(*_: object) -> Path:
+        raise WeightsMissing("Install the package.")
+
+    monkeypatch.setattr(catalogue, "converted_path", missing)
+    assert as_owner.get(reverse("train", args=[filled.slug])).status_code == 200
+    assert {one["digest"] for one in as_owner.get("/api/v1/backbones").json()} == {""}
+
+
+@pytest.mark.parametrize("name", BUNDLED)
+def test_training_is_queued_with_the_chosen_one(name: str, filled: Project, as_owner: Client) -> None:
+    as_owner.post(reverse("train", args=[filled.slug]), {"backbone": name, "force": "1"})
+    assert Job.objects.get(kind="train").config["backbone"] == name
+
+
+def test_nobody_signed_in_sees_no_list(client: Client) -> None:
+    assert client.get("/api/v1/backbones").status_code == 401

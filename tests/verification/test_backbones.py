@@ -1,0 +1,37 @@
+"""Each bundled backbone is the network it says it is, and stays so on its way to LiteRT."""
+
+import numpy as np
+import pytest
+
+from tests.verification.conftest import Built, photo_names
+from worker.backbones import BACKBONES
+
+pytestmark = [pytest.mark.verification, pytest.mark.timeout(400)]
+
+# ImageNet's numbers of what the photos show, in the order of `photo_names`.
+SHOWN = {
+    "china.jpg": {698},  # a palace
+    "flower.jpg": {985, 599},  # a dahlia: of what ImageNet has, nearest to a daisy or, for its pattern, a honeycomb
+}
+
+
+def test_litert_agrees_with_keras(built: Built) -> None:
+    features = built.engine.embed(built.pictures)
+    assert features.std() > 0.1  # not the agreement of two networks that say nothing
+    np.testing.assert_allclose(features, built.features, atol=1e-3)
+
+
+def test_sizes_are_those_of_the_registry(all_built: dict[str, Built]) -> None:
+    for name, built in all_built.items():
+        backbone = BACKBONES[name]
+        assert (built.engine.input_size, built.engine.features) == (backbone.input_size, backbone.features)
+
+
+def test_litert_features_do_not_depend_on_the_batch(built: Built) -> None:
+    one_by_one = np.concatenate([built.engine.embed(picture[None]) for picture in built.pictures])
+    np.testing.assert_array_equal(built.engine.embed(built.pictures), one_by_one)
+
+
+def test_classifier_names_known_photos(built: Built) -> None:
+    for name, logits in zip(photo_names(), built.logits, strict=False):
+        assert int(logits.argmax()) in SHOWN[name], name
