@@ -9,7 +9,7 @@ from django.db.models import Count, Q, QuerySet, Subquery
 from django.shortcuts import get_object_or_404
 from django.utils import timezone
 
-from classifier.models import Alias, Image, ImageClass, Job, ModelVersion, Project, Sample, Upload
+from classifier.models import Alias, Export, Image, ImageClass, Job, ModelVersion, Project, Sample, Upload
 from classifier.models.alias import LIVE
 
 # The part of a job's whole that each stage is, for the one bar a user sees. Embedding is nearly all of a
@@ -29,9 +29,14 @@ STAGES: dict[str, dict[str, tuple[float, float, str]]] = {
         "read_download": (0.5, 1.0, "Reading pictures"),
     },
     Job.Kind.EMBED: {},
+    Job.Kind.EXPORT: {
+        "build": (0.0, 0.5, "Making the files"),
+        "check": (0.5, 1.0, "Sending the test pictures through them"),
+    },
 }
-PREPARE_SECONDS = 30.0  # to convert a backbone, once on each machine
+PREPARE_SECONDS = 30.0  # to convert a backbone
 UNITS = {
+    "check": "pictures",
     "embed": "pictures",
     "read": "pictures",
     "read_download": "pictures",
@@ -97,6 +102,11 @@ def get_image(project: Project, sha256: str) -> Image:
     return sample.image
 
 
+def list_exports(version: ModelVersion) -> QuerySet[Export]:
+    """What was asked for of a version, with the jobs."""
+    return version.exports.select_related("job", "model_version")
+
+
 def class_names(version: ModelVersion) -> list[str]:
     """The classes of a version in the order of its head, by the names they have today."""
     today = dict(ImageClass.objects.filter(project=version.project_id).values_list("pk", "name"))
@@ -131,8 +141,8 @@ def _eta(job: Job, rate: float | None) -> float | None:
         return None
     if job.stage == "embed":
         return max(job.total - job.done, 0) / rate + _head_seconds() if rate else None
-    if job.stage in ("prepare", "head"):  # both begin with loading TensorFlow: no rate could tell
-        return _left_of(job, PREPARE_SECONDS if job.stage == "prepare" else _head_seconds())
+    if job.stage in ("prepare", "build", "head"):  # they begin with loading TensorFlow: no rate could tell
+        return _left_of(job, _head_seconds() if job.stage == "head" else PREPARE_SECONDS)
     return max(job.total - job.done, 0) / rate if rate else None
 
 

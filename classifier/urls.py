@@ -1,6 +1,6 @@
 from django.urls import path
 
-from classifier.views import accounts, classes, errors, home, job, predict, project, train, uploads, versions
+from classifier.views import accounts, classes, errors, exports, home, job, predict, project, train, uploads, versions
 
 urlpatterns = [
     path("", home.project_list, name="project_list"),
@@ -48,5 +48,9 @@ urlpatterns = [
     path("projects/<slug:slug>/versions/<int:number>/", versions.detail, name="version"),
     path("projects/<slug:slug>/versions/<int:number>/cell", versions.cell, name="version_cell"),
     path("projects/<slug:slug>/versions/<int:number>/promote", versions.promote, name="promote"),
+    path("projects/<slug:slug>/versions/<int:number>/exports/<slug:format>", exports.download, name="version_download"),
+    path(
+        "projects/<slug:slug>/versions/<int:number>/exports/<slug:format>/make", exports.export, name="version_export"
+    ),
     path("projects/<slug:slug>/classify/", predict.classify, name="classify"),
 ]

@@ -115,6 +115,13 @@ class Client:
         assert status < 300, (status, answer)
         return answer
 
+    def fetch(self, path: str) -> bytes:
+        """The bytes of a file."""
+        request = urllib.request.Request(f"{self.site.address}/api/v1{path}")
+        request.add_header("Authorization", f"Bearer {self.key}")
+        with urllib.request.urlopen(request, timeout=60) as response:
+            return bytes(response.read())
+
     def wait_job(self, number: int, seconds: float = 90) -> Any:
         """The job once it has ended."""
         last: dict[str, Any] = {}

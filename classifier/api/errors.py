@@ -11,6 +11,7 @@ from ninja import NinjaAPI
 from ninja.errors import AuthenticationError, HttpError, ValidationError
 
 from classifier.api.schemas import ErrorOut
+from classifier.services.exports import UnknownFormat
 from classifier.services.prediction import NothingLive
 from classifier.services.projects import InvalidName
 from classifier.services.training import TrainingRefused
@@ -22,7 +23,7 @@ log = structlog.get_logger(__name__)
 
 # What any call may answer, for the API's page.
 ERRORS: dict[int, Any] = dict.fromkeys((401, 404, 409, 413, 422, 503), ErrorOut)
-STATUS: dict[type[Exception], int] = {InvalidName: 422, ConfigError: 422, NothingLive: 409}
+STATUS: dict[type[Exception], int] = {UnknownFormat: 422, InvalidName: 422, ConfigError: 422, NothingLive: 409}
 
 
 # What Django refuses while it reads a request, before any call begins.

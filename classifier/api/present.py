@@ -3,7 +3,7 @@
 from typing import Any
 
 from classifier import selectors
-from classifier.models import Job, ModelVersion, Project, Sample, Upload, UploadItem
+from classifier.models import Export, Job, ModelVersion, Project, Sample, Upload, UploadItem
 from classifier.services.model_versions import load_evaluation
 from classifier.services.uploads import Outcome
 
@@ -60,6 +60,8 @@ def present_job(job: Job) -> dict[str, Any]:
 
 
 def _present_result(job: Job) -> dict[str, Any]:
+    if job.kind == Job.Kind.EXPORT:
+        return {"export": job.facts.get("export")}
     if job.kind != Job.Kind.INGEST:
         return {"model_version": job.facts.get("model_version"), "unchanged": job.facts.get("unchanged", False)}
     upload = getattr(job, "upload", None)
@@ -82,6 +84,18 @@ def present_upload(upload: Upload) -> dict[str, Any]:
         "job": upload.job_id,
         "counts": selectors.upload_counts(upload),
         "created_at": upload.created_at,
+    }
+
+
+def present_export(export: Export) -> dict[str, Any]:
+    return {
+        "format": export.format,
+        "status": export.job.status if export.job else Job.Status.SUCCEEDED if export.sha256 else Job.Status.FAILED,
+        "job": export.job_id,
+        "size": export.size or None,
+        "sha256": export.sha256 or None,
+        "certificate": export.certificate,
+        "error": export.job.error if export.job else "",
     }
 
 

@@ -2,7 +2,7 @@
 
 from ninja import NinjaAPI
 
-from classifier.api import backbones, classify, projects, samples, training, uploads, versions
+from classifier.api import backbones, classify, exports, projects, samples, training, uploads, versions
 from classifier.api.auth import AUTH
 from classifier.api.errors import install_error_handlers
 
@@ -23,5 +23,6 @@ for name, part in {
     "backbones": backbones,
     "training": training,
     "versions": versions,
+    "exports": exports,
 }.items():
     api.add_router("", part.router, tags=[name])

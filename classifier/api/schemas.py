@@ -137,10 +137,39 @@ class TrainIn(Schema, extra="forbid"):
         return self.model_dump(exclude={"promote", "force"}, exclude_none=True)
 
 
+class ExportIn(Schema):
+    format: str
+
+
+class Certificate(Schema):
+    """How the file answers the test pictures, beside the site."""
+
+    n: int
+    agreement: float = Field(description="share of pictures with the same first answer")
+    mean_difference: float = Field(description="mean |Δp| over all classes and pictures")
+    largest_difference: float
+    accuracy: float
+    site_accuracy: float
+    milliseconds: float = Field(description="for one picture, on the worker")
+    passed: bool
+    reasons: list[str]
+
+
+class ExportOut(Schema):
+    format: str
+    status: Literal["QUEUED", "RUNNING", "SUCCEEDED", "FAILED", "CANCELLED"]
+    job: int | None
+    size: int | None = Field(description="bytes of the zip, once it is made")
+    sha256: str | None
+    certificate: Certificate | None
+    error: str
+
+
 class JobResult(Schema):
     model_version: int | None = None
     unchanged: bool = Field(False, description="the same pictures and settings had given this version before")
     upload: int | None = None
+    export: str | None = Field(None, description="the format")
     counts: dict[str, int] | None = Field(None, description="files by status")
     results: list[UploadResult] | None = Field(
         None, description="when the job has ended: the first 1,000 files; the upload has them all"

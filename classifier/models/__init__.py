@@ -4,6 +4,7 @@ from classifier.models.alias import Alias
 from classifier.models.api_key import ApiKey
 from classifier.models.dataset_version import DatasetVersion
 from classifier.models.embedding import Embedding
+from classifier.models.export import Export
 from classifier.models.image import Image
 from classifier.models.image_class import ImageClass
 from classifier.models.job import Job
@@ -17,6 +18,7 @@ __all__ = [
     "ApiKey",
     "DatasetVersion",
     "Embedding",
+    "Export",
     "Image",
     "ImageClass",
     "Job",

@@ -17,6 +17,7 @@ class Job(models.Model):
         INGEST = "ingest", "Reading pictures"
         TRAIN = "train", "Training"
         EMBED = "embed", "Computing embeddings"
+        EXPORT = "export", "Exporting"
 
     class Status(models.TextChoices):
         QUEUED = "QUEUED", "Waiting"

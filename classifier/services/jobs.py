@@ -25,7 +25,7 @@ from classifier.models import Job, Project
 
 log = structlog.get_logger(__name__)
 
-QUEUE_OF_KIND = {Job.Kind.INGEST: "ingest", Job.Kind.EMBED: "embed", Job.Kind.TRAIN: "train"}
+QUEUE_OF_KIND = {Job.Kind.INGEST: "ingest", Job.Kind.EMBED: "embed", Job.Kind.TRAIN: "train", Job.Kind.EXPORT: "train"}
 LOST_AFTER = timedelta(seconds=15)  # a worker writes a heartbeat every 2 s while it holds a lease
 SEND_AGAIN_AFTER = timedelta(seconds=10)  # a message costs nothing; a lost one costs a waiting user
 MAX_LOSSES = 3

@@ -53,3 +53,9 @@ def base_name(path: str) -> str:
 def backbone_title(name: str) -> str:
     """efficientnet_lite0 -> EfficientNet-Lite0; the name itself of one that is gone."""
     return BACKBONES[name].title if name in BACKBONES else name
+
+
+@register.filter
+def small(number: float) -> str:
+    """0.000123 -> "0.00012"; what is nearly nothing says so."""
+    return "less than 0.00001" if number < 1e-5 else f"{number:.2g}"

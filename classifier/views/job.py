@@ -7,7 +7,7 @@ from django.views.decorators.http import require_POST
 
 from classifier import selectors
 from classifier.charts import draw_curve
-from classifier.models import Job, Project
+from classifier.models import Job, ModelVersion, Project
 from classifier.services.jobs import cancel_job
 from classifier.views.access import SignedIn, project_page
 from classifier.workers import missing_queues
@@ -28,9 +28,15 @@ def _context(project: Project, job: Job) -> dict[str, object]:
         "charts": draw_curve(job.curve),
         "upload": upload,
         "counts": selectors.upload_counts(upload) if upload else {},
+        "export_version": _exported(job),
         "ahead": ahead if job.status == Job.Status.QUEUED else 0,
         "no_worker": job.is_open and bool(missing_queues(("ingest", "embed", "train"))),
     }
+
+
+def _exported(job: Job) -> ModelVersion | None:
+    """What an export job is about."""
+    return ModelVersion.objects.filter(exports__job=job).select_related("project").first()
 
 
 @project_page

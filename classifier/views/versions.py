@@ -13,6 +13,7 @@ from classifier.services import model_versions
 from classifier.views.access import SignedIn, project_page
 from classifier.views.classes import _number
 from worker.artifacts import ArtifactCorrupt
+from worker.exports import FORMATS
 
 SHOWN = 60
 
@@ -38,8 +39,15 @@ def detail(request: SignedIn, project: Project, number: int) -> HttpResponse:
         "metrics": version.metrics,
         "matrix": _matrix(version),
         "live": selectors.live_version(project),
+        "exports": _exports(version),
     }
     return render(request, "classifier/version_page.html", context)
+
+
+def _exports(version: ModelVersion) -> list[dict[str, Any]]:
+    """Each format with what was made of it so far."""
+    made = {export.format: export for export in selectors.list_exports(version)}
+    return [{"format": known, "made": made.get(known.name)} for known in FORMATS.values()]
 
 
 def _matrix(version: ModelVersion) -> dict[str, Any]:

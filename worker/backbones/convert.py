@@ -20,6 +20,7 @@ from filelock import FileLock, Timeout
 
 from worker.backbones import Backbone, UnknownBackbone, WeightsMissing, get_backbone
 from worker.backbones.pytorch_weights import WeightsCorrupt
+from worker.tensorflow_child import child_environment
 
 CONVERSION_SECONDS = 300  # takes about 25 on two cores; past this it hangs
 STDERR_TAIL = 2000  # characters of the converter's complaint that are passed on
@@ -116,7 +117,7 @@ def _run_converter(backbone: Backbone, path: Path) -> None:
     try:
         done = subprocess.run(  # noqa: S603 - our own module and a name from the registry
             command,
-            env=_environment(path.parent),
+            env=child_environment(path.parent),
             capture_output=True,
             text=True,
             timeout=CONVERSION_SECONDS,
@@ -127,13 +128,6 @@ def _run_converter(backbone: Backbone, path: Path) -> None:
     if done.returncode:
         said = done.stderr.strip()[-STDERR_TAIL:] or "It said nothing."
         raise ConversionFailed(f"{backbone.title} could not be converted (exit code {done.returncode}). {said}")
-
-
-def _environment(folder: Path) -> dict[str, str]:
-    """The child finds this package, uses no GPU, is quiet, and leaves its scratch files in `folder`."""
-    path = os.pathsep.join(filter(None, (str(Path(__file__).parents[2]), os.environ.get("PYTHONPATH"))))
-    quiet = {"TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": "-1", "KERAS_BACKEND": "tensorflow"}
-    return {**os.environ, **quiet, "PYTHONPATH": path, "TMPDIR": str(folder)}
 
 
 def convert(backbone: Backbone, path: Path) -> None:

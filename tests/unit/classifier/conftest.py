@@ -1,5 +1,6 @@
 """An owner, a stranger, and a project with a trained version, made through the services."""
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -8,8 +9,8 @@ from django.contrib.auth.models import User
 from django.core.cache import cache
 from django.test import Client
 
-from classifier.models import Job, ModelVersion, Project
-from classifier.services import datasets, embeddings, jobs, model_versions, uploads
+from classifier.models import Export, Job, ModelVersion, Project
+from classifier.services import datasets, embeddings, exports, jobs, model_versions, uploads
 from classifier.services.projects import create_project
 from tests.datasets import coloured_pictures
 from worker.artifacts import Evaluation, pack_artifact
@@ -21,6 +22,17 @@ from worker.head import Head
 from worker.pipeline import Trained
 
 PASSWORD = "correct-horse-9"
+CERTIFICATE = {
+    "n": 3,
+    "agreement": 1.0,
+    "mean_difference": 1e-7,
+    "largest_difference": 1e-6,
+    "accuracy": 1.0,
+    "site_accuracy": 1.0,
+    "milliseconds": 1.5,
+    "passed": True,
+    "reasons": [],
+}
 
 
 @pytest.fixture(autouse=True)
@@ -111,3 +123,15 @@ def store_fake_embeddings(project: Project) -> str:
     images = [sample.image for sample in project.samples.select_related("image")]
     embeddings.store_embeddings(images, np.ones((len(images), backbone.features), np.float32), key)
     return key
+
+
+def store_export(version: ModelVersion, folder: Path) -> Job:
+    """A TensorFlow Lite export of one small file; returns its job."""
+    job = exports.request_export(version, "tflite", by=version.project.owner)
+    claimed = jobs.claim_job(job.pk)
+    assert claimed is not None
+    files = folder / "files-to-export"
+    files.mkdir()
+    (files / "README.md").write_text("Read me.")
+    exports.publish_export(claimed, Export.objects.get(job=job), files, CERTIFICATE)
+    return job

@@ -1,6 +1,7 @@
 """Nobody sees what is not theirs: every address there is, for a stranger and for nobody."""
 
 import re
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ from django.urls import URLPattern, URLResolver, get_resolver, reverse
 
 from classifier.models import ImageClass, Job, ModelVersion, Sample, Upload
 from classifier.services.accounts import create_api_key, revoke_api_key
+from tests.unit.classifier.conftest import store_export
 
 # Open to everybody, or only about whoever asks.
 OPEN = {"health", "empty", "set_up", "sign_in", "sign_out", "sign_up"}
@@ -50,7 +52,15 @@ def arguments(trained: ModelVersion) -> dict[str, Any]:
         "sha256": sample.image.sha256,
         "number": trained.number,
         "size": 160,
+        "format": "tflite",
     }
+
+
+@pytest.fixture(autouse=True)
+def _exported(request: pytest.FixtureRequest, tmp_path: Path) -> None:
+    """Whatever asks for a trained version finds a file of it, too."""
+    if "trained" in request.fixturenames:
+        store_export(request.getfixturevalue("trained"), tmp_path)
 
 
 def address(name: str, values: dict[str, Any]) -> str:
@@ -84,6 +94,7 @@ def test_signed_out_is_sent_to_sign_in(name: str, trained: ModelVersion, client:
 @pytest.mark.parametrize("name", PROJECT_PAGES)
 def test_owner_is_let_in(name: str, trained: ModelVersion, as_owner: Client) -> None:
     response = as_owner.get(address(name, arguments(trained)) + ("?true=0&predicted=0" if "cell" in name else ""))
+    response.close()  # a file that is sent stays open until then
     assert response.status_code in (200, 405)  # 405: it wants a POST
 
 
@@ -95,7 +106,12 @@ def api_operations() -> list[tuple[str, str]]:
 
 
 API_CALLS = [call for call in api_operations() if call[1] not in API_OWN]
-BODIES = {"move": {"ids": [1], "class_id": 1}, "delete": {"ids": [1]}, "restore": {"ids": [1]}}
+BODIES = {
+    "move": {"ids": [1], "class_id": 1},
+    "delete": {"ids": [1]},
+    "restore": {"ids": [1]},
+    "exports": {"format": "tflite"},
+}
 
 
 def call_api(client: Client, method: str, path: str, trained: ModelVersion, headers: dict[str, str]) -> Any:
@@ -105,6 +121,7 @@ def call_api(client: Client, method: str, path: str, trained: ModelVersion, head
         .replace("{class_id}", str(values["pk"]["class"]))
         .replace("{job_id}", str(values["pk"]["job"]))
         .replace("{sha256}", values["sha256"])
+        .replace("{format}", values["format"])
         .replace("{number}", str(values["pk"]["upload"] if "uploads" in path else values["number"]))
     )
     assert "{" not in filled

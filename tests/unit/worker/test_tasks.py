@@ -5,7 +5,7 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from worker.tasks import LARGEST_CHUNK, SMALLEST_CHUNK, cut_chunks
+from worker.tasks.train import LARGEST_CHUNK, SMALLEST_CHUNK, cut_chunks
 
 
 @given(st.integers(0, 5000))

@@ -1,0 +1,83 @@
+"""model version -> export: files for elsewhere, each with a certificate that it answers as the site does."""
+
+import hashlib
+import io
+import zipfile
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from django.contrib.auth.models import User
+from django.core.files.base import File
+from django.core.files.storage import default_storage
+from django.db import transaction
+
+from classifier.models import Export, Image, Job, ModelVersion, Project
+from classifier.services.jobs import finish_job, queue_job
+from classifier.storage import store_once
+from worker.artifacts import Evaluation
+from worker.exports import FORMATS
+
+
+class UnknownFormat(ValueError):
+    """The message names those there are."""
+
+
+def request_export(version: ModelVersion, format: str, *, by: User | None) -> Job:
+    """The job that makes it: a new one, the one under way, or the one that has made it already."""
+    if format not in FORMATS:
+        raise UnknownFormat(f"There is no format {format[:100]!r}. Choose one of: {', '.join(FORMATS)}.")
+    with transaction.atomic():
+        Project.objects.select_for_update().get(pk=version.project_id)  # two clicks at once are one export
+        export, _ = Export.objects.get_or_create(model_version=version, format=format)
+        if export.job and (export.job.is_open or export.sha256):
+            return export.job
+        config = {"export": export.pk, "format": format}
+        export.job = queue_job(project=version.project, kind=Job.Kind.EXPORT, by=by, config=config)
+        export.save(update_fields=["job"])
+        return export.job
+
+
+def publish_export(job: Job, export: Export, files: Path, certificate: dict[str, Any]) -> None:
+    """The archive first, then the row and the job's end in one transaction."""
+    data = pack_files(files, folder=f"{job.project.slug}-v{export.model_version.number}-{export.format}")
+    export.sha256, export.size, export.certificate = hashlib.sha256(data).hexdigest(), len(data), certificate
+    store_once(export.path, data)
+    with transaction.atomic():
+        export.save(update_fields=["sha256", "size", "certificate"])
+        finish_job(job, export=export.format)
+
+
+def record_refusal(export: Export, certificate: dict[str, Any]) -> None:
+    """Keep what was measured of a file that may not be used; the file itself is not kept."""
+    export.certificate = certificate
+    export.save(update_fields=["certificate"])
+
+
+def pack_files(files: Path, *, folder: str) -> bytes:
+    """A zip of all files under `files`, in a folder of that name. The same files give the same bytes."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+        for path in sorted(path for path in files.rglob("*") if path.is_file()):
+            entry = zipfile.ZipInfo(f"{folder}/{path.relative_to(files).as_posix()}")
+            entry.external_attr = 0o644 << 16
+            entry.compress_type = zipfile.ZIP_DEFLATED
+            archive.writestr(entry, path.read_bytes())
+    return buffer.getvalue()
+
+
+def open_export(export: Export) -> File:
+    """The archive. Raises OSError where the storage has lost it."""
+    return default_storage.open(export.path)
+
+
+def keep_what_is_there(evaluation: Evaluation) -> Evaluation:
+    """Without the test pictures that were deleted for ever since."""
+    known = set(Image.objects.filter(sha256__in=evaluation.sha256s).values_list("sha256", flat=True))
+    rows = [row for row, sha256 in enumerate(evaluation.sha256s) if sha256 in known]
+    return replace(
+        evaluation,
+        sha256s=[evaluation.sha256s[row] for row in rows],
+        labels=evaluation.labels[rows],
+        probabilities=evaluation.probabilities[rows],
+    )

@@ -1,0 +1,88 @@
+"""Exported files, used as a stranger uses them: unpacked elsewhere, by the code that lies beside them."""
+
+import hashlib
+import io
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from tests.datasets import COLOURS
+from tests.integration.test_whole_path import make_trained_project
+from tests.pictures import make_jpeg
+from tests.site import Client
+from worker.exports import FORMATS
+
+pytestmark = pytest.mark.site
+
+# What the original label_image.py does with a graph, by its defaults.
+LABEL_IMAGE = """
+import sys
+import numpy as np
+import tensorflow.compat.v1 as tf
+graph_def = tf.GraphDef()
+graph_def.ParseFromString(open("retrained_graph.pb", "rb").read())
+graph = tf.Graph()
+with graph.as_default():
+    tf.import_graph_def(graph_def)
+    decoded = tf.image.decode_jpeg(tf.read_file(sys.argv[1]), channels=3)
+    resized = tf.image.resize_bilinear(tf.expand_dims(tf.cast(decoded, tf.float32), 0), [32, 32])
+    normalized = tf.divide(tf.subtract(resized, [128]), [128])
+picture = tf.Session(graph=graph).run(normalized)
+source = graph.get_operation_by_name("import/input").outputs[0]
+target = graph.get_operation_by_name("import/final_result").outputs[0]
+scores = np.squeeze(tf.Session(graph=graph).run(target, {source: picture}))
+labels = [line.rstrip() for line in open("retrained_labels.txt")]
+print(labels[scores.argmax()])
+"""
+
+
+@pytest.fixture(scope="module")
+def slug(owner: Client) -> str:
+    return make_trained_project(owner, "Exported")[0]
+
+
+def run_elsewhere(folder: Path, *arguments: str) -> str:
+    """An empty environment and another folder: nothing of ours is near."""
+    command = [sys.executable, *arguments]
+    done = subprocess.run(command, cwd=folder, env={}, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr[-2000:]
+    return done.stdout
+
+
+def export(owner: Client, slug: str, format: str, folder: Path) -> Path:
+    """Make it, fetch it, unpack it."""
+    version = f"/projects/{slug}/versions/1"
+    number = owner.ok("POST", f"{version}/exports", {"format": format})["job"]
+    assert owner.ok("POST", f"{version}/exports", {"format": format})["job"] == number
+    job = owner.wait_job(number)
+    assert job["status"] == "SUCCEEDED", job["error"]
+    assert job["result"]["export"] == format
+    (listed,) = [one for one in owner.ok("GET", f"{version}/exports") if one["format"] == format]
+    certificate = listed["certificate"]
+    assert certificate["passed"]
+    assert (certificate["n"], certificate["agreement"]) == (3, 1.0)
+    assert certificate["largest_difference"] < 1e-3
+    data = owner.fetch(f"{version}/exports/{format}")
+    assert (len(data), hashlib.sha256(data).hexdigest()) == (listed["size"], listed["sha256"])
+    zipfile.ZipFile(io.BytesIO(data)).extractall(folder)
+    return folder / f"{slug}-v1-{format}"
+
+
+@pytest.mark.parametrize("format", FORMATS)
+def test_file_answers_elsewhere_as_the_site_does(format: str, slug: str, owner: Client, tmp_path: Path) -> None:
+    folder = export(owner, slug, format, tmp_path)
+    pictures = {name: make_jpeg(4711, colour=colour) for name, colour in COLOURS.items()}
+    for name, data in pictures.items():
+        (tmp_path / f"{name}.jpg").write_bytes(data)
+    said = run_elsewhere(folder, "classify.py", *[str(tmp_path / f"{name}.jpg") for name in pictures])
+    best = {Path(row.split("\t")[0]).stem: row.split("\t")[1:] for row in reversed(said.splitlines())}
+    for name, data in pictures.items():
+        here = owner.ok("POST", f"/projects/{slug}/classify", {}, [("image", "x.jpg", data)])
+        first = here["predictions"][0]["classes"][0]
+        assert best[name][0] == first["name"] == name
+        assert float(best[name][1]) == pytest.approx(first["probability"], abs=0.02)
+    if format == "frozen_graph":
+        assert run_elsewhere(folder, "-c", LABEL_IMAGE, str(tmp_path / "blue.jpg")).strip() == "blue"

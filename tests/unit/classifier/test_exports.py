@@ -1,0 +1,106 @@
+"""model version -> export: asked for once, kept only when right, given to those who may see the project."""
+
+import io
+import zipfile
+from pathlib import Path
+
+import pytest
+from django.test import Client
+from django.urls import reverse
+
+from classifier.models import Export, Job, ModelVersion, Sample
+from classifier.services import exports, jobs
+from classifier.services.exports import UnknownFormat, request_export
+from classifier.services.model_versions import load_evaluation
+from classifier.services.samples import delete_samples, purge_samples
+from tests.unit.classifier.conftest import CERTIFICATE, store_export
+
+
+def address(version: ModelVersion, ending: str = "") -> str:
+    return f"/api/v1/projects/{version.project.slug}/versions/{version.number}/exports{ending}"
+
+
+def test_second_request_finds_the_first(trained: ModelVersion) -> None:
+    first = request_export(trained, "tflite", by=trained.project.owner)
+    assert request_export(trained, "tflite", by=trained.project.owner) == first
+    jobs.cancel_job(first)
+    second = request_export(trained, "tflite", by=trained.project.owner)
+    assert second != first
+    assert Export.objects.get().job == second
+
+
+def test_what_is_made_is_not_made_again(trained: ModelVersion, tmp_path: Path) -> None:
+    job = store_export(trained, tmp_path)
+    assert request_export(trained, "tflite", by=trained.project.owner) == job
+    assert Job.objects.filter(kind="export").count() == 1
+
+
+@pytest.mark.parametrize("format", ["exe", "", "../tflite", "x" * 5000])
+def test_unknown_format_names_the_known(format: str, trained: ModelVersion, as_owner: Client) -> None:
+    with pytest.raises(UnknownFormat, match="Choose one of: tflite, frozen_graph"):
+        request_export(trained, format, by=trained.project.owner)
+    answer = as_owner.post(address(trained), {"format": format}, content_type="application/json")
+    assert answer.status_code == 422
+    assert len(answer.json()["error"]) < 300
+
+
+def test_api_tells_how_far_it_is_and_gives_the_file(trained: ModelVersion, as_owner: Client, tmp_path: Path) -> None:
+    assert as_owner.get(address(trained)).json() == []
+    answer = as_owner.post(address(trained), {"format": "tflite"}, content_type="application/json")
+    assert answer.status_code == 202
+    (listed,) = as_owner.get(address(trained)).json()
+    assert (listed["status"], listed["job"], listed["size"]) == ("QUEUED", answer.json()["job"], None)
+    assert as_owner.get(address(trained, "/tflite")).status_code == 404
+
+    store_export(trained, tmp_path)
+    (listed,) = as_owner.get(address(trained)).json()
+    assert (listed["status"], listed["certificate"]) == ("SUCCEEDED", CERTIFICATE)
+    response = as_owner.get(address(trained, "/tflite"))
+    data = b"".join(response.streaming_content)  # type: ignore[attr-defined]
+    assert len(data) == listed["size"]
+    assert zipfile.ZipFile(io.BytesIO(data)).namelist() == ["colours-v1-tflite/README.md"]
+    assert 'filename="colours-v1-tflite.zip"' in response["Content-Disposition"]
+
+
+def test_page_offers_makes_and_gives(trained: ModelVersion, as_owner: Client, tmp_path: Path) -> None:
+    page = as_owner.get(trained.get_absolute_url()).content.decode()
+    assert "Make the file" in page
+    make = reverse("version_export", args=[trained.project.slug, 1, "tflite"])
+    job = as_owner.post(make)["Location"]
+    assert "Exporting" in as_owner.get(job).content.decode()
+    assert "Being made" in as_owner.get(trained.get_absolute_url()).content.decode()
+    store_export(trained, tmp_path)
+    page = as_owner.get(trained.get_absolute_url()).content.decode()
+    assert "the same answer to 100.0 % of 3 test pictures" in page
+    assert "Download" in page
+    assert as_owner.post(reverse("version_export", args=[trained.project.slug, 1, "exe"])).status_code == 404
+
+
+def test_refused_file_says_why_and_is_not_kept(trained: ModelVersion, as_owner: Client) -> None:
+    job = request_export(trained, "tflite", by=trained.project.owner)
+    wrong = {**CERTIFICATE, "passed": False, "agreement": 0.5, "reasons": ["It agrees on 50.0 %."]}
+    exports.record_refusal(Export.objects.get(), wrong)
+    jobs.fail_job(job.pk, sentence="The file was not kept. It agrees on 50.0 %.")
+    page = as_owner.get(trained.get_absolute_url()).content.decode()
+    assert "It agrees on 50.0 %." in page
+    assert "Try again" in page
+    assert as_owner.get(address(trained, "/tflite")).status_code == 404
+
+
+def test_same_files_give_the_same_archive(tmp_path: Path) -> None:
+    (tmp_path / "b").write_text("b")
+    (tmp_path / "a").write_text("a")
+    first = exports.pack_files(tmp_path, folder="x")
+    (tmp_path / "a").touch()
+    assert exports.pack_files(tmp_path, folder="x") == first
+    assert zipfile.ZipFile(io.BytesIO(first)).namelist() == ["x/a", "x/b"]
+
+
+def test_purged_test_pictures_are_left_out(trained: ModelVersion) -> None:
+    evaluation = load_evaluation(trained.artifact_digest)
+    gone = Sample.objects.get(project=trained.project, image__sha256=evaluation.sha256s[0])
+    delete_samples(trained.project, [gone.pk])
+    purge_samples(trained.project)
+    kept = exports.keep_what_is_there(evaluation)
+    assert kept.sha256s == evaluation.sha256s[1:]
+    assert len(kept.labels) == len(kept.probabilities) == 2

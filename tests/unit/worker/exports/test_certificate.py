@@ -1,0 +1,55 @@
+"""A file that does not answer as the site does is found out."""
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from worker.exports import FORMATS
+from worker.exports.certificate import certify
+
+FORMAT = FORMATS["tflite"]
+RNG = np.random.default_rng(5)
+
+
+def probabilities(count: int = 200, classes: int = 4) -> NDArray[np.float32]:
+    logits = RNG.standard_normal((count, classes)) * 3
+    exponents = np.exp(logits)
+    return (exponents / exponents.sum(axis=1, keepdims=True)).astype(np.float32)
+
+
+def test_same_answers_pass() -> None:
+    site = probabilities()
+    labels = site.argmax(axis=1)
+    labels[:50] = (labels[:50] + 1) % 4
+    found = certify(FORMAT, site, site + np.float32(1e-6), labels, milliseconds=2.0)
+    assert found["passed"]
+    assert found["reasons"] == []
+    assert (found["n"], found["agreement"], found["accuracy"], found["site_accuracy"]) == (200, 1.0, 0.75, 0.75)
+    assert found["largest_difference"] < 1e-5
+
+
+def test_swapped_classes_fail() -> None:
+    site = probabilities()
+    found = certify(FORMAT, site, site[:, ::-1], site.argmax(axis=1), milliseconds=2.0)
+    assert not found["passed"]
+    assert "It agrees on" in found["reasons"][0]
+    assert found["accuracy"] < found["site_accuracy"]
+
+
+def test_right_answers_with_other_probabilities_fail() -> None:
+    site = probabilities()
+    flat = (site + 0.5) / 3
+    found = certify(FORMAT, site, flat.astype(np.float32), site.argmax(axis=1), milliseconds=2.0)
+    assert not found["passed"]
+    assert "probabilities differ" in found["reasons"][0]
+
+
+@pytest.mark.parametrize("broken", [np.nan, np.inf])
+def test_numbers_that_are_none_fail(broken: float) -> None:
+    site = probabilities()
+    file = site.copy()
+    file[3, 1] = broken
+    found = certify(FORMAT, site, file, site.argmax(axis=1), milliseconds=2.0)
+    assert not found["passed"]
+    assert "numbers that are none" in found["reasons"][0]
+    assert np.isfinite([found["mean_difference"], found["largest_difference"]]).all()  # JSON knows no NaN

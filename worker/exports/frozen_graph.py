@@ -1,0 +1,89 @@
+"""A frozen graph as the original TensorFlow for Poets wrote it, which its `label_image.py` reads as it is.
+
+Input `input`: pictures as float32 (N, S, S, 3) that were normalised with a mean and a deviation of 128, the defaults
+of `label_image.py`. Output `final_result`: probabilities (N, C).
+"""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from worker.exports.parts import Parts, one_line_labels
+
+GRAPH, LABELS, README, EXAMPLE = "retrained_graph.pb", "retrained_labels.txt", "README.md", "classify.py"
+MEAN = DEVIATION = 128.0
+
+CODE = '''"""Name what is in pictures: python classify.py PICTURE…  Needs: pip install tensorflow pillow"""
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import tensorflow as tf
+from PIL import Image, ImageOps
+
+here = Path(__file__).parent
+labels = (here / "retrained_labels.txt").read_text(encoding="utf-8").splitlines()
+graph_def = tf.compat.v1.GraphDef.FromString((here / "retrained_graph.pb").read_bytes())
+imported = tf.compat.v1.wrap_function(lambda: tf.graph_util.import_graph_def(graph_def, name="import"), [])
+classify = imported.prune("import/input:0", "import/final_result:0")
+size = int(imported.graph.as_graph_element("import/input:0").shape[1])
+for name in sys.argv[1:]:
+    picture = ImageOps.exif_transpose(Image.open(name)).convert("RGB").resize((size, size), Image.Resampling.BILINEAR)
+    pixels = (np.asarray(picture, np.float32)[np.newaxis] - 128) / 128
+    scores = classify(tf.constant(pixels)).numpy()[0]
+    for place in np.argsort(-scores)[:5]:
+        print(f"{name}\\t{labels[place]}\\t{scores[place]:.4f}")
+'''
+
+TEXT = """# {title}, version {version}
+
+An image classifier as a frozen TensorFlow graph, made with PoetsWeb. The original script reads it as it is:
+
+    python -m scripts.label_image --graph=retrained_graph.pb --labels=retrained_labels.txt \\
+        --input_height={size} --input_width={size} --image=picture.jpg
+
+| file | what it is |
+|---|---|
+| `retrained_graph.pb` | `input`: float32 (N, {size}, {size}, 3), RGB, (value - 128) / 128, to `final_result` |
+| `retrained_labels.txt` | the class of each of the {classes} outputs, one a line |
+| `classify.py` | names pictures with today's TensorFlow: `python classify.py picture.jpg` |
+"""
+
+
+def build(parts: Parts, folder: Path) -> None:
+    """Imports TensorFlow."""
+    import tensorflow as tf
+    from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
+
+    classifier, size = parts.build_classifier(), parts.backbone.input_size
+
+    @tf.function(input_signature=[tf.TensorSpec([None, size, size, 3], tf.float32, name="input")], autograph=False)  # type: ignore[untyped-decorator]
+    def classify(pictures: object) -> object:
+        probabilities = classifier(pictures * DEVIATION + MEAN, training=False)
+        return tf.identity(probabilities, name="final_result")
+
+    frozen = convert_variables_to_constants_v2(classify.get_concrete_function())
+    (folder / GRAPH).write_bytes(frozen.graph.as_graph_def().SerializeToString())
+    (folder / LABELS).write_text(one_line_labels(parts.labels), encoding="utf-8")
+    title = " ".join(parts.title.split())
+    text = TEXT.format(title=title, version=parts.version, size=size, classes=len(parts.labels))
+    (folder / README).write_text(text, encoding="utf-8")
+    (folder / EXAMPLE).write_text(CODE, encoding="utf-8")
+
+
+def load(folder: Path) -> Callable[[NDArray[np.uint8]], NDArray[np.float32]]:
+    """Through TensorFlow, by the names of input and output. Imports it."""
+    import tensorflow as tf
+
+    graph_def = tf.compat.v1.GraphDef.FromString((folder / GRAPH).read_bytes())
+    imported = tf.compat.v1.wrap_function(lambda: tf.graph_util.import_graph_def(graph_def, name="import"), [])
+    classify = imported.prune("import/input:0", "import/final_result:0")
+
+    def answer(pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
+        normalised = (pictures.astype(np.float32) - MEAN) / DEVIATION
+        return np.asarray(classify(tf.constant(normalised)).numpy(), np.float32)
+
+    return answer

@@ -1,0 +1,52 @@
+"""The processes that build an export and send pictures through it: TensorFlow stays out of whoever starts them.
+
+    python -m worker.exports.program build FORMAT PARTS OUT
+    python -m worker.exports.program answer FORMAT OUT PICTURES SIZE
+
+`PICTURES` is a folder with files 0, 1, 2, …; the answers go to PICTURES.npy, the milliseconds for one picture to
+PICTURES.ms, and each line printed is the number of pictures done.
+"""
+
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+
+from worker.exports import FORMATS
+from worker.exports.parts import Parts
+from worker.images import load_picture
+
+SAID_EVERY = 8  # pictures
+
+
+def main(arguments: list[str]) -> int:
+    action, format, *rest = arguments
+    code = FORMATS[format].code()
+    if action == "build":
+        parts, out = rest
+        code.build(Parts.read(Path(parts)), Path(out))
+    else:
+        out, pictures, size = rest
+        answer(code, Path(out), Path(pictures), int(size))
+    return 0
+
+
+def answer(code: object, folder: Path, pictures: Path, size: int) -> None:
+    """Each picture by itself, decoded as everywhere else: what is compared is the file and nothing beside it."""
+    run = code.load(folder)  # type: ignore[attr-defined]
+    answers, spent = [], 0.0
+    count = len(list(pictures.iterdir()))
+    for number in range(count):
+        decoded = load_picture((pictures / str(number)).read_bytes(), size)[np.newaxis]
+        begun = time.perf_counter()
+        answers.append(run(decoded)[0])
+        spent += time.perf_counter() - begun
+        if number % SAID_EVERY == 0:
+            print(number + 1, flush=True)
+    np.save(pictures.with_suffix(".npy"), np.stack(answers))
+    pictures.with_suffix(".ms").write_text(str(1000 * spent / count))
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

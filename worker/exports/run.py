@@ -1,0 +1,110 @@
+"""Build an export and certify it, in child processes that are watched and can be stopped."""
+
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from threading import Thread
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from worker.artifacts import Evaluation
+from worker.exports import ExportFormat
+from worker.exports.certificate import certify
+from worker.exports.parts import Parts
+from worker.tensorflow_child import child_environment
+
+SECONDS = 1800.0
+EVERY = 0.5
+STDERR_TAIL = 2000
+
+
+class ExportFailed(RuntimeError):
+    """The message is a sentence for the user."""
+
+
+def build_export(format: ExportFormat, parts: Parts, folder: Path, alive: Callable[[], None]) -> Path:
+    """The folder with the format's files, within `folder`. `alive` is called twice a second; what it raises stops
+    the work. Raises ExportFailed.
+    """
+    source, out = folder / "parts", folder / "export"
+    source.mkdir()
+    out.mkdir()
+    parts.write(source)
+    _run(["build", format.name, str(source), str(out)], folder, alive, lambda line: None)
+    return out
+
+
+def certify_export(
+    format: ExportFormat,
+    out: Path,
+    evaluation: Evaluation,
+    read: Callable[[str], bytes],
+    size: int,
+    alive: Callable[[], None],
+    report: Callable[[int], None],
+) -> dict[str, Any]:
+    """The certificate (see `certify`). `read` gives a test picture's bytes by sha256; report(pictures done)."""
+    pictures = out.parent / "pictures"
+    pictures.mkdir()
+    for number, sha256 in enumerate(evaluation.sha256s):
+        (pictures / str(number)).write_bytes(read(sha256))
+        if number % 50 == 0:
+            alive()
+    arguments = ["answer", format.name, str(out), str(pictures), str(size)]
+    _run(arguments, out.parent, alive, lambda line: report(int(line)))
+    answers: NDArray[np.float32] = np.load(pictures.with_suffix(".npy"), allow_pickle=False)
+    if answers.shape != evaluation.probabilities.shape:
+        raise ExportFailed(f"The exported file gives answers of the shape {answers.shape}, not one for each class.")
+    milliseconds = float(pictures.with_suffix(".ms").read_text())
+    return certify(format, evaluation.probabilities, answers, evaluation.labels, milliseconds=milliseconds)
+
+
+def _run(arguments: Sequence[str], folder: Path, alive: Callable[[], None], said: Callable[[str], None]) -> None:
+    with (folder / "stderr").open("w+b") as errors:
+        process = subprocess.Popen(  # noqa: S603 - our own module, names from our registry, folders of our own
+            [sys.executable, "-m", "worker.exports.program", *arguments],
+            stdout=subprocess.PIPE,
+            stderr=errors,
+            text=True,
+            env=child_environment(folder),
+        )
+        lines: list[str] = []
+        listener = Thread(target=lambda: lines.extend(process.stdout or ()), daemon=True)
+        listener.start()
+        try:
+            _watch(process, lines, alive, said)
+        finally:
+            if process.poll() is None:
+                process.kill()
+            process.wait()
+            listener.join()
+            if process.stdout:
+                process.stdout.close()
+        if process.returncode:
+            errors.seek(0)
+            tail = errors.read().decode(errors="replace").strip()[-STDERR_TAIL:]
+            raise ExportFailed(f"The files could not be made (status {process.returncode}). {_last_line(tail)}")
+
+
+def _last_line(text: str) -> str:
+    return text.splitlines()[-1] if text else "The program said nothing."
+
+
+def _watch(
+    process: "subprocess.Popen[str]", lines: list[str], alive: Callable[[], None], said: Callable[[str], None]
+) -> None:
+    spent = 0.0
+    while True:
+        try:
+            process.wait(EVERY)
+            return
+        except subprocess.TimeoutExpired:
+            spent += EVERY
+            alive()
+            if lines:
+                said(lines[-1])
+            if spent > SECONDS:
+                raise ExportFailed(f"The export did not end within {SECONDS / 60:.0f} minutes.") from None

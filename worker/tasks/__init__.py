@@ -1,0 +1,111 @@
+"""The Celery side: fetch rows, claim, call, record. Only this package of `worker/` knows Django and Celery.
+
+There is one task, `run_job`: the job's row says what is to be done. Whatever the broker does - lose a message,
+deliver it twice, deliver it late - the claim decides who works. Each kind of job has a file.
+"""
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import structlog
+from billiard.exceptions import WorkerLostError
+from celery import shared_task, signals
+from django.db import DatabaseError, close_old_connections, connection
+
+from classifier.models import Job
+from classifier.services import datasets, embeddings, jobs, sample_sets
+from worker.archives import ArchiveRejected
+from worker.artifacts import ArtifactCorrupt
+from worker.backbones.convert import ConversionFailed
+from worker.exports.run import ExportFailed
+from worker.head import EmptySplit, TrainingDiverged
+from worker.tasks.embed import PictureMissing, embed
+from worker.tasks.export import export
+from worker.tasks.ingest import ingest
+from worker.tasks.train import train
+
+log = structlog.get_logger(__name__)
+
+BEAT_SECONDS = 2.0
+
+# Errors whose message was written for the user. Everything else is our fault and says so.
+SENTENCES = (
+    ArchiveRejected,
+    ConversionFailed,
+    EmptySplit,
+    TrainingDiverged,
+    PictureMissing,
+    embeddings.EmbeddingsMissing,
+    sample_sets.DownloadFailed,
+    datasets.DatasetCorrupt,
+    ArtifactCorrupt,
+    ExportFailed,
+)
+
+
+@shared_task(name="worker.run_job")
+def run_job(pk: int) -> None:
+    """Work on a job until it ends, or waits for its children, or is no longer ours."""
+    close_old_connections()
+    job = jobs.claim_job(pk)
+    if job is None:
+        return  # cancelled, ended, or somebody else has it
+    try:
+        with _heartbeat(job):
+            HANDLERS[Job.Kind(job.kind)](job)
+    except jobs.LeaseLost:
+        log.info("job_let_go", job=pk)
+    except SENTENCES as error:
+        jobs.fail_job(pk, sentence=str(error), error=error, lease=job.lease)
+    except MemoryError as error:
+        sentence = "There was not enough memory for this. Close other programs, or use a machine with more memory."
+        jobs.fail_job(pk, sentence=sentence, error=error, lease=job.lease)
+    except Exception as error:
+        sentence = (
+            f"Something went wrong on our side ({type(error).__name__}). Starting it again may help; "
+            f"the administrator finds the details with “python manage.py show_job {pk}”."
+        )
+        jobs.fail_job(pk, sentence=sentence, error=error, lease=job.lease)
+
+
+@signals.task_failure.connect(sender=run_job)
+def free_lease_of_killed_child(args: Any = (), exception: Any = None, **_: Any) -> None:
+    """A killed child cannot run its own `except`: its parent process sees it die and frees the lease."""
+    if isinstance(exception, WorkerLostError):
+        for job in Job.objects.filter(pk=args[0], status=Job.Status.RUNNING).exclude(lease=""):
+            jobs.release_lease(job)
+        connection.close()  # the parent forks children, and a connection must not be inherited
+
+
+@contextmanager
+def _heartbeat(job: Job) -> Iterator[None]:
+    """Signs of life from a thread, so that a long step (importing TensorFlow) is not taken for death."""
+    stop = threading.Event()
+
+    def tell() -> None:
+        while not stop.wait(BEAT_SECONDS):
+            try:
+                jobs.beat(job)
+            except jobs.LeaseLost:
+                break  # the work finds out at its next report
+            except DatabaseError as error:
+                log.warning("heartbeat_failed", job=job.pk, error=str(error))
+        connection.close()
+
+    teller = threading.Thread(target=tell, name=f"heartbeat-{job.pk}", daemon=True)
+    teller.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        teller.join()
+
+
+HANDLERS: dict[str, Callable[[Job], None]] = {
+    Job.Kind.INGEST: ingest,
+    Job.Kind.TRAIN: train,
+    Job.Kind.EMBED: embed,
+    Job.Kind.EXPORT: export,
+}

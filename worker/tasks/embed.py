@@ -1,0 +1,52 @@
+"""Pictures to stored embeddings."""
+
+from typing import Any
+
+from django.conf import settings
+
+from classifier.models import Image, Job
+from classifier.services import embeddings, jobs
+from classifier.services.images import read_picture
+from worker.backbones import Backbone, get_backbone
+from worker.backbones.convert import ensure_tflite
+from worker.embeddings import embed_pictures, embedding_key
+
+
+class PictureMissing(Exception):
+    """The message is a sentence for the user."""
+
+
+def embed(job: Job) -> None:
+    """One chunk of pictures to stored embeddings; those that are there already are not computed again."""
+    backbone = get_backbone(job.config["backbone"])
+    key = embedding_key(backbone.digest)
+    images = embeddings.list_images_without(job.config["images"], key)
+    for batch, vectors in embed_pictures(images, _read, _engine(backbone)):
+        embeddings.store_embeddings(batch, vectors, key)
+        jobs.beat(job)
+    jobs.finish_job(job, computed=len(images), units=job.config["units"])
+
+
+def _read(image: Image) -> bytes:
+    try:
+        return read_picture(image)
+    except OSError as error:
+        if not Image.objects.filter(pk=image.pk).exists():
+            raise embeddings.EmbeddingsMissing(embeddings.GONE) from error
+        raise PictureMissing(
+            f"The file of the picture {image.sha256[:12]}… is missing from the storage ({error.strerror}). "
+            "Upload it again, or delete it from the project."
+        ) from error
+
+
+_engines: dict[str, Any] = {}
+
+
+def _engine(backbone: Backbone) -> Any:
+    """This process's engine: one backbone at a time, one thread, as there is a process for each core."""
+    if backbone.digest not in _engines:
+        from worker.backbones.engine import LiteRTEngine
+
+        _engines.clear()
+        _engines[backbone.digest] = LiteRTEngine(ensure_tflite(backbone, settings.BACKBONE_DIR), threads=1)
+    return _engines[backbone.digest]

@@ -1,0 +1,48 @@
+"""A model version to files for elsewhere."""
+
+import tempfile
+from functools import partial
+from pathlib import Path
+
+from django.conf import settings
+
+from classifier.models import Export, Job
+from classifier.models.image import image_path
+from classifier.selectors import class_names
+from classifier.services import exports, jobs, model_versions
+from classifier.services.images import read_file
+from worker.backbones import get_backbone
+from worker.exports import FORMATS
+from worker.exports.parts import Parts
+from worker.exports.run import ExportFailed, build_export, certify_export
+
+
+def export(job: Job) -> None:
+    """A model version to files for elsewhere, which are kept only if they answer as the site does."""
+    wanted = Export.objects.select_related("model_version__dataset_version").get(pk=job.config["export"])
+    version, format = wanted.model_version, FORMATS[wanted.format]
+    artifact = model_versions.load_artifact(version.artifact_digest)
+    evaluation = exports.keep_what_is_there(model_versions.load_evaluation(version.artifact_digest))
+    if not evaluation.sha256s:
+        raise ExportFailed(
+            "All test pictures were deleted, so nothing can show whether the file is right. Train again."
+        )
+    backbone = get_backbone(version.backbone)
+    parts = Parts(job.project.name, version.number, backbone, artifact.head, class_names(version))
+    with tempfile.TemporaryDirectory(dir=settings.FILE_UPLOAD_TEMP_DIR, prefix="export-") as folder:
+        jobs.enter_stage(job, "build", total=1)
+        files = build_export(format, parts, Path(folder), partial(jobs.beat, job))
+        jobs.enter_stage(job, "check", total=len(evaluation.sha256s))
+        certificate = certify_export(
+            format,
+            files,
+            evaluation,
+            lambda sha256: read_file(image_path(sha256)),
+            backbone.input_size,
+            partial(jobs.beat, job),
+            lambda done: jobs.report(job, done=done),
+        )
+        if not certificate["passed"]:
+            exports.record_refusal(wanted, certificate)
+            raise ExportFailed(f"The file was not kept. {' '.join(certificate['reasons'])}")
+        exports.publish_export(job, wanted, files, certificate)

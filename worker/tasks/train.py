@@ -1,0 +1,106 @@
+"""Samples to a model version."""
+
+import time
+from collections.abc import Callable, Iterator
+
+from django.conf import settings
+from django.db import transaction
+
+from classifier.models import DatasetVersion, Job
+from classifier.services import datasets, embeddings, jobs, model_versions
+from worker.backbones import Backbone, get_backbone
+from worker.backbones.convert import ensure_tflite
+from worker.backbones.speed import ensure_speed
+from worker.config import TrainConfig, parse_config
+from worker.embeddings import embedding_key
+from worker.tasks.throttle import Throttle
+
+# Pictures of one embed job. The last ones are small, so that all workers end at about the same time.
+LARGEST_CHUNK, SMALLEST_CHUNK, CHUNKS_LEFT = 64, 8, 8
+
+
+def train(job: Job) -> None:
+    """From samples to a model version. Claimed again after its embed jobs ended, or its worker died."""
+    config = parse_config(job.config)
+    begun = time.monotonic()
+    version = _freeze(job, config)
+    known = model_versions.find_version(version, config)
+    if known is not None:
+        with transaction.atomic():
+            model_versions.settle_alias(job, known)
+            jobs.finish_job(job, model_version=known.number, unchanged=True)
+        return
+    backbone = get_backbone(config.backbone)
+    dataset = datasets.load_dataset(version)
+    if _embed_missing(job, backbone, [row[0] for row in dataset.rows]):
+        return  # the last of the embed jobs sends this job on
+    jobs.enter_stage(job, "load", total=1)
+    key = embedding_key(backbone.digest)
+    features = embeddings.load_embeddings([row[0] for row in dataset.rows], key, backbone.features)
+    from worker import pipeline
+
+    trained = pipeline.train(dataset, features, config, _reporter(job))
+    seconds = round(time.monotonic() - begun, 3)
+    model_versions.publish_model_version(job, version, config, trained, head_seconds=seconds)
+
+
+def _freeze(job: Job, config: TrainConfig) -> DatasetVersion:
+    """The job's dataset version: frozen when it first runs, the same one ever after."""
+    if "dataset_version" in job.facts:
+        return DatasetVersion.objects.get(pk=job.facts["dataset_version"])
+    jobs.enter_stage(job, "freeze", total=1)
+    version = datasets.freeze_dataset_version(
+        job.project,
+        validation_percentage=config.validation_percentage,
+        testing_percentage=config.testing_percentage,
+        by=job.created_by,
+    )
+    jobs.report(job, facts={**job.facts, "dataset_version": version.pk, "dataset_number": version.number})
+    return version
+
+
+def _embed_missing(job: Job, backbone: Backbone, sha256s: list[str]) -> bool:
+    """Queue the embeddings that nobody has computed yet; True where there are any."""
+    missing = embeddings.list_missing(sha256s, embedding_key(backbone.digest))
+    if not missing:
+        return False
+    jobs.enter_stage(job, "prepare", total=1)
+    ensure_speed(ensure_tflite(backbone, settings.BACKBONE_DIR))
+    with transaction.atomic():
+        jobs.enter_stage(job, "embed", total=len(missing))
+        configs = [{"backbone": backbone.name, "images": chunk, "units": len(chunk)} for chunk in cut_chunks(missing)]
+        jobs.queue_children(job, kind=Job.Kind.EMBED, configs=configs)
+        jobs.park_job(job)
+    return True
+
+
+def cut_chunks(images: list[int]) -> Iterator[list[int]]:
+    """The images in order, in parts that shrink towards the end (guided self-scheduling, Polychronopoulos 1987)."""
+    start = 0
+    while start < len(images):
+        size = max(SMALLEST_CHUNK, min(LARGEST_CHUNK, (len(images) - start) // CHUNKS_LEFT))
+        yield images[start : start + size]
+        start += size
+
+
+def _reporter(job: Job) -> Callable[..., None]:
+    """report(stage, fraction, **point) -> rows: each stage entered once, points gathered, writes throttled."""
+    throttle = Throttle()
+    curve: list[dict[str, float]] = []
+
+    def report(stage: str, fraction: float, **point: float) -> None:
+        if stage != job.stage:
+            jobs.enter_stage(job, stage, total=1000)
+        if point:
+            curve.append(point)
+        if throttle.due() or fraction >= 1:
+            jobs.report(job, done=int(fraction * 1000), curve=_thin(curve))
+
+    return report
+
+
+def _thin(curve: list[dict[str, float]], most: int = 400) -> list[dict[str, float]]:
+    """At most so many points, evenly, the last among them: ten thousand steps are still one small row."""
+    stride = -(-len(curve) // most) or 1
+    kept = curve[::stride]
+    return kept if not curve or kept[-1] is curve[-1] else [*kept, curve[-1]]
