@@ -6,6 +6,7 @@ of `label_image.py`. Output `final_result`: probabilities (N, C).
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -61,7 +62,7 @@ def build(parts: Parts, folder: Path) -> None:
     classifier, size = parts.build_classifier(), parts.backbone.input_size
 
     @tf.function(input_signature=[tf.TensorSpec([None, size, size, 3], tf.float32, name="input")], autograph=False)  # type: ignore[untyped-decorator]
-    def classify(pictures: object) -> object:
+    def classify(pictures: Any) -> Any:
         probabilities = classifier(pictures * DEVIATION + MEAN, training=False)
         return tf.identity(probabilities, name="final_result")
 
