@@ -2,7 +2,7 @@
 
 import secrets
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Collection
 
 from django.contrib.auth.models import User
 from django.db import IntegrityError, transaction
@@ -58,7 +58,7 @@ def get_or_create_class(project: Project, name: str) -> ImageClass:
     return ImageClass.objects.get_or_create(project=project, name=name)[0]
 
 
-def ensure_classes(project: Project, names: Iterable[str]) -> dict[str, ImageClass]:
+def ensure_classes(project: Project, names: Collection[str]) -> dict[str, ImageClass]:
     """The project's classes of these names, which are clean; the missing ones are made, in alphabetical order."""
     found = {row.name: row for row in project.classes.filter(name__in=list(names))}
     return found | {name: get_or_create_class(project, name) for name in sorted(names) if name not in found}

@@ -54,7 +54,8 @@ def certify_export(
         if number % 50 == 0:
             alive()
     arguments = ["answer", format.name, str(out), str(pictures), str(size)]
-    _run(arguments, out.parent, alive, lambda line: report(int(line)))
+    # Libraries print what they like; a number is ours.
+    _run(arguments, out.parent, alive, lambda line: report(int(line)) if line.strip().isdecimal() else None)
     answers: NDArray[np.float32] = np.load(pictures.with_suffix(".npy"), allow_pickle=False)
     if answers.shape != evaluation.probabilities.shape:
         raise ExportFailed(f"The exported file gives answers of the shape {answers.shape}, not one for each class.")
@@ -72,7 +73,7 @@ def _run(arguments: Sequence[str], folder: Path, alive: Callable[[], None], said
             env=child_environment(folder),
         )
         lines: list[str] = []
-        listener = Thread(target=lambda: lines.extend(process.stdout or ()), daemon=True)
+        listener = Thread(target=_listen, args=(process, lines), daemon=True)
         listener.start()
         try:
             _watch(process, lines, alive, said)
@@ -87,6 +88,11 @@ def _run(arguments: Sequence[str], folder: Path, alive: Callable[[], None], said
             errors.seek(0)
             tail = errors.read().decode(errors="replace").strip()[-STDERR_TAIL:]
             raise ExportFailed(f"The files could not be made (status {process.returncode}). {_last_line(tail)}")
+
+
+def _listen(process: "subprocess.Popen[str]", lines: list[str]) -> None:
+    for line in process.stdout or ():
+        lines.append(line)
 
 
 def _last_line(text: str) -> str:
