@@ -37,20 +37,27 @@ class Comparison:
         return median(self.shares)
 
 
-def compare(real: Seconds, parts: Sequence[Sequence[Seconds]], *, rounds: int) -> Comparison:
+def compare(
+    real: Seconds, parts: Sequence[Sequence[Seconds]], *, rounds: int, before: Callable[[], None] = lambda: None
+) -> Comparison:
     """Measure `real` in turns with its limit: the sum of `parts`, each being the fastest of several ways.
 
     The machine's speed drifts, so each round's limit is the mean of what was measured just before and just
     after it. Which way of a part is the fastest is decided once, over all rounds: the best of many noisy
-    measurements would be better than any machine.
+    measurements would be better than any machine. `before` is called ahead of every measurement.
     """
-    reals, limits = [], [[[way() for way in part] for part in parts]]
+
+    def measure(way: Seconds) -> float:
+        before()
+        return way()
+
+    reals, limits = [], [[[measure(way) for way in part] for part in parts]]
     for _ in range(rounds):
-        reals.append(real())
-        limits.append([[way() for way in part] for part in parts])
+        reals.append(measure(real))
+        limits.append([[measure(way) for way in part] for part in parts])
     fastest = [_fastest([turn[place] for turn in limits]) for place in range(len(parts))]
     sums = [sum(turn[place][way] for place, way in enumerate(fastest)) for turn in limits]
-    around = [(before + after) / 2 for before, after in pairwise(sums)]
+    around = [(earlier + later) / 2 for earlier, later in pairwise(sums)]
     shares = [limit / took for limit, took in zip(around, reals, strict=True)]
     return Comparison(median(reals), median(around), shares)
 

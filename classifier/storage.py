@@ -15,7 +15,7 @@ from django.core.files.storage import FileSystemStorage, default_storage
 
 
 class AtomicFileSystemStorage(FileSystemStorage):
-    """A file is either whole under its name or not there, whenever the process dies.
+    """A file is either whole under its name or not there, whenever the process dies; see `write_once` for pictures.
 
     All our names are derived from content, so an existing file is the same file: it is replaced, never
     given another name.
@@ -44,12 +44,19 @@ class AtomicFileSystemStorage(FileSystemStorage):
         return True
 
     def write_once(self, name: str, data: bytes) -> None:
-        """`store_once` without the wrappers of `save`, which take as long as writing a picture does."""
+        """`store_once` without the wrappers of `save`, which take as long as writing a picture does.
+
+        Written under its name at once: a process that dies meanwhile leaves a part, which the next one sees to.
+        Nobody looks for the file before this has returned.
+        """
         if ".." in name or name.startswith("/"):
             raise SuspiciousFileOperation(name)
         target = f"{self.location}/{name}"
-        if not os.path.exists(target):
-            _write_aside(target, [data])
+        try:
+            _write_all(_create(target), [data])
+        except FileExistsError:
+            if os.stat(target).st_size != len(data):
+                _write_aside(target, [data])
 
 
 def _write_aside(target: str, chunks: Iterable[bytes]) -> None:
@@ -57,11 +64,7 @@ def _write_aside(target: str, chunks: Iterable[bytes]) -> None:
     path = f"{os.path.dirname(target)}/.aside-{secrets.token_hex(8)}"
     handle = _create(path)
     try:
-        try:
-            for chunk in chunks:
-                _write(handle, chunk)
-        finally:
-            os.close(handle)
+        _write_all(handle, chunks)
         os.replace(path, target)
     except BaseException:
         os.unlink(path)
@@ -77,10 +80,14 @@ def _create(path: str) -> int:
         return os.open(path, flags, 0o644)
 
 
-def _write(handle: int, data: bytes) -> None:
-    """All of it: the system may take a part at a time. Python's file objects would ask it four things more."""
-    while (written := os.write(handle, data)) < len(data):
-        data = data[written:]
+def _write_all(handle: int, chunks: Iterable[bytes]) -> None:
+    """Write and close. Python's file objects would ask the system four things more."""
+    try:
+        for chunk in chunks:
+            while (written := os.write(handle, chunk)) < len(chunk):  # it may take a part at a time
+                chunk = chunk[written:]
+    finally:
+        os.close(handle)
 
 
 def store_once(name: str, data: bytes) -> None:
@@ -90,6 +97,11 @@ def store_once(name: str, data: bytes) -> None:
         write_once(name, data)
     elif not default_storage.exists(name):
         default_storage.save(name, ContentFile(data))
+
+
+def forks_may_store() -> bool:
+    """Whether forked copies of a process may: a bucket's connection cannot be shared."""
+    return isinstance(default_storage, AtomicFileSystemStorage)
 
 
 @contextmanager

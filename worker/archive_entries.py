@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 from worker.archive_names import (
     NESTED_ARCHIVE,
@@ -53,10 +53,18 @@ class ArchiveEntry(NamedTuple):
 
 @dataclass
 class ArchiveWalk(Iterator[ArchiveEntry]):
-    """The entries, read one by one as they are asked for; `total` of them will come."""
+    """The entries, read one by one as they are asked for; `total` of them will come.
+
+    `entry`, where there is one, gives any of them by its place, in a forked copy of this process as well.
+    """
 
     total: int
     entries: Iterator[ArchiveEntry]
+    entry: Callable[[int], ArchiveEntry] | None = None
+
+    @classmethod
+    def of_any_order(cls, total: int, entry: Callable[[int], ArchiveEntry]) -> Self:
+        return cls(total, map(entry, range(total)), entry)
 
     def __next__(self) -> ArchiveEntry:
         return next(self.entries)

@@ -1,9 +1,10 @@
 """Walking a zip. Its table of contents comes first, so the order is by name and the total is known."""
 
+import os
 import stat
 import struct
 import zipfile
-from collections.abc import Iterator
+import zlib
 from functools import partial
 from itertools import pairwise
 from pathlib import Path
@@ -34,8 +35,9 @@ _BAD_DIRECTORY = "The zip archive is damaged: its table of contents cannot be re
 
 _FLAG_ENCRYPTED, _FLAG_UTF8 = 0x1, 0x800
 _DOS_FOLDER = 0x10
-_READ_AT_ONCE = 2**18  # several photos
-_LOCAL_HEADER_SIZE = 30
+_LOCAL_ENTRY, _LOCAL_HEADER_SIZE, _LOCAL_LENGTHS_AT = b"PK\x03\x04", 30, 26
+_LIKELY_EXTRA = 64  # bytes; most entries are then read in one go
+_PACKING_OVERHEAD = 1024  # bytes: deflating what cannot be squeezed makes it a little longer
 
 _END, _END_SIZE, _MAX_COMMENT = b"PK\x05\x06", 22, 65535
 _END64, _LOCATOR64, _SIZE64 = b"PK\x06\x06", b"PK\x06\x07", 76
@@ -53,25 +55,13 @@ def walk_zip(path: Path, limits: ArchiveLimits) -> ArchiveWalk:
     survey = Survey(limits)
     plan = _list_files(archive, survey)
     _check_plan(plan, limits)
-    return ArchiveWalk(survey.total, _read_files(archive, plan, survey.layout, limits))
-
-
-class _BufferedZip(zipfile.ZipFile):
-    """Reads ahead. Otherwise each file takes four calls to the system, and in each of them the threads that decode
-    take over the interpreter."""
-
-    def __init__(self, path: Path) -> None:
-        self._source = path.open("rb", buffering=_READ_AT_ONCE)
-        super().__init__(self._source)
-
-    def close(self) -> None:
-        super().close()
-        self._source.close()
+    return ArchiveWalk.of_any_order(len(plan), partial(_entry, archive, plan, survey.layout, limits))
 
 
 def _open(path: Path) -> zipfile.ZipFile:
+    """The zip with its table of contents read."""
     try:
-        return _BufferedZip(path)
+        return zipfile.ZipFile(path)
     # A damaged table raises all sorts: BadZipFile, NotImplementedError, UnicodeDecodeError, struct.error...
     except Exception as error:
         raise ArchiveRejected(_BAD_DIRECTORY) from error
@@ -166,24 +156,48 @@ def _check_plan(plan: Plan, limits: ArchiveLimits) -> None:
         raise too_many_bytes(limits)
 
 
-def _read_files(archive: zipfile.ZipFile, plan: Plan, layout: Layout, limits: ArchiveLimits) -> Iterator[ArchiveEntry]:
-    with archive:
-        for info, listed in plan:
-            yield make_entry(listed, layout, partial(_read, archive, info), limits)
+def _entry(archive: zipfile.ZipFile, plan: Plan, layout: Layout, limits: ArchiveLimits, place: int) -> ArchiveEntry:
+    info, listed = plan[place]
+    return make_entry(listed, layout, partial(_read, archive, info), limits)
 
 
 def _read(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> bytes:
-    """The bytes of one entry, at most `info.file_size`, which the limits hold for.
+    """The bytes of one entry, at most `info.file_size`, which the limits hold for. Raises EntryRefused.
 
-    zipfile gives out no more than that and then compares checksums, so an entry that lies about its size
-    ends here. Raises EntryRefused.
+    `ZipFile.open` would be several times as long over a small picture, and it moves the file's position, which
+    forked copies of this process share.
     """
-    try:
-        with archive.open(info) as file:
-            data = file.read(info.file_size + 1)
-    # Damaged entries raise all sorts: BadZipFile, zlib.error, EOFError, RuntimeError, NotImplementedError...
-    except Exception as error:
-        raise EntryRefused(IS_DAMAGED) from error
-    if len(data) != info.file_size:
+    if info.compress_size > 2 * info.file_size + _PACKING_OVERHEAD:
+        raise EntryRefused(IS_DAMAGED)
+    packed = _packed_bytes(_descriptor(archive), info)
+    data = packed if info.compress_type == zipfile.ZIP_STORED else _unpack(packed, info.file_size)
+    if len(data) != info.file_size or zlib.crc32(data) != info.CRC:
         raise EntryRefused(IS_DAMAGED)
     return data
+
+
+def _descriptor(archive: zipfile.ZipFile) -> int:
+    if archive.fp is None:
+        raise ValueError("The archive is closed.")
+    return archive.fp.fileno()
+
+
+def _packed_bytes(file: int, info: zipfile.ZipInfo) -> bytes:
+    """What lies behind the entry's own header, whose name and extra field may have other lengths than the table's."""
+    expected = _LOCAL_HEADER_SIZE + len(info.orig_filename) + info.compress_size + _LIKELY_EXTRA
+    read = os.pread(file, expected, info.header_offset)
+    if len(read) < _LOCAL_HEADER_SIZE or not read.startswith(_LOCAL_ENTRY):
+        raise EntryRefused(IS_DAMAGED)
+    start = _LOCAL_HEADER_SIZE + sum(struct.unpack_from("<HH", read, _LOCAL_LENGTHS_AT))
+    end = start + info.compress_size
+    if end > len(read):
+        read += os.pread(file, end - len(read), info.header_offset + len(read))
+    return read[start:end]
+
+
+def _unpack(packed: bytes, size: int) -> bytes:
+    """At most `size` bytes and one, whatever the entry would unpack to. Raises EntryRefused."""
+    try:
+        return zlib.decompressobj(-zlib.MAX_WBITS).decompress(packed, size + 1)
+    except zlib.error as error:
+        raise EntryRefused(IS_DAMAGED) from error

@@ -80,7 +80,7 @@ def walk_folder(path: Path, limits: ArchiveLimits = DEFAULT_LIMITS) -> ArchiveWa
     """The files below a folder, by name. Links are not followed. Raises ArchiveRejected."""
     survey = Survey(limits)
     plan = sorted(_list_files(path, survey), key=lambda listed: listed.name)
-    return ArchiveWalk(survey.total, _read_files(path, plan, survey.layout, limits))
+    return ArchiveWalk.of_any_order(len(plan), partial(_entry, path, plan, survey.layout, limits))
 
 
 def _list_files(root: Path, survey: Survey) -> Iterator[Listed]:
@@ -124,9 +124,9 @@ def _refusal(found: os.DirEntry[str], limits: ArchiveLimits) -> str | None:
     return too_large(limits) if found.stat(follow_symlinks=False).st_size > limits.max_file_bytes else None
 
 
-def _read_files(root: Path, plan: list[Listed], layout: Layout, limits: ArchiveLimits) -> Iterator[ArchiveEntry]:
-    for listed in plan:
-        yield make_entry(listed, layout, partial(_read, root / listed.name, limits), limits)
+def _entry(root: Path, plan: list[Listed], layout: Layout, limits: ArchiveLimits, place: int) -> ArchiveEntry:
+    listed = plan[place]
+    return make_entry(listed, layout, partial(_read, root / listed.name, limits), limits)
 
 
 def _read(path: Path, limits: ArchiveLimits) -> bytes:

@@ -2,7 +2,7 @@
 
 import io
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from urllib.error import URLError
 from urllib.request import Request, urlopen
@@ -13,7 +13,7 @@ from django.contrib.auth.models import User
 from classifier.models import Project, Upload
 from classifier.services.projects import create_project
 from classifier.services.uploads import queue_ingest
-from worker.archives import ArchiveEntry
+from worker.archives import ArchiveEntry, ArchiveWalk
 
 DIGITS, FLOWERS = "digits", "flowers"
 SAMPLE_SETS = {
@@ -37,18 +37,22 @@ def start_sample_project(name: str, *, by: User) -> tuple[Project, Upload]:
     return project, queue_ingest(project, source=f"Sample pictures: {title}", config={"sample_set": name}, by=by)
 
 
-def draw_digits() -> Iterator[ArchiveEntry]:
+def draw_digits() -> ArchiveWalk:
     """The digits that come with scikit-learn (from the UCI repository), as PNG files in ten classes."""
     from PIL import Image
     from sklearn.datasets import load_digits
 
     digits = load_digits()
-    for number, (pixels, label) in enumerate(zip(digits.images, digits.target, strict=True)):
-        grey = Image.fromarray((255 - pixels * 255 / 16).astype("uint8"))  # ink is dark, as on paper
+
+    def draw(number: int) -> ArchiveEntry:
+        label = str(digits.target[number])
+        grey = Image.fromarray((255 - digits.images[number] * 255 / 16).astype("uint8"))  # dark ink, as on paper
         buffer = io.BytesIO()
         grey.resize((DIGIT_SIZE, DIGIT_SIZE), Image.Resampling.BICUBIC).save(buffer, "PNG")
         name = f"{label}/digit-{number:04}.png"
-        yield ArchiveEntry(name=name, class_name=str(label), data=buffer.getvalue(), reason=None)
+        return ArchiveEntry(name=name, class_name=label, data=buffer.getvalue(), reason=None)
+
+    return ArchiveWalk.of_any_order(len(digits.target), draw)
 
 
 def download_flowers(folder: Path, report: Callable[[int, int], None]) -> Path:

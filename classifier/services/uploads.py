@@ -1,17 +1,10 @@
 """upload -> samples: every file ends as stored, already there, or rejected with a reason."""
 
-import functools
-import sys
-from collections import deque
 from collections.abc import Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import islice
 from typing import Any, NamedTuple
 
-from django.conf import settings
 from django.contrib.auth.models import User
 from django.core.files.base import File
 from django.core.files.storage import default_storage
@@ -20,30 +13,16 @@ from django.utils.crypto import get_random_string
 
 from classifier.models import ImageClass, Job, Project, Sample, Upload, UploadItem
 from classifier.prepared import insert_rows
-from classifier.services.images import ensure_images, store_picture
+from classifier.services.candidates import Candidate, read_candidate, read_candidates, storable
+from classifier.services.images import ensure_images
 from classifier.services.jobs import queue_job
-from classifier.services.projects import LONGEST_CLASS_NAME, InvalidName, clean_name, ensure_classes
-from worker.archives import ArchiveEntry
-from worker.images import ImageFacts, ImageRejected
+from classifier.services.projects import ensure_classes
+from worker.archives import ArchiveEntry, ArchiveWalk
 
 BATCH = 256  # files between two writes to the database
-# Handing a single file to a thread and back would cost as much as verifying it; large ones go by themselves.
-GROUP, GROUP_BYTES = 32, 4 * 2**20
-AHEAD = 2 * BATCH // GROUP  # groups: verifying goes on while a batch is written
-AHEAD_BYTES = 128 * 2**20
 SAMPLE_FIELDS = ("project_id", "image_id", "image_class_id", "split", "file_name", "created_by_id")
 ITEM_FIELDS = ("upload_id", "file_name", "class_name", "status", "reason")  # the last four an Outcome's
 Status = UploadItem.Status
-
-
-@dataclass(frozen=True, slots=True)
-class Candidate:
-    """A file on its way in: `facts` once its bytes are stored and its class name is a name, `reason` if refused."""
-
-    file_name: str
-    class_name: str
-    facts: ImageFacts | None = None
-    reason: str = ""
 
 
 class Outcome(NamedTuple):
@@ -56,7 +35,7 @@ class Outcome(NamedTuple):
 
 
 def start_upload(project: Project, source: str, *, by: User | None) -> Upload:
-    return Upload.objects.create(project=project, source=_storable(source, 300), created_by=by)
+    return Upload.objects.create(project=project, source=storable(source, 300), created_by=by)
 
 
 def add_pictures(upload: Upload, pictures: Iterable[tuple[str, str, bytes]]) -> list[Outcome]:
@@ -65,92 +44,12 @@ def add_pictures(upload: Upload, pictures: Iterable[tuple[str, str, bytes]]) -> 
     return record_candidates(upload, [read_candidate(entry) for entry in entries])
 
 
-def add_entries(upload: Upload, entries: Iterator[ArchiveEntry]) -> Iterator[list[Outcome]]:
-    """Take a walk through an archive in, on all cores; yields the outcomes of each batch once they are written."""
-    with _short_turns(), ThreadPoolExecutor(settings.CORES, thread_name_prefix="verify") as pool:
-        candidates = _verify_ahead(pool, entries)
-        while batch := list(islice(candidates, BATCH)):
-            yield record_candidates(upload, batch)
-
-
-@contextmanager
-def _short_turns() -> Iterator[None]:
-    """Threads that come back from decoding wait for the interpreter while another thread writes a batch.
-
-    By default they get their turn after 5 ms, which is several pictures' time.
-    """
-    before = sys.getswitchinterval()
-    sys.setswitchinterval(0.0005)
-    try:
-        yield
-    finally:
-        sys.setswitchinterval(before)
-
-
-def _verify_ahead(pool: ThreadPoolExecutor, entries: Iterator[ArchiveEntry]) -> Iterator[Candidate]:
-    """In order. The archive is read ahead of the verifying, as far as AHEAD groups or AHEAD_BYTES of them."""
-    waiting: deque[tuple[int, Future[list[Candidate]]]] = deque()
-    held = 0
-    for group, size in _group(entries):
-        waiting.append((size, pool.submit(_read_candidates, group)))
-        held += size
-        while waiting and (len(waiting) > AHEAD or held > AHEAD_BYTES):
-            size, future = waiting.popleft()
-            held -= size
-            yield from future.result()
-    for _, future in waiting:
-        yield from future.result()
-
-
-def _group(entries: Iterator[ArchiveEntry]) -> Iterator[tuple[list[ArchiveEntry], int]]:
-    """Up to GROUP files or GROUP_BYTES and what is above it, with their size."""
-    group: list[ArchiveEntry] = []
-    size = 0
-    for entry in entries:
-        group.append(entry)
-        size += len(entry.data or b"")
-        if len(group) == GROUP or size >= GROUP_BYTES:
-            yield group, size
-            group, size = [], 0
-    if group:
-        yield group, size
-
-
-def _read_candidates(entries: list[ArchiveEntry]) -> list[Candidate]:
-    return [read_candidate(entry) for entry in entries]
-
-
-def read_candidate(entry: ArchiveEntry) -> Candidate:
-    """Verify and store one file's bytes. Touches no database, so that any thread may do it."""
-    candidate = Candidate(
-        _storable(entry.name, 1000) or "unnamed", _storable(entry.class_name or "", LONGEST_CLASS_NAME)
-    )
-    if entry.data is None:
-        return replace(candidate, reason=entry.reason or "It cannot be read.")
-    if not candidate.class_name.strip():
-        return replace(candidate, reason="It lies outside the class folders.")
-    try:
-        name = _clean_class_name(entry.class_name or "")
-        return replace(candidate, class_name=name, facts=store_picture(entry.data))
-    except InvalidName as error:
-        return replace(candidate, reason=f"Its class name cannot be used. {error}")
-    except ImageRejected as error:
-        return replace(candidate, reason=str(error))
-
-
-def _clean_class_name(name: str) -> str:
-    """Raises InvalidName. Thousands of pictures share a few names."""
-    return _clean_short_name(name) if len(name) <= LONGEST_CLASS_NAME else clean_name(name, longest=LONGEST_CLASS_NAME)
-
-
-@functools.lru_cache(maxsize=1024)
-def _clean_short_name(name: str) -> str:
-    return clean_name(name, longest=LONGEST_CLASS_NAME)
-
-
-def _storable(text: str, longest: int) -> str:
-    """For the report: PostgreSQL keeps no NUL in a text."""
-    return text.replace("\0", "\ufffd")[:longest]
+def add_entries(upload: Upload, walk: ArchiveWalk, *, start: int = 0) -> Iterator[list[Outcome]]:
+    """Take a walk through an archive in from its entry `start` on, on all cores; yields the outcomes of each
+    batch once they are written."""
+    candidates = read_candidates(walk, start)
+    while batch := list(islice(candidates, BATCH)):
+        yield record_candidates(upload, batch)
 
 
 @transaction.atomic

@@ -1,4 +1,4 @@
-"""A file is whole under its name or not there."""
+"""A file is whole under its name or not there; a picture is made whole by whoever brings it next."""
 
 import errno
 import os
@@ -20,9 +20,17 @@ def files_in(folder: Path) -> list[Path]:
 
 
 def test_what_is_there_stays() -> None:
-    store_once("images/ab/abc", b"first")
+    store_once("images/ab/abc", b"first.")
     store_once("images/ab/abc", b"second")
-    assert read_file("images/ab/abc") == b"first"
+    assert read_file("images/ab/abc") == b"first."
+
+
+def test_part_that_a_dying_process_left_is_made_whole(tmp_path: Path) -> None:
+    store_once("images/ab/abc", b"the whole")
+    Path(default_storage.path("images/ab/abc")).write_bytes(b"the")
+    store_once("images/ab/abc", b"the whole")
+    assert read_file("images/ab/abc") == b"the whole"
+    assert len(files_in(tmp_path)) == 1
 
 
 @pytest.mark.parametrize("name", ["../outside", "images/../../outside", "/outside"])
@@ -31,16 +39,25 @@ def test_names_stay_within_the_folder(name: str) -> None:
         store_once(name, b"x")
 
 
-def test_full_disk_leaves_nothing_behind(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    def write(handle: int, data: bytes) -> int:
-        raise OSError(errno.ENOSPC, "No space left on device")
+def fail_to_write(handle: int, data: bytes) -> int:
+    raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(os, "write", write)
-    for store in (store_once, lambda name, data: default_storage.save(name, ContentFile(data))):
-        with pytest.raises(OSError, match="No space"):
-            store("images/ab/abc", b"data")
+
+def test_full_disk_leaves_nothing_behind(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(os, "write", fail_to_write)
+    with pytest.raises(OSError, match="No space"):
+        default_storage.save("incoming/1", ContentFile(b"data"))
     monkeypatch.undo()
     assert files_in(tmp_path) == []
+
+
+def test_picture_is_stored_once_the_disk_has_room_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "write", fail_to_write)
+    with pytest.raises(OSError, match="No space"):
+        store_once("images/ab/abc", b"data")
+    monkeypatch.undo()
+    store_once("images/ab/abc", b"data")
+    assert read_file("images/ab/abc") == b"data"
 
 
 def test_system_that_writes_a_part_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
