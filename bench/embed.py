@@ -5,7 +5,7 @@ from bench.stage import Stage
 
 PICTURES = 1000
 RAW_PICTURES = 240
-ROUNDS = 3
+ROUNDS = 5
 
 
 def embed_throughput(stage: Stage) -> Figure:

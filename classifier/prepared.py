@@ -57,9 +57,13 @@ class PreparedQuery:
 
 
 def insert_rows(
-    model: type[Model], fields: tuple[str, ...], rows: Iterable[tuple[Value | None, ...]], *, returning: str = "id"
+    model: type[Model],
+    fields: tuple[str, ...],
+    rows: Iterable[tuple[Value | bytes | None, ...]],
+    *,
+    returning: str = "id",
 ) -> list[tuple[Any, ...]]:
-    """Insert rows of numbers and text; one that would break a unique constraint is left out.
+    """Insert rows of numbers, text and bytes; one that would break a unique constraint is left out.
 
     `bulk_create(ignore_conflicts=True)` for thousands of rows, at a fifth of its time a row. `fields` are the
     columns: all but the id, those that may be null, and the time of creation, which is now. Returns (id,

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from classifier.models import Embedding, Image
+from classifier.prepared import insert_rows
 
 
 class EmbeddingsMissing(Exception):
@@ -38,11 +39,8 @@ def list_images_without(image_ids: Sequence[int], key: str) -> list[Image]:
 
 def store_embeddings(images: Sequence[Image], vectors: NDArray[np.float32], key: str) -> None:
     """Keep the vectors, (N, F), for ever. One that somebody else stored meanwhile stays as it is."""
-    rows = [
-        Embedding(image=image, key=key, vector=vector.astype("<f4").tobytes())
-        for image, vector in zip(images, vectors, strict=True)
-    ]
-    Embedding.objects.bulk_create(rows, ignore_conflicts=True)
+    rows = [(image.pk, key, vector.astype("<f4").tobytes()) for image, vector in zip(images, vectors, strict=True)]
+    insert_rows(Embedding, ("image_id", "key", "vector"), rows)
 
 
 def load_embeddings(sha256s: Sequence[str], key: str, features: int) -> NDArray[np.float32]:

@@ -10,6 +10,7 @@ from classifier.services.images import read_picture
 from worker.backbones import Backbone, get_backbone
 from worker.backbones.convert import ensure_tflite
 from worker.embeddings import embed_pictures, embedding_key
+from worker.tasks.throttle import Throttle
 
 
 class PictureMissing(Exception):
@@ -21,9 +22,11 @@ def embed(job: Job) -> None:
     backbone = get_backbone(job.config["backbone"])
     key = embedding_key(backbone.digest)
     images = embeddings.list_images_without(job.config["images"], key)
+    throttle = Throttle()
     for batch, vectors in embed_pictures(images, _read, _engine(backbone)):
         embeddings.store_embeddings(batch, vectors, key)
-        jobs.beat(job)
+        if throttle.due():
+            jobs.beat(job)  # which finds out whether the job was cancelled
     jobs.finish_job(job, computed=len(images), units=job.config["units"])
 
 
