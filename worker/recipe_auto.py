@@ -1,7 +1,8 @@
 """The recipe 'auto': L2-regularised multinomial logistic regression, the penalty chosen on validation."""
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,6 +26,22 @@ def train_auto(training: Split, validation: Split, classes: int, config: TrainCo
     Classes weigh alike however many pictures they have. The penalty with the least validation loss wins, and
     the path ends when weaker ones only make it worse. Nothing is drawn by chance: the seed changes nothing.
     """
+    with _blas_on_one_core():
+        return _follow_path(training, validation, classes, report)
+
+
+@contextmanager
+def _blas_on_one_core() -> Iterator[None]:
+    """The threads of NumPy's and SciPy's BLAS wait for work in a loop, on the cores that TensorFlow reckons on: each
+    pass over the pictures would take half as long again."""
+    import scipy.optimize  # noqa: F401 - what is not loaded yet cannot be held back
+    from threadpoolctl import threadpool_limits
+
+    with threadpool_limits(1, user_api="blas"):
+        yield
+
+
+def _follow_path(training: Split, validation: Split, classes: int, report: Report) -> Head:
     scaler = _Scaler.fit(training.features)
     problem = _Problem(
         Split(scaler.apply(training.features), training.labels),
