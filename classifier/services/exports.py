@@ -13,6 +13,7 @@ from django.core.files.storage import default_storage
 from django.db import transaction
 
 from classifier.models import Export, Image, Job, ModelVersion, Project
+from classifier.services.embeddings import SLICE
 from classifier.services.jobs import finish_job, queue_job
 from classifier.storage import store_once
 from worker.artifacts import Evaluation
@@ -73,7 +74,7 @@ def open_export(export: Export) -> File:
 
 def keep_what_is_there(evaluation: Evaluation) -> Evaluation:
     """Without the test pictures that were deleted for ever since."""
-    known = set(Image.objects.filter(sha256__in=evaluation.sha256s).values_list("sha256", flat=True))
+    known = set(keep_existing(evaluation.sha256s))
     rows = [row for row, sha256 in enumerate(evaluation.sha256s) if sha256 in known]
     return replace(
         evaluation,
@@ -81,3 +82,12 @@ def keep_what_is_there(evaluation: Evaluation) -> Evaluation:
         labels=evaluation.labels[rows],
         probabilities=evaluation.probabilities[rows],
     )
+
+
+def keep_existing(sha256s: list[str]) -> list[str]:
+    """Those whose picture was not deleted for ever, in their order."""
+    known: set[str] = set()
+    for start in range(0, len(sha256s), SLICE):
+        part = sha256s[start : start + SLICE]
+        known.update(Image.objects.filter(sha256__in=part).values_list("sha256", flat=True))
+    return [sha256 for sha256 in sha256s if sha256 in known]

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from worker.exports import ExportFormat
+from worker.exports import Bar, ExportFormat
 
 
 def certify(
@@ -22,23 +22,36 @@ def certify(
     """
     difference = np.abs(site.astype(np.float64) - file)
     answered, named = site.argmax(axis=1), file.argmax(axis=1)
+    is_finite = bool(np.isfinite(file).all())
+    if not is_finite:
+        difference = np.ones_like(difference)
     agreement, mean = float(np.mean(answered == named)), float(difference.mean())
-    reasons = []
-    if not np.isfinite(file).all():
-        reasons.append("It gives numbers that are none.")
-        mean, difference = 1.0, np.ones_like(difference)
-    if agreement < format.agreement:
-        reasons.append(f"It agrees on {agreement:.1%} of the test pictures; {format.agreement:.1%} are needed.")
-    if mean > format.mean_difference:
-        reasons.append(f"Its probabilities differ by {mean:.4f} in the mean; at most {format.mean_difference} may.")
+    accuracy, site_accuracy = float(np.mean(named == labels)), float(np.mean(answered == labels))
+    reasons = [] if is_finite else ["It gives numbers that are none."]
+    reasons += _shortfalls(format.bar, agreement, mean, round(site_accuracy - accuracy, 9))
     return {
         "n": len(labels),
         "agreement": round(agreement, 6),
         "mean_difference": round(mean, 8),
         "largest_difference": round(float(difference.max()), 8),
-        "accuracy": round(float(np.mean(named == labels)), 6),
-        "site_accuracy": round(float(np.mean(answered == labels)), 6),
+        "accuracy": round(accuracy, 6),
+        "site_accuracy": round(site_accuracy, 6),
         "milliseconds": round(milliseconds, 3),
         "passed": not reasons,
         "reasons": reasons,
     }
+
+
+def _shortfalls(bar: Bar, agreement: float, mean_difference: float, accuracy_loss: float) -> list[str]:
+    reasons = []
+    if agreement < bar.agreement:
+        reasons.append(f"It agrees on {agreement:.1%} of the test pictures; {bar.agreement:.1%} are needed.")
+    if mean_difference > bar.mean_difference:
+        reasons.append(
+            f"Its probabilities differ by {mean_difference:.4f} in the mean; at most {bar.mean_difference} may."
+        )
+    if accuracy_loss > bar.accuracy_loss:
+        reasons.append(
+            f"It is right on {accuracy_loss:.1%} fewer of the test pictures; {bar.accuracy_loss:.1%} may be lost."
+        )
+    return reasons

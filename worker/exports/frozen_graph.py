@@ -4,16 +4,16 @@ Input `input`: pictures as float32 (N, S, S, 3) that were normalised with a mean
 of `label_image.py`. Output `final_result`: probabilities (N, C).
 """
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from worker.exports.parts import Parts, one_line_labels
+from worker.exports import Answer
+from worker.exports.parts import Parts
 
-GRAPH, LABELS, README, EXAMPLE = "retrained_graph.pb", "retrained_labels.txt", "README.md", "classify.py"
+GRAPH, LABELS = "retrained_graph.pb", "retrained_labels.txt"
 MEAN = DEVIATION = 128.0
 
 CODE = '''"""Name what is in pictures: python classify.py PICTURE…  Needs: pip install tensorflow pillow"""
@@ -68,14 +68,10 @@ def build(parts: Parts, folder: Path) -> None:
 
     frozen = convert_variables_to_constants_v2(classify.get_concrete_function())
     (folder / GRAPH).write_bytes(frozen.graph.as_graph_def().SerializeToString())
-    (folder / LABELS).write_text(one_line_labels(parts.labels), encoding="utf-8")
-    title = " ".join(parts.title.split())
-    text = TEXT.format(title=title, version=parts.version, size=size, classes=len(parts.labels))
-    (folder / README).write_text(text, encoding="utf-8")
-    (folder / EXAMPLE).write_text(CODE, encoding="utf-8")
+    parts.write_texts(folder, readme=TEXT, code=CODE, labels_file=LABELS)
 
 
-def load(folder: Path) -> Callable[[NDArray[np.uint8]], NDArray[np.float32]]:
+def load(folder: Path) -> Answer:
     """Through TensorFlow, by the names of input and output. Imports it."""
     import tensorflow as tf
 
@@ -83,8 +79,8 @@ def load(folder: Path) -> Callable[[NDArray[np.uint8]], NDArray[np.float32]]:
     imported = tf.compat.v1.wrap_function(lambda: tf.graph_util.import_graph_def(graph_def, name="import"), [])
     classify = imported.prune("import/input:0", "import/final_result:0")
 
-    def answer(pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
-        normalised = (pictures.astype(np.float32) - MEAN) / DEVIATION
+    def answer(data: bytes, picture: NDArray[np.uint8]) -> NDArray[np.float32]:
+        normalised = (picture.astype(np.float32) - MEAN) / DEVIATION
         return np.asarray(classify(tf.constant(normalised)).numpy(), np.float32)
 
     return answer

@@ -1,20 +1,27 @@
 """A model version to files for elsewhere."""
 
 import tempfile
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
+import numpy as np
 from django.conf import settings
+from numpy.typing import NDArray
 
-from classifier.models import Export, Job
+from classifier.models import Export, Job, ModelVersion
 from classifier.models.image import image_path
 from classifier.selectors import class_names
-from classifier.services import exports, jobs, model_versions
+from classifier.services import datasets, exports, jobs, model_versions
 from classifier.services.images import read_file
 from worker.backbones import get_backbone
 from worker.exports import FORMATS
 from worker.exports.parts import Parts
 from worker.exports.run import ExportFailed, build_export, certify_export
+from worker.images import load_picture
+from worker.splits import TRAINING
+
+CALIBRATION_PICTURES = 200  # a few hundred show the range of every layer
 
 
 def export(job: Job) -> None:
@@ -29,6 +36,8 @@ def export(job: Job) -> None:
         )
     backbone = get_backbone(version.backbone)
     parts = Parts(job.project.name, version.number, backbone, artifact.head, class_names(version))
+    if format.calibrates:
+        parts = replace(parts, calibration=_calibration_pictures(version, backbone.input_size))
     with tempfile.TemporaryDirectory(dir=settings.FILE_UPLOAD_TEMP_DIR, prefix="export-") as folder:
         jobs.enter_stage(job, "build", total=1)
         files = build_export(format, parts, Path(folder), partial(jobs.beat, job))
@@ -37,7 +46,7 @@ def export(job: Job) -> None:
             format,
             files,
             evaluation,
-            lambda sha256: read_file(image_path(sha256)),
+            _read,
             backbone.input_size,
             partial(jobs.beat, job),
             lambda done: jobs.report(job, done=done),
@@ -46,3 +55,17 @@ def export(job: Job) -> None:
             exports.record_refusal(wanted, certificate)
             raise ExportFailed(f"The file was not kept. {' '.join(certificate['reasons'])}")
         exports.publish_export(job, wanted, files, certificate)
+
+
+def _calibration_pictures(version: ModelVersion, size: int) -> NDArray[np.uint8]:
+    """Training pictures, evenly from all of them, as the backbone sees them: (K, S, S, 3)."""
+    dataset = datasets.load_dataset(version.dataset_version)
+    chosen = exports.keep_existing([dataset.rows[row][0] for row in dataset.of(TRAINING)])
+    chosen = chosen[:: -(-len(chosen) // CALIBRATION_PICTURES) or 1]
+    if not chosen:
+        raise ExportFailed("All training pictures were deleted, so there is nothing to calibrate with. Train again.")
+    return np.stack([load_picture(_read(sha256), size) for sha256 in chosen])
+
+
+def _read(sha256: str) -> bytes:
+    return read_file(image_path(sha256))

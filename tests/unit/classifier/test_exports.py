@@ -37,7 +37,7 @@ def test_what_is_made_is_not_made_again(trained: ModelVersion, tmp_path: Path) -
 
 @pytest.mark.parametrize("format", ["exe", "", "../tflite", "x" * 5000])
 def test_unknown_format_names_the_known(format: str, trained: ModelVersion, as_owner: Client) -> None:
-    with pytest.raises(UnknownFormat, match="Choose one of: tflite, frozen_graph"):
+    with pytest.raises(UnknownFormat, match="Choose one of: tflite, tflite_float16, "):
         request_export(trained, format, by=trained.project.owner)
     answer = as_owner.post(address(trained), {"format": format}, content_type="application/json")
     assert answer.status_code == 422

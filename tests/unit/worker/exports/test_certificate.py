@@ -53,3 +53,27 @@ def test_numbers_that_are_none_fail(broken: float) -> None:
     assert not found["passed"]
     assert "numbers that are none" in found["reasons"][0]
     assert np.isfinite([found["mean_difference"], found["largest_difference"]]).all()  # JSON knows no NaN
+
+
+def test_fewer_bits_may_change_probabilities_but_not_how_often_it_is_right() -> None:
+    format = FORMATS["tflite_int8"]
+    site = probabilities()
+    labels = site.argmax(axis=1)
+    flat = ((site + 0.5) / 3).astype(np.float32)
+    assert certify(format, site, flat, labels, milliseconds=2.0)["passed"]
+
+    some_wrong = flat.copy()
+    some_wrong[:3] = np.roll(flat[:3], 1, axis=1)  # three of two hundred: just what may be lost
+    assert certify(format, site, some_wrong, labels, milliseconds=2.0)["passed"]
+
+    too_many = flat.copy()
+    too_many[:4] = np.roll(flat[:4], 1, axis=1)
+    found = certify(format, site, too_many, labels, milliseconds=2.0)
+    assert found["reasons"] == ["It is right on 2.0% fewer of the test pictures; 1.5% may be lost."]
+
+
+def test_numbers_that_are_none_fail_whatever_the_bar() -> None:
+    site = probabilities()
+    file = site.copy()
+    file[3, 1] = np.nan
+    assert not certify(FORMATS["tflite_int8"], site, file, site.argmax(axis=1), milliseconds=2.0)["passed"]

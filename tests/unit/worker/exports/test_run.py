@@ -1,5 +1,7 @@
 """Exports are built and run in processes that are watched, stopped, and whose failures are sentences."""
 
+import json
+import zipfile
 from dataclasses import replace
 from pathlib import Path
 
@@ -59,3 +61,17 @@ def test_files_are_certified_by_what_they_answer(tmp_path: Path) -> None:
     assert not found["passed"]  # the site's answers are made up here, and the file's are not them
     assert found["n"] == 5
     assert found["milliseconds"] > 0
+
+
+def test_labels_and_metadata_lie_within_the_tflite_file(tmp_path: Path) -> None:
+    files = build_export(FORMATS["tflite"], PARTS, tmp_path, lambda: None)
+    with zipfile.ZipFile(files / "model.tflite") as within:
+        assert within.read("labels.txt") == (files / "labels.txt").read_bytes()
+        metadata = json.loads(within.read("metadata.json"))
+    assert metadata["labels"] == PARTS.labels
+    assert metadata["input"] == {"shape": [None, 32, 32, 3], "colours": "RGB", "range": [0, 255], "dtype": "float32"}
+
+
+def test_nothing_to_calibrate_with_is_a_sentence(tmp_path: Path) -> None:
+    with pytest.raises(ExportFailed, match="There are no training pictures to calibrate with"):
+        build_export(FORMATS["tflite_int8"], PARTS, tmp_path, lambda: None)
