@@ -19,6 +19,7 @@ class Listed:
     source: str
     digest: str  # empty where its weights are not installed
     default: bool
+    bundled: bool  # its weights come with PoetsWeb; others are downloaded at the first training
     ready: bool  # converted on this machine; otherwise the first training with it does that
     file_bytes: int | None  # of the converted file, once it is ready
     images_per_second: float | None  # likewise, on all cores of this machine
@@ -45,6 +46,7 @@ def _describe(backbone: Backbone) -> Listed:
         source=backbone.source,
         digest=digest,
         default=backbone.name == settings.BACKBONE,
+        bundled=backbone.published is None,
         ready=path is not None and path.is_file(),
         file_bytes=path.stat().st_size if path is not None and path.is_file() else None,
         images_per_second=read_speed(path) if path else None,

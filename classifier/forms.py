@@ -7,6 +7,7 @@ from django.core.exceptions import ValidationError
 
 from classifier.catalogue import Listed, list_backbones
 from classifier.services.projects import InvalidName, clean_name
+from worker.backbones import get_backbone
 from worker.config import RECIPES, ConfigError, TrainConfig
 
 
@@ -77,6 +78,20 @@ class TrainForm(forms.Form):
             if name != "promote":
                 field.required = False
 
+    @property
+    def bundled_backbones(self) -> list[Any]:
+        """The choices to show at once, with the one that is chosen already."""
+        return [radio for radio in self["backbone"] if self._is_at_hand(radio)]
+
+    @property
+    def other_backbones(self) -> list[Any]:
+        """The many whose weights are downloaded first."""
+        return [radio for radio in self["backbone"] if not self._is_at_hand(radio)]
+
+    def _is_at_hand(self, radio: Any) -> bool:
+        name = str(radio.data["value"])
+        return get_backbone(name).published is None or name == str(self["backbone"].value())
+
     def clean(self) -> dict[str, Any]:
         """Adds `config`; what the config refuses is shown beside its field."""
         values = self.cleaned_data
@@ -97,12 +112,18 @@ class TrainForm(forms.Form):
 
 def _about(backbone: Listed) -> str:
     """One line of what sets it apart. A speed that nobody has measured is not guessed."""
-    speed = backbone.images_per_second
     parts = (
         f"{backbone.title}{' (default)' if backbone.default else ''}",
         f"{backbone.input_size} × {backbone.input_size} pixels",
         f"{backbone.features:,} features",
         backbone.licence,
-        f"{speed:.0f} pictures a second on this machine" if speed else "prepared and measured at its first training",
+        _speed_of(backbone),
     )
     return " · ".join(parts)
+
+
+def _speed_of(backbone: Listed) -> str:
+    if backbone.images_per_second:
+        return f"{backbone.images_per_second:.0f} pictures a second on this machine"
+    prepared = "prepared and measured at its first training"
+    return prepared if backbone.bundled or backbone.digest else f"downloaded, {prepared}"

@@ -16,7 +16,8 @@ from classifier.models.alias import LIVE
 # first training; where all embeddings are cached it is over at once.
 STAGES: dict[str, dict[str, tuple[float, float, str]]] = {
     Job.Kind.TRAIN: {
-        "freeze": (0.0, 0.02, "Freezing the dataset"),
+        "fetch": (0.0, 0.01, "Downloading the backbone's weights"),
+        "freeze": (0.01, 0.02, "Freezing the dataset"),
         "prepare": (0.02, 0.05, "Preparing the backbone"),
         "embed": (0.05, 0.85, "Computing embeddings"),
         "load": (0.85, 0.88, "Loading embeddings"),
@@ -41,6 +42,7 @@ UNITS = {
     "read": "pictures",
     "read_download": "pictures",
     "download": "MB",
+    "fetch": "MB",
 }
 
 

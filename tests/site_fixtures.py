@@ -49,7 +49,8 @@ def flowers_address() -> Iterator[str]:
 @pytest.fixture(scope="session")
 def site(tmp_path_factory: pytest.TempPathFactory, backbones: Path, flowers_address: str) -> Iterator[Site]:
     address = f"{flowers_address}/flower_photos.tgz"
-    running = Site(tmp_path_factory.mktemp("site") / "data", backbones=backbones, FLOWERS_URL=address).start()
+    env = {"FLOWERS_URL": address, "WEIGHTS_URL": "http://127.0.0.1:1"}  # nobody publishes weights there
+    running = Site(tmp_path_factory.mktemp("site") / "data", backbones=backbones, **env).start()
     yield running
     assert running.stop() == 0
 

@@ -109,6 +109,7 @@ class BackboneOut(Schema):
     source: str
     digest: str
     default: bool
+    bundled: bool = Field(description="its weights come with PoetsWeb; others are downloaded at the first training")
     ready: bool = Field(description="converted on this machine; otherwise the first training with it does that")
     file_bytes: int | None = Field(description="of the converted file, once it is ready")
     images_per_second: float | None = Field(description="likewise, on all cores of this machine")

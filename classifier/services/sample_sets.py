@@ -1,11 +1,8 @@
 """Pictures to begin with on an empty site: handwritten digits, and flowers."""
 
 import io
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
-from urllib.error import URLError
-from urllib.request import Request, urlopen
 
 from django.conf import settings
 from django.contrib.auth.models import User
@@ -14,6 +11,7 @@ from classifier.models import Project, Upload
 from classifier.services.projects import create_project
 from classifier.services.uploads import queue_ingest
 from worker.archives import ArchiveEntry, ArchiveWalk
+from worker.download import download
 
 DIGITS, FLOWERS = "digits", "flowers"
 SAMPLE_SETS = {
@@ -21,13 +19,7 @@ SAMPLE_SETS = {
     FLOWERS: ("Flowers", "3,670 photos of five kinds of flowers. Downloads 218 MB."),
 }
 DIGIT_SIZE = 112  # from 8 x 8: large enough to look at, small enough to store
-DOWNLOAD_TIMEOUT = 30  # seconds without a byte
 DOWNLOAD_LIMIT = 2**30
-DOWNLOAD_CHUNK = 2**18
-
-
-class DownloadFailed(Exception):
-    """The message is a sentence for the user."""
 
 
 def start_sample_project(name: str, *, by: User) -> tuple[Project, Upload]:
@@ -57,28 +49,7 @@ def draw_digits() -> ArchiveWalk:
 
 def download_flowers(folder: Path, report: Callable[[int, int], None]) -> Path:
     """Fetch the archive into `folder`, calling report(bytes, bytes in all). Raises DownloadFailed."""
-    address = settings.FLOWERS_URL
-    if not address.startswith(("https://", "http://")):
-        raise DownloadFailed(f"FLOWERS_URL={address} is not a web address.")
-    request = Request(address, headers={"User-Agent": "PoetsWeb"})  # noqa: S310 - the operator's setting
-    try:
-        with (
-            urlopen(request, timeout=DOWNLOAD_TIMEOUT) as response,  # noqa: S310
-            tempfile.NamedTemporaryFile(dir=folder, suffix=".tgz", delete=False) as out,
-        ):
-            total = int(response.headers.get("Content-Length") or 0)
-            received = 0
-            while chunk := response.read(DOWNLOAD_CHUNK):
-                out.write(chunk)
-                received += len(chunk)
-                if received > DOWNLOAD_LIMIT:
-                    raise DownloadFailed("The download is larger than 1 GB and was stopped.")
-                report(received, max(total, received))
-    except (URLError, OSError, ValueError) as error:
-        raise DownloadFailed(
-            f"The flowers could not be downloaded from {address} ({error}). Check this machine's connection "
-            "and try again, or choose the handwritten digits, which need none."
-        ) from None
-    if total and received < total:
-        raise DownloadFailed("The download broke off. Please try again.")
-    return Path(out.name)
+    target = folder / "flower_photos.tgz"
+    otherwise = "Or choose the handwritten digits, which need none."
+    download(settings.FLOWERS_URL, target, report, what="The flowers", limit=DOWNLOAD_LIMIT, otherwise=otherwise)
+    return target

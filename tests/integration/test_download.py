@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from classifier.services import sample_sets
-from classifier.services.sample_sets import DownloadFailed, download_flowers
+from classifier.services.sample_sets import download_flowers
+from worker.download import DownloadFailed
 
 
 def fetch(settings: Any, folder: Path, address: str) -> list[tuple[int, int]]:

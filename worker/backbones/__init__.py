@@ -1,7 +1,8 @@
 """The registry of backbones: the pretrained networks that turn a picture into features.
 
 Importing this package costs nothing: weights are looked for, and TensorFlow is imported, only when a
-backbone is converted. Adding a backbone is one entry in `BACKBONES` and one pinned requirement.
+backbone is converted. Adding a backbone is one entry in `BACKBONES` and one pinned requirement or address to fetch
+weights from.
 """
 
 import hashlib
@@ -14,8 +15,10 @@ from typing import Any
 
 from worker.backbones.efficientnet_lite import EFFICIENTNET_LITE
 from worker.backbones.inverted_residuals import build_inverted_residuals
+from worker.backbones.keras_applications import KerasApplication, build_keras_application, list_keras_applications
 from worker.backbones.mobilenet_v2 import MOBILENET_V2
 from worker.backbones.testing import build_testing
+from worker.backbones.weights import PublishedWeights, WeightsMissing
 
 # The recipe of a network: (file with the weights or None, input size in pixels) -> keras.Model, which takes
 # float32 RGB 0..255 of shape (N, S, S, 3) and gives float32 features of shape (N, F). The result is Any
@@ -25,10 +28,6 @@ Recipe = Callable[[Path | None, int], Any]
 
 class UnknownBackbone(ValueError):
     """There is no backbone of that name; the message names those there are."""
-
-
-class WeightsMissing(RuntimeError):
-    """The package that carries a backbone's weights is not installed, or holds no such file."""
 
 
 @dataclass(frozen=True)
@@ -47,12 +46,21 @@ class Backbone:
     find_weights: Callable[[], Path | None]  # None: the recipe makes its own weights
     recipe: Recipe
     hidden: bool = False  # not offered to people
+    published: PublishedWeights | None = None  # where its weights are fetched from, if no package carries them
+
+    def ensure_weights(self, report: Callable[[int, int], None] = lambda received, total: None) -> None:
+        """Fetch the weights where they are fetched, unless they are there. report(bytes, bytes in all).
+
+        Raises DownloadFailed.
+        """
+        if self.published is not None:
+            self.published.ensure(report)
 
     @cached_property
     def digest(self) -> str:
         """Sha256 (hex) over the weights' bytes, name, version and input size: the same on every machine.
 
-        Raises WeightsMissing when the weights' package is not installed.
+        Raises WeightsMissing when the weights' package is not installed, or they were not fetched yet.
         """
         weights = self.find_weights()
         parts = (
@@ -107,6 +115,22 @@ def _efficientnet_lite(number: int, input_size: int, width: float, depth: float,
     )
 
 
+def _keras_application(application: KerasApplication) -> Backbone:
+    published = PublishedWeights(application.path, application.checksum)
+    return Backbone(
+        name=application.name,
+        title=application.title,
+        input_size=application.input_size,
+        features=application.features,
+        licence=application.licence,
+        source=published.file_name,
+        version=1,
+        find_weights=published.find,
+        recipe=partial(build_keras_application, application=application),
+        published=published,
+    )
+
+
 BACKBONES: dict[str, Backbone] = {
     backbone.name: backbone
     for backbone in (
@@ -138,6 +162,7 @@ BACKBONES: dict[str, Backbone] = {
             recipe=build_testing,
             hidden=True,
         ),
+        *map(_keras_application, list_keras_applications()),
     )
 }
 DEFAULT_BACKBONE = "efficientnet_lite0"

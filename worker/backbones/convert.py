@@ -38,8 +38,9 @@ def ensure_tflite(backbone: Backbone, folder: Path) -> Path:
     Any number of threads and processes may call this at once: one converts and the others wait. A file that
     does not match the sha256 in its record is converted again.
 
-    Raises ConversionFailed, and WeightsMissing when the weights' package is not installed.
+    Raises ConversionFailed, DownloadFailed, and WeightsMissing when the weights' package is not installed.
     """
+    backbone.ensure_weights()
     path = converted_path(backbone, folder)
     if not _is_good(path, backbone):
         folder.mkdir(parents=True, exist_ok=True)
@@ -139,7 +140,7 @@ def convert(backbone: Backbone, path: Path) -> None:
     import keras
     import tensorflow as tf
 
-    network = backbone.build_network()
+    network = _build(backbone)
     _check_shapes(network, backbone)
     path.write_bytes(tf.lite.TFLiteConverter.from_keras_model(network).convert())
     record = {
@@ -151,6 +152,14 @@ def convert(backbone: Backbone, path: Path) -> None:
         "converter": {"tensorflow": tf.__version__, "keras": keras.__version__},
     }
     record_path(path).write_text(json.dumps(record, indent=2) + "\n")
+
+
+def _build(backbone: Backbone) -> Any:
+    try:
+        return backbone.build_network()
+    except (ValueError, OSError) as error:  # what Keras and h5py say of a file that is none, or of another network
+        first = next(iter(str(error).splitlines()), "")
+        raise ConversionFailed(f"The weights of {backbone.title} do not fit it ({first}).") from error
 
 
 def _check_shapes(network: Any, backbone: Backbone) -> None:

@@ -15,10 +15,12 @@ from celery import shared_task, signals
 from django.db import DatabaseError, close_old_connections, connection
 
 from classifier.models import Job
-from classifier.services import datasets, embeddings, jobs, sample_sets
+from classifier.services import datasets, embeddings, jobs
 from worker.archives import ArchiveRejected
 from worker.artifacts import ArtifactCorrupt
+from worker.backbones import WeightsMissing
 from worker.backbones.convert import ConversionFailed
+from worker.download import DownloadFailed
 from worker.exports.run import ExportFailed
 from worker.head import EmptySplit, TrainingDiverged
 from worker.tasks.embed import PictureMissing, embed
@@ -38,7 +40,8 @@ SENTENCES = (
     TrainingDiverged,
     PictureMissing,
     embeddings.EmbeddingsMissing,
-    sample_sets.DownloadFailed,
+    DownloadFailed,
+    WeightsMissing,
     datasets.DatasetCorrupt,
     ArtifactCorrupt,
     ExportFailed,

@@ -20,6 +20,7 @@ class PictureMissing(Exception):
 def embed(job: Job) -> None:
     """One chunk of pictures to stored embeddings; those that are there already are not computed again."""
     backbone = get_backbone(job.config["backbone"])
+    backbone.ensure_weights()  # this may be another machine than the one that fetched them
     key = embedding_key(backbone.digest)
     images = embeddings.list_images_without(job.config["images"], key)
     throttle = Throttle()

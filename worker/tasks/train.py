@@ -24,6 +24,8 @@ CHUNKS_LEFT = 2 * settings.EMBED_WORKERS
 def train(job: Job) -> None:
     """From samples to a model version. Claimed again after its embed jobs ended, or its worker died."""
     config = parse_config(job.config)
+    backbone = get_backbone(config.backbone)
+    _fetch_weights(job, backbone)
     begun = time.monotonic()
     version = _freeze(job, config)
     known = model_versions.find_version(version, config)
@@ -32,7 +34,6 @@ def train(job: Job) -> None:
             model_versions.settle_alias(job, known)
             jobs.finish_job(job, model_version=known.number, unchanged=True)
         return
-    backbone = get_backbone(config.backbone)
     dataset = datasets.load_dataset(version)
     if _embed_missing(job, backbone, [row[0] for row in dataset.rows]):
         return  # the last of the embed jobs sends this job on
@@ -44,6 +45,19 @@ def train(job: Job) -> None:
     trained = pipeline.train(dataset, features, config, _reporter(job))
     seconds = round(time.monotonic() - begun, 3)
     model_versions.publish_model_version(job, version, config, trained, head_seconds=seconds)
+
+
+def _fetch_weights(job: Job, backbone: Backbone) -> None:
+    """Only for a backbone whose weights come with no package, and only once."""
+    throttle = Throttle()
+
+    def report(received: int, total: int) -> None:
+        if job.stage != "fetch":
+            jobs.enter_stage(job, "fetch", total=max(total // 2**20, 1))
+        if throttle.due():
+            jobs.report(job, done=received // 2**20, total=max(total // 2**20, 1))
+
+    backbone.ensure_weights(report)
 
 
 def _freeze(job: Job, config: TrainConfig) -> DatasetVersion:

@@ -7,6 +7,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from worker.backbones import get_backbone
 from worker.backbones.convert import ConversionFailed, ensure_tflite
 from worker.backbones.speed import ensure_speed
+from worker.download import DownloadFailed
 
 
 class Command(BaseCommand):
@@ -29,5 +30,5 @@ class Command(BaseCommand):
             self.stdout.flush()
         try:
             ensure_speed(ensure_tflite(backbone, settings.BACKBONE_DIR))
-        except ConversionFailed as error:
+        except (ConversionFailed, DownloadFailed) as error:
             raise CommandError(str(error)) from None

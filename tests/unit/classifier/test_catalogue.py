@@ -24,7 +24,7 @@ def _own_backbones(settings: Any, tmp_path: Path) -> None:
 
 
 def test_bundled_ones_are_listed_with_what_is_known_of_them(as_owner: Client) -> None:
-    listed = {one["name"]: one for one in as_owner.get("/api/v1/backbones").json()}
+    listed = {one["name"]: one for one in as_owner.get("/api/v1/backbones").json() if one["bundled"]}
     assert list(listed) == [*BUNDLED, "testing"]  # the last because it is this site's default
     assert [one["input_size"] for one in listed.values()] == [224, 240, 260, 224, 32]
     assert all(one["licence"] and one["source"] and len(one["digest"]) == 64 for one in listed.values())
@@ -42,7 +42,7 @@ def test_ready_one_shows_its_measured_speed(settings: Any, backbones: Path, fill
     assert listed.file_bytes == path.stat().st_size
     page = as_owner.get(reverse("train", args=[filled.slug])).content.decode()
     assert "1234 pictures a second on this machine" in page
-    assert page.count("prepared and measured at its first training") == len(BUNDLED)
+    assert page.count("· prepared and measured at its first training") == len(BUNDLED)
     assert "BSD-3-Clause" in page
 
 
@@ -65,3 +65,18 @@ def test_training_is_queued_with_the_chosen_one(name: str, filled: Project, as_o
 
 def test_nobody_signed_in_sees_no_list(client: Client) -> None:
     assert client.get("/api/v1/backbones").status_code == 401
+
+
+def test_others_say_that_they_are_downloaded(filled: Project, as_owner: Client) -> None:
+    listed = {one["name"]: one for one in as_owner.get("/api/v1/backbones").json() if not one["bundled"]}
+    assert {"inception_v3", "mobilenet_0.50_224", "resnet50"} <= set(listed)
+    assert listed["inception_v3"]["digest"] == ""
+    page = as_owner.get(reverse("train", args=[filled.slug])).content.decode()
+    assert "More backbones, downloaded when first used" in page
+    assert page.count("· downloaded, prepared and measured at its first training") == len(listed)
+
+
+def test_chosen_one_is_not_hidden_among_the_others(filled: Project, as_owner: Client) -> None:
+    given = {"backbone": "inception_v3", "validation_percentage": "99"}
+    page = as_owner.post(reverse("train", args=[filled.slug]), given).content.decode()
+    assert page.index('value="inception_v3"') < page.index("More backbones")

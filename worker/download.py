@@ -1,0 +1,80 @@
+"""Fetching a file over HTTP: bounded in size and in waiting, checked, and whole or not there."""
+
+import hashlib
+import os
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from urllib.error import URLError
+from urllib.request import Request, urlopen
+
+TIMEOUT = 30  # seconds without a byte
+CHUNK = 2**18
+
+
+class DownloadFailed(RuntimeError):
+    """The message is a sentence for the user."""
+
+
+def download(
+    address: str,
+    target: Path,
+    report: Callable[[int, int], None],
+    *,
+    what: str,
+    limit: int,
+    checksum: str | None = None,
+    otherwise: str = "",
+) -> None:
+    """Fetch `address` to `target`, calling report(bytes, bytes in all). Raises DownloadFailed.
+
+    Args:
+        what: the subject of the sentences, as "The flowers".
+        limit: bytes, after which it is stopped.
+        checksum: MD5 or SHA-256, hexadecimal, where its publisher gives one.
+        otherwise: what one can do instead, a sentence.
+    """
+    if not address.startswith(("https://", "http://")):
+        raise DownloadFailed(f"{what} cannot be downloaded: {address} is not a web address.")
+    target.parent.mkdir(parents=True, exist_ok=True)
+    handle, aside = tempfile.mkstemp(dir=target.parent, prefix=".download-")
+    try:
+        with os.fdopen(handle, "wb") as out:
+            found = _receive(address, out.write, report, what, limit, otherwise)
+        if checksum is not None and checksum not in found:
+            raise DownloadFailed(f"{what} arrived damaged: the checksum differs. Please try again. {otherwise}".strip())
+        os.chmod(aside, 0o644)
+        os.replace(aside, target)
+    except BaseException:
+        os.unlink(aside)
+        raise
+
+
+def _receive(
+    address: str,
+    write: Callable[[bytes], object],
+    report: Callable[[int, int], None],
+    what: str,
+    limit: int,
+    otherwise: str,
+) -> list[str]:
+    """MD5 and SHA-256 of what came."""
+    request = Request(address, headers={"User-Agent": "PoetsWeb"})  # noqa: S310 - checked above
+    checksums, received = (hashlib.md5(usedforsecurity=False), hashlib.sha256()), 0
+    try:
+        with urlopen(request, timeout=TIMEOUT) as response:  # noqa: S310
+            total = int(response.headers.get("Content-Length") or 0)
+            while chunk := response.read(CHUNK):
+                received += len(chunk)
+                if received > limit:
+                    raise DownloadFailed(f"{what}: the download is larger than {limit / 2**30:.2g} GB and was stopped.")
+                write(chunk)
+                for checksum in checksums:
+                    checksum.update(chunk)
+                report(received, max(total, received))
+    except (URLError, OSError, ValueError) as error:
+        advice = f"Check this machine's connection and try again. {otherwise}".strip()
+        raise DownloadFailed(f"{what} could not be downloaded from {address} ({error}). {advice}") from None
+    if received < total:
+        raise DownloadFailed(f"{what}: the download broke off. Please try again. {otherwise}".strip())
+    return [checksum.hexdigest() for checksum in checksums]
