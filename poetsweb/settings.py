@@ -1,6 +1,5 @@
 """All of PoetsWeb's settings. Each variable is described in `.env.example`."""
 
-import os
 from pathlib import Path
 
 import environ
@@ -10,7 +9,6 @@ from poetsweb.logs import logging_config
 from poetsweb.secret import read_or_create_secret
 from worker.archives import ArchiveLimits
 from worker.backbones import BACKBONES, DEFAULT_BACKBONE
-from worker.backbones.weights import PUBLISHER
 from worker.images import ImageLimits
 from worker.machine import CORES
 
@@ -192,8 +190,8 @@ MAX_CLASSIFY_FILES = env.integer("MAX_CLASSIFY_FILES", 100, low=1, high=2000)
 BACKBONE = env.choice("POETSWEB_BACKBONE", DEFAULT_BACKBONE, tuple(BACKBONES))
 BACKBONE_DIR = DATA_DIR / "backbones"
 # For the weights that are fetched; the environment, because child processes without settings read it.
-WEIGHTS_URL = env.address("WEIGHTS_URL", PUBLISHER, ("https://", "http://"))
-os.environ.update(POETSWEB_WEIGHTS=str(DATA_DIR / "weights"), WEIGHTS_URL=WEIGHTS_URL.rstrip("/"))
+WEIGHTS_URL = env.address("WEIGHTS_URL", "https://storage.googleapis.com", ("https://", "http://"))
+env.pass_on({"POETSWEB_WEIGHTS": str(DATA_DIR / "weights"), "WEIGHTS_URL": WEIGHTS_URL.rstrip("/")})
 PREDICT_THREADS = env.integer("PREDICT_THREADS", min(CORES, 4), low=1, high=64)
 FLOWERS_URL = env.text(
     "FLOWERS_URL", "https://storage.googleapis.com/download.tensorflow.org/example_images/flower_photos.tgz"

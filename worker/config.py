@@ -7,6 +7,7 @@ from typing import Any
 from worker.backbones import BACKBONES, DEFAULT_BACKBONE
 
 RECIPES = {"auto": "Automatic", "poets": "As in TensorFlow for Poets"}
+MOST_SHOWN = 8  # of the allowed values, in a sentence
 EXPERT_FIELDS = ("steps", "learning_rate", "batch_size")
 
 
@@ -65,7 +66,9 @@ def parse_config(values: dict[str, Any]) -> TrainConfig:
 
 def _one_of(name: str, value: Any, allowed: dict[str, Any]) -> None:
     if not isinstance(value, str) or value not in allowed:
-        shown = ", ".join(key for key in allowed if key != "testing")
+        offered = [key for key in allowed if key != "testing"]
+        more = f" and {len(offered) - MOST_SHOWN} more" if len(offered) > MOST_SHOWN else ""
+        shown = ", ".join(offered[:MOST_SHOWN]) + more
         raise ConfigError(name, f"{name} must be one of {shown}; got {_show(value)}.")
 
 

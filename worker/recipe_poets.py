@@ -1,6 +1,7 @@
 """The recipe 'poets': gradient descent as in the original TensorFlow for Poets (`retrain.py`)."""
 
 import functools
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -13,9 +14,25 @@ START_DEVIATION = 0.001  # likewise, of a normal distribution cut at two deviati
 
 
 def train_poets(training: Split, validation: Split, classes: int, config: TrainConfig, report: Report) -> Head:
-    """Plain gradient descent; each picture of a batch is drawn by drawing its class first.
+    """Descend, and report on the way.
 
     A point's training_loss is its last batch's, as in the original; validation is the whole split.
+    """
+    reached = None
+    for step, head, (loss, logits) in descend(training, validation, classes, config, interval=EVAL_STEP_INTERVAL):
+        report("head", step / config.steps, **measure_point(step, loss, logits, validation.labels))
+        reached = head
+    assert reached is not None  # noqa: S101 - a config has a step at least
+    return reached
+
+
+def descend(
+    training: Split, validation: Split, classes: int, config: TrainConfig, *, interval: int
+) -> Iterator[tuple[int, Head, tuple[float, Floats]]]:
+    """Plain gradient descent; each picture of a batch is drawn by drawing its class first.
+
+    Yields, after every `interval` steps and after the last: the step, the head, and the last batch's loss with
+    the validation logits (N, C).
     """
     tf = prepare_tensorflow()
     rng = np.random.default_rng(config.seed)
@@ -24,13 +41,11 @@ def train_poets(training: Split, validation: Split, classes: int, config: TrainC
     weights = tf.constant(_start((training.features.shape[1], classes), rng))
     bias = tf.zeros([classes])
     members = [np.flatnonzero(training.labels == label) for label in range(classes)]
-    for step in range(0, config.steps, EVAL_STEP_INTERVAL):
-        until = min(step + EVAL_STEP_INTERVAL, config.steps)
+    for step in range(0, config.steps, interval):
+        until = min(step + interval, config.steps)
         drawn = tf.constant(_draw(members, (until - step, config.batch_size), rng))
         weights, bias, loss, logits = _compiled_descent()(*data, held_out, drawn, weights, bias, config.learning_rate)
-        point = measure_point(until, float(loss), logits.numpy(), validation.labels)
-        report("head", until / config.steps, **point)
-    return Head(weights.numpy(), bias.numpy())
+        yield until, Head(weights.numpy(), bias.numpy()), (float(loss), logits.numpy())
 
 
 def _start(shape: tuple[int, int], rng: np.random.Generator) -> Floats:
@@ -61,7 +76,9 @@ def _compiled_descent() -> Any:
     # The loop is written as the graph has it: TensorFlow's translation of Python loops (AutoGraph) does not know
     # Python 3.13.
     @tf.function(input_signature=signature, autograph=False)  # type: ignore[untyped-decorator]
-    def descend(features: Any, targets: Any, validation: Any, drawn: Any, weights: Any, bias: Any, rate: Any) -> Any:
+    def descend_batches(
+        features: Any, targets: Any, validation: Any, drawn: Any, weights: Any, bias: Any, rate: Any
+    ) -> Any:
         def more(step: Any, *_: Any) -> Any:
             return step < tf.shape(drawn)[0]
 
@@ -77,4 +94,4 @@ def _compiled_descent() -> Any:
         _, weights, bias, loss = tf.while_loop(more, descend_once, start, parallel_iterations=1)
         return weights, bias, loss, tf.matmul(validation, weights) + bias
 
-    return descend
+    return descend_batches

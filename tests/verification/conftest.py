@@ -16,7 +16,7 @@ from sklearn.datasets import load_sample_images
 from worker.backbones import BACKBONES
 from worker.backbones.engine import LiteRTEngine
 
-NAMES = sorted(name for name, backbone in BACKBONES.items() if not backbone.hidden)
+NAMES = sorted(name for name, backbone in BACKBONES.items() if not backbone.hidden and not backbone.published)
 
 # Run apart: TensorFlow must not be loaded into the process that runs the tests.
 BUILD = """

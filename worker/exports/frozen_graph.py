@@ -56,6 +56,12 @@ An image classifier as a frozen TensorFlow graph, made with PoetsWeb. The origin
 
 def build(parts: Parts, folder: Path) -> None:
     """Imports TensorFlow."""
+    (folder / GRAPH).write_bytes(freeze(parts))
+    parts.write_texts(folder, readme=TEXT, code=CODE, labels_file=LABELS)
+
+
+def freeze(parts: Parts, final_tensor_name: str = "final_result") -> bytes:
+    """The graph. Imports TensorFlow."""
     import tensorflow as tf
     from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
@@ -64,11 +70,10 @@ def build(parts: Parts, folder: Path) -> None:
     @tf.function(input_signature=[tf.TensorSpec([None, size, size, 3], tf.float32, name="input")], autograph=False)  # type: ignore[untyped-decorator]
     def classify(pictures: Any) -> Any:
         probabilities = classifier(pictures * DEVIATION + MEAN, training=False)
-        return tf.identity(probabilities, name="final_result")
+        return tf.identity(probabilities, name=final_tensor_name)
 
     frozen = convert_variables_to_constants_v2(classify.get_concrete_function())
-    (folder / GRAPH).write_bytes(frozen.graph.as_graph_def().SerializeToString())
-    parts.write_texts(folder, readme=TEXT, code=CODE, labels_file=LABELS)
+    return bytes(frozen.graph.as_graph_def().SerializeToString())
 
 
 def load(folder: Path) -> Answer:

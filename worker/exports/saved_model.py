@@ -58,12 +58,17 @@ Both give `classes` and `scores`.
 
 def build(parts: Parts, folder: Path) -> None:
     """Imports TensorFlow."""
+    parts.write_texts(folder, readme=TEXT, code=CODE, labels_file=LABELS)
+    save(parts, folder / LABELS, folder / MODEL / str(parts.version))
+
+
+def save(parts: Parts, labels_file: Path, target: Path) -> None:
+    """The SavedModel alone, to a new folder. Imports TensorFlow."""
     import tensorflow as tf
 
-    parts.write_texts(folder, readme=TEXT, code=CODE, labels_file=LABELS)
-    module = _build_module(parts, folder / LABELS)
+    module = _build_module(parts, labels_file)
     signatures = {"serving_default": module.serve_files, "pictures": module.serve_pictures}
-    tf.saved_model.save(module, str(folder / MODEL / str(parts.version)), signatures=signatures)
+    tf.saved_model.save(module, str(target), signatures=signatures)
 
 
 def _build_module(parts: Parts, labels_file: Path) -> Any:

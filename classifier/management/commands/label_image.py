@@ -1,0 +1,46 @@
+import json
+from argparse import Namespace
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from worker.poets.flags import add_label_image_flags
+from worker.poets.labelling import LabelFailed, Named, label_images
+from worker.poets.retraining import use_quietly
+
+
+class Command(BaseCommand):
+    help = "Name what is in pictures, as TensorFlow for Poets' label_image.py does."
+    requires_system_checks = []
+
+    def create_parser(self, prog_name: str, subcommand: str, **kwargs: Any) -> CommandParser:
+        return super().create_parser(prog_name, subcommand, allow_abbrev=False, **kwargs)
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        add_label_image_flags(parser)
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        use_quietly(None)
+        failed = False
+        try:
+            for named in label_images(Namespace(**options)):
+                failed |= bool(named.error)
+                self._print_json(named) if options["json"] else self._print(named)
+        except LabelFailed as error:
+            raise CommandError(str(error)) from None
+        if failed:
+            raise CommandError("Not all pictures could be read.")
+
+    def _print_json(self, named: Named) -> None:
+        classes = [{"name": label, "probability": round(score, 6)} for label, score in named.best]
+        line = {"file": str(named.image), "classes": classes, "milliseconds": round(1000 * named.seconds, 3)}
+        self.stdout.write(json.dumps({**line, "error": named.error} if named.error else line, ensure_ascii=False))
+
+    def _print(self, named: Named) -> None:
+        if named.error:
+            self.stderr.write(f"{named.image}: {named.error}")
+            return
+        self.stdout.write(f"\n{named.image}")
+        self.stdout.write(f"Evaluation time (1-image): {named.seconds:.3f}s\n")
+        for label, score in named.best:
+            self.stdout.write(f"{label} (score={score:0.5f})")

@@ -1,0 +1,193 @@
+"""`manage.py retrain` and `label_image`: from a folder to a graph that names pictures, in the original's words."""
+
+import io
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.core.management import CommandError, call_command
+
+from tests.datasets import COLOURS, coloured_pictures
+from tests.pictures import make_jpeg
+
+
+@pytest.fixture(autouse=True)
+def _converted(backbones: Path, settings: Any) -> None:
+    settings.BACKBONE_DIR = backbones
+
+
+@pytest.fixture(scope="module")
+def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("photos")
+    for name, data in coloured_pictures(25).items():
+        (folder / name).parent.mkdir(exist_ok=True)
+        (folder / name).write_bytes(data)
+    (folder / "LICENSE.txt").write_text("free")
+    return folder
+
+
+def flags(photos: Path, out: Path) -> dict[str, Any]:
+    return {
+        "image_dir": photos,
+        "architecture": "testing",
+        "output_graph": out / "graph" / "retrained_graph.pb",
+        "output_labels": out / "graph" / "retrained_labels.txt",
+        "intermediate_output_graphs_dir": out / "intermediate",
+        "summaries_dir": out / "logs",
+        "bottleneck_dir": out / "bottlenecks",
+        "how_many_training_steps": 60,
+    }
+
+
+def run(command: str, *arguments: str, **given: Any) -> tuple[str, str]:
+    said, warned = io.StringIO(), io.StringIO()
+    words = [f"--{name}={value}" for name, value in given.items()]
+    call_command(command, *words, *arguments, stdout=said, stderr=warned)
+    return said.getvalue(), warned.getvalue()
+
+
+@pytest.fixture(scope="module")
+def made(photos: Path, tmp_path_factory: pytest.TempPathFactory, backbones: Path) -> Path:
+    """The folder of everything that one command writes."""
+    out = tmp_path_factory.mktemp("out")
+    (out / "logs").mkdir()
+    (out / "logs" / "thesis.txt").write_text("years of work")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("django.conf.settings.BACKBONE_DIR", backbones)
+        given = flags(photos, out)
+        said, warned = run("retrain", saved_model_dir=out / "saved", intermediate_store_frequency=20, **given)
+    (out / "said.txt").write_text(said)
+    (out / "warned.txt").write_text(warned)
+    return out
+
+
+def test_says_what_the_original_says(made: Path) -> None:
+    said = (made / "said.txt").read_text().splitlines()
+    assert "75 bottleneck files created." in said
+    for line in (r"Step 10: Train accuracy = \d+\.\d%", r"Step 10: Cross entropy = \d+\.\d{6}"):
+        assert any(re.fullmatch(line, one) for one in said)
+    assert any(re.fullmatch(r"Step 60: Validation accuracy = \d+\.\d% \(N=6\)", one) for one in said)
+    assert re.fullmatch(r"Final test accuracy = \d+\.\d% \(N=6\)", said[-1])
+    assert "LICENSE.txt: It lies outside the class folders." in (made / "warned.txt").read_text()
+
+
+def test_writes_graph_labels_and_intermediate_graphs(made: Path) -> None:
+    assert (made / "graph" / "retrained_labels.txt").read_text() == "blue\ngreen\nred\n"
+    found = sorted(path.name for path in (made / "intermediate").iterdir())
+    assert found == ["intermediate_20.pb", "intermediate_40.pb", "intermediate_60.pb"]
+
+
+def test_summaries_are_events_and_other_files_stay(made: Path) -> None:
+    import tensorflow as tf
+
+    assert (made / "logs" / "thesis.txt").read_text() == "years of work"
+    for name in ("train", "validation"):
+        (path,) = (made / "logs" / name).iterdir()
+        events = list(tf.compat.v1.train.summary_iterator(str(path)))
+        assert events[0].file_version == "brain.Event:2"
+        assert [event.step for event in events[1:]] == [10, 20, 30, 40, 50, 60]
+        tags = {value.tag for value in events[1].summary.value}
+        assert {"accuracy_1", "cross_entropy_1", "final_training_ops/weights"} <= tags
+
+
+@pytest.mark.parametrize("graph", ["graph/retrained_graph.pb", "saved", "intermediate/intermediate_60.pb"])
+def test_what_was_made_names_pictures(graph: str, made: Path, tmp_path: Path) -> None:
+    for name, colour in COLOURS.items():
+        (tmp_path / f"{name}.jpg").write_bytes(make_jpeg(4711, colour=colour))
+    files = [str(tmp_path / f"{name}.jpg") for name in COLOURS]
+    given = {"graph": made / graph, "labels": made / "graph" / "retrained_labels.txt"}
+    said, _ = run("label_image", "--json", *files, **given)
+    answers = [json.loads(line) for line in said.splitlines()]
+    assert [answer["file"] for answer in answers] == files
+    assert [answer["classes"][0]["name"] for answer in answers] == list(COLOURS)
+
+    said, _ = run("label_image", image=files[0], **given)
+    assert "Evaluation time (1-image): " in said
+    assert re.search(r"^red \(score=0\.\d{5}\)$", said, re.MULTILINE)
+
+
+def test_again_nothing_is_computed_anew_and_the_graph_is_the_same(photos: Path, made: Path, tmp_path: Path) -> None:
+    given = {**flags(photos, tmp_path), "bottleneck_dir": made / "bottlenecks"}
+    said, _ = run("retrain", **given)
+    assert "bottleneck files created" not in said
+    graphs = [folder / "graph" / "retrained_graph.pb" for folder in (made, tmp_path)]
+    files = [str(photos / "red" / "0.jpg")]
+    first, second = (json.loads(run("label_image", "--json", *files, graph=graph)[0]) for graph in graphs)
+    assert first["classes"] == second["classes"]
+
+
+def test_below_the_bar_nothing_is_written(photos: Path, made: Path, tmp_path: Path) -> None:
+    given = {**flags(photos, tmp_path), "bottleneck_dir": made / "bottlenecks"}
+    given |= {"how_many_training_steps": 1, "learning_rate": 1e-9, "assert_accuracy_at_least": 1}
+    with pytest.raises(CommandError, match=r"below --assert_accuracy_at_least=1\. Nothing was written"):
+        run("retrain", "--print_misclassified_test_images", **given)
+    assert not (tmp_path / "graph").exists()
+
+
+def test_misclassified_pictures_are_named(photos: Path, made: Path, tmp_path: Path) -> None:
+    given = {**flags(photos, tmp_path), "bottleneck_dir": made / "bottlenecks"}
+    given |= {"how_many_training_steps": 1, "learning_rate": 1e-9}
+    said, _ = run("retrain", "--print_misclassified_test_images", **given)
+    lines = said.splitlines()
+    wrong = lines[lines.index("=== MISCLASSIFIED TEST IMAGES ===") + 1 :]
+    assert wrong
+    for line in wrong:
+        path, named = line.rsplit(maxsplit=1)
+        assert Path(path.strip()).is_file()
+        assert named != Path(path.strip()).parent.name
+
+
+def test_own_tensor_name(photos: Path, made: Path, tmp_path: Path) -> None:
+    given = {**flags(photos, tmp_path), "bottleneck_dir": made / "bottlenecks", "final_tensor_name": "answer"}
+    run("retrain", **given)
+    file, graph = str(photos / "red" / "0.jpg"), tmp_path / "graph" / "retrained_graph.pb"
+    assert "red (score=" in run("label_image", file, graph=graph, output_layer="answer")[0]
+    with pytest.raises(CommandError, match=r"has no node 'final_result'\. Name the right one: --output_layer=NAME"):
+        run("label_image", file, graph=graph)
+
+
+@pytest.mark.parametrize(
+    ("given", "words", "status"),
+    [
+        ({"image_dir": "/nowhere"}, "There is no folder /nowhere", 1),
+        ({"random_crop": 5}, "--random_crop: distorted pictures cannot be used yet", 2),
+        ({"tfhub_module": "https://tfhub.dev/x"}, "modules of TensorFlow Hub cannot be used yet", 2),
+        ({"output_graph": "/"}, "/ is a folder", 1),
+    ],
+)
+def test_refusals(given: dict[str, Any], words: str, status: int, photos: Path, tmp_path: Path) -> None:
+    with pytest.raises(CommandError, match=words) as refused:
+        run("retrain", **{**flags(photos, tmp_path), **given})
+    assert refused.value.returncode == status
+
+
+def test_folder_with_other_things_is_not_taken_for_the_saved_model(photos: Path, tmp_path: Path) -> None:
+    (tmp_path / "thesis.txt").write_text("years of work")
+    with pytest.raises(CommandError, match="is not empty"):
+        run("retrain", saved_model_dir=tmp_path, **flags(photos, tmp_path / "out"))
+    assert (tmp_path / "thesis.txt").read_text() == "years of work"
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [(b"no graph", "cannot be used as a graph"), (b"", "has no node 'input'"), (None, "There is no graph")],
+)
+def test_what_is_no_graph(content: bytes | None, words: str, photos: Path, tmp_path: Path) -> None:
+    (tmp_path / "labels.txt").write_text("a\nb\n")
+    if content is not None:
+        (tmp_path / "graph.pb").write_bytes(content)
+    with pytest.raises(CommandError, match=words):
+        run("label_image", str(photos / "red" / "0.jpg"), graph=tmp_path / "graph.pb")
+
+
+def test_one_bad_picture_does_not_stop_the_others(photos: Path, made: Path, tmp_path: Path) -> None:
+    (tmp_path / "bad.jpg").write_bytes(b"no picture")
+    said, warned = io.StringIO(), io.StringIO()
+    graph = f"--graph={made / 'graph' / 'retrained_graph.pb'}"
+    files = [str(tmp_path / "bad.jpg"), str(photos / "red" / "0.jpg")]
+    with pytest.raises(CommandError, match="Not all pictures could be read"):
+        call_command("label_image", graph, *files, stdout=said, stderr=warned)
+    assert "red (score=" in said.getvalue()
+    assert "bad.jpg: " in warned.getvalue()
