@@ -25,7 +25,7 @@ class Bar:
 
     agreement: float = 0.0  # the least share of pictures with the same answer
     mean_difference: float = 1.0  # the largest mean |Δp| over all classes and pictures
-    accuracy_loss: float = 1.0  # how much lower its accuracy may be
+    accuracy_loss: float = 1.0  # how much lower its accuracy may be; a single picture decides nothing
 
 
 # Fewer bits give other probabilities; what counts is whether the answers are as often right.

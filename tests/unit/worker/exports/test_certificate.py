@@ -72,6 +72,15 @@ def test_fewer_bits_may_change_probabilities_but_not_how_often_it_is_right() -> 
     assert found["reasons"] == ["It is right on 2.0% fewer of the test pictures; 1.5% may be lost."]
 
 
+@pytest.mark.parametrize(("count", "wrong", "passes"), [(50, 1, True), (50, 2, False), (6, 1, True), (6, 2, False)])
+def test_a_single_picture_decides_nothing(count: int, wrong: int, passes: bool) -> None:
+    site = probabilities(count)
+    file = site.copy()
+    file[:wrong] = np.roll(site[:wrong], 1, axis=1)
+    found = certify(FORMATS["tflite_int8"], site, file, site.argmax(axis=1), milliseconds=2.0)
+    assert found["passed"] == passes
+
+
 def test_numbers_that_are_none_fail_whatever_the_bar() -> None:
     site = probabilities()
     file = site.copy()
