@@ -112,18 +112,14 @@ class TrainForm(forms.Form):
 
 def _about(backbone: Listed) -> str:
     """One line of what sets it apart. A speed that nobody has measured is not guessed."""
-    parts = (
+    parts = [
         f"{backbone.title}{' (default)' if backbone.default else ''}",
         f"{backbone.input_size} × {backbone.input_size} pixels",
         f"{backbone.features:,} features",
         backbone.licence,
-        _speed_of(backbone),
-    )
-    return " · ".join(parts)
-
-
-def _speed_of(backbone: Listed) -> str:
+    ]
     if backbone.images_per_second:
-        return f"{backbone.images_per_second:.0f} pictures a second on this machine"
-    prepared = "prepared and measured at its first training"
-    return prepared if backbone.bundled or backbone.digest else f"downloaded, {prepared}"
+        parts.append(f"{backbone.images_per_second:.0f} pictures a second on this machine")
+    elif backbone.bundled:
+        parts.append("prepared and measured at its first training")
+    return " · ".join(parts)

@@ -41,7 +41,7 @@ class KerasApplication(NamedTuple):
 
     @property
     def title(self) -> str:
-        return self.function if self.alpha is None else f"{self.function} {self._width}, {self.input_size} pixels"
+        return self.function if self.alpha is None else f"{self.function} {self._width} ({self.input_size})"
 
     @property
     def _width(self) -> str:

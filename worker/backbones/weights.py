@@ -53,7 +53,7 @@ class PublishedWeights:
         weights_folder().mkdir(parents=True, exist_ok=True)
         with FileLock(weights_folder() / f".{self.file_name}.lock"):
             if not self.target.is_file():
-                otherwise = f"Or put the file there by hand: {self.target}"
+                otherwise = f"Or put the file by hand into the folder “{weights_folder().name}” of the data folder."
                 what = f"The weights {self.file_name}"
                 download(
                     self.address,

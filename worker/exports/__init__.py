@@ -64,7 +64,7 @@ FORMATS: dict[str, ExportFormat] = {
         ExportFormat(
             name="tflite_int8",
             title="TensorFlow Lite, 8 bits",
-            purpose="A quarter of the size and quicker on small processors; calibrated on your training pictures.",
+            purpose="A quarter of the size, for small processors; calibrated on your training pictures.",
             where="worker.exports.tflite:INT8",
             bar=FEWER_BITS,
             calibrates=True,

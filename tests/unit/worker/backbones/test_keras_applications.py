@@ -83,5 +83,5 @@ def test_file_put_there_by_hand_is_used(backbone: Backbone, folder: Path, tmp_pa
 
 def test_file_of_another_network_is_a_sentence(backbone: Backbone, folder: Path, tmp_path: Path) -> None:
     (folder / MOBILENET_FILE).write_bytes(b"not weights")
-    with pytest.raises(ConversionFailed, match=r"The weights of MobileNet 0\.25, 128 pixels do not fit it"):
+    with pytest.raises(ConversionFailed, match=r"The weights of MobileNet 0\.25 \(128\) do not fit it"):
         ensure_tflite(backbone, tmp_path / "converted")

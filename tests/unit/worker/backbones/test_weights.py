@@ -63,7 +63,7 @@ def test_fetched_with_progress(checksum: str | None) -> None:
 def test_damaged_ones_are_not_kept(tmp_path: Path) -> None:
     with pytest.raises(DownloadFailed, match="checksum differs") as error:
         weights("0" * 32).ensure(lambda received, total: None)
-    assert "put the file there by hand" in str(error.value)
+    assert "put the file by hand into the folder “weights”" in str(error.value)
     assert [path for path in (tmp_path / "weights").iterdir() if not path.name.endswith(".lock")] == []
 
 
