@@ -169,8 +169,12 @@ def _read(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> bytes:
     """
     if info.compress_size > 2 * info.file_size + _PACKING_OVERHEAD:
         raise EntryRefused(IS_DAMAGED)
-    packed = _packed_bytes(_descriptor(archive), info)
-    data = packed if info.compress_type == zipfile.ZIP_STORED else _unpack(packed, info.file_size)
+    try:
+        packed = _packed_bytes(_descriptor(archive), info)
+        data = packed if info.compress_type == zipfile.ZIP_STORED else _unpack(packed, info.file_size)
+    # Damaged entries raise all sorts: an offset before the beginning, lengths past the end, what cannot be unpacked.
+    except (OSError, OverflowError, ValueError, struct.error, zlib.error) as error:
+        raise EntryRefused(IS_DAMAGED) from error
     if len(data) != info.file_size or zlib.crc32(data) != info.CRC:
         raise EntryRefused(IS_DAMAGED)
     return data
@@ -196,8 +200,5 @@ def _packed_bytes(file: int, info: zipfile.ZipInfo) -> bytes:
 
 
 def _unpack(packed: bytes, size: int) -> bytes:
-    """At most `size` bytes and one, whatever the entry would unpack to. Raises EntryRefused."""
-    try:
-        return zlib.decompressobj(-zlib.MAX_WBITS).decompress(packed, size + 1)
-    except zlib.error as error:
-        raise EntryRefused(IS_DAMAGED) from error
+    """At most `size` bytes and one, whatever the entry would unpack to."""
+    return zlib.decompressobj(-zlib.MAX_WBITS).decompress(packed, size + 1)

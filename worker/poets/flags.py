@@ -1,5 +1,6 @@
 """The flags of the original scripts, by their names and with their defaults, and what each may be."""
 
+import re
 from argparse import ArgumentParser, ArgumentTypeError
 from collections.abc import Callable
 from pathlib import Path
@@ -53,6 +54,13 @@ def architecture(text: str) -> str:
     raise ArgumentTypeError(f"There is no architecture {text!r}. Choose one of: {names}.")
 
 
+def tensor_name(text: str) -> str:
+    """As TensorFlow allows for the name of an operation."""
+    if not re.fullmatch(r"[A-Za-z0-9.][A-Za-z0-9_.\\/>-]*", text):
+        raise ArgumentTypeError(f"{text!r} cannot name a tensor. Use letters, digits and _ . / -")
+    return text
+
+
 def batch(text: str) -> int:
     """-1 is all."""
     return -1 if text.strip() == "-1" else whole(1, 10**9)(text)
@@ -78,7 +86,7 @@ def add_retrain_flags(parser: ArgumentParser) -> None:
     add("--print_misclassified_test_images", action="store_true")
     add("--model_dir", type=Path, help="where pretrained weights are and go; by default the site's own folder")
     add("--bottleneck_dir", type=Path, default=Path("/tmp/bottleneck"), help="where features are kept")  # noqa: S108
-    add("--final_tensor_name", default="final_result")
+    add("--final_tensor_name", type=tensor_name, default="final_result")
     add("--architecture", type=architecture, default="inception_v3", metavar="NAME", help="the pretrained network")
     add("--seed", type=whole(0, 2**31 - 1), default=0, help="the same seed and pictures give the same graph")
     add("--assert_accuracy_at_least", type=real(0, 1), metavar="SHARE", help="write nothing if the test is below it")

@@ -154,6 +154,30 @@ def test_bad_checksum_is_refused_and_the_others_taken(tmp_path: Path) -> None:
     assert len(good(entries)) == 19
 
 
+def test_zip_that_lost_its_beginning_loses_one_entry(tmp_path: Path) -> None:
+    path = make_zip(tmp_path, {"a/1.jpg": b"first", "a/2.jpg": b"second", "b/3.jpg": b"third"})
+    path.write_bytes(path.read_bytes()[10:])  # the first entry now begins before the file does
+    assert [entry.data for entry in walk(path)] == [None, b"second", b"third"]
+
+
+def test_entry_that_begins_past_the_end_is_refused(tmp_path: Path) -> None:
+    path = make_zip(tmp_path, {"a/1.jpg": b"first", "a/2.jpg": b"second"})
+    data = bytearray(path.read_bytes())
+    offset_at = data.index(b"PK\x01\x02") + 42
+    data[offset_at : offset_at + 4] = b"\xf0\xff\xff\x7f"
+    path.write_bytes(data)
+    assert [entry.data for entry in walk(path)] == [None, b"second"]
+
+
+def test_entry_that_claims_far_more_packed_bytes_than_it_unpacks_to_is_refused(tmp_path: Path) -> None:
+    path = make_zip(tmp_path, {"a/1.jpg": b"first", "b/2.jpg": b"second" * 1000})
+    data = bytearray(path.read_bytes())
+    table = data.index(b"PK\x01\x02")
+    data[table + 20 : table + 24] = (2**31).to_bytes(4, "little")
+    path.write_bytes(data)
+    assert walk(path)[0].data is None
+
+
 @pytest.mark.parametrize("claimed", [1, 2999, 3001, 100_000])
 def test_lie_about_the_size_is_refused(claimed: int, tmp_path: Path) -> None:
     path = make_zip(tmp_path, FILES)

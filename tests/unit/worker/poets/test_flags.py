@@ -79,6 +79,7 @@ def test_given_values(given: str, expected: object) -> None:
         ("--architecture=mobilenet_9", "Choose one of: efficientnet_lite0"),
         ("--architecture=mobilenet_0.50_224_quantized", "Retrain mobilenet_0.50_224 and export it in 8 bits"),
         ("--assert_accuracy_at_least=90", "not between 0 and 1"),
+        ("--final_tensor_name=the answer", "cannot name a tensor"),
         ("--how_many_steps=5", "unrecognized arguments"),
         ("--how_many=5", "unrecognized arguments"),  # no guessing at what was meant
     ],
