@@ -191,3 +191,15 @@ def test_one_bad_picture_does_not_stop_the_others(photos: Path, made: Path, tmp_
         call_command("label_image", graph, *files, stdout=said, stderr=warned)
     assert "red (score=" in said.getvalue()
     assert "bad.jpg: " in warned.getvalue()
+
+
+def test_tflite_file_as_the_graph(backbones: Path, photos: Path, tmp_path: Path) -> None:
+    (network,) = backbones.glob("testing-*.tflite")
+    (tmp_path / "graph.tflite").write_bytes(network.read_bytes())
+    (tmp_path / "labels.txt").write_text("".join(f"feature {number}\n" for number in range(48)))
+    said, _ = run("label_image", "--json", str(photos / "red" / "0.jpg"), graph=tmp_path / "graph.tflite")
+    assert len(json.loads(said)["classes"]) == 5
+
+    (tmp_path / "labels.txt").write_text("a\nb\n")
+    with pytest.raises(CommandError, match="gives 48 scores, but there are 2 labels"):
+        run("label_image", str(photos / "red" / "0.jpg"), graph=tmp_path / "graph.tflite")
