@@ -2,8 +2,8 @@
 
 import hashlib
 import os
-import tempfile
 from collections.abc import Callable
+from http.client import HTTPException
 from pathlib import Path
 from urllib.error import URLError
 from urllib.request import Request, urlopen
@@ -26,7 +26,9 @@ def download(
     checksum: str | None = None,
     otherwise: str = "",
 ) -> None:
-    """Fetch `address` to `target`, calling report(bytes, bytes in all). Raises DownloadFailed.
+    """Fetch `address` to `target`, calling report(bytes, bytes in all). One at a time to a target.
+
+    Raises DownloadFailed.
 
     Args:
         what: the subject of the sentences, as "The flowers".
@@ -37,16 +39,15 @@ def download(
     if not address.startswith(("https://", "http://")):
         raise DownloadFailed(f"{what} cannot be downloaded: {address} is not a web address.")
     target.parent.mkdir(parents=True, exist_ok=True)
-    handle, aside = tempfile.mkstemp(dir=target.parent, prefix=".download-")
+    aside = target.with_name(f".{target.name}.part")  # of one name, so that what a killed process left is taken over
     try:
-        with os.fdopen(handle, "wb") as out:
+        with aside.open("wb") as out:
             found = _receive(address, out.write, report, what, limit, otherwise)
         if checksum is not None and checksum not in found:
             raise DownloadFailed(f"{what} arrived damaged: the checksum differs. Please try again. {otherwise}".strip())
-        os.chmod(aside, 0o644)
         os.replace(aside, target)
     except BaseException:
-        os.unlink(aside)
+        aside.unlink(missing_ok=True)
         raise
 
 
@@ -72,7 +73,7 @@ def _receive(
                 for checksum in checksums:
                     checksum.update(chunk)
                 report(received, max(total, received))
-    except (URLError, OSError, ValueError) as error:
+    except (URLError, HTTPException, OSError, ValueError) as error:
         advice = f"Check this machine's connection and try again. {otherwise}".strip()
         raise DownloadFailed(f"{what} could not be downloaded from {address} ({error}). {advice}") from None
     if received < total:

@@ -12,11 +12,9 @@ from ninja.errors import AuthenticationError, HttpError, ValidationError
 
 from classifier.api.schemas import ErrorOut
 from classifier.services.exports import UnknownFormat
-from classifier.services.prediction import NothingLive
+from classifier.services.prediction import CANNOT_ANSWER, NothingLive
 from classifier.services.projects import InvalidName
 from classifier.services.training import TrainingRefused
-from worker.artifacts import ArtifactCorrupt
-from worker.backbones.convert import ConversionFailed
 from worker.config import ConfigError
 
 log = structlog.get_logger(__name__)
@@ -90,11 +88,12 @@ def install_error_handlers(api: NinjaAPI) -> None:
             request, 503, "The storage cannot be read or written now. The administrator finds why in the log."
         )
 
-    @api.exception_handler(ArtifactCorrupt)
-    @api.exception_handler(ConversionFailed)
     def broken(request: HttpRequest, error: Exception) -> HttpResponse:
         log.error("cannot_answer", error=str(error))
         return answer(request, 503, f"The classifier cannot answer now. {error}")
+
+    for kind in CANNOT_ANSWER:
+        api.exception_handler(kind)(broken)
 
     @api.exception_handler(Exception)
     def unexpected(request: HttpRequest, error: Exception) -> HttpResponse:

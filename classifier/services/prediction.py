@@ -19,14 +19,18 @@ from classifier.prepared import PreparedQuery
 from classifier.selectors import list_projects, live_version
 from classifier.services.accounts import hash_api_key, note_key_use, owner_of_key
 from classifier.services.model_versions import load_artifact
-from worker.backbones import get_backbone
-from worker.backbones.convert import ensure_tflite
+from worker.artifacts import ArtifactCorrupt
+from worker.backbones import WeightsMissing, get_backbone
+from worker.backbones.convert import ConversionFailed, ensure_tflite
 from worker.backbones.engine import Embedder, LiteRTEngine
+from worker.download import DownloadFailed
 from worker.images import ImageRejected
 from worker.inference import ArtifactCache, SharedEngine, classify_pictures
 
 # Loading one takes a tenth of a second and 60 MB. Most sites use one; who tries a second must not wait each time.
 BACKBONES_HELD = 2
+# A version that cannot answer now; each of these has a sentence.
+CANNOT_ANSWER = (ArtifactCorrupt, ConversionFailed, DownloadFailed, WeightsMissing)
 HEAD_BYTES = 24 * 2**20  # of heads kept in each web process: a thousand of a few classes
 
 
@@ -110,7 +114,7 @@ def _answering(rows: list[tuple[Any, ...]]) -> Answering | None:
 
 
 def classify(project: Project, pictures: Sequence[bytes], version: ModelVersion | None = None) -> Classification:
-    """`answer` with the live version, or with the one given. Raises NothingLive, ArtifactCorrupt."""
+    """`answer` with the live version, or with the one given. Raises NothingLive, and CANNOT_ANSWER."""
     version = version or live_version(project)
     if version is None:
         raise NothingLive
@@ -119,7 +123,7 @@ def classify(project: Project, pictures: Sequence[bytes], version: ModelVersion 
 
 
 def answer(version: Answering, pictures: Sequence[bytes]) -> Classification:
-    """What is in each picture; one that cannot be read answers why. Raises ArtifactCorrupt."""
+    """What is in each picture; one that cannot be read answers why. Raises CANNOT_ANSWER."""
     begun = time.perf_counter()
     artifact = artifacts.get(version.artifact_digest, lambda: load_artifact(version.artifact_digest))
     found = classify_pictures(pictures, get_engine(version.backbone), artifact, settings.IMAGE_LIMITS)

@@ -9,7 +9,6 @@ from classifier.models import Project
 from classifier.services import prediction
 from classifier.services.images import read_bounded
 from classifier.views.access import SignedIn, project_page
-from worker.artifacts import ArtifactCorrupt
 
 TOP = 5
 
@@ -29,7 +28,7 @@ def _answer(request: SignedIn, project: Project) -> HttpResponse:
         return _part(request, {"error": "Choose a picture first."}, 422)
     try:
         result = prediction.classify(project, [read_bounded(file) for file in files])
-    except (prediction.NothingLive, ArtifactCorrupt) as error:
+    except (prediction.NothingLive, *prediction.CANNOT_ANSWER) as error:
         return _part(request, {"error": str(error)}, 409)
     answers = [
         {"file": file.name, "error": answer.error, "classes": answer.classes[:TOP]}

@@ -21,6 +21,7 @@ BAD_ARGUMENTS = 2
 class Command(BaseCommand):
     help = "Train a classifier on a folder of photos, as TensorFlow for Poets' retrain.py does. Needs no running site."
     requires_system_checks = []
+    _said = 0  # of the progress
 
     def create_parser(self, prog_name: str, subcommand: str, **kwargs: Any) -> CommandParser:
         # --image for --image_dir would be a guess.
@@ -47,5 +48,6 @@ class Command(BaseCommand):
         if self.stdout.isatty():
             self.stdout.write(f"\r{what}: {done:,} of {total:,}", ending="\n" if done >= total else "")
             self.stdout.flush()
-        elif done % SAID_EVERY < 8 and done >= SAID_EVERY:
+        elif done // SAID_EVERY != self._said // SAID_EVERY:
             self.stdout.write(f"{what}: {done} of {total}")
+        self._said = done

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,8 @@ from django.test import Client
 from django.urls import reverse
 
 from classifier import catalogue
-from classifier.models import Job, Project
+from classifier.models import Job, ModelVersion, Project
+from tests.pictures import make_jpeg
 from worker.backbones import WeightsMissing, get_backbone
 from worker.backbones.convert import converted_path, record_path
 from worker.backbones.speed import ensure_speed
@@ -82,3 +84,18 @@ def test_chosen_one_is_not_hidden_among_the_others(filled: Project, as_owner: Cl
     given = {"backbone": "inception_v3", "validation_percentage": "99"}
     page = as_owner.post(reverse("train", args=[filled.slug]), given).content.decode()
     assert page.index('value="inception_v3"') < page.index("More backbones")
+
+
+def test_version_whose_weights_cannot_be_had_answers_with_a_sentence(
+    trained: ModelVersion, as_owner: Client, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("POETSWEB_WEIGHTS", str(tmp_path / "weights"))
+    monkeypatch.setenv("WEIGHTS_URL", "http://127.0.0.1:1")  # nobody answers there
+    ModelVersion.objects.filter(pk=trained.pk).update(backbone="xception")
+    slug = trained.project.slug
+    answer = as_owner.post(f"/api/v1/projects/{slug}/classify", {"image": BytesIO(make_jpeg(1))})
+    assert answer.status_code == 503
+    assert "could not be downloaded" in answer.json()["error"]
+    page = as_owner.post(reverse("classify", args=[slug]), {"image": BytesIO(make_jpeg(1))})
+    assert page.status_code == 409
+    assert "could not be downloaded" in page.content.decode()

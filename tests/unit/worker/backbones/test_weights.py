@@ -76,6 +76,16 @@ def test_file_put_there_by_hand_is_left_alone() -> None:
     assert Handler.asked == []
 
 
+def test_part_that_a_killed_process_left_is_taken_over(tmp_path: Path) -> None:
+    wanted = weights()
+    wanted.target.parent.mkdir(parents=True)
+    left = wanted.target.with_name(f".{wanted.target.name}.part")
+    left.write_bytes(b"x" * (len(DATA) + 1))
+    wanted.ensure(lambda received, total: None)
+    assert wanted.find().read_bytes() == DATA
+    assert not left.exists()
+
+
 def test_many_at_once_fetch_once() -> None:
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(lambda _: weights().ensure(lambda received, total: None), range(8)))
