@@ -7,7 +7,7 @@ from typing import Any
 from worker.backbones import BACKBONES, DEFAULT_BACKBONE
 
 RECIPES = {"auto": "Automatic", "poets": "As in TensorFlow for Poets"}
-MOST_SHOWN = 8  # of the allowed values, in a sentence
+MOST_SHOWN, LONGEST_SHOWN = 5, 200  # of the allowed values, and characters of the one given, in a sentence
 EXPERT_FIELDS = ("steps", "learning_rate", "batch_size")
 
 
@@ -87,6 +87,7 @@ def _rate(name: str, value: Any) -> None:
 def _show(value: Any) -> str:
     """A short repr of any value: a sentence must not carry a megabyte."""
     try:
-        return reprlib.repr(value)
+        shown = reprlib.repr(value)
     except ValueError:  # Python refuses to write out whole numbers of more than 4,300 digits
         return "a huge number"
+    return shown if len(shown) <= LONGEST_SHOWN else f"{shown[:LONGEST_SHOWN]}…"

@@ -51,7 +51,12 @@ def _fork(work: Callable[[int], Any], places: Sequence[int], strange: list[IO[by
     with warnings.catch_warnings():
         # Python warns of locks that other threads may hold. See the top for what keeps us away from them.
         warnings.simplefilter("ignore", DeprecationWarning)
-        pid = os.fork()
+        try:
+            pid = os.fork()
+        except OSError:
+            os.close(reading)
+            os.close(writing)
+            raise
     if pid:
         os.close(writing)
         return _Fork(pid, os.fdopen(reading, "rb"))

@@ -2,19 +2,16 @@ import json
 from argparse import Namespace
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 
+from classifier.management.poets import PoetsCommand
 from worker.poets.flags import add_label_image_flags
 from worker.poets.labelling import LabelFailed, Named, label_images
 from worker.poets.retraining import use_quietly
 
 
-class Command(BaseCommand):
+class Command(PoetsCommand):
     help = "Name what is in pictures, as TensorFlow for Poets' label_image.py does."
-    requires_system_checks = []
-
-    def create_parser(self, prog_name: str, subcommand: str, **kwargs: Any) -> CommandParser:
-        return super().create_parser(prog_name, subcommand, allow_abbrev=False, **kwargs)
 
     def add_arguments(self, parser: CommandParser) -> None:
         add_label_image_flags(parser)

@@ -2,8 +2,9 @@ from argparse import Namespace
 from typing import Any
 
 from django.conf import settings
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 
+from classifier.management.poets import PoetsCommand
 from worker.archives import ArchiveRejected
 from worker.backbones import WeightsMissing, get_backbone
 from worker.backbones.convert import ConversionFailed
@@ -18,14 +19,9 @@ SAID_EVERY = 100  # pictures, where no terminal shows a bar
 BAD_ARGUMENTS = 2
 
 
-class Command(BaseCommand):
+class Command(PoetsCommand):
     help = "Train a classifier on a folder of photos, as TensorFlow for Poets' retrain.py does. Needs no running site."
-    requires_system_checks = []
     _said = 0  # of the progress
-
-    def create_parser(self, prog_name: str, subcommand: str, **kwargs: Any) -> CommandParser:
-        # --image for --image_dir would be a guess.
-        return super().create_parser(prog_name, subcommand, allow_abbrev=False, **kwargs)
 
     def add_arguments(self, parser: CommandParser) -> None:
         add_retrain_flags(parser)
