@@ -3,10 +3,15 @@
 from dataclasses import dataclass
 
 from django.conf import settings
+from django.contrib.auth.models import User
 
+from classifier.selectors import list_networks
 from worker.backbones import BACKBONES, Backbone, WeightsMissing
 from worker.backbones.convert import converted_path
+from worker.backbones.engines import needs_tensorflow
+from worker.backbones.networks import network_backbone
 from worker.backbones.speed import read_speed
+from worker.networks.spec import LITERT, TENSORFLOW, parse_spec
 
 
 @dataclass(frozen=True)
@@ -23,20 +28,26 @@ class Listed:
     ready: bool  # converted on this machine; otherwise the first training with it does that
     file_bytes: int | None  # of the converted file, once it is ready
     images_per_second: float | None  # likewise, on all cores of this machine
+    engine: str  # "litert"; "tensorflow" where LiteRT cannot run it: then workers answer, which is slower
+    own: bool  # brought along by this user
 
 
-def list_backbones() -> list[Listed]:
-    """Those offered to people, and the default one whatever it is."""
+def list_backbones(user: User) -> list[Listed]:
+    """Those offered to people, the default one whatever it is, and what this user brought along."""
     offered = [one for one in BACKBONES.values() if not one.hidden or one.name == settings.BACKBONE]
-    return [_describe(backbone) for backbone in offered]
+    brought = list_networks(user).exclude(name="")
+    theirs = [network_backbone(parse_spec(network.spec["text"])) for network in brought]
+    return [_describe(backbone) for backbone in [*theirs, *offered]]
 
 
 def _describe(backbone: Backbone) -> Listed:
     try:
         digest = backbone.digest
         path = converted_path(backbone, settings.BACKBONE_DIR)
-    except WeightsMissing:
+    except (WeightsMissing, OSError):  # a network may not have been brought to this machine yet
         digest, path = "", None
+    in_tensorflow = needs_tensorflow(backbone)
+    speed = read_speed(path) if path else None
     return Listed(
         name=backbone.name,
         title=backbone.title,
@@ -47,7 +58,9 @@ def _describe(backbone: Backbone) -> Listed:
         digest=digest,
         default=backbone.name == settings.BACKBONE,
         bundled=backbone.published is None,
-        ready=path is not None and path.is_file(),
+        ready=path is not None and (path.is_file() or (in_tensorflow and speed is not None)),
+        engine=TENSORFLOW if in_tensorflow else LITERT,
+        own=backbone.network is not None,
         file_bytes=path.stat().st_size if path is not None and path.is_file() else None,
-        images_per_second=read_speed(path) if path else None,
+        images_per_second=speed,
     )

@@ -3,12 +3,14 @@ from typing import Any
 from django import forms
 from django.contrib.auth import get_user_model, password_validation
 from django.contrib.auth.forms import BaseUserCreationForm
+from django.contrib.auth.models import User
 from django.core.exceptions import ValidationError
 
 from classifier.catalogue import Listed, list_backbones
 from classifier.services.projects import InvalidName, clean_name
-from worker.backbones import get_backbone
+from worker.backbones import BACKBONES
 from worker.config import RECIPES, ConfigError, TrainConfig
+from worker.networks.spec import TENSORFLOW
 
 
 class AccountForm(BaseUserCreationForm):
@@ -68,11 +70,11 @@ class TrainForm(forms.Form):
     seed = forms.IntegerField(initial=0, help_text="The same seed gives the same version.")
     promote = forms.BooleanField(required=False, label="Make it live as soon as it is trained")
 
-    def __init__(self, *args: Any, backbone: str, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, backbone: str, user: User, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         choice = self.fields["backbone"]
         assert isinstance(choice, forms.ChoiceField)  # noqa: S101 - for the type checker
-        choice.choices = [(known.name, _about(known)) for known in list_backbones()]
+        choice.choices = [(known.name, _about(known)) for known in list_backbones(user)]
         self.fields["backbone"].initial = backbone
         for name, field in self.fields.items():
             if name != "promote":
@@ -90,7 +92,7 @@ class TrainForm(forms.Form):
 
     def _is_at_hand(self, radio: Any) -> bool:
         name = str(radio.data["value"])
-        return get_backbone(name).published is None or name == str(self["backbone"].value())
+        return name not in BACKBONES or BACKBONES[name].published is None or name == str(self["backbone"].value())
 
     def clean(self) -> dict[str, Any]:
         """Adds `config`; what the config refuses is shown beside its field."""
@@ -118,6 +120,8 @@ def _about(backbone: Listed) -> str:
         f"{backbone.features:,} features",
         backbone.licence,
     ]
+    if backbone.engine == TENSORFLOW:
+        parts.append("runs in TensorFlow on the worker, not in LiteRT")
     if backbone.images_per_second:
         parts.append(f"{backbone.images_per_second:.0f} pictures a second on this machine")
     elif backbone.bundled:

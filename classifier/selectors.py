@@ -9,7 +9,7 @@ from django.db.models import Count, Q, QuerySet, Subquery
 from django.shortcuts import get_object_or_404
 from django.utils import timezone
 
-from classifier.models import Alias, Export, Image, ImageClass, Job, ModelVersion, Project, Sample, Upload
+from classifier.models import Alias, Export, Image, ImageClass, Job, ModelVersion, Network, Project, Sample, Upload
 from classifier.models.alias import LIVE
 
 # The part of a job's whole that each stage is, for the one bar a user sees. Embedding is nearly all of a
@@ -30,6 +30,19 @@ STAGES: dict[str, dict[str, tuple[float, float, str]]] = {
         "read_download": (0.5, 1.0, "Reading pictures"),
     },
     Job.Kind.EMBED: {},
+    Job.Kind.BACKBONE: {
+        "fetch": (0.0, 0.4, "Fetching the network"),
+        "open": (0.4, 0.6, "Looking through the file"),
+        "probe": (0.6, 0.7, "Showing it a picture"),
+        "convert": (0.7, 0.95, "Converting it"),
+        "measure": (0.95, 1.0, "Measuring how fast it is"),
+    },
+    Job.Kind.IMPORT: {
+        "open": (0.0, 0.2, "Looking through the file"),
+        "probe": (0.2, 0.3, "Showing it a picture"),
+        "convert": (0.3, 0.6, "Converting it"),
+        "answer": (0.6, 1.0, "Answering the test pictures"),
+    },
     Job.Kind.EXPORT: {
         "build": (0.0, 0.5, "Making the files"),
         "check": (0.5, 1.0, "Sending the test pictures through them"),
@@ -37,6 +50,7 @@ STAGES: dict[str, dict[str, tuple[float, float, str]]] = {
 }
 PREPARE_SECONDS = 30.0  # to convert a backbone
 UNITS = {
+    "answer": "pictures",
     "check": "pictures",
     "embed": "pictures",
     "read": "pictures",
@@ -56,7 +70,13 @@ def list_projects(user: User | Subquery) -> QuerySet[Project]:
 
 def list_jobs(user: User) -> QuerySet[Job]:
     """Whole jobs of the user's projects; the parts of a job are its own affair."""
-    return Job.objects.filter(project__in=list_projects(user), parent=None).select_related("project")
+    theirs = Q(project__in=list_projects(user)) | Q(project=None, created_by=user)
+    return Job.objects.filter(theirs, parent=None).select_related("project")
+
+
+def list_networks(user: User) -> QuerySet[Network]:
+    """The networks this user brought along to train with, those too that are still being opened or were refused."""
+    return Network.objects.filter(owner=user, project=None, is_offered=True).select_related("job")
 
 
 def list_classes(project: Project) -> QuerySet[ImageClass]:
@@ -143,7 +163,13 @@ def _eta(job: Job, rate: float | None) -> float | None:
         return None
     if job.stage == "embed":
         return max(job.total - job.done, 0) / rate + _head_seconds() if rate else None
-    if job.stage in ("prepare", "build", "head"):  # they begin with loading TensorFlow: no rate could tell
+    if job.stage in (
+        "prepare",
+        "build",
+        "head",
+        "open",
+        "convert",
+    ):  # they begin with loading TensorFlow: no rate could tell
         return _left_of(job, _head_seconds() if job.stage == "head" else PREPARE_SECONDS)
     return max(job.total - job.done, 0) / rate if rate else None
 

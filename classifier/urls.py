@@ -1,6 +1,19 @@
 from django.urls import path
 
-from classifier.views import accounts, classes, errors, exports, home, job, predict, project, train, uploads, versions
+from classifier.views import (
+    accounts,
+    classes,
+    errors,
+    exports,
+    home,
+    job,
+    networks,
+    predict,
+    project,
+    train,
+    uploads,
+    versions,
+)
 
 urlpatterns = [
     path("", home.project_list, name="project_list"),
@@ -30,6 +43,12 @@ urlpatterns = [
     path("projects/<slug:slug>/trash/empty", classes.purge, name="trash_empty"),
     path("projects/<slug:slug>/images/<str:sha256>", classes.picture, name="picture"),
     path("projects/<slug:slug>/images/<str:sha256>/<int:size>", classes.thumbnail, name="thumbnail"),
+    # networks that people bring along
+    path("backbones/", networks.index, name="network_list"),
+    path("backbones/<int:pk>/", networks.detail, name="network"),
+    path("backbones/<int:pk>/part", networks.part, name="network_part"),
+    path("backbones/<int:pk>/cancel", networks.cancel, name="network_cancel"),
+    path("backbones/<int:pk>/remove", networks.remove, name="network_remove"),
     # uploads
     path("projects/<slug:slug>/uploads/start", uploads.start, name="upload_start"),
     path("projects/<slug:slug>/uploads/archive", uploads.archive, name="upload_archive"),
@@ -45,6 +64,7 @@ urlpatterns = [
     path("projects/<slug:slug>/jobs/<int:pk>/cancel", job.cancel, name="job_cancel"),
     # versions and answers
     path("projects/<slug:slug>/versions/", versions.index, name="versions"),
+    path("projects/<slug:slug>/versions/import", networks.import_version, name="version_import"),
     path("projects/<slug:slug>/versions/<int:number>/", versions.detail, name="version"),
     path("projects/<slug:slug>/versions/<int:number>/cell", versions.cell, name="version_cell"),
     path("projects/<slug:slug>/versions/<int:number>/promote", versions.promote, name="promote"),

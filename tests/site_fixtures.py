@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.datasets import coloured_pictures, make_tgz
+from tests.network_files import make_networks, pack_folder
 from tests.site import Client, Site
 from worker.backbones import get_backbone
 from worker.backbones.convert import ensure_tflite
@@ -47,9 +48,52 @@ def flowers_address() -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
+def strange_networks(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Networks as strangers bring them, see `network_files`."""
+    folder = tmp_path_factory.mktemp("networks")
+    make_networks(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def hub_address(strange_networks: Path) -> Iterator[str]:
+    """A server that speaks TF Hub's protocol: /NAME gives the SavedModel of that name; /moved sends on to another."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            path, _, query = self.path.partition("?")
+            source = strange_networks / path.strip("/")
+            if path == "/moved":
+                self.send_response(302)
+                self.send_header("Location", f"/vector?{query}")
+                self.end_headers()
+            elif source.is_file():
+                self._send(source.read_bytes())
+            elif source.is_dir() and "tf-hub-format=compressed" in query:
+                self._send(pack_folder(source))
+            else:
+                self.send_error(404)
+
+        def _send(self, data: bytes) -> None:
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(data)))
+            self.end_headers()
+            self.wfile.write(data)
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+
+
+@pytest.fixture(scope="session")
 def site(tmp_path_factory: pytest.TempPathFactory, backbones: Path, flowers_address: str) -> Iterator[Site]:
     address = f"{flowers_address}/flower_photos.tgz"
-    env = {"FLOWERS_URL": address, "WEIGHTS_URL": "http://127.0.0.1:1"}  # nobody publishes weights there
+    # Nobody publishes weights there; networks come from this machine.
+    env = {"FLOWERS_URL": address, "WEIGHTS_URL": "http://127.0.0.1:1", "FETCH_PRIVATE_ADDRESSES": "true"}
     running = Site(tmp_path_factory.mktemp("site") / "data", backbones=backbones, **env).start()
     yield running
     assert running.stop() == 0

@@ -4,7 +4,7 @@ import reprlib
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
-from worker.backbones import BACKBONES, DEFAULT_BACKBONE
+from worker.backbones import BACKBONES, DEFAULT_BACKBONE, is_known
 
 RECIPES = {"auto": "Automatic", "poets": "As in TensorFlow for Poets"}
 MOST_SHOWN, LONGEST_SHOWN = 5, 200  # of the allowed values, and characters of the one given, in a sentence
@@ -31,7 +31,8 @@ class TrainConfig:
     batch_size: int = 100  # poets only: pictures a step (--train_batch_size)
 
     def __post_init__(self) -> None:
-        _one_of("backbone", self.backbone, BACKBONES)
+        if not (isinstance(self.backbone, str) and is_known(self.backbone)):
+            _one_of("backbone", self.backbone, BACKBONES)
         _one_of("recipe", self.recipe, RECIPES)
         _whole("seed", self.seed, 0, 2**31 - 1)
         _whole("validation_percentage", self.validation_percentage, 1, 45)

@@ -8,12 +8,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from worker.artifacts import Evaluation, pack_artifact
-from worker.backbones import get_backbone
+from worker.backbones import Backbone, get_backbone
 from worker.config import TrainConfig
 from worker.evaluation import evaluate
-from worker.head import Split, train_head
+from worker.head import Head, Split, train_head
 from worker.images import PREPROCESSING_VERSION
 from worker.splits import TEST, TRAINING, VALIDATION
+
+IMPORTED = "imported"  # in the place of a recipe
 
 
 @dataclass(frozen=True)
@@ -60,12 +62,31 @@ def train(dataset: Dataset, features: NDArray[np.float32], config: TrainConfig, 
     probabilities = head.probabilities(features[test])
     metrics = evaluate(probabilities, labels[test], names)
     evaluation = Evaluation([dataset.rows[row][0] for row in test], labels[test], probabilities)
-    digest, files = pack_artifact(_manifest(dataset, config, metrics), head, evaluation)
+    digest, files = pack_artifact(
+        _manifest(dataset, get_backbone(config.backbone), config.as_dict(), metrics), head, evaluation
+    )
     return Trained(digest, files, metrics)
 
 
-def _manifest(dataset: Dataset, config: TrainConfig, metrics: dict[str, Any]) -> dict[str, Any]:
-    backbone = get_backbone(config.backbone)
+def adopt(dataset: Dataset, features: NDArray[np.float32], backbone: Backbone, *, source: str) -> Trained:
+    """A classifier that was trained elsewhere, as a model version.
+
+    Args:
+        features: (N, C) of the dataset's test pictures, N may be 0: logits of the classes in the dataset's order.
+        source: where it came from, for people.
+    """
+    names = [name for _, name in dataset.classes]
+    head = Head(np.eye(len(names), dtype=np.float32), np.zeros(len(names), np.float32))
+    test = dataset.of(TEST)
+    probabilities = head.probabilities(features)
+    metrics = evaluate(probabilities, dataset.labels[test], names)
+    evaluation = Evaluation([dataset.rows[row][0] for row in test], dataset.labels[test], probabilities)
+    config = {"recipe": IMPORTED, "backbone": backbone.name, "source": source}
+    digest, files = pack_artifact(_manifest(dataset, backbone, config, metrics), head, evaluation)
+    return Trained(digest, files, metrics)
+
+
+def _manifest(dataset: Dataset, backbone: Backbone, config: dict[str, Any], metrics: dict[str, Any]) -> dict[str, Any]:
     return {
         "backbone": {
             "name": backbone.name,
@@ -76,6 +97,6 @@ def _manifest(dataset: Dataset, config: TrainConfig, metrics: dict[str, Any]) ->
         },
         "classes": [[pk, name] for pk, name in dataset.classes],
         "dataset_digest": dataset.digest,
-        "config": config.as_dict(),
+        "config": config,
         "metrics": metrics,
     }

@@ -1,17 +1,47 @@
-"""The backbones one can train with."""
+"""The backbones one can train with, and adding one."""
 
+import json
 from dataclasses import asdict
 from typing import Any
 
-from ninja import Router
+from ninja import File, Form, Router, Status
+from ninja.errors import HttpError
+from ninja.files import UploadedFile
 
 from classifier import catalogue
 from classifier.api import schemas
+from classifier.api.errors import ERRORS
+from classifier.services.networks import request_backbone
 from classifier.views.access import SignedIn
 
 router = Router()
+NO_FILE = File(None)
 
 
 @router.get("/backbones", response=list[schemas.BackboneOut])
 def list_backbones(request: SignedIn) -> Any:
-    return [asdict(backbone) for backbone in catalogue.list_backbones()]
+    """What PoetsWeb offers, and what you brought along."""
+    return [asdict(backbone) for backbone in catalogue.list_backbones(request.user)]
+
+
+@router.post("/backbones", response={202: schemas.JobRef, **ERRORS})
+def add_backbone(
+    request: SignedIn,
+    fields: Form[schemas.BackboneIn],
+    file: UploadedFile | None = NO_FILE,
+) -> Any:
+    """A backbone from TF Hub (`handle`) or a file: a SavedModel as .zip or .tar.gz, a .tflite, a frozen .pb.
+
+    The fields may be sent as JSON where there is no file. The job's result names the backbone.
+    """
+    asked = _read_json(request) if request.content_type == "application/json" else fields
+    job = request_backbone(by=request.user, address=asked.handle, file=file, **asked.model_dump(exclude={"handle"}))
+    return Status(202, {"job": job.pk})
+
+
+def _read_json(request: SignedIn) -> schemas.BackboneIn:
+    try:
+        values = json.loads(request.body)
+        return schemas.BackboneIn(**values)
+    except (ValueError, TypeError, RecursionError):
+        raise HttpError(422, 'Send JSON like {"handle": "https://…"}.') from None

@@ -16,12 +16,19 @@ from classifier.services.prediction import CANNOT_ANSWER, NothingLive
 from classifier.services.projects import InvalidName
 from classifier.services.training import TrainingRefused
 from worker.config import ConfigError
+from worker.networks.sources import SourceRefused
 
 log = structlog.get_logger(__name__)
 
 # What any call may answer, for the API's page.
 ERRORS: dict[int, Any] = dict.fromkeys((401, 404, 409, 413, 422, 503), ErrorOut)
-STATUS: dict[type[Exception], int] = {UnknownFormat: 422, InvalidName: 422, ConfigError: 422, NothingLive: 409}
+STATUS: dict[type[Exception], int] = {
+    UnknownFormat: 422,
+    InvalidName: 422,
+    ConfigError: 422,
+    SourceRefused: 422,
+    NothingLive: 409,
+}
 
 
 # What Django refuses while it reads a request, before any call begins.

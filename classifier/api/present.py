@@ -60,6 +60,8 @@ def present_job(job: Job) -> dict[str, Any]:
 
 
 def _present_result(job: Job) -> dict[str, Any]:
+    if job.kind == Job.Kind.BACKBONE:
+        return {"backbone": job.facts.get("backbone")}
     if job.kind == Job.Kind.EXPORT:
         return {"export": job.facts.get("export")}
     if job.kind != Job.Kind.INGEST:

@@ -2,7 +2,7 @@
 
 from ninja import NinjaAPI
 
-from classifier.api import backbones, classify, exports, projects, samples, training, uploads, versions
+from classifier.api import backbones, classify, exports, imports, projects, samples, training, uploads, versions
 from classifier.api.auth import AUTH
 from classifier.api.errors import install_error_handlers
 
@@ -24,5 +24,6 @@ for name, part in {
     "training": training,
     "versions": versions,
     "exports": exports,
+    "imports": imports,
 }.items():
     api.add_router("", part.router, tags=[name])

@@ -113,6 +113,25 @@ class BackboneOut(Schema):
     ready: bool = Field(description="converted on this machine; otherwise the first training with it does that")
     file_bytes: int | None = Field(description="of the converted file, once it is ready")
     images_per_second: float | None = Field(description="likewise, on all cores of this machine")
+    engine: Literal["litert", "tensorflow"] = Field(
+        description='"tensorflow" where LiteRT cannot run it: then workers answer'
+    )
+    own: bool = Field(description="brought along by you")
+
+
+class _Interface(Schema, extra="forbid"):
+    range: str = Field("", description='what pixels become: "0..1", "-1..1", "0..255" or "label_image"; else as usual')
+    input_size: int | None = Field(None, description="pixels, where the file does not say")
+
+
+class BackboneIn(_Interface):
+    handle: str = Field("", description="the address of a TF Hub module or of a file")
+    title: str = ""
+    licence: str = ""
+
+
+class ImportIn(_Interface):
+    output: str = Field("", description="of a frozen graph, where it is not called final_result")
 
 
 class JobRef(Schema):
@@ -171,6 +190,7 @@ class JobResult(Schema):
     unchanged: bool = Field(False, description="the same pictures and settings had given this version before")
     upload: int | None = None
     export: str | None = Field(None, description="the format")
+    backbone: str | None = Field(None, description="the name to train with")
     counts: dict[str, int] | None = Field(None, description="files by status")
     results: list[UploadResult] | None = Field(
         None, description="when the job has ended: the first 1,000 files; the upload has them all"

@@ -9,6 +9,7 @@ from classifier.models.image import Image
 from classifier.models.image_class import ImageClass
 from classifier.models.job import Job
 from classifier.models.model_version import ModelVersion
+from classifier.models.network import Network
 from classifier.models.project import Project
 from classifier.models.sample import Sample
 from classifier.models.upload import Upload, UploadItem
@@ -23,6 +24,7 @@ __all__ = [
     "ImageClass",
     "Job",
     "ModelVersion",
+    "Network",
     "Project",
     "Sample",
     "Upload",

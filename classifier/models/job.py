@@ -18,6 +18,8 @@ class Job(models.Model):
         TRAIN = "train", "Training"
         EMBED = "embed", "Computing embeddings"
         EXPORT = "export", "Exporting"
+        BACKBONE = "backbone", "Adding a backbone"
+        IMPORT = "import", "Importing"
 
     class Status(models.TextChoices):
         QUEUED = "QUEUED", "Waiting"
@@ -28,7 +30,8 @@ class Job(models.Model):
 
     OPEN = (Status.QUEUED, Status.RUNNING)
 
-    project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="jobs")
+    # A backbone is added for all projects of a user: then there is none.
+    project = models.ForeignKey(Project, null=True, on_delete=models.CASCADE, related_name="jobs")
     parent = models.ForeignKey("self", null=True, on_delete=models.CASCADE, related_name="children")
     kind = models.CharField(max_length=10, choices=Kind)
     status = models.CharField(max_length=10, choices=Status, default=Status.QUEUED)
@@ -74,7 +77,13 @@ class Job(models.Model):
         return f"job {self.pk}"
 
     def get_absolute_url(self) -> str:
-        return reverse("job", args=[self.project.slug, self.pk])
+        return reverse("job", args=[self.project.slug, self.pk]) if self.project else reverse("network_list")
+
+    @property
+    def own_project(self) -> Project:
+        """Of a job that has one: all but those that add a backbone."""
+        assert self.project is not None  # noqa: S101 - for the type checker
+        return self.project
 
     @property
     def is_open(self) -> bool:

@@ -3,6 +3,7 @@
 import hashlib
 import json
 from collections import Counter
+from typing import Any
 
 from django.contrib.auth.models import User
 from django.db import transaction
@@ -10,9 +11,12 @@ from django.db.models import Max
 
 from classifier.models import DatasetVersion, Project, Sample
 from classifier.services.images import read_file
+from classifier.services.projects import ensure_classes
 from classifier.storage import store_once
 from worker.pipeline import Dataset
 from worker.splits import SPLITS, SplitSample, assign_splits
+
+DEFAULT_PERCENTAGE = 10  # of validation and of test, where nobody said another
 
 
 class DatasetCorrupt(Exception):
@@ -30,6 +34,25 @@ def freeze_dataset_version(
     rows = _rows(project)
     present = {class_id for _, class_id, _ in rows}
     classes = [[pk, name] for pk, name in project.classes.order_by("pk").values_list("pk", "name") if pk in present]
+    return _keep_version(project, classes, rows, by=by)
+
+
+@transaction.atomic
+def freeze_for_import(project: Project, labels: list[str], *, by: User | None) -> DatasetVersion:
+    """For a classifier that was trained elsewhere: its classes, in the order of its outputs, and the project's samples
+    of them, which may be none. Classes that the project lacks are made.
+    """
+    Project.objects.select_for_update().get(pk=project.pk)
+    decide_splits(project, validation_percentage=DEFAULT_PERCENTAGE, testing_percentage=DEFAULT_PERCENTAGE)
+    found = ensure_classes(project, labels)
+    classes = [[found[label].pk, label] for label in labels]
+    present = {pk for pk, _ in classes}
+    return _keep_version(project, classes, [row for row in _rows(project) if row[1] in present], by=by)
+
+
+def _keep_version(
+    project: Project, classes: list[list[Any]], rows: list[tuple[str, int, str]], *, by: User | None
+) -> DatasetVersion:
     # Names are not part of the digest: a renamed class is the same class, and nothing needs training again.
     content = json.dumps({"classes": [pk for pk, _ in classes], "rows": rows}, separators=(",", ":")).encode()
     digest = hashlib.sha256(content).hexdigest()

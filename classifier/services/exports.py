@@ -41,7 +41,7 @@ def request_export(version: ModelVersion, format: str, *, by: User | None) -> Jo
 
 def publish_export(job: Job, export: Export, files: Path, certificate: dict[str, Any]) -> None:
     """The archive first, then the row and the job's end in one transaction."""
-    data = pack_files(files, folder=f"{job.project.slug}-v{export.model_version.number}-{export.format}")
+    data = pack_files(files, folder=f"{job.own_project.slug}-v{export.model_version.number}-{export.format}")
     export.sha256, export.size, export.certificate = hashlib.sha256(data).hexdigest(), len(data), certificate
     store_once(export.path, data)
     with transaction.atomic():

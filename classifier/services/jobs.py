@@ -25,7 +25,14 @@ from classifier.models import Job, Project
 
 log = structlog.get_logger(__name__)
 
-QUEUE_OF_KIND = {Job.Kind.INGEST: "ingest", Job.Kind.EMBED: "embed", Job.Kind.TRAIN: "train", Job.Kind.EXPORT: "train"}
+QUEUE_OF_KIND = {
+    Job.Kind.INGEST: "ingest",
+    Job.Kind.EMBED: "embed",
+    Job.Kind.TRAIN: "train",
+    Job.Kind.EXPORT: "train",
+    Job.Kind.BACKBONE: "train",
+    Job.Kind.IMPORT: "train",
+}
 LOST_AFTER = timedelta(seconds=15)  # a worker writes a heartbeat every 2 s while it holds a lease
 SEND_AGAIN_AFTER = timedelta(seconds=10)  # a message costs nothing; a lost one costs a waiting user
 MAX_LOSSES = 3
@@ -39,7 +46,7 @@ class LeaseLost(Exception):
 
 def queue_job(
     *,
-    project: Project,
+    project: Project | None,
     kind: str,
     by: User | None,
     config: dict[str, Any] | None = None,

@@ -8,16 +8,16 @@ from django.contrib.auth.models import User
 from django.db import transaction
 from django.db.models import Max
 
-from classifier.models import Alias, DatasetVersion, Job, ModelVersion, Project
+from classifier.models import Alias, DatasetVersion, Job, ModelVersion, Network, Project
 from classifier.models.alias import LIVE
 from classifier.services.images import read_file
 from classifier.services.jobs import finish_job
+from classifier.services.networks import find_backbone
 from classifier.storage import store_once
 from worker.artifacts import Artifact, Evaluation, read_artifact, read_evaluation
-from worker.backbones import get_backbone
 from worker.config import TrainConfig
 from worker.images import PREPROCESSING_VERSION
-from worker.pipeline import Trained
+from worker.pipeline import IMPORTED, Trained
 
 RECIPE_VERSION = 1  # 1: the first. Raise it when the same config would train another head
 
@@ -27,7 +27,7 @@ def fingerprint(dataset_version: DatasetVersion, config: TrainConfig) -> str:
     said: dict[str, Any] = {
         "dataset": dataset_version.digest,
         "config": config.as_dict(),
-        "backbone": get_backbone(config.backbone).digest,
+        "backbone": find_backbone(config.backbone).digest,
         "preprocessing": PREPROCESSING_VERSION,
         "recipe": RECIPE_VERSION,
     }
@@ -44,26 +44,52 @@ def publish_model_version(
     job: Job, dataset_version: DatasetVersion, config: TrainConfig, trained: Trained, **facts: Any
 ) -> ModelVersion:
     """Files first, then row, alias and the job's end in one transaction: a cancelled job publishes nothing."""
-    for name, data in trained.files.items():
-        store_once(f"artifacts/{trained.digest}/{name}", data)
+    _store_artifact(trained)
     with transaction.atomic():
-        project = Project.objects.select_for_update().get(pk=job.project_id)
-        last = project.model_versions.aggregate(n=Max("number"))["n"] or 0
-        version = ModelVersion.objects.create(
-            project=project,
-            number=last + 1,
-            dataset_version=dataset_version,
-            job=job,
-            backbone=config.backbone,
-            config=config.as_dict(),
-            fingerprint=fingerprint(dataset_version, config),
-            artifact_digest=trained.digest,
-            metrics=trained.metrics,
-            created_by_id=job.created_by_id,
-        )
+        made = fingerprint(dataset_version, config)
+        version = _create_version(job, dataset_version, config.as_dict(), made, trained)
         settle_alias(job, version)
         finish_job(job, model_version=version.number, **facts)
     return version
+
+
+def publish_import(job: Job, dataset_version: DatasetVersion, network: Network, trained: Trained) -> ModelVersion:
+    """The same for a classifier that was trained elsewhere. The same file again is the version that is there."""
+    _store_artifact(trained)
+    made = hashlib.sha256(f"imported {dataset_version.digest} {network.name}".encode()).hexdigest()
+    config = {"recipe": IMPORTED, "backbone": network.name, "source": network.source}
+    with transaction.atomic():
+        network.save(update_fields=["name", "spec", "size", "why"])
+        known = ModelVersion.objects.filter(project=job.project_id, fingerprint=made).first()
+        version = known or _create_version(job, dataset_version, config, made, trained)
+        settle_alias(job, version)
+        finish_job(job, model_version=version.number, unchanged=known is not None)
+    return version
+
+
+def _store_artifact(trained: Trained) -> None:
+    for name, data in trained.files.items():
+        store_once(f"artifacts/{trained.digest}/{name}", data)
+
+
+def _create_version(
+    job: Job, dataset_version: DatasetVersion, config: dict[str, Any], made: str, trained: Trained
+) -> ModelVersion:
+    """With the next number. Call it in a transaction."""
+    project = Project.objects.select_for_update().get(pk=job.own_project.pk)
+    last = project.model_versions.aggregate(n=Max("number"))["n"] or 0
+    return ModelVersion.objects.create(
+        project=project,
+        number=last + 1,
+        dataset_version=dataset_version,
+        job=job,
+        backbone=config["backbone"],
+        config=config,
+        fingerprint=made,
+        artifact_digest=trained.digest,
+        metrics=trained.metrics,
+        created_by_id=job.created_by_id,
+    )
 
 
 def settle_alias(job: Job, version: ModelVersion) -> None:

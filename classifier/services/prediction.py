@@ -19,18 +19,31 @@ from classifier.prepared import PreparedQuery
 from classifier.selectors import list_projects, live_version
 from classifier.services.accounts import hash_api_key, note_key_use, owner_of_key
 from classifier.services.model_versions import load_artifact
+from classifier.services.networks import find_backbone
+from classifier.services.remote import WorkerAbsent, WorkerEngine
 from worker.artifacts import ArtifactCorrupt
-from worker.backbones import WeightsMissing, get_backbone
+from worker.backbones import WeightsMissing
 from worker.backbones.convert import ConversionFailed, ensure_tflite
 from worker.backbones.engine import Embedder, LiteRTEngine
+from worker.backbones.engines import adapter_of, needs_tensorflow
 from worker.download import DownloadFailed
 from worker.images import ImageRejected
 from worker.inference import ArtifactCache, SharedEngine, classify_pictures
+from worker.networks.engine import EngineFailed
+from worker.networks.spec import NetworkMissing
 
 # Loading one takes a tenth of a second and 60 MB. Most sites use one; who tries a second must not wait each time.
 BACKBONES_HELD = 2
 # A version that cannot answer now; each of these has a sentence.
-CANNOT_ANSWER = (ArtifactCorrupt, ConversionFailed, DownloadFailed, WeightsMissing)
+CANNOT_ANSWER = (
+    ArtifactCorrupt,
+    ConversionFailed,
+    DownloadFailed,
+    EngineFailed,
+    NetworkMissing,
+    WeightsMissing,
+    WorkerAbsent,
+)
 HEAD_BYTES = 24 * 2**20  # of heads kept in each web process: a thousand of a few classes
 
 
@@ -88,8 +101,11 @@ def get_engine(name: str) -> Embedder:
 
 @functools.lru_cache(maxsize=BACKBONES_HELD)
 def _load_engine(name: str) -> Embedder:
-    path = ensure_tflite(get_backbone(name), settings.BACKBONE_DIR)
-    return SharedEngine(lambda threads: LiteRTEngine(path, threads=threads), settings.PREDICT_THREADS)
+    backbone = find_backbone(name)
+    if needs_tensorflow(backbone):
+        return WorkerEngine(backbone)
+    path, adapter = ensure_tflite(backbone, settings.BACKBONE_DIR), adapter_of(backbone)
+    return SharedEngine(lambda threads: LiteRTEngine(path, threads=threads, adapter=adapter), settings.PREDICT_THREADS)
 
 
 def find_live(user: User, slug: str) -> Answering | None:

@@ -8,6 +8,7 @@ from django.db import transaction
 from classifier.models import Job, Project
 from classifier.selectors import class_counts
 from classifier.services.jobs import queue_job
+from classifier.services.networks import check_backbone
 from classifier.workers import missing_queues
 from worker.config import TrainConfig
 from worker.splits import SMALLEST_CLASS
@@ -76,7 +77,8 @@ def _absent_workers() -> list[str]:
 def request_training(
     project: Project, config: TrainConfig, *, by: User, promote: bool = False, force: bool = False
 ) -> Job:
-    """Queue the training. Raises TrainingRefused; warnings refuse too unless `force`."""
+    """Queue the training. Raises TrainingRefused, ConfigError; warnings refuse too unless `force`."""
+    check_backbone(config, by)
     Project.objects.select_for_update().get(pk=project.pk)  # two clicks at once: the second sees the first's job
     preflight = check_training(project)
     refused = preflight.errors or preflight.running or (preflight.warnings and not force)

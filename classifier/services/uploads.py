@@ -145,8 +145,8 @@ def queue_ingest(project: Project, *, source: str, config: dict[str, Any], by: U
 
 
 def delete_read_archives() -> None:
-    """Archives whose job has ended, however it ended, are not needed any more. For the watchman."""
-    kept = Job.objects.filter(kind=Job.Kind.INGEST, config__has_key="archive").exclude(status__in=Job.OPEN)
+    """What was uploaded for a job that has ended, however it ended, is not needed any more. For the watchman."""
+    kept = Job.objects.filter(config__has_key="archive").exclude(status__in=Job.OPEN)
     for job in kept.exclude(facts__has_key="archive_deleted")[:100]:
         default_storage.delete(job.config["archive"])
         Job.objects.filter(pk=job.pk).update(facts={**job.facts, "archive_deleted": True})

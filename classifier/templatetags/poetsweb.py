@@ -1,9 +1,17 @@
 """Numbers as people read them."""
 
-from django import template
+from dataclasses import asdict
+from typing import Any
 
-from classifier.models import Job
+from django import template
+from django.conf import settings
+
+from classifier.models import Job, Network
 from worker.backbones import BACKBONES
+from worker.backbones.convert import converted_path
+from worker.backbones.networks import network_backbone
+from worker.backbones.speed import read_speed
+from worker.networks.spec import parse_spec
 
 register = template.Library()
 
@@ -52,7 +60,23 @@ def base_name(path: str) -> str:
 @register.filter
 def backbone_title(name: str) -> str:
     """efficientnet_lite0 -> EfficientNet-Lite0; the name itself of one that is gone."""
-    return BACKBONES[name].title if name in BACKBONES else name
+    if name in BACKBONES:
+        return BACKBONES[name].title
+    known = Network.objects.filter(name=name).values_list("title", flat=True).first()
+    return known or name
+
+
+@register.filter
+def network_facts(network: Network) -> dict[str, Any] | None:
+    """What is known of a network that was opened."""
+    if not network.spec:
+        return None
+    spec = parse_spec(network.spec["text"])
+    try:
+        speed = read_speed(converted_path(network_backbone(spec), settings.BACKBONE_DIR))
+    except OSError:  # it was not brought to this machine yet
+        speed = None
+    return {**asdict(spec), "speed": speed}
 
 
 @register.filter

@@ -12,7 +12,7 @@ from classifier.views.access import SignedIn, project_page
 
 @project_page
 def train(request: SignedIn, project: Project) -> HttpResponse:
-    form = TrainForm(request.POST or None, backbone=settings.BACKBONE, initial={"promote": True})
+    form = TrainForm(request.POST or None, backbone=settings.BACKBONE, user=request.user, initial={"promote": True})
     if request.method == "POST" and form.is_valid():
         values = form.cleaned_data
         try:

@@ -20,6 +20,7 @@ from filelock import FileLock, Timeout
 
 from worker.backbones import Backbone, UnknownBackbone, WeightsMissing, get_backbone
 from worker.backbones.pytorch_weights import WeightsCorrupt
+from worker.networks.spec import CONVERTED, GRAPH, NetworkSpec, network_folder
 from worker.tensorflow_child import child_environment
 
 CONVERSION_SECONDS = 300  # takes about 25 on two cores; past this it hangs
@@ -104,12 +105,26 @@ def _convert_aside(backbone: Backbone, path: Path) -> None:
         shutil.rmtree(left_behind, ignore_errors=True)
     with tempfile.TemporaryDirectory(prefix=prefix, dir=path.parent, ignore_cleanup_errors=True) as folder:
         aside = Path(folder, path.name)
-        _run_converter(backbone, aside)
+        if backbone.network is None:
+            _run_converter(backbone, aside)
+        else:
+            _place(backbone.network, backbone.digest, aside)
         if not _matches(aside, backbone):
             raise ConversionFailed(f"{backbone.title} was converted from other weights or another recipe than asked.")
         os.replace(aside, path)
         # A death between the two leaves a file without its record, which is converted again.
         os.replace(record_path(aside), record_path(path))
+
+
+def _place(network: NetworkSpec, digest: str, path: Path) -> None:
+    """The converted form that came with a network, and its record."""
+    source = network_folder(network.name) / (CONVERTED if network.file == GRAPH else network.file)
+    try:
+        shutil.copyfile(source, path)
+    except OSError as error:
+        raise ConversionFailed(f"The converted form of {network.title} is missing ({error.strerror}).") from None
+    record = {"name": network.name, "digest": digest, "sha256": _sha256_of(path)}
+    record_path(path).write_text(json.dumps(record, indent=2) + "\n")
 
 
 def _run_converter(backbone: Backbone, path: Path) -> None:

@@ -4,6 +4,8 @@ LiteRT writes one harmless line about XNNPACK to stderr when a process loads its
 """
 
 import threading
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -27,6 +29,19 @@ class Embedder(Protocol):
         """Features (N, F) of RGB pictures 0..255 of shape (N, S, S, 3)."""
 
 
+@dataclass(frozen=True)
+class Adapter:
+    """What a network that people brought along needs around it."""
+
+    scale: float = 1.0  # what goes in is pixel * scale + offset
+    offset: float = 0.0
+    logarithm: bool = False  # what comes out are probabilities; their logarithms are wanted
+
+
+AS_IT_IS = Adapter()
+SMALLEST = 1e-12  # of a probability, before its logarithm
+
+
 class LiteRTEngine:
     """One LiteRT interpreter behind a lock, because an interpreter serves one thread at a time.
 
@@ -34,12 +49,13 @@ class LiteRTEngine:
     the work of one (126 against 69 images/s with EfficientNet-Lite0 on two cores; two processes do 138).
     """
 
-    def __init__(self, path: Path, *, threads: int = 1) -> None:
+    def __init__(self, path: Path, *, threads: int = 1, adapter: Adapter = AS_IT_IS) -> None:
         """Load a converted backbone.
 
         Args:
             path: what `ensure_tflite` returned.
             threads: processor cores for one call; more engines with one thread each give more images/s.
+            adapter: for what does not take pixels and give features by itself.
 
         Raises ValueError when the file cannot be opened or is not a LiteRT model.
         """
@@ -47,11 +63,14 @@ class LiteRTEngine:
         self._interpreter = _load(path, threads)
         source, target = self._interpreter.get_input_details()[0], self._interpreter.get_output_details()[0]
         self._input, self._output = int(source["index"]), int(target["index"])
+        self._table = None if adapter == AS_IT_IS and source["dtype"] == np.float32 else _table(adapter, source)
+        self._finish = _finishing(adapter, target)
         self.input_size = int(source["shape"][1])
         self.features = int(target["shape"][-1])
         # EfficientNet-Lite0, images/s by batch 1, 2, 4, 8, 16, 32. One thread: 69 69 70 65 64 71, so a batch
         # only costs memory (6 MB per picture). Two threads: 106 119 125 134 118 128, so eight.
-        self._batch = 1 if threads == 1 else 8
+        # What people brought along may know no batch at all.
+        self._batch = 1 if threads == 1 or self._table is not None else 8
         self._allocated = 0  # the batch the interpreter has room for
 
     def embed(self, pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
@@ -84,10 +103,33 @@ class LiteRTEngine:
             self._interpreter.allocate_tensors()
             self._allocated = len(batch)
         # Written straight into the interpreter's memory, as float32; no name may keep that view alive.
-        self._interpreter.tensor(self._input)()[...] = batch
+        self._interpreter.tensor(self._input)()[...] = batch if self._table is None else self._table[batch]
         self._interpreter.invoke()
-        features: NDArray[np.float32] = self._interpreter.get_tensor(self._output)
+        features: NDArray[np.float32] = self._finish(self._interpreter.get_tensor(self._output))
         return features
+
+
+def _table(adapter: Adapter, source: dict[str, Any]) -> NDArray[Any]:
+    """What each of the 256 values of a pixel becomes, in the type that goes in."""
+    wanted = np.arange(256, dtype=np.float64) * adapter.scale + adapter.offset
+    if source["dtype"] == np.float32:
+        return wanted.astype(np.float32)
+    scale, zero = source["quantization"]
+    bounds = np.iinfo(source["dtype"])
+    whole = np.rint(wanted / scale + zero) if scale else wanted
+    return np.clip(whole, bounds.min, bounds.max).astype(source["dtype"])
+
+
+def _finishing(adapter: Adapter, target: dict[str, Any]) -> Callable[[NDArray[Any]], NDArray[np.float32]]:
+    """From the type that comes out to float32."""
+    scale, zero = target["quantization"]
+
+    def finish(found: NDArray[Any]) -> NDArray[np.float32]:
+        if found.dtype != np.float32:
+            found = (found.astype(np.float32) - zero) * (scale or 1.0)
+        return np.log(np.maximum(found, SMALLEST, dtype=np.float32)) if adapter.logarithm else found
+
+    return finish
 
 
 def _load(path: Path, threads: int) -> Any:

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from worker.backbones.convert import record_path
-from worker.backbones.engine import LiteRTEngine
+from worker.backbones.engine import AS_IT_IS, Adapter, Embedder, LiteRTEngine
 from worker.machine import CORES
 
 SECONDS = 0.6
@@ -25,12 +25,15 @@ def read_speed(path: Path) -> float | None:
     return float(speed) if isinstance(speed, int | float) and speed > 0 else None
 
 
-def ensure_speed(path: Path) -> float:
+def ensure_speed(path: Path, adapter: Adapter = AS_IT_IS) -> float:
     """The same, measured where it was not yet. The backbone is there: `ensure_tflite` gave its path."""
     known = read_speed(path)
-    if known is not None:
-        return known
-    speed = round(measure_speed(path), 1)
+    return known if known is not None else keep_speed(path, measure_speed(path, adapter=adapter))
+
+
+def keep_speed(path: Path, measured: float) -> float:
+    """Write it to the record, which is there."""
+    speed = round(measured, 1)
     record = record_path(path)
     aside = record.with_name(f".{record.name}.{os.getpid()}")
     aside.write_text(json.dumps({**json.loads(record.read_text()), FIELD: speed}, indent=2) + "\n")
@@ -38,17 +41,28 @@ def ensure_speed(path: Path) -> float:
     return speed
 
 
-def measure_speed(path: Path, *, seconds: float = SECONDS) -> float:
+def measure_speed(path: Path, *, seconds: float = SECONDS, adapter: Adapter = AS_IT_IS) -> float:
     """Forward passes a second with one engine on each core, as the workers run it."""
     with ThreadPoolExecutor(CORES) as pool:
-        engines = list(pool.map(lambda _: LiteRTEngine(path), range(CORES)))
-        picture = np.full((1, engines[0].input_size, engines[0].input_size, 3), 127, np.uint8)
+        engines = list(pool.map(lambda _: LiteRTEngine(path, adapter=adapter), range(CORES)))
+        picture = _grey(engines[0])
         list(pool.map(lambda engine: engine.embed(picture), engines))  # the first pass makes room and is slow
         until = time.perf_counter() + seconds
         return sum(pool.map(lambda engine: _rate(engine, picture, until), engines))
 
 
-def _rate(engine: LiteRTEngine, picture: np.ndarray, until: float) -> float:  # type: ignore[type-arg]
+def rate(engine: Embedder, *, seconds: float = SECONDS) -> float:
+    """Of one engine alone."""
+    picture = _grey(engine)
+    engine.embed(picture)
+    return _rate(engine, picture, time.perf_counter() + seconds)
+
+
+def _grey(engine: Embedder) -> np.ndarray:  # type: ignore[type-arg]
+    return np.full((1, engine.input_size, engine.input_size, 3), 127, np.uint8)
+
+
+def _rate(engine: Embedder, picture: np.ndarray, until: float) -> float:  # type: ignore[type-arg]
     begun, passes = time.perf_counter(), 0
     while passes == 0 or time.perf_counter() < until:
         engine.embed(picture)

@@ -12,6 +12,7 @@ from pathlib import Path
 from filelock import FileLock
 
 from worker.download import download
+from worker.places import weights_folder
 
 PUBLISHER = "https://storage.googleapis.com"
 LIMIT = 2 * 2**30  # the largest known has 1.3 GB
@@ -64,7 +65,3 @@ class PublishedWeights:
                     checksum=self.checksum,
                     otherwise=otherwise,
                 )
-
-
-def weights_folder() -> Path:
-    return Path(os.environ.get("POETSWEB_WEIGHTS") or Path.home() / ".cache" / "poetsweb" / "weights")

@@ -1,24 +1,20 @@
 """Build an export and certify it, in child processes that are watched and can be stopped."""
 
-import subprocess
-import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from threading import Thread
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from worker.artifacts import Evaluation
+from worker.child import ChildFailed, run_child
 from worker.exports import ExportFormat
 from worker.exports.certificate import certify
 from worker.exports.parts import Parts
 from worker.tensorflow_child import child_environment
 
 SECONDS = 1800.0
-EVERY = 0.5
-STDERR_TAIL = 2000
 
 
 class ExportFailed(RuntimeError):
@@ -64,53 +60,17 @@ def certify_export(
 
 
 def _run(arguments: Sequence[str], folder: Path, alive: Callable[[], None], said: Callable[[str], None]) -> None:
-    with (folder / "stderr").open("w+b") as errors:
-        process = subprocess.Popen(  # noqa: S603 - our own module, names from our registry, folders of our own
-            [sys.executable, "-m", "worker.exports.program", *arguments],
-            stdout=subprocess.PIPE,
-            stderr=errors,
-            text=True,
-            env=child_environment(folder),
+    try:
+        run_child(
+            "worker.exports.program",
+            arguments,
+            folder=folder,
+            environment=child_environment(folder),
+            seconds=SECONDS,
+            alive=alive,
+            said=said,
         )
-        lines: list[str] = []
-        listener = Thread(target=_listen, args=(process, lines), daemon=True)
-        listener.start()
-        try:
-            _watch(process, lines, alive, said)
-        finally:
-            if process.poll() is None:
-                process.kill()
-            process.wait()
-            listener.join()
-            if process.stdout:
-                process.stdout.close()
-        if process.returncode:
-            errors.seek(0)
-            tail = errors.read().decode(errors="replace").strip()[-STDERR_TAIL:]
-            raise ExportFailed(f"The files could not be made (status {process.returncode}). {_last_line(tail)}")
-
-
-def _listen(process: "subprocess.Popen[str]", lines: list[str]) -> None:
-    for line in process.stdout or ():
-        lines.append(line)
-
-
-def _last_line(text: str) -> str:
-    return text.splitlines()[-1] if text else "The program said nothing."
-
-
-def _watch(
-    process: "subprocess.Popen[str]", lines: list[str], alive: Callable[[], None], said: Callable[[str], None]
-) -> None:
-    spent = 0.0
-    while True:
-        try:
-            process.wait(EVERY)
-            return
-        except subprocess.TimeoutExpired:
-            spent += EVERY
-            alive()
-            if lines:
-                said(lines[-1])
-            if spent > SECONDS:
-                raise ExportFailed(f"The export did not end within {SECONDS / 60:.0f} minutes.") from None
+    except ChildFailed as error:
+        if error.status is None:
+            raise ExportFailed(f"The export did not end within {SECONDS / 60:.0f} minutes.") from None
+        raise ExportFailed(f"The files could not be made (status {error.status}). {error.last_line}") from None

@@ -15,7 +15,9 @@ from celery import shared_task, signals
 from django.db import DatabaseError, close_old_connections, connection
 
 from classifier.models import Job
-from classifier.services import datasets, embeddings, jobs
+from classifier.services import datasets, embeddings, jobs, remote
+from classifier.services.networks import find_backbone
+from classifier.services.prediction import CANNOT_ANSWER
 from worker.archives import ArchiveRejected
 from worker.artifacts import ArtifactCorrupt
 from worker.backbones import WeightsMissing
@@ -23,9 +25,13 @@ from worker.backbones.convert import ConversionFailed
 from worker.download import DownloadFailed
 from worker.exports.run import ExportFailed
 from worker.head import EmptySplit, TrainingDiverged
-from worker.tasks.embed import PictureMissing, embed
+from worker.networks.engine import EngineFailed
+from worker.networks.sources import SourceRefused
+from worker.networks.spec import NetworkMissing
+from worker.tasks.embed import PictureMissing, embed, engine_of
 from worker.tasks.export import export
 from worker.tasks.ingest import ingest
+from worker.tasks.network import add_backbone, import_version
 from worker.tasks.train import train
 
 log = structlog.get_logger(__name__)
@@ -45,6 +51,9 @@ SENTENCES = (
     datasets.DatasetCorrupt,
     ArtifactCorrupt,
     ExportFailed,
+    SourceRefused,
+    NetworkMissing,
+    EngineFailed,
 )
 
 
@@ -71,6 +80,19 @@ def run_job(pk: int) -> None:
             f"the administrator finds the details with “python manage.py show_job {pk}”."
         )
         jobs.fail_job(pk, sentence=sentence, error=error, lease=job.lease)
+
+
+@shared_task(name=remote.TASK, ignore_result=True)
+def answer(name: str, key: str) -> None:
+    """Look at pictures for a web process that waits, see `services.remote`."""
+    close_old_connections()
+    try:
+        backbone = find_backbone(name)
+        pictures = remote.take_pictures(key, backbone.input_size)
+        if pictures is not None:
+            remote.give_answer(key, engine_of(backbone).embed(pictures))
+    except CANNOT_ANSWER as error:
+        remote.give_answer(key, str(error))
 
 
 @signals.task_failure.connect(sender=run_job)
@@ -111,4 +133,6 @@ HANDLERS: dict[str, Callable[[Job], None]] = {
     Job.Kind.TRAIN: train,
     Job.Kind.EMBED: embed,
     Job.Kind.EXPORT: export,
+    Job.Kind.BACKBONE: add_backbone,
+    Job.Kind.IMPORT: import_version,
 }

@@ -7,8 +7,8 @@ from django.conf import settings
 from classifier.models import Image, Job
 from classifier.services import embeddings, jobs
 from classifier.services.images import read_picture
-from worker.backbones import Backbone, get_backbone
-from worker.backbones.convert import ensure_tflite
+from classifier.services.networks import find_backbone
+from worker.backbones import Backbone
 from worker.embeddings import embed_pictures, embedding_key
 from worker.tasks.throttle import Throttle
 
@@ -19,12 +19,12 @@ class PictureMissing(Exception):
 
 def embed(job: Job) -> None:
     """One chunk of pictures to stored embeddings; those that are there already are not computed again."""
-    backbone = get_backbone(job.config["backbone"])
+    backbone = find_backbone(job.config["backbone"])
     backbone.ensure_weights()  # this may be another machine than the one that fetched them
     key = embedding_key(backbone.digest)
     images = embeddings.list_images_without(job.config["images"], key)
     throttle = Throttle()
-    for batch, vectors in embed_pictures(images, _read, _engine(backbone)):
+    for batch, vectors in embed_pictures(images, _read, engine_of(backbone)):
         embeddings.store_embeddings(batch, vectors, key)
         if throttle.due():
             jobs.beat(job)  # which finds out whether the job was cancelled
@@ -46,11 +46,11 @@ def _read(image: Image) -> bytes:
 _engines: dict[str, Any] = {}
 
 
-def _engine(backbone: Backbone) -> Any:
+def engine_of(backbone: Backbone) -> Any:
     """This process's engine: one backbone at a time, one thread, as there is a process for each core."""
     if backbone.digest not in _engines:
-        from worker.backbones.engine import LiteRTEngine
+        from worker.backbones.engines import load_engine
 
         _engines.clear()
-        _engines[backbone.digest] = LiteRTEngine(ensure_tflite(backbone, settings.BACKBONE_DIR), threads=1)
+        _engines[backbone.digest] = load_engine(backbone, settings.BACKBONE_DIR)
     return _engines[backbone.digest]

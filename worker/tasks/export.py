@@ -14,7 +14,7 @@ from classifier.models.image import image_path
 from classifier.selectors import class_names
 from classifier.services import datasets, exports, jobs, model_versions
 from classifier.services.images import read_file
-from worker.backbones import get_backbone
+from classifier.services.networks import find_backbone
 from worker.exports import FORMATS
 from worker.exports.parts import Parts
 from worker.exports.run import ExportFailed, build_export, certify_export
@@ -34,8 +34,8 @@ def export(job: Job) -> None:
         raise ExportFailed(
             "All test pictures were deleted, so nothing can show whether the file is right. Train again."
         )
-    backbone = get_backbone(version.backbone)
-    parts = Parts(job.project.name, version.number, backbone, artifact.head, class_names(version))
+    backbone = find_backbone(version.backbone)
+    parts = Parts(job.own_project.name, version.number, backbone, artifact.head, class_names(version))
     if format.calibrates:
         parts = replace(parts, calibration=_calibration_pictures(version, backbone.input_size))
     with tempfile.TemporaryDirectory(dir=settings.FILE_UPLOAD_TEMP_DIR, prefix="export-") as folder:

@@ -8,9 +8,9 @@ from django.db import transaction
 
 from classifier.models import DatasetVersion, Job
 from classifier.services import datasets, embeddings, jobs, model_versions
-from worker.backbones import Backbone, get_backbone
-from worker.backbones.convert import ensure_tflite
-from worker.backbones.speed import ensure_speed
+from classifier.services.networks import find_backbone
+from worker.backbones import Backbone
+from worker.backbones.engines import ensure_ready
 from worker.config import TrainConfig, parse_config
 from worker.embeddings import embedding_key
 from worker.tasks.throttle import Throttle
@@ -24,7 +24,7 @@ CHUNKS_LEFT = 2 * settings.EMBED_WORKERS
 def train(job: Job) -> None:
     """From samples to a model version. Claimed again after its embed jobs ended, or its worker died."""
     config = parse_config(job.config)
-    backbone = get_backbone(config.backbone)
+    backbone = find_backbone(config.backbone)
     _fetch_weights(job, backbone)
     begun = time.monotonic()
     version = _freeze(job, config)
@@ -66,7 +66,7 @@ def _freeze(job: Job, config: TrainConfig) -> DatasetVersion:
         return DatasetVersion.objects.get(pk=job.facts["dataset_version"])
     jobs.enter_stage(job, "freeze", total=1)
     version = datasets.freeze_dataset_version(
-        job.project,
+        job.own_project,
         validation_percentage=config.validation_percentage,
         testing_percentage=config.testing_percentage,
         by=job.created_by,
@@ -81,7 +81,7 @@ def _embed_missing(job: Job, backbone: Backbone, sha256s: list[str]) -> bool:
     if not missing:
         return False
     jobs.enter_stage(job, "prepare", total=1)
-    ensure_speed(ensure_tflite(backbone, settings.BACKBONE_DIR))
+    ensure_ready(backbone, settings.BACKBONE_DIR)
     with transaction.atomic():
         jobs.enter_stage(job, "embed", total=len(missing))
         configs = [{"backbone": backbone.name, "images": chunk, "units": len(chunk)} for chunk in cut_chunks(missing)]

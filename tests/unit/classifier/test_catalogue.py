@@ -39,7 +39,7 @@ def test_ready_one_shows_its_measured_speed(settings: Any, backbones: Path, fill
     ensure_speed(path)
     record = json.loads(record_path(path).read_text())
     record_path(path).write_text(json.dumps({**record, "images_per_second": 1234.4}))
-    (listed,) = [one for one in catalogue.list_backbones() if one.ready]
+    (listed,) = [one for one in catalogue.list_backbones(filled.owner) if one.ready]
     assert (listed.name, listed.default, listed.images_per_second) == ("testing", True, 1234.4)
     assert listed.file_bytes == path.stat().st_size
     page = as_owner.get(reverse("train", args=[filled.slug])).content.decode()

@@ -9,13 +9,14 @@ from django.contrib.auth.models import User
 from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
 
-from classifier.models import ImageClass, Job, ModelVersion, Sample, Upload
+from classifier.models import ImageClass, Job, ModelVersion, Network, Sample, Upload
 from classifier.services.accounts import create_api_key, revoke_api_key
+from classifier.services.networks import request_backbone
 from tests.unit.classifier.conftest import store_export
 
 # Open to everybody, or only about whoever asks.
 OPEN = {"health", "empty", "set_up", "sign_in", "sign_out", "sign_up"}
-OWN = {"project_list", "project_new", "sample_project", "change_password", "api_keys", "revoke_key"}
+OWN = {"project_list", "project_new", "sample_project", "change_password", "api_keys", "revoke_key", "network_list"}
 API_OPEN = {"/api/v1/openapi.json", "/api/v1/docs"}
 API_OWN = {"/api/v1/projects", "/api/v1/sample-projects", "/api/v1/backbones"}
 
@@ -48,6 +49,7 @@ def arguments(trained: ModelVersion) -> dict[str, Any]:
             "class": ImageClass.objects.filter(project=project).values_list("pk", flat=True)[0],
             "upload": Upload.objects.filter(project=project).values_list("pk", flat=True)[0],
             "job": Job.objects.filter(project=project).values_list("pk", flat=True)[0],
+            "network": Network.objects.filter(owner=project.owner).values_list("pk", flat=True)[0],
         },
         "sha256": sample.image.sha256,
         "number": trained.number,
@@ -58,9 +60,11 @@ def arguments(trained: ModelVersion) -> dict[str, Any]:
 
 @pytest.fixture(autouse=True)
 def _exported(request: pytest.FixtureRequest, tmp_path: Path) -> None:
-    """Whatever asks for a trained version finds a file of it, too."""
+    """Whatever asks for a trained version finds a file of it, too, and a network of its owner."""
     if "trained" in request.fixturenames:
-        store_export(request.getfixturevalue("trained"), tmp_path)
+        version = request.getfixturevalue("trained")
+        store_export(version, tmp_path)
+        request_backbone(by=version.project.owner, address="https://example.org/a.tflite", title="Colours by others")
 
 
 def address(name: str, values: dict[str, Any]) -> str:
@@ -125,11 +129,11 @@ def call_api(client: Client, method: str, path: str, trained: ModelVersion, head
         .replace("{number}", str(values["pk"]["upload"] if "uploads" in path else values["number"]))
     )
     assert "{" not in filled
-    if path.endswith(("/uploads", "/classify")) and method == "post":
+    if path.endswith(("/uploads", "/classify", "/imports")) and method == "post":
         from django.core.files.uploadedfile import SimpleUploadedFile
 
-        field = "file" if path.endswith("/uploads") else "image"
-        data = {field: SimpleUploadedFile("x.jpg", b"x"), "class": "red"}
+        field = {"uploads": "file", "classify": "image", "imports": "graph"}[path.rsplit("/", 1)[1]]
+        data = {field: SimpleUploadedFile("x.jpg", b"x"), **({"class": "red"} if field == "file" else {})}
         return client.post(filled, data, headers=headers)
     body = BODIES.get(re.sub(r".*/", "", path), {"name": "New name"} if method in ("post", "patch") else None)
     if path.endswith("/train"):

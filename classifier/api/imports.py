@@ -1,0 +1,28 @@
+"""Classifiers that were trained elsewhere."""
+
+from typing import Any
+
+from ninja import File, Form, Router, Status
+from ninja.files import UploadedFile
+
+from classifier.api import schemas
+from classifier.api.access import find_project
+from classifier.api.errors import ERRORS
+from classifier.services.networks import request_import
+from classifier.views.access import SignedIn
+
+router = Router()
+NO_FILE = File(None)
+
+
+@router.post("/projects/{slug}/imports", response={202: schemas.JobRef, **ERRORS})
+def import_version(
+    request: SignedIn,
+    slug: str,
+    graph: File[UploadedFile],
+    fields: Form[schemas.ImportIn],
+    labels: UploadedFile | None = NO_FILE,
+) -> Any:
+    """A retrained_graph.pb, a SavedModel, a .tflite or an export of Teachable Machine becomes a model version."""
+    project = find_project(request, slug)
+    return Status(202, {"job": request_import(project, graph, by=request.user, labels=labels, **fields.dict()).pk})

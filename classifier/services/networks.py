@@ -1,0 +1,154 @@
+"""Networks that people bring along: asking for one, keeping what was opened, and having it at hand as a backbone."""
+
+from typing import Any
+
+from django.contrib.auth.models import User
+from django.core.files.base import File
+from django.core.files.storage import default_storage
+from django.db import transaction
+from django.utils.crypto import get_random_string
+
+from classifier.models import Job, Network, Project
+from classifier.models.network import network_path
+from classifier.selectors import list_networks
+from classifier.services.images import read_file
+from classifier.services.jobs import finish_job, queue_job
+from classifier.services.projects import clean_name
+from classifier.storage import store_once
+from worker.backbones import Backbone, get_backbone
+from worker.config import ConfigError, TrainConfig
+from worker.networks.fetching import host_of, kind_of
+from worker.networks.opening import OpenedNetwork
+from worker.networks.program import RANGES
+from worker.networks.sources import LABELS_BYTES, LARGEST, SourceRefused
+from worker.networks.spec import LARGEST_INPUT, NetworkMissing, is_network, keep_network, parse_spec, read_spec
+
+LONGEST_OUTPUT = 200  # characters of the name of an operation
+
+
+def request_backbone(
+    *, by: User, address: str = "", file: File | None = None, title: str = "", licence: str = "", **asked: Any
+) -> Job:
+    """Queue the job that opens it. `asked`: range, input_size. Raises SourceRefused, InvalidName."""
+    address = address.strip()
+    if bool(address) == bool(file):
+        raise SourceRefused("Give either an address or a file.")
+    if address:
+        kind_of(address)
+    source = (address or _name_of(file))[:300]
+    given = clean_name(title or _title_of(address, source), longest=100)
+    config = {"address": address, **_keep(file), **_checked(asked)}
+    return _queue(None, Job.Kind.BACKBONE, config, by=by, title=given, source=source, licence=licence.strip()[:100])
+
+
+def request_import(project: Project, file: File, *, by: User, labels: File | None = None, **asked: Any) -> Job:
+    """Queue the job that makes a model version of it. `asked`: range, input_size, output. Raises SourceRefused."""
+    if labels is not None and (labels.size or 0) > LABELS_BYTES:
+        raise SourceRefused("The file of labels is too large.")
+    config: dict[str, Any] = {**_checked(asked), "labels": None}
+    if labels is not None:
+        try:
+            config["labels"] = labels.read().decode("utf-8-sig")
+        except UnicodeDecodeError:
+            raise SourceRefused("The labels are not a text file in UTF-8.") from None
+    source = _name_of(file)
+    return _queue(project, Job.Kind.IMPORT, {**config, **_keep(file)}, by=by, title=source[:100], source=source)
+
+
+def _queue(project: Project | None, kind: str, config: dict[str, Any], *, by: User, **about: str) -> Job:
+    with transaction.atomic():
+        job = queue_job(project=project, kind=kind, by=by, config=config)
+        Network.objects.create(owner=by, project=project, job=job, **about)
+    return job
+
+
+def _name_of(file: File | None) -> str:
+    """Of an upload, as far as it can be shown."""
+    name = (file.name or "").replace("\\", "/").rpartition("/")[2] if file else ""
+    return "".join(character for character in name if character.isprintable())[:300] or "network"
+
+
+def _title_of(address: str, source: str) -> str:
+    """What is said of it where nobody gave it a title."""
+    parts = [part for part in address.split("?")[0].split("/")[3:] if part]
+    return (" ".join(parts[-3:]) or host_of(address) if address else source)[:100]
+
+
+def _keep(file: File | None) -> dict[str, str]:
+    """Where the upload lies until its job has ended. The key is the one that `delete_read_archives` looks for."""
+    if file is None:
+        return {}
+    if not file.size:
+        raise SourceRefused("The file is empty.")
+    if file.size > LARGEST:
+        raise SourceRefused(f"The file is larger than {LARGEST >> 30} GB.")
+    return {"archive": default_storage.save(f"incoming/networks/{get_random_string(24)}", file), "name": _name_of(file)}
+
+
+def _checked(asked: dict[str, Any]) -> dict[str, Any]:
+    """Raises SourceRefused."""
+    wanted, size, output = asked.get("range") or "", asked.get("input_size"), asked.get("output") or ""
+    if wanted and wanted not in RANGES:
+        raise SourceRefused(f"The range must be one of {', '.join(RANGES)}, or empty.")
+    if size is not None and not (isinstance(size, int) and 8 <= size <= LARGEST_INPUT):
+        raise SourceRefused(f"The input size must be a whole number of pixels from 8 to {LARGEST_INPUT}.")
+    if len(output) > LONGEST_OUTPUT or not output.isprintable():
+        raise SourceRefused("The output must be the name of an operation in the graph.")
+    return {"range": wanted, "input_size": size, "output": output}
+
+
+def store_network(network: Network, opened: OpenedNetwork) -> None:
+    """The files to the storage, and to this machine; the row is saved later."""
+    spec = opened.spec
+    for file, data in opened.files.items():
+        store_once(network_path(spec.name, file), data)
+    keep_network(spec, opened.files)
+    network.name, network.size = spec.name, sum(len(data) for data in opened.files.values())
+    network.spec = {"text": spec.dump(), "files": sorted(opened.files)}
+    network.why = opened.why_not_litert[:300]
+
+
+NETWORK_FIELDS = ["name", "spec", "size", "why"]
+
+
+def publish_backbone(job: Job, network: Network) -> None:
+    """The row and the job's end together. The same one again takes the place of the earlier."""
+    with transaction.atomic():
+        earlier = list_networks(network.owner).filter(name=network.name).exclude(pk=network.pk)
+        earlier.update(is_offered=False)
+        network.save(update_fields=NETWORK_FIELDS)
+        finish_job(job, backbone=network.name)
+
+
+def remove_network(network: Network) -> None:
+    """Off the list. What was trained with it goes on."""
+    network.is_offered = False
+    network.save(update_fields=["is_offered"])
+
+
+def check_backbone(config: TrainConfig, user: User) -> None:
+    """A network must be the user's own. Raises ConfigError."""
+    if is_network(config.backbone) and not list_networks(user).filter(name=config.backbone).exists():
+        raise ConfigError("backbone", "There is no such backbone among yours.")
+
+
+def find_backbone(name: str) -> Backbone:
+    """`get_backbone`; a network is brought to this machine first. Raises NetworkMissing, OSError."""
+    if is_network(name):
+        try:
+            read_spec(name)
+        except NetworkMissing:
+            _bring_here(name)
+    return get_backbone(name)
+
+
+def _bring_here(name: str) -> None:
+    row = Network.objects.filter(name=name).exclude(spec=None).first()
+    if row is None:
+        raise NetworkMissing(f"The network {name} is not kept any more.")
+    spec = parse_spec(row.spec["text"])
+    try:
+        files = {file: read_file(network_path(name, file)) for file in row.spec["files"]}
+    except OSError as error:
+        raise NetworkMissing(f"The files of the network “{row.title}” are missing from the storage.") from error
+    keep_network(spec, files)

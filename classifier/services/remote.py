@@ -1,0 +1,78 @@
+"""Answers by a worker, for the few networks that only TensorFlow can run: the web has none.
+
+Pictures and answers go through Redis, for a minute at most; nothing is kept.
+"""
+
+import functools
+import uuid
+
+import numpy as np
+import redis
+from django.conf import settings
+from kombu.exceptions import OperationalError
+from numpy.typing import NDArray
+
+from worker.backbones import Backbone
+
+TASK = "worker.answer"
+SECONDS = 30  # a worker may be busy with a part of another job
+AT_ONCE = 8  # pictures in a message
+
+
+class WorkerAbsent(RuntimeError):
+    """The message is a sentence for the user."""
+
+
+@functools.cache
+def _redis() -> "redis.Redis":
+    return redis.Redis.from_url(settings.CACHE_URL, socket_timeout=SECONDS + 5, socket_connect_timeout=2)
+
+
+class WorkerEngine:
+    """Behind the interface of an engine: each call is a message to whichever worker is free."""
+
+    def __init__(self, backbone: Backbone) -> None:
+        self.name, self.input_size, self.features = backbone.name, backbone.input_size, backbone.features
+
+    def embed(self, pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Features (N, F) of pictures (N, S, S, 3). Raises WorkerAbsent."""
+        parts = [pictures[start : start + AT_ONCE] for start in range(0, len(pictures), AT_ONCE)]
+        return np.concatenate([np.empty((0, self.features), np.float32), *map(self._ask, parts)])
+
+    def _ask(self, pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
+        from poetsweb.celery import app
+
+        key = f"poetsweb:ask:{uuid.uuid4().hex}"
+        try:
+            _redis().set(key, pictures.tobytes(), ex=SECONDS)
+            app.send_task(TASK, [self.name, key], queue="embed", expires=SECONDS, retry=False)
+            answer = _redis().blpop([f"{key}:answer"], timeout=SECONDS)
+        except (redis.RedisError, OperationalError, OSError):
+            answer = None
+        if not answer:
+            raise WorkerAbsent(
+                f"No worker answered within {SECONDS} seconds. This version's network runs on workers only; "
+                "they may be busy, or none is running."
+            )
+        return _unpack(bytes(answer[1]), len(pictures), self.features)  # type: ignore[arg-type]
+
+
+def _unpack(answer: bytes, count: int, features: int) -> NDArray[np.float32]:
+    if len(answer) != 4 * count * features:
+        raise WorkerAbsent(answer.decode(errors="replace")[:300])
+    return np.frombuffer(answer, np.float32).reshape(count, features)
+
+
+def take_pictures(key: str, input_size: int) -> NDArray[np.uint8] | None:
+    """For the worker: what was asked; None where nobody waits any more."""
+    data = _redis().getdel(key)
+    return None if data is None else np.frombuffer(data, np.uint8).reshape(-1, input_size, input_size, 3)  # type: ignore[arg-type]
+
+
+def give_answer(key: str, answer: NDArray[np.float32] | str) -> None:
+    """For the worker: features, or a sentence why there are none."""
+    data = answer.encode() if isinstance(answer, str) else answer.astype(np.float32).tobytes()
+    with _redis().pipeline() as pipeline:
+        pipeline.rpush(f"{key}:answer", data)
+        pipeline.expire(f"{key}:answer", SECONDS)
+        pipeline.execute()

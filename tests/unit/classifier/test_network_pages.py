@@ -1,0 +1,205 @@
+"""Bringing networks along: the forms, what is refused at once, and what the pages show of each."""
+
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+from django.core.files.storage import default_storage
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.test import Client
+from django.urls import reverse
+
+from classifier.models import Job, ModelVersion, Network, Project
+from classifier.services import jobs, networks
+from classifier.services.networks import find_backbone, publish_backbone, remove_network, request_backbone
+from classifier.services.uploads import delete_read_archives
+from worker.config import ConfigError, TrainConfig
+from worker.networks.opening import OpenedNetwork
+from worker.networks.sources import SourceRefused
+from worker.networks.spec import LITE, NetworkMissing, NetworkSpec, network_folder
+
+ADDRESS = "https://example.org/models/small/1"
+
+
+@pytest.fixture(autouse=True)
+def _own_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> None:
+    monkeypatch.setenv("POETSWEB_WEIGHTS", str(tmp_path / "weights"))
+
+
+def opened(engine: str = "litert", title: str = "Small") -> OpenedNetwork:
+    spec = NetworkSpec(LITE, "ab" * 32, 64, 20, engine, title=title, source=ADDRESS, licence="MIT")
+    return OpenedNetwork(spec, {LITE: b"not looked at here"}, [], "" if engine == "litert" else "it has no operation X")
+
+
+def publish(by: User, engine: str = "litert") -> Network:
+    job = jobs.claim_job(request_backbone(by=by, address=ADDRESS).pk)
+    assert job is not None
+    network = job.networks.get()
+    networks.store_network(network, opened(engine))
+    publish_backbone(job, network)
+    return network
+
+
+def test_address_becomes_a_job_of_its_owner_alone(as_owner: Client, as_stranger: Client, owner: User) -> None:
+    response = as_owner.post(reverse("network_list"), {"address": ADDRESS, "range": "0..1"})
+    network = Network.objects.get()
+    assert response["Location"] == network.get_absolute_url()
+    assert (network.title, network.source, network.owner) == ("models small 1", ADDRESS, owner)
+    job = Job.objects.get()
+    assert (job.kind, job.project, job.config["range"]) == ("backbone", None, "0..1")
+    assert "models small 1" in as_owner.get(reverse("network_list")).content.decode()
+    assert "models small 1" not in as_stranger.get(reverse("network_list")).content.decode()
+    assert as_stranger.get(f"/api/v1/jobs/{job.pk}").status_code == 404
+    assert as_owner.get(f"/api/v1/jobs/{job.pk}").json()["result"]["backbone"] is None
+
+
+def test_uploaded_file_is_kept_until_its_job_has_ended(as_owner: Client) -> None:
+    as_owner.post(reverse("network_list"), {"file": SimpleUploadedFile("a/b/net.tflite", b"x")})
+    job = Job.objects.get()
+    assert default_storage.exists(job.config["archive"])
+    jobs.cancel_job(job)
+    delete_read_archives()
+    assert not default_storage.exists(job.config["archive"])
+
+
+@pytest.mark.parametrize(
+    ("fields", "sentence"),
+    [
+        ({}, "Give an address or a file, one of the two."),
+        ({"address": "file:///etc/passwd"}, "Give the address of a network on the web"),
+        ({"address": ADDRESS, "title": "a\tb"}, "control character"),
+        ({"address": ADDRESS, "range": "2..3"}, "Select a valid choice"),
+        ({"address": ADDRESS, "input_size": "5"}, "greater than or equal to 8"),
+    ],
+)
+def test_what_cannot_be_is_refused_beside_its_field(fields: dict[str, str], sentence: str, as_owner: Client) -> None:
+    response = as_owner.post(reverse("network_list"), fields)
+    assert response.status_code == 422
+    assert sentence in response.content.decode()
+    assert not Job.objects.exists()
+
+
+@pytest.mark.parametrize(
+    ("body", "sentence"),
+    [
+        ({}, "Give either an address or a file."),
+        ({"handle": "gs://x"}, "Give the address of a network on the web"),
+        ({"handle": ADDRESS, "range": "x" * 5000}, "The range must be one of"),
+        ({"handle": ADDRESS, "input_size": 7}, "The input size must be"),
+        ([], "Send JSON like"),
+        ({"handle": ADDRESS, "unknown": 1}, "Send JSON like"),
+    ],
+)
+def test_api_refuses_with_a_sentence(body: Any, sentence: str, as_owner: Client) -> None:
+    response = as_owner.post("/api/v1/backbones", body, content_type="application/json")
+    assert response.status_code == 422
+    assert sentence in response.json()["error"]
+    assert len(response.json()["error"]) < 400
+
+
+def test_one_that_is_ready_is_offered_to_its_owner(as_owner: Client, as_stranger: Client, filled: Project) -> None:
+    network = publish(filled.owner)
+    page = as_owner.get(reverse("train", args=[filled.slug])).content.decode()
+    assert f'value="{network.name}"' in page
+    assert "Small · 64 × 64 pixels · 20 features · MIT" in page
+    shown = as_owner.get(network.get_absolute_url()).content.decode()
+    assert "LiteRT" in shown
+    assert network.name not in as_stranger.get("/api/v1/backbones").content.decode()
+    as_owner.post(reverse("train", args=[filled.slug]), {"backbone": network.name, "force": "1"})
+    assert Job.objects.get(kind="train").config["backbone"] == network.name
+
+
+def test_one_that_needs_tensorflow_says_so_where_one_chooses(as_owner: Client, filled: Project) -> None:
+    network = publish(filled.owner, "tensorflow")
+    assert "runs in TensorFlow on the worker" in as_owner.get(reverse("train", args=[filled.slug])).content.decode()
+    assert "it has no operation X" in as_owner.get(network.get_absolute_url()).content.decode()
+
+
+def test_same_one_again_takes_the_place_of_the_earlier(owner: User) -> None:
+    first, second = publish(owner), publish(owner)
+    assert first.name == second.name
+    assert list(Network.objects.filter(is_offered=True)) == [second]
+
+
+def test_removed_one_is_not_offered_and_may_not_be_named(as_owner: Client, filled: Project) -> None:
+    network = publish(filled.owner)
+    as_owner.post(reverse("network_remove", args=[network.pk]))
+    assert network.name not in as_owner.get("/api/v1/backbones").content.decode()
+    answer = as_owner.post(
+        f"/api/v1/projects/{filled.slug}/train", {"backbone": network.name}, content_type="application/json"
+    )
+    assert (answer.status_code, answer.json()["error"]) == (422, "There is no such backbone among yours.")
+    assert find_backbone(network.name).title == "Small"  # what was trained with it goes on
+
+
+def test_strangers_network_cannot_be_named(stranger: User, owner: User) -> None:
+    network = publish(stranger)
+    with pytest.raises(ConfigError, match="among yours"):
+        networks.check_backbone(TrainConfig(backbone=network.name), owner)
+
+
+def test_network_is_brought_from_the_storage_where_it_is_not_at_hand(owner: User, tmp_path: Any) -> None:
+    network = publish(owner)
+    digest = find_backbone(network.name).digest
+    folder = network_folder(network.name)
+    folder.rename(tmp_path / "lost")
+    assert find_backbone(network.name).digest == digest
+    assert (network_folder(network.name) / LITE).is_file()
+
+
+def test_network_that_nobody_keeps_is_a_sentence(db: None) -> None:
+    with pytest.raises(NetworkMissing, match="not kept any more"):
+        find_backbone("net_" + "0" * 20)
+
+
+def test_files_that_the_storage_lost_are_a_sentence(owner: User, tmp_path: Any) -> None:
+    network = publish(owner)
+    network_folder(network.name).rename(tmp_path / "lost")
+    default_storage.delete(f"networks/{network.name}/{LITE}")
+    with pytest.raises(NetworkMissing, match="missing from the storage"):
+        find_backbone(network.name)
+
+
+def test_import_is_a_job_of_the_project(as_owner: Client, project: Project) -> None:
+    page = reverse("version_import", args=[project.slug])
+    assert "retrained_graph.pb" in as_owner.get(page).content.decode()
+    files = {"graph": SimpleUploadedFile("retrained_graph.pb", b"x"), "labels": SimpleUploadedFile("l.txt", b"a\nb\n")}
+    response = as_owner.post(page, {**files, "range": "-1..1"})
+    job = Job.objects.get()
+    assert response["Location"] == job.get_absolute_url()
+    assert (job.kind, job.project, job.config["labels"], job.config["range"]) == ("import", project, "a\nb\n", "-1..1")
+    shown = as_owner.get(job.get_absolute_url()).content.decode()
+    assert "Importing" in shown
+
+
+@pytest.mark.parametrize(
+    ("files", "sentence"),
+    [
+        ({}, "This field is required"),
+        ({"graph": SimpleUploadedFile("g.pb", b"")}, "empty"),
+        ({"graph": SimpleUploadedFile("g.pb", b"x"), "labels": SimpleUploadedFile("l.txt", b"\xff\xfe")}, "UTF-8"),
+    ],
+)
+def test_import_that_cannot_be_is_refused(
+    files: dict[str, Any], sentence: str, as_owner: Client, project: Project
+) -> None:
+    response = as_owner.post(reverse("version_import", args=[project.slug]), files)
+    assert response.status_code == 422
+    assert sentence in response.content.decode()
+
+
+def test_imported_version_says_where_it_came_from(trained: ModelVersion, as_owner: Client) -> None:
+    metrics = {**trained.metrics, "test_n": 0, "test_accuracy": None}
+    config = {"recipe": "imported", "backbone": "net_x", "source": "old_graph.pb"}
+    ModelVersion.objects.filter(pk=trained.pk).update(metrics=metrics, config=config, backbone="net_x")
+    page = as_owner.get(trained.get_absolute_url()).content.decode()
+    assert "Imported from old_graph.pb" in page
+    assert "There were no pictures of its classes" in page
+
+
+def test_removing_twice_is_harmless(owner: User) -> None:
+    network = publish(owner)
+    remove_network(network)
+    remove_network(network)
+    with pytest.raises(SourceRefused):
+        request_backbone(by=owner)

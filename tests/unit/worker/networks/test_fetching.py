@@ -1,0 +1,100 @@
+"""Addresses that strangers chose are fetched from the public internet alone, and bounded."""
+
+import socket
+from pathlib import Path
+
+import pytest
+
+from worker.networks import fetching
+from worker.networks.fetching import connect_guarded, kind_of, resolve
+from worker.networks.sources import SourceRefused
+
+PRIVATE = [
+    "127.0.0.1",
+    "10.0.0.1",
+    "192.168.1.1",
+    "169.254.169.254",
+    "0.0.0.0",
+    "::1",
+    "fe80::1",
+    "fd00::1",
+    "localhost",
+    "::ffff:127.0.0.1",
+    "100.64.0.1",
+]
+
+
+@pytest.mark.parametrize("host", PRIVATE)
+def test_private_addresses_are_refused_before_anything_is_sent(host: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(socket, "create_connection", lambda *_, **__: pytest.fail("it connected"))
+    with pytest.raises(SourceRefused, match="private network"):
+        connect_guarded((host, 80), 1)
+
+
+def test_it_connects_to_the_address_that_was_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A name may be looked up again with another answer."""
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: [(0, 0, 0, "", ("93.184.215.14", 80))])
+    connected: list[tuple[str, int]] = []
+    monkeypatch.setattr(socket, "create_connection", lambda address, *_, **__: connected.append(address))
+    connect_guarded(("example.org", 80), 1)
+    assert connected == [("93.184.215.14", 80)]
+
+
+def test_name_with_one_private_address_among_public_ones_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    both = [(0, 0, 0, "", ("93.184.215.14", 80)), (0, 0, 0, "", ("10.0.0.1", 80))]
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: both)
+    with pytest.raises(SourceRefused, match="private network"):
+        connect_guarded(("example.org", 80), 1)
+
+
+def test_private_address_is_a_sentence_that_says_how_to_allow_it(
+    hub_address: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv(fetching.ALLOW_PRIVATE, raising=False)
+    with pytest.raises(SourceRefused, match="FETCH_PRIVATE_ADDRESSES=true"):
+        resolve(f"{hub_address}/vector.tflite", tmp_path)
+    monkeypatch.setenv(fetching.ALLOW_PRIVATE, "true")
+    resolve(f"{hub_address}/vector.tflite", tmp_path)
+    assert (tmp_path / "file").read_bytes()[4:8] == b"TFL3"
+
+
+def test_download_is_stopped_where_it_is_too_large(
+    hub_address: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(fetching.ALLOW_PRIVATE, "true")
+    monkeypatch.setattr(fetching, "LARGEST", 100)
+    with pytest.raises(SourceRefused, match="was stopped"):
+        resolve(f"{hub_address}/vector.tflite", tmp_path)
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "",
+        "file:///etc/passwd",
+        "ftp://example.org/a",
+        "gs://bucket/a",
+        "http://",
+        "https://[::1",
+        "http://a b/c",
+        "http://example.org:port/x",
+        "javascript:alert(1)",
+        "http://example.org/\r\nHost: x",
+        "https://" + "a" * 3000,
+    ],
+)
+def test_what_is_no_address_of_the_web_is_refused(address: str) -> None:
+    with pytest.raises(SourceRefused, match="https://"):
+        kind_of(address)
+
+
+@pytest.mark.parametrize(
+    ("address", "kind"),
+    [
+        ("https://tfhub.dev/google/imagenet/mobilenet_v2_100_224/feature_vector/5", fetching.HUB),
+        ("https://example.org/a.tflite?download=1", fetching.FILE),
+        ("https://example.org/a.tar.gz", fetching.FILE),
+    ],
+)
+def test_hub_handles_and_files_are_told_apart(address: str, kind: str) -> None:
+    assert kind_of(address) == kind

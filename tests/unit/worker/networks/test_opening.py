@@ -1,0 +1,137 @@
+"""A stranger's file, opened by the confined process: what it finds, and what it refuses by name."""
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.network_files import CLASSES, FEATURES, SIZE
+from worker.backbones.engine import Adapter, LiteRTEngine
+from worker.confine import bare_environment
+from worker.networks.engine import EngineFailed, TensorFlowEngine
+from worker.networks.opening import OpenedNetwork, open_network
+from worker.networks.program import Request
+from worker.networks.sources import SourceRefused
+from worker.networks.spec import CONVERTED, GRAPH, LITE, NetworkSpec, keep_network, parse_spec, read_spec
+
+LABELS = "a\nb\nc\n"
+
+
+@pytest.fixture
+def pictures() -> "np.ndarray[tuple[int, ...], np.dtype[np.uint8]]":
+    return np.random.default_rng(5).integers(0, 256, (4, SIZE, SIZE, 3), dtype=np.uint8)
+
+
+def open_it(path: Path, tmp_path: Path, request: Request | None = None) -> OpenedNetwork:
+    folder = tmp_path / "work"
+    folder.mkdir()
+    return open_network(path, folder, request or Request(), title="t", source="s")
+
+
+def test_all_forms_of_a_network_give_the_same_features(
+    strange_networks: Path, tmp_path: Path, pictures: object
+) -> None:
+    """A SavedModel of today, one of the first version of TensorFlow, and a .tflite file."""
+    found = {}
+    for name in ("vector", "first", "vector.tflite"):
+        opened = open_it(strange_networks / name, tmp_path / name if (tmp_path / name).mkdir() is None else tmp_path)
+        spec = opened.spec
+        assert (spec.input_size, spec.features, spec.engine) == (SIZE, FEATURES, "litert")
+        path = tmp_path / f"{name}.converted"
+        path.write_bytes(opened.files[CONVERTED if spec.file == GRAPH else LITE])
+        engine = LiteRTEngine(path, adapter=Adapter(spec.scale, spec.offset, spec.logarithm))
+        found[name] = engine.embed(pictures)  # type: ignore[arg-type]
+    np.testing.assert_allclose(found["first"], found["vector"], atol=1e-5)
+    np.testing.assert_allclose(found["vector.tflite"], found["vector"], atol=1e-5)
+
+
+def test_what_litert_cannot_run_runs_in_tensorflow(strange_networks: Path, tmp_path: Path, pictures: object) -> None:
+    opened = open_it(strange_networks / "hard", tmp_path)
+    assert opened.spec.engine == "tensorflow"
+    assert "Digamma" in opened.why_not_litert
+    (tmp_path / GRAPH).write_bytes(opened.files[GRAPH])
+    engine = TensorFlowEngine(tmp_path / GRAPH, input_size=SIZE, features=FEATURES)
+    features = engine.embed(pictures)  # type: ignore[arg-type]
+    assert features.shape == (4, FEATURES)
+    assert np.isfinite(features).all()
+    process = engine._process
+    assert process is not None
+    process.kill()  # it is started again
+    process.wait()
+    np.testing.assert_array_equal(engine.embed(pictures), features)  # type: ignore[arg-type]
+    engine.close()
+    (tmp_path / GRAPH).write_bytes(b"nonsense")
+    with pytest.raises(EngineFailed, match="did not answer"):
+        engine.embed(pictures)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("name", "operation"),
+    [("reads", "ReadFile"), ("table", "InitializeTableFromTextFileV2"), ("hostile.pb", "WriteFile")],
+)
+def test_operations_on_files_are_refused_by_name(
+    name: str, operation: str, strange_networks: Path, tmp_path: Path
+) -> None:
+    with pytest.raises(SourceRefused, match=f"operation '{operation}'"):
+        open_it(strange_networks / name, tmp_path, Request(classifier=name.endswith(".pb"), labels=None))
+    assert not (strange_networks / "written").exists()
+
+
+@pytest.mark.parametrize("name", ["classifier.tflite", "vector.tflite"])
+@pytest.mark.parametrize("damage", ["cut", "noise"])
+def test_damaged_tflite_is_a_sentence(name: str, damage: str, strange_networks: Path, tmp_path: Path) -> None:
+    data = bytearray((strange_networks / name).read_bytes())
+    if damage == "cut":
+        data = data[: len(data) // 2]
+    else:
+        data[16:400] = np.random.default_rng(2).bytes(384)
+    (tmp_path / "x.tflite").write_bytes(data)
+    with pytest.raises(SourceRefused):
+        open_it(tmp_path / "x.tflite", tmp_path)
+
+
+def test_classifier_gives_its_logarithms_and_labels(strange_networks: Path, tmp_path: Path, pictures: object) -> None:
+    opened = open_it(strange_networks / "graph.pb", tmp_path, Request(classifier=True, labels=LABELS))
+    assert (opened.labels, opened.spec.features) == (["a", "b", "c"], CLASSES)
+    (tmp_path / "c").write_bytes(opened.files[CONVERTED])
+    logarithms = LiteRTEngine(tmp_path / "c").embed(pictures)  # type: ignore[arg-type]
+    np.testing.assert_allclose(np.exp(logarithms).sum(axis=1), 1, atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("request_", "sentence"),
+    [
+        (Request(classifier=True, labels="a\nb\n"), "It gives 3 scores, but there are 2 labels."),
+        (Request(classifier=True), "It comes without labels."),
+        (Request(classifier=True, labels="a\na\nb\n"), "Each label must be there once"),
+    ],
+)
+def test_labels_must_fit(request_: Request, sentence: str, strange_networks: Path, tmp_path: Path) -> None:
+    with pytest.raises(SourceRefused, match=sentence):
+        open_it(strange_networks / "quantised.tflite", tmp_path, request_)
+
+
+def test_secrets_of_the_site_are_not_in_its_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("SECRET_KEY", "DATABASE_URL", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "secret")
+    assert "secret" not in bare_environment(tmp_path).values()
+
+
+def test_network_is_kept_under_a_name_of_its_content(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("POETSWEB_WEIGHTS", str(tmp_path))
+    spec = NetworkSpec(GRAPH, "0" * 64, 32, 5, "litert", title="é", source="s")
+    folder = keep_network(spec, {GRAPH: b"x"})
+    assert keep_network(spec, {GRAPH: b"x"}) == folder
+    assert read_spec(spec.name) == spec
+    assert os.listdir(folder.parent) == [spec.name]
+    assert NetworkSpec(GRAPH, "0" * 64, 32, 5, "litert", title="e", source="s").name != spec.name
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "[]", "{}", '{"file": "x"}', '{"file":"../x","sha256":"0","input_size":1,"features":1,"engine":"litert"}'],
+)
+def test_what_is_no_description_is_refused(text: str) -> None:
+    with pytest.raises((ValueError, TypeError)):
+        parse_spec(text)

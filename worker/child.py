@@ -1,0 +1,90 @@
+"""Run one of our modules as a program, watch it, and stop it when it takes too long or nobody wants it any more."""
+
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from threading import Thread
+
+EVERY = 0.5  # seconds between two looks
+STDERR_TAIL = 2000
+
+
+class ChildFailed(RuntimeError):
+    """`status` is None where it took too long; `last_line` is the last it said, which may not be for users."""
+
+    def __init__(self, status: int | None, last_line: str) -> None:
+        super().__init__(last_line)
+        self.status, self.last_line = status, last_line
+
+
+def run_child(
+    module: str,
+    arguments: Sequence[str],
+    *,
+    folder: Path,
+    environment: dict[str, str],
+    seconds: float,
+    alive: Callable[[], None] = lambda: None,
+    said: Callable[[str], None] = lambda line: None,
+) -> None:
+    """`python -m module arguments…`, its remarks in `folder`/stderr.
+
+    `alive` is called twice a second, and `said` with the last line printed; what they raise stops the program.
+    Raises ChildFailed.
+    """
+    with (folder / "stderr").open("w+b") as errors:
+        process = subprocess.Popen(  # noqa: S603 - our own module, arguments of our own making
+            [sys.executable, "-m", module, *arguments],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=errors,
+            text=True,
+            errors="replace",
+            env=environment,
+        )
+        lines: list[str] = []
+        listener = Thread(target=_listen, args=(process, lines), daemon=True)
+        listener.start()
+        try:
+            in_time = _watch(process, lines, seconds, alive, said)
+        finally:
+            if process.poll() is None:
+                process.kill()
+            process.wait()
+            listener.join()
+            if process.stdout:
+                process.stdout.close()
+        if not in_time:
+            raise ChildFailed(None, "")
+        if process.returncode:
+            errors.seek(0)
+            tail = errors.read().decode(errors="replace").strip()[-STDERR_TAIL:]
+            raise ChildFailed(process.returncode, tail.splitlines()[-1] if tail else "The program said nothing.")
+
+
+def _listen(process: "subprocess.Popen[str]", lines: list[str]) -> None:
+    for line in process.stdout or ():
+        lines[:] = [line]  # only the last is ever looked at
+
+
+def _watch(
+    process: "subprocess.Popen[str]",
+    lines: list[str],
+    seconds: float,
+    alive: Callable[[], None],
+    said: Callable[[str], None],
+) -> bool:
+    """Whether it ended in time."""
+    spent = 0.0
+    while True:
+        try:
+            process.wait(EVERY)
+            return True
+        except subprocess.TimeoutExpired:
+            spent += EVERY
+            alive()
+            if lines:
+                said(lines[-1])
+            if spent > seconds:
+                return False

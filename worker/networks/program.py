@@ -1,0 +1,236 @@
+"""The confined process that opens a stranger's file: `python -m worker.networks.program open FILE OUT REQUEST`.
+
+REQUEST is a JSON file (see `Request`). OUT gets `network.pb` or `network.tflite`, `converted.tflite` where LiteRT can
+run it, and `found.json`: what `spec.NetworkSpec` wants to know of it, `labels`, `probabilities`, `why` LiteRT cannot.
+Each line printed names a step. A refusal is the last line on stderr, and status 3.
+
+    python -m worker.networks.program fetch ADDRESS OUT
+
+resolves a TF Hub address into the folder OUT, with TensorFlow Hub's own resolver; it alone may reach other machines.
+"""
+
+import contextlib
+import hashlib
+import json
+import os
+import re
+import sys
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from worker.confine import confine
+from worker.networks import lite
+from worker.networks.screening import HostileGraph
+from worker.networks.sources import (
+    FROZEN_GRAPH,
+    TFLITE,
+    Source,
+    SourceRefused,
+    find_in_folder,
+    find_source,
+    parse_labels,
+)
+from worker.networks.spec import CONVERTED, GRAPH, LARGEST_INPUT, LITE, LITERT, TENSORFLOW
+
+REFUSED = 3
+FOUND = "found.json"
+# What the numbers of a picture become: pixel * scale + offset.
+RANGES: dict[str, tuple[float, float]] = {
+    "0..1": (1 / 255, 0.0),
+    "-1..1": (1 / 127.5, -1.0),
+    "0..255": (1.0, 0.0),
+    "label_image": (1 / 128, -1.0),  # its defaults: a mean and a deviation of 128
+}
+AGREES = 1e-2  # of the largest number: LiteRT and TensorFlow add in another order
+
+
+@dataclass(frozen=True)
+class Request:
+    classifier: bool = False  # its answers are wanted, not features
+    range: str = ""  # of RANGES; empty: what is usual for such a file
+    input_size: int | None = None  # where the file does not say
+    output: str = ""  # of a frozen graph
+    labels: str | None = None  # the text of a labels file
+
+
+def main(arguments: list[str]) -> int:
+    action, first, out, *rest = arguments
+    try:
+        if action == "fetch":
+            confine(online=True)
+            from worker.networks.fetching import resolve
+
+            resolve(first, Path(out))
+        else:
+            confine()
+            _open(Path(first), Path(out), Request(**json.loads(Path(rest[0]).read_text())))
+    except (SourceRefused, HostileGraph) as error:
+        print(error, file=sys.stderr)
+        return REFUSED
+    except MemoryError:
+        print("It needs more memory than a network may have here.", file=sys.stderr)
+        return REFUSED
+    return 0
+
+
+def _open(path: Path, out: Path, request: Request) -> None:
+    print("look", flush=True)
+    scratch = out / "unpacked"
+    scratch.mkdir()
+    source = find_in_folder(path) if path.is_dir() else find_source(path, scratch)
+    labels, numbered = source.labels, source.numbered
+    if request.labels is not None:
+        labels, numbered = parse_labels(request.labels.encode())
+    found = (
+        _open_lite(source, out, request, numbered)
+        if source.kind == TFLITE
+        else _open_graph(source, out, request, numbered)
+    )
+    if request.classifier:
+        _check_labels(labels, found["features"])
+    found |= {"labels": labels}
+    (out / FOUND).write_text(json.dumps(found))
+
+
+def _open_lite(source: Source, out: Path, request: Request, numbered: bool) -> dict[str, Any]:
+    from worker.backbones.engine import Adapter, LiteRTEngine
+
+    known = lite.inspect(source.path)
+    _check_size(known.input_size)
+    usual = known.scaling or RANGES["-1..1" if request.classifier else "0..1"]
+    scale, offset = RANGES[request.range] if request.range else usual
+    print("probe", flush=True)
+    answers = LiteRTEngine(source.path, adapter=Adapter(scale, offset)).embed(probe_pictures(known.input_size))
+    probabilities = _check_answers(answers, request)
+    os.rename(source.path, out / LITE) if source.path.is_relative_to(out) else _copy(source.path, out / LITE)
+    return {
+        **_describe(out / LITE, known.input_size, answers.shape[1], probabilities),
+        "scale": scale,
+        "offset": offset,
+        "logarithm": probabilities,
+        "engine": LITERT,
+    }
+
+
+def _open_graph(source: Source, out: Path, request: Request, numbered: bool) -> dict[str, Any]:
+    from worker.networks import graphs, saved_models
+
+    if source.kind == FROZEN_GRAPH:
+        opened, name = graphs.open_frozen_graph(source.path, input_size=request.input_size, output=request.output)
+        usual = "0..1" if name == "Placeholder" else "label_image"
+        usual = usual if request.classifier else "0..1"
+    else:
+        opened = saved_models.open_saved_model(source.path, input_size=request.input_size)
+        usual = "-1..1" if request.classifier and numbered else "0..1"
+    _check_size(opened.input_size)
+    scale, offset = RANGES[request.range or usual]
+    print("probe", flush=True)
+    pictures = probe_pictures(opened.input_size)
+    plain = graphs.freeze(opened, scale=scale, offset=offset, logarithm=False)
+    probabilities = _check_answers(_run(graphs.restore(plain), pictures), request)
+    graph = graphs.freeze(opened, scale=scale, offset=offset, logarithm=True) if probabilities else plain
+    answers = _run(graphs.restore(graph), pictures)
+    (out / GRAPH).write_bytes(graph)
+    print("convert", flush=True)
+    why = _convert(graph, out / CONVERTED, pictures, answers)
+    return {
+        **_describe(out / GRAPH, opened.input_size, answers.shape[1], probabilities),
+        "engine": TENSORFLOW if why else LITERT,
+        "why": why,
+    }
+
+
+def _convert(graph: bytes, target: Path, pictures: NDArray[np.uint8], answers: NDArray[np.float32]) -> str:
+    """Why LiteRT cannot run it; empty where it does and gives the same numbers."""
+    from worker.backbones.engine import LiteRTEngine
+    from worker.networks.graphs import convert
+
+    try:
+        target.write_bytes(convert(graph))
+    except Exception as error:  # the converter raises all sorts, and its own class is not public
+        return _why(str(error))
+    try:
+        found = LiteRTEngine(target).embed(pictures)
+    except (ValueError, RuntimeError):
+        target.unlink()
+        return "its converted form does not run"
+    if float(np.abs(found - answers).max()) > AGREES * max(float(np.abs(answers).max()), 1.0):
+        target.unlink()
+        return "its converted form gives other numbers"
+    return ""
+
+
+def _why(complaint: str) -> str:
+    """In a few words of ours: those of the converter name paths and fill pages."""
+    operations = sorted(set(re.findall(r"'?tf\.(\w+)'? op is|custom op: (?:Flex)?(\w+)", complaint)))
+    named = ", ".join(first or second for first, second in operations[:5])
+    return f"it has no operation {named}" if named else "it cannot be converted"
+
+
+def probe_pictures(size: int) -> NDArray[np.uint8]:
+    """A slope of colours and a field of noise: (2, S, S, 3)."""
+    ramp = np.linspace(0, 255, size)
+    slope = np.stack([np.tile(ramp, (size, 1)), np.tile(ramp[:, None], (1, size)), np.full((size, size), 90.0)], -1)
+    noise = np.random.default_rng(7).integers(0, 256, (size, size, 3))
+    return np.stack([slope, noise]).astype(np.uint8)
+
+
+def _run(function: Any, pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """One picture after the other: a graph may take no more at once. Raises SourceRefused."""
+    import tensorflow as tf
+
+    try:
+        rows = [function(tf.constant(picture[np.newaxis], tf.float32)).numpy()[0] for picture in pictures]
+    except tf.errors.OpError as error:
+        reason = next(iter(str(error).splitlines()), type(error).__name__)[:200]
+        raise SourceRefused(f"It cannot answer a picture: {reason}") from None
+    return np.asarray(rows, np.float32)
+
+
+def _check_answers(answers: NDArray[np.float32], request: Request) -> bool:
+    """Whether they are probabilities of a classifier. Raises SourceRefused."""
+    if not np.isfinite(answers).all():
+        raise SourceRefused("It answers a picture with numbers that are none (NaN or infinity).")
+    if not request.classifier:
+        if np.abs(answers[0] - answers[1]).max() <= 1e-6 * max(float(np.abs(answers).max()), 1e-6):
+            raise SourceRefused("It gives the same numbers for all pictures. Is it the right file?")
+        return False
+    return bool((answers >= 0).all() and (answers <= 1 + 1e-3).all())
+
+
+def _check_labels(labels: list[str], outputs: int) -> None:
+    if not labels:
+        raise SourceRefused("It comes without labels. Send a text file with them, one a line.")
+    if len(labels) != outputs:
+        raise SourceRefused(f"It gives {outputs} scores, but there are {len(labels)} labels.")
+    if not all(labels) or len(set(labels)) != len(labels):
+        raise SourceRefused("Each label must be there once, and none may be empty.")
+
+
+def _check_size(size: int) -> None:
+    if not 8 <= size <= LARGEST_INPUT:
+        raise SourceRefused(f"It takes pictures of {size} pixels; from 8 to {LARGEST_INPUT} can be used.")
+
+
+def _copy(source: Path, target: Path) -> None:
+    target.write_bytes(source.read_bytes())
+
+
+def _describe(file: Path, size: int, features: int, probabilities: bool) -> dict[str, Any]:
+    with file.open("rb") as opened:
+        digest = hashlib.file_digest(opened, "sha256").hexdigest()
+    described = {"file": file.name, "sha256": digest, "input_size": size, "features": int(features)}
+    return described | {"probabilities": probabilities}
+
+
+def dump_request(request: Request) -> str:
+    return json.dumps(asdict(request))
+
+
+if __name__ == "__main__":
+    with contextlib.suppress(BrokenPipeError):
+        sys.exit(main(sys.argv[1:]))
