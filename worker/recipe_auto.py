@@ -15,6 +15,7 @@ from worker.head import Floats, Head, Report, Split, balanced_loss, measure_poin
 # From "hardly more than the class means" to "as good as unregularised", each step about a factor of three.
 PENALTIES = (3.0, 1.0, 0.3, 0.1, 0.03, 0.01, 0.003, 0.001, 0.0003, 0.0001)
 PATIENCE = 2  # weaker penalties to try after the validation loss began to rise
+PART = 8192  # pictures; far fewer would be too small for their memory to be given back at once
 MAX_ITERATIONS = 200  # for one penalty; L-BFGS from the last solution needs 5 to 30
 
 Flat = NDArray[np.float64]  # the weights and below them the bias, (F + 1) x C, as one row of numbers
@@ -43,11 +44,7 @@ def _blas_on_one_core() -> Iterator[None]:
 
 def _follow_path(training: Split, validation: Split, classes: int, report: Report) -> Head:
     scaler = _Scaler.fit(training.features)
-    problem = _Problem(
-        Split(scaler.apply(training.features), training.labels),
-        Split(scaler.apply(validation.features), validation.labels),
-        classes,
-    )
+    problem = _Problem(training, validation, classes, scaler)
     best, best_loss, since_best, step = problem.start(), np.inf, 0, 0
     weights = best
     for index, penalty in enumerate(PENALTIES):
@@ -79,12 +76,14 @@ class _Scaler:
     @classmethod
     def fit(cls, features: Floats) -> "_Scaler":
         mean = features.mean(axis=0, dtype=np.float64).astype(np.float32)
-        spread = float(np.sqrt(np.mean(np.square(features - mean), dtype=np.float64)))
+        squares = features - mean
+        np.square(squares, out=squares)  # in place: the features may be most of the memory
+        spread = float(np.sqrt(np.mean(squares, dtype=np.float64)))
         return cls(mean, np.float32(spread or 1.0))
 
     def apply(self, features: Floats) -> Floats:
         scaled = features - self.mean
-        scaled /= self.scale  # in place: the features may be most of the memory
+        scaled /= self.scale  # in place
         return scaled
 
     def fold_into(self, head: Head) -> Head:
@@ -107,17 +106,17 @@ class _Values:
 class _Problem:
     """Weighted cross-entropy plus penalty/2 |weights|^2. The bias is not penalised."""
 
-    def __init__(self, training: Split, validation: Split, classes: int) -> None:
+    def __init__(self, training: Split, validation: Split, classes: int, scaler: _Scaler) -> None:
         tf = prepare_tensorflow()
         self._shape = (training.features.shape[1] + 1, classes)
         self._labels = validation.labels
         counts = np.bincount(training.labels, minlength=classes)
         sample_weights = 1.0 / (counts[training.labels] * np.count_nonzero(counts))
         self._data = (
-            tf.constant(training.features),
+            _scaled_tensor(training.features, scaler),
             tf.one_hot(training.labels, classes),
             tf.constant(sample_weights, tf.float32),
-            tf.constant(validation.features),
+            _scaled_tensor(validation.features, scaler),
         )
         self._last: _Values | None = None
 
@@ -156,6 +155,13 @@ class _Problem:
             flat = gradient.numpy().ravel().astype(np.float64)
             self._last = _Values(weights.copy(), float(loss), flat, logits.numpy())
         return self._last
+
+
+def _scaled_tensor(features: Floats, scaler: _Scaler) -> Any:
+    """Part by part: TensorFlow makes two copies of what it is given, and many pictures are most of the memory."""
+    tf = prepare_tensorflow()
+    parts = (features[start : start + PART] for start in range(0, len(features), PART))
+    return tf.concat([tf.constant(scaler.apply(part)) for part in parts], axis=0)
 
 
 @functools.cache
