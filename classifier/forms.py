@@ -9,7 +9,7 @@ from django.core.exceptions import ValidationError
 from classifier.catalogue import Listed, list_backbones
 from classifier.services.projects import InvalidName, clean_name
 from worker.backbones import BACKBONES
-from worker.config import RECIPES, ConfigError, TrainConfig
+from worker.config import DISTORTIONS, RECIPES, ConfigError, TrainConfig
 from worker.networks.spec import TENSORFLOW
 
 
@@ -68,6 +68,15 @@ class TrainForm(forms.Form):
     validation_percentage = forms.IntegerField(initial=10, help_text="Of each class; for choosing settings.")
     testing_percentage = forms.IntegerField(initial=10, help_text="Of each class; for the honest figure at the end.")
     seed = forms.IntegerField(initial=0, help_text="The same seed gives the same version.")
+    flip_left_right = forms.BooleanField(label="Mirror left and right")
+    random_crop = forms.IntegerField(initial=0, label="Random crop, %", help_text="How much is cut off; 0: nothing.")
+    random_scale = forms.IntegerField(initial=0, label="Random scale, %", help_text="Up to how much larger.")
+    random_brightness = forms.IntegerField(
+        initial=0, label="Random brightness, %", help_text="Up to how much lighter or darker."
+    )
+    distorted_views = forms.IntegerField(
+        initial=4, label="Views of each picture", help_text="1 to 16. Mirroring alone gives one."
+    )
     promote = forms.BooleanField(required=False, label="Make it live as soon as it is trained")
 
     def __init__(self, *args: Any, backbone: str, user: User, **kwargs: Any) -> None:
@@ -108,6 +117,7 @@ class TrainForm(forms.Form):
     def _config_fields(self) -> list[str]:
         """Expert settings of the other recipe are left alone: the page hides them."""
         common = ["recipe", "backbone", "validation_percentage", "testing_percentage", "seed"]
+        common += [*DISTORTIONS, "distorted_views"]
         poets = ["steps", "learning_rate", "batch_size"]
         return common + (poets if self.cleaned_data.get("recipe") == "poets" else [])
 

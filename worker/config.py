@@ -5,10 +5,13 @@ from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 from worker.backbones import BACKBONES, DEFAULT_BACKBONE, is_known
+from worker.distortions import View
 
 RECIPES = {"auto": "Automatic", "poets": "As in TensorFlow for Poets"}
 MOST_SHOWN, LONGEST_SHOWN = 5, 200  # of the allowed values, and characters of the one given, in a sentence
 EXPERT_FIELDS = ("steps", "learning_rate", "batch_size")
+DISTORTIONS = ("flip_left_right", "random_crop", "random_scale", "random_brightness")
+MOST_VIEWS = 16
 
 
 class ConfigError(ValueError):
@@ -29,6 +32,11 @@ class TrainConfig:
     steps: int = 500  # poets only: gradient steps (the original's --how_many_training_steps)
     learning_rate: float = 0.01  # poets only
     batch_size: int = 100  # poets only: pictures a step (--train_batch_size)
+    flip_left_right: bool = False  # these four: distortions of training pictures, see worker.distortions
+    random_crop: int = 0  # per cent
+    random_scale: int = 0  # per cent
+    random_brightness: int = 0  # per cent
+    distorted_views: int = 4  # of each training picture, beside the picture itself; only where it is distorted
 
     def __post_init__(self) -> None:
         if not (isinstance(self.backbone, str) and is_known(self.backbone)):
@@ -43,6 +51,7 @@ class TrainConfig:
         # 1 and 1.0 are the same config, and must be the same JSON wherever configs are compared by digest.
         object.__setattr__(self, "learning_rate", float(self.learning_rate))
         self._refuse_expert_fields_in_auto()
+        self._check_distortions()
 
     def _refuse_expert_fields_in_auto(self) -> None:
         if self.recipe != "auto":
@@ -51,8 +60,30 @@ class TrainConfig:
             if field.name in EXPERT_FIELDS and getattr(self, field.name) != field.default:
                 raise ConfigError(field.name, f"{field.name} goes with the recipe 'poets'; 'auto' finds its own.")
 
+    def _check_distortions(self) -> None:
+        _yes_or_no("flip_left_right", self.flip_left_right)
+        for name in ("random_crop", "random_scale", "random_brightness"):
+            _whole(name, getattr(self, name), 0, 100)
+        _whole("distorted_views", self.distorted_views, 1, MOST_VIEWS)
+        chosen = [name for name in DISTORTIONS if getattr(self, name)]
+        if not chosen and self.distorted_views != TrainConfig.distorted_views:
+            raise ConfigError("distorted_views", f"distorted_views goes with one of {', '.join(DISTORTIONS)}.")
+        if chosen == ["flip_left_right"]:
+            # A mirror image is the same each time.
+            object.__setattr__(self, "distorted_views", 1)
+
+    @property
+    def views(self) -> list[View]:
+        """The distorted views of each training picture; none where nothing is distorted."""
+        distortions = {name: getattr(self, name) for name in DISTORTIONS}
+        count = self.distorted_views if any(distortions.values()) else 0
+        return [View(number, **distortions) for number in range(1, count + 1)]
+
     def as_dict(self) -> dict[str, Any]:
-        return asdict(self)
+        """For storing and comparing. Of distortions only where there are any: what was stored before them stays
+        equal to what is made today."""
+        left_out = () if self.views else (*DISTORTIONS, "distorted_views")
+        return {name: value for name, value in asdict(self).items() if name not in left_out}
 
 
 def parse_config(values: dict[str, Any]) -> TrainConfig:
@@ -71,6 +102,11 @@ def _one_of(name: str, value: Any, allowed: dict[str, Any]) -> None:
         more = f" and {len(offered) - MOST_SHOWN} more" if len(offered) > MOST_SHOWN else ""
         shown = ", ".join(offered[:MOST_SHOWN]) + more
         raise ConfigError(name, f"{name} must be one of {shown}; got {_show(value)}.")
+
+
+def _yes_or_no(name: str, value: Any) -> None:
+    if not isinstance(value, bool):
+        raise ConfigError(name, f"{name} must be true or false; got {_show(value)}.")
 
 
 def _whole(name: str, value: Any, low: int, high: int) -> None:

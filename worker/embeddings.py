@@ -9,21 +9,28 @@ import numpy as np
 from numpy.typing import NDArray
 
 from worker.backbones.engine import Embedder
-from worker.images import PREPROCESSING_VERSION, load_picture
+from worker.distortions import View, load_view
+from worker.images import PREPROCESSING_VERSION
 
 Key = TypeVar("Key")
 BATCH = 8  # the forward pass gains nothing from more, and a small batch keeps cancelling quick
 
 
-def embedding_key(backbone_digest: str) -> str:
-    """What an embedding is stored under, beside its image: another backbone or decoding is another key."""
-    return f"{backbone_digest[:40]}-p{PREPROCESSING_VERSION}"
+def embedding_key(backbone_digest: str, view: View | None = None) -> str:
+    """What an embedding is stored under, beside its image: another backbone, decoding or view is another key."""
+    plain = f"{backbone_digest[:40]}-p{PREPROCESSING_VERSION}"
+    return plain if view is None else f"{plain}-{view.marker}"
 
 
 def embed_pictures(
-    keys: Sequence[Key], read: Callable[[Key], bytes], engine: Embedder, *, batch: int = BATCH
+    keys: Sequence[Key],
+    read: Callable[[Key], bytes],
+    engine: Embedder,
+    *,
+    view: View | None = None,
+    batch: int = BATCH,
 ) -> Iterator[tuple[list[Key], NDArray[np.float32]]]:
-    """Yield (keys, features of shape (n, F)) for successive batches of at most `batch` pictures.
+    """Yield (keys, features of shape (n, F)) for successive batches of at most `batch` pictures, or of a view of each.
 
     `read` gives a key's file; reading and decoding run at most two batches ahead of the forward pass.
     Whatever `read` raises comes out of the iterator.
@@ -33,7 +40,7 @@ def embed_pictures(
     decoder = ThreadPoolExecutor(1, thread_name_prefix="decode")
     try:
         for group in groups:
-            waiting.append((group, decoder.submit(_decode, group, read, engine.input_size)))
+            waiting.append((group, decoder.submit(_decode, group, read, engine.input_size, view)))
             if len(waiting) > 2:
                 yield _forward(engine, *waiting.popleft())
         while waiting:
@@ -43,8 +50,8 @@ def embed_pictures(
         decoder.shutdown(wait=True, cancel_futures=True)
 
 
-def _decode(group: Sequence[Key], read: Callable[[Key], bytes], size: int) -> NDArray[np.uint8]:
-    return np.stack([load_picture(read(key), size) for key in group])
+def _decode(group: Sequence[Key], read: Callable[[Key], bytes], size: int, view: View | None) -> NDArray[np.uint8]:
+    return np.stack([load_view(read(key), size, view) for key in group])
 
 
 def _forward(

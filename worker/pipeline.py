@@ -1,6 +1,6 @@
 """From a dataset version and its embeddings to the files of a model version."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,13 +26,13 @@ class Dataset:
     classes: list[tuple[int, str]]
     rows: list[tuple[str, int, str]]
 
-    def of(self, split: str) -> NDArray[np.int64]:
-        """Row numbers of a split."""
-        return np.array([number for number, row in enumerate(self.rows) if row[2] == split], np.int64)
+    def sha256s(self, split: str | None = None) -> list[str]:
+        """Of all pictures, or of a split's."""
+        return [row[0] for row in self.rows if split in (None, row[2])]
 
-    @property
-    def labels(self) -> NDArray[np.int64]:
-        return np.array([row[1] for row in self.rows], np.int64)
+    def labels(self, split: str) -> NDArray[np.int64]:
+        """Class indices of a split's pictures."""
+        return np.array([row[1] for row in self.rows if row[2] == split], np.int64)
 
 
 @dataclass(frozen=True)
@@ -44,28 +44,24 @@ class Trained:
     metrics: dict[str, Any]
 
 
-def train(dataset: Dataset, features: NDArray[np.float32], config: TrainConfig, report: Callable[..., None]) -> Trained:
-    """features: (N, F), row by row as `dataset.rows`. Calls report(stage, fraction, **facts)."""
-    names = [name for _, name in dataset.classes]
-    labels = dataset.labels
-    training, validation, test = (dataset.of(split) for split in (TRAINING, VALIDATION, TEST))
+def train(
+    dataset: Dataset, features: Mapping[str, NDArray[np.float32]], config: TrainConfig, report: Callable[..., None]
+) -> Trained:
+    """Train a head, measure it, and pack both. Calls report(stage, fraction, **facts).
 
+    features: of each split (n, F), picture by picture as in `dataset.rows`; of training (n * (1 + views), F), the
+    pictures themselves and behind them each of `config.views` in the same order.
+    """
     report("head", 0.0)
     head = train_head(
-        Split(features[training], labels[training]),
-        Split(features[validation], labels[validation]),
-        len(names),
+        Split(features[TRAINING], np.tile(dataset.labels(TRAINING), 1 + len(config.views))),
+        Split(features[VALIDATION], dataset.labels(VALIDATION)),
+        len(dataset.classes),
         config,
         report,
     )
     report("evaluate", 0.0)
-    probabilities = head.probabilities(features[test])
-    metrics = evaluate(probabilities, labels[test], names)
-    evaluation = Evaluation([dataset.rows[row][0] for row in test], labels[test], probabilities)
-    digest, files = pack_artifact(
-        _manifest(dataset, get_backbone(config.backbone), config.as_dict(), metrics), head, evaluation
-    )
-    return Trained(digest, files, metrics)
+    return _pack(dataset, head, features[TEST], get_backbone(config.backbone), config.as_dict())
 
 
 def adopt(dataset: Dataset, features: NDArray[np.float32], backbone: Backbone, *, source: str) -> Trained:
@@ -75,13 +71,18 @@ def adopt(dataset: Dataset, features: NDArray[np.float32], backbone: Backbone, *
         features: (N, C) of the dataset's test pictures, N may be 0: logits of the classes in the dataset's order.
         source: where it came from, for people.
     """
-    names = [name for _, name in dataset.classes]
-    head = Head(np.eye(len(names), dtype=np.float32), np.zeros(len(names), np.float32))
-    test = dataset.of(TEST)
-    probabilities = head.probabilities(features)
-    metrics = evaluate(probabilities, dataset.labels[test], names)
-    evaluation = Evaluation([dataset.rows[row][0] for row in test], dataset.labels[test], probabilities)
-    config = {"recipe": IMPORTED, "backbone": backbone.name, "source": source}
+    classes = len(dataset.classes)
+    head = Head(np.eye(classes, dtype=np.float32), np.zeros(classes, np.float32))
+    return _pack(dataset, head, features, backbone, {"recipe": IMPORTED, "backbone": backbone.name, "source": source})
+
+
+def _pack(
+    dataset: Dataset, head: Head, test: NDArray[np.float32], backbone: Backbone, config: dict[str, Any]
+) -> Trained:
+    """Measured on `test`, the features of the test pictures."""
+    labels, probabilities = dataset.labels(TEST), head.probabilities(test)
+    metrics = evaluate(probabilities, labels, [name for _, name in dataset.classes])
+    evaluation = Evaluation(dataset.sha256s(TEST), labels, probabilities)
     digest, files = pack_artifact(_manifest(dataset, backbone, config, metrics), head, evaluation)
     return Trained(digest, files, metrics)
 

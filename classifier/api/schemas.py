@@ -149,6 +149,15 @@ class TrainIn(Schema, extra="forbid"):
     steps: Any = Field(None, description='for "poets"')
     learning_rate: Any = Field(None, description='for "poets"')
     batch_size: Any = Field(None, description='for "poets"')
+    flip_left_right: Any = Field(None, description="true: training pictures are mirrored as well")
+    random_crop: Any = Field(
+        None, description="0 to 100 %; training pictures are enlarged by so much and cut at random"
+    )
+    random_scale: Any = Field(None, description="0 to 100 %; enlarged by up to so much beside that")
+    random_brightness: Any = Field(None, description="0 to 100 %; up to so much lighter or darker")
+    distorted_views: Any = Field(
+        None, description="1 to 16, by default 4: views of each training picture, where one of these four is given"
+    )
     promote: bool = Field(False, description="make the version live as soon as it is trained")
     force: bool = Field(False, description="train in spite of warnings")
 

@@ -6,7 +6,8 @@ from classifier.models.image import Image
 class Embedding(models.Model):
     """One image's features by one backbone, kept for ever.
 
-    `key` names backbone digest and preprocessing version; `vector` is little-endian float32.
+    `key` names backbone digest, preprocessing version and, if it is one, the distorted view; `vector` is
+    little-endian float32.
     """
 
     image = models.ForeignKey(Image, on_delete=models.CASCADE, related_name="embeddings")

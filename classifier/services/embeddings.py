@@ -1,4 +1,4 @@
-"""dataset version -> embeddings: what is missing, what was computed, and the matrix the head is trained on."""
+"""dataset version -> embeddings: what is missing, what was computed, and the matrices the head is trained on."""
 
 from collections.abc import Sequence
 
@@ -43,17 +43,25 @@ def store_embeddings(images: Sequence[Image], vectors: NDArray[np.float32], key:
     insert_rows(Embedding, ("image_id", "key", "vector"), rows)
 
 
-def load_embeddings(sha256s: Sequence[str], key: str, features: int) -> NDArray[np.float32]:
-    """The matrix (N, features), row by row as `sha256s`. Raises EmbeddingsMissing."""
-    matrix = np.empty((len(sha256s), features), np.float32)
+def load_embeddings(sha256s: Sequence[str], keys: Sequence[str], features: int) -> NDArray[np.float32]:
+    """The matrix (K * N, features): for each of the K keys the N pictures, row by row as `sha256s`.
+
+    It is filled in place, so that nothing of its size is in memory beside it. Raises EmbeddingsMissing.
+    """
+    matrix = np.empty((len(keys), len(sha256s), features), np.float32)
     place = {sha256: row for row, sha256 in enumerate(sha256s)}
-    found = 0
+    for block, key in zip(matrix, keys, strict=True):
+        _fill(block, place, key)
+    return matrix.reshape(-1, features)
+
+
+def _fill(block: NDArray[np.float32], place: dict[str, int], key: str) -> None:
+    sha256s, found = list(place), 0
     for start in range(0, len(sha256s), SLICE):
         part = sha256s[start : start + SLICE]
         stored = Embedding.objects.filter(key=key, image__sha256__in=part)
         for sha256, vector in stored.values_list("image__sha256", "vector").iterator(chunk_size=SLICE):
-            matrix[place[sha256]] = np.frombuffer(vector, "<f4")
+            block[place[sha256]] = np.frombuffer(vector, "<f4")
             found += 1
     if found != len(sha256s):
         raise EmbeddingsMissing(GONE)
-    return matrix

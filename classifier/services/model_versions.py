@@ -16,6 +16,7 @@ from classifier.services.networks import find_backbone
 from classifier.storage import store_once
 from worker.artifacts import Artifact, Evaluation, read_artifact, read_evaluation
 from worker.config import TrainConfig
+from worker.distortions import DISTORTION_VERSION
 from worker.images import PREPROCESSING_VERSION
 from worker.pipeline import IMPORTED, Trained
 
@@ -31,6 +32,8 @@ def fingerprint(dataset_version: DatasetVersion, config: TrainConfig) -> str:
         "preprocessing": PREPROCESSING_VERSION,
         "recipe": RECIPE_VERSION,
     }
+    if config.views:
+        said["distortions"] = DISTORTION_VERSION
     return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
 
 

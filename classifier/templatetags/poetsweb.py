@@ -80,6 +80,16 @@ def network_facts(network: Network) -> dict[str, Any] | None:
 
 
 @register.filter
+def distortions(config: dict[str, Any]) -> str:
+    """Of a version's config: "mirrored, cropped by 10 %; 4 views of each training picture"; "" without any."""
+    percents = {"random_crop": "cropped by", "random_scale": "scaled by up to", "random_brightness": "brightness ±"}
+    said = ["mirrored"] if config.get("flip_left_right") else []
+    said += [f"{words} {config[name]} %" for name, words in percents.items() if config.get(name)]
+    views = config.get("distorted_views", 0)
+    return f"{', '.join(said)}; {views} view{'' if views == 1 else 's'} of each training picture" if said else ""
+
+
+@register.filter
 def small(number: float) -> str:
     """0.000123 -> "0.00012"; what is nearly nothing says so."""
     return "less than 0.00001" if number < 1e-5 else f"{number:.2g}"

@@ -128,6 +128,17 @@ def test_new_pictures_only_are_computed(owner: Client) -> None:
     assert computed_pictures(owner, job["id"]) == 5
 
 
+def test_distorted_views_are_computed_once(owner: Client) -> None:
+    slug, _ = make_trained_project(owner, "Distorted")
+    body = {"flip_left_right": True, "random_crop": 10, "random_brightness": 20, "distorted_views": 2}
+    for seed, computed in ((0, 2 * 30), (1, 0)):  # of 36 pictures, 30 are for training
+        job = owner.wait_job(owner.ok("POST", f"/projects/{slug}/train", {**body, "seed": seed})["job"])
+        assert job["status"] == "SUCCEEDED", job["error"]
+        assert computed_pictures(owner, job["id"]) == computed
+    config = owner.ok("GET", f"/projects/{slug}/versions/3")["config"]
+    assert {name: config[name] for name in body} == body
+
+
 def computed_pictures(owner: Client, job: int) -> int:
     """How many forward passes the embed jobs of a training made, by their own count."""
     code = (

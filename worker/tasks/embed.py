@@ -1,4 +1,4 @@
-"""Pictures to stored embeddings."""
+"""Pictures, or distorted views of them, to stored embeddings."""
 
 from typing import Any
 
@@ -9,6 +9,7 @@ from classifier.services import embeddings, jobs
 from classifier.services.images import read_picture
 from classifier.services.networks import find_backbone
 from worker.backbones import Backbone
+from worker.distortions import View
 from worker.embeddings import embed_pictures, embedding_key
 from worker.tasks.throttle import Throttle
 
@@ -21,10 +22,11 @@ def embed(job: Job) -> None:
     """One chunk of pictures to stored embeddings; those that are there already are not computed again."""
     backbone = find_backbone(job.config["backbone"])
     backbone.ensure_weights()  # this may be another machine than the one that fetched them
-    key = embedding_key(backbone.digest)
+    view = View(**job.config["view"]) if "view" in job.config else None
+    key = embedding_key(backbone.digest, view)
     images = embeddings.list_images_without(job.config["images"], key)
     throttle = Throttle()
-    for batch, vectors in embed_pictures(images, _read, engine_of(backbone)):
+    for batch, vectors in embed_pictures(images, _read, engine_of(backbone), view=view):
         embeddings.store_embeddings(batch, vectors, key)
         if throttle.due():
             jobs.beat(job)  # which finds out whether the job was cancelled

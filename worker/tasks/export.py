@@ -60,7 +60,7 @@ def export(job: Job) -> None:
 def _calibration_pictures(version: ModelVersion, size: int) -> NDArray[np.uint8]:
     """Training pictures, evenly from all of them, as the backbone sees them: (K, S, S, 3)."""
     dataset = datasets.load_dataset(version.dataset_version)
-    chosen = exports.keep_existing([dataset.rows[row][0] for row in dataset.of(TRAINING)])
+    chosen = exports.keep_existing(dataset.sha256s(TRAINING))
     chosen = chosen[:: -(-len(chosen) // CALIBRATION_PICTURES) or 1]
     if not chosen:
         raise ExportFailed("All training pictures were deleted, so there is nothing to calibrate with. Train again.")

@@ -102,7 +102,7 @@ def _follow(job: Job) -> Callable[[str], None]:
 
 def _answer_test(job: Job, dataset: Dataset, engine: Embedder) -> NDArray[np.float32]:
     """The test pictures' features (N, F), in the order of the dataset."""
-    sha256s = [dataset.rows[row][0] for row in dataset.of(TEST)]
+    sha256s = dataset.sha256s(TEST)
     jobs.enter_stage(job, "answer", total=len(sha256s))
     throttle, found = Throttle(), []
     for _, vectors in embed_pictures(sha256s, lambda sha256: read_file(image_path(sha256)), engine):

@@ -2,9 +2,12 @@
 
 import time
 from collections.abc import Callable, Iterator
+from typing import Any
 
+import numpy as np
 from django.conf import settings
 from django.db import transaction
+from numpy.typing import NDArray
 
 from classifier.models import DatasetVersion, Job
 from classifier.services import datasets, embeddings, jobs, model_versions
@@ -12,7 +15,10 @@ from classifier.services.networks import find_backbone
 from worker.backbones import Backbone
 from worker.backbones.engines import ensure_ready
 from worker.config import TrainConfig, parse_config
+from worker.distortions import View
 from worker.embeddings import embedding_key
+from worker.pipeline import Dataset
+from worker.splits import SPLITS, TRAINING
 from worker.tasks.throttle import Throttle
 
 # Pictures of one embed job. Each job costs some 30 ms beside its pictures; the last ones are small, so that all
@@ -35,11 +41,10 @@ def train(job: Job) -> None:
             jobs.finish_job(job, model_version=known.number, unchanged=True)
         return
     dataset = datasets.load_dataset(version)
-    if _embed_missing(job, backbone, [row[0] for row in dataset.rows]):
+    if _embed_missing(job, backbone, dataset, config.views):
         return  # the last of the embed jobs sends this job on
     jobs.enter_stage(job, "load", total=1)
-    key = embedding_key(backbone.digest)
-    features = embeddings.load_embeddings([row[0] for row in dataset.rows], key, backbone.features)
+    features = _load(dataset, backbone, config.views)
     from worker import pipeline
 
     trained = pipeline.train(dataset, features, config, _reporter(job))
@@ -75,28 +80,54 @@ def _freeze(job: Job, config: TrainConfig) -> DatasetVersion:
     return version
 
 
-def _embed_missing(job: Job, backbone: Backbone, sha256s: list[str]) -> bool:
+def _embed_missing(job: Job, backbone: Backbone, dataset: Dataset, views: list[View]) -> bool:
     """Queue the embeddings that nobody has computed yet; True where there are any."""
-    missing = embeddings.list_missing(sha256s, embedding_key(backbone.digest))
-    if not missing:
+    wanted = [(None, dataset.sha256s()), *((view, dataset.sha256s(TRAINING)) for view in views)]
+    missing = [
+        (view, embeddings.list_missing(sha256s, embedding_key(backbone.digest, view))) for view, sha256s in wanted
+    ]
+    total = sum(len(images) for _, images in missing)
+    if not total:
         return False
     jobs.enter_stage(job, "prepare", total=1)
     ensure_ready(backbone, settings.BACKBONE_DIR)
     with transaction.atomic():
-        jobs.enter_stage(job, "embed", total=len(missing))
-        configs = [{"backbone": backbone.name, "images": chunk, "units": len(chunk)} for chunk in cut_chunks(missing)]
-        jobs.queue_children(job, kind=Job.Kind.EMBED, configs=configs)
+        jobs.enter_stage(job, "embed", total=total)
+        jobs.queue_children(job, kind=Job.Kind.EMBED, configs=list(_embed_configs(backbone, missing)))
         jobs.park_job(job)
     return True
 
 
-def cut_chunks(images: list[int]) -> Iterator[list[int]]:
-    """The images in order, in parts that shrink towards the end (guided self-scheduling, Polychronopoulos 1987)."""
+def _embed_configs(backbone: Backbone, missing: list[tuple[View | None, list[int]]]) -> Iterator[dict[str, Any]]:
+    """Of embed jobs: each computes some pictures as they are, or one view of some."""
+    left = sum(len(images) for _, images in missing)
+    for view, images in missing:
+        left -= len(images)
+        distorted = {} if view is None else {"view": view.as_dict()}
+        for chunk in cut_chunks(images, after=left):
+            yield {"backbone": backbone.name, "images": chunk, "units": len(chunk), **distorted}
+
+
+def cut_chunks(images: list[int], *, after: int = 0) -> Iterator[list[int]]:
+    """The images in order, in parts that shrink towards the end (guided self-scheduling, Polychronopoulos 1987).
+
+    `after` is how many come after these: the end is theirs.
+    """
     start = 0
     while start < len(images):
-        size = max(SMALLEST_CHUNK, min(LARGEST_CHUNK, (len(images) - start) // CHUNKS_LEFT))
+        size = max(SMALLEST_CHUNK, min(LARGEST_CHUNK, (len(images) - start + after) // CHUNKS_LEFT))
         yield images[start : start + size]
         start += size
+
+
+def _load(dataset: Dataset, backbone: Backbone, views: list[View]) -> dict[str, NDArray[np.float32]]:
+    """What `pipeline.train` takes."""
+    plain = embedding_key(backbone.digest)
+    keys = {TRAINING: [plain, *(embedding_key(backbone.digest, view) for view in views)]}
+    return {
+        split: embeddings.load_embeddings(dataset.sha256s(split), keys.get(split, [plain]), backbone.features)
+        for split in SPLITS
+    }
 
 
 def _reporter(job: Job) -> Callable[..., None]:

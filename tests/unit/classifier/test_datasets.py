@@ -2,6 +2,7 @@
 
 import json
 
+import numpy as np
 import pytest
 from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
@@ -10,13 +11,15 @@ from classifier.models import Alias, DatasetVersion, Job, ModelVersion, Project,
 from classifier.selectors import live_version
 from classifier.services import jobs, model_versions, samples
 from classifier.services.datasets import DatasetCorrupt, freeze_dataset_version, load_dataset
-from classifier.services.embeddings import EmbeddingsMissing, list_missing, load_embeddings
+from classifier.services.embeddings import EmbeddingsMissing, list_missing, load_embeddings, store_embeddings
 from classifier.services.images import read_file
 from classifier.services.projects import rename_class
 from tests.datasets import coloured_pictures
 from tests.unit.classifier.conftest import add_pictures, publish, store_fake_embeddings
 from worker.artifacts import ArtifactCorrupt
 from worker.config import TrainConfig
+
+FINGERPRINT = "83a338ba2bf27ce8ec034c126fce651c39d318b983f3bbedaa2aab63db0386c6"  # of 50 steps of poets
 
 
 def freeze(project: Project) -> DatasetVersion:
@@ -74,11 +77,21 @@ def test_embeddings_are_shared_between_projects_and_never_missing_twice(filled: 
     digests = [sample.image.sha256 for sample in filled.samples.select_related("image")]
     assert list_missing(digests, key) == []
     assert len(list_missing(digests, "another key")) == len(digests)
-    matrix = load_embeddings(list(reversed(digests)), key, 48)
+    matrix = load_embeddings(list(reversed(digests)), [key], 48)
     assert matrix.shape == (18, 48)
     store_fake_embeddings(filled)  # again, without harm
     with pytest.raises(EmbeddingsMissing, match="train again"):
-        load_embeddings(digests, "another key", 48)
+        load_embeddings(digests, [key, "another key"], 48)
+
+
+def test_embeddings_come_in_the_order_asked_for_and_key_by_key(filled: Project) -> None:
+    images = [sample.image for sample in filled.samples.select_related("image")]
+    for place, key in enumerate(("a", "b")):
+        numbers = np.arange(len(images), dtype=np.float32)[:, np.newaxis] + 100 * place
+        store_embeddings(images, np.repeat(numbers, 4, axis=1), key)
+    wanted = [images[place].sha256 for place in (5, 0, 9)]
+    assert load_embeddings(wanted, ["b", "a"], 4)[:, 3].tolist() == [105, 100, 109, 5, 0, 9]
+    assert load_embeddings([], ["a", "b"], 4).shape == (0, 4)
 
 
 def test_first_version_becomes_live_and_a_later_one_when_asked(filled: Project) -> None:
@@ -114,6 +127,25 @@ def test_fingerprint_depends_on_what_matters(filled: Project) -> None:
     dataset = version.dataset_version
     assert model_versions.find_version(dataset, TrainConfig(backbone="testing")) == version
     assert model_versions.find_version(dataset, TrainConfig(backbone="testing", seed=9)) is None
+
+
+def test_fingerprint_without_distortions_is_that_of_before_there_were_any() -> None:
+    """Or a version trained then would be trained again."""
+    dataset = DatasetVersion(digest="d" * 64)
+    assert model_versions.fingerprint(dataset, TrainConfig(recipe="poets", steps=50)) == FINGERPRINT
+
+
+def test_fingerprint_depends_on_distortions_and_on_how_they_are_drawn(monkeypatch: pytest.MonkeyPatch) -> None:
+    dataset = DatasetVersion(digest="d" * 64)
+
+    def found(**distortions: int) -> str:
+        return model_versions.fingerprint(dataset, TrainConfig(backbone="testing", **distortions))  # type: ignore[arg-type]
+
+    all_found = [found(), found(random_crop=5), found(random_scale=5), found(random_crop=5, distorted_views=3)]
+    assert len(set(all_found)) == 4
+    monkeypatch.setattr("classifier.services.model_versions.DISTORTION_VERSION", 2)
+    assert found() == all_found[0]
+    assert found(random_crop=5) != all_found[1]
 
 
 def test_tampered_artifact_is_not_used(filled: Project) -> None:

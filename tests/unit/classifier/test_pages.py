@@ -14,7 +14,7 @@ from classifier.services.projects import create_project, delete_class
 from classifier.services.samples import delete_samples, purge_samples
 from tests.datasets import coloured_pictures
 from tests.pictures import make_jpeg
-from tests.unit.classifier.conftest import PASSWORD, add_pictures
+from tests.unit.classifier.conftest import PASSWORD, add_pictures, publish
 
 ACCOUNT = {"username": "ada", "password1": PASSWORD, "password2": PASSWORD}
 
@@ -270,6 +270,16 @@ class FakeEngine:
 @pytest.fixture
 def _engine(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(prediction, "get_engine", lambda name: FakeEngine())
+
+
+def test_version_page_tells_of_distortions(filled: Project, as_owner: Client) -> None:
+    plain = as_owner.get(publish(filled).get_absolute_url()).content.decode()
+    assert "Distortions" not in plain
+    mirrored = as_owner.get(publish(filled, flip_left_right=True).get_absolute_url()).content.decode()
+    assert "mirrored; 1 view of each training picture" in mirrored
+    settings = {"random_crop": 10, "random_scale": 5, "random_brightness": 20, "distorted_views": 2}
+    page = as_owner.get(publish(filled, **settings).get_absolute_url()).content.decode()
+    assert "cropped by 10 %, scaled by up to 5 %, brightness ± 20 %; 2 views of each training picture" in page
 
 
 @pytest.mark.usefixtures("_engine")

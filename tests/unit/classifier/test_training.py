@@ -100,9 +100,37 @@ def test_form_queues_with_its_settings(filled: Project, as_owner: Client) -> Non
     assert job.config["validation_percentage"] == 10
 
 
+def test_form_queues_with_its_distortions(filled: Project, as_owner: Client) -> None:
+    values = {"flip_left_right": "on", "random_crop": "10", "random_brightness": "20", "distorted_views": "2"}
+    as_owner.post(reverse("train", args=[filled.slug]), values)
+    config = Job.objects.get(kind="train").config
+    assert (config["flip_left_right"], config["random_crop"], config["random_scale"]) == (True, 10, 0)
+    assert (config["random_brightness"], config["distorted_views"]) == (20, 2)
+
+
+def test_form_as_it_comes_distorts_nothing(filled: Project, as_owner: Client) -> None:
+    page = as_owner.get(reverse("train", args=[filled.slug]))
+    values = {name: field.initial for name, field in page.context["form"].fields.items() if field.initial is not None}
+    assert values["distorted_views"] == 4
+    as_owner.post(reverse("train", args=[filled.slug]), {**values, "backbone": "testing"})
+    assert Job.objects.get(kind="train").config == CONFIG.as_dict()
+
+
+def test_api_takes_distortions(filled: Project, as_owner: Client) -> None:
+    body = {"flip_left_right": True, "random_crop": 0, "random_scale": 10}
+    answer = as_owner.post(f"/api/v1/projects/{filled.slug}/train", body, content_type="application/json")
+    config = Job.objects.get(pk=answer.json()["job"]).config
+    assert (config["flip_left_right"], config["random_scale"], config["distorted_views"]) == (True, 10, 4)
+
+
 @pytest.mark.parametrize(
     ("field", "value", "sentence"),
     [
+        ("random_crop", "101", "random_crop must be a whole number from 0 to 100"),
+        ("random_scale", "-1", "random_scale must be a whole number from 0 to 100"),
+        ("random_brightness", "bright", "whole number"),
+        ("distorted_views", "17", "distorted_views must be a whole number from 1 to 16"),
+        ("distorted_views", "8", "distorted_views goes with one of flip_left_right, random_crop"),
         ("steps", "0", "steps must be a whole number from 1 to 100000"),
         ("learning_rate", "0", "learning_rate must be a number above 0"),
         ("testing_percentage", "90", "testing_percentage must be a whole number from 1 to 45"),
@@ -126,6 +154,10 @@ def test_form_says_what_is_wrong_beside_the_field(
         ({"steps": 5}, "goes with the recipe 'poets'"),
         ({"seed": "x"}, "seed must be a whole number"),
         ({"sed": 1}, "sed"),
+        ({"flip_left_right": "yes"}, "flip_left_right must be true or false"),
+        ({"random_crop": 10.5}, "random_crop must be a whole number from 0 to 100"),
+        ({"random_crop": 10, "distorted_views": 0}, "distorted_views must be a whole number from 1 to 16"),
+        ({"distorted_views": 2}, "distorted_views goes with one of"),
     ],
 )
 def test_api_says_what_is_wrong(body: dict[str, object], words: str, filled: Project, as_owner: Client) -> None:

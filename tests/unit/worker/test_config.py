@@ -2,6 +2,7 @@
 
 import json
 import math
+from dataclasses import fields
 from typing import Any
 
 import pytest
@@ -10,7 +11,7 @@ from hypothesis import strategies as st
 
 from worker.config import RECIPES, ConfigError, TrainConfig, parse_config
 
-FIELDS = tuple(TrainConfig().as_dict())
+FIELDS = tuple(field.name for field in fields(TrainConfig))
 LEAVES = (
     st.none()
     | st.booleans()
@@ -38,6 +39,9 @@ def sane_configs() -> st.SearchStrategy[dict[str, Any]]:
             "steps": st.integers(1, 100_000),
             "learning_rate": st.floats(0, 100, exclude_min=True) | st.integers(1, 100),
             "batch_size": st.integers(1, 100_000),
+            "random_crop": st.integers(0, 100),
+            "random_scale": st.integers(0, 100),
+            "random_brightness": st.integers(0, 100),
         },
     )
 
@@ -94,6 +98,17 @@ def test_parse_config_nothing_gives_the_defaults() -> None:
         ("backbone", ["testing"]),
         ("backbone", "inception"),
         ("recipe", None),
+        ("flip_left_right", 1),
+        ("flip_left_right", "true"),
+        ("random_crop", 101),
+        ("random_crop", -1),
+        ("random_scale", 10.0),
+        ("random_scale", True),
+        ("random_brightness", "10"),
+        ("random_brightness", None),
+        ("distorted_views", 0),
+        ("distorted_views", 17),
+        ("distorted_views", 5),  # of what?
         ("stepz", 5),
     ],
 )
@@ -128,3 +143,34 @@ def test_parse_config_hidden_backbone_is_not_offered() -> None:
 def test_as_dict_whole_learning_rate_is_the_same_json() -> None:
     whole, point = (TrainConfig(recipe="poets", learning_rate=rate) for rate in (1, 1.0))
     assert json.dumps(whole.as_dict()) == json.dumps(point.as_dict())
+
+
+@pytest.mark.parametrize("recipe", RECIPES)
+def test_parse_config_distortions_go_with_both_recipes(recipe: str) -> None:
+    config = parse_config({"recipe": recipe, "flip_left_right": True, "random_crop": 10, "distorted_views": 2})
+    assert [(view.number, view.flip_left_right, view.random_crop) for view in config.views] == [
+        (1, True, 10),
+        (2, True, 10),
+    ]
+    assert parse_config(json.loads(json.dumps(config.as_dict()))) == config
+
+
+def test_mirror_image_alone_is_one_view() -> None:
+    config = TrainConfig(flip_left_right=True, distorted_views=8)
+    assert (config.distorted_views, len(config.views)) == (1, 1)
+    assert config == TrainConfig(flip_left_right=True)
+
+
+def test_config_without_distortions_is_stored_as_before_there_were_any() -> None:
+    """Or versions that were trained then would not be found."""
+    assert TrainConfig().views == []
+    assert TrainConfig(distorted_views=4).as_dict() == {
+        "backbone": "efficientnet_lite0",
+        "recipe": "auto",
+        "seed": 0,
+        "validation_percentage": 10,
+        "testing_percentage": 10,
+        "steps": 500,
+        "learning_rate": 0.01,
+        "batch_size": 100,
+    }

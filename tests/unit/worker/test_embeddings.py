@@ -8,6 +8,7 @@ import pytest
 
 from tests.pictures import make_jpeg
 from worker.backbones.engine import LiteRTEngine
+from worker.distortions import View, load_view
 from worker.embeddings import BATCH, embed_pictures, embedding_key
 from worker.images import PREPROCESSING_VERSION, ImageRejected, load_picture
 
@@ -51,6 +52,13 @@ def test_embed_batch_size(engine: LiteRTEngine, batch: int) -> None:
     sizes = [len(keys) for keys, _ in embed_pictures(range(10), Reader(), engine, batch=batch)]
     assert max(sizes) == min(batch, 10)
     assert sum(sizes) == 10
+
+
+def test_embed_a_view_of_each(engine: LiteRTEngine) -> None:
+    view = View(1, flip_left_right=True, random_crop=20, random_scale=0, random_brightness=30)
+    ((_, features),) = embed_pictures(range(5), make_jpeg, engine, view=view)
+    expected = engine.embed(np.stack([load_view(make_jpeg(number), 32, view) for number in range(5)]))
+    np.testing.assert_array_equal(features, expected)
 
 
 def test_embed_same_picture_twice(engine: LiteRTEngine) -> None:
@@ -129,3 +137,8 @@ def test_embedding_key_names_backbone_and_decoding(monkeypatch: pytest.MonkeyPat
     assert embedding_key("b" * 64) != key
     monkeypatch.setattr("worker.embeddings.PREPROCESSING_VERSION", PREPROCESSING_VERSION + 1)
     assert embedding_key("a" * 64) != key
+
+
+def test_embedding_key_of_a_view_is_the_pictures_and_its_marker() -> None:
+    view = View(16, flip_left_right=True, random_crop=100, random_scale=100, random_brightness=100)
+    assert embedding_key("a" * 64, view) == f"{embedding_key('a' * 64)}-{view.marker}"

@@ -1,6 +1,7 @@
 """From pictures made in code to an artifact that classifies others, with the tiny backbone."""
 
 import hashlib
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -11,12 +12,13 @@ from tests.pictures import make_jpeg
 from worker.artifacts import Artifact, read_artifact, read_evaluation
 from worker.backbones import Backbone
 from worker.backbones.engine import LiteRTEngine
-from worker.config import TrainConfig
+from worker.config import TrainConfig, parse_config
+from worker.distortions import View
 from worker.embeddings import embed_pictures
 from worker.images import PREPROCESSING_VERSION, ImageRejected
 from worker.inference import classify_pictures
 from worker.pipeline import Dataset, Trained, train
-from worker.splits import TEST, TRAINING, VALIDATION, SplitSample, assign_splits
+from worker.splits import SPLITS, TEST, TRAINING, SplitSample, assign_splits
 
 CLASSES = [(5, "red"), (2, "green"), (9, "blue")]
 COLOURS = [(190, 60, 60), (60, 170, 60), (60, 60, 190)]
@@ -45,10 +47,19 @@ def dataset(pictures: dict[str, tuple[bytes, int]]) -> Dataset:
     return Dataset("d" * 64, CLASSES, rows)
 
 
+Features = dict[str, NDArray[np.float32]]
+
+
 @pytest.fixture(scope="module")
-def features(dataset: Dataset, pictures: dict[str, tuple[bytes, int]], engine: LiteRTEngine) -> NDArray[np.float32]:
-    keys = [row[0] for row in dataset.rows]
-    return np.concatenate([batch for _, batch in embed_pictures(keys, lambda key: pictures[key][0], engine)])
+def features(dataset: Dataset, pictures: dict[str, tuple[bytes, int]], engine: LiteRTEngine) -> Features:
+    return {split: embed(dataset.sha256s(split), pictures, engine) for split in SPLITS}
+
+
+def embed(
+    keys: list[str], pictures: dict[str, tuple[bytes, int]], engine: LiteRTEngine, view: View | None = None
+) -> NDArray[np.float32]:
+    batches = embed_pictures(keys, lambda key: pictures[key][0], engine, view=view)
+    return np.concatenate([batch for _, batch in batches])
 
 
 def silent(stage: str, fraction: float, **point: float) -> None:
@@ -61,7 +72,7 @@ def read(trained: Trained) -> Artifact:
 
 @pytest.mark.parametrize("config", CONFIGS, ids=["auto", "poets"])
 def test_train_artifact_classifies_held_out_pictures(
-    config: TrainConfig, dataset: Dataset, features: NDArray[np.float32], engine: LiteRTEngine
+    config: TrainConfig, dataset: Dataset, features: Features, engine: LiteRTEngine
 ) -> None:
     trained = train(dataset, features, config, silent)
     assert trained.metrics["test_accuracy"] == 1.0
@@ -72,14 +83,12 @@ def test_train_artifact_classifies_held_out_pictures(
 
 
 @pytest.mark.parametrize("config", CONFIGS, ids=["auto", "poets"])
-def test_train_again_gives_the_same_files(config: TrainConfig, dataset: Dataset, features: NDArray[np.float32]) -> None:
+def test_train_again_gives_the_same_files(config: TrainConfig, dataset: Dataset, features: Features) -> None:
     one, two = (train(dataset, features, config, silent) for _ in range(2))
     assert (one.digest, one.files) == (two.digest, two.files)
 
 
-def test_train_manifest_says_what_it_was_made_of(
-    dataset: Dataset, features: NDArray[np.float32], backbone: Backbone
-) -> None:
+def test_train_manifest_says_what_it_was_made_of(dataset: Dataset, features: Features, backbone: Backbone) -> None:
     trained = train(dataset, features, CONFIGS[0], silent)
     artifact = read(trained)
     assert artifact.classes == CLASSES
@@ -95,19 +104,19 @@ def test_train_manifest_says_what_it_was_made_of(
     }
 
 
-def test_train_metrics_are_of_the_test_split_alone(dataset: Dataset, features: NDArray[np.float32]) -> None:
+def test_train_metrics_are_of_the_test_split_alone(dataset: Dataset, features: Features) -> None:
     """Test pictures named wrongly on purpose change every metric, and the head not at all."""
     wrong = [(sha256, (label + 1) % 3 if split == TEST else label, split) for sha256, label, split in dataset.rows]
     right = train(dataset, features, CONFIGS[0], silent)
     misnamed = train(Dataset(dataset.digest, CLASSES, wrong), features, CONFIGS[0], silent)
     np.testing.assert_array_equal(read(right).head.weights, read(misnamed).head.weights)
     assert (right.metrics["test_accuracy"], misnamed.metrics["test_accuracy"]) == (1.0, 0.0)
-    tests = len(dataset.of(TEST))
+    tests = len(dataset.sha256s(TEST))
     assert right.metrics["test_n"] == tests == np.sum(right.metrics["confusion"])
     assert right.metrics["confusion"] == (np.eye(3, dtype=int) * tests // 3).tolist()
 
 
-def test_train_evaluation_lists_the_test_pictures(dataset: Dataset, features: NDArray[np.float32]) -> None:
+def test_train_evaluation_lists_the_test_pictures(dataset: Dataset, features: Features) -> None:
     trained = train(dataset, features, CONFIGS[0], silent)
     evaluation = read_evaluation(trained.digest, trained.files.__getitem__)
     rows = [row for row in dataset.rows if row[2] == TEST]
@@ -116,17 +125,51 @@ def test_train_evaluation_lists_the_test_pictures(dataset: Dataset, features: ND
     hits = evaluation.probabilities.argmax(axis=1) == evaluation.labels
     assert hits.mean() == trained.metrics["test_accuracy"]
     head = read(trained).head
-    np.testing.assert_array_equal(evaluation.probabilities, head.probabilities(features[dataset.of(TEST)]))
+    np.testing.assert_array_equal(evaluation.probabilities, head.probabilities(features[TEST]))
 
 
-def test_train_reports_its_stages_in_order(dataset: Dataset, features: NDArray[np.float32]) -> None:
+def test_train_reports_its_stages_in_order(dataset: Dataset, features: Features) -> None:
     calls: list[tuple[str, float, dict[str, Any]]] = []
     train(dataset, features, CONFIGS[0], lambda stage, fraction, **point: calls.append((stage, fraction, point)))
     assert list(dict.fromkeys(stage for stage, _, _ in calls)) == ["head", "evaluate"]
     assert all(0 <= fraction <= 1 for _, fraction, _ in calls)
 
 
-def test_dataset_rows_of_a_split(dataset: Dataset) -> None:
-    numbers = np.concatenate([dataset.of(split) for split in (TRAINING, VALIDATION, TEST)])
-    assert sorted(numbers) == list(range(len(dataset.rows)))
-    assert dataset.of("nothing").dtype == np.int64
+def test_dataset_splits_hold_every_picture_once(dataset: Dataset) -> None:
+    assert sorted(sha256 for split in SPLITS for sha256 in dataset.sha256s(split)) == dataset.sha256s()
+    for split in SPLITS:
+        labels = {sha256: label for sha256, label, _ in dataset.rows}
+        assert dataset.labels(split).tolist() == [labels[sha256] for sha256 in dataset.sha256s(split)]
+    assert dataset.labels("nothing").dtype == np.int64
+
+
+def test_train_learns_from_the_views_and_measures_on_the_pictures(
+    dataset: Dataset, features: Features, pictures: dict[str, tuple[bytes, int]], engine: LiteRTEngine
+) -> None:
+    config = replace(CONFIGS[0], flip_left_right=True, random_brightness=70, distorted_views=4)
+    views = [embed(dataset.sha256s(TRAINING), pictures, engine, view) for view in config.views]
+    with_views = {**features, TRAINING: np.concatenate([features[TRAINING], *views])}
+    trained = train(dataset, with_views, config, silent)
+    assert trained.metrics["test_accuracy"] == 1.0
+    assert trained.metrics["test_n"] == len(dataset.sha256s(TEST))
+    assert parse_config(read(trained).manifest["config"]) == config
+    assert trained.files == train(dataset, with_views, config, silent).files
+
+    plain = train(dataset, features, CONFIGS[0], silent)
+    unusual = embed(dataset.sha256s(TEST), pictures, engine, replace(config.views[0], number=9))
+    assert loss(read(trained), unusual, dataset) < loss(read(plain), unusual, dataset)
+
+
+def loss(artifact: Artifact, features: NDArray[np.float32], dataset: Dataset) -> float:
+    right = artifact.head.probabilities(features)[np.arange(len(features)), dataset.labels(TEST)]
+    return float(-np.log(right).mean())
+
+
+def test_train_views_leave_the_balance_of_the_classes(dataset: Dataset, features: Features) -> None:
+    """Each picture three times over, by its class, is the same problem."""
+    config = replace(CONFIGS[0], flip_left_right=True, random_crop=1, distorted_views=2)
+    thrice = {**features, TRAINING: np.tile(features[TRAINING], (3, 1))}
+    trained, plain = train(dataset, thrice, config, silent), train(dataset, features, CONFIGS[0], silent)
+    np.testing.assert_allclose(
+        read(trained).head.probabilities(features[TEST]), read(plain).head.probabilities(features[TEST]), atol=1e-3
+    )

@@ -17,5 +17,12 @@ def test_chunks_hold_every_image_once_and_shrink(count: int) -> None:
     assert all(SMALLEST_CHUNK <= size <= LARGEST_CHUNK for size in sizes[:-1])
 
 
+@given(st.integers(0, 500), st.integers(1, 5000))
+def test_chunks_do_not_shrink_before_the_end(count: int, after: int) -> None:
+    sizes = [len(chunk) for chunk in cut_chunks(list(range(count)), after=after)]
+    whole = [len(chunk) for chunk in cut_chunks(list(range(count + after)))]
+    assert sizes[:-1] == whole[: len(sizes)][:-1]
+
+
 def test_many_images_are_cut_large() -> None:
     assert len(list(cut_chunks(list(range(100_000))))) < 100_000 / LARGEST_CHUNK * 1.05
