@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from worker.backbones.engine import LiteRTEngine
-from worker.images import ImageRejected, load_picture
+from worker.distortions import View, load_view
+from worker.images import ImageRejected
 from worker.machine import CORES
 from worker.poets.photos import Photo
 
@@ -49,8 +50,10 @@ def fill(
     read: Callable[[Photo], bytes],
     backbone: Path,
     warn: Callable[[str], None],
+    view: View | None = None,
 ) -> Iterator[int]:
-    """Compute what is missing with an engine on each core; yields how many pictures are done.
+    """Compute what is missing, of a view or of the pictures themselves, with an engine on each core; yields how
+    many are done.
 
     A file that is no picture is warned of and passed over: `load` then still gives None.
     """
@@ -59,7 +62,7 @@ def fill(
     def compute(group: list[Photo]) -> list[str]:
         if not hasattr(engines, "own"):
             engines.own = LiteRTEngine(backbone, threads=1)
-        return [said for photo in group if (said := _compute(bottlenecks, photo, read, engines.own))]
+        return [said for photo in group if (said := _compute(bottlenecks, photo, read, engines.own, view))]
 
     groups = [photos[start : start + GROUP] for start in range(0, len(photos), GROUP)]
     with ThreadPoolExecutor(CORES, thread_name_prefix="embed") as pool:
@@ -69,9 +72,11 @@ def fill(
             yield min(number * GROUP, len(photos))
 
 
-def _compute(bottlenecks: Bottlenecks, photo: Photo, read: Callable[[Photo], bytes], engine: LiteRTEngine) -> str:
+def _compute(
+    bottlenecks: Bottlenecks, photo: Photo, read: Callable[[Photo], bytes], engine: LiteRTEngine, view: View | None
+) -> str:
     try:
-        picture = load_picture(read(photo), engine.input_size)
+        picture = load_view(read(photo), engine.input_size, view)
     except ImageRejected as error:
         return f"{photo.name}: {error}"
     bottlenecks.save(photo.sha256, engine.embed(picture[np.newaxis])[0])

@@ -4,15 +4,13 @@ import re
 from argparse import ArgumentParser, ArgumentTypeError
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from worker.backbones import BACKBONES
+from worker.config import MOST_VIEWS, TrainConfig
 
 # What the originals have and this does not do yet: refused, because doing something else in silence is worse.
 NOT_YET = {
-    "flip_left_right": "distorted pictures",
-    "random_crop": "distorted pictures",
-    "random_scale": "distorted pictures",
-    "random_brightness": "distorted pictures",
     "tfhub_module": "modules of TensorFlow Hub",
 }
 
@@ -90,9 +88,17 @@ def add_retrain_flags(parser: ArgumentParser) -> None:
     add("--architecture", type=architecture, default="inception_v3", metavar="NAME", help="the pretrained network")
     add("--seed", type=whole(0, 2**31 - 1), default=0, help="the same seed and pictures give the same graph")
     add("--assert_accuracy_at_least", type=real(0, 1), metavar="SHARE", help="write nothing if the test is below it")
-    add("--flip_left_right", action="store_true", help="not yet")
-    for name in ("random_crop", "random_scale", "random_brightness"):
-        add(f"--{name}", type=whole(0, 100), default=0, help="not yet")
+    add("--flip_left_right", action="store_true", help="train on mirrored pictures, too")
+    percent: dict[str, Any] = {"type": whole(0, 100), "default": 0, "metavar": "PERCENT"}
+    add("--random_crop", **percent, help="train on pictures of which so much is cut off at random edges, too")
+    add("--random_scale", **percent, help="likewise, scaled up by up to so much")
+    add("--random_brightness", **percent, help="likewise, up to so much lighter or darker")
+    add(
+        "--distorted_views",
+        type=whole(1, MOST_VIEWS),
+        default=TrainConfig.distorted_views,
+        help="of each training picture, where one of the four flags above is given",
+    )
     add("--tfhub_module", default="", help="not yet")
 
 

@@ -5,8 +5,6 @@ import os
 import shutil
 import tempfile
 import threading
-from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
@@ -14,16 +12,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from worker.backbones import Backbone
-from worker.backbones.convert import ensure_tflite
 from worker.config import TrainConfig
-from worker.embeddings import embedding_key
+from worker.distortions import View
 from worker.evaluation import evaluate
 from worker.exports.parts import Parts, one_line_labels
 from worker.head import Head, Split
-from worker.poets.bottlenecks import Bottlenecks, fill
-from worker.poets.photos import Photo, Photos, check_classes, list_photos, split_photos
+from worker.poets.features import Data, Features
+from worker.poets.photos import Photos, check_classes, list_photos, split_photos
 from worker.poets.summaries import Summaries
-from worker.splits import TEST, TRAINING, VALIDATION
+from worker.poets.talk import Talk
+from worker.splits import SPLITS, TEST, TRAINING, VALIDATION
 
 
 class RetrainFailed(RuntimeError):
@@ -52,42 +50,26 @@ class Flags(Protocol):
     bottleneck_dir: Path
     final_tensor_name: str
     seed: int
+    flip_left_right: bool
+    random_crop: int
+    random_scale: int
+    random_brightness: int
+    distorted_views: int
     assert_accuracy_at_least: float | None
 
 
-@dataclass(frozen=True)
-class Talk:
-    """Where words go: lines of results, warnings, and progress, which a terminal shows in place."""
-
-    say: Callable[[str], None]
-    warn: Callable[[str], None]
-    progress: Callable[[str, int, int], None]
-
-
-@dataclass(frozen=True)
-class _Data:
-    """All pictures with features, row by row."""
-
-    photos: list[Photo]
-    features: NDArray[np.float32]
-    labels: NDArray[np.int64]
-    splits: dict[str, NDArray[np.int64]]  # rows
-
-    def split(self, name: str, most: int = -1) -> Split:
-        rows = self.splits[name] if most < 0 else self.splits[name][:most]
-        return Split(self.features[rows], self.labels[rows])
-
-
 def retrain(flags: Flags, backbone: Backbone, backbones: Path, talk: Talk) -> float:
-    """Do all that the flags say; the test accuracy. Raises RetrainFailed, BadPhotos,
-    ArchiveRejected, EmptySplit, and what `ensure_tflite` raises."""
+    """Do all that the flags say; the test accuracy. Raises ConfigError before anything is done, RetrainFailed,
+    BadPhotos, ArchiveRejected, EmptySplit, and what `ensure_tflite` raises."""
+    config = _config(flags, backbone)
     check_targets(flags)
     # Seconds that go by while the features are computed.
     threading.Thread(target=_import_tensorflow, daemon=True).start()
     photos = list_photos(flags.image_dir, talk.warn)
     check_classes(photos, flags.image_dir, talk.warn)
-    data = _embed(flags, photos, backbone, backbones, talk)
-    head = _train(flags, data, Parts("Retrained", 1, backbone, _no_head(), photos.labels), talk)
+    features = Features(flags.bottleneck_dir, backbone, backbones, photos, talk)
+    data = _embed(flags, photos, features, config.views)
+    head = _train(flags, config, data, Parts("Retrained", 1, backbone, _no_head(), photos.labels), talk)
     test = data.split(TEST, flags.test_batch_size)
     probabilities = head.probabilities(test.features)
     accuracy = evaluate(probabilities, test.labels, photos.labels)["test_accuracy"] or 0.0
@@ -121,19 +103,27 @@ def _no_head() -> Head:
     return Head(np.empty((0, 0), np.float32), np.empty(0, np.float32))
 
 
-def _embed(flags: Flags, photos: Photos, backbone: Backbone, backbones: Path, talk: Talk) -> _Data:
-    backbone.ensure_weights(
-        lambda done, total: talk.progress("Downloading the weights, KB", done // 1024, total // 1024)
+def _config(flags: Flags, backbone: Backbone) -> TrainConfig:
+    return TrainConfig(
+        backbone=backbone.name,
+        recipe="poets",
+        seed=flags.seed,
+        steps=flags.how_many_training_steps,
+        learning_rate=flags.learning_rate,
+        batch_size=flags.train_batch_size,
+        flip_left_right=flags.flip_left_right,
+        random_crop=flags.random_crop,
+        random_scale=flags.random_scale,
+        random_brightness=flags.random_brightness,
+        distorted_views=flags.distorted_views,
     )
-    bottlenecks = Bottlenecks(flags.bottleneck_dir, embedding_key(backbone.digest), backbone.features)
-    missing = [photo for photo in photos.photos if bottlenecks.load(photo.sha256) is None]
-    if missing:
-        converted = ensure_tflite(backbone, backbones)
-        for done in fill(bottlenecks, missing, photos.read, converted, talk.warn):
-            talk.progress("Bottlenecks", done, len(missing))
-        talk.say(f"{len(missing)} bottleneck files created.")
-    vectors = [bottlenecks.load(photo.sha256) for photo in photos.photos]
-    readable = [photo for photo, vector in zip(photos.photos, vectors, strict=True) if vector is not None]
+
+
+def _embed(flags: Flags, photos: Photos, features: Features, views: list[View]) -> Data:
+    features.backbone.ensure_weights(
+        lambda done, total: features.talk.progress("Downloading the weights, KB", done // 1024, total // 1024)
+    )
+    readable = features.ensure(photos.photos)
     kept = Photos(photos.walk, photos.labels, readable)
     check_classes(kept, flags.image_dir, lambda line: None)
     splits = split_photos(
@@ -141,31 +131,19 @@ def _embed(flags: Flags, photos: Photos, backbone: Backbone, backbones: Path, ta
         validation_percentage=flags.validation_percentage,
         testing_percentage=flags.testing_percentage,
     )
-    rows: dict[str, list[int]] = {name: [] for name in (TRAINING, VALIDATION, TEST)}
-    for row, photo in enumerate(readable):
-        rows[splits[photo.sha256]].append(row)
     # In the order of the content, so that a part of a split is a fair one: in the walk's, classes follow each other.
-    ordered = {name: sorted(found, key=lambda row: readable[row].sha256) for name, found in rows.items()}
-    return _Data(
-        readable,
-        np.stack([vector for vector in vectors if vector is not None]),
-        np.array([photo.label for photo in readable], np.int64),
-        {name: np.array(found, np.int64) for name, found in ordered.items()},
-    )
+    ordered = sorted(readable, key=lambda photo: photo.sha256)
+    found = {name: [photo for photo in ordered if splits[photo.sha256] == name] for name in SPLITS}
+    for view in views:
+        features.ensure(found[TRAINING], view)
+    loaded = {name: features.load(found[name], [None, *views] if name == TRAINING else [None]) for name in SPLITS}
+    return Data(found, loaded)
 
 
-def _train(flags: Flags, data: _Data, parts: Parts, talk: Talk) -> Head:
+def _train(flags: Flags, config: TrainConfig, data: Data, parts: Parts, talk: Talk) -> Head:
     """Gradient descent as in the original, with its lines and summaries."""
     from worker.recipe_poets import descend
 
-    config = TrainConfig(
-        backbone=parts.backbone.name,
-        recipe="poets",
-        seed=flags.seed,
-        steps=flags.how_many_training_steps,
-        learning_rate=flags.learning_rate,
-        batch_size=flags.train_batch_size,
-    )
     training, validation = data.split(TRAINING), data.split(VALIDATION, flags.validation_batch_size)
     writers = {name: Summaries(flags.summaries_dir / name) for name in ("train", "validation")}
     intervals = descend(training, validation, len(parts.labels), config, interval=_interval(flags))
@@ -204,12 +182,12 @@ def _tell(step: int, head: Head, training: Split, validation: Split, writers: di
 
 
 def _print_misclassified(
-    flags: Flags, data: _Data, labels: list[str], probabilities: NDArray[np.float32], talk: Talk
+    flags: Flags, data: Data, labels: list[str], probabilities: NDArray[np.float32], talk: Talk
 ) -> None:
     talk.say("=== MISCLASSIFIED TEST IMAGES ===")
-    for row, named in zip(data.splits[TEST], probabilities.argmax(axis=1), strict=False):
-        if named != data.labels[row]:
-            talk.say(f"{flags.image_dir / data.photos[row].name!s:>70}  {labels[named]}")
+    for photo, named in zip(data.photos[TEST], probabilities.argmax(axis=1), strict=False):
+        if named != photo.label:
+            talk.say(f"{flags.image_dir / photo.name!s:>70}  {labels[named]}")
 
 
 def _write(flags: Flags, parts: Parts) -> None:

@@ -8,11 +8,13 @@ from classifier.management.poets import PoetsCommand
 from worker.archives import ArchiveRejected
 from worker.backbones import WeightsMissing, get_backbone
 from worker.backbones.convert import ConversionFailed
+from worker.config import ConfigError
 from worker.download import DownloadFailed
 from worker.head import EmptySplit
 from worker.poets.flags import NOT_YET, add_retrain_flags
 from worker.poets.photos import BadPhotos
-from worker.poets.retraining import RetrainFailed, Talk, retrain, use_quietly
+from worker.poets.retraining import RetrainFailed, retrain, use_quietly
+from worker.poets.talk import Talk
 
 SENTENCES = (ArchiveRejected, BadPhotos, ConversionFailed, DownloadFailed, EmptySplit, RetrainFailed, WeightsMissing)
 SAID_EVERY = 100  # pictures, where no terminal shows a bar
@@ -35,6 +37,8 @@ class Command(PoetsCommand):
         talk = Talk(self.stdout.write, self.stderr.write, self._progress)
         try:
             retrain(Namespace(**options), get_backbone(options["architecture"]), backbones, talk)
+        except ConfigError as error:
+            raise CommandError(str(error), returncode=BAD_ARGUMENTS) from None
         except SENTENCES as error:
             raise CommandError(str(error)) from None
         except OSError as error:

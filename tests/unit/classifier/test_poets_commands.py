@@ -118,6 +118,26 @@ def test_again_nothing_is_computed_anew_and_the_graph_is_the_same(photos: Path, 
     assert first["classes"] == second["classes"]
 
 
+def test_distorted_views_are_computed_once_and_make_another_graph(photos: Path, made: Path, tmp_path: Path) -> None:
+    given = {**flags(photos, tmp_path), "random_crop": 10, "random_brightness": 30, "distorted_views": 2}
+    said, _ = run("retrain", "--flip_left_right", **given)
+    created = [int(line.split()[0]) for line in said.splitlines() if line.endswith("bottleneck files created.")]
+    assert created == [75, 63, 63]  # all pictures, then both views of the 63 that are for training
+    assert len(list((tmp_path / "bottlenecks").glob("*/*/*.f32"))) == 75 + 2 * 63
+    first = classes_of(tmp_path, photos)
+
+    said, _ = run("retrain", "--flip_left_right", **given)
+    assert "bottleneck files created" not in said
+    assert classes_of(tmp_path, photos) == first != classes_of(made, photos)
+    assert first[0]["name"] == "red"
+
+
+def classes_of(out: Path, photos: Path) -> Any:
+    """How the graph in this folder answers to a red picture."""
+    graph = out / "graph" / "retrained_graph.pb"
+    return json.loads(run("label_image", "--json", str(photos / "red" / "0.jpg"), graph=graph)[0])["classes"]
+
+
 def test_below_the_bar_nothing_is_written(photos: Path, made: Path, tmp_path: Path) -> None:
     given = {**flags(photos, tmp_path), "bottleneck_dir": made / "bottlenecks"}
     given |= {"how_many_training_steps": 1, "learning_rate": 1e-9, "assert_accuracy_at_least": 1}
@@ -152,7 +172,7 @@ def test_own_tensor_name(photos: Path, made: Path, tmp_path: Path) -> None:
     ("given", "words", "status"),
     [
         ({"image_dir": "/nowhere"}, "There is no folder /nowhere", 1),
-        ({"random_crop": 5}, "--random_crop: distorted pictures cannot be used yet", 2),
+        ({"distorted_views": 5}, "distorted_views goes with one of flip_left_right", 2),
         ({"tfhub_module": "https://tfhub.dev/x"}, "modules of TensorFlow Hub cannot be used yet", 2),
         ({"output_graph": "/"}, "/ is a folder", 1),
     ],

@@ -61,10 +61,19 @@ def test_defaults_of_retrain(name: str) -> None:
         ("--validation_batch_size=-1", -1),
         ("--saved_model_dir=out", Path("out")),
         ("--final_tensor_name=answer", "answer"),
+        ("--random_crop=10", 10),
+        ("--random_scale=100", 100),
+        ("--random_brightness=0", 0),
+        ("--distorted_views=16", 16),
     ],
 )
 def test_given_values(given: str, expected: object) -> None:
     assert parse(given)[given.removeprefix("--").partition("=")[0]] == expected
+
+
+def test_mirroring_is_asked_for_by_its_name_alone() -> None:
+    assert parse("--flip_left_right")["flip_left_right"] is True
+    assert parse()["distorted_views"] == 4
 
 
 @pytest.mark.parametrize(
@@ -80,6 +89,11 @@ def test_given_values(given: str, expected: object) -> None:
         ("--architecture=mobilenet_0.50_224_quantized", "Retrain mobilenet_0.50_224 and export it in 8 bits"),
         ("--assert_accuracy_at_least=90", "not between 0 and 1"),
         ("--final_tensor_name=the answer", "cannot name a tensor"),
+        ("--random_crop=101", "not between 0 and 100"),
+        ("--random_scale=-5", "not between 0 and 100"),
+        ("--random_brightness=1.5", "not a whole number"),
+        ("--distorted_views=0", "not between 1 and 16"),
+        ("--flip_left_right=yes", "ignored explicit argument"),
         ("--how_many_steps=5", "unrecognized arguments"),
         ("--how_many=5", "unrecognized arguments"),  # no guessing at what was meant
     ],
