@@ -192,6 +192,7 @@ BACKBONE_DIR = DATA_DIR / "backbones"
 # For the weights that are fetched; the environment, because child processes without settings read it.
 WEIGHTS_URL = env.address("WEIGHTS_URL", "https://storage.googleapis.com", ("https://", "http://"))
 FETCH_PRIVATE_ADDRESSES = env.boolean("FETCH_PRIVATE_ADDRESSES", False)
+env.pass_on({"POETSWEB_BACKBONES": str(BACKBONE_DIR)})
 env.pass_on({"FETCH_PRIVATE_ADDRESSES": str(FETCH_PRIVATE_ADDRESSES).lower()})
 env.pass_on({"POETSWEB_WEIGHTS": str(DATA_DIR / "weights"), "WEIGHTS_URL": WEIGHTS_URL.rstrip("/")})
 PREDICT_THREADS = env.integer("PREDICT_THREADS", min(CORES, 4), low=1, high=64)

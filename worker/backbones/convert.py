@@ -111,6 +111,8 @@ def _convert_aside(backbone: Backbone, path: Path) -> None:
             _place(backbone.network, backbone.digest, aside)
         if not _matches(aside, backbone):
             raise ConversionFailed(f"{backbone.title} was converted from other weights or another recipe than asked.")
+        if aside.with_suffix(".pb").is_file():
+            os.replace(aside.with_suffix(".pb"), path.with_suffix(".pb"))
         os.replace(aside, path)
         # A death between the two leaves a file without its record, which is converted again.
         os.replace(record_path(aside), record_path(path))
@@ -147,7 +149,8 @@ def _run_converter(backbone: Backbone, path: Path) -> None:
 
 
 def convert(backbone: Backbone, path: Path) -> None:
-    """Write the backbone as a float32 LiteRT file, whose batch dimension can be resized, and then its record.
+    """Write the backbone as a frozen graph, then as a float32 LiteRT file, whose batch dimension can be resized, and
+    then the record of that.
 
     Imports TensorFlow: run it in a converting process only. Raises WeightsMissing, WeightsCorrupt and
     ConversionFailed.
@@ -155,8 +158,11 @@ def convert(backbone: Backbone, path: Path) -> None:
     import keras
     import tensorflow as tf
 
+    from worker.backbones.graph import write_graph
+
     network = _build(backbone)
     _check_shapes(network, backbone)
+    write_graph(network, path.with_suffix(".pb"))
     path.write_bytes(tf.lite.TFLiteConverter.from_keras_model(network).convert())
     record = {
         "name": backbone.name,

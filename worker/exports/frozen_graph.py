@@ -5,16 +5,17 @@ of `label_image.py`. Output `final_result`: probabilities (N, C).
 """
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from worker.backbones.graph import ensure_graph
 from worker.exports import Answer
 from worker.exports.parts import Parts
+from worker.networks.graphs import INPUT, OUTPUT
 
 GRAPH, LABELS = "retrained_graph.pb", "retrained_labels.txt"
-MEAN = DEVIATION = 128.0
+INPUT_LAYER, MEAN, DEVIATION = "input", 128.0, 128.0
 
 CODE = '''"""Name what is in pictures: python classify.py PICTURE…  Needs: pip install tensorflow pillow"""
 
@@ -61,19 +62,18 @@ def build(parts: Parts, folder: Path) -> None:
 
 
 def freeze(parts: Parts, final_tensor_name: str = "final_result") -> bytes:
-    """The graph. Imports TensorFlow."""
+    """The graph: the backbone's, with a few operations before and behind it. Imports TensorFlow."""
     import tensorflow as tf
-    from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
-    classifier, size = parts.build_classifier(), parts.backbone.input_size
-
-    @tf.function(input_signature=[tf.TensorSpec([None, size, size, 3], tf.float32, name="input")], autograph=False)  # type: ignore[untyped-decorator]
-    def classify(pictures: Any) -> Any:
-        probabilities = classifier(pictures * DEVIATION + MEAN, training=False)
-        return tf.identity(probabilities, name=final_tensor_name)
-
-    frozen = convert_variables_to_constants_v2(classify.get_concrete_function())
-    return bytes(frozen.graph.as_graph_def().SerializeToString())
+    v1, backbone, size = tf.compat.v1, ensure_graph(parts.backbone), parts.backbone.input_size
+    with tf.Graph().as_default() as graph:
+        pictures = v1.placeholder(tf.float32, [None, size, size, 3], name=INPUT_LAYER)
+        pixels = {f"{INPUT}:0": pictures * DEVIATION + MEAN}
+        (features,) = tf.graph_util.import_graph_def(backbone, pixels, [f"{OUTPUT}:0"], name="backbone")
+        logits = tf.nn.bias_add(tf.matmul(features, tf.constant(parts.head.weights)), tf.constant(parts.head.bias))
+        tf.identity(tf.nn.softmax(logits), name=final_tensor_name)
+        whole = v1.graph_util.extract_sub_graph(graph.as_graph_def(), [final_tensor_name])
+    return bytes(whole.SerializeToString(deterministic=True))
 
 
 def load(folder: Path) -> Answer:
