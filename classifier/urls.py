@@ -61,6 +61,7 @@ urlpatterns = [
     path("projects/<slug:slug>/jobs/", job.index, name="jobs"),
     path("projects/<slug:slug>/jobs/<int:pk>/", job.detail, name="job"),
     path("projects/<slug:slug>/jobs/<int:pk>/part", job.part, name="job_part"),
+    path("projects/<slug:slug>/jobs/<int:pk>/summaries", job.download_summaries, name="job_summaries"),
     path("projects/<slug:slug>/jobs/<int:pk>/cancel", job.cancel, name="job_cancel"),
     # versions and answers
     path("projects/<slug:slug>/versions/", versions.index, name="versions"),

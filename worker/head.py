@@ -1,9 +1,10 @@
 """The trained last layer, and how to train one. TensorFlow is imported only where it trains."""
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +14,12 @@ from worker.config import TrainConfig
 Floats = NDArray[np.float32]
 Ints = NDArray[np.int64]
 Report = Callable[..., None]
+
+
+class Look(Protocol):
+    """Shows a head on its way, at each point of the curve; `scalars` are what the recipe steers by."""
+
+    def __call__(self, step: int, head: "Head", *, is_last: bool = False, **scalars: float) -> None: ...
 
 
 class EmptySplit(ValueError):
@@ -49,8 +56,19 @@ def softmax(logits: Floats) -> Floats:
     return np.asarray(exponents / exponents.sum(axis=1, keepdims=True), np.float32)
 
 
-def train_head(training: Split, validation: Split, classes: int, config: TrainConfig, report: Report) -> Head:
-    """Train by the config's recipe. `report("head", fraction, **point)` is called as it goes.
+def look_away(step: int, head: Head, *, is_last: bool = False, **scalars: float) -> None:
+    """A look that nobody takes."""
+
+
+def train_head(
+    training: Split,
+    validation: Split,
+    classes: int,
+    config: TrainConfig,
+    report: Report,
+    look: Look = look_away,
+) -> Head:
+    """Train by the config's recipe. `report("head", fraction, **point)` and `look` are called as it goes.
 
     A point is what `measure_point` gives; its step rises from call to call, and the last point is the
     returned head's. A class without pictures in a split is no obstacle. Raises EmptySplit, TrainingDiverged.
@@ -64,10 +82,22 @@ def train_head(training: Split, validation: Split, classes: int, config: TrainCo
             raise EmptySplit(f"No picture is in the split {name}. Add pictures: three of each class will do.")
     prepare_tensorflow()
     recipe = {"auto": train_auto, "poets": train_poets}[config.recipe]
-    head = recipe(training, validation, classes, config, report)
+    with _blas_on_one_core():
+        head = recipe(training, validation, classes, config, report, look)
     if not (np.isfinite(head.weights).all() and np.isfinite(head.bias).all()):
         raise TrainingDiverged("The training ran out of bounds. Choose a smaller learning rate.")
     return head
+
+
+@contextmanager
+def _blas_on_one_core() -> Iterator[None]:
+    """The threads of NumPy's and SciPy's BLAS wait for work in a loop, on the cores that TensorFlow reckons on: each
+    pass over the pictures would take half as long again."""
+    import scipy.optimize  # noqa: F401 - what is not loaded yet cannot be held back
+    from threadpoolctl import threadpool_limits
+
+    with threadpool_limits(1, user_api="blas"):
+        yield
 
 
 @functools.cache

@@ -11,9 +11,10 @@ from worker.artifacts import Evaluation, pack_artifact
 from worker.backbones import Backbone, get_backbone
 from worker.config import TrainConfig
 from worker.evaluation import evaluate
-from worker.head import Head, Split, train_head
+from worker.head import Head, Split, look_away, train_head
 from worker.images import PREPROCESSING_VERSION
 from worker.splits import TEST, TRAINING, VALIDATION
+from worker.summaries import TrainingSummaries
 
 IMPORTED = "imported"  # in the place of a recipe
 
@@ -45,23 +46,28 @@ class Trained:
 
 
 def train(
-    dataset: Dataset, features: Mapping[str, NDArray[np.float32]], config: TrainConfig, report: Callable[..., None]
+    dataset: Dataset,
+    features: Mapping[str, NDArray[np.float32]],
+    config: TrainConfig,
+    report: Callable[..., None],
+    summaries: TrainingSummaries | None = None,
 ) -> Trained:
     """Train a head, measure it, and pack both. Calls report(stage, fraction, **facts).
 
     features: of each split (n, F), picture by picture as in `dataset.rows`; of training (n * (1 + views), F), the
     pictures themselves and behind them each of `config.views` in the same order.
+    summaries: are told on the way, and change nothing of what is trained.
     """
     report("head", 0.0)
-    head = train_head(
-        Split(features[TRAINING], np.tile(dataset.labels(TRAINING), 1 + len(config.views))),
-        Split(features[VALIDATION], dataset.labels(VALIDATION)),
-        len(dataset.classes),
-        config,
-        report,
-    )
+    training = Split(features[TRAINING], np.tile(dataset.labels(TRAINING), 1 + len(config.views)))
+    validation = Split(features[VALIDATION], dataset.labels(VALIDATION))
+    look = summaries.watch(training, validation) if summaries else look_away
+    head = train_head(training, validation, len(dataset.classes), config, report, look)
     report("evaluate", 0.0)
-    return _pack(dataset, head, features[TEST], get_backbone(config.backbone), config.as_dict())
+    trained = _pack(dataset, head, features[TEST], get_backbone(config.backbone), config.as_dict())
+    if summaries:
+        summaries.show_test(trained.metrics, [name for _, name in dataset.classes])
+    return trained
 
 
 def adopt(dataset: Dataset, features: NDArray[np.float32], backbone: Backbone, *, source: str) -> Trained:

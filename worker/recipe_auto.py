@@ -1,8 +1,7 @@
 """The recipe 'auto': L2-regularised multinomial logistic regression, the penalty chosen on validation."""
 
 import functools
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from worker.config import TrainConfig
-from worker.head import Floats, Head, Report, Split, balanced_loss, measure_point, prepare_tensorflow
+from worker.head import Floats, Head, Look, Report, Split, balanced_loss, measure_point, prepare_tensorflow
 
 # From "hardly more than the class means" to "as good as unregularised", each step about a factor of three.
 PENALTIES = (3.0, 1.0, 0.3, 0.1, 0.03, 0.01, 0.003, 0.001, 0.0003, 0.0001)
@@ -21,49 +20,38 @@ MAX_ITERATIONS = 200  # for one penalty; L-BFGS from the last solution needs 5 t
 Flat = NDArray[np.float64]  # the weights and below them the bias, (F + 1) x C, as one row of numbers
 
 
-def train_auto(training: Split, validation: Split, classes: int, config: TrainConfig, report: Report) -> Head:
+def train_auto(
+    training: Split, validation: Split, classes: int, config: TrainConfig, report: Report, look: Look
+) -> Head:
     """L-BFGS (Nocedal 1980, by SciPy) along a path of falling penalties, each begun at the last solution.
 
     Classes weigh alike however many pictures they have. The penalty with the least validation loss wins, and
     the path ends when weaker ones only make it worse. Nothing is drawn by chance: the seed changes nothing.
     """
-    with _blas_on_one_core():
-        return _follow_path(training, validation, classes, report)
-
-
-@contextmanager
-def _blas_on_one_core() -> Iterator[None]:
-    """The threads of NumPy's and SciPy's BLAS wait for work in a loop, on the cores that TensorFlow reckons on: each
-    pass over the pictures would take half as long again."""
-    import scipy.optimize  # noqa: F401 - what is not loaded yet cannot be held back
-    from threadpoolctl import threadpool_limits
-
-    with threadpool_limits(1, user_api="blas"):
-        yield
-
-
-def _follow_path(training: Split, validation: Split, classes: int, report: Report) -> Head:
     scaler = _Scaler.fit(training.features)
     problem = _Problem(training, validation, classes, scaler)
-    best, best_loss, since_best, step = problem.start(), np.inf, 0, 0
+    best, best_loss, best_penalty, since_best, step = problem.start(), np.inf, 0.0, 0, 0
     weights = best
     for index, penalty in enumerate(PENALTIES):
 
-        def watch(weights: Flat, index: int = index) -> None:
+        def watch(weights: Flat, index: int = index, penalty: float = penalty) -> None:
             nonlocal step
             step += 1
             report("head", (index + 0.5) / len(PENALTIES), **problem.point(step, weights))
+            look(step, scaler.fold_into(problem.head(weights)), penalty=penalty)
 
         weights = problem.solve(penalty, weights, watch)
         loss = problem.validation_loss(weights)
         since_best = 0 if loss < best_loss else since_best + 1
         if loss < best_loss:
-            best, best_loss = weights, loss
+            best, best_loss, best_penalty = weights, loss, penalty
         if since_best >= PATIENCE:
             break
     # One more step, because it may lead back: to the head that was chosen.
     report("head", 1.0, **problem.point(step + 1, best))
-    return scaler.fold_into(problem.head(best))
+    head = scaler.fold_into(problem.head(best))
+    look(step + 1, head, is_last=True, penalty=best_penalty)
+    return head
 
 
 @dataclass(frozen=True)

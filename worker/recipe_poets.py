@@ -7,13 +7,15 @@ from typing import Any
 import numpy as np
 
 from worker.config import TrainConfig
-from worker.head import Floats, Head, Ints, Report, Split, measure_point, prepare_tensorflow
+from worker.head import Floats, Head, Ints, Look, Report, Split, measure_point, prepare_tensorflow
 
 EVAL_STEP_INTERVAL = 10  # the original's default
 START_DEVIATION = 0.001  # likewise, of a normal distribution cut at two deviations
 
 
-def train_poets(training: Split, validation: Split, classes: int, config: TrainConfig, report: Report) -> Head:
+def train_poets(
+    training: Split, validation: Split, classes: int, config: TrainConfig, report: Report, look: Look
+) -> Head:
     """Descend, and report on the way.
 
     A point's training_loss is its last batch's, as in the original; validation is the whole split.
@@ -21,6 +23,7 @@ def train_poets(training: Split, validation: Split, classes: int, config: TrainC
     reached = None
     for step, head, (loss, logits) in descend(training, validation, classes, config, interval=EVAL_STEP_INTERVAL):
         report("head", step / config.steps, **measure_point(step, loss, logits, validation.labels))
+        look(step, head, is_last=step == config.steps, learning_rate=config.learning_rate)
         reached = head
     assert reached is not None  # noqa: S101 - a config has a step at least
     return reached

@@ -65,7 +65,11 @@ def _present_result(job: Job) -> dict[str, Any]:
     if job.kind == Job.Kind.EXPORT:
         return {"export": job.facts.get("export")}
     if job.kind != Job.Kind.INGEST:
-        return {"model_version": job.facts.get("model_version"), "unchanged": job.facts.get("unchanged", False)}
+        return {
+            "model_version": job.facts.get("model_version"),
+            "unchanged": job.facts.get("unchanged", False),
+            "summaries": job.facts.get("summaries", {}).get("size"),
+        }
     upload = getattr(job, "upload", None)
     if upload is None:
         return {}

@@ -196,6 +196,7 @@ class ExportOut(Schema):
 
 class JobResult(Schema):
     model_version: int | None = None
+    summaries: int | None = Field(None, description="bytes of the event files for TensorBoard, where there are some")
     unchanged: bool = Field(False, description="the same pictures and settings had given this version before")
     upload: int | None = None
     export: str | None = Field(None, description="the format")

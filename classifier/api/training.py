@@ -15,6 +15,7 @@ from classifier.api.present import present_job
 from classifier.models import Job
 from classifier.services import jobs, training
 from classifier.views.access import SignedIn
+from classifier.views.job import send_summaries
 from worker.config import parse_config
 
 router = Router()
@@ -50,6 +51,12 @@ def list_jobs(request: SignedIn, slug: str) -> Any:
 @router.get("/jobs/{job_id}", response={200: schemas.JobOut, **ERRORS})
 def get_job(request: SignedIn, job_id: int) -> Any:
     return present_job(get_object_or_404(selectors.list_jobs(request.user), pk=job_id))
+
+
+@router.get("/jobs/{job_id}/summaries", response={200: None, **ERRORS})
+def get_summaries(request: SignedIn, job_id: int) -> Any:
+    """A training's event files for TensorBoard, as a zip."""
+    return send_summaries(get_object_or_404(selectors.list_jobs(request.user), pk=job_id))
 
 
 @router.post("/jobs/{job_id}/cancel", response={200: schemas.JobOut, **ERRORS})

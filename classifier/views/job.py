@@ -1,7 +1,7 @@
 """A job as it goes: the page asks for its living part every second, so a reload loses nothing."""
 
 from django.contrib import messages
-from django.http import HttpResponse
+from django.http import FileResponse, Http404, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_POST
 
@@ -9,6 +9,7 @@ from classifier import selectors
 from classifier.charts import draw_curve
 from classifier.models import Job, ModelVersion, Project
 from classifier.services.jobs import cancel_job
+from classifier.services.summaries import open_summaries, summaries_name
 from classifier.views.access import SignedIn, project_page
 from classifier.workers import missing_queues
 
@@ -53,6 +54,21 @@ def detail(request: SignedIn, project: Project, pk: int) -> HttpResponse:
 @project_page
 def part(request: SignedIn, project: Project, pk: int) -> HttpResponse:
     return render(request, "classifier/_job_part.html", _context(project, _find(request, project, pk)))
+
+
+@project_page
+def download_summaries(request: SignedIn, project: Project, pk: int) -> FileResponse:
+    return send_summaries(_find(request, project, pk))
+
+
+def send_summaries(job: Job) -> FileResponse:
+    """Raises Http404 where there are none."""
+    try:
+        file = open_summaries(job)
+    except OSError:
+        raise Http404 from None
+    name = f"{summaries_name(job)}.zip"
+    return FileResponse(file, as_attachment=True, filename=name, content_type="application/zip")
 
 
 @project_page

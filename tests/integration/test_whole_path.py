@@ -1,5 +1,7 @@
 """The whole path through HTTP, with a real worker process and a real Valkey."""
 
+import io
+import zipfile
 from typing import Any
 
 import pytest
@@ -28,6 +30,11 @@ def test_from_archive_to_answer(owner: Client) -> None:
     assert job["result"]["model_version"] == 1
     assert job["progress"] == 1
     assert [point["step"] for point in job["curve"]] == sorted(point["step"] for point in job["curve"])
+
+    with zipfile.ZipFile(io.BytesIO(owner.fetch(f"/jobs/{job['id']}/summaries"))) as events:
+        runs = {name.split("/")[1] for name in events.namelist() if "/events.out.tfevents." in name}
+        assert runs == {"train", "validation", "test"}
+        assert sum(entry.compress_size for entry in events.infolist()) < job["result"]["summaries"] < 2**20
 
     version = owner.ok("GET", f"/projects/{slug}/versions/1")
     assert version["live"] is True

@@ -19,9 +19,9 @@ from worker.exports.parts import Parts, one_line_labels
 from worker.head import Head, Split
 from worker.poets.features import Data, Features
 from worker.poets.photos import Photos, check_classes, list_photos, split_photos
-from worker.poets.summaries import Summaries
 from worker.poets.talk import Talk
 from worker.splits import SPLITS, TEST, TRAINING, VALIDATION
+from worker.summaries import EventFile, add_point
 
 
 class RetrainFailed(RuntimeError):
@@ -145,11 +145,11 @@ def _train(flags: Flags, config: TrainConfig, data: Data, parts: Parts, talk: Ta
     from worker.recipe_poets import descend
 
     training, validation = data.split(TRAINING), data.split(VALIDATION, flags.validation_batch_size)
-    writers = {name: Summaries(flags.summaries_dir / name) for name in ("train", "validation")}
+    writers = {name: EventFile(flags.summaries_dir / name) for name in ("train", "validation")}
     intervals = descend(training, validation, len(parts.labels), config, interval=_interval(flags))
     for step, head, _ in intervals:
         if step % flags.eval_step_interval == 0 or step == config.steps:
-            _tell(step, head, training, validation, writers, talk)
+            _tell(step, head, config.learning_rate, {"train": training, "validation": validation}, writers, talk)
         if flags.intermediate_store_frequency and step % flags.intermediate_store_frequency == 0:
             target = flags.intermediate_output_graphs_dir / f"intermediate_{step}.pb"
             _write_graph(target, Parts(parts.title, 1, parts.backbone, head, parts.labels), flags.final_tensor_name)
@@ -165,20 +165,15 @@ def _interval(flags: Flags) -> int:
     return int(np.gcd(flags.eval_step_interval, flags.intermediate_store_frequency or flags.eval_step_interval))
 
 
-def _tell(step: int, head: Head, training: Split, validation: Split, writers: dict[str, Summaries], talk: Talk) -> None:
-    for name, split in (("train", training), ("validation", validation)):
-        probabilities = head.probabilities(split.features)
-        right = probabilities[np.arange(len(split.labels)), split.labels].astype(np.float64)
-        entropy = float(-np.log(np.maximum(right, 1e-38)).mean())
-        accuracy = float(np.mean(probabilities.argmax(axis=1) == split.labels))
-        scalars = {"accuracy_1": accuracy, "cross_entropy_1": entropy}
-        histograms = {"final_training_ops/weights": head.weights, "final_training_ops/biases": head.bias}
-        writers[name].add(step, scalars, histograms if np.isfinite(head.weights).all() else {})
-        if name == "train":
-            talk.say(f"Step {step}: Train accuracy = {100 * accuracy:.1f}%")
-            talk.say(f"Step {step}: Cross entropy = {entropy:f}")
-        else:
-            talk.say(f"Step {step}: Validation accuracy = {100 * accuracy:.1f}% (N={len(split.labels)})")
+def _tell(
+    step: int, head: Head, rate: float, splits: dict[str, Split], writers: dict[str, EventFile], talk: Talk
+) -> None:
+    measured = add_point(writers, splits, step, head, learning_rate=rate)
+    (training, entropy), (validation, _) = measured["train"], measured["validation"]
+    talk.say(f"Step {step}: Train accuracy = {100 * training:.1f}%")
+    talk.say(f"Step {step}: Cross entropy = {entropy:f}")
+    held_out = len(splits["validation"].labels)
+    talk.say(f"Step {step}: Validation accuracy = {100 * validation:.1f}% (N={held_out})")
 
 
 def _print_misclassified(

@@ -1,7 +1,11 @@
 """Samples to a model version."""
 
+import math
+import tempfile
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,7 +14,7 @@ from django.db import transaction
 from numpy.typing import NDArray
 
 from classifier.models import DatasetVersion, Job
-from classifier.services import datasets, embeddings, jobs, model_versions
+from classifier.services import datasets, embeddings, jobs, model_versions, summaries
 from classifier.services.networks import find_backbone
 from worker.backbones import Backbone
 from worker.backbones.engines import ensure_ready
@@ -19,6 +23,7 @@ from worker.distortions import View
 from worker.embeddings import embedding_key
 from worker.pipeline import Dataset
 from worker.splits import SPLITS, TRAINING
+from worker.summaries import TrainingSummaries
 from worker.tasks.throttle import Throttle
 
 # Pictures of one embed job. Each job costs some 30 ms beside its pictures; the last ones are small, so that all
@@ -47,7 +52,8 @@ def train(job: Job) -> None:
     features = _load(dataset, backbone, config.views)
     from worker import pipeline
 
-    trained = pipeline.train(dataset, features, config, _reporter(job))
+    with _summaries_of(job) as written:
+        trained = pipeline.train(dataset, features, config, _reporter(job), written)
     seconds = round(time.monotonic() - begun, 3)
     model_versions.publish_model_version(job, version, config, trained, head_seconds=seconds)
 
@@ -130,6 +136,18 @@ def _load(dataset: Dataset, backbone: Backbone, views: list[View]) -> dict[str, 
     }
 
 
+@contextmanager
+def _summaries_of(job: Job) -> Iterator[TrainingSummaries]:
+    """Kept however the training ends: what went wrong is best seen in them."""
+    with tempfile.TemporaryDirectory(dir=settings.FILE_UPLOAD_TEMP_DIR, prefix="summaries-") as folder:
+        written = TrainingSummaries(Path(folder))
+        try:
+            yield written
+        finally:
+            written.close()
+            summaries.store_summaries(job, Path(folder))
+
+
 def _reporter(job: Job) -> Callable[..., None]:
     """report(stage, fraction, **point) -> rows: each stage entered once, points gathered, writes throttled."""
     throttle = Throttle()
@@ -138,7 +156,7 @@ def _reporter(job: Job) -> Callable[..., None]:
     def report(stage: str, fraction: float, **point: float) -> None:
         if stage != job.stage:
             jobs.enter_stage(job, stage, total=1000)
-        if point:
+        if point and all(map(math.isfinite, point.values())):  # no database keeps others, and no chart shows them
             curve.append(point)
         if throttle.due() or fraction >= 1:
             jobs.report(job, done=int(fraction * 1000), curve=_thin(curve))

@@ -1,5 +1,6 @@
 """An owner, a stranger, and a project with a trained version, made through the services."""
 
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ from django.core.cache import cache
 from django.test import Client
 
 from classifier.models import Export, Job, ModelVersion, Project
-from classifier.services import datasets, embeddings, exports, jobs, model_versions, uploads
+from classifier.services import datasets, embeddings, exports, jobs, model_versions, summaries, uploads
 from classifier.services.projects import create_project
 from tests.datasets import coloured_pictures
 from worker.artifacts import Evaluation, pack_artifact
@@ -99,6 +100,7 @@ def publish(project: Project, **config: Any) -> ModelVersion:
     job = jobs.queue_job(project=project, kind=Job.Kind.TRAIN, by=project.owner, config=settings.as_dict())
     claimed = jobs.claim_job(job.pk)
     assert claimed is not None
+    store_fake_summaries(claimed)
     version = datasets.freeze_dataset_version(
         project, validation_percentage=10, testing_percentage=10, by=project.owner
     )
@@ -114,6 +116,14 @@ def publish(project: Project, **config: Any) -> ModelVersion:
     evaluation = Evaluation([row[0] for row in test], labels, probabilities)
     digest, files = pack_artifact({"classes": frozen.classes, "seed": settings.seed}, head, evaluation)
     return model_versions.publish_model_version(claimed, version, settings, Trained(digest, files, metrics))
+
+
+def store_fake_summaries(job: Job) -> None:
+    """Of a training that wrote one file; for whoever holds its lease."""
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder, "train").mkdir()
+        Path(folder, "train", "events").write_bytes(b"accuracy")
+        summaries.store_summaries(job, Path(folder))
 
 
 def store_fake_embeddings(project: Project) -> str:

@@ -89,7 +89,8 @@ def test_summaries_are_events_and_other_files_stay(made: Path) -> None:
         assert events[0].file_version == "brain.Event:2"
         assert [event.step for event in events[1:]] == [10, 20, 30, 40, 50, 60]
         tags = {value.tag for value in events[1].summary.value}
-        assert {"accuracy_1", "cross_entropy_1", "final_training_ops/weights"} <= tags
+        assert {"accuracy_1", "cross_entropy_1", "learning_rate"} <= tags
+        assert {"final_training_ops/weights/summaries/histogram", "final_training_ops/biases/summaries/mean"} <= tags
 
 
 @pytest.mark.parametrize("graph", ["graph/retrained_graph.pb", "saved", "intermediate/intermediate_60.pb"])
