@@ -1,15 +1,17 @@
 # make run    the whole site          make check   format, lint, types, migrations
 # make test   all tests               make bench   measure (bench/results.json)
+# make run EXTRAS=tensorboard         with what not everybody needs
 
 # The first that really runs: a name on the PATH may be a version manager's stand-in for nothing.
 PYTHON ?= $(shell for python in python3.13 python3.12 python3.11 python3; do \
   $$python -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null && echo $$python && break; \
   done || echo python3)
 BIN := .venv/bin
+ALL_EXTRAS := tensorboard
 
 .PHONY: run test check bench lock format
 
-run: .venv/installed
+run: .venv/installed $(EXTRAS:%=.venv/installed-%)
 	@$(BIN)/python manage.py serve
 
 test: .venv/installed-dev
@@ -37,6 +39,9 @@ lock: .venv/installed-dev
 	  --override requirements.overrides requirements.in -o requirements.txt
 	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
 	  requirements-dev.in -o requirements-dev.txt
+	@for extra in $(ALL_EXTRAS); do \
+	  $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
+	    requirements-$$extra.in -o requirements-$$extra.txt; done
 
 .venv/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null || \
@@ -50,6 +55,12 @@ lock: .venv/installed-dev
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements.txt
 	@touch $@
 
-.venv/installed-dev: requirements-dev.txt .venv/installed
+# What not everybody needs, by the names after EXTRAS=: onnx, tensorboard.
+.venv/installed-%: requirements-%.txt .venv/installed
+	@echo "Installing the packages for $* …"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r $<
+	@touch $@
+
+.venv/installed-dev: requirements-dev.txt .venv/installed $(ALL_EXTRAS:%=.venv/installed-%)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements-dev.txt
 	@touch $@

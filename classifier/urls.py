@@ -2,6 +2,7 @@ from django.urls import path
 
 from classifier.views import (
     accounts,
+    board,
     classes,
     errors,
     exports,
@@ -62,6 +63,8 @@ urlpatterns = [
     path("projects/<slug:slug>/jobs/<int:pk>/", job.detail, name="job"),
     path("projects/<slug:slug>/jobs/<int:pk>/part", job.part, name="job_part"),
     path("projects/<slug:slug>/jobs/<int:pk>/summaries", job.download_summaries, name="job_summaries"),
+    path("projects/<slug:slug>/jobs/<int:pk>/tensorboard/", board.board, name="job_board"),
+    path("projects/<slug:slug>/jobs/<int:pk>/tensorboard/<path:rest>", board.board, name="job_board_part"),
     path("projects/<slug:slug>/jobs/<int:pk>/cancel", job.cancel, name="job_cancel"),
     # versions and answers
     path("projects/<slug:slug>/versions/", versions.index, name="versions"),

@@ -14,6 +14,7 @@ from django.core.exceptions import ImproperlyConfigured
 T = TypeVar("T")
 
 TRUE_WORDS = {"1", "true", "yes", "on"}
+LONGEST_SOCKET_FOLDER = 84  # bytes, which leaves room for a number and a name
 FALSE_WORDS = {"0", "false", "no", "off"}
 
 
@@ -85,17 +86,17 @@ def load_file(path: Path) -> None:
         environ.Env.read_env(path, overwrite=False)
 
 
-def valkey_socket(data_dir: Path) -> Path:
-    """Where the embedded Valkey of this data folder listens; the same for every process that uses it.
+def socket_folder(data_dir: Path, name: str) -> Path:
+    """A folder of this data folder for Unix sockets; the same for every process that uses it.
 
-    A Unix socket's path may have at most 107 bytes, so a deep folder gets a short name elsewhere, made
+    A socket's path may have at most 107 bytes (on macOS 103), so a deep folder gets a short name elsewhere, made
     from its path and its user so that two copies never meet.
     """
-    path = data_dir / "valkey" / "valkey.sock"
-    if len(os.fsencode(path)) <= 100:
-        return path
+    folder = data_dir / name
+    if len(os.fsencode(folder)) <= LONGEST_SOCKET_FOLDER:
+        return folder
     mark = hashlib.sha256(os.fsencode(data_dir)).hexdigest()[:16]
-    return Path(tempfile.gettempdir()) / f"poetsweb-{os.getuid()}-{mark}" / "valkey.sock"
+    return Path(tempfile.gettempdir()) / f"poetsweb-{os.getuid()}-{mark}-{name}"
 
 
 def time_zone(name: str, default: str) -> str:

@@ -119,7 +119,7 @@ else:
     DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
 
 # --- Broker and cache ------------------------------------------------------------------------------
-EMBEDDED_VALKEY_SOCKET = env.valkey_socket(DATA_DIR)
+EMBEDDED_VALKEY_SOCKET = env.socket_folder(DATA_DIR, "valkey") / "valkey.sock"
 REDIS_URL = env.address("REDIS_URL", "", ("redis://", "rediss://", "unix://"))
 CACHE_URL = REDIS_URL or f"unix://{EMBEDDED_VALKEY_SOCKET}"
 CELERY_BROKER_URL = CACHE_URL.replace("unix://", "redis+socket://", 1)
@@ -185,6 +185,9 @@ ARCHIVE_LIMITS = ArchiveLimits(
     max_file_bytes=IMAGE_LIMITS.max_bytes,
 )
 MAX_CLASSIFY_FILES = env.integer("MAX_CLASSIFY_FILES", 100, low=1, high=2000)
+
+# --- TensorBoard, where it is installed ------------------------------------------------------------
+BOARD_DIR = env.socket_folder(DATA_DIR, "boards")
 
 # --- Computing -------------------------------------------------------------------------------------
 BACKBONE = env.choice("POETSWEB_BACKBONE", DEFAULT_BACKBONE, tuple(BACKBONES))

@@ -3,27 +3,28 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 
 
-def _page(request: HttpRequest, status: int, title: str, text: str) -> HttpResponse:
+def answer_page(request: HttpRequest, status: int, title: str, text: str) -> HttpResponse:
+    """A sentence as a page, or as JSON where a program asks."""
     if request.path.startswith("/api/"):
         return JsonResponse({"error": text}, status=status)
     return render(request, "classifier/error_page.html", {"title": title, "text": text}, status=status)
 
 
 def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
-    return _page(request, 404, "Nothing here", "There is no such page, or it belongs to somebody else.")
+    return answer_page(request, 404, "Nothing here", "There is no such page, or it belongs to somebody else.")
 
 
 def forbidden(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
-    return _page(request, 403, "Not allowed", "This is not open to you.")
+    return answer_page(request, 403, "Not allowed", "This is not open to you.")
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
-    return _page(request, 500, "Something went wrong", "The fault is ours. It has been written to the log.")
+    return answer_page(request, 500, "Something went wrong", "The fault is ours. It has been written to the log.")
 
 
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
     text = "The page was open for too long, or cookies are switched off. Go back, reload the page and try again."
-    return _page(request, 403, "Please try again", text)
+    return answer_page(request, 403, "Please try again", text)
 
 
 def health(request: HttpRequest) -> HttpResponse:

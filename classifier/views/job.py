@@ -5,7 +5,7 @@ from django.http import FileResponse, Http404, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_POST
 
-from classifier import selectors
+from classifier import boards, selectors
 from classifier.charts import draw_curve
 from classifier.models import Job, ModelVersion, Project
 from classifier.services.jobs import cancel_job
@@ -30,6 +30,7 @@ def _context(project: Project, job: Job) -> dict[str, object]:
         "upload": upload,
         "counts": selectors.upload_counts(upload) if upload else {},
         "export_version": _exported(job),
+        "board": boards.is_installed(),
         "ahead": ahead if job.status == Job.Status.QUEUED else 0,
         "no_worker": job.is_open and bool(missing_queues(("ingest", "embed", "train"))),
     }

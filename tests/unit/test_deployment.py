@@ -312,6 +312,26 @@ def test_targets_that_pages_name_exist(page: str) -> None:
     assert named <= targets
 
 
+@pytest.mark.parametrize("page", ["README.md", "docs/operations.md"])
+def test_extras_that_pages_name_exist(page: str) -> None:
+    named = re.findall(r"EXTRAS=\"?([a-z ]+)", (ROOT / page).read_text())
+    listed = re.search(r"^ALL_EXTRAS := (.*)$", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    assert listed is not None
+    assert named
+    assert {extra for words in named for extra in words.split()} <= set(listed[1].split())
+
+
+def test_extras_are_pinned_as_the_rest() -> None:
+    """What an extra and the main list both name, both have in the same version."""
+    pin = re.compile(r"^([a-z0-9-]+)==(\S+)( ; .*)? \\$", re.MULTILINE)
+    main = {(name, marker): version for name, version, marker in pin.findall((ROOT / "requirements.txt").read_text())}
+    extras = [path for path in ROOT.glob("requirements-*.txt") if path.stem != "requirements-dev"]
+    assert extras
+    for path in extras:
+        for name, version, marker in pin.findall(path.read_text()):
+            assert main.get((name, marker), version) == version, f"{path.name}: {name}"
+
+
 def test_commands_that_operations_names_exist() -> None:
     named = re.findall(r"manage\.py ([a-z_]+)", (ROOT / "docs/operations.md").read_text())
     assert named
@@ -320,7 +340,7 @@ def test_commands_that_operations_names_exist() -> None:
 
 def test_variables_that_operations_names_exist() -> None:
     """NAME=value in the text is a setting, or one of those that belong to other programs."""
-    others = FOREIGN_VARIABLES | {"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_DEFAULT_REGION"}
+    others = FOREIGN_VARIABLES | {"EXTRAS", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_DEFAULT_REGION"}
     named = re.findall(r"\b([A-Z][A-Z0-9]+(?:_[A-Z0-9]+)*)=", (ROOT / "docs/operations.md").read_text())
     assert named
     assert set(named) <= set(SETTINGS) | others

@@ -62,7 +62,7 @@ def test_every_reader_of_env_is_known() -> None:
         for name, value in vars(env).items()
         if callable(value) and getattr(value, "__module__", "") == env.__name__ and name not in NO_READERS
     }
-    assert takes_a_name - {"valkey_socket"} == READERS
+    assert takes_a_name - {"socket_folder"} == READERS
 
 
 def test_settings_reads_the_environment_through_env_alone() -> None:

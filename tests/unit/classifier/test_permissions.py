@@ -9,6 +9,7 @@ from django.contrib.auth.models import User
 from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
 
+from classifier import boards
 from classifier.models import ImageClass, Job, ModelVersion, Network, Sample, Upload
 from classifier.services.accounts import create_api_key, revoke_api_key
 from classifier.services.networks import request_backbone
@@ -55,7 +56,15 @@ def arguments(trained: ModelVersion) -> dict[str, Any]:
         "number": trained.number,
         "size": 160,
         "format": "tflite",
+        "rest": "data/runs",
     }
+
+
+@pytest.fixture(autouse=True)
+def _board(monkeypatch: pytest.MonkeyPatch) -> None:
+    """TensorBoard itself is tried in test_boards; here it says what must not be heard by others."""
+    monkeypatch.setattr(boards, "is_installed", lambda: True)
+    monkeypatch.setattr(boards, "ask_board", lambda *_: boards.BoardAnswer(200, {}, b"Colours"))
 
 
 @pytest.fixture(autouse=True)
