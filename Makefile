@@ -7,7 +7,7 @@ PYTHON ?= $(shell for python in python3.13 python3.12 python3.11 python3; do \
   $$python -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null && echo $$python && break; \
   done || echo python3)
 BIN := .venv/bin
-ALL_EXTRAS := tensorboard
+ALL_EXTRAS := onnx tensorboard
 
 .PHONY: run test check bench lock format
 

@@ -11,7 +11,7 @@ from ninja import NinjaAPI
 from ninja.errors import AuthenticationError, HttpError, ValidationError
 
 from classifier.api.schemas import ErrorOut
-from classifier.services.exports import UnknownFormat
+from classifier.services.exports import FormatAbsent, UnknownFormat
 from classifier.services.prediction import CANNOT_ANSWER, NothingLive
 from classifier.services.projects import InvalidName
 from classifier.services.training import TrainingRefused
@@ -24,6 +24,7 @@ log = structlog.get_logger(__name__)
 ERRORS: dict[int, Any] = dict.fromkeys((401, 404, 409, 413, 422, 503), ErrorOut)
 STATUS: dict[type[Exception], int] = {
     UnknownFormat: 422,
+    FormatAbsent: 409,
     InvalidName: 422,
     ConfigError: 422,
     SourceRefused: 422,

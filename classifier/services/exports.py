@@ -24,8 +24,15 @@ class UnknownFormat(ValueError):
     """The message names those there are."""
 
 
+class FormatAbsent(Exception):
+    """What the format needs is not installed; the message says how to get it."""
+
+
 def request_export(version: ModelVersion, format: str, *, by: User | None) -> Job:
-    """The job that makes it: a new one, the one under way, or the one that has made it already."""
+    """The job that makes it: a new one, the one under way, or the one that has made it already.
+
+    Raises UnknownFormat, FormatAbsent.
+    """
     if format not in FORMATS:
         raise UnknownFormat(f"There is no format {format[:100]!r}. Choose one of: {', '.join(FORMATS)}.")
     with transaction.atomic():
@@ -33,6 +40,8 @@ def request_export(version: ModelVersion, format: str, *, by: User | None) -> Jo
         export, _ = Export.objects.get_or_create(model_version=version, format=format)
         if export.job and (export.job.is_open or export.sha256):
             return export.job
+        if absence := FORMATS[format].absence:
+            raise FormatAbsent(absence)
         config = {"export": export.pk, "format": format}
         export.job = queue_job(project=version.project, kind=Job.Kind.EXPORT, by=by, config=config)
         export.save(update_fields=["job"])

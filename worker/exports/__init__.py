@@ -6,6 +6,7 @@ The code is a module, or an object in one, with two functions, both called in pr
     load(folder: Path) -> Answer                 gives a function that answers by these files alone
 """
 
+import importlib.util
 import pkgutil
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -39,7 +40,19 @@ class ExportFormat:
     purpose: str  # one line for people
     where: str  # its code, as for pkgutil.resolve_name
     bar: Bar = SAME_NUMBERS
+    extra: str = ""  # what `make run EXTRAS=` installs for it
+    needs: tuple[str, ...] = ()  # the modules of that extra
     calibrates: bool = False  # needs training pictures to find the range of its numbers
+
+    @property
+    def absence(self) -> str:
+        """Why it cannot be made here, a sentence; empty where it can."""
+        if all(importlib.util.find_spec(module) for module in self.needs):
+            return ""
+        return (
+            f"{self.title} is an extra that this site does not have. "
+            f"Its administrator gets it with “make run EXTRAS={self.extra}”."
+        )
 
     def code(self) -> Any:
         """It may import TensorFlow when it builds."""
@@ -86,6 +99,14 @@ FORMATS: dict[str, ExportFormat] = {
             title="Frozen graph",
             purpose="retrained_graph.pb and retrained_labels.txt, as TensorFlow for Poets made them.",
             where="worker.exports.frozen_graph",
+        ),
+        ExportFormat(
+            name="onnx",
+            title="ONNX",
+            purpose="For ONNX Runtime and others, in C#, Java, JavaScript, C++ or Python.",
+            where="worker.exports.onnx_model",
+            extra="onnx",
+            needs=("tf2onnx", "onnxruntime"),
         ),
     )
 }

@@ -28,6 +28,8 @@ def export(job: Job) -> None:
     """A model version to files for elsewhere, which are kept only if they answer as the site does."""
     wanted = Export.objects.select_related("model_version__dataset_version").get(pk=job.config["export"])
     version, format = wanted.model_version, FORMATS[wanted.format]
+    if format.absence:  # here, though not where it was asked for
+        raise ExportFailed(format.absence)
     artifact = model_versions.load_artifact(version.artifact_digest)
     evaluation = exports.keep_what_is_there(model_versions.load_evaluation(version.artifact_digest))
     if not evaluation.sha256s:

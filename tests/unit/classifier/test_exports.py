@@ -2,6 +2,7 @@
 
 import io
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,8 @@ from classifier.services.exports import UnknownFormat, request_export
 from classifier.services.model_versions import load_evaluation
 from classifier.services.samples import delete_samples, purge_samples
 from tests.unit.classifier.conftest import CERTIFICATE, store_export
+from worker.exports import FORMATS
+from worker.tasks import run_job
 
 
 def address(version: ModelVersion, ending: str = "") -> str:
@@ -85,6 +88,37 @@ def test_refused_file_says_why_and_is_not_kept(trained: ModelVersion, as_owner: 
     assert "It agrees on 50.0 %." in page
     assert "Try again" in page
     assert as_owner.get(address(trained, "/tflite")).status_code == 404
+
+
+@pytest.fixture
+def _without_onnx(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(FORMATS, "onnx", replace(FORMATS["onnx"], needs=("no_such_module_anywhere",)))
+
+
+@pytest.mark.usefixtures("_without_onnx")
+def test_absent_format_says_how_to_get_it_and_makes_no_job(trained: ModelVersion, as_owner: Client) -> None:
+    answer = as_owner.post(address(trained), {"format": "onnx"}, content_type="application/json")
+    assert answer.status_code == 409
+    assert "EXTRAS=onnx" in answer.json()["error"]
+    page = as_owner.get(trained.get_absolute_url()).content.decode()
+    assert "ONNX is an extra that this site does not have." in page
+    assert reverse("version_export", args=[trained.project.slug, 1, "onnx"]) not in page
+    pressed = as_owner.post(reverse("version_export", args=[trained.project.slug, 1, "onnx"]), follow=True)
+    assert pressed.content.decode().count("EXTRAS=onnx") == 2  # beside the format, and as the answer
+    assert not Job.objects.filter(kind="export").exists()
+    assert as_owner.get(address(trained)).json() == []
+
+
+def test_worker_without_the_extra_fails_with_the_sentence(
+    trained: ModelVersion, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(FORMATS, "onnx", replace(FORMATS["onnx"], needs=()))
+    job = request_export(trained, "onnx", by=trained.project.owner)
+    request.getfixturevalue("_without_onnx")
+    run_job(job.pk)
+    job.refresh_from_db()
+    assert job.status == Job.Status.FAILED
+    assert "EXTRAS=onnx" in job.error
 
 
 def test_same_files_give_the_same_archive(tmp_path: Path) -> None:
