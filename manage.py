@@ -4,16 +4,36 @@
 import os
 import sys
 
+# These need neither database nor site: without Django's applications they begin in a third of the time.
+LIGHT = ("label_image", "evaluate", "retrain")
+
 
 def main() -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "poetsweb.settings")
     from django.core.exceptions import ImproperlyConfigured
-    from django.core.management import execute_from_command_line
 
     try:
-        execute_from_command_line(sys.argv)
+        if sys.argv[1:2] and sys.argv[1] in LIGHT and not _concerns_the_site(sys.argv):
+            _run_light(sys.argv)
+        else:
+            from django.core.management import execute_from_command_line
+
+            execute_from_command_line(sys.argv)
     except ImproperlyConfigured as error:
         sys.exit(f"PoetsWeb cannot start: {error}")
+
+
+def _concerns_the_site(arguments: list[str]) -> bool:
+    return any(argument.split("=")[0] == "--project" for argument in arguments)
+
+
+def _run_light(arguments: list[str]) -> None:
+    import importlib
+
+    from poetsweb import folders  # noqa: F401 - it says where files are
+
+    command = importlib.import_module(f"classifier.management.commands.{arguments[1]}").Command()
+    command.run_from_argv(arguments)
 
 
 if __name__ == "__main__":

@@ -1,5 +1,1 @@
-"""The Django project. Importing it makes the Celery app the default one, as `delay` needs."""
-
-from poetsweb.celery import app as celery_app
-
-__all__ = ["celery_app"]
+"""The Django project. Nothing is imported here: commands that need no site begin at once."""

@@ -1,10 +1,9 @@
 """All of PoetsWeb's settings. Each variable is described in `.env.example`."""
 
-from pathlib import Path
-
 import environ
 
 from poetsweb import env
+from poetsweb.folders import BACKBONE_DIR, DATA_DIR  # noqa: F401 - the first is a setting, too
 from poetsweb.logs import logging_config
 from poetsweb.secret import read_or_create_secret
 from worker.archives import ArchiveLimits
@@ -12,11 +11,7 @@ from worker.backbones import BACKBONES, DEFAULT_BACKBONE
 from worker.images import ImageLimits
 from worker.machine import CORES
 
-BASE_DIR = Path(__file__).resolve().parent.parent
-env.load_file(BASE_DIR / ".env")
-
 # --- Where things are ------------------------------------------------------------------------------
-DATA_DIR = env.folder("POETSWEB_DATA", BASE_DIR / "var")
 HOST = env.text("HOST", "127.0.0.1")
 PORT = env.integer("PORT", 8000, low=1, high=65535)
 DEBUG = env.boolean("DEBUG", False)
@@ -141,7 +136,14 @@ CELERY_TASK_CREATE_MISSING_QUEUES = False
 CELERY_TASK_SERIALIZER = "json"
 CELERY_ACCEPT_CONTENT = ["json"]
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
-CELERY_BROKER_TRANSPORT_OPTIONS = {"socket_timeout": 10, "socket_connect_timeout": 2}
+# A broker that is away is found out at once: the job is kept and sent again later, so nobody need wait for it.
+CELERY_BROKER_TRANSPORT_OPTIONS = {
+    "socket_timeout": 10,
+    "socket_connect_timeout": 2,
+    "max_retries": 1,
+    "interval_start": 0,
+    "interval_max": 0.2,
+}
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 
 # --- Files -----------------------------------------------------------------------------------------
@@ -191,13 +193,6 @@ BOARD_DIR = env.socket_folder(DATA_DIR, "boards")
 
 # --- Computing -------------------------------------------------------------------------------------
 BACKBONE = env.choice("POETSWEB_BACKBONE", DEFAULT_BACKBONE, tuple(BACKBONES))
-BACKBONE_DIR = DATA_DIR / "backbones"
-# For the weights that are fetched; the environment, because child processes without settings read it.
-WEIGHTS_URL = env.address("WEIGHTS_URL", "https://storage.googleapis.com", ("https://", "http://"))
-FETCH_PRIVATE_ADDRESSES = env.boolean("FETCH_PRIVATE_ADDRESSES", False)
-env.pass_on({"POETSWEB_BACKBONES": str(BACKBONE_DIR)})
-env.pass_on({"FETCH_PRIVATE_ADDRESSES": str(FETCH_PRIVATE_ADDRESSES).lower()})
-env.pass_on({"POETSWEB_WEIGHTS": str(DATA_DIR / "weights"), "WEIGHTS_URL": WEIGHTS_URL.rstrip("/")})
 PREDICT_THREADS = env.integer("PREDICT_THREADS", min(CORES, 4), low=1, high=64)
 FLOWERS_URL = env.text(
     "FLOWERS_URL", "https://storage.googleapis.com/download.tensorflow.org/example_images/flower_photos.tgz"

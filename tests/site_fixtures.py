@@ -17,7 +17,7 @@ from worker.backbones.convert import ensure_tflite
 @pytest.fixture(scope="session")
 def backbones(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with the tiny backbone, converted."""
-    folder = tmp_path_factory.mktemp("backbones")
+    folder = tmp_path_factory.mktemp("prepared") / "backbones"  # as in a data folder
     ensure_tflite(get_backbone("testing"), folder)
     return folder
 

@@ -17,12 +17,13 @@ READERS = {"text", "boolean", "integer", "words", "folder", "choice", "time_zone
 LINE = re.compile(r"^#([A-Z][A-Z0-9_]*)=(.*)$", re.MULTILINE)
 EXAMPLE = (ROOT / ".env.example").read_text()
 COMPUTED = object()
+SOURCE = "\n".join((ROOT / f"poetsweb/{name}.py").read_text() for name in ("folders", "settings"))
 
 
 def read_settings() -> dict[str, object]:
     """Variable -> its default where settings.py writes it as a constant, else COMPUTED."""
     found: dict[str, object] = {}
-    for node in ast.walk(ast.parse((ROOT / "poetsweb/settings.py").read_text())):
+    for node in ast.walk(ast.parse(SOURCE)):
         match node:
             case ast.Call(func=ast.Attribute(value=ast.Name("env"), attr=reader)) if reader in READERS:
                 name = node.args[0]

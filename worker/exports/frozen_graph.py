@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 
 from worker.backbones.graph import ensure_graph
 from worker.exports import Answer
+from worker.exports.layers import DEVIATION, INPUT_LAYER, MEAN, OUTPUT_LAYER
 from worker.exports.parts import Parts
 from worker.networks.graphs import INPUT, OUTPUT
 
 GRAPH, LABELS = "retrained_graph.pb", "retrained_labels.txt"
-INPUT_LAYER, MEAN, DEVIATION = "input", 128.0, 128.0
 
 CODE = '''"""Name what is in pictures: python classify.py PICTURE…  Needs: pip install tensorflow pillow"""
 
@@ -61,7 +61,7 @@ def build(parts: Parts, folder: Path) -> None:
     parts.write_texts(folder, readme=TEXT, code=CODE, labels_file=LABELS)
 
 
-def freeze(parts: Parts, final_tensor_name: str = "final_result") -> bytes:
+def freeze(parts: Parts, final_tensor_name: str = OUTPUT_LAYER) -> bytes:
     """The graph: the backbone's, with a few operations before and behind it. Imports TensorFlow."""
     import tensorflow as tf
 

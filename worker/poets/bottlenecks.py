@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from worker.backbones.engine import LiteRTEngine
+from worker.backbones.engine import Embedder
 from worker.distortions import View, load_view
 from worker.images import ImageRejected
 from worker.machine import CORES
@@ -48,7 +48,7 @@ def fill(
     bottlenecks: Bottlenecks,
     photos: list[Photo],
     read: Callable[[Photo], bytes],
-    backbone: Path,
+    load: Callable[[], Embedder],
     warn: Callable[[str], None],
     view: View | None = None,
 ) -> Iterator[int]:
@@ -61,7 +61,7 @@ def fill(
 
     def compute(group: list[Photo]) -> list[str]:
         if not hasattr(engines, "own"):
-            engines.own = LiteRTEngine(backbone, threads=1)
+            engines.own = load()
         return [said for photo in group if (said := _compute(bottlenecks, photo, read, engines.own, view))]
 
     groups = [photos[start : start + GROUP] for start in range(0, len(photos), GROUP)]
@@ -73,7 +73,7 @@ def fill(
 
 
 def _compute(
-    bottlenecks: Bottlenecks, photo: Photo, read: Callable[[Photo], bytes], engine: LiteRTEngine, view: View | None
+    bottlenecks: Bottlenecks, photo: Photo, read: Callable[[Photo], bytes], engine: Embedder, view: View | None
 ) -> str:
     try:
         picture = load_view(read(photo), engine.input_size, view)

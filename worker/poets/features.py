@@ -2,13 +2,14 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from worker.backbones import Backbone
-from worker.backbones.convert import ensure_tflite
+from worker.backbones.engines import ensure_ready, load_engine
 from worker.distortions import View
 from worker.embeddings import embedding_key
 from worker.head import Split
@@ -53,8 +54,9 @@ class Features:
 
     def _compute(self, missing: list[Photo], view: View | None) -> None:
         what = f"Bottlenecks of view {view.number}" if view else "Bottlenecks"
-        network = ensure_tflite(self.backbone, self.backbones)
-        for done in fill(self._bottlenecks(view), missing, self.photos.read, network, self.talk.warn, view):
+        ensure_ready(self.backbone, self.backbones)
+        load = partial(load_engine, self.backbone, self.backbones)
+        for done in fill(self._bottlenecks(view), missing, self.photos.read, load, self.talk.warn, view):
             self.talk.progress(what, done, len(missing))
         self.talk.say(f"{len(missing)} bottleneck files created.")
 

@@ -9,10 +9,7 @@ from typing import Any
 from worker.backbones import BACKBONES
 from worker.config import MOST_VIEWS, TrainConfig
 
-# What the originals have and this does not do yet: refused, because doing something else in silence is worse.
-NOT_YET = {
-    "tfhub_module": "modules of TensorFlow Hub",
-}
+VERBOSITIES = ("DEBUG", "INFO", "WARN", "ERROR", "FATAL")
 
 
 def whole(low: int, high: int) -> Callable[[str], int]:
@@ -99,18 +96,47 @@ def add_retrain_flags(parser: ArgumentParser) -> None:
         default=TrainConfig.distorted_views,
         help="of each training picture, where one of the four flags above is given",
     )
-    add("--tfhub_module", default="", help="not yet")
+    add(
+        "--tfhub_module",
+        default="",
+        metavar="HANDLE",
+        help="an address of TF Hub, or a SavedModel, .tflite or .pb at hand, in the place of --architecture",
+    )
+    add("--checkpoint_path", type=Path, default=Path("/tmp/_retrain_checkpoint"), help="the last layer, as .npz")  # noqa: S108
+    add(
+        "--logging_verbosity",
+        choices=VERBOSITIES,
+        default="INFO",
+        help="WARN: no lines of steps; ERROR and FATAL: no warnings either",
+    )
+    add("--project", default="", metavar="SLUG", help="add the photos to this project of the site and train there")
 
 
 def add_label_image_flags(parser: ArgumentParser) -> None:
     add = parser.add_argument
     add("images", nargs="*", type=Path, metavar="IMAGE", help="pictures, beside those of --image")
     add("--image", action="append", type=Path, default=[], help="a picture; may be given several times")
+    add_graph_flags(parser)
+    add("--json", action="store_true", help="print one line of JSON a picture")
+
+
+def add_evaluate_flags(parser: ArgumentParser) -> None:
+    add = parser.add_argument
+    add("named", nargs="?", type=Path, metavar="GRAPH", help="the same as --graph")
+    add("--image_dir", type=Path, default=Path("tf_files/flower_photos"), help="the folder that was trained on")
+    add("--testing_percentage", type=whole(1, 45), default=10, help="as in the training")
+    add("--validation_percentage", type=whole(1, 45), default=10, help="likewise")
+    add_graph_flags(parser)
+    add("--json", action="store_true", help="print one line of JSON")
+
+
+def add_graph_flags(parser: ArgumentParser) -> None:
+    add = parser.add_argument
     add(
         "--graph",
         type=Path,
         default=Path("tf_files/retrained_graph.pb"),
-        help="a .pb, a .tflite or a SavedModel folder",
+        help="a .pb, a .tflite, a SavedModel folder, or an artifact's folder of the site",
     )
     add("--labels", type=Path, help="one a line; by default retrained_labels.txt or labels.txt beside the graph")
     add("--input_height", type=whole(1, 4096), help="by default what the graph says, otherwise 224")
@@ -119,4 +145,3 @@ def add_label_image_flags(parser: ArgumentParser) -> None:
     add("--input_std", type=real(1e-9, 1e6), default=128.0, help="of a .pb")
     add("--input_layer", default="input", help="of a .pb")
     add("--output_layer", default="final_result", help="of a .pb")
-    add("--json", action="store_true", help="print one line of JSON a picture")

@@ -1,6 +1,6 @@
 """`retrain`: a folder of photos to a graph, its labels, summaries and a SavedModel, with nothing else running."""
 
-import logging
+import io
 import os
 import shutil
 import tempfile
@@ -17,6 +17,7 @@ from worker.distortions import View
 from worker.evaluation import evaluate
 from worker.exports.parts import Parts, one_line_labels
 from worker.head import Head, Split
+from worker.poets import seen
 from worker.poets.features import Data, Features
 from worker.poets.photos import Photos, check_classes, list_photos, split_photos
 from worker.poets.talk import Talk
@@ -56,12 +57,13 @@ class Flags(Protocol):
     random_brightness: int
     distorted_views: int
     assert_accuracy_at_least: float | None
+    checkpoint_path: Path
 
 
 def retrain(flags: Flags, backbone: Backbone, backbones: Path, talk: Talk) -> float:
     """Do all that the flags say; the test accuracy. Raises ConfigError before anything is done, RetrainFailed,
     BadPhotos, ArchiveRejected, EmptySplit, and what `ensure_tflite` raises."""
-    config = _config(flags, backbone)
+    config = make_config(flags, backbone.name)
     check_targets(flags)
     # Seconds that go by while the features are computed.
     threading.Thread(target=_import_tensorflow, daemon=True).start()
@@ -77,12 +79,13 @@ def retrain(flags: Flags, backbone: Backbone, backbones: Path, talk: Talk) -> fl
     if flags.print_misclassified_test_images:
         _print_misclassified(flags, data, photos.labels, probabilities, talk)
     if flags.assert_accuracy_at_least is not None and accuracy < flags.assert_accuracy_at_least:
-        raise RetrainFailed(
-            f"The test accuracy {accuracy:.4f} is below --assert_accuracy_at_least={flags.assert_accuracy_at_least:g}. "
-            "Nothing was written."
-        )
-    _write(flags, Parts(flags.image_dir.resolve().name, 1, backbone, head, photos.labels))
+        raise RetrainFailed(too_low(accuracy, flags.assert_accuracy_at_least))
+    write_files(flags, Parts(flags.image_dir.resolve().name, 1, backbone, head, photos.labels))
     return float(accuracy)
+
+
+def too_low(accuracy: float, bar: float) -> str:
+    return f"The test accuracy {accuracy:.4f} is below --assert_accuracy_at_least={bar:g}. Nothing was written."
 
 
 def check_targets(flags: Flags) -> None:
@@ -103,11 +106,14 @@ def _no_head() -> Head:
     return Head(np.empty((0, 0), np.float32), np.empty(0, np.float32))
 
 
-def _config(flags: Flags, backbone: Backbone) -> TrainConfig:
+def make_config(flags: Flags, backbone: str) -> TrainConfig:
+    """Raises ConfigError."""
     return TrainConfig(
-        backbone=backbone.name,
+        backbone=backbone,
         recipe="poets",
         seed=flags.seed,
+        validation_percentage=flags.validation_percentage,
+        testing_percentage=flags.testing_percentage,
         steps=flags.how_many_training_steps,
         learning_rate=flags.learning_rate,
         batch_size=flags.train_batch_size,
@@ -185,7 +191,9 @@ def _print_misclassified(
             talk.say(f"{flags.image_dir / photo.name!s:>70}  {labels[named]}")
 
 
-def _write(flags: Flags, parts: Parts) -> None:
+def write_files(flags: Flags, parts: Parts) -> None:
+    """All that is left in the end. Imports TensorFlow."""
+    _write_checkpoint(flags.checkpoint_path, parts.head)
     _write_graph(flags.output_graph, parts, flags.final_tensor_name)
     _write_whole(flags.output_labels, one_line_labels(parts.labels).encode())
     if flags.saved_model_dir is not None:
@@ -202,7 +210,17 @@ def _write(flags: Flags, parts: Parts) -> None:
 def _write_graph(path: Path, parts: Parts, final_tensor_name: str) -> None:
     from worker.exports.frozen_graph import freeze
 
-    _write_whole(path, freeze(parts, final_tensor_name))
+    content = freeze(parts, final_tensor_name)
+    _write_whole(path, content)
+    # So that label_image answers at once, without TensorFlow.
+    seen.remember_head(content, final_tensor_name, parts.backbone.name, parts.backbone.digest, parts.head)
+
+
+def _write_checkpoint(path: Path, head: Head) -> None:
+    """The last layer's `weights` (F, C) and `bias` (C,)."""
+    buffer = io.BytesIO()
+    np.savez(buffer, allow_pickle=False, weights=head.weights, bias=head.bias)
+    _write_whole(path.with_name(f"{path.name}.npz"), buffer.getvalue())
 
 
 def _write_whole(path: Path, data: bytes) -> None:
@@ -210,13 +228,3 @@ def _write_whole(path: Path, data: bytes) -> None:
     aside = path.with_name(f".{path.name}.{os.getpid()}")
     aside.write_bytes(data)
     os.replace(aside, path)
-
-
-def use_quietly(weights: Path | None) -> None:
-    """Before TensorFlow is imported: its remarks are not for the user. `weights` is where --model_dir says."""
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
-    for name in ("absl", "tensorflow"):
-        logging.getLogger(name).setLevel(logging.ERROR)
-    if weights is not None:
-        os.environ["POETSWEB_WEIGHTS"] = str(weights)

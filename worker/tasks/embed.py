@@ -1,5 +1,6 @@
 """Pictures, or distorted views of them, to stored embeddings."""
 
+import threading
 from typing import Any
 
 from django.conf import settings
@@ -45,14 +46,13 @@ def _read(image: Image) -> bytes:
         ) from error
 
 
-_engines: dict[str, Any] = {}
+_held = threading.local()  # in a worker one thread does all the work; a command may have several
 
 
 def engine_of(backbone: Backbone) -> Any:
-    """This process's engine: one backbone at a time, one thread, as there is a process for each core."""
-    if backbone.digest not in _engines:
+    """This thread's engine: one backbone at a time, one core."""
+    if getattr(_held, "digest", None) != backbone.digest:
         from worker.backbones.engines import load_engine
 
-        _engines.clear()
-        _engines[backbone.digest] = load_engine(backbone, settings.BACKBONE_DIR)
-    return _engines[backbone.digest]
+        _held.engine, _held.digest = load_engine(backbone, settings.BACKBONE_DIR), backbone.digest
+    return _held.engine

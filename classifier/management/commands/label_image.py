@@ -5,9 +5,10 @@ from typing import Any
 from django.core.management.base import CommandError, CommandParser
 
 from classifier.management.poets import PoetsCommand
+from worker.poets.classifiers import LabelFailed
 from worker.poets.flags import add_label_image_flags
-from worker.poets.labelling import LabelFailed, Named, label_images
-from worker.poets.retraining import use_quietly
+from worker.poets.labelling import Named, label_images
+from worker.poets.quiet import use_quietly
 
 
 class Command(PoetsCommand):

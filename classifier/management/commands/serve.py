@@ -18,6 +18,8 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import connection
 from django.db.utils import OperationalError
 
+from poetsweb.folders import BASE_DIR
+
 CELERY = [
     sys.executable,
     "-m",
@@ -173,7 +175,7 @@ def run_together(commands: dict[str, list[str]]) -> int:
     manager = Manager()
     env = {**os.environ, "PYTHONUNBUFFERED": "1"}
     for name, command in commands.items():
-        manager.add_process(name, shlex.join(command), env=env, cwd=str(settings.BASE_DIR))
+        manager.add_process(name, shlex.join(command), env=env, cwd=str(BASE_DIR))
     manager.loop()
     asked_to_stop = (128 + signal.SIGINT, 128 + signal.SIGTERM)
     return 0 if manager.returncode in asked_to_stop else int(manager.returncode or 0)

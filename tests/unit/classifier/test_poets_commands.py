@@ -1,21 +1,27 @@
-"""`manage.py retrain` and `label_image`: from a folder to a graph that names pictures, in the original's words."""
+"""`retrain`, `label_image` and `evaluate`: from a folder to a graph that names pictures, in the original's words."""
 
 import io
 import json
+import os
 import re
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from django.core.management import CommandError, call_command
 
 from tests.datasets import COLOURS, coloured_pictures
 from tests.pictures import make_jpeg
+from worker.artifacts import Evaluation, pack_artifact
+from worker.head import Head
 
 
 @pytest.fixture(autouse=True)
-def _converted(backbones: Path, settings: Any) -> None:
-    settings.BACKBONE_DIR = backbones
+def _converted(backbones: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("POETSWEB_BACKBONES", str(backbones))
 
 
 @pytest.fixture(scope="module")
@@ -37,6 +43,7 @@ def flags(photos: Path, out: Path) -> dict[str, Any]:
         "intermediate_output_graphs_dir": out / "intermediate",
         "summaries_dir": out / "logs",
         "bottleneck_dir": out / "bottlenecks",
+        "checkpoint_path": out / "checkpoint",
         "how_many_training_steps": 60,
     }
 
@@ -55,7 +62,7 @@ def made(photos: Path, tmp_path_factory: pytest.TempPathFactory, backbones: Path
     (out / "logs").mkdir()
     (out / "logs" / "thesis.txt").write_text("years of work")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("django.conf.settings.BACKBONE_DIR", backbones)
+        patch.setenv("POETSWEB_BACKBONES", str(backbones))
         given = flags(photos, out)
         said, warned = run("retrain", saved_model_dir=out / "saved", intermediate_store_frequency=20, **given)
     (out / "said.txt").write_text(said)
@@ -174,7 +181,9 @@ def test_own_tensor_name(photos: Path, made: Path, tmp_path: Path) -> None:
     [
         ({"image_dir": "/nowhere"}, "There is no folder /nowhere", 1),
         ({"distorted_views": 5}, "distorted_views goes with one of flip_left_right", 2),
-        ({"tfhub_module": "https://tfhub.dev/x"}, "modules of TensorFlow Hub cannot be used yet", 2),
+        ({"tfhub_module": "no address"}, "Give the address of a network on the web", 1),
+        ({"project": "x", "tfhub_module": "https://tfhub.dev/x"}, "--tfhub_module does not go with --project", 2),
+        ({"project": "x", "intermediate_store_frequency": 1}, "--intermediate_store_frequency does not go", 2),
         ({"output_graph": "/"}, "/ is a folder", 1),
     ],
 )
@@ -224,3 +233,130 @@ def test_tflite_file_as_the_graph(backbones: Path, photos: Path, tmp_path: Path)
     (tmp_path / "labels.txt").write_text("a\nb\n")
     with pytest.raises(CommandError, match="gives 48 scores, but there are 2 labels"):
         run("label_image", str(photos / "red" / "0.jpg"), graph=tmp_path / "graph.tflite")
+
+
+TELL_TENSORFLOW = """
+import sys
+from manage import main
+sys.argv = ["manage.py", *sys.argv[1:]]
+try:
+    main()
+finally:
+    modules = sys.modules
+    print("tensorflow" if "tensorflow" in modules else "no tensorflow", "site" if "ninja" in modules else "")
+"""
+
+
+def run_apart(*arguments: str, backbones: Path) -> list[str]:
+    """The lines of a command in a process of its own, the last telling what was loaded."""
+    environment = {**os.environ, "POETSWEB_DATA": str(backbones.parent)}
+    done = subprocess.run(
+        [sys.executable, "-c", TELL_TENSORFLOW, *arguments], env=environment, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout.splitlines()
+
+
+@pytest.fixture
+def graph_of_others(made: Path, tmp_path: Path) -> Path:
+    """The same graph, but for a byte that nothing depends on: nobody has seen it before."""
+    content = (made / "graph" / "retrained_graph.pb").read_bytes()
+    path = tmp_path / "graph.pb"
+    path.write_bytes(content + b"\x22\x00")  # an empty `versions` once more, field 4
+    (tmp_path / "labels.txt").write_bytes((made / "graph" / "retrained_labels.txt").read_bytes())
+    return path
+
+
+def test_graph_that_retrain_wrote_needs_no_tensorflow(made: Path, backbones: Path, photos: Path) -> None:
+    graph, picture = made / "graph" / "retrained_graph.pb", str(photos / "green" / "3.jpg")
+    lines = run_apart("label_image", f"--graph={graph}", "--json", picture, backbones=backbones)
+    assert lines[-1] == "no tensorflow "
+    assert json.loads(lines[0])["classes"][0]["name"] == "green"
+
+
+def test_graph_of_others_needs_tensorflow_once(graph_of_others: Path, backbones: Path, photos: Path) -> None:
+    arguments = ["label_image", f"--graph={graph_of_others}", "--json", str(photos / "blue" / "2.jpg")]
+    first, second = (run_apart(*arguments, backbones=backbones) for _ in range(2))
+    assert (first[-1], second[-1]) == ("tensorflow ", "no tensorflow ")
+    classes = [
+        {one["name"]: one["probability"] for one in json.loads(lines[0])["classes"]} for lines in (first, second)
+    ]
+    assert classes[0] == pytest.approx(classes[1], abs=1e-5)
+
+
+def test_saved_model_needs_tensorflow_once(made: Path, backbones: Path, photos: Path) -> None:
+    labels = made / "graph" / "retrained_labels.txt"
+    arguments = [
+        "label_image",
+        f"--graph={made / 'saved'}",
+        f"--labels={labels}",
+        "--json",
+        str(photos / "red" / "1.jpg"),
+    ]
+    run("label_image", *arguments[1:])
+    lines = run_apart(*arguments, backbones=backbones)
+    assert lines[-1] == "no tensorflow "
+    assert json.loads(lines[0])["classes"][0]["name"] == "red"
+
+
+def test_evaluate_sees_the_test_pictures_of_the_training(made: Path, photos: Path) -> None:
+    final = (made / "said.txt").read_text().splitlines()[-1]
+    graph = str(made / "graph" / "retrained_graph.pb")
+    said, _ = run("evaluate", graph, image_dir=photos)
+    accuracy, entropy = (line for line in said.splitlines() if line.startswith(("Accuracy", "Cross")))
+    shown = re.fullmatch(r"Accuracy: (\d\.\d{4}) \(N=(\d+), 95% from [\d.]+ to [\d.]+\)", accuracy)
+    assert shown is not None
+    assert final == f"Final test accuracy = {100 * float(shown[1]):.1f}% (N={shown[2]})"
+    assert float(entropy.split()[-1]) > 0
+    told = json.loads(run("evaluate", "--json", graph, image_dir=photos)[0].splitlines()[-1])
+    assert (told["n"], f"{told['accuracy']:.4f}") == (int(shown[2]), shown[1])
+
+
+def test_evaluate_refuses_labels_that_are_not_the_folders(made: Path, photos: Path, tmp_path: Path) -> None:
+    (tmp_path / "l.txt").write_text("blue\ngreen\nviolet\n")
+    with pytest.raises(CommandError, match="have no 'red', which is a folder"):
+        run("evaluate", graph=made / "graph" / "retrained_graph.pb", labels=tmp_path / "l.txt", image_dir=photos)
+
+
+def test_checkpoint_is_the_last_layer(made: Path) -> None:
+    with np.load(made / "checkpoint.npz", allow_pickle=False) as arrays:
+        assert (arrays["weights"].shape, arrays["bias"].shape) == ((48, 3), (3,))
+
+
+@pytest.mark.parametrize(
+    ("verbosity", "steps", "warnings"), [("INFO", True, True), ("WARN", False, True), ("FATAL", False, False)]
+)
+def test_verbosity(verbosity: str, steps: bool, warnings: bool, photos: Path, made: Path, tmp_path: Path) -> None:
+    given = {**flags(photos, tmp_path), "bottleneck_dir": made / "bottlenecks", "logging_verbosity": verbosity}
+    said, warned = run("retrain", **given)
+    assert ("Step 10: " in said) == steps
+    assert ("LICENSE.txt" in warned) == warnings
+    assert said.splitlines()[-1].startswith("Final test accuracy = ")
+
+
+def test_module_of_tf_hub_in_the_place_of_an_architecture(
+    photos: Path, hub_address: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("POETSWEB_WEIGHTS", str(tmp_path / "weights"))
+    given = {**flags(photos, tmp_path), "tfhub_module": f"{hub_address}/vector", "how_many_training_steps": 200}
+    said, _ = run("retrain", learning_rate=1, **given)
+    assert "Opening the module (once) …" in said
+    assert float(re.findall(r"Final test accuracy = ([\d.]+)%", said)[0]) > 60
+    assert classes_of(tmp_path, photos)[0]["name"] == "red"
+    monkeypatch.setattr("worker.poets.modules.open_network", lambda *_, **__: pytest.fail("it was opened again"))
+    assert "Opening" not in run("retrain", learning_rate=1, **given)[0]
+
+
+def test_artifact_of_the_site_as_the_graph(photos: Path, made: Path, tmp_path: Path) -> None:
+    with np.load(made / "checkpoint.npz", allow_pickle=False) as arrays:
+        head = Head(arrays["weights"], arrays["bias"])
+    manifest = {"backbone": {"name": "testing"}, "classes": [[7, "blau"], [8, "grün"], [9, "rot"]]}
+    nothing = Evaluation([], np.empty(0, np.int64), np.empty((0, 3), np.float32))
+    _, files = pack_artifact(manifest, head, nothing)
+    for name, data in files.items():
+        (tmp_path / name).write_bytes(data)
+    said, _ = run("label_image", "--json", str(photos / "green" / "0.jpg"), graph=tmp_path)
+    assert json.loads(said)["classes"][0]["name"] == "grün"
+    (tmp_path / "head.npz").write_bytes(files["head.npz"][:-9])
+    with pytest.raises(CommandError, match="do not fit together"):
+        run("label_image", str(photos / "green" / "0.jpg"), graph=tmp_path)

@@ -31,6 +31,11 @@ ORIGINAL = {
     "random_scale": 0,
     "random_brightness": 0,
     "architecture": "inception_v3",
+    # Those that the version of TensorFlow Hub had beside them; its --tfhub_module had an address as its default.
+    "saved_model_dir": None,
+    "checkpoint_path": Path("/tmp/_retrain_checkpoint"),
+    "logging_verbosity": "INFO",
+    "tfhub_module": "",
 }
 
 

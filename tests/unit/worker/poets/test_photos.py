@@ -104,7 +104,7 @@ def test_features_are_computed_once_and_by_content(tmp_path: Path, tflite: Path,
     folder = write(tmp_path / "photos", {**coloured_pictures(5), "red/broken.jpg": b"no picture"})
     kept = Bottlenecks(tmp_path / "bottlenecks", "key", engine.features)
     photos, said = list_photos(folder, quiet), []  # type: ignore[var-annotated]
-    assert list(fill(kept, photos.photos, photos.read, tflite, said.append)) == [8, 16]
+    assert list(fill(kept, photos.photos, photos.read, lambda: LiteRTEngine(tflite), said.append)) == [8, 16]
     assert len(said) == 1
     assert said[0].startswith("red/broken.jpg: ")
     for photo in photos.photos:

@@ -1,0 +1,43 @@
+import json
+from argparse import Namespace
+from typing import Any
+
+from django.core.management.base import CommandError, CommandParser
+
+from classifier.management.poets import PoetsCommand
+from worker.archives import ArchiveRejected
+from worker.poets.classifiers import LabelFailed
+from worker.poets.evaluating import Result, evaluate_graph
+from worker.poets.flags import add_evaluate_flags
+from worker.poets.photos import BadPhotos
+from worker.poets.quiet import use_quietly
+
+
+class Command(PoetsCommand):
+    help = "Say how good a graph is on the test pictures of a folder, as TensorFlow for Poets' evaluate.py does."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        add_evaluate_flags(parser)
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        use_quietly(None)
+        options["graph"] = options["named"] or options["graph"]
+        try:
+            result = evaluate_graph(Namespace(**options), self.talk)
+        except (LabelFailed, BadPhotos, ArchiveRejected) as error:
+            raise CommandError(str(error)) from None
+        self._print_json(result) if options["json"] else self._print(result)
+
+    def _print(self, result: Result) -> None:
+        low, high = result.interval
+        self.stdout.write(f"Accuracy: {result.accuracy:.4f} (N={result.pictures}, 95% from {low:.4f} to {high:.4f})")
+        self.stdout.write(f"Cross Entropy: {result.cross_entropy:.6f}")
+
+    def _print_json(self, result: Result) -> None:
+        said = {
+            "accuracy": round(result.accuracy, 6),
+            "n": result.pictures,
+            "interval": [round(bound, 6) for bound in result.interval],
+            "cross_entropy": round(result.cross_entropy, 6),
+        }
+        self.stdout.write(json.dumps(said))
