@@ -22,6 +22,7 @@ class Listed:
     features: int  # numbers per picture
     licence: str
     source: str
+    hub_version: int  # for its address, /hub/backbones/NAME/VERSION
     digest: str  # empty where its weights are not installed
     default: bool
     bundled: bool  # its weights come with PoetsWeb; others are downloaded at the first training
@@ -55,6 +56,7 @@ def _describe(backbone: Backbone) -> Listed:
         features=backbone.features,
         licence=backbone.licence,
         source=backbone.source,
+        hub_version=backbone.version,
         digest=digest,
         default=backbone.name == settings.BACKBONE,
         bundled=backbone.published is None,

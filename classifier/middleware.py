@@ -78,4 +78,4 @@ def first_visit(get_response: GetResponse) -> GetResponse:
 
 
 def _is_page(request: HttpRequest) -> bool:
-    return not request.path.startswith(("/static/", "/api/", "/health")) and request.path != reverse("set_up")
+    return not request.path.startswith(("/static/", "/api/", "/hub/", "/health")) and request.path != reverse("set_up")

@@ -30,6 +30,7 @@ STAGES: dict[str, dict[str, tuple[float, float, str]]] = {
         "read_download": (0.5, 1.0, "Reading pictures"),
     },
     Job.Kind.EMBED: {},
+    Job.Kind.HUB: {"build": (0.0, 1.0, "Making the files")},
     Job.Kind.BACKBONE: {
         "fetch": (0.0, 0.4, "Fetching the network"),
         "open": (0.4, 0.6, "Looking through the file"),

@@ -7,6 +7,7 @@ from classifier.views import (
     errors,
     exports,
     home,
+    hub,
     job,
     networks,
     predict,
@@ -76,5 +77,9 @@ urlpatterns = [
     path(
         "projects/<slug:slug>/versions/<int:number>/exports/<slug:format>/make", exports.export, name="version_export"
     ),
+    path("projects/<slug:slug>/versions/<int:number>/public-link", hub.create_link, name="version_link"),
+    path("projects/<slug:slug>/versions/<int:number>/public-link/revoke", hub.revoke_link, name="version_link_revoke"),
+    path("hub/backbones/<str:name>/<int:number>", hub.backbone, name="hub_backbone"),
+    path("hub/<slug:slug>/<slug:name>", hub.version, name="hub_version"),
     path("projects/<slug:slug>/classify/", predict.classify, name="classify"),
 ]

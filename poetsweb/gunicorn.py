@@ -1,10 +1,30 @@
 """gunicorn's settings: a process for each core, threads for slow uploads, connections kept open."""
 
+import logging
 import os
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "poetsweb.settings")
 
 from django.conf import settings
+from gunicorn.config import Config
+from gunicorn.glogging import Logger
+
+from poetsweb.logs import hide_secrets
+
+
+class SecretiveLogger(Logger):  # type: ignore[misc] # its package has no types
+    """gunicorn writes whole addresses, and those of /hub/ may have keys."""
+
+    def setup(self, cfg: Config) -> None:
+        super().setup(cfg)
+        for log in (self.error_log, self.access_log):
+            log.addFilter(_hide)
+
+
+def _hide(record: logging.LogRecord) -> bool:
+    record.msg, record.args = hide_secrets(record.getMessage()), ()
+    return True
+
 
 bind = f"[{settings.HOST}]:{settings.PORT}" if ":" in settings.HOST else f"{settings.HOST}:{settings.PORT}"
 worker_class = "gthread"
@@ -16,4 +36,5 @@ graceful_timeout = 10
 preload_app = True
 worker_tmp_dir = "/dev/shm" if os.path.isdir("/dev/shm") else None  # noqa: S108 - gunicorn's heartbeat file
 loglevel = "warning"
+logger_class = SecretiveLogger
 control_socket_disable = True

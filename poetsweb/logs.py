@@ -1,8 +1,13 @@
 """Log lines: one event a line, readable in a terminal, or JSON for a log collector (`LOG_JSON=true`)."""
 
+import logging
+import re
 from typing import Any
 
 import structlog
+
+# What opens something and may stand in an address: see classifier/views/hub.py.
+SECRET = re.compile(r"([?&](?:key|link)=)[^&\s\"'#]+", re.IGNORECASE)
 
 SHARED: list[structlog.typing.Processor] = [
     structlog.contextvars.merge_contextvars,
@@ -10,6 +15,18 @@ SHARED: list[structlog.typing.Processor] = [
     structlog.stdlib.add_log_level,
     structlog.processors.TimeStamper(fmt="%H:%M:%S", utc=False),
 ]
+
+
+def hide_secrets(text: str) -> str:
+    """Keys in addresses do not belong into logs."""
+    return SECRET.sub(r"\1…", text)
+
+
+class SecretiveFormatter(structlog.stdlib.ProcessorFormatter):
+    """All that is written, tracebacks included, without keys."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return hide_secrets(super().format(record))
 
 
 def _console() -> structlog.typing.Processor:
@@ -31,7 +48,7 @@ def logging_config(debug: bool, *, json: bool) -> dict[str, Any]:
         "disable_existing_loggers": False,
         "formatters": {
             "line": {
-                "()": structlog.stdlib.ProcessorFormatter,
+                "()": SecretiveFormatter,
                 "processors": [
                     structlog.stdlib.ProcessorFormatter.remove_processors_meta,
                     *([structlog.processors.format_exc_info] if json else []),

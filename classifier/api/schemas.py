@@ -107,6 +107,7 @@ class BackboneOut(Schema):
     features: int = Field(description="numbers per picture")
     licence: str
     source: str
+    hub_version: int = Field(description="for hub.load: /hub/backbones/NAME/HUB_VERSION")
     digest: str
     default: bool
     bundled: bool = Field(description="its weights come with PoetsWeb; others are downloaded at the first training")
@@ -192,6 +193,10 @@ class ExportOut(Schema):
     sha256: str | None
     certificate: Certificate | None
     error: str
+
+
+class PublicLinkOut(Schema):
+    url: str
 
 
 class JobResult(Schema):

@@ -3,7 +3,8 @@
 from typing import Any
 
 from django.shortcuts import get_object_or_404
-from ninja import Router
+from django.urls import reverse
+from ninja import Router, Status
 
 from classifier import selectors
 from classifier.api import schemas
@@ -11,7 +12,7 @@ from classifier.api.access import find_project
 from classifier.api.errors import ERRORS
 from classifier.api.present import present_evaluation, present_version
 from classifier.models import ModelVersion
-from classifier.services import model_versions
+from classifier.services import hub, model_versions
 from classifier.views.access import SignedIn
 
 router = Router()
@@ -39,6 +40,22 @@ def get_version(request: SignedIn, slug: str, number: int) -> Any:
 def list_test_pictures(request: SignedIn, slug: str, number: int) -> Any:
     """How each picture of the test split was answered: what is behind the confusion matrix."""
     return present_evaluation(find_version(request, slug, number))
+
+
+@router.post("/projects/{slug}/versions/{number}/public-link", response={200: schemas.PublicLinkOut, **ERRORS})
+def create_public_link(request: SignedIn, slug: str, number: int) -> Any:
+    """An address for `hub.load` that needs no key: the same one until it is revoked."""
+    version = find_version(request, slug, number)
+    link = hub.create_public_link(version, by=request.user)
+    address = request.build_absolute_uri(reverse("hub_version", args=[version.project.slug, number]))
+    return {"url": f"{address}?link={link.token}"}
+
+
+@router.delete("/projects/{slug}/versions/{number}/public-link", response={204: None, **ERRORS})
+def revoke_public_link(request: SignedIn, slug: str, number: int) -> Any:
+    """It opens nothing any more."""
+    hub.revoke_public_link(find_version(request, slug, number))
+    return Status(204, None)
 
 
 @router.post("/projects/{slug}/versions/{number}/promote", response={200: schemas.VersionOut, **ERRORS})

@@ -11,6 +11,7 @@ from classifier.models.job import Job
 from classifier.models.model_version import ModelVersion
 from classifier.models.network import Network
 from classifier.models.project import Project
+from classifier.models.public_link import PublicLink
 from classifier.models.sample import Sample
 from classifier.models.upload import Upload, UploadItem
 
@@ -26,6 +27,7 @@ __all__ = [
     "ModelVersion",
     "Network",
     "Project",
+    "PublicLink",
     "Sample",
     "Upload",
     "UploadItem",

@@ -20,6 +20,7 @@ class Job(models.Model):
         EXPORT = "export", "Exporting"
         BACKBONE = "backbone", "Adding a backbone"
         IMPORT = "import", "Importing"
+        HUB = "hub", "Making a backbone's file for TensorFlow Hub"
 
     class Status(models.TextChoices):
         QUEUED = "QUEUED", "Waiting"
@@ -30,7 +31,7 @@ class Job(models.Model):
 
     OPEN = (Status.QUEUED, Status.RUNNING)
 
-    # A backbone is added for all projects of a user: then there is none.
+    # A backbone is added for all projects of a user, or its file is made for all users: then there is none.
     project = models.ForeignKey(Project, null=True, on_delete=models.CASCADE, related_name="jobs")
     parent = models.ForeignKey("self", null=True, on_delete=models.CASCADE, related_name="children")
     kind = models.CharField(max_length=10, choices=Kind)

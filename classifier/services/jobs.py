@@ -32,6 +32,7 @@ QUEUE_OF_KIND = {
     Job.Kind.EXPORT: "train",
     Job.Kind.BACKBONE: "train",
     Job.Kind.IMPORT: "train",
+    Job.Kind.HUB: "train",
 }
 LOST_AFTER = timedelta(seconds=15)  # a worker writes a heartbeat every 2 s while it holds a lease
 SEND_AGAIN_AFTER = timedelta(seconds=10)  # a message costs nothing; a lost one costs a waiting user

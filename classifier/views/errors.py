@@ -5,7 +5,7 @@ from django.shortcuts import render
 
 def answer_page(request: HttpRequest, status: int, title: str, text: str) -> HttpResponse:
     """A sentence as a page, or as JSON where a program asks."""
-    if request.path.startswith("/api/"):
+    if request.path.startswith(("/api/", "/hub/")):
         return JsonResponse({"error": text}, status=status)
     return render(request, "classifier/error_page.html", {"title": title, "text": text}, status=status)
 

@@ -5,11 +5,13 @@ from typing import Any
 from django.contrib import messages
 from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
 from django.views.decorators.http import require_POST
 
 from classifier import selectors
-from classifier.models import ModelVersion, Project
+from classifier.models import ModelVersion, Project, PublicLink
 from classifier.services import model_versions
+from classifier.services.hub import FORMAT
 from classifier.views.access import SignedIn, project_page
 from classifier.views.classes import _number
 from worker.artifacts import ArtifactCorrupt
@@ -40,6 +42,7 @@ def detail(request: SignedIn, project: Project, number: int) -> HttpResponse:
         "matrix": _matrix(version),
         "live": selectors.live_version(project),
         "exports": _exports(version),
+        "hub": _hub(request, version),
     }
     return render(request, "classifier/version_page.html", context)
 
@@ -48,6 +51,14 @@ def _exports(version: ModelVersion) -> list[dict[str, Any]]:
     """Each format with what was made of it so far."""
     made = {export.format: export for export in selectors.list_exports(version)}
     return [{"format": known, "made": made.get(known.name)} for known in FORMATS.values()]
+
+
+def _hub(request: SignedIn, version: ModelVersion) -> dict[str, Any]:
+    """Where `hub.load` finds it."""
+    address = request.build_absolute_uri(reverse("hub_version", args=[version.project.slug, version.number]))
+    link = PublicLink.objects.filter(model_version=version).first()
+    made = version.exports.filter(format=FORMAT).exclude(sha256="").exists()
+    return {"address": address, "link": link and f"{address}?link={link.token}", "made": made}
 
 
 def _matrix(version: ModelVersion) -> dict[str, Any]:

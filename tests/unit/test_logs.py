@@ -3,21 +3,27 @@
 import io
 import logging
 import logging.config
+from pathlib import Path
 
 import pytest
 
 from poetsweb.logs import logging_config
 
 
-@pytest.mark.parametrize("json", [False, True])
-def test_traceback_shows_no_local_variables(json: bool) -> None:
-    config = logging_config(False, json=json)
-    stream = io.StringIO()
+def make_logger(stream: io.StringIO, *, json: bool) -> logging.Logger:
+    """As the site's own: with its formatter."""
+    formatter = logging_config(False, json=json)["formatters"]["line"]
     handler = logging.StreamHandler(stream)
-    formatter = config["formatters"]["line"]
     handler.setFormatter(formatter["()"](**{key: value for key, value in formatter.items() if key != "()"}))
     logger = logging.Logger("test")
     logger.addHandler(handler)
+    return logger
+
+
+@pytest.mark.parametrize("json", [False, True])
+def test_traceback_shows_no_local_variables(json: bool) -> None:
+    stream = io.StringIO()
+    logger = make_logger(stream, json=json)
 
     def fail() -> None:
         password = "hunter2" + "-secret"
@@ -31,3 +37,40 @@ def test_traceback_shows_no_local_variables(json: bool) -> None:
     assert "it_failed" in said
     assert "ValueError" in said
     assert "hunter2-secret" not in said
+
+
+@pytest.mark.parametrize("json", [False, True])
+def test_keys_in_addresses_are_not_written(json: bool) -> None:
+    stream = io.StringIO()
+    logger = make_logger(stream, json=json)
+    logger.warning("GET %s", "/hub/fruit/1?tf-hub-format=compressed&key=pw_s3cret&x=1")
+    logger.warning({"event": "asked", "address": "/hub/fruit/1?link=t0ken"})
+    try:
+        raise ValueError("https://example.org/hub/fruit/live?KEY=pw_s3cret")
+    except ValueError:
+        logger.exception("it_failed")
+    said = stream.getvalue()
+    assert "tf-hub-format=compressed&key=…&x=1" in said or "\\u2026" in said
+    assert "s3cret" not in said
+    assert "t0ken" not in said
+
+
+def test_gunicorn_writes_no_keys(tmp_path: Path) -> None:
+    """Neither where it fails nor where somebody switches its access log on."""
+    from gunicorn.config import Config
+
+    from poetsweb.gunicorn import SecretiveLogger
+
+    cfg = Config()
+    cfg.set("errorlog", str(tmp_path / "errors"))
+    cfg.set("accesslog", str(tmp_path / "access"))
+    logger = SecretiveLogger(cfg)
+    logger.error("Error handling request %s", "/hub/fruit/1?key=pw_s3cret")
+    logger.access_log.info("%(r)s", {"r": "GET /hub/fruit/1?link=pw_s3cret&x=1 HTTP/1.1"})
+    logger.close_on_exec()
+    for log in (logger.error_log, logger.access_log):
+        for handler in list(log.handlers):
+            handler.close()
+            log.removeHandler(handler)
+    assert "Error handling request /hub/fruit/1?key=…" in (tmp_path / "errors").read_text()
+    assert "GET /hub/fruit/1?link=…&x=1 HTTP/1.1" in (tmp_path / "access").read_text()

@@ -101,6 +101,12 @@ FORMATS: dict[str, ExportFormat] = {
             where="worker.exports.frozen_graph",
         ),
         ExportFormat(
+            name="tf_hub",
+            title="TensorFlow Hub",
+            purpose="For hub.load and hub.KerasLayer; this site also serves it at an address of its own.",
+            where="worker.exports.tf_hub",
+        ),
+        ExportFormat(
             name="onnx",
             title="ONNX",
             purpose="For ONNX Runtime and others, in C#, Java, JavaScript, C++ or Python.",

@@ -2,6 +2,7 @@
 
     python -m worker.exports.program build FORMAT PARTS OUT
     python -m worker.exports.program answer FORMAT OUT PICTURES SIZE
+    python -m worker.exports.program hub BACKBONE OUT
 
 `PICTURES` is a folder with files 0, 1, 2, …; the answers go to PICTURES.npy, the milliseconds for one picture to
 PICTURES.ms, and each line printed is the number of pictures done.
@@ -14,7 +15,8 @@ from pathlib import Path
 
 import numpy as np
 
-from worker.exports import FORMATS
+from worker.backbones import get_backbone
+from worker.exports import FORMATS, tf_hub
 from worker.exports.parts import Parts
 from worker.images import load_picture
 
@@ -23,6 +25,9 @@ SAID_EVERY = 8  # pictures
 
 def main(arguments: list[str]) -> int:
     action, format, *rest = arguments
+    if action == "hub":
+        tf_hub.build_backbone(get_backbone(format), Path(rest[0]))
+        return 0
     code = FORMATS[format].code()
     if action == "build":
         parts, out = rest

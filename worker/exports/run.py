@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from worker.artifacts import Evaluation
+from worker.backbones import Backbone
 from worker.child import ChildFailed, run_child
 from worker.exports import ExportFormat
 from worker.exports.certificate import certify
@@ -30,6 +31,14 @@ def build_export(format: ExportFormat, parts: Parts, folder: Path, alive: Callab
     out.mkdir()
     parts.write(source)
     _run(["build", format.name, str(source), str(out)], folder, alive, lambda line: None)
+    return out
+
+
+def build_hub_backbone(backbone: Backbone, folder: Path, alive: Callable[[], None]) -> Path:
+    """The folder with the backbone's files for TensorFlow Hub, within `folder`; the rest as above."""
+    out = folder / "model"
+    out.mkdir()
+    _run(["hub", backbone.name, str(out)], folder, alive, lambda line: None)
     return out
 
 

@@ -30,6 +30,7 @@ from worker.networks.sources import SourceRefused
 from worker.networks.spec import NetworkMissing
 from worker.tasks.embed import PictureMissing, embed, engine_of
 from worker.tasks.export import export
+from worker.tasks.hub import make_hub_backbone
 from worker.tasks.ingest import ingest
 from worker.tasks.network import add_backbone, import_version
 from worker.tasks.train import train
@@ -135,4 +136,5 @@ HANDLERS: dict[str, Callable[[Job], None]] = {
     Job.Kind.EXPORT: export,
     Job.Kind.BACKBONE: add_backbone,
     Job.Kind.IMPORT: import_version,
+    Job.Kind.HUB: make_hub_backbone,
 }

@@ -135,13 +135,17 @@ def store_fake_embeddings(project: Project) -> str:
     return key
 
 
-def store_export(version: ModelVersion, folder: Path) -> Job:
-    """A TensorFlow Lite export of one small file; returns its job."""
-    job = exports.request_export(version, "tflite", by=version.project.owner)
+def store_export(version: ModelVersion, folder: Path, format: str = "tflite") -> Job:
+    """An export of one small file; returns its job."""
+    job = exports.request_export(version, format, by=version.project.owner)
     claimed = jobs.claim_job(job.pk)
     assert claimed is not None
-    files = folder / "files-to-export"
+    files = folder / f"files-to-export-{version.number}-{format}"
     files.mkdir()
     (files / "README.md").write_text("Read me.")
+    if format == "tf_hub":
+        (files / "model" / "variables").mkdir(parents=True)
+        (files / "model" / "saved_model.pb").write_bytes(b"graph")
+        (files / "model" / "variables" / "variables.index").write_bytes(b"index")
     exports.publish_export(claimed, Export.objects.get(job=job), files, CERTIFICATE)
     return job

@@ -18,6 +18,7 @@ from tests.unit.classifier.conftest import store_export
 # Open to everybody, or only about whoever asks.
 OPEN = {"health", "empty", "set_up", "sign_in", "sign_out", "sign_up"}
 OWN = {"project_list", "project_new", "sample_project", "change_password", "api_keys", "revoke_key", "network_list"}
+HUB = {"hub_version", "hub_backbone"}  # also by key and by public link: see test_hub
 API_OPEN = {"/api/v1/openapi.json", "/api/v1/docs"}
 API_OWN = {"/api/v1/projects", "/api/v1/sample-projects", "/api/v1/backbones"}
 
@@ -37,7 +38,7 @@ def page_patterns() -> list[URLPattern]:
     return found
 
 
-PROJECT_PAGES = sorted({str(pattern.name) for pattern in page_patterns()} - OPEN - OWN)
+PROJECT_PAGES = sorted({str(pattern.name) for pattern in page_patterns()} - OPEN - OWN - HUB)
 
 
 def arguments(trained: ModelVersion) -> dict[str, Any]:

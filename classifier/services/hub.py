@@ -1,0 +1,103 @@
+"""Model versions and backbones at addresses that `hub.load` understands, and links that open one to everybody."""
+
+import hashlib
+import secrets
+import tempfile
+import zipfile
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import IO, Any
+
+from django.conf import settings
+from django.contrib.auth.models import User
+from django.core.files.base import File
+from django.core.files.storage import default_storage
+from django.db.models import QuerySet
+from django.utils import timezone
+
+from classifier.models import Export, Job, ModelVersion, PublicLink
+from classifier.services.exports import open_export
+from classifier.services.jobs import queue_job
+from worker.backbones import Backbone
+from worker.exports.tf_hub import MODEL, pack_tar
+
+FORMAT = "tf_hub"
+FILE_VERSION = 1  # 1: the first. Raise it when the files of backbones are made in another way
+RETRY_SECONDS = 15
+FAILURE_COUNTS = timedelta(minutes=5)  # until a backbone that could not be made is tried again
+
+
+class NotMadeYet(Exception):
+    """The file is not there; the message says what to do."""
+
+
+class BeingMade(Exception):
+    """The file is not there yet; the message says why."""
+
+
+def find_versions(slug: str, name: str) -> QuerySet[ModelVersion]:
+    """The version of that number, or the one with that alias: one row or none, whoever may see it."""
+    versions = ModelVersion.objects.filter(project__slug=slug)
+    if name.isascii() and name.isdigit():
+        return versions.filter(number=int(name[:9]))
+    return versions.filter(aliases__name=name)
+
+
+def create_public_link(version: ModelVersion, *, by: User) -> PublicLink:
+    """The version's link, the same one as long as it is not revoked. 256 random bits cannot be guessed."""
+    made = {"token": secrets.token_urlsafe(32), "created_by": by}
+    return PublicLink.objects.get_or_create(model_version=version, defaults=made)[0]
+
+
+def revoke_public_link(version: ModelVersion) -> None:
+    PublicLink.objects.filter(model_version=version).delete()
+
+
+def open_version(version: ModelVersion) -> IO[bytes]:
+    """The tar.gz that TensorFlow Hub downloads. Raises NotMadeYet, and OSError where the storage has lost it."""
+    export = Export.objects.filter(model_version=version, format=FORMAT).exclude(sha256="").first()
+    if export is None:
+        raise NotMadeYet(
+            f"Version {version.number} has no file for TensorFlow Hub yet. Press “Make the file” beside TensorFlow Hub "
+            'on its page, or ask the API for an export with the format "tf_hub".'
+        )
+    target = tempfile.TemporaryFile(dir=settings.FILE_UPLOAD_TEMP_DIR)  # noqa: SIM115 - closed with the answer
+    with open_export(export) as stored, zipfile.ZipFile(stored) as archive:
+        pack_tar(_files_of_model(archive), target)
+    target.seek(0)
+    return target
+
+
+def _files_of_model(archive: zipfile.ZipFile) -> Iterator[tuple[str, bytes]]:
+    for name in archive.namelist():
+        _, folder, *rest = name.split("/")
+        if folder == MODEL and rest:
+            yield "/".join(rest), archive.read(name)
+
+
+def open_backbone(backbone: Backbone) -> File:
+    """The tar.gz that TensorFlow Hub downloads; a worker makes it when it is first asked for. Raises BeingMade."""
+    path = backbone_path(backbone)
+    if default_storage.exists(path):
+        return default_storage.open(path)
+    # Nobody's job: it is made for all. Two that ask in the same moment may queue two; the second finds the file.
+    last = Job.objects.filter(kind=Job.Kind.HUB, config__backbone=backbone.name).first()
+    if last is not None and last.status == Job.Status.FAILED and _is_fresh(last):
+        raise BeingMade(f"It could not be made. {last.error}")
+    if last is None or not last.is_open:
+        queue_job(project=None, kind=Job.Kind.HUB, by=None, config={"backbone": backbone.name})
+    raise BeingMade("A worker is making the file, which takes about a minute. Please ask again then.")
+
+
+def _is_fresh(job: Job) -> bool:
+    return job.finished_at is not None and timezone.now() - job.finished_at < FAILURE_COUNTS
+
+
+def backbone_path(backbone: Backbone) -> str:
+    """Of all that decides what is in the file; the weights themselves need not be on this machine."""
+    said: list[Any] = [backbone.name, backbone.version, backbone.input_size, backbone.source, FILE_VERSION]
+    return f"hub/{hashlib.sha256(repr(said).encode()).hexdigest()}.tar.gz"
+
+
+def store_backbone(backbone: Backbone, file: IO[bytes]) -> None:
+    default_storage.save(backbone_path(backbone), File(file))

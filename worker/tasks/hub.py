@@ -1,0 +1,34 @@
+"""A backbone to the file that TensorFlow Hub downloads."""
+
+import tempfile
+from functools import partial
+from pathlib import Path
+
+from django.conf import settings
+from django.core.files.storage import default_storage
+
+from classifier.models import Job
+from classifier.services import hub, jobs
+from worker.backbones import Backbone, get_backbone
+from worker.exports.run import build_hub_backbone
+from worker.exports.tf_hub import pack_tar
+
+
+def make_hub_backbone(job: Job) -> None:
+    """Once; whoever asks again finds the file."""
+    backbone = get_backbone(job.config["backbone"])
+    if not default_storage.exists(hub.backbone_path(backbone)):
+        backbone.ensure_weights()
+        with tempfile.TemporaryDirectory(dir=settings.FILE_UPLOAD_TEMP_DIR, prefix="hub-") as folder:
+            _make(job, backbone, Path(folder))
+    jobs.finish_job(job)
+
+
+def _make(job: Job, backbone: Backbone, folder: Path) -> None:
+    jobs.enter_stage(job, "build", total=1)
+    files = build_hub_backbone(backbone, folder, partial(jobs.beat, job))
+    paths = sorted(path for path in files.rglob("*") if path.is_file())
+    with (folder / "packed").open("w+b") as target:
+        pack_tar(((path.relative_to(files).as_posix(), path.read_bytes()) for path in paths), target)
+        target.seek(0)
+        hub.store_backbone(backbone, target)
