@@ -49,7 +49,7 @@ def watch(project: Project, folder: Path) -> Job:
     look = written.watch(split, split)
     for step in range(1, 6):
         look(step, Head(np.full((4, 2), step, np.float32), np.zeros(2, np.float32)), learning_rate=0.5)
-    written.show_test([[3, 1], [0, 2]], ["cat", "dog"], 0.8)
+    written.show_test({"confusion": [[3, 1], [0, 2]], "test_accuracy": 0.8}, ["cat", "dog"])
     written.close()
     summaries.store_summaries(job, folder)
     jobs.fail_job(job.pk, sentence="The test ended it.", lease=job.lease)
