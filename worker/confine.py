@@ -16,7 +16,16 @@ SECONDS = 900  # of a processor
 FILE = 4 * 2**30  # bytes of one file
 _NEW_USER, _NEW_NETWORK = 0x10000000, 0x40000000  # Linux, sched.h
 # What libraries need. Passwords and keys of the site are in none of them.
-_PASSED_ON = ("PATH", "HOME", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "POETSWEB_WEIGHTS", "WEIGHTS_URL", "SYSTEMROOT")
+_PASSED_ON = (
+    "PATH",
+    "HOME",
+    "LANG",
+    "LC_ALL",
+    "LD_LIBRARY_PATH",
+    "POETSWEB_WEIGHTS",
+    "POETSWEB_BACKBONES",
+    "WEIGHTS_URL",
+)
 
 
 def bare_environment(folder: Path) -> dict[str, str]:

@@ -15,9 +15,11 @@ from django.db import transaction
 from classifier.models import Export, Image, Job, ModelVersion, Project
 from classifier.services.embeddings import SLICE
 from classifier.services.jobs import finish_job, queue_job
+from classifier.services.networks import find_network
 from classifier.storage import store_once
 from worker.artifacts import Evaluation
-from worker.exports import FORMATS
+from worker.exports import FORMATS, ExportFormat
+from worker.networks.spec import LITE
 
 
 class UnknownFormat(ValueError):
@@ -25,7 +27,7 @@ class UnknownFormat(ValueError):
 
 
 class FormatAbsent(Exception):
-    """What the format needs is not installed; the message says how to get it."""
+    """The version cannot have this format here; the message says why, and how to get it where one can."""
 
 
 def request_export(version: ModelVersion, format: str, *, by: User | None) -> Job:
@@ -40,12 +42,22 @@ def request_export(version: ModelVersion, format: str, *, by: User | None) -> Jo
         export, _ = Export.objects.get_or_create(model_version=version, format=format)
         if export.job and (export.job.is_open or export.sha256):
             return export.job
-        if absence := FORMATS[format].absence:
+        if absence := why_absent(version, FORMATS[format]):
             raise FormatAbsent(absence)
         config = {"export": export.pk, "format": format}
         export.job = queue_job(project=version.project, kind=Job.Kind.EXPORT, by=by, config=config)
         export.save(update_fields=["job"])
         return export.job
+
+
+def why_absent(version: ModelVersion, format: ExportFormat) -> str:
+    """Why this version cannot have the format, a sentence; empty where it can."""
+    network = find_network(version.backbone)
+    if network is not None and network.file == LITE:
+        return "Its network came as a .tflite file, which cannot be made into other formats. Keep that file."
+    if network is not None and format.needs_layers:
+        return "Its network came without layers, so there is nothing that Keras could keep."
+    return format.absence
 
 
 def publish_export(job: Job, export: Export, files: Path, certificate: dict[str, Any]) -> None:

@@ -21,7 +21,15 @@ from worker.networks.fetching import host_of, kind_of
 from worker.networks.opening import OpenedNetwork
 from worker.networks.program import RANGES
 from worker.networks.sources import LABELS_BYTES, LARGEST, SourceRefused
-from worker.networks.spec import LARGEST_INPUT, NetworkMissing, is_network, keep_network, parse_spec, read_spec
+from worker.networks.spec import (
+    LARGEST_INPUT,
+    NetworkMissing,
+    NetworkSpec,
+    is_network,
+    keep_network,
+    parse_spec,
+    read_spec,
+)
 
 LONGEST_OUTPUT = 200  # characters of the name of an operation
 
@@ -140,6 +148,14 @@ def find_backbone(name: str) -> Backbone:
         except NetworkMissing:
             _bring_here(name)
     return get_backbone(name)
+
+
+def find_network(name: str) -> NetworkSpec | None:
+    """What is known of a backbone that was brought along; None for any other, and for one that is gone."""
+    if not is_network(name):
+        return None
+    row = Network.objects.filter(name=name).exclude(spec=None).first()
+    return parse_spec(row.spec["text"]) if row else None
 
 
 def _bring_here(name: str) -> None:

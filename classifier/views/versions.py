@@ -10,7 +10,7 @@ from django.views.decorators.http import require_POST
 
 from classifier import selectors
 from classifier.models import ModelVersion, Project, PublicLink
-from classifier.services import model_versions
+from classifier.services import exports, model_versions
 from classifier.services.hub import FORMAT
 from classifier.views.access import SignedIn, project_page
 from classifier.views.classes import _number
@@ -50,7 +50,10 @@ def detail(request: SignedIn, project: Project, number: int) -> HttpResponse:
 def _exports(version: ModelVersion) -> list[dict[str, Any]]:
     """Each format with what was made of it so far."""
     made = {export.format: export for export in selectors.list_exports(version)}
-    return [{"format": known, "made": made.get(known.name)} for known in FORMATS.values()]
+    return [
+        {"format": known, "made": made.get(known.name), "absence": exports.why_absent(version, known)}
+        for known in FORMATS.values()
+    ]
 
 
 def _hub(request: SignedIn, version: ModelVersion) -> dict[str, Any]:

@@ -42,6 +42,7 @@ class ExportFormat:
     bar: Bar = SAME_NUMBERS
     extra: str = ""  # what `make run EXTRAS=` installs for it
     needs: tuple[str, ...] = ()  # the modules of that extra
+    needs_layers: bool = False  # of Keras; networks that people brought along have none
     calibrates: bool = False  # needs training pictures to find the range of its numbers
 
     @property
@@ -93,6 +94,7 @@ FORMATS: dict[str, ExportFormat] = {
             title="Keras",
             purpose="model.keras, to train on or build upon in Python.",
             where="worker.exports.keras_model",
+            needs_layers=True,
         ),
         ExportFormat(
             name="frozen_graph",

@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 from worker.artifacts import Evaluation
 from worker.backbones import Backbone
 from worker.child import ChildFailed, run_child
+from worker.confine import bare_environment
 from worker.exports import ExportFormat
 from worker.exports.certificate import certify
 from worker.exports.parts import Parts
-from worker.tensorflow_child import child_environment
 
 SECONDS = 1800.0
 
@@ -74,7 +74,7 @@ def _run(arguments: Sequence[str], folder: Path, alive: Callable[[], None], said
             "worker.exports.program",
             arguments,
             folder=folder,
-            environment=child_environment(folder),
+            environment=bare_environment(folder),
             seconds=SECONDS,
             alive=alive,
             said=said,

@@ -34,9 +34,10 @@ def export(job: Job) -> None:
     evaluation = exports.keep_what_is_there(model_versions.load_evaluation(version.artifact_digest))
     if not evaluation.sha256s:
         raise ExportFailed(
-            "All test pictures were deleted, so nothing can show whether the file is right. Train again."
+            "There are no test pictures, so nothing can show whether the file is right. Train or import it again."
         )
     backbone = find_backbone(version.backbone)
+    backbone.ensure_weights()  # this may be another machine than the one that fetched them
     parts = Parts(job.own_project.name, version.number, backbone, artifact.head, class_names(version))
     if format.calibrates:
         parts = replace(parts, calibration=_calibration_pictures(version, backbone.input_size))
