@@ -10,6 +10,7 @@ from pathlib import Path
 
 import psutil
 
+from bench.command import label_hundred, label_one, retrain_cold, retrain_warm
 from bench.embed import embed_throughput
 from bench.figures import Figure, table
 from bench.ingest import ingest_throughput
@@ -27,6 +28,10 @@ FIGURES: dict[str, Callable[[Stage], Figure]] = {
     "predict_throughput": predict_throughput,
     "growth": growth,
     "web_memory": web_memory,
+    "retrain_cold": retrain_cold,
+    "retrain_warm": retrain_warm,
+    "label_one": label_one,
+    "label_hundred": label_hundred,
 }
 BUSY_PERCENT = 15
 

@@ -1,0 +1,164 @@
+"""The command line, from the start of its process to its end: retrain_cold, retrain_warm, label_one, label_hundred."""
+
+import itertools
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+
+from bench.figures import Figure, compare, rate_figure
+from bench.photos import numbered
+from bench.rows import fake_features
+from bench.stage import CLASSES, Stage
+from tests.site import ROOT
+
+PHOTOS = 1000
+STEPS = 500  # as in the tutorial
+NAMED = 100  # pictures in one call
+COLD_ROUNDS, ROUNDS = 2, 5
+COLD, WARM, ONE, HUNDRED = 1.5, 1.3, 0.2, 0.85
+
+# The head alone: the seconds of its training, the import of TensorFlow not among them.
+HEAD = """
+import sys, time
+import numpy as np
+from worker.config import TrainConfig
+from worker.head import Split, look_away, prepare_tensorflow
+from worker.recipe_poets import train_poets
+features, labels = (np.load(path) for path in sys.argv[1:3])
+cut = len(labels) * 9 // 10
+prepare_tensorflow()
+begun = time.perf_counter()
+config = TrainConfig(recipe="poets", steps=int(sys.argv[3]))
+splits = Split(features[:cut], labels[:cut]), Split(features[cut:], labels[cut:])
+train_poets(*splits, int(labels.max()) + 1, config, lambda *_, **__: None, look_away)
+print(time.perf_counter() - begun)
+"""
+
+# A bare program that names pictures: a thread and an interpreter for each core, nothing around them.
+NAME = """
+import sys, threading
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+import numpy as np
+from worker.backbones.engine import LiteRTEngine
+from worker.images import load_picture
+from worker.machine import CORES
+own = threading.local()
+def name(path):
+    if not hasattr(own, "engine"):
+        own.engine = LiteRTEngine(Path(sys.argv[1]))
+    return own.engine.embed(load_picture(Path(path).read_bytes(), own.engine.input_size)[np.newaxis])
+with ThreadPoolExecutor(CORES) as pool:
+    list(pool.map(name, sys.argv[2:]))
+"""
+
+
+def retrain_cold(stage: Stage) -> Figure:
+    """Pictures that were never seen; the backbone is prepared, as `make run` leaves it."""
+    commands = stage.commands
+    photos = [lambda way=way: PHOTOS * way() for way in stage.raw.ways("answer", PHOTOS // 4)]  # type: ignore[misc]
+    found = compare(commands.retrain_anew, [photos, [import_tensorflow]], rounds=COLD_ROUNDS)
+    ratio = 1 / found.share
+    return Figure("retrain_cold", found.real, "s", found.limit, ratio, f"ratio <= {COLD}", ratio <= COLD)
+
+
+def retrain_warm(stage: Stage) -> Figure:
+    """The same command again."""
+    commands = _ready(stage)
+    found = compare(commands.retrain, [[import_tensorflow], [commands.train_head]], rounds=ROUNDS)
+    ratio = 1 / found.share
+    return Figure("retrain_warm", found.real, "s", found.limit, ratio, f"ratio <= {WARM}", ratio <= WARM)
+
+
+def label_one(stage: Stage) -> Figure:
+    """One picture, by a graph that `retrain` wrote."""
+    commands = _ready(stage)
+    found = compare(lambda: commands.label(1), [[import_tensorflow]], rounds=ROUNDS)
+    ratio = 1 / found.share
+    return Figure("label_one", found.real, "s", found.limit, ratio, f"ratio <= {ONE}", ratio <= ONE)
+
+
+def label_hundred(stage: Stage) -> Figure:
+    commands = _ready(stage)
+    found = compare(lambda: commands.label(NAMED) / NAMED, [[commands.name_bare]], rounds=2 * ROUNDS)
+    return rate_figure("label_hundred", "pictures/s", found, least=HUNDRED)
+
+
+def _ready(stage: Stage) -> "Commands":
+    """All features are there, and the graph."""
+    if not (stage.commands.folder / "graph.pb").exists():
+        stage.commands.retrain()
+    return stage.commands
+
+
+def import_tensorflow() -> float:
+    return _time([sys.executable, "-c", "import tensorflow"])
+
+
+class Commands:
+    """A folder of photos, and the commands on it. The site's data folder has the prepared backbone."""
+
+    def __init__(self, stage: Stage) -> None:
+        self.backbone = stage.backbone_file
+        self.folder = Path(tempfile.mkdtemp(dir=stage.folder, prefix="command-"))
+        self.turns = itertools.count()
+        self.files = []
+        for place in range(PHOTOS):
+            path = self.folder / "photos" / f"class {place % CLASSES}" / f"{place:04}.jpg"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(numbered(stage.photos[place % len(stage.photos)], place))
+            self.files.append(str(path))
+        features, labels = fake_features(PHOTOS, CLASSES, seed=8)
+        np.save(self.folder / "features.npy", features)
+        np.save(self.folder / "labels.npy", labels)
+
+    def retrain(self, bottlenecks: str = "bottlenecks") -> float:
+        given = {
+            "image_dir": "photos",
+            "architecture": "efficientnet_lite0",
+            "how_many_training_steps": STEPS,
+            "bottleneck_dir": bottlenecks,
+            "output_graph": "graph.pb",
+            "output_labels": "labels.txt",
+            "summaries_dir": "logs",
+            "checkpoint_path": "checkpoint",
+        }
+        return self._manage("retrain", *(f"--{name}={value}" for name, value in given.items()))
+
+    def retrain_anew(self) -> float:
+        return self.retrain(f"bottlenecks-{next(self.turns)}")
+
+    def label(self, count: int) -> float:
+        return self._manage("label_image", "--graph=graph.pb", "--labels=labels.txt", *self.files[:count])
+
+    def name_bare(self) -> float:
+        """Seconds for one of a hundred."""
+        return _time([sys.executable, "-c", NAME, str(self.backbone), *self.files[:NAMED]]) / NAMED
+
+    def train_head(self) -> float:
+        paths = [str(self.folder / name) for name in ("features.npy", "labels.npy")]
+        command = [sys.executable, "-c", HEAD, *paths, str(STEPS)]
+        done = subprocess.run(command, env=_environment(), capture_output=True, text=True, check=True)
+        return float(done.stdout.split()[-1])
+
+    def _manage(self, *arguments: str) -> float:
+        return _time([sys.executable, str(ROOT / "manage.py"), *arguments], self.folder)
+
+
+def _environment() -> dict[str, str]:
+    return {**os.environ, "PYTHONPATH": str(ROOT), "TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": "-1"}
+
+
+def _time(command: list[str], folder: Path | None = None) -> float:
+    """Seconds from the start of the process to its end. Raises RuntimeError where it fails."""
+    begun = time.perf_counter()
+    done = subprocess.run(command, cwd=folder, env=_environment(), capture_output=True, text=True)
+    took = time.perf_counter() - begun
+    if done.returncode:
+        raise RuntimeError(f"{command[1:4]} ended with {done.returncode}: {done.stderr[-1000:]}")
+    return took
