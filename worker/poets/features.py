@@ -1,7 +1,7 @@
 """Photos to features: what is missing is computed, the rest comes from the bottleneck folder."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
@@ -42,15 +42,24 @@ class Features:
     backbones: Path  # where the converted network is and goes
     photos: Photos
     talk: Talk
+    _held: dict[str, NDArray[np.float32]] = field(default_factory=dict)  # read once while looking for what is missing
 
     def ensure(self, photos: list[Photo], view: View | None = None) -> list[Photo]:
         """Compute what is missing of the photos, or of this view of them; those that can be read, in their order."""
-        bottlenecks = self._bottlenecks(view)
-        missing = [photo for photo in photos if bottlenecks.load(photo.sha256) is None]
+        missing = [photo for photo in photos if self._find(photo, view) is None]
         if missing:
             self._compute(missing, view)
-        unreadable = {photo.sha256 for photo in missing if bottlenecks.load(photo.sha256) is None}
+        unreadable = {photo.sha256 for photo in missing if self._find(photo, view) is None}
         return [photo for photo in photos if photo.sha256 not in unreadable]
+
+    def _find(self, photo: Photo, view: View | None) -> NDArray[np.float32] | None:
+        """None where it is missing. Those of the pictures themselves are kept until `load` takes them."""
+        held = self._held if view is None else {}
+        if photo.sha256 not in held:
+            vector = self._bottlenecks(view).load(photo.sha256)
+            if vector is not None:
+                held[photo.sha256] = vector
+        return held.get(photo.sha256)
 
     def _compute(self, missing: list[Photo], view: View | None) -> None:
         what = f"Bottlenecks of view {view.number}" if view else "Bottlenecks"
@@ -67,12 +76,12 @@ class Features:
         """
         matrix = np.empty((len(views), len(photos), self.backbone.features), np.float32)
         for block, view in zip(matrix, views, strict=True):
-            bottlenecks = self._bottlenecks(view)
             for row, photo in zip(block, photos, strict=True):
-                vector = bottlenecks.load(photo.sha256)
+                vector = self._find(photo, view)
                 if vector is None:
                     raise BadPhotos(f"The bottleneck file of {photo.name} has gone. Start it again.")
                 row[:] = vector
+                self._held.pop(photo.sha256, None)
         return matrix.reshape(-1, self.backbone.features)
 
     def _bottlenecks(self, view: View | None) -> Bottlenecks:
