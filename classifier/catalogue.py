@@ -34,11 +34,11 @@ class Listed:
 
 
 def list_backbones(user: User) -> list[Listed]:
-    """Those offered to people, the default one whatever it is, and what this user brought along."""
+    """Those offered to people, the default one whatever it is, then what this user brought along."""
     offered = [one for one in BACKBONES.values() if not one.hidden or one.name == settings.BACKBONE]
     brought = list_networks(user).exclude(name="")
     theirs = [network_backbone(parse_spec(network.spec["text"])) for network in brought]
-    return [_describe(backbone) for backbone in [*theirs, *offered]]
+    return [_describe(backbone) for backbone in [*offered, *theirs]]
 
 
 def _describe(backbone: Backbone) -> Listed:

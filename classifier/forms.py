@@ -133,7 +133,7 @@ def _about(backbone: Listed) -> str:
     if backbone.engine == TENSORFLOW:
         parts.append("runs in TensorFlow on the worker, not in LiteRT")
     if backbone.images_per_second:
-        parts.append(f"{backbone.images_per_second:.0f} pictures a second on this machine")
+        parts.append(f"{backbone.images_per_second:,.0f} pictures a second on this machine")
     elif backbone.bundled:
         parts.append("prepared and measured at its first training")
     return " · ".join(parts)
