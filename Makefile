@@ -14,8 +14,9 @@ ALL_EXTRAS := onnx tensorboard
 run: .venv/installed $(EXTRAS:%=.venv/installed-%)
 	@$(BIN)/python manage.py serve
 
+# Two at a time: most tests wait for a process of their own. A file's tests stay together, for they share what is slow.
 test: .venv/installed-dev
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
 
 check: .venv/installed-dev
 	@$(BIN)/ruff format --check .
