@@ -44,7 +44,9 @@ class BackboneForm(_Interface):
         help_text="Of TF Hub or any site that speaks its protocol, or of a file.",
     )
     file = forms.FileField(
-        required=False, label="Or a file", help_text="A SavedModel as .zip or .tar.gz, a .tflite or a frozen .pb."
+        required=False,
+        label="Or a file",
+        help_text="A SavedModel as .zip or .tar.gz, a .tflite, .keras, .h5 or frozen .pb.",
     )
     title = forms.CharField(required=False, max_length=100, help_text="What it is called in your lists.")
     licence = forms.CharField(required=False, max_length=100, help_text="Where you know it, as Apache-2.0.")
@@ -61,7 +63,7 @@ class ImportForm(_Interface):
 
     graph = forms.FileField(
         label="The classifier",
-        help_text="retrained_graph.pb, a SavedModel as .zip or .tar.gz, a .tflite, or an export of Teachable Machine.",
+        help_text="retrained_graph.pb, a SavedModel as .zip, .tflite, .keras, .h5, or an export of Teachable Machine.",
     )
     labels = forms.FileField(
         required=False, help_text="A label a line, as retrained_labels.txt. Not needed where the archive has them."

@@ -119,6 +119,53 @@ def main(folder: Path) -> None:
     _first_version(tf, folder / "first", kernel, features_of)
     _frozen(tf, folder, kernel, dense, features_of)
     _lite(tf, folder, kernel, dense, features_of)
+    _keras(folder, kernel, dense)
+
+
+def _keras(folder: Path, kernel, dense) -> None:  # type: ignore[no-untyped-def]
+    """As the older Keras, today's, and TensorFlow.js keep the same classifier, from -1 to 1; and one with a program."""
+    import json
+
+    import keras
+    import numpy as np
+    import tf_keras
+
+    zeros = np.zeros(FEATURES, np.float32), np.zeros(CLASSES, np.float32)
+    for library, name in ((tf_keras, "keras_model.h5"), (keras, "model.keras")):
+        layers = library.layers
+        network = library.Sequential(
+            [
+                layers.Input((SIZE, SIZE, 3)),
+                layers.Rescaling(0.5, offset=0.5),
+                layers.Conv2D(FEATURES, 3, 2, "same", activation="relu"),
+                layers.GlobalAveragePooling2D(),
+                layers.Dense(CLASSES, activation="softmax"),
+            ]
+        )
+        network.set_weights([kernel, zeros[0], dense, zeros[1]])
+        network.save(folder / name)
+        if library is tf_keras:
+            _tensorflow_js(folder / "js", network, json)
+    program = tf_keras.Sequential(
+        [
+            tf_keras.layers.Input((SIZE, SIZE, 3)),
+            tf_keras.layers.Lambda(lambda x: x[:, 0, :, 0]),
+            tf_keras.layers.Dense(3),
+        ]
+    )
+    program.save(folder / "lambda.h5")
+
+
+def _tensorflow_js(folder: Path, network, json) -> None:  # type: ignore[no-untyped-def]
+    folder.mkdir()
+    entries = [
+        {"name": one.name.split(":")[0], "shape": list(one.shape), "dtype": "float32"} for one in network.weights
+    ]
+    manifest = [{"paths": ["weights.bin"], "weights": entries}]
+    described = {"modelTopology": json.loads(network.to_json()), "weightsManifest": manifest}
+    (folder / "model.json").write_text(json.dumps(described))
+    (folder / "weights.bin").write_bytes(b"".join(array.astype("<f4").tobytes() for array in network.get_weights()))
+    (folder / "metadata.json").write_text(json.dumps({"labels": ["a", "b", "c"], "imageSize": SIZE}))
 
 
 def _first_version(tf, folder: Path, kernel, features_of) -> None:  # type: ignore[no-untyped-def]

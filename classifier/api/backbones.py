@@ -30,7 +30,7 @@ def add_backbone(
     fields: Form[schemas.BackboneIn],
     file: UploadedFile | None = NO_FILE,
 ) -> Any:
-    """A backbone from TF Hub (`handle`) or a file: a SavedModel as .zip or .tar.gz, a .tflite, a frozen .pb.
+    """From TF Hub (`handle`) or a file: a SavedModel as .zip or .tar.gz, a .tflite, .keras, .h5 or frozen .pb.
 
     The fields may be sent as JSON where there is no file. The job's result names the backbone.
     """

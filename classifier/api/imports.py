@@ -23,6 +23,6 @@ def import_version(
     fields: Form[schemas.ImportIn],
     labels: UploadedFile | None = NO_FILE,
 ) -> Any:
-    """A retrained_graph.pb, a SavedModel, a .tflite or an export of Teachable Machine becomes a model version."""
+    """A retrained_graph.pb, a SavedModel, a .tflite, .keras or .h5, or an export of Teachable Machine."""
     project = find_project(request, slug)
     return Status(202, {"job": request_import(project, graph, by=request.user, labels=labels, **fields.dict()).pk})

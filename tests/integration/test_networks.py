@@ -173,6 +173,7 @@ FORMATS = {
     "frozen_graph": ["retrained_graph.pb", "retrained_labels.txt"],
     "saved_model": ["", ""],
     "tflite": ["model.tflite", ""],
+    "keras": ["", ""],
 }
 
 

@@ -27,6 +27,8 @@ from worker.networks import lite
 from worker.networks.screening import HostileGraph
 from worker.networks.sources import (
     FROZEN_GRAPH,
+    KERAS,
+    TENSORFLOW_JS,
     TFLITE,
     Source,
     SourceRefused,
@@ -82,21 +84,17 @@ def _open(path: Path, out: Path, request: Request) -> None:
     scratch = out / "unpacked"
     scratch.mkdir()
     source = find_in_folder(path) if path.is_dir() else find_source(path, scratch)
-    labels, numbered = source.labels, source.numbered
+    labels, teachable = source.labels, source.teachable
     if request.labels is not None:
-        labels, numbered = parse_labels(request.labels.encode())
-    found = (
-        _open_lite(source, out, request, numbered)
-        if source.kind == TFLITE
-        else _open_graph(source, out, request, numbered)
-    )
+        labels, teachable = parse_labels(request.labels.encode())
+    found = _open_lite(source, out, request) if source.kind == TFLITE else _open_graph(source, out, request, teachable)
     if request.classifier:
         _check_labels(labels, found["features"])
     found |= {"labels": labels}
     (out / FOUND).write_text(json.dumps(found))
 
 
-def _open_lite(source: Source, out: Path, request: Request, numbered: bool) -> dict[str, Any]:
+def _open_lite(source: Source, out: Path, request: Request) -> dict[str, Any]:
     from worker.backbones.engine import Adapter, LiteRTEngine
 
     known = lite.inspect(source.path)
@@ -116,18 +114,12 @@ def _open_lite(source: Source, out: Path, request: Request, numbered: bool) -> d
     }
 
 
-def _open_graph(source: Source, out: Path, request: Request, numbered: bool) -> dict[str, Any]:
-    from worker.networks import graphs, saved_models
+def _open_graph(source: Source, out: Path, request: Request, teachable: bool) -> dict[str, Any]:
+    from worker.networks import graphs
 
-    if source.kind == FROZEN_GRAPH:
-        opened, name = graphs.open_frozen_graph(source.path, input_size=request.input_size, output=request.output)
-        usual = "0..1" if name == "Placeholder" else "label_image"
-        usual = usual if request.classifier else "0..1"
-    else:
-        opened = saved_models.open_saved_model(source.path, input_size=request.input_size)
-        usual = "-1..1" if request.classifier and numbered else "0..1"
+    opened, usual = _open_by_kind(source, request)
     _check_size(opened.input_size)
-    scale, offset = RANGES[request.range or usual]
+    scale, offset = RANGES[request.range or ("-1..1" if request.classifier and teachable else usual)]
     print("probe", flush=True)
     pictures = probe_pictures(opened.input_size)
     plain = graphs.freeze(opened, scale=scale, offset=offset, logarithm=False)
@@ -142,6 +134,20 @@ def _open_graph(source: Source, out: Path, request: Request, numbered: bool) -> 
         "engine": TENSORFLOW if why else LITERT,
         "why": why,
     }
+
+
+def _open_by_kind(source: Source, request: Request) -> tuple[Any, str]:
+    """(an `Opened`, the range that is usual for such a file)."""
+    from worker.networks import graphs, keras_files, saved_models
+
+    if source.kind == FROZEN_GRAPH:
+        opened, name = graphs.open_frozen_graph(source.path, input_size=request.input_size, output=request.output)
+        return opened, "label_image" if request.classifier and name != "Placeholder" else "0..1"
+    if source.kind == KERAS:
+        return keras_files.open_keras_file(source.path), "0..255"  # Keras' networks scale within
+    if source.kind == TENSORFLOW_JS:
+        return keras_files.open_tensorflow_js(source.path), "-1..1"
+    return saved_models.open_saved_model(source.path, input_size=request.input_size), "0..1"
 
 
 def _convert(graph: bytes, target: Path, pictures: NDArray[np.uint8], answers: NDArray[np.float32]) -> str:

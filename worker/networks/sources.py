@@ -1,5 +1,6 @@
 """A file as people bring it, to what there is to open in it: kind, path and labels."""
 
+import json
 import re
 import stat
 import tarfile
@@ -11,6 +12,7 @@ from pathlib import Path, PurePosixPath
 from typing import IO
 
 SAVED_MODEL, FROZEN_GRAPH, TFLITE = "saved_model", "frozen_graph", "tflite"
+KERAS, TENSORFLOW_JS = "keras", "tensorflow_js"
 MOST_FILES = 10_000
 LARGEST = 2 * 2**30  # bytes unpacked; TensorFlow writes no graph that is larger
 MOST_LABELS, LABELS_BYTES = 100_000, 2**24
@@ -26,9 +28,9 @@ class SourceRefused(ValueError):
 @dataclass(frozen=True)
 class Source:
     kind: str
-    path: Path  # a folder for a SavedModel, otherwise a file
+    path: Path  # a folder for a SavedModel and for TensorFlow.js, otherwise a file
     labels: list[str]  # empty where there are none
-    numbered: bool = False  # "0 apple", as Teachable Machine writes them
+    teachable: bool = False  # of Teachable Machine, which shows itself in how it writes labels
 
 
 def find_source(file: Path, scratch: Path) -> Source:
@@ -38,45 +40,46 @@ def find_source(file: Path, scratch: Path) -> Source:
     if head[4:8] == _TFLITE_MARK:  # ours and Google's have a zip behind their end
         labels, numbered = _labels_within(file)
         return Source(TFLITE, file, labels, numbered)
+    if head.startswith(b"\x89HDF") or _is_keras_file(file):
+        return Source(KERAS, file, [])
     if zipfile.is_zipfile(file):
         unpack(_walk_zip(file), scratch)
     elif head.startswith((b"\x1f\x8b", b"BZh", b"\xfd7zXZ")) or head[257:262] == b"ustar":
         unpack(_walk_tar(file), scratch)
     elif not head:
         raise SourceRefused("The file is empty.")
-    elif head.startswith(b"\x89HDF"):
-        raise SourceRefused(_KERAS)
     else:
         return Source(FROZEN_GRAPH, file, [])
     return find_in_folder(scratch)
 
 
-_KERAS = (
-    "Files of Keras (.h5, .keras) may hold programs and are not opened. Save it as a SavedModel or as TensorFlow Lite; "
-    "in Teachable Machine choose “Tensorflow”, then “Savedmodel”, or “Tensorflow Lite”."
-)
+def _is_keras_file(file: Path) -> bool:
+    """A .keras file is a zip, too."""
+    if not zipfile.is_zipfile(file):
+        return False
+    try:
+        with zipfile.ZipFile(file) as archive:
+            return {"config.json", "model.weights.h5"} <= set(archive.namelist())
+    except (zipfile.BadZipFile, OSError, ValueError):
+        return False
 
 
 def find_in_folder(folder: Path) -> Source:
-    """A SavedModel, a .tflite or a .pb somewhere below. Raises SourceRefused."""
+    """A SavedModel, or a file of one of the other kinds, somewhere below. Raises SourceRefused."""
     paths = sorted(path for path in folder.rglob("*") if path.is_file())
     labels, numbered = _labels_of(paths)
     for path in paths:
         if path.name == "saved_model.pb":
             return Source(SAVED_MODEL, path.parent, labels, numbered)
-    for ending, kind in ((".tflite", TFLITE), (".pb", FROZEN_GRAPH)):
+        if path.name == "model.json":
+            return Source(TENSORFLOW_JS, path.parent, labels, numbered)
+    for ending, kind in ((".tflite", TFLITE), (".pb", FROZEN_GRAPH), (".keras", KERAS), (".h5", KERAS)):
         found = [path for path in paths if path.suffix == ending and path.name != "tfhub_module.pb"]
         if len(found) == 1:
             return Source(kind, found[0], labels or (_labels_within(found[0])[0] if kind == TFLITE else []), numbered)
         if found:
             raise SourceRefused(f"There are {len(found)} {ending} files in it. Send the one that is meant.")
-    if any(path.suffix in (".h5", ".keras") for path in paths):
-        raise SourceRefused(_KERAS)
-    if any(path.name == "model.json" for path in paths):
-        raise SourceRefused(
-            "TensorFlow.js files cannot be read. In Teachable Machine choose “Tensorflow” or “Tensorflow Lite” instead."
-        )
-    raise SourceRefused("There is no SavedModel (saved_model.pb), .tflite or .pb file in it.")
+    raise SourceRefused("There is no SavedModel (saved_model.pb), .tflite, .pb, .keras, .h5 or model.json in it.")
 
 
 def parse_labels(data: bytes) -> tuple[list[str], bool]:
@@ -99,7 +102,21 @@ def _labels_of(paths: list[Path]) -> tuple[list[str], bool]:
     for path in paths:
         if path.name in LABEL_FILES and path.stat().st_size <= LABELS_BYTES:
             return parse_labels(path.read_bytes())
+        if path.name == "metadata.json" and path.stat().st_size <= LABELS_BYTES:
+            labels = _labels_of_metadata(path.read_bytes())
+            if labels:
+                return labels, True
     return [], False
+
+
+def _labels_of_metadata(data: bytes) -> list[str]:
+    """As Teachable Machine writes them beside TensorFlow.js."""
+    try:
+        labels = json.loads(data)["labels"]
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return []
+    named = isinstance(labels, list) and len(labels) <= MOST_LABELS and all(isinstance(one, str) for one in labels)
+    return labels if named else []
 
 
 def _labels_within(file: Path) -> tuple[list[str], bool]:

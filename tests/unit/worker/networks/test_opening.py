@@ -112,6 +112,27 @@ def test_labels_must_fit(request_: Request, sentence: str, strange_networks: Pat
         open_it(strange_networks / "quantised.tflite", tmp_path, request_)
 
 
+def test_classifier_of_keras_is_the_same_in_all_its_forms(
+    strange_networks: Path, tmp_path: Path, pictures: object
+) -> None:
+    """As Teachable Machine exports it: .h5, TensorFlow.js with labels of its own; and .keras of today."""
+    found = {}
+    for name, labels in (("keras_model.h5", "0 a\n1 b\n2 c\n"), ("js", None), ("model.keras", LABELS)):
+        (tmp_path / name).mkdir()
+        wanted = Request(classifier=True, labels=labels, range="-1..1" if name == "model.keras" else "")
+        opened = open_it(strange_networks / name, tmp_path / name, wanted)
+        assert opened.labels == ["a", "b", "c"]
+        (tmp_path / f"{name}.tflite").write_bytes(opened.files[CONVERTED])
+        found[name] = LiteRTEngine(tmp_path / f"{name}.tflite").embed(pictures)  # type: ignore[arg-type]
+    np.testing.assert_allclose(found["js"], found["keras_model.h5"], atol=1e-4)
+    np.testing.assert_allclose(found["model.keras"], found["keras_model.h5"], atol=1e-4)
+
+
+def test_layers_that_hold_programs_are_refused_by_name(strange_networks: Path, tmp_path: Path) -> None:
+    with pytest.raises(SourceRefused, match="layer or function 'Lambda'"):
+        open_it(strange_networks / "lambda.h5", tmp_path)
+
+
 def test_secrets_of_the_site_are_not_in_its_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("SECRET_KEY", "DATABASE_URL", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.setenv(name, "secret")

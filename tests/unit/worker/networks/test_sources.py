@@ -35,7 +35,7 @@ def test_saved_model_in_a_folder_of_a_zip(tmp_path: Path) -> None:
         "labels.txt": b"0 cat\n1 dog\n",
     }
     found = find(write_zip(tmp_path / "a.zip", files), tmp_path)
-    assert (found.kind, found.path.name, found.labels, found.numbered) == (
+    assert (found.kind, found.path.name, found.labels, found.teachable) == (
         SAVED_MODEL,
         "model.savedmodel",
         ["cat", "dog"],
@@ -70,8 +70,6 @@ def test_anything_else_is_taken_for_a_graph(tmp_path: Path) -> None:
     [
         ({"a.txt": b"x"}, "There is no SavedModel"),
         ({"a.tflite": LITE, "b.tflite": LITE}, "There are 2 .tflite files"),
-        ({"keras_model.h5": b"x", "labels.txt": b"a"}, "may hold programs"),
-        ({"model.json": b"{}", "weights.bin": b""}, "TensorFlow.js"),
         ({"../evil.pb": b"x"}, "impossible name"),
         ({"/etc/evil.pb": b"x"}, "impossible name"),
         ({"a/../../evil.pb": b"x"}, "impossible name"),
