@@ -48,6 +48,7 @@ class TensorFlowEngine:
 
     def _ask(self, picture: NDArray[np.uint8]) -> NDArray[np.float32]:
         if self._process is None or self._process.poll() is not None:
+            self.close()  # the pipes of the one that ended
             self._process = self._start()
         try:
             _send(self._process.stdin, picture.tobytes())

@@ -1,26 +1,36 @@
 """Looks through a graph, before TensorFlow does, for operations that reach beyond their own numbers.
 
-What is looked at is all that loading and answering would run: everything a signature's outputs and initialisers need,
-through functions of functions. What only saves the network is left out: it is part of every SavedModel and never run.
+All that is in a file is looked at, also what nothing calls: TensorFlow may put one function in the place of another,
+and which nodes loading runs depends on the way it loads. Operations that save or restore a network's own variables are
+part of every SavedModel; they may be there, but what answers pictures must not need them, nor restoring those that
+save.
 """
 
 import re
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-# Operations that read or write files, talk to other machines or processes, or run Python. By their names, because new
-# ones of each family appear; no network that looks at pictures has one of these.
+# Operations that read or write files, talk to other machines or processes, end the program or bring another program
+# along. By their names, because new ones of each family appear; no network that looks at pictures has one of these.
 _DENIED = re.compile(
     r"File|Reader|Save|Restore|Checkpoint|Dataset|PyFunc|^Debug|Debugger|Write.*Summary|SummaryWriter|SummaryDb"
     r"|Rpc|^_?Send|^_?Recv|^_?HostSend|^_?HostRecv|Collective|^Nccl|^Print|DecodeProto|EncodeProto|Remap|^Lmdb|^LMDB|^Sql"
     r"|Big[Qq]uery|Bigtable|^Gcs|Socket|RecordInput|RemoteCall|^TPU|^Tpu|^Xla.*(Send|Recv)|^Load|Distributed|^Iterator"
-    r"|Iterator(V2)?$|^IO>|^Kafka"
+    r"|Iterator(V2)?$|^IO>|^Kafka|^ImmutableConst$|^DumpTensor$|^ImportEvent$|^Abort$|^Copy(Host)?$|^Mlir|^XlaCustomCall"
+    r"|^XlaLaunch|^RemoteFused|^TRT"
 )
-# What a restoring function of the first version of TensorFlow is made of; run while loading.
-_RESTORES = re.compile(
-    r"Const|Identity|NoOp|Placeholder(WithDefault)?|VarHandleOp|VariableV2|Variable|Assign(VariableOp)?|RestoreV2|Pack"
-    r"|StringJoin|ShardedFilename|SaveV2|MergeV2Checkpoints"
+# Of operations that keep or change something, these alone: variables, random numbers, tables and lists in memory,
+# and calls.
+_KEEPS_TO_ITSELF = re.compile(
+    r"_Arg|_Retval|Placeholder\w*|If|While|Case|StatefulPartitionedCall|Empty|Assert|CheckNumerics(V2)?|GuaranteeConst"
+    r"|VarHandleOp|VarIsInitializedOp|Variable(V2|Shape)?|TemporaryVariable|ReadVariableOp|DisableCopyOnRead"
+    r"|Assign(Add|Sub)?VariableOp|Resource(Gather|Scatter|Apply|SparseApply|StridedSliceAssign|CountUpTo)\w*"
+    r"|Random\w+|TruncatedNormal|ParameterizedTruncatedNormal|Multinomial|Stateful\w+|StatelessRandomGetAlg|Rng\w+"
+    r"|NonDeterministicInts|SampleDistortedBoundingBox(V2)?|TensorArray\w*|Stack\w*|DeviceIndex"
+    r"|(Anonymous)?(Mutable)?(Dense)?HashTable\w*|LookupTable\w+|InitializeTableV2"
 )
+_RESTORING = frozenset({"RestoreV2", "RestoreSlice", "Restore", "ShardedFilename"})
+_SAVING = frozenset({"SaveV2", "SaveSlices", "Save", "MergeV2Checkpoints"})
 
 
 class HostileGraph(ValueError):
@@ -28,9 +38,9 @@ class HostileGraph(ValueError):
 
 
 def screen_graph(graph: Any) -> None:
-    """A GraphDef of which anything may be run. Raises HostileGraph."""
+    """A GraphDef. Raises HostileGraph."""
     functions = {function.signature.name: function for function in graph.library.function}
-    _refuse(_ops_of(graph.node, functions, set()))
+    _refuse([*graph.node, *_nodes_of(graph.library.function)], functions)
 
 
 def screen_saved_model(saved_model: Any) -> None:
@@ -41,38 +51,45 @@ def screen_saved_model(saved_model: Any) -> None:
 
 def _screen_meta_graph(meta: Any) -> None:
     nodes = {node.name: node for node in meta.graph_def.node}
-    functions = {function.signature.name: function for function in meta.graph_def.library.function}
-    seen: set[str] = set()
-    reached = _reach(_starts(meta), nodes)
-    _refuse(_ops_of(reached, functions, seen))
-    # Functions that Python calls by name, among them those that initialise.
-    by_name = [functions[name] for name in meta.object_graph_def.concrete_functions if name in functions]
-    for function in by_name:
-        if function.signature.name not in seen:
-            seen.add(function.signature.name)
-            _refuse(_ops_of(function.node_def, functions, seen))
-    for node in _reach([meta.saver_def.restore_op_name] if meta.saver_def.restore_op_name else [], nodes):
-        if not _is_call(node) and not _RESTORES.fullmatch(node.op):
-            raise HostileGraph(_sentence(node.op))
+    library = meta.graph_def.library.function
+    functions = {function.signature.name: function for function in library}
+    # Twice the same name would hide one of the two below.
+    if len(nodes) != len(meta.graph_def.node) or len(functions) != len(library):
+        raise HostileGraph("Two of its operations or functions have the same name. Such files are not opened.")
+    _refuse([*nodes.values(), *_nodes_of(library)], functions, besides=_RESTORING | _SAVING)
+    restoring = _reach([meta.saver_def.restore_op_name], nodes)
+    _refuse(_with_called(restoring, functions), functions, besides=_RESTORING)
+    _refuse(
+        _with_called([*_reach(_starts(meta), nodes), *_nodes_of(_run_by_name(meta, functions))], functions), functions
+    )
+
+
+def _run_by_name(meta: Any, functions: dict[str, Any]) -> list[Any]:
+    """Functions that Python calls, among them those that initialise, and those put in the place of others."""
+    named = [functions[name] for name in meta.object_graph_def.concrete_functions if name in functions]
+    return [*named, *(function for function in functions.values() if "api_implements" in function.attr)]
 
 
 def _starts(meta: Any) -> list[str]:
     """Names of what is run first: outputs of signatures and initialisers."""
     names = [tensor.name for signature in meta.signature_def.values() for tensor in signature.outputs.values()]
-    for collection in ("legacy_init_op", "saved_model_main_op", "table_initializer", "init_op"):
-        names += meta.collection_def[collection].node_list.value if collection in meta.collection_def else []
+    names += [name for collection in meta.collection_def.values() for name in collection.node_list.value]
     names += [asset.tensor_info.name for asset in meta.asset_file_def]
-    for variables in ("variables", "trainable_variables", "local_variables"):
+    for variables in ("variables", "trainable_variables", "local_variables", "model_variables"):
         names += _initialisers(meta, variables)
-    return [name for name in names if name]
+    return names
 
 
 def _initialisers(meta: Any, collection: str) -> list[str]:
+    from google.protobuf.message import DecodeError
     from tensorflow.core.framework.variable_pb2 import VariableDef
 
     found = []
     for data in meta.collection_def[collection].bytes_list.value if collection in meta.collection_def else ():
-        variable = VariableDef.FromString(data)
+        try:
+            variable = VariableDef.FromString(data)
+        except DecodeError:
+            raise HostileGraph("Its list of variables is damaged.") from None
         found += [variable.variable_name, variable.initializer_name, variable.snapshot_name]
     return found
 
@@ -95,41 +112,41 @@ def _node_name(tensor: str) -> str:
     return tensor.lstrip("^").split(":")[0]
 
 
-def _ops_of(nodes: Iterable[Any], functions: dict[str, Any], seen: set[str]) -> Iterator[str]:
-    """The operations of these nodes and of all functions they call, each function once."""
-    waiting = list(nodes)
+def _nodes_of(functions: Iterable[Any]) -> Iterator[Any]:
+    return (node for function in functions for node in function.node_def)
+
+
+def _with_called(nodes: Iterable[Any], functions: dict[str, Any]) -> Iterator[Any]:
+    """These nodes and those of all functions they call, each function once."""
+    waiting, seen = list(nodes), set()
     while waiting:
         node = waiting.pop()
-        called = [name for name in _called(node) if name in functions]
-        if node.op in functions:  # the old way to call one
-            called.append(node.op)
-        else:
-            yield node.op
-        for name in called:
-            if name not in seen:
+        yield node
+        for name in _called(node):
+            if name in functions and name not in seen:
                 seen.add(name)
                 waiting += functions[name].node_def
 
 
 def _called(node: Any) -> Iterator[str]:
+    yield node.op  # the old way to call a function
     for value in node.attr.values():
         if value.HasField("func"):
             yield value.func.name
         yield from (func.name for func in value.list.func)
 
 
-def _is_call(node: Any) -> bool:
-    return node.op in ("StatefulPartitionedCall", "PartitionedCall")
+def _refuse(nodes: Iterable[Any], functions: dict[str, Any], *, besides: frozenset[str] = frozenset()) -> None:
+    from tensorflow.python.framework import op_def_registry
 
-
-def _refuse(ops: Iterable[str]) -> None:
-    for op in ops:
-        if _DENIED.search(op):
-            raise HostileGraph(_sentence(op))
-
-
-def _sentence(op: str) -> str:
-    return (
-        f"It has the operation {op[:80]!r} in it, which can read or write files or reach beyond the network. "
-        "Such files are not opened."
-    )
+    for op in {node.op for node in nodes} - besides:
+        known = op_def_registry.get(op)
+        if known is None and op in functions:
+            continue
+        if _DENIED.search(op) or (known is not None and known.is_stateful and not _KEEPS_TO_ITSELF.fullmatch(op)):
+            raise HostileGraph(
+                f"It has the operation {op[:80]!r} in it, which can read or write files or reach beyond the network. "
+                "Such files are not opened."
+            )
+        if known is None:
+            raise HostileGraph(f"It has the operation {op[:80]!r} in it, which TensorFlow does not have here.")
