@@ -29,7 +29,11 @@ def kind_of(address: str) -> str:
         parts = urlsplit(address)
         fits = parts.scheme in ("http", "https") and bool(parts.hostname) and len(address) <= 2000
         parts.port  # noqa: B018 - raises ValueError for a port that is no number
-    except ValueError:
+        if fits and "@" in parts.netloc:  # the address is shown to all who may see what is made of it
+            raise SourceRefused("An address with a user name or password in it cannot be used.")
+    except ValueError as error:
+        if isinstance(error, SourceRefused):
+            raise
         fits = False
     if not fits or any(character.isspace() or not character.isprintable() for character in address):
         raise SourceRefused("Give the address of a network on the web: https://…")
@@ -101,19 +105,34 @@ class _Bounded:
 
 def open_guarded(address: Any) -> Any:
     """`urlopen` for addresses that strangers chose; redirects are looked at as well."""
+    opener = urllib.request.OpenerDirector()  # without handlers of files and FTP, to which a redirect could lead
     if os.environ.get(ALLOW_PRIVATE) == "true":
-        opener = urllib.request.build_opener(_NoFiles)
+        transport: tuple[type, ...] = (
+            urllib.request.ProxyHandler,
+            urllib.request.HTTPHandler,
+            urllib.request.HTTPSHandler,
+        )
     else:  # without a proxy, which would look the name up itself
-        opener = urllib.request.build_opener(_NoFiles, urllib.request.ProxyHandler({}), _GuardedHTTP, _GuardedHTTPS)
+        transport = (_GuardedHTTP, _GuardedHTTPS)
+    for handler in (*transport, *_OF_THE_WEB):
+        opener.add_handler(handler())
     if isinstance(address, str):
         address = urllib.request.Request(address)  # noqa: S310 - looked at by kind_of
     address.add_header("User-Agent", "PoetsWeb")
     return opener.open(address, timeout=TIMEOUT)
 
 
-class _NoFiles(urllib.request.FileHandler):
-    def file_open(self, req: Any) -> Any:
+class _NothingElse(urllib.request.BaseHandler):
+    def unknown_open(self, req: Any) -> Any:
         raise SourceRefused("Only addresses of the web can be fetched.")
+
+
+_OF_THE_WEB = (
+    _NothingElse,
+    urllib.request.HTTPDefaultErrorHandler,
+    urllib.request.HTTPRedirectHandler,
+    urllib.request.HTTPErrorProcessor,
+)
 
 
 def connect_guarded(address: tuple[str, int], *rest: Any, **options: Any) -> socket.socket:
@@ -124,12 +143,28 @@ def connect_guarded(address: tuple[str, int], *rest: Any, **options: Any) -> soc
     host, port = address
     found = [str(entry[4][0]) for entry in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)]
     for place in found:
-        if not ipaddress.ip_address(place.partition("%")[0]).is_global:
+        if not is_public(place):
             raise SourceRefused(
                 f"{host} is an address inside a private network, which is not fetched from. "
                 f"The administrator can allow it with {ALLOW_PRIVATE}=true."
             )
     return socket.create_connection((found[0], port), *rest, **options)
+
+
+def is_public(place: str) -> bool:
+    """Whether an address is one of the public internet, and so is the IPv4 address that it may stand for."""
+    address = ipaddress.ip_address(place.partition("%")[0])
+    if isinstance(address, ipaddress.IPv6Address):
+        within = address.ipv4_mapped or address.sixtofour or (address.teredo or (None, None))[1]
+        if within is None and any(address in network for network in _HOLD_IPV4):
+            within = ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
+        if within is not None and not is_public(str(within)):
+            return False
+    return address.is_global and not (address.is_multicast or getattr(address, "is_site_local", False))
+
+
+# Of which the last 32 bits are an IPv4 address: NAT64 (RFC 6052), and what once was "IPv4-compatible".
+_HOLD_IPV4 = (ipaddress.IPv6Network("64:ff9b::/96"), ipaddress.IPv6Network("::/96"))
 
 
 class _HTTPConnection(http.client.HTTPConnection):

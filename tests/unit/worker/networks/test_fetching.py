@@ -1,6 +1,10 @@
 """Addresses that strangers chose are fetched from the public internet alone, and bounded."""
 
 import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -21,6 +25,13 @@ PRIVATE = [
     "localhost",
     "::ffff:127.0.0.1",
     "100.64.0.1",
+    "64:ff9b::7f00:1",
+    "64:ff9b::a9fe:a9fe",
+    "2002:7f00:1::",
+    "::127.0.0.1",
+    "fec0::1",
+    "224.0.0.1",
+    "ff0e::1",
 ]
 
 
@@ -58,6 +69,46 @@ def test_private_address_is_a_sentence_that_says_how_to_allow_it(
     assert (tmp_path / "file").read_bytes()[4:8] == b"TFL3"
 
 
+@pytest.mark.parametrize("place", ["93.184.215.14", "2606:2800:21f:cb07:6820:80da:af6b:8b2c", "64:ff9b::5db8:d70e"])
+def test_addresses_of_the_public_internet_are_fetched_from(place: str) -> None:
+    assert fetching.is_public(place)
+
+
+@pytest.mark.parametrize("allowed", ["true", "false"])
+@pytest.mark.parametrize("target", ["ftp://127.0.0.1:{port}/a", "file:///etc/passwd", "data:,x"])
+def test_redirect_leads_to_nothing_but_the_web(
+    target: str, allowed: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(fetching.ALLOW_PRIVATE, allowed)
+    monkeypatch.setattr(fetching, "is_public", lambda place: True)
+    asked: list[str] = []
+    with socket.create_server(("127.0.0.1", 0)) as inner, redirecting(target, inner, asked) as address:
+        with pytest.raises(SourceRefused):
+            resolve(f"{address}/a.tflite", tmp_path)
+        inner.setblocking(False)
+        with pytest.raises(BlockingIOError):  # nobody has come
+            inner.accept()
+    assert asked == ["/a.tflite"]
+
+
+@contextmanager
+def redirecting(target: str, inner: socket.socket, asked: list[str]) -> Iterator[str]:
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            asked.append(self.path)
+            self.send_response(302)
+            self.send_header("Location", target.format(port=inner.getsockname()[1]))
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+
+
 def test_download_is_stopped_where_it_is_too_large(
     hub_address: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -86,6 +137,11 @@ def test_download_is_stopped_where_it_is_too_large(
 def test_what_is_no_address_of_the_web_is_refused(address: str) -> None:
     with pytest.raises(SourceRefused, match="https://"):
         kind_of(address)
+
+
+def test_address_with_a_password_is_refused() -> None:
+    with pytest.raises(SourceRefused, match="password"):
+        kind_of("https://somebody:secret@example.org/a.tflite")
 
 
 @pytest.mark.parametrize(
