@@ -5,6 +5,7 @@ import threading
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -22,10 +23,10 @@ from classifier.services.model_versions import load_artifact
 from classifier.services.networks import find_backbone
 from classifier.services.remote import WorkerAbsent, WorkerEngine
 from worker.artifacts import ArtifactCorrupt
-from worker.backbones import WeightsMissing
-from worker.backbones.convert import ConversionFailed, ensure_tflite
-from worker.backbones.engine import Embedder, LiteRTEngine
-from worker.backbones.engines import adapter_of, needs_tensorflow
+from worker.backbones import Backbone, WeightsMissing
+from worker.backbones.convert import ConversionFailed
+from worker.backbones.engine import Embedder
+from worker.backbones.engines import load_engine, needs_tensorflow
 from worker.download import DownloadFailed
 from worker.images import ImageRejected
 from worker.inference import ArtifactCache, SharedEngine, classify_pictures
@@ -104,8 +105,13 @@ def _load_engine(name: str) -> Embedder:
     backbone = find_backbone(name)
     if needs_tensorflow(backbone):
         return WorkerEngine(backbone)
-    path, adapter = ensure_tflite(backbone, settings.BACKBONE_DIR), adapter_of(backbone)
-    return SharedEngine(lambda threads: LiteRTEngine(path, threads=threads, adapter=adapter), settings.PREDICT_THREADS)
+    load = partial(_load_here, backbone)
+    # A stranger's network is a process of its own, of which one will do.
+    return SharedEngine(load, settings.PREDICT_THREADS) if backbone.network is None else load(settings.PREDICT_THREADS)
+
+
+def _load_here(backbone: Backbone, threads: int) -> Embedder:
+    return load_engine(backbone, settings.BACKBONE_DIR, threads=threads)
 
 
 def find_live(user: User, slug: str) -> Answering | None:

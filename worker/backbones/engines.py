@@ -6,10 +6,10 @@ from pathlib import Path
 
 from worker.backbones.backbone import Backbone
 from worker.backbones.convert import converted_path, ensure_tflite, record_path
-from worker.backbones.engine import AS_IT_IS, Adapter, Embedder, LiteRTEngine
+from worker.backbones.engine import Adapter, Embedder, LiteRTEngine
 from worker.backbones.speed import ensure_speed, keep_speed, rate, read_speed
-from worker.networks.engine import TensorFlowEngine
-from worker.networks.spec import TENSORFLOW, network_folder
+from worker.networks.engine import ConfinedEngine, in_litert, in_tensorflow
+from worker.networks.spec import GRAPH, TENSORFLOW, network_folder
 
 
 def needs_tensorflow(backbone: Backbone) -> bool:
@@ -19,23 +19,22 @@ def needs_tensorflow(backbone: Backbone) -> bool:
 
 def load_engine(backbone: Backbone, folder: Path, *, threads: int = 1) -> Embedder:
     """An engine; `folder` holds converted backbones. Raises what `ensure_tflite` raises."""
+    network = backbone.network
+    if network is None:
+        return LiteRTEngine(ensure_tflite(backbone, folder), threads=threads)
     if needs_tensorflow(backbone):
-        graph = network_folder(backbone.name) / "network.pb"
-        return TensorFlowEngine(graph, input_size=backbone.input_size, features=backbone.features)
-    path = ensure_tflite(backbone, folder)
-    return LiteRTEngine(path, threads=threads, adapter=adapter_of(backbone))
-
-
-def adapter_of(backbone: Backbone) -> Adapter:
-    spec = backbone.network
-    return Adapter(spec.scale, spec.offset, spec.logarithm) if spec is not None else AS_IT_IS
+        file, how = network_folder(backbone.name) / GRAPH, in_tensorflow()
+    else:
+        adapter = Adapter(network.scale, network.offset, network.logarithm)
+        file, how = ensure_tflite(backbone, folder), in_litert(threads, adapter)
+    return ConfinedEngine(file, how, input_size=backbone.input_size, features=backbone.features)
 
 
 def ensure_ready(backbone: Backbone, folder: Path) -> float:
     """Convert and measure it, where that was not done yet: pictures a second. Raises what `load_engine` raises."""
     path = converted_path(backbone, folder)
     if not needs_tensorflow(backbone):
-        return ensure_speed(ensure_tflite(backbone, folder), adapter_of(backbone))
+        return ensure_speed(ensure_tflite(backbone, folder), lambda: load_engine(backbone, folder))
     known = read_speed(path)
     if known is not None:
         return known

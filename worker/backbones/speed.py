@@ -3,13 +3,14 @@
 import json
 import os
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 
 from worker.backbones.convert import record_path
-from worker.backbones.engine import AS_IT_IS, Adapter, Embedder, LiteRTEngine
+from worker.backbones.engine import Embedder, LiteRTEngine
 from worker.machine import CORES
 
 SECONDS = 0.6
@@ -25,10 +26,12 @@ def read_speed(path: Path) -> float | None:
     return float(speed) if isinstance(speed, int | float) and speed > 0 else None
 
 
-def ensure_speed(path: Path, adapter: Adapter = AS_IT_IS) -> float:
-    """The same, measured where it was not yet. The backbone is there: `ensure_tflite` gave its path."""
+def ensure_speed(path: Path, load: Callable[[], Embedder] | None = None) -> float:
+    """The same, measured where it was not yet. The backbone is there: `ensure_tflite` gave its path. `load` gives an
+    engine for it, where it is not an ordinary one.
+    """
     known = read_speed(path)
-    return known if known is not None else keep_speed(path, measure_speed(path, adapter=adapter))
+    return known if known is not None else keep_speed(path, measure_speed(load or (lambda: LiteRTEngine(path))))
 
 
 def keep_speed(path: Path, measured: float) -> float:
@@ -41,10 +44,10 @@ def keep_speed(path: Path, measured: float) -> float:
     return speed
 
 
-def measure_speed(path: Path, *, seconds: float = SECONDS, adapter: Adapter = AS_IT_IS) -> float:
+def measure_speed(load: Callable[[], Embedder], *, seconds: float = SECONDS) -> float:
     """Forward passes a second with one engine on each core, as the workers run it."""
     with ThreadPoolExecutor(CORES) as pool:
-        engines = list(pool.map(lambda _: LiteRTEngine(path, adapter=adapter), range(CORES)))
+        engines = list(pool.map(lambda _: load(), range(CORES)))
         picture = _grey(engines[0])
         list(pool.map(lambda engine: engine.embed(picture), engines))  # the first pass makes room and is slow
         until = time.perf_counter() + seconds

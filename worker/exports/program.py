@@ -16,7 +16,6 @@ from pathlib import Path
 import numpy as np
 
 from worker.backbones import get_backbone
-from worker.confine import confine
 from worker.exports import FORMATS, tf_hub
 from worker.exports.parts import Parts
 from worker.images import load_picture
@@ -24,11 +23,7 @@ from worker.images import load_picture
 SAID_EVERY = 8  # pictures
 
 
-SECONDS = 8 * 3600  # of processors; by the clock it is stopped earlier
-
-
 def main(arguments: list[str]) -> int:
-    confine(seconds=SECONDS)  # the backbone may be a stranger's
     action, format, *rest = arguments
     if action == "hub":
         tf_hub.build_backbone(get_backbone(format), Path(rest[0]))

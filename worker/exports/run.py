@@ -10,12 +10,14 @@ from numpy.typing import NDArray
 from worker.artifacts import Evaluation
 from worker.backbones import Backbone
 from worker.child import ChildFailed, run_child
-from worker.confine import bare_environment
+from worker.confine import Limits, bare_environment, confined
 from worker.exports import ExportFormat
 from worker.exports.certificate import certify
 from worker.exports.parts import Parts
+from worker.places import backbones_folder, weights_folder
 
 SECONDS = 1800.0
+PROCESSOR_SECONDS = 8 * 3600  # by the clock it is stopped earlier
 
 
 class ExportFailed(RuntimeError):
@@ -69,10 +71,13 @@ def certify_export(
 
 
 def _run(arguments: Sequence[str], folder: Path, alive: Callable[[], None], said: Callable[[str], None]) -> None:
+    # The backbone may be a stranger's.
+    limits = Limits(
+        reads=(str(weights_folder()), str(backbones_folder())), writes=(str(folder),), seconds=PROCESSOR_SECONDS
+    )
     try:
         run_child(
-            "worker.exports.program",
-            arguments,
+            *confined("worker.exports.program", arguments, limits),
             folder=folder,
             environment=bare_environment(folder),
             seconds=SECONDS,

@@ -1,27 +1,33 @@
-"""TensorFlow for the few networks that LiteRT cannot run: in a confined process of its own, asked through pipes.
+"""Strangers' networks answer in a confined process of their own, asked through pipes: a file that was well behaved when
+it was opened may still crash, or never end, with another picture.
 
-    python -m worker.networks.engine GRAPH
+    python -m worker.networks.engine FILE SIZE tensorflow
+    python -m worker.networks.engine FILE SIZE litert THREADS SCALE OFFSET LOGARITHM
 
-Each request is a 32-bit count of bytes and as many, of uint8 pictures (n, S, S, 3); each answer the same with float32
-features (n, F). It ends when its input does.
+FILE is in our form (see worker.networks.graphs), or a .tflite file with the numbers of its Adapter. Each request is a
+32-bit count of bytes and as many, of uint8 pictures (n, S, S, 3); each answer the same with float32 features (n, F). It
+ends when its input does.
 """
 
+import contextlib
 import os
-import select
 import struct
 import subprocess
 import sys
+import tempfile
 import threading
-import time
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import IO, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from worker.confine import bare_environment, confine
+from worker.backbones.engine import Adapter, LiteRTEngine
+from worker.confine import Limits, bare_environment, confined
+from worker.networks.spec import LITERT, TENSORFLOW
 
-SECONDS = 120.0  # for one picture, and for TensorFlow to be loaded
+SECONDS = 120.0  # for one picture, and for what runs it to be loaded
 _LENGTH = struct.Struct("<I")
 _LONG = 10**7  # seconds of a processor: it serves for as long as its worker does
 
@@ -30,12 +36,16 @@ class EngineFailed(RuntimeError):
     """The message is a sentence for the user."""
 
 
-class TensorFlowEngine:
-    """Behind the interface of an engine. The process starts with the first picture."""
+class ConfinedEngine:
+    """Behind the interface of an engine. The process starts with the first picture.
 
-    def __init__(self, graph: Path, *, input_size: int, features: int) -> None:
-        self._graph, self.input_size, self.features = graph, input_size, features
+    `how`: the last arguments of the program, see `in_tensorflow` and `in_litert`.
+    """
+
+    def __init__(self, file: Path, how: Sequence[str], *, input_size: int, features: int) -> None:
+        self._file, self._how, self.input_size, self.features = file, how, input_size, features
         self._process: subprocess.Popen[bytes] | None = None
+        self._scratch: tempfile.TemporaryDirectory[str] | None = None
         self._lock = threading.Lock()
 
     def embed(self, pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
@@ -50,11 +60,15 @@ class TensorFlowEngine:
         if self._process is None or self._process.poll() is not None:
             self.close()  # the pipes of the one that ended
             self._process = self._start()
+        watch = threading.Timer(SECONDS, self._process.kill)
+        watch.start()
         try:
             _send(self._process.stdin, picture.tobytes())
-            answer = _receive(self._process.stdout, SECONDS)
+            answer = _receive(self._process.stdout, 4 * self.features)
         except OSError:
             answer = b""
+        finally:
+            watch.cancel()
         if len(answer) != 4 * self.features:
             self.close()
             raise EngineFailed(
@@ -63,12 +77,18 @@ class TensorFlowEngine:
         return np.frombuffer(answer, np.float32)
 
     def _start(self) -> "subprocess.Popen[bytes]":
+        # It ends when its pipe does, not with the thread that asks first.
+        self._scratch = tempfile.TemporaryDirectory(prefix="poetsweb-network-")
+        limits = Limits(reads=(str(self._file),), writes=(self._scratch.name,), seconds=_LONG, tied=False)
+        module, arguments = confined(
+            "worker.networks.engine", [str(self._file), str(self.input_size), *self._how], limits
+        )
         return subprocess.Popen(  # noqa: S603 - our own module and a file of ours
-            [sys.executable, "-m", "worker.networks.engine", str(self._graph)],
+            [sys.executable, "-m", module, *arguments],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
-            env=bare_environment(self._graph.parent),
+            env=bare_environment(Path(self._scratch.name)),
         )
 
     def close(self) -> None:
@@ -78,7 +98,11 @@ class TensorFlowEngine:
             process.wait()
             for pipe in (process.stdin, process.stdout):
                 if pipe:
-                    pipe.close()
+                    with contextlib.suppress(OSError):  # what could not be sent any more
+                        pipe.close()
+        if self._scratch is not None:
+            self._scratch.cleanup()
+            self._scratch = None
 
     def __del__(self) -> None:
         self.close()
@@ -90,41 +114,46 @@ def _send(pipe: IO[bytes] | None, data: bytes) -> None:
     pipe.flush()
 
 
-def _receive(pipe: IO[bytes] | None, seconds: float) -> bytes:
-    """A whole answer; nothing where it does not come in time."""
+def _receive(pipe: IO[bytes] | None, expected: int) -> bytes:
+    """A whole answer of as many bytes; nothing where it is another."""
     assert pipe is not None  # noqa: S101 - for the type checker
-    until = time.monotonic() + seconds
-    head = _read(pipe, _LENGTH.size, until)
-    return _read(pipe, _LENGTH.unpack(head)[0], until) if len(head) == _LENGTH.size else b""
+    head = pipe.read(_LENGTH.size)
+    return pipe.read(expected) if head == _LENGTH.pack(expected) else b""
 
 
-def _read(pipe: IO[bytes], count: int, until: float) -> bytes:
-    data = b""
-    while len(data) < count:
-        ready, _, _ = select.select([pipe], [], [], max(until - time.monotonic(), 0))
-        chunk = os.read(pipe.fileno(), count - len(data)) if ready else b""
-        if not chunk:
-            return b""
-        data += chunk
-    return data
+def in_tensorflow() -> list[str]:
+    """For the few networks that LiteRT cannot run."""
+    return [TENSORFLOW]
 
 
-def serve(graph: Path, source: IO[bytes], target: IO[bytes]) -> None:
-    """Answer until there is nothing more to read. Imports TensorFlow."""
+def in_litert(threads: int, adapter: Adapter) -> list[str]:
+    return [LITERT, str(threads), repr(adapter.scale), repr(adapter.offset), str(int(adapter.logarithm))]
+
+
+def _load(file: Path, engine: str, *how: str) -> Callable[[NDArray[np.uint8]], NDArray[np.float32]]:
+    """Pictures (n, S, S, 3) to features (n, F). Imports TensorFlow where that is asked for."""
+    if engine == LITERT:
+        threads, scale, offset, logarithm = how
+        adapter = Adapter(float(scale), float(offset), bool(int(logarithm)))
+        return LiteRTEngine(file, threads=int(threads), adapter=adapter).embed
     import tensorflow as tf
 
     from worker.networks.graphs import restore
 
-    look: Any = restore(graph.read_bytes())
-    size = int(look.inputs[0].shape[1])
+    look: Any = restore(file.read_bytes())
+    return lambda pictures: look(tf.constant(pictures, tf.float32)).numpy()
+
+
+def serve(arguments: Sequence[str], source: IO[bytes], target: IO[bytes]) -> None:
+    """Answer until there is nothing more to read."""
+    file, size, *how = arguments
+    embed, shape = _load(Path(file), *how), (-1, int(size), int(size), 3)
     while len(head := source.read(_LENGTH.size)) == _LENGTH.size:
-        pictures = np.frombuffer(source.read(_LENGTH.unpack(head)[0]), np.uint8).reshape(-1, size, size, 3)
-        answer = look(tf.constant(pictures, tf.float32)).numpy().astype(np.float32).tobytes()
-        _send(target, answer)
+        pictures = np.frombuffer(source.read(_LENGTH.unpack(head)[0]), np.uint8).reshape(shape)
+        _send(target, embed(pictures).astype(np.float32).tobytes())
 
 
 if __name__ == "__main__":
-    confine(seconds=_LONG)
     answers = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # libraries print what they like; the pipe is for answers
-    serve(Path(sys.argv[1]), sys.stdin.buffer, answers)
+    serve(sys.argv[1:], sys.stdin.buffer, answers)

@@ -2,13 +2,14 @@
 
 import json
 import math
+import os
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from worker.child import ChildFailed, run_child
-from worker.confine import bare_environment
+from worker.confine import Limits, bare_environment, confined
 from worker.networks.fetching import ALLOW_PRIVATE, host_of, kind_of
 from worker.networks.program import FOUND, REFUSED, Request, dump_request
 from worker.networks.sources import LARGEST, MOST_LABELS, SourceRefused
@@ -47,7 +48,7 @@ def fetch(address: str, folder: Path, *, alive: Callable[[], None], report: Call
         report(size)
 
     kind = kind_of(address)
-    _run(["fetch", address, str(out)], folder, FETCH_SECONDS, watch, lambda line: None, online=True)
+    _run(["fetch", address, str(out)], folder, FETCH_SECONDS, watch, lambda line: None, limits=Limits(online=True))
     return out / "file" if kind == FILE else out
 
 
@@ -68,7 +69,7 @@ def open_network(
     out, asked = folder / "out", folder / "request.json"
     out.mkdir()
     asked.write_text(dump_request(request))
-    _run(["open", str(path), str(out), str(asked)], folder, SECONDS, alive, said)
+    _run(["open", str(path), str(out), str(asked)], folder, SECONDS, alive, said, limits=Limits(reads=(str(path),)))
     try:
         found = json.loads((out / FOUND).read_text())
         spec = describe_found(found, title=title, source=source, licence=licence or "see its source")
@@ -97,17 +98,14 @@ def _run(
     alive: Callable[[], None],
     said: Callable[[str], None],
     *,
-    online: bool = False,
+    limits: Limits,
 ) -> None:
-    import os
-
     environment = bare_environment(folder)
-    if online:
+    if limits.online:
         environment |= {name: os.environ[name] for name in _FOR_THE_WEB if name in os.environ}
     try:
         run_child(
-            PROGRAM,
-            arguments,
+            *confined(PROGRAM, arguments, replace(limits, writes=(str(folder),))),
             folder=folder,
             environment=environment,
             seconds=seconds,

@@ -1,4 +1,4 @@
-"""The confined process that opens a stranger's file: `python -m worker.networks.program open FILE OUT REQUEST`.
+"""What opens a stranger's file, run by `worker.confine`: `python -m worker.networks.program open FILE OUT REQUEST`.
 
 REQUEST is a JSON file (see `Request`). OUT gets `network.pb` or `network.tflite`, `converted.tflite` where LiteRT can
 run it, and `found.json`: what `spec.NetworkSpec` wants to know of it, `labels`, `probabilities`, `why` LiteRT cannot.
@@ -12,7 +12,6 @@ resolves a TF Hub address into the folder OUT, with TensorFlow Hub's own resolve
 import contextlib
 import hashlib
 import json
-import os
 import re
 import sys
 from dataclasses import asdict, dataclass
@@ -22,7 +21,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from worker.confine import confine
 from worker.networks import lite
 from worker.networks.screening import HostileGraph
 from worker.networks.sources import (
@@ -63,12 +61,10 @@ def main(arguments: list[str]) -> int:
     action, first, out, *rest = arguments
     try:
         if action == "fetch":
-            confine(online=True)
             from worker.networks.fetching import resolve
 
             resolve(first, Path(out))
         else:
-            confine()
             _open(Path(first), Path(out), Request(**json.loads(Path(rest[0]).read_text())))
     except (SourceRefused, HostileGraph) as error:
         print(error, file=sys.stderr)
@@ -104,7 +100,7 @@ def _open_lite(source: Source, out: Path, request: Request) -> dict[str, Any]:
     print("probe", flush=True)
     answers = LiteRTEngine(source.path, adapter=Adapter(scale, offset)).embed(probe_pictures(known.input_size))
     probabilities = _check_answers(answers, request)
-    os.rename(source.path, out / LITE) if source.path.is_relative_to(out) else _copy(source.path, out / LITE)
+    (out / LITE).write_bytes(source.path.read_bytes())
     return {
         **_describe(out / LITE, known.input_size, answers.shape[1], probabilities),
         "scale": scale,
@@ -220,10 +216,6 @@ def _check_labels(labels: list[str], outputs: int) -> None:
 def _check_size(size: int) -> None:
     if not 8 <= size <= LARGEST_INPUT:
         raise SourceRefused(f"It takes pictures of {size} pixels; from 8 to {LARGEST_INPUT} can be used.")
-
-
-def _copy(source: Path, target: Path) -> None:
-    target.write_bytes(source.read_bytes())
 
 
 def _describe(file: Path, size: int, features: int, probabilities: bool) -> dict[str, Any]:

@@ -1,15 +1,19 @@
 """A stranger's file, opened by the confined process: what it finds, and what it refuses by name."""
 
 import os
+import time
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+import worker.networks.engine
 from tests.network_files import CLASSES, FEATURES, SIZE
-from worker.backbones.engine import Adapter, LiteRTEngine
+from worker.backbones import get_backbone
+from worker.backbones.engine import AS_IT_IS, Adapter, LiteRTEngine
+from worker.backbones.engines import load_engine
 from worker.confine import bare_environment
-from worker.networks.engine import EngineFailed, TensorFlowEngine
+from worker.networks.engine import ConfinedEngine, EngineFailed, in_litert, in_tensorflow
 from worker.networks.opening import OpenedNetwork, open_network
 from worker.networks.program import Request
 from worker.networks.sources import SourceRefused
@@ -51,7 +55,7 @@ def test_what_litert_cannot_run_runs_in_tensorflow(strange_networks: Path, tmp_p
     assert opened.spec.engine == "tensorflow"
     assert "Digamma" in opened.why_not_litert
     (tmp_path / GRAPH).write_bytes(opened.files[GRAPH])
-    engine = TensorFlowEngine(tmp_path / GRAPH, input_size=SIZE, features=FEATURES)
+    engine = ConfinedEngine(tmp_path / GRAPH, in_tensorflow(), input_size=SIZE, features=FEATURES)
     features = engine.embed(pictures)  # type: ignore[arg-type]
     assert features.shape == (4, FEATURES)
     assert np.isfinite(features).all()
@@ -64,6 +68,44 @@ def test_what_litert_cannot_run_runs_in_tensorflow(strange_networks: Path, tmp_p
     (tmp_path / GRAPH).write_bytes(b"nonsense")
     with pytest.raises(EngineFailed, match="did not answer"):
         engine.embed(pictures)  # type: ignore[arg-type]
+
+
+def test_lite_network_answers_from_a_process_of_its_own_and_cannot_end_ours(
+    strange_networks: Path, tmp_path: Path, pictures: object
+) -> None:
+    path, adapter = tmp_path / LITE, Adapter(1 / 255, 0.0)
+    path.write_bytes((strange_networks / "vector.tflite").read_bytes())
+    engine = ConfinedEngine(path, in_litert(1, adapter), input_size=SIZE, features=FEATURES)
+    np.testing.assert_array_equal(
+        engine.embed(pictures),  # type: ignore[arg-type]
+        LiteRTEngine(path, adapter=adapter).embed(pictures),  # type: ignore[arg-type]
+    )
+    engine.close()
+    path.write_bytes(path.read_bytes()[:1000])  # LiteRT reads past the end of such a file
+    with pytest.raises(EngineFailed, match="did not answer"):
+        engine.embed(pictures)  # type: ignore[arg-type]
+
+
+def test_network_that_does_not_end_is_stopped(strange_networks: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also where it takes nothing in any more, of more than a pipe holds."""
+    monkeypatch.setattr(worker.networks.engine, "SECONDS", 0.05)
+    large = np.zeros((1, 1024, 1024, 3), np.uint8)
+    engine = ConfinedEngine(strange_networks / "vector.tflite", in_litert(1, AS_IT_IS), input_size=1024, features=5)
+    begun = time.monotonic()
+    with pytest.raises(EngineFailed, match="did not answer"):
+        engine.embed(large)
+    assert time.monotonic() - begun < 20
+
+
+def test_network_that_was_brought_along_never_runs_in_the_process_that_asks(
+    strange_networks: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("POETSWEB_WEIGHTS", str(tmp_path / "weights"))
+    opened = open_it(strange_networks / "quantised.tflite", tmp_path)
+    keep_network(opened.spec, opened.files)
+    engine = load_engine(get_backbone(opened.spec.name), tmp_path / "backbones", threads=2)
+    assert isinstance(engine, ConfinedEngine)
+    engine.close()
 
 
 @pytest.mark.parametrize(
