@@ -20,30 +20,41 @@ class Chart:
     low: str
     high: str
     last_step: int
+    unit: str  # of the steps
     lines: list[Line]
 
 
 def draw_curve(curve: list[dict[str, Any]]) -> list[Chart]:
-    """Loss and accuracy against steps; nothing before there are two points."""
+    """Of the head against steps, of fine-tuning against epochs; nothing before there are two points."""
+    head = [point for point in curve if "step" in point]
+    tuning = [point for point in curve if "epoch" in point]
+    return [*_draw(head, "step", ""), *_draw(tuning, "epoch", " while fine-tuning")]
+
+
+def _draw(curve: list[dict[str, Any]], unit: str, when: str) -> list[Chart]:
+    """Loss and accuracy."""
     if len(curve) < 2:
         return []
-    losses = [point[key] for point in curve for key in ("training_loss", "validation_loss")]
-    top = max(losses) or 1.0
+    both = {"training_loss": "training", "validation_loss": "validation"}
+    top = max(point[key] for point in curve for key in both if key in point) or 1.0
     return [
-        _chart("Loss", curve, {"training_loss": "training", "validation_loss": "validation"}, 0.0, top, "{:.3f}"),
-        _chart("Accuracy on validation", curve, {"validation_accuracy": "validation"}, 0.0, 1.0, "{:.1%}"),
+        _chart(f"Loss{when}", curve, unit, both, 0.0, top, "{:.3f}"),
+        _chart(f"Accuracy on validation{when}", curve, unit, {"validation_accuracy": "validation"}, 0.0, 1.0, "{:.1%}"),
     ]
 
 
-def _chart(title: str, curve: list[dict[str, Any]], keys: dict[str, str], low: float, high: float, form: str) -> Chart:
-    steps = [float(point["step"]) for point in curve]
+def _chart(
+    title: str, curve: list[dict[str, Any]], unit: str, keys: dict[str, str], low: float, high: float, form: str
+) -> Chart:
+    """A point may lack a line's value: the network that fine-tuning begins with was not trained in an epoch."""
+    steps = [float(point[unit]) for point in curve]
     first, span = steps[0], (steps[-1] - steps[0]) or 1.0
     lines = []
     for key, name in keys.items():
-        values = [float(point[key]) for point in curve]
+        values = [(float(point[unit]), float(point[key])) for point in curve if key in point]
         places = [
             f"{(step - first) / span * WIDTH:.1f},{HEIGHT - (min(value, high) - low) / (high - low) * HEIGHT:.1f}"
-            for step, value in zip(steps, values, strict=True)
+            for step, value in values
         ]
-        lines.append(Line(name, name, " ".join(places), form.format(values[-1])))
-    return Chart(title, form.format(low), form.format(high), int(steps[-1]), lines)
+        lines.append(Line(name, name, " ".join(places), form.format(values[-1][1])))
+    return Chart(title, form.format(low), form.format(high), int(steps[-1]), unit, lines)

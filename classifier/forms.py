@@ -9,7 +9,7 @@ from django.core.exceptions import ValidationError
 from classifier.catalogue import Listed, list_backbones
 from classifier.services.projects import InvalidName, clean_name
 from worker.backbones import BACKBONES
-from worker.config import DISTORTIONS, RECIPES, ConfigError, TrainConfig
+from worker.config import DISTORTIONS, FINE_TUNING, RECIPES, TUNING_FIELDS, ConfigError, TrainConfig
 from worker.networks.spec import TENSORFLOW
 
 
@@ -77,6 +77,13 @@ class TrainForm(forms.Form):
     distorted_views = forms.IntegerField(
         initial=4, label="Views of each picture", help_text="1 to 16. Mirroring alone gives one."
     )
+    fine_tuning = forms.ChoiceField(choices=list(FINE_TUNING.items()), initial="", widget=forms.RadioSelect)
+    fine_tuning_epochs = forms.IntegerField(
+        initial=10, label="Epochs at most", help_text="How often each picture is shown: 1 to 100."
+    )
+    fine_tuning_rate = forms.FloatField(
+        initial=0.0001, label="Fine-tuning rate", help_text="How large a step is: small, or it forgets what it knows."
+    )
     promote = forms.BooleanField(required=False, label="Make it live as soon as it is trained")
 
     def __init__(self, *args: Any, backbone: str, user: User, **kwargs: Any) -> None:
@@ -115,10 +122,13 @@ class TrainForm(forms.Form):
         return values
 
     def _config_fields(self) -> list[str]:
-        """Expert settings of the other recipe are left alone: the page hides them."""
+        """Expert settings of the other recipe, and of fine-tuning where there is none, are left alone: the page hides
+        them."""
         common = ["recipe", "backbone", "validation_percentage", "testing_percentage", "seed"]
         common += [*DISTORTIONS, "distorted_views"]
         poets = ["steps", "learning_rate", "batch_size"]
+        if self.cleaned_data.get("fine_tuning"):
+            common += TUNING_FIELDS
         return common + (poets if self.cleaned_data.get("recipe") == "poets" else [])
 
 

@@ -14,6 +14,7 @@ from classifier.models.alias import LIVE
 
 # The part of a job's whole that each stage is, for the one bar a user sees. Embedding is nearly all of a
 # first training; where all embeddings are cached it is over at once.
+FINE_TUNED = "fine_tuned"  # a training in which the backbone learns, too, which is most of it
 STAGES: dict[str, dict[str, tuple[float, float, str]]] = {
     Job.Kind.TRAIN: {
         "fetch": (0.0, 0.01, "Downloading the backbone's weights"),
@@ -23,6 +24,19 @@ STAGES: dict[str, dict[str, tuple[float, float, str]]] = {
         "load": (0.85, 0.88, "Loading embeddings"),
         "head": (0.88, 0.98, "Training the head"),
         "evaluate": (0.98, 1.0, "Measuring on the test pictures"),
+    },
+    FINE_TUNED: {
+        "fetch": (0.0, 0.01, "Downloading the backbone's weights"),
+        "freeze": (0.01, 0.02, "Freezing the dataset"),
+        "prepare": (0.02, 0.03, "Preparing the backbone"),
+        "embed": (0.03, 0.15, "Computing embeddings"),
+        "load": (0.15, 0.16, "Loading embeddings"),
+        "head": (0.16, 0.18, "Training the head"),
+        "build": (0.18, 0.2, "Getting ready to fine-tune"),
+        "fine_tune": (0.2, 0.95, "Fine-tuning the backbone"),
+        "convert": (0.95, 0.97, "Converting the tuned backbone"),
+        "answer": (0.97, 0.99, "Answering validation and test pictures"),
+        "evaluate": (0.99, 1.0, "Measuring on the test pictures"),
     },
     Job.Kind.INGEST: {
         "download": (0.0, 0.5, "Downloading"),
@@ -49,11 +63,13 @@ STAGES: dict[str, dict[str, tuple[float, float, str]]] = {
         "check": (0.5, 1.0, "Sending the test pictures through them"),
     },
 }
+BEFORE_TUNING = ("fetch", "prepare", "embed", "head", "build")
 PREPARE_SECONDS = 30.0  # to convert a backbone
 UNITS = {
     "answer": "pictures",
     "check": "pictures",
     "embed": "pictures",
+    "fine_tune": "pictures",
     "read": "pictures",
     "read_download": "pictures",
     "download": "MB",
@@ -151,7 +167,8 @@ class Progress:
 
 def job_progress(job: Job) -> Progress:
     """The one place where a job's row becomes a bar, for page and API alike."""
-    low, high, title = STAGES[job.kind].get(job.stage, (0.0, 0.0, "Waiting for a worker"))
+    stages = STAGES[FINE_TUNED if job.config.get("fine_tuning") else job.kind]
+    low, high, title = stages.get(job.stage, (0.0, 0.0, "Waiting for a worker"))
     inside = min(job.done / job.total, 1.0) if job.total else 0.0
     fraction = 1.0 if job.status == Job.Status.SUCCEEDED else low + (high - low) * inside
     rate = _rate(job)
@@ -159,9 +176,15 @@ def job_progress(job: Job) -> Progress:
 
 
 def _eta(job: Job, rate: float | None) -> float | None:
-    """Seconds to the end, from this stage's measured rate and the last training's time for its head."""
+    """Seconds to the end, from this stage's measured rate and what is known of those that follow."""
     if not job.is_open:
         return None
+    left = _eta_of_stage(job, rate)
+    follows = job.facts.get("tuning_seconds", 0.0) if job.stage in BEFORE_TUNING else 0.0
+    return None if left is None else left + follows
+
+
+def _eta_of_stage(job: Job, rate: float | None) -> float | None:
     if job.stage == "embed":
         return max(job.total - job.done, 0) / rate + _head_seconds() if rate else None
     if job.stage in (

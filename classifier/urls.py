@@ -60,6 +60,7 @@ urlpatterns = [
     path("projects/<slug:slug>/uploads/<int:pk>/report.csv", uploads.report, name="upload_report"),
     # training
     path("projects/<slug:slug>/train/", train.train, name="train"),
+    path("projects/<slug:slug>/train/tuning-time", train.tuning_time, name="tuning_time"),
     path("projects/<slug:slug>/jobs/", job.index, name="jobs"),
     path("projects/<slug:slug>/jobs/<int:pk>/", job.detail, name="job"),
     path("projects/<slug:slug>/jobs/<int:pk>/part", job.part, name="job_part"),

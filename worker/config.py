@@ -6,12 +6,17 @@ from typing import Any
 
 from worker.backbones import BACKBONES, DEFAULT_BACKBONE, is_known
 from worker.distortions import View
+from worker.networks.spec import is_network
 
 RECIPES = {"auto": "Automatic", "poets": "As in TensorFlow for Poets"}
 MOST_SHOWN, LONGEST_SHOWN = 5, 200  # of the allowed values, and characters of the one given, in a sentence
 EXPERT_FIELDS = ("steps", "learning_rate", "batch_size")
 DISTORTIONS = ("flip_left_right", "random_crop", "random_scale", "random_brightness")
 MOST_VIEWS = 16
+TUNE_NOTHING, TUNE_LAST, TUNE_ALL = "", "last", "all"
+FINE_TUNING = {TUNE_NOTHING: "Not at all", TUNE_LAST: "Its last blocks", TUNE_ALL: "The whole network"}
+TUNING_FIELDS = ("fine_tuning", "fine_tuning_epochs", "fine_tuning_rate")
+MOST_EPOCHS = 100
 
 
 class ConfigError(ValueError):
@@ -37,6 +42,9 @@ class TrainConfig:
     random_scale: int = 0  # per cent
     random_brightness: int = 0  # per cent
     distorted_views: int = 4  # of each training picture, beside the picture itself; only where it is distorted
+    fine_tuning: str = TUNE_NOTHING  # which part of the backbone is trained on as well, see worker.tuning
+    fine_tuning_epochs: int = 10  # at most: it stops when validation gets no better
+    fine_tuning_rate: float = 0.0001  # Adam's learning rate: small, or the backbone forgets what it knows
 
     def __post_init__(self) -> None:
         if not (isinstance(self.backbone, str) and is_known(self.backbone)):
@@ -50,6 +58,7 @@ class TrainConfig:
         _rate("learning_rate", self.learning_rate)
         # 1 and 1.0 are the same config, and must be the same JSON wherever configs are compared by digest.
         object.__setattr__(self, "learning_rate", float(self.learning_rate))
+        self._check_fine_tuning()
         self._refuse_expert_fields_in_auto()
         self._check_distortions()
 
@@ -72,6 +81,19 @@ class TrainConfig:
             # A mirror image is the same each time.
             object.__setattr__(self, "distorted_views", 1)
 
+    def _check_fine_tuning(self) -> None:
+        _one_of("fine_tuning", self.fine_tuning, FINE_TUNING)
+        _whole("fine_tuning_epochs", self.fine_tuning_epochs, 1, MOST_EPOCHS)
+        _rate("fine_tuning_rate", self.fine_tuning_rate, 1)
+        object.__setattr__(self, "fine_tuning_rate", float(self.fine_tuning_rate))
+        if self.fine_tuning and is_network(self.backbone):
+            raise ConfigError(
+                "fine_tuning", "A backbone that was brought along cannot be fine-tuned. Choose one of PoetsWeb's own."
+            )
+        for name in TUNING_FIELDS[1:]:
+            if not self.fine_tuning and getattr(self, name) != getattr(TrainConfig, name):
+                raise ConfigError(name, f"{name} goes with fine_tuning '{TUNE_LAST}' or '{TUNE_ALL}'.")
+
     @property
     def views(self) -> list[View]:
         """The distorted views of each training picture; none where nothing is distorted."""
@@ -80,9 +102,11 @@ class TrainConfig:
         return [View(number, **distortions) for number in range(1, count + 1)]
 
     def as_dict(self) -> dict[str, Any]:
-        """For storing and comparing. Of distortions only where there are any: what was stored before them stays
-        equal to what is made today."""
-        left_out = () if self.views else (*DISTORTIONS, "distorted_views")
+        """For storing and comparing. Of distortions and fine-tuning only where there are any: what was stored before
+        them stays equal to what is made today."""
+        left_out: set[str] = set() if self.views else {*DISTORTIONS, "distorted_views"}
+        if not self.fine_tuning:
+            left_out |= set(TUNING_FIELDS)
         return {name: value for name, value in asdict(self).items() if name not in left_out}
 
 
@@ -98,7 +122,7 @@ def parse_config(values: dict[str, Any]) -> TrainConfig:
 
 def _one_of(name: str, value: Any, allowed: dict[str, Any]) -> None:
     if not isinstance(value, str) or value not in allowed:
-        offered = [key for key in allowed if key != "testing"]
+        offered = [key or "''" for key in allowed if key != "testing"]
         more = f" and {len(offered) - MOST_SHOWN} more" if len(offered) > MOST_SHOWN else ""
         shown = ", ".join(offered[:MOST_SHOWN]) + more
         raise ConfigError(name, f"{name} must be one of {shown}; got {_show(value)}.")
@@ -114,11 +138,11 @@ def _whole(name: str, value: Any, low: int, high: int) -> None:
         raise ConfigError(name, f"{name} must be a whole number from {low} to {high}; got {_show(value)}.")
 
 
-def _rate(name: str, value: Any) -> None:
+def _rate(name: str, value: Any, most: int = 100) -> None:
     number = not isinstance(value, bool) and isinstance(value, int | float)
     # A comparison, because it is false for NaN and safe for whole numbers that no float can hold.
-    if not number or not 0 < value <= 100:
-        raise ConfigError(name, f"{name} must be a number above 0 and at most 100; got {_show(value)}.")
+    if not number or not 0 < value <= most:
+        raise ConfigError(name, f"{name} must be a number above 0 and at most {most}; got {_show(value)}.")
 
 
 def _show(value: Any) -> str:

@@ -1,7 +1,7 @@
 """From a dataset version and its embeddings to the files of a model version."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -45,26 +45,43 @@ class Trained:
     metrics: dict[str, Any]
 
 
+@dataclass(frozen=True)
+class Answering:
+    """What gives the answers of a model version. `test` are its backbone's features of the test pictures, (n, F);
+    `metrics` what is to be told beside how good it is on them.
+    """
+
+    backbone: Backbone
+    head: Head
+    test: NDArray[np.float32]
+    metrics: dict[str, Any] = field(default_factory=dict)
+
+
 def train(
     dataset: Dataset,
     features: Mapping[str, NDArray[np.float32]],
     config: TrainConfig,
     report: Callable[..., None],
     summaries: TrainingSummaries | None = None,
+    tune: Callable[[Head], Answering] | None = None,
 ) -> Trained:
-    """Train a head, measure it, and pack both. Calls report(stage, fraction, **facts).
+    """Train a head, tune the backbone from it where that is wanted, measure, and pack all.
+
+    Calls report(stage, fraction, **facts).
 
     features: of each split (n, F), picture by picture as in `dataset.rows`; of training (n * (1 + views), F), the
     pictures themselves and behind them each of `config.views` in the same order.
     summaries: are told on the way, and change nothing of what is trained.
+    tune: makes of the head what shall answer.
     """
     report("head", 0.0)
     training = Split(features[TRAINING], np.tile(dataset.labels(TRAINING), 1 + len(config.views)))
     validation = Split(features[VALIDATION], dataset.labels(VALIDATION))
     look = summaries.watch(training, validation) if summaries else look_away
     head = train_head(training, validation, len(dataset.classes), config, report, look)
+    found = tune(head) if tune else Answering(get_backbone(config.backbone), head, features[TEST])
     report("evaluate", 0.0)
-    trained = _pack(dataset, head, features[TEST], get_backbone(config.backbone), config.as_dict())
+    trained = _pack(dataset, found, config.as_dict())
     if summaries:
         summaries.show_test(trained.metrics, [name for _, name in dataset.classes])
     return trained
@@ -79,17 +96,15 @@ def adopt(dataset: Dataset, features: NDArray[np.float32], backbone: Backbone, *
     """
     classes = len(dataset.classes)
     head = Head(np.eye(classes, dtype=np.float32), np.zeros(classes, np.float32))
-    return _pack(dataset, head, features, backbone, {"recipe": IMPORTED, "backbone": backbone.name, "source": source})
+    config = {"recipe": IMPORTED, "backbone": backbone.name, "source": source}
+    return _pack(dataset, Answering(backbone, head, features), config)
 
 
-def _pack(
-    dataset: Dataset, head: Head, test: NDArray[np.float32], backbone: Backbone, config: dict[str, Any]
-) -> Trained:
-    """Measured on `test`, the features of the test pictures."""
-    labels, probabilities = dataset.labels(TEST), head.probabilities(test)
-    metrics = evaluate(probabilities, labels, [name for _, name in dataset.classes])
+def _pack(dataset: Dataset, found: Answering, config: dict[str, Any]) -> Trained:
+    labels, probabilities = dataset.labels(TEST), found.head.probabilities(found.test)
+    metrics = evaluate(probabilities, labels, [name for _, name in dataset.classes]) | found.metrics
     evaluation = Evaluation(dataset.sha256s(TEST), labels, probabilities)
-    digest, files = pack_artifact(_manifest(dataset, backbone, config, metrics), head, evaluation)
+    digest, files = pack_artifact(_manifest(dataset, found.backbone, config, metrics), found.head, evaluation)
     return Trained(digest, files, metrics)
 
 

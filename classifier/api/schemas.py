@@ -159,6 +159,13 @@ class TrainIn(Schema, extra="forbid"):
     distorted_views: Any = Field(
         None, description="1 to 16, by default 4: views of each training picture, where one of these four is given"
     )
+    fine_tuning: Any = Field(
+        None, description='"last" or "all": the backbone\'s last blocks, or all of it, are trained on as well'
+    )
+    fine_tuning_epochs: Any = Field(
+        None, description="1 to 100, by default 10: at most; it stops when nothing improves"
+    )
+    fine_tuning_rate: Any = Field(None, description="above 0, at most 1, by default 0.0001: Adam's learning rate")
     promote: bool = Field(False, description="make the version live as soon as it is trained")
     force: bool = Field(False, description="train in spite of warnings")
 
@@ -223,7 +230,7 @@ class JobOut(Schema):
     rate: float | None
     eta_seconds: float | None
     error: str
-    curve: list[dict[str, float]]
+    curve: list[dict[str, float]] = Field(description="of the head by `step`, of fine-tuning by `epoch`")
     result: JobResult
     created_at: datetime
     started_at: datetime | None
@@ -237,12 +244,27 @@ class PerClass(Schema):
     recall: float | None
 
 
+class Validation(Schema):
+    validation_loss: float
+    validation_accuracy: float
+
+
+class FineTuning(Schema):
+    epochs: int
+    best_epoch: int = Field(
+        description="whose weights it has; 0: none was better than before, the backbone is as it was"
+    )
+    before: Validation
+    after: Validation
+
+
 class Metrics(Schema):
     test_accuracy: float | None
     test_n: int
     interval: list[float]
     per_class: list[PerClass]
     confusion: list[list[int]]
+    fine_tuning: FineTuning | None = None
 
 
 class VersionOut(Schema):

@@ -19,6 +19,7 @@ from worker.config import TrainConfig
 from worker.distortions import DISTORTION_VERSION
 from worker.images import PREPROCESSING_VERSION
 from worker.pipeline import IMPORTED, Trained
+from worker.tuning import TUNING_VERSION
 
 RECIPE_VERSION = 1  # 1: the first. Raise it when the same config would train another head
 
@@ -34,6 +35,8 @@ def fingerprint(dataset_version: DatasetVersion, config: TrainConfig) -> str:
     }
     if config.views:
         said["distortions"] = DISTORTION_VERSION
+    if config.fine_tuning:
+        said["tuning"] = TUNING_VERSION
     return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
 
 
@@ -44,13 +47,24 @@ def find_version(dataset_version: DatasetVersion, config: TrainConfig) -> ModelV
 
 
 def publish_model_version(
-    job: Job, dataset_version: DatasetVersion, config: TrainConfig, trained: Trained, **facts: Any
+    job: Job,
+    dataset_version: DatasetVersion,
+    config: TrainConfig,
+    trained: Trained,
+    *,
+    network: Network | None = None,
+    **facts: Any,
 ) -> ModelVersion:
-    """Files first, then row, alias and the job's end in one transaction: a cancelled job publishes nothing."""
+    """Files first, then row, alias and the job's end in one transaction: a cancelled job publishes nothing.
+
+    `network` is the version's own backbone where it was fine-tuned; its files are stored already.
+    """
     _store_artifact(trained)
     with transaction.atomic():
-        made = fingerprint(dataset_version, config)
-        version = _create_version(job, dataset_version, config.as_dict(), made, trained)
+        if network is not None:
+            network.save()
+        made, backbone = fingerprint(dataset_version, config), network.name if network else config.backbone
+        version = _create_version(job, dataset_version, config.as_dict(), made, trained, backbone)
         settle_alias(job, version)
         finish_job(job, model_version=version.number, **facts)
     return version
@@ -64,7 +78,7 @@ def publish_import(job: Job, dataset_version: DatasetVersion, network: Network, 
     with transaction.atomic():
         network.save(update_fields=["name", "spec", "size", "why"])
         known = ModelVersion.objects.filter(project=job.project_id, fingerprint=made).first()
-        version = known or _create_version(job, dataset_version, config, made, trained)
+        version = known or _create_version(job, dataset_version, config, made, trained, network.name)
         settle_alias(job, version)
         finish_job(job, model_version=version.number, unchanged=known is not None)
     return version
@@ -76,7 +90,7 @@ def _store_artifact(trained: Trained) -> None:
 
 
 def _create_version(
-    job: Job, dataset_version: DatasetVersion, config: dict[str, Any], made: str, trained: Trained
+    job: Job, dataset_version: DatasetVersion, config: dict[str, Any], made: str, trained: Trained, backbone: str
 ) -> ModelVersion:
     """With the next number. Call it in a transaction."""
     project = Project.objects.select_for_update().get(pk=job.own_project.pk)
@@ -86,7 +100,7 @@ def _create_version(
         number=last + 1,
         dataset_version=dataset_version,
         job=job,
-        backbone=config["backbone"],
+        backbone=backbone,
         config=config,
         fingerprint=made,
         artifact_digest=trained.digest,

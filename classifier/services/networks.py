@@ -116,6 +116,13 @@ def store_network(network: Network, opened: OpenedNetwork) -> None:
     network.why = opened.why_not_litert[:300]
 
 
+def describe_tuned(job: Job, opened: OpenedNetwork) -> Network:
+    """The row, which is saved with its version, of what a training made of a backbone."""
+    spec, project = opened.spec, job.own_project
+    about = {"title": spec.title, "source": spec.source, "licence": spec.licence}
+    return Network(owner=project.owner, project=project, job=job, **about)
+
+
 NETWORK_FIELDS = ["name", "spec", "size", "why"]
 
 

@@ -1,10 +1,12 @@
 """Pressing Train: why it cannot or should not start, in words, or the job."""
 
 from dataclasses import dataclass
+from typing import Any
 
 from django.contrib.auth.models import User
 from django.db import transaction
 
+from classifier.estimates import estimate_tuning
 from classifier.models import Job, Project
 from classifier.selectors import class_counts
 from classifier.services.jobs import queue_job
@@ -84,4 +86,8 @@ def request_training(
     refused = preflight.errors or preflight.running or (preflight.warnings and not force)
     if refused:
         raise TrainingRefused(preflight)
-    return queue_job(project=project, kind=Job.Kind.TRAIN, by=by, config=config.as_dict(), facts={"promote": promote})
+    facts: dict[str, Any] = {"promote": promote}
+    estimate = estimate_tuning(project, config) if config.fine_tuning else None
+    if estimate:
+        facts["tuning_seconds"] = estimate.seconds[config.fine_tuning]
+    return queue_job(project=project, kind=Job.Kind.TRAIN, by=by, config=config.as_dict(), facts=facts)

@@ -11,6 +11,7 @@ from worker.backbones import BACKBONES
 from worker.backbones.convert import converted_path
 from worker.backbones.networks import network_backbone
 from worker.backbones.speed import read_speed
+from worker.config import FINE_TUNING
 from worker.networks.spec import parse_spec
 
 register = template.Library()
@@ -87,6 +88,12 @@ def distortions(config: dict[str, Any]) -> str:
     said += [f"{words} {config[name]} %" for name, words in percents.items() if config.get(name)]
     views = config.get("distorted_views", 0)
     return f"{', '.join(said)}; {views} view{'' if views == 1 else 's'} of each training picture" if said else ""
+
+
+@register.filter
+def tuned(config: dict[str, Any]) -> str:
+    """Of a version's config: "its last blocks, learning rate 0.0001"."""
+    return f"{FINE_TUNING[config['fine_tuning']].lower()}, learning rate {config['fine_tuning_rate']:g}"
 
 
 @register.filter

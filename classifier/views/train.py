@@ -1,13 +1,18 @@
 """The form with the Train button, and what speaks against pressing it."""
 
+from typing import Any
+
 from django.conf import settings
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
 
+from classifier.estimates import estimate_tuning
 from classifier.forms import TrainForm
 from classifier.models import Project
 from classifier.services.training import TrainingRefused, check_training, request_training
 from classifier.views.access import SignedIn, project_page
+from worker.config import TUNE_LAST, ConfigError, TrainConfig
+from worker.networks.spec import is_network
 
 
 @project_page
@@ -29,4 +34,24 @@ def train(request: SignedIn, project: Project) -> HttpResponse:
                 return redirect(refusal.preflight.running)
     status = 200 if request.method == "GET" else 422
     context = {"project": project, "form": form, "preflight": check_training(project)}
-    return render(request, "classifier/train_page.html", context, status=status)
+    time = _tuning_time(project, {**request.GET.dict(), **request.POST.dict()})
+    return render(request, "classifier/train_page.html", {**context, **time}, status=status)
+
+
+@project_page
+def tuning_time(request: SignedIn, project: Project) -> HttpResponse:
+    """How long fine-tuning would take, for the page's form as it is filled in now."""
+    return render(request, "classifier/_tuning_time.html", _tuning_time(project, request.GET.dict()))
+
+
+def _tuning_time(project: Project, given: dict[str, Any]) -> dict[str, Any]:
+    """What the fragment shows; nothing but a sentence for values that no training would take."""
+    try:
+        backbone = str(given.get("backbone") or settings.BACKBONE)
+        epochs = int(given.get("fine_tuning_epochs") or TrainConfig.fine_tuning_epochs)
+        config = TrainConfig(backbone=backbone, fine_tuning=TUNE_LAST, fine_tuning_epochs=epochs)
+    except ConfigError:
+        return {"brought": is_network(backbone)}
+    except ValueError:
+        return {}
+    return {"config": config, "estimate": estimate_tuning(project, config)}

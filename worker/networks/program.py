@@ -12,7 +12,6 @@ resolves a TF Hub address into the folder OUT, with TensorFlow Hub's own resolve
 import contextlib
 import hashlib
 import json
-import re
 import sys
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -22,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from worker.networks import lite
+from worker.networks.conversion import convert_checked
 from worker.networks.screening import HostileGraph
 from worker.networks.sources import (
     FROZEN_GRAPH,
@@ -45,7 +45,6 @@ RANGES: dict[str, tuple[float, float]] = {
     "0..255": (1.0, 0.0),
     "label_image": (1 / 128, -1.0),  # its defaults: a mean and a deviation of 128
 }
-AGREES = 1e-2  # of the largest number: LiteRT and TensorFlow add in another order
 
 
 @dataclass(frozen=True)
@@ -124,7 +123,7 @@ def _open_graph(source: Source, out: Path, request: Request, teachable: bool) ->
     answers = _run(graphs.restore(graph), pictures)
     (out / GRAPH).write_bytes(graph)
     print("convert", flush=True)
-    why = _convert(graph, out / CONVERTED, pictures, answers)
+    why = convert_checked(graph, out / CONVERTED, pictures, answers)
     return {
         **_describe(out / GRAPH, opened.input_size, answers.shape[1], probabilities),
         "engine": TENSORFLOW if why else LITERT,
@@ -144,33 +143,6 @@ def _open_by_kind(source: Source, request: Request) -> tuple[Any, str]:
     if source.kind == TENSORFLOW_JS:
         return keras_files.open_tensorflow_js(source.path), "-1..1"
     return saved_models.open_saved_model(source.path, input_size=request.input_size), "0..1"
-
-
-def _convert(graph: bytes, target: Path, pictures: NDArray[np.uint8], answers: NDArray[np.float32]) -> str:
-    """Why LiteRT cannot run it; empty where it does and gives the same numbers."""
-    from worker.backbones.engine import LiteRTEngine
-    from worker.networks.graphs import convert
-
-    try:
-        target.write_bytes(convert(graph))
-    except Exception as error:  # the converter raises all sorts, and its own class is not public
-        return _why(str(error))
-    try:
-        found = LiteRTEngine(target).embed(pictures)
-    except (ValueError, RuntimeError):
-        target.unlink()
-        return "its converted form does not run"
-    if float(np.abs(found - answers).max()) > AGREES * max(float(np.abs(answers).max()), 1.0):
-        target.unlink()
-        return "its converted form gives other numbers"
-    return ""
-
-
-def _why(complaint: str) -> str:
-    """In a few words of ours: those of the converter name paths and fill pages."""
-    operations = sorted(set(re.findall(r"'?tf\.(\w+)'? op is|custom op: (?:Flex)?(\w+)", complaint)))
-    named = ", ".join(first or second for first, second in operations[:5])
-    return f"it has no operation {named}" if named else "it cannot be converted"
 
 
 def probe_pictures(size: int) -> NDArray[np.uint8]:

@@ -28,12 +28,14 @@ from worker.head import EmptySplit, TrainingDiverged
 from worker.networks.engine import EngineFailed
 from worker.networks.sources import SourceRefused
 from worker.networks.spec import NetworkMissing
-from worker.tasks.embed import PictureMissing, embed, engine_of
+from worker.tasks.answering import PictureMissing
+from worker.tasks.embed import embed, engine_of
 from worker.tasks.export import export
 from worker.tasks.hub import make_hub_backbone
 from worker.tasks.ingest import ingest
 from worker.tasks.network import add_backbone, import_version
 from worker.tasks.train import train
+from worker.tuning import TuningFailed
 
 log = structlog.get_logger(__name__)
 
@@ -55,6 +57,7 @@ SENTENCES = (
     SourceRefused,
     NetworkMissing,
     EngineFailed,
+    TuningFailed,
 )
 
 

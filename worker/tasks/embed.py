@@ -7,16 +7,12 @@ from django.conf import settings
 
 from classifier.models import Image, Job
 from classifier.services import embeddings, jobs
-from classifier.services.images import read_picture
 from classifier.services.networks import find_backbone
 from worker.backbones import Backbone
 from worker.distortions import View
 from worker.embeddings import embed_pictures, embedding_key
+from worker.tasks.answering import read_picture_file
 from worker.tasks.throttle import Throttle
-
-
-class PictureMissing(Exception):
-    """The message is a sentence for the user."""
 
 
 def embed(job: Job) -> None:
@@ -35,15 +31,7 @@ def embed(job: Job) -> None:
 
 
 def _read(image: Image) -> bytes:
-    try:
-        return read_picture(image)
-    except OSError as error:
-        if not Image.objects.filter(pk=image.pk).exists():
-            raise embeddings.EmbeddingsMissing(embeddings.GONE) from error
-        raise PictureMissing(
-            f"The file of the picture {image.sha256[:12]}… is missing from the storage ({error.strerror}). "
-            "Upload it again, or delete it from the project."
-        ) from error
+    return read_picture_file(image.sha256)
 
 
 _held = threading.local()  # in a worker one thread does all the work; a command may have several

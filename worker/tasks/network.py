@@ -5,23 +5,18 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-import numpy as np
 from django.conf import settings
-from numpy.typing import NDArray
 
 from classifier.models import Job, Network
-from classifier.models.image import image_path
 from classifier.services import datasets, jobs, model_versions, networks, projects
-from classifier.services.images import read_file
 from classifier.storage import local_copy
-from worker.backbones.engine import Embedder
 from worker.backbones.engines import ensure_ready, load_engine
-from worker.embeddings import embed_pictures
 from worker.networks.opening import OpenedNetwork, fetch, open_network
 from worker.networks.program import Request
 from worker.networks.sources import SourceRefused
-from worker.pipeline import Dataset, adopt
+from worker.pipeline import adopt
 from worker.splits import TEST
+from worker.tasks.answering import answer_pictures
 from worker.tasks.throttle import Throttle
 
 STAGES = {"look": "open", "probe": "probe", "convert": "convert"}  # of the program, as jobs call them
@@ -51,7 +46,7 @@ def import_version(job: Job) -> None:
     version = datasets.freeze_for_import(job.own_project, labels, by=job.created_by)
     dataset = datasets.load_dataset(version)
     backbone = networks.find_backbone(network.name)
-    features = _answer_test(job, dataset, load_engine(backbone, settings.BACKBONE_DIR))
+    features = answer_pictures(job, dataset.sha256s(TEST), load_engine(backbone, settings.BACKBONE_DIR))
     model_versions.publish_import(job, version, network, adopt(dataset, features, backbone, source=network.source))
 
 
@@ -98,15 +93,3 @@ def _follow(job: Job) -> Callable[[str], None]:
             jobs.enter_stage(job, STAGES[step], total=1)
 
     return said
-
-
-def _answer_test(job: Job, dataset: Dataset, engine: Embedder) -> NDArray[np.float32]:
-    """The test pictures' features (N, F), in the order of the dataset."""
-    sha256s = dataset.sha256s(TEST)
-    jobs.enter_stage(job, "answer", total=len(sha256s))
-    throttle, found = Throttle(), []
-    for _, vectors in embed_pictures(sha256s, lambda sha256: read_file(image_path(sha256)), engine):
-        found.append(vectors)
-        if throttle.due():
-            jobs.report(job, done=sum(map(len, found)))
-    return np.concatenate(found) if found else np.empty((0, engine.features), np.float32)

@@ -1,9 +1,8 @@
 """Samples to a model version."""
 
-import math
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -16,14 +15,17 @@ from numpy.typing import NDArray
 from classifier.models import DatasetVersion, Job
 from classifier.services import datasets, embeddings, jobs, model_versions, summaries
 from classifier.services.networks import find_backbone
+from worker import pipeline
 from worker.backbones import Backbone
 from worker.backbones.engines import ensure_ready
 from worker.config import TrainConfig, parse_config
 from worker.distortions import View
 from worker.embeddings import embedding_key
 from worker.pipeline import Dataset
-from worker.splits import SPLITS, TRAINING
+from worker.splits import SPLITS, TEST, TRAINING
 from worker.summaries import TrainingSummaries
+from worker.tasks.fine_tune import FineTuning
+from worker.tasks.progress import Progress
 from worker.tasks.throttle import Throttle
 
 # Pictures of one embed job. Each job costs some 30 ms beside its pictures; the last ones are small, so that all
@@ -50,12 +52,15 @@ def train(job: Job) -> None:
         return  # the last of the embed jobs sends this job on
     jobs.enter_stage(job, "load", total=1)
     features = _load(dataset, backbone, config.views)
-    from worker import pipeline
-
+    progress = Progress(job)
+    tuning = (
+        FineTuning(job, version, dataset, backbone, config, features[TEST], progress) if config.fine_tuning else None
+    )
     with _summaries_of(job) as written:
-        trained = pipeline.train(dataset, features, config, _reporter(job), written)
-    seconds = round(time.monotonic() - begun, 3)
-    model_versions.publish_model_version(job, version, config, trained, head_seconds=seconds)
+        trained = pipeline.train(dataset, features, config, progress, written, tuning)
+    seconds = round(time.monotonic() - begun - (tuning.seconds if tuning else 0), 3)
+    network, facts = (tuning.network, tuning.facts) if tuning else (None, {})
+    model_versions.publish_model_version(job, version, config, trained, network=network, head_seconds=seconds, **facts)
 
 
 def _fetch_weights(job: Job, backbone: Backbone) -> None:
@@ -146,26 +151,3 @@ def _summaries_of(job: Job) -> Iterator[TrainingSummaries]:
         finally:
             written.close()
             summaries.store_summaries(job, Path(folder))
-
-
-def _reporter(job: Job) -> Callable[..., None]:
-    """report(stage, fraction, **point) -> rows: each stage entered once, points gathered, writes throttled."""
-    throttle = Throttle()
-    curve: list[dict[str, float]] = []
-
-    def report(stage: str, fraction: float, **point: float) -> None:
-        if stage != job.stage:
-            jobs.enter_stage(job, stage, total=1000)
-        if point and all(map(math.isfinite, point.values())):  # no database keeps others, and no chart shows them
-            curve.append(point)
-        if throttle.due() or fraction >= 1:
-            jobs.report(job, done=int(fraction * 1000), curve=_thin(curve))
-
-    return report
-
-
-def _thin(curve: list[dict[str, float]], most: int = 400) -> list[dict[str, float]]:
-    """At most so many points, evenly, the last among them: ten thousand steps are still one small row."""
-    stride = -(-len(curve) // most) or 1
-    kept = curve[::stride]
-    return kept if not curve or kept[-1] is curve[-1] else [*kept, curve[-1]]

@@ -41,14 +41,16 @@ document.addEventListener("click", (event) => {
 });
 document.addEventListener("DOMContentLoaded", countChosen);
 
-// The original's settings are shown where its recipe is chosen.
-function showPoets() {
-  const fields = document.querySelector("[data-poets]");
-  const chosen = document.querySelector("[name=recipe]:checked");
-  if (fields) fields.hidden = !chosen || chosen.value !== "poets";
+// Settings that go with a choice are shown where it is made: data-shown-with="name=value value".
+function showWhatGoesWith() {
+  for (const fields of document.querySelectorAll("[data-shown-with]")) {
+    const [name, values] = fields.dataset.shownWith.split("=");
+    const chosen = document.querySelector(`[name=${name}]:checked`);
+    fields.hidden = !chosen || !values.split(" ").includes(chosen.value);
+  }
 }
-document.addEventListener("change", showPoets);
-document.addEventListener("DOMContentLoaded", showPoets);
+document.addEventListener("change", showWhatGoesWith);
+document.addEventListener("DOMContentLoaded", showWhatGoesWith);
 
 // A job's living part: when the job has ended, stop asking; on an upload's page load its whole report.
 document.addEventListener("htmx:afterSwap", (event) => {

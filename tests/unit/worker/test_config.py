@@ -109,6 +109,16 @@ def test_parse_config_nothing_gives_the_defaults() -> None:
         ("distorted_views", 0),
         ("distorted_views", 17),
         ("distorted_views", 5),  # of what?
+        ("fine_tuning", "first"),
+        ("fine_tuning", True),
+        ("fine_tuning", None),
+        ("fine_tuning_epochs", 0),
+        ("fine_tuning_epochs", 101),
+        ("fine_tuning_epochs", 5),  # of what?
+        ("fine_tuning_rate", 0),
+        ("fine_tuning_rate", 1.5),
+        ("fine_tuning_rate", float("nan")),
+        ("fine_tuning_rate", 0.01),
         ("stepz", 5),
     ],
 )
@@ -174,3 +184,19 @@ def test_config_without_distortions_is_stored_as_before_there_were_any() -> None
         "learning_rate": 0.01,
         "batch_size": 100,
     }
+
+
+@pytest.mark.parametrize("recipe", RECIPES)
+def test_parse_config_fine_tuning_goes_with_both_recipes(recipe: str) -> None:
+    config = parse_config({"recipe": recipe, "fine_tuning": "last", "fine_tuning_rate": 1, "random_crop": 5})
+    assert (config.fine_tuning_epochs, config.fine_tuning_rate, len(config.views)) == (10, 1.0, 4)
+    assert parse_config(json.loads(json.dumps(config.as_dict()))) == config
+    assert config.as_dict() == TrainConfig(**config.as_dict()).as_dict()
+
+
+def test_parse_config_backbone_that_was_brought_along_is_not_tuned() -> None:
+    name = f"net_{20 * 'a'}"
+    assert parse_config({"backbone": name}).backbone == name
+    with pytest.raises(ConfigError, match="brought along") as caught:
+        parse_config({"backbone": name, "fine_tuning": "last"})
+    assert caught.value.field == "fine_tuning"

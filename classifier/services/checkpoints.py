@@ -1,0 +1,36 @@
+"""Where a long training stands, kept beside the pictures so that any worker goes on from there."""
+
+from django.core.files.base import ContentFile
+from django.core.files.storage import default_storage
+
+from classifier.models import DatasetVersion, Job
+from classifier.services.images import read_file
+from classifier.services.jobs import report
+from classifier.services.model_versions import fingerprint
+from worker.config import TrainConfig
+
+
+def checkpoint_path(job: Job, dataset_version: DatasetVersion, config: TrainConfig) -> str:
+    """Of what would be trained as well as of the job: it may run on after PoetsWeb was upgraded."""
+    return f"checkpoints/{job.pk}-{fingerprint(dataset_version, config)[:16]}.npz"
+
+
+def load_checkpoint(path: str) -> bytes | None:
+    try:
+        return read_file(path)
+    except OSError:  # there is none yet, or the storage has lost it: then the work begins anew
+        return None
+
+
+def keep_checkpoint(job: Job, path: str, data: bytes) -> None:
+    """In the place of the one before. Raises LeaseLost."""
+    report(job, facts={**job.facts, "checkpoint": path})
+    default_storage.save(path, ContentFile(data))
+
+
+def delete_old_checkpoints() -> None:
+    """Of jobs that have ended, however they ended. For the watchman."""
+    for job in Job.objects.filter(facts__has_key="checkpoint").exclude(status__in=Job.OPEN)[:100]:
+        facts = dict(job.facts)
+        default_storage.delete(facts.pop("checkpoint"))
+        Job.objects.filter(pk=job.pk).update(facts=facts)

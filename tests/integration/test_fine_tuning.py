@@ -1,0 +1,88 @@
+"""Fine-tuning on the running site: its worker is killed in the middle, and the version answers here and elsewhere."""
+
+import io
+import zipfile
+from typing import Any
+
+import pytest
+
+from tests.datasets import make_zip
+from tests.integration.test_exported_files import run_elsewhere
+from tests.integration.test_recovery import own_site, processes  # noqa: F401 - a fixture
+from tests.site import Client, Site
+from tests.textures import SLOPES, make_texture, textures
+
+pytestmark = [pytest.mark.site, pytest.mark.timeout(300)]
+
+EPOCHS = 100  # it is stopped by having learned all long before
+
+
+def test_killed_trainer_goes_on_from_its_checkpoint_and_the_version_is_exported(
+    own_site: Site,  # noqa: F811
+    tmp_path: Any,
+) -> None:
+    owner = own_site.client("owner")
+    slug = str(owner.ok("POST", "/projects", {"name": "Slopes"})["slug"])
+    archive = [("file", "slopes.zip", make_zip(textures(300)))]
+    owner.wait_job(owner.ok("POST", f"/projects/{slug}/uploads", {}, archive)["job"])
+    config = {"fine_tuning": "all", "fine_tuning_epochs": EPOCHS, "fine_tuning_rate": 0.003}
+    number = owner.ok("POST", f"/projects/{slug}/train", config)["job"]
+    before = kill_in_the_middle(own_site, owner, number)
+
+    job = owner.wait_job(number, 200)
+    assert job["status"] == "SUCCEEDED", job["error"]
+    epochs = [point["epoch"] for point in job["curve"] if "epoch" in point]
+    assert epochs == list(range(len(epochs)))
+    assert job["done"] > 0 or job["stage"] == "evaluate"
+    assert shown(own_site, number) <= (len(epochs) - 1 - before) * 480
+    version = owner.ok("GET", f"/projects/{slug}/versions/1")
+    assert version["backbone"].startswith("net_")
+    assert version["metrics"]["test_accuracy"] > 0.85
+    own_site.wait(lambda: not list((own_site.data / "files" / "checkpoints").glob("*")), 30)
+
+    for format in ("tflite", "frozen_graph", "saved_model"):
+        assert agrees_elsewhere(owner, slug, format, tmp_path / format)
+    status, refused = owner.call("POST", f"/projects/{slug}/versions/1/exports", {"format": "keras"})
+    if status == 202:
+        refused = owner.wait_job(refused["job"])
+    assert "Keras" in refused["error"]
+
+
+def kill_in_the_middle(site: Site, owner: Client, number: int) -> int:
+    """How many epochs were over."""
+    seen: dict[str, Any] = {}
+
+    def tuned_a_while() -> bool:
+        seen.update(owner.ok("GET", f"/jobs/{number}"))
+        assert seen["status"] in ("QUEUED", "RUNNING"), seen["error"] or "it ended before it could be killed"
+        return any(point.get("epoch", 0) >= 3 for point in seen["curve"])
+
+    site.wait(tuned_a_while, 90, every=0.02)
+    for process in processes(site, "celery", "trainer@%h"):
+        if "poetsweb.keep" not in process.cmdline():
+            process.kill()
+    return int(max(point.get("epoch", 0) for point in seen["curve"]))
+
+
+def shown(site: Site, number: int) -> int:
+    """Pictures that the last worker showed, by its own count."""
+    code = f"from classifier.models import Job; print(Job.objects.get(pk={number}).facts['tuned_pictures'])"
+    return int(site.manage("shell", "--no-imports", "-c", code).stdout.split()[-1])
+
+
+def agrees_elsewhere(owner: Client, slug: str, format: str, folder: Any) -> bool:
+    """Whether the exported file names pictures as the site does."""
+    exported = owner.ok("POST", f"/projects/{slug}/versions/1/exports", {"format": format})
+    made = owner.wait_job(exported["job"])
+    assert made["status"] == "SUCCEEDED", made["error"]
+    folder.mkdir()
+    zipfile.ZipFile(io.BytesIO(owner.fetch(f"/projects/{slug}/versions/1/exports/{format}"))).extractall(folder)
+    pictures = [folder / f"{number}.png" for number in range(4)]
+    for number, path in enumerate(pictures):
+        path.write_bytes(make_texture(7000 + number, number % 2))
+    said = run_elsewhere(folder / f"{slug}-v1-{format}", "classify.py", *map(str, pictures))
+    best = {row.split("\t")[0]: row.split("\t")[1] for row in reversed(said.splitlines())}
+    sent = [("image", path.name, path.read_bytes()) for path in pictures]
+    here = owner.ok("POST", f"/projects/{slug}/classify", {}, sent)["predictions"]
+    answered = [best[str(path)] for path in pictures]
+    return answered == [one["classes"][0]["name"] for one in here] and set(answered) <= set(SLOPES)

@@ -1,0 +1,70 @@
+"""How a training goes, from its reports to the job's row."""
+
+import math
+import time
+from collections.abc import Callable
+
+from classifier.models import Job
+from classifier.services import checkpoints, jobs
+from worker.tasks.throttle import Throttle
+from worker.tuning.state import Point
+
+
+class Progress:
+    """Called as report(stage, fraction, **point): each stage is entered once, points gathered, writes throttled."""
+
+    def __init__(self, job: Job) -> None:
+        self.job = job
+        self._throttle = Throttle()
+        self._head: list[Point] = []
+        self.tuning: list[Point] = []
+
+    def __call__(self, stage: str, fraction: float, **point: float) -> None:
+        if stage != self.job.stage:
+            jobs.enter_stage(self.job, stage, total=1000)
+        if point and all(map(math.isfinite, point.values())):  # no database keeps others, and no chart shows them
+            self._head.append(point)
+        if self._throttle.due() or fraction >= 1:
+            jobs.report(self.job, done=int(fraction * 1000), curve=self.curve)
+
+    @property
+    def curve(self) -> list[Point]:
+        """The head's, as it was trained, and behind it that of the epochs of fine-tuning."""
+        return [*_thin(self._head), *self.tuning]
+
+
+class TuningProgress:
+    """The same for a fine-tuning; see `worker.tuning.loop.Watch`."""
+
+    def __init__(self, progress: Progress, checkpoint: str) -> None:
+        self.job, self._progress, self._checkpoint = progress.job, progress, checkpoint
+        self._throttle = Throttle()
+        self.pictures = 0  # shown so far
+        self._begun = self._last = time.monotonic()
+
+    @property
+    def seconds(self) -> float:
+        """That these took, with all that came between them."""
+        return self._last - self._begun
+
+    def begin(self, pictures: int) -> None:
+        self._begun = time.monotonic()
+        jobs.enter_stage(self.job, "fine_tune", total=pictures)
+
+    def shown(self, pictures: int) -> None:
+        self.pictures = pictures
+        if self._throttle.due():
+            jobs.report(self.job, done=pictures)  # which finds out whether the job was cancelled
+
+    def epoch_ended(self, points: list[Point], checkpoint: Callable[[], bytes]) -> None:
+        self._progress.tuning = points
+        jobs.report(self.job, done=self.pictures, curve=self._progress.curve)
+        checkpoints.keep_checkpoint(self.job, self._checkpoint, checkpoint())
+        self._last = time.monotonic()
+
+
+def _thin(curve: list[Point], most: int = 400) -> list[Point]:
+    """At most so many points, evenly, the last among them: ten thousand steps are still one small row."""
+    stride = -(-len(curve) // most) or 1
+    kept = curve[::stride]
+    return kept if not curve or kept[-1] is curve[-1] else [*kept, curve[-1]]
