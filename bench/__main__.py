@@ -13,6 +13,7 @@ import psutil
 from bench.command import label_hundred, label_one, retrain_cold, retrain_warm
 from bench.embed import embed_throughput
 from bench.figures import Figure, table
+from bench.fine_tune import fine_tune
 from bench.ingest import ingest_throughput
 from bench.memory import web_memory
 from bench.predict import predict_latency, predict_throughput
@@ -27,6 +28,7 @@ FIGURES: dict[str, Callable[[Stage], Figure]] = {
     "predict_latency": predict_latency,
     "predict_throughput": predict_throughput,
     "growth": growth,
+    "fine_tune": fine_tune,
     "web_memory": web_memory,
     "retrain_cold": retrain_cold,
     "retrain_warm": retrain_warm,

@@ -44,7 +44,9 @@ The last layer, `final_result`, is what was trained; all before it is the backbo
 
 
 def build(parts: Parts, folder: Path) -> None:
-    """Imports TensorFlow."""
+    """Imports TensorFlow. Ends the process with a sentence for a frozen graph, of which Keras keeps no layers."""
+    if parts.backbone.network is not None:
+        raise SystemExit("A backbone that was fine-tuned or brought along is kept as a graph, which is no Keras model.")
     parts.build_classifier().save(folder / MODEL)
     parts.write_texts(folder, readme=TEXT, code=CODE)
 

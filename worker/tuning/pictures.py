@@ -13,7 +13,7 @@ from worker.machine import CORES
 
 BATCH = 16  # pictures; with 32, EfficientNet-Lite0 needs half a GB more and is no faster
 AHEAD = 2  # batches
-HELD = 2**29  # bytes of decoded pictures: 3,500 of 224 x 224
+HELD = 2**27  # bytes of decoded pictures: 900 of 224 x 224. Decoding costs a twentieth of what training does
 
 Wanted = tuple[str, View | None]  # a picture's sha256, and which view of it
 Picture = NDArray[np.uint8]

@@ -6,13 +6,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tests.textures import SLOPES
 from tests.unit.worker.tuning.conftest import CONFIG, EACH, Recorder, Task
-from worker.backbones import Backbone
+from worker.backbones import Backbone, get_backbone
 from worker.backbones.engine import LiteRTEngine
 from worker.config import TrainConfig
+from worker.exports import keras_model
+from worker.exports.parts import Parts
 from worker.head import Head, TrainingDiverged
 from worker.images import load_picture
-from worker.networks.spec import CONVERTED
+from worker.networks.spec import CONVERTED, keep_network
 from worker.splits import TEST, TRAINING
 from worker.tuning import PATIENCE, TuningFailed
 from worker.tuning.freezing import freeze_tuned
@@ -56,6 +59,25 @@ def test_backbone_learns_what_its_features_did_not_show(
     assert np.mean(answers.argmax(axis=1) == slopes.dataset.labels(TEST)) >= 0.85
     assert (opened.spec.title, opened.spec.source) == ("Testing (tiny, fixed), fine-tuned", "testing")
     assert opened.spec.features == backbone.features
+
+
+def test_tuned_backbone_is_no_keras_model(
+    tuned: tuple[Tuned, Recorder],
+    backbone: Backbone,
+    slopes: Task,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("POETSWEB_WEIGHTS", str(tmp_path))
+    pictures = np.stack([load_picture(slopes.read(sha256), 32) for sha256 in slopes.dataset.sha256s(TEST)[:2]])
+    opened = freeze_tuned(tuned[0].network, backbone, pictures, tmp_path)
+    keep_network(opened.spec, opened.files)
+    parts = Parts("Slopes", 1, get_backbone(opened.spec.name), tuned[0].head, list(SLOPES))
+    with pytest.raises(SystemExit, match="is no Keras model"):
+        keras_model.build(parts, tmp_path)
+    probabilities = np.asarray(parts.build_classifier()(pictures.astype(np.float32)))
+    features = np.asarray(tuned[0].network(pictures.astype(np.float32)))
+    np.testing.assert_allclose(probabilities, tuned[0].head.probabilities(features), atol=1e-4)
 
 
 def test_all_pictures_are_counted_and_none_of_validation(tuned: tuple[Tuned, Recorder]) -> None:

@@ -1,0 +1,43 @@
+"""fine_tune: the steps of fine-tuning on the running site, beside a bare loop over Keras' own train_step."""
+
+import itertools
+import os
+import subprocess
+import sys
+
+from bench.figures import Figure, compare, rate_figure
+from bench.stage import Stage
+from tests.site import ROOT
+
+PICTURES = 200
+EPOCHS = 2
+EXTENT = "all"
+ROUNDS = 3
+SECONDS = 600
+
+
+def fine_tune(stage: Stage) -> Figure:
+    """Pictures are decoded, validation is answered and checkpoints are written in between; all of it counts."""
+    from worker.tuning.pictures import BATCH
+
+    stage.project  # noqa: B018 - the first job of the running worker
+    slug = stage.new_project("Fine-tune")
+    stage.finish(stage.send_zip(slug, PICTURES))
+    seeds = itertools.count(1)
+
+    def tune() -> float:
+        """Seconds for a step, from the first to the end of the last epoch."""
+        config = {"fine_tuning": EXTENT, "fine_tuning_epochs": EPOCHS, "seed": next(seeds)}
+        facts = stage.finish(stage.train(slug, **config), seconds=SECONDS).facts
+        return float(facts["tuned_seconds"]) / facts["tuned_pictures"] * BATCH
+
+    def bare() -> float:
+        command = [sys.executable, "-m", "bench.keras_loop", EXTENT, str(BATCH), str(EPOCHS * PICTURES // BATCH)]
+        done = subprocess.run(
+            command, cwd=ROOT, env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"}, capture_output=True, text=True
+        )
+        if done.returncode:
+            raise RuntimeError(done.stderr[-2000:])
+        return float(done.stdout.split()[-1])
+
+    return rate_figure("fine_tune", "steps/s", compare(tune, [[bare]], rounds=ROUNDS), least=0.90)

@@ -1,0 +1,41 @@
+"""`python -m bench.keras_loop EXTENT BATCH STEPS`: seconds for a step of Keras' own `train_step`, and nothing around.
+
+One batch that lies in memory, the default backbone with a new head, and of the backbone the same layers that learn as
+in a fine-tuning.
+"""
+
+import sys
+import time
+
+CLASSES = 5
+
+
+def main(extent: str, batch: int, steps: int) -> float:
+    import keras
+    import numpy as np
+    import tensorflow as tf
+
+    from worker.backbones import DEFAULT_BACKBONE, get_backbone
+    from worker.tuning.layers import choose_layers
+
+    backbone = get_backbone(DEFAULT_BACKBONE)
+    features = backbone.build_network()
+    choose_layers(features, extent)
+    network = keras.Model(features.input, keras.layers.Dense(CLASSES, activation="softmax")(features.output))
+    # Compiled for the processor (XLA), convolutions go back many times slower.
+    network.compile(optimizer=keras.optimizers.Adam(1e-4), loss="sparse_categorical_crossentropy", jit_compile=False)
+    rng = np.random.default_rng(0)
+    size = backbone.input_size
+    pictures = tf.constant(rng.integers(0, 256, (batch, size, size, 3)), tf.float32)
+    labels = tf.constant(rng.integers(0, CLASSES, batch))
+    step = tf.function(lambda x, y: network.train_step((x, y)), autograph=False)
+    step(pictures, labels)  # traces and loads what is loaded once
+    begun = time.perf_counter()
+    for _ in range(steps):
+        logs = step(pictures, labels)
+    float(logs["loss"])
+    return (time.perf_counter() - begun) / steps
+
+
+if __name__ == "__main__":
+    print(main(sys.argv[1], int(sys.argv[2]), int(sys.argv[3])))
