@@ -122,6 +122,16 @@ class Client:
         with urllib.request.urlopen(request, timeout=60) as response:
             return bytes(response.read())
 
+    def get(self, path: str) -> int:
+        """The status of any address of the site."""
+        request = urllib.request.Request(f"{self.site.address}{path}", headers={"Authorization": f"Bearer {self.key}"})
+        try:
+            with urllib.request.urlopen(request, timeout=60) as response:
+                return int(response.status)
+        except urllib.error.HTTPError as error:
+            error.close()
+            return error.code
+
     def wait_job(self, number: int, seconds: float = 90) -> Any:
         """The job once it has ended."""
         last: dict[str, Any] = {}

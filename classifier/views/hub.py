@@ -13,8 +13,9 @@ from classifier import catalogue, selectors
 from classifier.models import ModelVersion, Project
 from classifier.services import hub
 from classifier.services.accounts import find_key_owner
+from classifier.services.networks import find_backbone, find_network
 from classifier.views.access import SignedIn, project_page
-from worker.backbones import get_backbone
+from worker.networks.spec import LITE
 
 NOBODY = "Send a valid API key: add ?key=YOUR_KEY to the address, or the header “Authorization: Bearer YOUR_KEY”."
 
@@ -55,10 +56,11 @@ def backbone(request: HttpRequest, name: str, number: int) -> HttpResponseBase:
     listed = {one.name: one for one in catalogue.list_backbones(user)}.get(name)
     if listed is None or listed.hub_version != number:
         raise Http404
-    if listed.own:
-        return _say(409, "A network that you brought along is not served here. Load it from where you have it.")
+    spec = find_network(name)
+    if spec is not None and spec.file == LITE:
+        return _say(409, "This network came as a .tflite file, which cannot be made into a SavedModel.")
     try:
-        return _send(hub.open_backbone(get_backbone(name)), f"{name}-{number}.tar.gz")
+        return _send(hub.open_backbone(find_backbone(name)), f"{name}-{number}.tar.gz")
     except hub.BeingMade as error:
         answer = _say(503, str(error))
         answer.headers["Retry-After"] = str(hub.RETRY_SECONDS)

@@ -51,7 +51,7 @@ def classify(owner: Client, slug: str) -> list[str]:
 
 
 def test_backbone_from_a_tf_hub_address_trains_answers_and_is_exported(
-    slug: str, owner: Client, stranger: Client, hub_address: str
+    slug: str, owner: Client, stranger: Client, site: Site, hub_address: str
 ) -> None:
     job = add(owner, {"handle": f"{hub_address}/moved", "title": "Small vector", "licence": "Apache-2.0"})
     assert job["status"] == "SUCCEEDED", job["error"]
@@ -67,6 +67,11 @@ def test_backbone_from_a_tf_hub_address_trains_answers_and_is_exported(
         exported = owner.ok("POST", f"/projects/{slug}/versions/{number}/exports", {"format": format})
         made = owner.wait_job(exported["job"])
         assert made["status"] == "SUCCEEDED", made["error"]
+
+    served = f"/hub/backbones/{name}/1"
+    assert stranger.get(served) == 404
+    assert owner.get(served) == 503  # a worker makes it now
+    assert site.wait(lambda: owner.get(served) == 200, 60)
 
     assert name not in {one["name"] for one in stranger.ok("GET", "/backbones")}
     other = stranger.ok("POST", "/projects", {"name": "Not theirs"})["slug"]

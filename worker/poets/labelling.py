@@ -14,6 +14,7 @@ from worker.machine import CORES
 from worker.poets.classifiers import Classifier, GraphFlags, LabelFailed, Scores, load_classifier
 
 BEST = 5
+DEFAULT_IMAGE = Path("tf_files/flower_photos/daisy/3475870145_685a19116d.jpg")  # the original's
 LABEL_FILES = ("retrained_labels.txt", "labels.txt", "output_labels.txt")
 
 
@@ -36,9 +37,7 @@ class Named:
 
 def label_images(flags: Flags) -> Iterator[Named]:
     """Each picture in turn, computed on all cores. Raises LabelFailed where graph or labels cannot be used."""
-    images = [*flags.image, *flags.images]
-    if not images:
-        raise LabelFailed("Name a picture: --image=picture.jpg")
+    images = [*flags.image, *flags.images] or [DEFAULT_IMAGE]
     check_size(flags)
     classifier = load_classifier(flags, threads=CORES if len(images) == 1 else 1)
     labels = read_labels(flags, classifier)

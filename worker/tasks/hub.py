@@ -9,14 +9,15 @@ from django.core.files.storage import default_storage
 
 from classifier.models import Job
 from classifier.services import hub, jobs
-from worker.backbones import Backbone, get_backbone
+from classifier.services.networks import find_backbone
+from worker.backbones import Backbone
 from worker.exports.run import build_hub_backbone
 from worker.exports.tf_hub import pack_tar
 
 
 def make_hub_backbone(job: Job) -> None:
     """Once; whoever asks again finds the file."""
-    backbone = get_backbone(job.config["backbone"])
+    backbone = find_backbone(job.config["backbone"])
     if not default_storage.exists(hub.backbone_path(backbone)):
         backbone.ensure_weights()
         with tempfile.TemporaryDirectory(dir=settings.FILE_UPLOAD_TEMP_DIR, prefix="hub-") as folder:
