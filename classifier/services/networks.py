@@ -45,8 +45,9 @@ def request_backbone(
         kind_of(address)
     source = (address or _name_of(file))[:300]
     given = clean_name(title or _title_of(address, source), longest=100)
-    config = {"address": address, **_keep(file), **_checked(asked)}
-    return _queue(None, Job.Kind.BACKBONE, config, by=by, title=given, source=source, licence=licence.strip()[:100])
+    config = {"address": address, **_checked(asked), **_keep(file)}
+    known = _printable(licence).strip()[:100]
+    return _queue(None, Job.Kind.BACKBONE, config, by=by, title=given, source=source, licence=known)
 
 
 def request_import(project: Project, file: File, *, by: User, labels: File | None = None, **asked: Any) -> Job:
@@ -59,6 +60,8 @@ def request_import(project: Project, file: File, *, by: User, labels: File | Non
             config["labels"] = labels.read().decode("utf-8-sig")
         except UnicodeDecodeError:
             raise SourceRefused("The labels are not a text file in UTF-8.") from None
+        if "\0" in config["labels"]:  # PostgreSQL keeps no NUL
+            raise SourceRefused("The labels are not a text file: there are bytes of value 0 in it.")
     source = _name_of(file)
     return _queue(project, Job.Kind.IMPORT, {**config, **_keep(file)}, by=by, title=source[:100], source=source)
 
@@ -73,7 +76,11 @@ def _queue(project: Project | None, kind: str, config: dict[str, Any], *, by: Us
 def _name_of(file: File | None) -> str:
     """Of an upload, as far as it can be shown."""
     name = (file.name or "").replace("\\", "/").rpartition("/")[2] if file else ""
-    return "".join(character for character in name if character.isprintable())[:300] or "network"
+    return _printable(name)[:300] or "network"
+
+
+def _printable(text: str) -> str:
+    return "".join(character for character in text if character.isprintable())
 
 
 def _title_of(address: str, source: str) -> str:
@@ -129,6 +136,8 @@ NETWORK_FIELDS = ["name", "spec", "size", "why"]
 def publish_backbone(job: Job, network: Network) -> None:
     """The row and the job's end together. The same one again takes the place of the earlier."""
     with transaction.atomic():
+        # Two jobs of one network must not both take the place of the earlier.
+        User.objects.select_for_update().get(pk=network.owner_id)
         earlier = list_networks(network.owner).filter(name=network.name).exclude(pk=network.pk)
         earlier.update(is_offered=False)
         network.save(update_fields=NETWORK_FIELDS)
@@ -161,12 +170,12 @@ def find_network(name: str) -> NetworkSpec | None:
     """What is known of a backbone that was brought along; None for any other, and for one that is gone."""
     if not is_network(name):
         return None
-    row = Network.objects.filter(name=name).exclude(spec=None).first()
+    row = Network.objects.filter(name=name).filter(spec__isnull=False).first()
     return parse_spec(row.spec["text"]) if row else None
 
 
 def _bring_here(name: str) -> None:
-    row = Network.objects.filter(name=name).exclude(spec=None).first()
+    row = Network.objects.filter(name=name).filter(spec__isnull=False).first()
     if row is None:
         raise NetworkMissing(f"The network {name} is not kept any more.")
     spec = parse_spec(row.spec["text"])

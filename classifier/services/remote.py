@@ -17,6 +17,7 @@ from worker.backbones import Backbone
 TASK = "worker.answer"
 SECONDS = 30  # a worker may be busy with a part of another job
 AT_ONCE = 8  # pictures in a message
+NUMBERS, SENTENCE = b"n", b"s"  # what an answer begins with: a sentence may be as long as a row of numbers
 
 
 class WorkerAbsent(RuntimeError):
@@ -58,9 +59,10 @@ class WorkerEngine:
 
 
 def _unpack(answer: bytes, count: int, features: int) -> NDArray[np.float32]:
-    if len(answer) != 4 * count * features:
-        raise WorkerAbsent(answer.decode(errors="replace")[:300])
-    return np.frombuffer(answer, np.float32).reshape(count, features)
+    kind, content = answer[:1], answer[1:]
+    if kind != NUMBERS or len(content) != 4 * count * features:
+        raise WorkerAbsent(content.decode(errors="replace")[:300])
+    return np.frombuffer(content, np.float32).reshape(count, features)
 
 
 def take_pictures(key: str, input_size: int) -> NDArray[np.uint8] | None:
@@ -71,7 +73,7 @@ def take_pictures(key: str, input_size: int) -> NDArray[np.uint8] | None:
 
 def give_answer(key: str, answer: NDArray[np.float32] | str) -> None:
     """For the worker: features, or a sentence why there are none."""
-    data = answer.encode() if isinstance(answer, str) else answer.astype(np.float32).tobytes()
+    data = SENTENCE + answer.encode() if isinstance(answer, str) else NUMBERS + answer.astype(np.float32).tobytes()
     with _redis().pipeline() as pipeline:
         pipeline.rpush(f"{key}:answer", data)
         pipeline.expire(f"{key}:answer", SECONDS)

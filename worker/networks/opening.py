@@ -1,5 +1,6 @@
 """Have a stranger's file opened by the confined process, and take over what it found."""
 
+import contextlib
 import json
 import math
 import os
@@ -12,7 +13,7 @@ from worker.child import ChildFailed, run_child
 from worker.confine import Limits, bare_environment, confined
 from worker.networks.fetching import ALLOW_PRIVATE, host_of, kind_of
 from worker.networks.program import FOUND, REFUSED, Request, dump_request
-from worker.networks.sources import LARGEST, MOST_LABELS, SourceRefused
+from worker.networks.sources import LARGEST, MOST_FILES, MOST_LABELS, SourceRefused
 from worker.networks.spec import CONVERTED, NetworkSpec, describe_found
 
 SECONDS = 600.0
@@ -40,16 +41,29 @@ def fetch(address: str, folder: Path, *, alive: Callable[[], None], report: Call
 
     def watch() -> None:
         alive()
-        size = sum(path.stat().st_size for path in list(out.rglob("*")) if path.is_file())
-        if size > LARGEST:
+        count, size = measure_folder(out)
+        if size > LARGEST or count > MOST_FILES:
             raise SourceRefused(
-                f"What comes from {host_of(address)} is larger than {LARGEST >> 30} GB and was stopped."
+                f"What comes from {host_of(address)} is larger than {LARGEST >> 30} GB, or more than {MOST_FILES:,} "
+                "files, and was stopped."
             )
         report(size)
 
     kind = kind_of(address)
-    _run(["fetch", address, str(out)], folder, FETCH_SECONDS, watch, lambda line: None, limits=Limits(online=True))
+    certificates = tuple(os.environ[name] for name in _CERTIFICATES if name in os.environ)
+    limits = Limits(reads=certificates, online=True)
+    _run(["fetch", address, str(out)], folder, FETCH_SECONDS, watch, lambda line: None, limits=limits)
     return out / "file" if kind == FILE else out
+
+
+def measure_folder(folder: Path) -> tuple[int, int]:
+    """(files and folders, bytes) below a folder in which another process is at work."""
+    count = size = 0
+    for path in folder.rglob("*"):
+        with contextlib.suppress(FileNotFoundError):  # renamed meanwhile
+            size += path.lstat().st_size
+            count += 1
+    return count, size
 
 
 def open_network(
@@ -71,15 +85,30 @@ def open_network(
     asked.write_text(dump_request(request))
     _run(["open", str(path), str(out), str(asked)], folder, SECONDS, alive, said, limits=Limits(reads=(str(path),)))
     try:
-        found = json.loads((out / FOUND).read_text())
+        found = json.loads(_read_own(out / FOUND))
         spec = describe_found(found, title=title, source=source, licence=licence or "see its source")
         labels = _checked_labels(found)
-        files = {spec.file: (out / spec.file).read_bytes()}
+        files = {spec.file: _read_own(out / spec.file)}
         if (out / CONVERTED).is_file():
-            files[CONVERTED] = (out / CONVERTED).read_bytes()
-    except (OSError, ValueError, TypeError, KeyError):  # whoever took that process over wrote something else
+            files[CONVERTED] = _read_own(out / CONVERTED)
+    except (
+        OSError,
+        ValueError,
+        TypeError,
+        KeyError,
+        AttributeError,
+        RecursionError,
+    ):  # whoever took that process over wrote something else
         raise SourceRefused("The file could not be opened.") from None
     return OpenedNetwork(spec, files, labels, str(found.get("why", ""))[:300])
+
+
+def _read_own(path: Path) -> bytes:
+    """What that process wrote: no link to a file that it could not read itself. Raises OSError, ValueError."""
+    with os.fdopen(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK), "rb") as file:
+        if os.fstat(file.fileno()).st_size > LARGEST:
+            raise ValueError("too large")
+        return file.read()
 
 
 def _checked_labels(found: dict[str, Any]) -> list[str]:
@@ -114,7 +143,7 @@ def _run(
         )
     except ChildFailed as error:
         if error.status == REFUSED:
-            raise SourceRefused(error.last_line[:500]) from None
+            raise SourceRefused(_sentence(error.last_line, folder)) from None
         if error.status is None:
             raise SourceRefused(f"It was not opened within {seconds / 60:.0f} minutes, so it was stopped.") from None
         raise SourceRefused(
@@ -123,10 +152,16 @@ def _run(
         ) from None
 
 
+def _sentence(line: str, folder: Path) -> str:
+    """As far as it is for people: names in it come from the file, paths are the server's."""
+    printable = "".join(character if character.isprintable() else "?" for character in line)
+    return printable.replace(str(folder), "…")[:500]
+
+
+_CERTIFICATES = ("SSL_CERT_FILE", "SSL_CERT_DIR")
 _FOR_THE_WEB = (
     ALLOW_PRIVATE,
-    "SSL_CERT_FILE",
-    "SSL_CERT_DIR",
+    *_CERTIFICATES,
     "http_proxy",
     "https_proxy",
     "HTTP_PROXY",

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import numpy as np
 import pytest
 from django.contrib.auth.models import User
 from django.core.files.storage import default_storage
@@ -10,7 +11,7 @@ from django.test import Client
 from django.urls import reverse
 
 from classifier.models import Job, ModelVersion, Network, Project
-from classifier.services import jobs, networks
+from classifier.services import jobs, networks, remote
 from classifier.services.networks import find_backbone, publish_backbone, remove_network, request_backbone
 from classifier.services.uploads import delete_read_archives
 from worker.config import ConfigError, TrainConfig
@@ -95,6 +96,64 @@ def test_api_refuses_with_a_sentence(body: Any, sentence: str, as_owner: Client)
     assert response.status_code == 422
     assert sentence in response.json()["error"]
     assert len(response.json()["error"]) < 400
+
+
+def test_refused_request_leaves_no_file(as_owner: Client) -> None:
+    before = kept_files()
+    response = as_owner.post("/api/v1/backbones", {"file": SimpleUploadedFile("n.tflite", b"x"), "range": "2..3"})
+    assert response.status_code == 422
+    assert kept_files() == before
+
+
+def kept_files() -> list[str]:
+    return default_storage.listdir("incoming/networks")[1] if default_storage.exists("incoming/networks") else []
+
+
+def test_labels_that_are_no_text_are_refused(as_owner: Client, filled: Project) -> None:
+    """PostgreSQL would refuse them with an error of its own."""
+    files = {"graph": SimpleUploadedFile("g.pb", b"x"), "labels": SimpleUploadedFile("l.txt", b"a\0\nb\n")}
+    response = as_owner.post(f"/api/v1/projects/{filled.slug}/imports", files)
+    assert response.status_code == 422
+    assert "not a text file" in response.json()["error"]
+
+
+def test_licence_is_kept_as_far_as_it_can_be_shown(as_owner: Client) -> None:
+    body = {"handle": ADDRESS, "licence": "MIT\0\n\x1b[2J"}
+    assert as_owner.post("/api/v1/backbones", body, content_type="application/json").status_code == 202
+    assert Network.objects.get().licence == "MIT[2J"
+
+
+def test_sentence_as_long_as_the_numbers_is_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Redis:
+        """As far as answers need it."""
+
+        said: list[bytes] = []
+
+        def pipeline(self) -> "Redis":
+            return self
+
+        def __enter__(self) -> "Redis":
+            return self
+
+        def __exit__(self, *_: object) -> None:
+            pass
+
+        def rpush(self, key: str, data: bytes) -> None:
+            self.said.append(data)
+
+        def expire(self, key: str, seconds: int) -> None:
+            pass
+
+        def execute(self) -> None:
+            pass
+
+    monkeypatch.setattr(remote, "_redis", Redis)
+    sentence = "It did not answer a picture.".ljust(40, ".")
+    remote.give_answer("k", sentence)
+    remote.give_answer("k", np.ones((1, 10), np.float32))
+    with pytest.raises(remote.WorkerAbsent, match="did not answer"):
+        remote._unpack(Redis.said[0], 1, 10)
+    assert remote._unpack(Redis.said[1], 1, 10).tolist() == [[1.0] * 10]
 
 
 def test_one_that_is_ready_is_offered_to_its_owner(as_owner: Client, as_stranger: Client, filled: Project) -> None:

@@ -1,5 +1,6 @@
 """A stranger's file, opened by the confined process: what it finds, and what it refuses by name."""
 
+import json
 import os
 import time
 from pathlib import Path
@@ -12,10 +13,12 @@ from tests.network_files import CLASSES, FEATURES, SIZE
 from worker.backbones import get_backbone
 from worker.backbones.engine import AS_IT_IS, Adapter, LiteRTEngine
 from worker.backbones.engines import load_engine
+from worker.child import ChildFailed
 from worker.confine import bare_environment
+from worker.networks import opening
 from worker.networks.engine import ConfinedEngine, EngineFailed, in_litert, in_tensorflow
 from worker.networks.opening import OpenedNetwork, open_network
-from worker.networks.program import Request
+from worker.networks.program import REFUSED, Request
 from worker.networks.sources import SourceRefused
 from worker.networks.spec import CONVERTED, GRAPH, LITE, NetworkSpec, keep_network, parse_spec, read_spec
 
@@ -189,6 +192,53 @@ def test_network_is_kept_under_a_name_of_its_content(tmp_path: Path, monkeypatch
     assert read_spec(spec.name) == spec
     assert os.listdir(folder.parent) == [spec.name]
     assert NetworkSpec(GRAPH, "0" * 64, 32, 5, "litert", title="e", source="s").name != spec.name
+
+
+def test_what_a_process_that_was_taken_over_leaves_is_not_followed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "secret").write_text("secret")
+
+    def taken_over(module: str, arguments: list[str], **_: object) -> None:
+        out = tmp_path / "work" / "out"
+        (out / LITE).symlink_to(tmp_path / "secret")
+        found = {"file": LITE, "sha256": "0" * 64, "input_size": 16, "features": 1, "engine": "litert", "labels": []}
+        (out / "found.json").write_text(json.dumps(found))
+
+    monkeypatch.setattr(opening, "run_child", taken_over)
+    with pytest.raises(SourceRefused, match=r"could not be opened\."):
+        open_it(tmp_path / "x", tmp_path)
+
+
+@pytest.mark.parametrize("found", ["[]", "1", "[" * 100_000, '{"labels": 1}'])
+def test_nonsense_of_a_process_that_was_taken_over_is_a_sentence(
+    found: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        opening, "run_child", lambda *_, **__: (tmp_path / "work" / "out" / "found.json").write_text(found)
+    )
+    with pytest.raises(SourceRefused, match=r"could not be opened\."):
+        open_it(tmp_path / "x", tmp_path)
+
+
+def test_refusal_shows_neither_control_characters_nor_paths_of_the_server(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(*_: object, folder: Path, **__: object) -> None:
+        raise ChildFailed(REFUSED, f"A \0 placeholder \x1b[2J in {folder}/out/x")
+
+    monkeypatch.setattr(opening, "run_child", refused)
+    with pytest.raises(SourceRefused) as caught:
+        open_it(tmp_path / "x", tmp_path)
+    assert str(caught.value) == "A ? placeholder ?[2J in …/out/x"
+
+
+def test_folder_in_which_another_works_is_measured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "a").write_bytes(b"12345")
+    (tmp_path / "link").symlink_to("/etc/passwd")
+    gone = [*tmp_path.iterdir(), tmp_path / "renamed meanwhile"]
+    monkeypatch.setattr(Path, "rglob", lambda *_: iter(gone))
+    assert opening.measure_folder(tmp_path) == (2, 5 + len("/etc/passwd"))
 
 
 @pytest.mark.parametrize(
