@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from worker.networks.screening import screen_graph
-from worker.networks.sources import SourceRefused
+from worker.networks.sources import SourceRefused, first_line
 
 INPUT, OUTPUT = "pictures", "features"
 SMALLEST = 1e-12  # of a probability, before its logarithm
@@ -107,10 +107,6 @@ def import_graph(graph: Any, source: str, target: str) -> Any:
         return wrapped.prune(f"network/{source}", f"network/{target}")
     except (ValueError, TypeError, KeyError, tf.errors.OpError) as error:
         raise SourceRefused(f"TensorFlow cannot use this graph: {first_line(error)}") from None
-
-
-def first_line(error: BaseException) -> str:
-    return next(iter(str(error).splitlines()), type(error).__name__)[:200]
 
 
 def freeze(opened: Opened, *, scale: float, offset: float, logarithm: bool) -> bytes:

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from worker.networks.sources import SourceRefused
+from worker.networks.sources import SourceRefused, first_line
 
 METADATA = "metadata.json"
 
@@ -35,8 +35,7 @@ def inspect(path: Path) -> Interface:
     except (ValueError, RuntimeError) as error:
         if isinstance(error, SourceRefused):
             raise
-        reason = next(iter(str(error).splitlines()), "no reason was given")[:200]
-        raise SourceRefused(f"LiteRT cannot use this file: {reason}") from None
+        raise SourceRefused(f"LiteRT cannot use this file: {first_line(error)}") from None
     shape = [int(size) for size in interpreter.get_output_details()[0]["shape"]]
     if len(shape) != 2 or shape[1] < 1:
         raise SourceRefused(f"It gives numbers of the shape {shape}, not one row for each picture.")

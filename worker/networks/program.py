@@ -32,6 +32,7 @@ from worker.networks.sources import (
     SourceRefused,
     find_in_folder,
     find_source,
+    first_line,
     parse_labels,
 )
 from worker.networks.spec import CONVERTED, GRAPH, LARGEST_INPUT, LITE, LITERT, TENSORFLOW
@@ -160,8 +161,7 @@ def _run(function: Any, pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
     try:
         rows = [function(tf.constant(picture[np.newaxis], tf.float32)).numpy()[0] for picture in pictures]
     except tf.errors.OpError as error:
-        reason = next(iter(str(error).splitlines()), type(error).__name__)[:200]
-        raise SourceRefused(f"It cannot answer a picture: {reason}") from None
+        raise SourceRefused(f"It cannot answer a picture: {first_line(error)}") from None
     return np.asarray(rows, np.float32)
 
 

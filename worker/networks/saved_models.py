@@ -9,9 +9,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from worker.networks.graphs import Opened, first_line, flatten, import_graph
+from worker.networks.graphs import Opened, flatten, import_graph
 from worker.networks.screening import screen_graph, screen_saved_model
-from worker.networks.sources import SourceRefused
+from worker.networks.sources import SourceRefused, first_line
 
 SIGNATURES = ("image_feature_vector", "serving_default", "default", "pictures")
 OUTPUTS = ("default", "feature_vector", "scores", "probabilities", "output_0", "outputs", "logits")

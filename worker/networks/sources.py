@@ -25,6 +25,13 @@ class SourceRefused(ValueError):
     """What was brought cannot be used. The message is a sentence for the user."""
 
 
+def first_line(error: BaseException) -> str:
+    """What a library says is wrong, in one line."""
+    lines = (line.strip() for line in str(error).splitlines())
+    # TensorFlow begins with such a line, which says nothing yet.
+    return next((line for line in lines if line and not line.endswith("error:")), type(error).__name__)[:200]
+
+
 @dataclass(frozen=True)
 class Source:
     kind: str

@@ -21,6 +21,7 @@ from worker.backbones.engine import Adapter, Embedder, LiteRTEngine
 from worker.backbones.engines import load_engine
 from worker.head import Head
 from worker.images import load_picture
+from worker.networks.engine import EngineFailed
 from worker.places import backbones_folder
 from worker.poets import seen
 from worker.poets.seen import Layers
@@ -85,7 +86,11 @@ def _through(load: Callable[[], Embedder], head: Head | None = None) -> Callable
     def classify(data: bytes) -> Scores:
         if not hasattr(engines, "own"):
             engines.own = load()
-        features = engines.own.embed(load_picture(data, engines.own.input_size)[np.newaxis])
+        picture = load_picture(data, engines.own.input_size)[np.newaxis]
+        try:
+            features = engines.own.embed(picture)
+        except EngineFailed as error:  # of a network that was brought along
+            raise LabelFailed(str(error)) from None
         return (head.probabilities(features) if head is not None else features)[0]
 
     return classify

@@ -131,3 +131,16 @@ def test_any_bytes_are_labels_or_a_sentence(data: bytes) -> None:
     except SourceRefused:
         return
     assert all(isinstance(label, str) for label in labels)
+
+
+@pytest.mark.parametrize(
+    ("said", "line"),
+    [
+        ("Graph execution error:\n\nOOM when allocating\n", "OOM when allocating"),
+        ("No such tag\nmore", "No such tag"),
+        ("", "ValueError"),
+        ("x" * 900, "x" * 200),
+    ],
+)
+def test_first_line_says_what_is_wrong(said: str, line: str) -> None:
+    assert sources.first_line(ValueError(said)) == line
