@@ -28,8 +28,9 @@ class SourceRefused(ValueError):
 def first_line(error: BaseException) -> str:
     """What a library says is wrong, in one line."""
     lines = (line.strip() for line in str(error).splitlines())
-    # TensorFlow begins with such a line, which says nothing yet.
-    return next((line for line in lines if line and not line.endswith("error:")), type(error).__name__)[:200]
+    # TensorFlow begins with headings and with places in our own code.
+    saying = (line for line in lines if line and not line.endswith(":") and not line.startswith('File "'))
+    return next(saying, type(error).__name__)[:200]
 
 
 @dataclass(frozen=True)

@@ -1,8 +1,11 @@
 """What a program that opens a stranger's network can still do: asked of one that tries."""
 
 import json
+import os
+import socket
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -45,9 +48,6 @@ LEAVES = "import ctypes, sys; sys.exit(ctypes.CDLL(None).unshare(0x50000000))"
 
 @pytest.fixture
 def tried(tmp_path: Path) -> dict[str, object]:
-    import os
-    import socket
-
     (tmp_path / "program").mkdir()
     (tmp_path / "program" / "probe.py").write_text(PROBE)
     (tmp_path / "own").mkdir()
@@ -63,6 +63,32 @@ def tried(tmp_path: Path) -> dict[str, object]:
         )
     assert done.returncode == 0, done.stderr
     return dict(json.loads(done.stdout))
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells a process of the end of another")
+def test_confined_program_ends_with_whoever_started_it(tmp_path: Path) -> None:
+    (tmp_path / "sleeper.py").write_text("import time; print('ready', flush=True); time.sleep(300)")
+    module, arguments = confined("sleeper", [], Limits(reads=(str(tmp_path),)))
+    command = [sys.executable, "-m", module, *arguments]
+    starts = f"import subprocess; child = subprocess.Popen({command!r}); print(child.pid, flush=True); child.wait()"
+    environment = bare_environment(tmp_path)
+    environment["PYTHONPATH"] += f"{os.pathsep}{tmp_path}"
+    with subprocess.Popen([sys.executable, "-c", starts], env=environment, stdout=subprocess.PIPE, text=True) as parent:
+        assert parent.stdout
+        child = int(parent.stdout.readline())
+        assert parent.stdout.readline() == "ready\n"
+        parent.kill()
+    until = time.monotonic() + 10
+    while is_running(child):
+        assert time.monotonic() < until
+        time.sleep(0.05)
+
+
+def is_running(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except (FileNotFoundError, ProcessLookupError):
+        return False
 
 
 @pytest.mark.skipif(not kernel_can(LANDLOCK), reason="this kernel has no Landlock, or an old one")

@@ -136,7 +136,10 @@ def test_any_bytes_are_labels_or_a_sentence(data: bytes) -> None:
 @pytest.mark.parametrize(
     ("said", "line"),
     [
-        ("Graph execution error:\n\nOOM when allocating\n", "OOM when allocating"),
+        (
+            'Graph execution error:\n\nDetected at (most recent call last):\n  File "/us", line 2\n\nOOM here\n',
+            "OOM here",
+        ),
         ("No such tag\nmore", "No such tag"),
         ("", "ValueError"),
         ("x" * 900, "x" * 200),
