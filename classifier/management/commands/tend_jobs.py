@@ -6,6 +6,7 @@ import structlog
 from django.core.management.base import BaseCommand
 from django.db import DatabaseError, close_old_connections
 
+from classifier.scratch import delete_old_scratch
 from classifier.services.checkpoints import delete_old_checkpoints
 from classifier.services.jobs import recover_jobs
 from classifier.services.uploads import delete_read_archives
@@ -26,6 +27,7 @@ class Command(BaseCommand):
                 recover_jobs()
                 delete_read_archives()
                 delete_old_checkpoints()
+                delete_old_scratch()
             except (DatabaseError, OSError) as error:
                 log.warning("cannot_tend_jobs", error=str(error))
                 close_old_connections()
