@@ -11,7 +11,9 @@ STDERR_TAIL = 2000
 
 
 class ChildFailed(RuntimeError):
-    """`status` is None where it took too long; `last_line` is the last it said, which may not be for users."""
+    """`status` is None where it took too long; `last_line` is the last it said, without control characters (names in it
+    may come from a stranger's file) and without the path of its folder. It may not be for users.
+    """
 
     def __init__(self, status: int | None, last_line: str) -> None:
         super().__init__(last_line)
@@ -60,7 +62,12 @@ def run_child(
         if process.returncode:
             errors.seek(0)
             tail = errors.read().decode(errors="replace").strip()[-STDERR_TAIL:]
-            raise ChildFailed(process.returncode, tail.splitlines()[-1] if tail else "The program said nothing.")
+            last_line = tail.splitlines()[-1] if tail else "The program said nothing."
+            raise ChildFailed(process.returncode, _printable(last_line).replace(str(folder), "…"))
+
+
+def _printable(line: str) -> str:
+    return "".join(character if character.isprintable() else "?" for character in line)
 
 
 def _listen(process: "subprocess.Popen[str]", lines: list[str]) -> None:

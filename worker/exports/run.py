@@ -88,3 +88,6 @@ def _run(arguments: Sequence[str], folder: Path, alive: Callable[[], None], said
         if error.status is None:
             raise ExportFailed(f"The export did not end within {SECONDS / 60:.0f} minutes.") from None
         raise ExportFailed(f"The files could not be made (status {error.status}). {error.last_line}") from None
+    if any(path.is_symlink() or not (path.is_file() or path.is_dir()) for path in folder.rglob("*")):
+        # Whoever took that process over hopes that we read in its place what it may not.
+        raise ExportFailed("The files could not be made: there is something else than files among them.")

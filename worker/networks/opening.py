@@ -143,19 +143,13 @@ def _run(
         )
     except ChildFailed as error:
         if error.status == REFUSED:
-            raise SourceRefused(_sentence(error.last_line, folder)) from None
+            raise SourceRefused(error.last_line[:500]) from None
         if error.status is None:
             raise SourceRefused(f"It was not opened within {seconds / 60:.0f} minutes, so it was stopped.") from None
         raise SourceRefused(
             f"The file made the program that opened it end (status {error.status}). It is damaged, too large for this "
             "machine's memory, or not what it seems."
         ) from None
-
-
-def _sentence(line: str, folder: Path) -> str:
-    """As far as it is for people: names in it come from the file, paths are the server's."""
-    printable = "".join(character if character.isprintable() else "?" for character in line)
-    return printable.replace(str(folder), "…")[:500]
 
 
 _CERTIFICATES = ("SSL_CERT_FILE", "SSL_CERT_DIR")

@@ -11,7 +11,7 @@ import pytest
 from tests.pictures import make_jpeg
 from worker.artifacts import Evaluation
 from worker.backbones import get_backbone
-from worker.exports import FORMATS
+from worker.exports import FORMATS, run
 from worker.exports.parts import Parts, one_line_labels
 from worker.exports.run import ExportFailed, build_export, certify_export
 from worker.head import Head
@@ -45,6 +45,17 @@ def test_failure_of_the_child_is_a_sentence(tmp_path: Path) -> None:
     wrong = replace(PARTS, head=Head(np.zeros((5, 3), np.float32), HEAD.bias))  # not as many features as there are
     with pytest.raises(ExportFailed, match=r"The files could not be made \(status 1\)\. \w+"):
         build_export(FORMATS["tflite"], wrong, tmp_path, lambda: None)
+
+
+def test_link_among_the_files_is_not_followed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A network that took the process over cannot read the site's files, and does not get us to pack them."""
+
+    def taken_over(*_: object, folder: Path, **__: object) -> None:
+        (folder / "export" / "labels.txt").symlink_to("/etc/passwd")
+
+    monkeypatch.setattr(run, "run_child", taken_over)
+    with pytest.raises(ExportFailed, match="something else than files"):
+        build_export(FORMATS["tflite"], PARTS, tmp_path, lambda: None)
 
 
 def test_files_are_certified_by_what_they_answer(tmp_path: Path) -> None:

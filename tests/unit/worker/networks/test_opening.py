@@ -13,12 +13,11 @@ from tests.network_files import CLASSES, FEATURES, SIZE
 from worker.backbones import get_backbone
 from worker.backbones.engine import AS_IT_IS, Adapter, LiteRTEngine
 from worker.backbones.engines import load_engine
-from worker.child import ChildFailed
 from worker.confine import bare_environment
 from worker.networks import opening
 from worker.networks.engine import ConfinedEngine, EngineFailed, in_litert, in_tensorflow
 from worker.networks.opening import OpenedNetwork, open_network
-from worker.networks.program import REFUSED, Request
+from worker.networks.program import Request
 from worker.networks.sources import SourceRefused
 from worker.networks.spec import CONVERTED, GRAPH, LITE, NetworkSpec, keep_network, parse_spec, read_spec
 
@@ -219,18 +218,6 @@ def test_nonsense_of_a_process_that_was_taken_over_is_a_sentence(
     )
     with pytest.raises(SourceRefused, match=r"could not be opened\."):
         open_it(tmp_path / "x", tmp_path)
-
-
-def test_refusal_shows_neither_control_characters_nor_paths_of_the_server(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def refused(*_: object, folder: Path, **__: object) -> None:
-        raise ChildFailed(REFUSED, f"A \0 placeholder \x1b[2J in {folder}/out/x")
-
-    monkeypatch.setattr(opening, "run_child", refused)
-    with pytest.raises(SourceRefused) as caught:
-        open_it(tmp_path / "x", tmp_path)
-    assert str(caught.value) == "A ? placeholder ?[2J in …/out/x"
 
 
 def test_folder_in_which_another_works_is_measured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
