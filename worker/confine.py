@@ -64,7 +64,7 @@ def confined(module: str, arguments: Iterable[str], limits: Limits) -> tuple[str
 
 
 def bare_environment(folder: Path) -> dict[str, str]:
-    """`child_environment` without the site's secrets."""
+    """`child_environment` without the site's secrets, and with `folder` for the settings of Keras, too."""
     from worker.tensorflow_child import child_environment
 
     whole = child_environment(folder)
