@@ -17,7 +17,8 @@ SECONDS = 600
 
 
 def fine_tune(stage: Stage) -> Figure:
-    """Pictures are decoded, validation is answered and checkpoints are written in between; all of it counts."""
+    """Steps with all that they wait for: pictures that are decoded, progress that is written. Validation and
+    checkpoints come between epochs and are no steps."""
     from worker.tuning.pictures import BATCH
 
     stage.project  # noqa: B018 - the first job of the running worker
@@ -26,10 +27,10 @@ def fine_tune(stage: Stage) -> Figure:
     seeds = itertools.count(1)
 
     def tune() -> float:
-        """Seconds for a step, from the first to the end of the last epoch."""
+        """Seconds for a step."""
         config = {"fine_tuning": EXTENT, "fine_tuning_epochs": EPOCHS, "seed": next(seeds)}
-        facts = stage.finish(stage.train(slug, **config), seconds=SECONDS).facts
-        return float(facts["tuned_seconds"]) / facts["tuned_pictures"] * BATCH
+        job = stage.finish(stage.train(slug, **config), seconds=SECONDS)
+        return BATCH / float(job.facts["step_rate"])
 
     def bare() -> float:
         command = [sys.executable, "-m", "bench.keras_loop", EXTENT, str(BATCH), str(EPOCHS * PICTURES // BATCH)]

@@ -50,10 +50,10 @@ def _training_pictures(project: Project, config: TrainConfig) -> int:
 
 def _measured(backbone: str, extent: str) -> float | None:
     """Pictures a second of the last fine-tuning of that kind, on whichever machine it was."""
-    like: dict[str, Any] = {"kind": Job.Kind.TRAIN, "status": Job.Status.SUCCEEDED, "facts__has_key": "tuned_seconds"}
+    like: dict[str, Any] = {"kind": Job.Kind.TRAIN, "status": Job.Status.SUCCEEDED, "facts__has_key": "tuned_rate"}
     same = Job.objects.filter(config__backbone=backbone, config__fine_tuning=extent, **like)
     facts = same.order_by("-pk").values_list("facts", flat=True).first()
-    return facts["tuned_pictures"] / facts["tuned_seconds"] if facts and facts["tuned_seconds"] else None
+    return float(facts["tuned_rate"]) if facts else None
 
 
 def _speed(name: str) -> float | None:

@@ -68,8 +68,10 @@ class FineTuning:
 
     def _note_speed(self, watch: TuningProgress) -> None:
         """For the form, which says how long the next one will take; see `classifier.estimates`."""
-        if watch.pictures:
-            self.facts = {"tuned_pictures": watch.pictures, "tuned_seconds": round(watch.seconds, 3)}
+        self.facts = {"tuned_pictures": watch.pictures}
+        for name, rate in (("tuned_rate", watch.rate), ("step_rate", watch.step_rate)):
+            if rate:
+                self.facts[name] = round(rate, 4)
 
     def _as_before(self, tuned: Tuned, head: Head) -> Answering:
         return Answering(self.backbone, head, self.test, _metrics(tuned, tuned.points[0]))

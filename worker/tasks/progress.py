@@ -40,19 +40,31 @@ class TuningProgress:
         self.job, self._progress, self._checkpoint = progress.job, progress, checkpoint
         self._throttle = Throttle()
         self.pictures = 0  # shown so far
-        self._begun = self._last = time.monotonic()
+        self._first, self._begun, self._last = 0, 0.0, 0.0
+        self._steps, self._step_seconds, self._step_ended = 0, 0.0, 0.0
 
     @property
-    def seconds(self) -> float:
-        """That these took, with all that came between them."""
-        return self._last - self._begun
+    def rate(self) -> float | None:
+        """Pictures a second over whole epochs, with validation and checkpoints, but without the first batch: what is
+        made once is made then. None where there were no more."""
+        pictures, seconds = self.pictures - self._first, self._last - self._begun
+        return pictures / seconds if pictures > 0 and seconds > 0 else None
+
+    @property
+    def step_rate(self) -> float | None:
+        """Pictures a second of the steps alone, with what they wait for: the first of each epoch is not counted."""
+        return self._steps / self._step_seconds if self._steps else None
 
     def begin(self, pictures: int) -> None:
-        self._begun = time.monotonic()
         jobs.enter_stage(self.job, "fine_tune", total=pictures)
 
     def shown(self, pictures: int) -> None:
-        self.pictures = pictures
+        now, batch, self.pictures = time.monotonic(), pictures - self.pictures, pictures
+        if batch and self._step_ended:
+            self._steps, self._step_seconds = self._steps + batch, self._step_seconds + now - self._step_ended
+        self._step_ended = now if batch else 0.0
+        if pictures and not self._first:
+            self._first, self._begun = pictures, now
         if self._throttle.due():
             jobs.report(self.job, done=pictures)  # which finds out whether the job was cancelled
 

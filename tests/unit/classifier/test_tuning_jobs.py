@@ -81,7 +81,7 @@ def test_version_has_a_backbone_of_its_own_and_answers_with_it(slopes: Project) 
     right = [answer.classes[0][0] == ("falling", "rising")[number % 2] for number, answer in enumerate(answers)]
     assert sum(right) >= 16
     assert job.facts["tuned_pictures"] == 8 * TRAINED_ON
-    assert job.facts["tuned_seconds"] > 0
+    assert 0 < job.facts["tuned_rate"] <= job.facts["step_rate"]
     assert [point["epoch"] for point in job.curve if "epoch" in point] == list(range(9))
 
     again = train(slopes)
@@ -207,7 +207,7 @@ def test_estimate_is_from_the_backbone_until_something_was_measured(slopes: Proj
     assert estimate_tuning(slopes, TrainConfig(backbone="inception_v3", fine_tuning="last")) is None
     for extent in PASSES:
         like = {"config": {"backbone": "testing", "fine_tuning": extent}, "facts": {}}
-        done = {"tuned_pictures": 1000, "tuned_seconds": 10.0}
+        done = {"tuned_rate": 100.0}
         Job.objects.create(project=slopes, kind="train", **{**like, "facts": done}, status="CANCELLED", finished_at=NOW)
         Job.objects.create(project=slopes, kind="train", **{**like, "facts": done}, status="SUCCEEDED", finished_at=NOW)
     measured = estimate_tuning(slopes, config)
