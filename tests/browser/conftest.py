@@ -30,6 +30,8 @@ def browser() -> Iterator[Any]:
     from playwright.sync_api import sync_playwright
 
     path = find_browser()
+    # Playwright keeps an event loop in this thread, and Django would refuse its database to the tests that follow.
+    os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"
     with sync_playwright() as playwright:
         running = playwright.chromium.launch(executable_path=path, args=ARGUMENTS)
         yield running
