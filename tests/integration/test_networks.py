@@ -168,12 +168,6 @@ def test_hostile_graph_is_not_opened(owner: Client, strange_networks: Path) -> N
     assert owner.ok("GET", f"/projects/{slug}")["classes"] == []
 
 
-def test_labels_that_do_not_fit_are_refused(owner: Client, strange_networks: Path) -> None:
-    slug = owner.ok("POST", "/projects", {"name": "Labels"})["slug"]
-    graph = ("graph.pb", (strange_networks / "graph.pb").read_bytes())
-    assert send(owner, slug, graph, b"one\ntwo\n")["error"] == "It gives 3 scores, but there are 2 labels."
-
-
 FORMATS = {
     "frozen_graph": ["retrained_graph.pb", "retrained_labels.txt"],
     "saved_model": ["", ""],
