@@ -33,7 +33,15 @@ def _run_light(arguments: list[str]) -> None:
     from poetsweb import folders  # noqa: F401 - it says where files are
 
     command = importlib.import_module(f"classifier.management.commands.{arguments[1]}").Command()
-    command.run_from_argv(arguments)
+    status = 0
+    try:
+        command.run_from_argv(arguments)
+    except SystemExit as end:
+        status = end.code if isinstance(end.code, int) else int(end.code is not None)
+    sys.stdout.flush()
+    sys.stderr.flush()
+    # All is written. Taking TensorFlow and the interpreters apart would keep the user waiting for another half second.
+    os._exit(status)
 
 
 if __name__ == "__main__":
