@@ -1,6 +1,7 @@
 #!/usr/bin/env python
 """PoetsWeb's command line: `python manage.py help` lists the commands."""
 
+import atexit
 import os
 import sys
 
@@ -38,6 +39,7 @@ def _run_light(arguments: list[str]) -> None:
         command.run_from_argv(arguments)
     except SystemExit as end:
         status = end.code if isinstance(end.code, int) else int(end.code is not None)
+    atexit._run_exitfuncs()  # folders for scratch files
     sys.stdout.flush()
     sys.stderr.flush()
     # All is written. Taking TensorFlow and the interpreters apart would keep the user waiting for another half second.

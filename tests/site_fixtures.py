@@ -1,13 +1,12 @@
 """One running application for all tests that need one: `manage.py serve`, with the tiny backbone."""
 
-import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
 
 from tests.datasets import coloured_pictures, make_tgz
+from tests.http_server import QuietHandler, serving
 from tests.network_files import make_networks, pack_folder
 from tests.site import Client, Site
 from worker.backbones import get_backbone
@@ -28,7 +27,7 @@ def flowers_address() -> Iterator[str]:
     flowers = coloured_pictures(4, seed=800)
     archive = make_tgz({"flower_photos/LICENSE.txt": b"free", **{f"flower_photos/{k}": v for k, v in flowers.items()}})
 
-    class Handler(BaseHTTPRequestHandler):
+    class Handler(QuietHandler):
         def do_GET(self) -> None:
             found = self.path != "/missing.tgz"
             self.send_response(200 if found else 404)
@@ -38,13 +37,8 @@ def flowers_address() -> Iterator[str]:
             if found:
                 self.wfile.write(archive)
 
-        def log_message(self, *_: object) -> None:
-            pass
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield f"http://127.0.0.1:{server.server_port}"
-        server.shutdown()
+    with serving(Handler) as address:
+        yield address
 
 
 @pytest.fixture(scope="session")
@@ -59,7 +53,7 @@ def strange_networks(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def hub_address(strange_networks: Path) -> Iterator[str]:
     """A server that speaks TF Hub's protocol: /NAME gives the SavedModel of that name; /moved sends on to another."""
 
-    class Handler(BaseHTTPRequestHandler):
+    class Handler(QuietHandler):
         def do_GET(self) -> None:
             path, _, query = self.path.partition("?")
             source = strange_networks / path.strip("/")
@@ -80,13 +74,8 @@ def hub_address(strange_networks: Path) -> Iterator[str]:
             self.end_headers()
             self.wfile.write(data)
 
-        def log_message(self, *_: object) -> None:
-            pass
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield f"http://127.0.0.1:{server.server_port}"
-        server.shutdown()
+    with serving(Handler) as address:
+        yield address
 
 
 @pytest.fixture(scope="session")

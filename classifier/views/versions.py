@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import numpy as np
 from django.contrib import messages
 from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
@@ -18,6 +19,7 @@ from worker.artifacts import ArtifactCorrupt
 from worker.exports import FORMATS
 
 SHOWN = 60
+MOST_CLASSES_SHOWN = 50
 
 
 def _find(project: Project, number: int) -> ModelVersion:
@@ -66,9 +68,11 @@ def _hub(request: SignedIn, version: ModelVersion) -> dict[str, Any]:
 
 def _matrix(version: ModelVersion) -> dict[str, Any]:
     """Rows of cells with a shade from 0 to 10, by the share of the row."""
-    names = selectors.class_names(version)
+    names, confusion = selectors.class_names(version), version.metrics["confusion"]
+    shown = _worth_showing(confusion)
     rows = []
-    for true, counts in enumerate(version.metrics["confusion"]):
+    for true in shown:
+        counts = confusion[true]
         whole = sum(counts) or 1
         cells = [
             {
@@ -78,10 +82,23 @@ def _matrix(version: ModelVersion) -> dict[str, Any]:
                 "predicted": predicted,
                 "name": names[predicted],
             }
-            for predicted, count in enumerate(counts)
+            for predicted, count in ((place, counts[place]) for place in shown)
         ]
         rows.append({**version.metrics["per_class"][true], "name": names[true], "true": true, "cells": cells})
-    return {"names": names, "rows": rows}
+    return {"names": [names[place] for place in shown], "rows": rows, "left_out": len(names) - len(shown)}
+
+
+def _worth_showing(confusion: list[list[int]]) -> list[int]:
+    """All classes; of very many those with the most errors, and then the most pictures: a page holds no million
+    cells.
+    """
+    if len(confusion) <= MOST_CLASSES_SHOWN:
+        return list(range(len(confusion)))
+    counts = np.array(confusion)
+    answered, right = counts.sum(axis=0), counts.diagonal()
+    errors = counts.sum(axis=1) + answered - 2 * right
+    order = np.lexsort((-answered - right, -errors))
+    return sorted(order[:MOST_CLASSES_SHOWN].tolist())
 
 
 @project_page

@@ -13,7 +13,7 @@ from worker.child import ChildFailed, run_child
 from worker.confine import Limits, bare_environment, confined
 from worker.networks.fetching import ALLOW_PRIVATE, host_of, kind_of
 from worker.networks.program import FOUND, REFUSED, Request, dump_request
-from worker.networks.sources import LARGEST, MOST_FILES, MOST_LABELS, SourceRefused
+from worker.networks.sources import LARGEST, MOST_CLASSES, MOST_FILES, MOST_LABELS, SourceRefused
 from worker.networks.spec import CONVERTED, NetworkSpec, describe_found
 
 SECONDS = 600.0
@@ -88,6 +88,8 @@ def open_network(
         found = json.loads(_read_own(out / FOUND))
         spec = describe_found(found, title=title, source=source, licence=licence or "see its source")
         labels = _checked_labels(found)
+        if request.classifier and (spec.features != len(labels) or len(labels) > MOST_CLASSES):
+            raise ValueError("classes")  # as the program has looked at: it may have been taken over
         files = {spec.file: _read_own(out / spec.file)}
         if (out / CONVERTED).is_file():
             files[CONVERTED] = _read_own(out / CONVERTED)

@@ -26,6 +26,7 @@ from worker.networks.screening import HostileGraph
 from worker.networks.sources import (
     FROZEN_GRAPH,
     KERAS,
+    MOST_CLASSES,
     TENSORFLOW_JS,
     TFLITE,
     Source,
@@ -179,6 +180,8 @@ def _check_answers(answers: NDArray[np.float32], request: Request) -> bool:
 def _check_labels(labels: list[str], outputs: int) -> None:
     if not labels:
         raise SourceRefused("It comes without labels. Send a text file with them, one a line.")
+    if outputs > MOST_CLASSES:
+        raise SourceRefused(f"It tells {outputs:,} classes apart; at most {MOST_CLASSES:,} can be imported.")
     if len(labels) != outputs:
         raise SourceRefused(f"It gives {outputs} scores, but there are {len(labels)} labels.")
     if not all(labels) or len(set(labels)) != len(labels):

@@ -15,7 +15,9 @@ SAVED_MODEL, FROZEN_GRAPH, TFLITE = "saved_model", "frozen_graph", "tflite"
 KERAS, TENSORFLOW_JS = "keras", "tensorflow_js"
 MOST_FILES = 10_000
 LARGEST = 2 * 2**30  # bytes unpacked; TensorFlow writes no graph that is larger
-MOST_LABELS, LABELS_BYTES = 100_000, 2**24
+MOST_LABELS, LABELS_BYTES = 100_000, 2**20
+# Of a classifier that is imported: head and confusion matrix grow with the square.
+MOST_CLASSES = 2000
 LABEL_FILES = ("labels.txt", "retrained_labels.txt", "output_labels.txt", "class_names.txt")
 _NUMBERED = re.compile(r"(\d+)[ :\t]+(.*)")
 _TFLITE_MARK = b"TFL3"  # at byte 4, as of every FlatBuffer with an identifier

@@ -262,3 +262,17 @@ def test_removing_twice_is_harmless(owner: User) -> None:
     remove_network(network)
     with pytest.raises(SourceRefused):
         request_backbone(by=owner)
+
+
+def test_matrix_of_very_many_classes_shows_those_that_err(
+    trained: ModelVersion, as_owner: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of three classes two are mixed up; the third is right, and left out where there is room for two."""
+    monkeypatch.setattr("classifier.views.versions.MOST_CLASSES_SHOWN", 2)
+    per_class = [{**trained.metrics["per_class"][0], "name": name} for name in ("a", "b", "c")]
+    metrics = {**trained.metrics, "per_class": per_class, "confusion": [[1, 0, 2], [0, 9, 0], [1, 0, 3]]}
+    ModelVersion.objects.filter(pk=trained.pk).update(metrics=metrics)
+    page = as_owner.get(trained.get_absolute_url()).content.decode()
+    assert "Shown are the 2 classes with the most errors; 1 are left out." in page
+    assert page.count('class="plain" hx-get') == 4
+    assert "true=1&" not in page

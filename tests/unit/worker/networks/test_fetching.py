@@ -1,14 +1,13 @@
 """Addresses that strangers chose are fetched from the public internet alone, and bounded."""
 
 import socket
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
 
+from tests.http_server import QuietHandler, serving
 from worker.networks import fetching
 from worker.networks.fetching import connect_guarded, kind_of, resolve
 from worker.networks.sources import SourceRefused
@@ -93,20 +92,15 @@ def test_redirect_leads_to_nothing_but_the_web(
 
 @contextmanager
 def redirecting(target: str, inner: socket.socket, asked: list[str]) -> Iterator[str]:
-    class Handler(BaseHTTPRequestHandler):
+    class Handler(QuietHandler):
         def do_GET(self) -> None:
             asked.append(self.path)
             self.send_response(302)
             self.send_header("Location", target.format(port=inner.getsockname()[1]))
             self.end_headers()
 
-        def log_message(self, *_: object) -> None:
-            pass
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield f"http://127.0.0.1:{server.server_port}"
-        server.shutdown()
+    with serving(Handler) as address:
+        yield address
 
 
 def test_download_is_stopped_where_it_is_too_large(

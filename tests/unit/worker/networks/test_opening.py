@@ -17,8 +17,8 @@ from worker.confine import bare_environment
 from worker.networks import opening
 from worker.networks.engine import ConfinedEngine, EngineFailed, in_litert, in_tensorflow
 from worker.networks.opening import OpenedNetwork, open_network
-from worker.networks.program import Request
-from worker.networks.sources import SourceRefused
+from worker.networks.program import Request, _check_labels
+from worker.networks.sources import MOST_CLASSES, SourceRefused
 from worker.networks.spec import CONVERTED, GRAPH, LITE, NetworkSpec, keep_network, parse_spec, read_spec
 
 LABELS = "a\nb\nc\n"
@@ -175,6 +175,14 @@ def test_classifier_of_keras_is_the_same_in_all_its_forms(
 def test_layers_that_hold_programs_are_refused_by_name(strange_networks: Path, tmp_path: Path) -> None:
     with pytest.raises(SourceRefused, match="layer or function 'Lambda'"):
         open_it(strange_networks / "lambda.h5", tmp_path)
+
+
+def test_more_classes_than_a_page_could_hold_are_refused() -> None:
+    """The confusion matrix of a hundred thousand classes would take 80 GB."""
+    labels = [str(number) for number in range(MOST_CLASSES + 1)]
+    with pytest.raises(SourceRefused, match="at most 2,000 can be imported"):
+        _check_labels(labels, len(labels))
+    _check_labels(labels[:-1], MOST_CLASSES)
 
 
 def test_secrets_of_the_site_are_not_in_its_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
