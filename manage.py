@@ -6,7 +6,7 @@ import os
 import sys
 
 # These need neither database nor site: without Django's applications they begin in a third of the time.
-LIGHT = ("label_image", "evaluate", "retrain")
+LIGHT = {"label_image": "classifier", "evaluate": "classifier", "retrain": "worker"}  # command -> where it is
 
 
 def main() -> None:
@@ -33,7 +33,7 @@ def _run_light(arguments: list[str]) -> None:
 
     from poetsweb import folders  # noqa: F401 - it says where files are
 
-    command = importlib.import_module(f"classifier.management.commands.{arguments[1]}").Command()
+    command = importlib.import_module(f"{LIGHT[arguments[1]]}.management.commands.{arguments[1]}").Command()
     status = 0
     try:
         command.run_from_argv(arguments)

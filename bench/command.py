@@ -26,9 +26,9 @@ COLD, WARM, ONE, HUNDRED = 1.5, 1.3, 0.2, 0.85
 HEAD = """
 import sys, time
 import numpy as np
-from worker.config import TrainConfig
-from worker.head import Split, look_away, prepare_tensorflow
-from worker.recipe_poets import train_poets
+from ml.training.config import TrainConfig
+from ml.training.head import Split, look_away, prepare_tensorflow
+from ml.training.recipes.sgd import train_poets
 features, labels = (np.load(path) for path in sys.argv[1:3])
 cut = len(labels) * 9 // 10
 prepare_tensorflow()
@@ -45,9 +45,9 @@ import sys, threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 import numpy as np
-from worker.backbones.engine import LiteRTEngine
-from worker.images import load_picture
-from worker.machine import CORES
+from ml.engines.litert import LiteRTEngine
+from ml.images.decoding import load_picture
+from ml.machine import CORES
 own = threading.local()
 def name(path):
     if not hasattr(own, "engine"):

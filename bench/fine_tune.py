@@ -19,7 +19,7 @@ SECONDS = 600
 def fine_tune(stage: Stage) -> Figure:
     """Steps with all that they wait for: pictures that are decoded, progress that is written. Validation and
     checkpoints come between epochs and are no steps."""
-    from worker.tuning.pictures import BATCH
+    from ml.training.fine_tuning.pictures import BATCH
 
     stage.project  # noqa: B018 - the first job of the running worker
     slug = stage.new_project("Fine-tune")

@@ -15,8 +15,8 @@ def main(extent: str, batch: int, steps: int) -> float:
     import numpy as np
     import tensorflow as tf
 
-    from worker.backbones import DEFAULT_BACKBONE, get_backbone
-    from worker.tuning.layers import choose_layers
+    from ml.backbones.registry import DEFAULT_BACKBONE, get_backbone
+    from ml.training.fine_tuning.layers import choose_layers
 
     backbone = get_backbone(DEFAULT_BACKBONE)
     features = backbone.build_network()

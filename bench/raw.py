@@ -13,10 +13,10 @@ from typing import Any
 
 import numpy as np
 
-from worker.backbones.engine import LiteRTEngine
-from worker.head import Head
-from worker.images import load_picture, verify_image
-from worker.machine import CORES
+from ml.engines.litert import LiteRTEngine
+from ml.images.decoding import load_picture, verify_image
+from ml.machine import CORES
+from ml.training.head import Head
 
 CHUNK = 8  # pictures that a process takes at a time: few, so that no core is left idle at the end
 HEAD = Head(np.full((1280, 5), 0.01, np.float32), np.zeros(5, np.float32))

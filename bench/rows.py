@@ -33,8 +33,8 @@ def write_samples(user: Any, name: str, *, count: int, classes: int, seed: int) 
     """A project of so many samples, their embeddings cached; returns its slug. There are no picture files."""
     from classifier.models import Embedding, Image, Sample
     from classifier.services.projects import create_project, get_or_create_class
-    from worker.backbones import DEFAULT_BACKBONE, get_backbone
-    from worker.embeddings import embedding_key
+    from ml.backbones.registry import DEFAULT_BACKBONE, get_backbone
+    from ml.engines.embeddings import embedding_key
 
     project = create_project(name, by=user)
     rows = [get_or_create_class(project, f"class {number}") for number in range(classes)]
@@ -62,8 +62,8 @@ def write_live_versions(user: Any, count: int) -> list[str]:
 
     from classifier.models import Alias, DatasetVersion, ImageClass, ModelVersion, Project
     from classifier.models.alias import LIVE
-    from worker.backbones import DEFAULT_BACKBONE
-    from worker.config import TrainConfig
+    from ml.backbones.registry import DEFAULT_BACKBONE
+    from ml.training.config import TrainConfig
 
     projects = [Project(owner=user, name=f"Of many {number}", slug=f"of-many-{number}") for number in range(count)]
     Project.objects.bulk_create(projects, SLICE)
@@ -94,10 +94,10 @@ def write_live_versions(user: Any, count: int) -> list[str]:
 
 def _pack_head(seed: int, classes: list[tuple[int, str]]) -> tuple[str, dict[str, bytes]]:
     """The artifact of a training that was measured on 100 pictures a class: as real ones are, in size."""
-    from worker.artifacts import Evaluation, pack_artifact
-    from worker.config import TrainConfig
-    from worker.evaluation import evaluate
-    from worker.head import Head, softmax
+    from ml.training.artifacts import Evaluation, pack_artifact
+    from ml.training.config import TrainConfig
+    from ml.training.evaluation import evaluate
+    from ml.training.head import Head, softmax
 
     rng = np.random.default_rng(seed)
     head = Head(rng.standard_normal((FEATURES, len(classes))).astype(np.float32), np.zeros(len(classes), np.float32))

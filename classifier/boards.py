@@ -24,8 +24,8 @@ from filelock import FileLock
 
 from classifier.models import Job
 from classifier.services.summaries import open_summaries, summaries_name
+from ml.training.tensorboard_server import EVENTS, SOCKET
 from poetsweb.folders import BASE_DIR
-from worker.board import EVENTS, SOCKET
 
 log = structlog.get_logger(__name__)
 
@@ -128,7 +128,7 @@ def _make_room(parent: Path) -> None:
 def _launch(folder: Path, prefix: str) -> "subprocess.Popen[bytes]":
     with (folder / "stderr").open("wb") as errors:
         process = subprocess.Popen(  # noqa: S603 - our own module, a folder of ours, a path of an address of ours
-            [sys.executable, "-m", "worker.board", str(folder), prefix, str(IDLE_SECONDS)],
+            [sys.executable, "-m", "ml.training.tensorboard_server", str(folder), prefix, str(IDLE_SECONDS)],
             cwd=BASE_DIR,
             env={"PATH": os.environ.get("PATH", ""), "TMPDIR": str(folder), "HOME": str(folder)},  # no secrets of ours
             stdin=subprocess.DEVNULL,

@@ -6,12 +6,14 @@ from django.conf import settings
 from django.contrib.auth.models import User
 
 from classifier.selectors import list_networks
-from worker.backbones import BACKBONES, Backbone, WeightsMissing
-from worker.backbones.convert import converted_path
-from worker.backbones.engines import needs_tensorflow
-from worker.backbones.networks import network_backbone
-from worker.backbones.speed import read_speed
-from worker.networks.spec import LITERT, TENSORFLOW, parse_spec
+from ml.backbones.backbone import Backbone
+from ml.backbones.custom import network_backbone
+from ml.backbones.registry import BACKBONES
+from ml.backbones.spec import LITERT, TENSORFLOW, parse_spec
+from ml.backbones.weights import WeightsMissing
+from ml.engines.conversion import converted_path
+from ml.engines.loading import needs_tensorflow
+from ml.engines.speed import read_speed
 
 
 @dataclass(frozen=True)

@@ -8,11 +8,11 @@ from django.conf import settings
 from classifier.models import Job, Project
 from classifier.selectors import class_counts
 from classifier.services.networks import find_backbone
-from worker.backbones import WeightsMissing
-from worker.backbones.convert import converted_path
-from worker.backbones.speed import read_speed
-from worker.config import TUNE_ALL, TUNE_LAST, TrainConfig
-from worker.networks.spec import NetworkMissing
+from ml.backbones.spec import NetworkMissing
+from ml.backbones.weights import WeightsMissing
+from ml.engines.conversion import converted_path
+from ml.engines.speed import read_speed
+from ml.training.config import TUNE_ALL, TUNE_LAST, TrainConfig
 
 # What one training picture costs in passes through the converted backbone, whose speed is measured. Forwards TensorFlow
 # takes about three times as long as LiteRT; back again costs twice what forwards does, and less where only the last

@@ -8,9 +8,9 @@ from django.core.exceptions import ValidationError
 
 from classifier.catalogue import Listed, list_backbones
 from classifier.services.projects import InvalidName, clean_name
-from worker.backbones import BACKBONES
-from worker.config import DISTORTIONS, FINE_TUNING, RECIPES, TUNING_FIELDS, ConfigError, TrainConfig
-from worker.networks.spec import TENSORFLOW
+from ml.backbones.registry import BACKBONES
+from ml.backbones.spec import TENSORFLOW
+from ml.training.config import DISTORTIONS, FINE_TUNING, RECIPES, TUNING_FIELDS, ConfigError, TrainConfig
 
 
 class AccountForm(BaseUserCreationForm):

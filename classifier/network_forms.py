@@ -5,7 +5,7 @@ from typing import Any
 from django import forms
 from django.core.exceptions import ValidationError
 
-from worker.networks.spec import LARGEST_INPUT
+from ml.backbones.spec import LARGEST_INPUT
 
 RANGE_CHOICES = [
     ("", "As usual for such a file"),

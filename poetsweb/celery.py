@@ -17,7 +17,7 @@ warnings.filterwarnings("ignore", message="You're running the worker with superu
 app = Celery("poetsweb")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.conf.task_queues = [Queue(name, Exchange(name), routing_key=name) for name in QUEUES]
-app.autodiscover_tasks(["worker"])
+app.autodiscover_tasks(["worker"], related_name="run")
 
 
 @signals.setup_logging.connect

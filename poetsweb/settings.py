@@ -2,14 +2,14 @@
 
 import environ
 
+from ml.backbones.registry import BACKBONES, DEFAULT_BACKBONE
+from ml.datasets.archives import ArchiveLimits
+from ml.images.decoding import ImageLimits
+from ml.machine import CORES
 from poetsweb import env
 from poetsweb.folders import BACKBONE_DIR, DATA_DIR  # noqa: F401 - the first is a setting, too
 from poetsweb.logs import logging_config
 from poetsweb.secret import read_or_create_secret
-from worker.archives import ArchiveLimits
-from worker.backbones import BACKBONES, DEFAULT_BACKBONE
-from worker.images import ImageLimits
-from worker.machine import CORES
 
 # --- Where things are ------------------------------------------------------------------------------
 HOST = env.text("HOST", "127.0.0.1")
@@ -37,6 +37,7 @@ INSTALLED_APPS = [
     "django_htmx",
     "ninja",
     "classifier",
+    "worker",
 ]
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from worker.archives import ArchiveEntry, ArchiveLimits, walk_archive, walk_folder
+from ml.datasets.archives import ArchiveEntry, ArchiveLimits, walk_archive, walk_folder
 
 Files = dict[str, bytes]
 Make = Callable[[Path, Files], Path]

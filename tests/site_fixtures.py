@@ -5,12 +5,12 @@ from pathlib import Path
 
 import pytest
 
+from ml.backbones.registry import get_backbone
+from ml.engines.conversion import ensure_tflite
 from tests.datasets import coloured_pictures, make_tgz
 from tests.http_server import QuietHandler, serving
 from tests.network_files import make_networks, pack_folder
 from tests.site import Client, Site
-from worker.backbones import get_backbone
-from worker.backbones.convert import ensure_tflite
 
 
 @pytest.fixture(scope="session")

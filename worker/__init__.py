@@ -1,0 +1,1 @@
+"""The Celery side: one file a kind of job, fetched, claimed, called and recorded."""

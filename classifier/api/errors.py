@@ -15,8 +15,8 @@ from classifier.services.exports import FormatAbsent, UnknownFormat
 from classifier.services.prediction import CANNOT_ANSWER, NothingLive
 from classifier.services.projects import InvalidName
 from classifier.services.training import TrainingRefused
-from worker.config import ConfigError
-from worker.networks.sources import SourceRefused
+from ml.errors import ImportRefused
+from ml.training.config import ConfigError
 
 log = structlog.get_logger(__name__)
 
@@ -27,7 +27,7 @@ STATUS: dict[type[Exception], int] = {
     FormatAbsent: 409,
     InvalidName: 422,
     ConfigError: 422,
-    SourceRefused: 422,
+    ImportRefused: 422,
     NothingLive: 409,
 }
 

@@ -1,4 +1,4 @@
-"""Training, and jobs of any kind."""
+"""Training, and lifecycle of any kind."""
 
 from typing import Any
 
@@ -12,11 +12,12 @@ from classifier.api import schemas
 from classifier.api.access import find_project
 from classifier.api.errors import ERRORS
 from classifier.api.present import present_job
+from classifier.jobs import lifecycle
 from classifier.models import Job
-from classifier.services import jobs, training
+from classifier.services import training
 from classifier.views.access import SignedIn
 from classifier.views.job import send_summaries
-from worker.config import parse_config
+from ml.training.config import parse_config
 
 router = Router()
 
@@ -62,7 +63,7 @@ def get_summaries(request: SignedIn, job_id: int) -> Any:
 @router.post("/jobs/{job_id}/cancel", response={200: schemas.JobOut, **ERRORS})
 def cancel_job(request: SignedIn, job_id: int) -> Any:
     job: Job = get_object_or_404(selectors.list_jobs(request.user), pk=job_id)
-    if not jobs.cancel_job(job):
+    if not lifecycle.cancel_job(job):
         raise HttpError(409, "The job had already ended.")
     job.refresh_from_db()
     return present_job(job)

@@ -14,7 +14,7 @@ from classifier.api.present import present_item, present_upload
 from classifier.services import projects, uploads
 from classifier.services.images import read_bounded
 from classifier.views.access import SignedIn
-from worker.archives import looks_like_archive
+from ml.datasets.archives import looks_like_archive
 
 router = Router()
 

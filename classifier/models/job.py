@@ -10,7 +10,7 @@ class Job(models.Model):
 
     `status` says what is known of the work; `lease` who works on it now. A job that waits (in the queue,
     or for its children) has an empty lease, and so has one whose worker died: whoever takes the lease goes
-    on. Only `classifier.services.jobs` writes either.
+    on. Only `classifier.jobs.lifecycle` writes either.
     """
 
     class Kind(models.TextChoices):

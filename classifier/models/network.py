@@ -9,7 +9,7 @@ from classifier.models.project import Project
 
 
 class Network(models.Model):
-    """A network that somebody brought along, see `worker.networks`.
+    """A network that somebody brought along, see `ml.model_import`.
 
     As a backbone to train with it is its owner's; one that was imported as a model version belongs to a project. Until
     its job has opened it, it has no name.
@@ -22,7 +22,7 @@ class Network(models.Model):
     source = models.CharField(max_length=300, help_text="an address, or the name of the file")
     licence = models.CharField(max_length=100, blank=True)
     name = models.CharField(max_length=40, blank=True, db_index=True, help_text="of the backbone, from its content")
-    spec: Any = models.JSONField(null=True, help_text="see worker.networks.spec")
+    spec: Any = models.JSONField(null=True, help_text="see ml.backbones.spec")
     size = models.PositiveBigIntegerField(default=0, help_text="bytes of its files")
     why = models.CharField(max_length=300, blank=True, help_text="why LiteRT cannot run it")
     is_offered = models.BooleanField(default=True, help_text="to train with; its versions need it longer")

@@ -12,10 +12,10 @@ from itertools import chain, islice
 from classifier.services.images import store_picture
 from classifier.services.projects import LONGEST_CLASS_NAME, InvalidName, clean_name
 from classifier.storage import forks_may_store
-from worker.archives import ArchiveEntry, ArchiveWalk
-from worker.forks import CAN_FORK, fork_map
-from worker.images import ImageFacts, ImageRejected
-from worker.machine import CORES
+from ml.datasets.archives import ArchiveEntry, ArchiveWalk
+from ml.forks import CAN_FORK, fork_map
+from ml.images.decoding import ImageFacts, ImageRejected
+from ml.machine import CORES
 
 # Handing a single file over and back would cost as much as verifying it; large ones go to threads by themselves.
 GROUP, GROUP_BYTES = 32, 4 * 2**20

@@ -3,11 +3,11 @@
 from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 
+from classifier.jobs.lifecycle import report
 from classifier.models import DatasetVersion, Job
 from classifier.services.images import read_file
-from classifier.services.jobs import report
 from classifier.services.model_versions import fingerprint
-from worker.config import TrainConfig
+from ml.training.config import TrainConfig
 
 
 def checkpoint_path(job: Job, dataset_version: DatasetVersion, config: TrainConfig) -> str:

@@ -13,8 +13,8 @@ from classifier.models import DatasetVersion, Project, Sample
 from classifier.services.images import read_file
 from classifier.services.projects import ensure_classes
 from classifier.storage import store_once
-from worker.pipeline import Dataset
-from worker.splits import SPLITS, SplitSample, assign_splits
+from ml.datasets.dataset import Dataset
+from ml.datasets.splits import SPLITS, SplitSample, assign_splits
 
 DEFAULT_PERCENTAGE = 10  # of validation and of test, where nobody said another
 
@@ -68,7 +68,7 @@ def _keep_version(
 
 
 def decide_splits(project: Project, *, validation_percentage: int, testing_percentage: int) -> None:
-    """Give every sample without a split its split, for ever (see worker.splits for the rule)."""
+    """Give every sample without a split its split, for ever (see ml.datasets.splits for the rule)."""
     kept = Sample.objects.filter(project=project, deleted_at=None)
     samples = [SplitSample(*row) for row in kept.order_by().values_list("image__sha256", "image_class", "split")]
     changes = assign_splits(samples, validation_percentage=validation_percentage, testing_percentage=testing_percentage)

@@ -12,14 +12,14 @@ from django.core.files.base import File
 from django.core.files.storage import default_storage
 from django.db import transaction
 
+from classifier.jobs.lifecycle import finish_job, queue_job
 from classifier.models import Export, Image, Job, ModelVersion, Project
 from classifier.services.embeddings import SLICE
-from classifier.services.jobs import finish_job, queue_job
 from classifier.services.networks import find_network
 from classifier.storage import store_once
-from worker.artifacts import Evaluation
-from worker.exports import FORMATS, ExportFormat
-from worker.networks.spec import LITE
+from ml.backbones.spec import LITE
+from ml.exports.registry import FORMATS, ExportFormat
+from ml.training.artifacts import Evaluation
 
 
 class UnknownFormat(ValueError):

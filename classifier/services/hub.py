@@ -15,11 +15,11 @@ from django.core.files.storage import default_storage
 from django.db.models import QuerySet
 from django.utils import timezone
 
+from classifier.jobs.lifecycle import queue_job
 from classifier.models import Export, Job, ModelVersion, PublicLink
 from classifier.services.exports import open_export
-from classifier.services.jobs import queue_job
-from worker.backbones import Backbone
-from worker.exports.tf_hub import MODEL, pack_tar
+from ml.backbones.backbone import Backbone
+from ml.exports.tf_hub import MODEL, pack_tar
 
 FORMAT = "tf_hub"
 FILE_VERSION = 1  # 1: the first. Raise it when the files of backbones are made in another way

@@ -11,7 +11,7 @@ from classifier.models import Image
 from classifier.models.image import image_path
 from classifier.prepared import insert_rows
 from classifier.storage import store_once
-from worker.images import ImageFacts, make_thumbnail, verify_image
+from ml.images.decoding import ImageFacts, make_thumbnail, verify_image
 
 THUMBNAIL_SIZES = (160, 640)
 MIME = {

@@ -8,18 +8,18 @@ from django.contrib.auth.models import User
 from django.db import transaction
 from django.db.models import Max
 
+from classifier.jobs.lifecycle import finish_job
 from classifier.models import Alias, DatasetVersion, Job, ModelVersion, Network, Project
 from classifier.models.alias import LIVE
 from classifier.services.images import read_file
-from classifier.services.jobs import finish_job
 from classifier.services.networks import find_backbone
 from classifier.storage import store_once
-from worker.artifacts import Artifact, Evaluation, read_artifact, read_evaluation
-from worker.config import TrainConfig
-from worker.distortions import DISTORTION_VERSION
-from worker.images import PREPROCESSING_VERSION
-from worker.pipeline import IMPORTED, Trained
-from worker.tuning import TUNING_VERSION
+from ml.images.augmentation import DISTORTION_VERSION
+from ml.images.decoding import PREPROCESSING_VERSION
+from ml.training.artifacts import Artifact, Evaluation, read_artifact, read_evaluation
+from ml.training.config import TrainConfig
+from ml.training.fine_tuning import TUNING_VERSION
+from ml.training.pipeline import IMPORTED, Trained
 
 RECIPE_VERSION = 1  # 1: the first. Raise it when the same config would train another head
 

@@ -8,20 +8,16 @@ from django.core.files.storage import default_storage
 from django.db import transaction
 from django.utils.crypto import get_random_string
 
+from classifier.jobs.lifecycle import finish_job, queue_job
 from classifier.models import Job, Network, Project
 from classifier.models.network import network_path
 from classifier.selectors import list_networks
 from classifier.services.images import read_file
-from classifier.services.jobs import finish_job, queue_job
 from classifier.services.projects import clean_name
 from classifier.storage import store_once
-from worker.backbones import Backbone, get_backbone
-from worker.config import ConfigError, TrainConfig
-from worker.networks.fetching import host_of, kind_of
-from worker.networks.opening import OpenedNetwork
-from worker.networks.program import RANGES
-from worker.networks.sources import LABELS_BYTES, LARGEST, SourceRefused
-from worker.networks.spec import (
+from ml.backbones.backbone import Backbone
+from ml.backbones.registry import get_backbone
+from ml.backbones.spec import (
     LARGEST_INPUT,
     NetworkMissing,
     NetworkSpec,
@@ -30,6 +26,12 @@ from worker.networks.spec import (
     parse_spec,
     read_spec,
 )
+from ml.errors import ImportRefused
+from ml.model_import.fetching import host_of, kind_of
+from ml.model_import.opening import OpenedNetwork
+from ml.model_import.program import RANGES
+from ml.model_import.sources import LABELS_BYTES, LARGEST
+from ml.training.config import ConfigError, TrainConfig
 
 LONGEST_OUTPUT = 200  # characters of the name of an operation
 
@@ -37,10 +39,10 @@ LONGEST_OUTPUT = 200  # characters of the name of an operation
 def request_backbone(
     *, by: User, address: str = "", file: File | None = None, title: str = "", licence: str = "", **asked: Any
 ) -> Job:
-    """Queue the job that opens it. `asked`: range, input_size. Raises SourceRefused, InvalidName."""
+    """Queue the job that opens it. `asked`: range, input_size. Raises ImportRefused, InvalidName."""
     address = address.strip()
     if bool(address) == bool(file):
-        raise SourceRefused("Give either an address or a file.")
+        raise ImportRefused("Give either an address or a file.")
     if address:
         kind_of(address)
     source = (address or _name_of(file))[:300]
@@ -51,17 +53,17 @@ def request_backbone(
 
 
 def request_import(project: Project, file: File, *, by: User, labels: File | None = None, **asked: Any) -> Job:
-    """Queue the job that makes a model version of it. `asked`: range, input_size, output. Raises SourceRefused."""
+    """Queue the job that makes a model version of it. `asked`: range, input_size, output. Raises ImportRefused."""
     if labels is not None and (labels.size or 0) > LABELS_BYTES:
-        raise SourceRefused("The file of labels is too large.")
+        raise ImportRefused("The file of labels is too large.")
     config: dict[str, Any] = {**_checked(asked), "labels": None}
     if labels is not None:
         try:
             config["labels"] = labels.read().decode("utf-8-sig")
         except UnicodeDecodeError:
-            raise SourceRefused("The labels are not a text file in UTF-8.") from None
+            raise ImportRefused("The labels are not a text file in UTF-8.") from None
         if "\0" in config["labels"]:  # PostgreSQL keeps no NUL
-            raise SourceRefused("The labels are not a text file: there are bytes of value 0 in it.")
+            raise ImportRefused("The labels are not a text file: there are bytes of value 0 in it.")
     source = _name_of(file)
     return _queue(project, Job.Kind.IMPORT, {**config, **_keep(file)}, by=by, title=source[:100], source=source)
 
@@ -94,21 +96,21 @@ def _keep(file: File | None) -> dict[str, str]:
     if file is None:
         return {}
     if not file.size:
-        raise SourceRefused("The file is empty.")
+        raise ImportRefused("The file is empty.")
     if file.size > LARGEST:
-        raise SourceRefused(f"The file is larger than {LARGEST >> 30} GB.")
+        raise ImportRefused(f"The file is larger than {LARGEST >> 30} GB.")
     return {"archive": default_storage.save(f"incoming/networks/{get_random_string(24)}", file), "name": _name_of(file)}
 
 
 def _checked(asked: dict[str, Any]) -> dict[str, Any]:
-    """Raises SourceRefused."""
+    """Raises ImportRefused."""
     wanted, size, output = asked.get("range") or "", asked.get("input_size"), asked.get("output") or ""
     if wanted and wanted not in RANGES:
-        raise SourceRefused(f"The range must be one of {', '.join(RANGES)}, or empty.")
+        raise ImportRefused(f"The range must be one of {', '.join(RANGES)}, or empty.")
     if size is not None and not (isinstance(size, int) and 8 <= size <= LARGEST_INPUT):
-        raise SourceRefused(f"The input size must be a whole number of pixels from 8 to {LARGEST_INPUT}.")
+        raise ImportRefused(f"The input size must be a whole number of pixels from 8 to {LARGEST_INPUT}.")
     if len(output) > LONGEST_OUTPUT or not output.isprintable():
-        raise SourceRefused("The output must be the name of an operation in the graph.")
+        raise ImportRefused("The output must be the name of an operation in the graph.")
     return {"range": wanted, "input_size": size, "output": output}
 
 

@@ -22,16 +22,18 @@ from classifier.services.accounts import hash_api_key, note_key_use, owner_of_ke
 from classifier.services.model_versions import load_artifact
 from classifier.services.networks import find_backbone
 from classifier.services.remote import WorkerAbsent, WorkerEngine
-from worker.artifacts import ArtifactCorrupt
-from worker.backbones import Backbone, WeightsMissing
-from worker.backbones.convert import ConversionFailed
-from worker.backbones.engine import Embedder
-from worker.backbones.engines import load_engine, needs_tensorflow
-from worker.download import DownloadFailed
-from worker.images import ImageRejected
-from worker.inference import ArtifactCache, SharedEngine, classify_pictures
-from worker.networks.engine import EngineFailed
-from worker.networks.spec import NetworkMissing
+from ml.backbones.backbone import Backbone
+from ml.backbones.spec import NetworkMissing
+from ml.backbones.weights import WeightsMissing
+from ml.download import DownloadFailed
+from ml.engines.confined import EngineFailed
+from ml.engines.conversion import ConversionFailed
+from ml.engines.litert import Embedder
+from ml.engines.loading import load_engine, needs_tensorflow
+from ml.engines.shared import SharedEngine
+from ml.images.decoding import ImageRejected
+from ml.training.artifacts import ArtifactCorrupt
+from ml.training.inference import ArtifactCache, classify_pictures
 
 # Loading one takes a tenth of a second and 60 MB. Most sites use one; who tries a second must not wait each time.
 BACKBONES_HELD = 2

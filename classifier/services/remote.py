@@ -12,7 +12,7 @@ from django.conf import settings
 from kombu.exceptions import OperationalError
 from numpy.typing import NDArray
 
-from worker.backbones import Backbone
+from ml.backbones.backbone import Backbone
 
 TASK = "worker.answer"
 SECONDS = 30  # a worker may be busy with a part of another job

@@ -10,8 +10,8 @@ from django.contrib.auth.models import User
 from classifier.models import Project, Upload
 from classifier.services.projects import create_project
 from classifier.services.uploads import queue_ingest
-from worker.archives import ArchiveEntry, ArchiveWalk
-from worker.download import download
+from ml.datasets.archives import ArchiveEntry, ArchiveWalk
+from ml.download import download
 
 DIGITS, FLOWERS = "digits", "flowers"
 SAMPLE_SETS = {

@@ -6,9 +6,9 @@ from pathlib import Path
 from django.core.files.base import File
 from django.core.files.storage import default_storage
 
+from classifier.jobs.lifecycle import beat, report
 from classifier.models import Job
 from classifier.services.exports import pack_files
-from classifier.services.jobs import beat, report
 from classifier.storage import store_once
 
 

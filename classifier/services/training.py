@@ -7,13 +7,13 @@ from django.contrib.auth.models import User
 from django.db import transaction
 
 from classifier.estimates import estimate_tuning
+from classifier.jobs.lifecycle import queue_job
 from classifier.models import Job, Project
 from classifier.selectors import class_counts
-from classifier.services.jobs import queue_job
 from classifier.services.networks import check_backbone
 from classifier.workers import missing_queues
-from worker.config import TrainConfig
-from worker.splits import SMALLEST_CLASS
+from ml.datasets.splits import SMALLEST_CLASS
+from ml.training.config import TrainConfig
 
 WORST_IMBALANCE = 100
 

@@ -11,13 +11,13 @@ from django.core.files.storage import default_storage
 from django.db import transaction
 from django.utils.crypto import get_random_string
 
+from classifier.jobs.lifecycle import queue_job
 from classifier.models import ImageClass, Job, Project, Sample, Upload, UploadItem
 from classifier.prepared import insert_rows
 from classifier.services.candidates import Candidate, read_candidate, read_candidates, storable
 from classifier.services.images import ensure_images
-from classifier.services.jobs import queue_job
 from classifier.services.projects import ensure_classes
-from worker.archives import ArchiveEntry, ArchiveWalk
+from ml.datasets.archives import ArchiveEntry, ArchiveWalk
 
 BATCH = 256  # files between two writes to the database
 SAMPLE_FIELDS = ("project_id", "image_id", "image_class_id", "split", "file_name", "created_by_id")

@@ -7,12 +7,12 @@ from django import template
 from django.conf import settings
 
 from classifier.models import Job, Network
-from worker.backbones import BACKBONES
-from worker.backbones.convert import converted_path
-from worker.backbones.networks import network_backbone
-from worker.backbones.speed import read_speed
-from worker.config import FINE_TUNING
-from worker.networks.spec import parse_spec
+from ml.backbones.custom import network_backbone
+from ml.backbones.registry import BACKBONES
+from ml.backbones.spec import parse_spec
+from ml.engines.conversion import converted_path
+from ml.engines.speed import read_speed
+from ml.training.config import FINE_TUNING
 
 register = template.Library()
 

@@ -15,7 +15,7 @@ from classifier.services import hub
 from classifier.services.accounts import find_key_owner
 from classifier.services.networks import find_backbone, find_network
 from classifier.views.access import SignedIn, project_page
-from worker.networks.spec import LITE
+from ml.backbones.spec import LITE
 
 NOBODY = "Send a valid API key: add ?key=YOUR_KEY to the address, or the header “Authorization: Bearer YOUR_KEY”."
 

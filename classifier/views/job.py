@@ -7,8 +7,8 @@ from django.views.decorators.http import require_POST
 
 from classifier import boards, selectors
 from classifier.charts import draw_curve
+from classifier.jobs.lifecycle import cancel_job
 from classifier.models import Job, ModelVersion, Project
-from classifier.services.jobs import cancel_job
 from classifier.services.summaries import open_summaries, summaries_name
 from classifier.views.access import SignedIn, project_page
 from classifier.workers import missing_queues

@@ -10,14 +10,14 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_POST
 
 from classifier import selectors
+from classifier.jobs.lifecycle import cancel_job
 from classifier.models import Network, Project
 from classifier.network_forms import BackboneForm, ImportForm
-from classifier.services.jobs import cancel_job
 from classifier.services.networks import remove_network, request_backbone, request_import
 from classifier.services.projects import InvalidName
 from classifier.views.access import SignedIn, View, project_page
 from classifier.workers import missing_queues
-from worker.networks.sources import SourceRefused
+from ml.errors import ImportRefused
 
 
 def network_page(view: View) -> View:
@@ -51,7 +51,7 @@ def index(request: SignedIn) -> HttpResponse:
                 **form.asked(),
             )
             return redirect("network", job.networks.get().pk)
-        except (SourceRefused, InvalidName) as error:
+        except (ImportRefused, InvalidName) as error:
             form.add_error("address" if values["address"] else "file", str(error))
     context = {"form": form, "networks": selectors.list_networks(request.user)}
     return render(request, "classifier/networks_page.html", context, status=422 if form.errors else 200)
@@ -99,7 +99,7 @@ def import_version(request: SignedIn, project: Project) -> HttpResponse:
             return redirect(
                 request_import(project, values["graph"], by=request.user, labels=values["labels"], **form.asked())
             )
-        except SourceRefused as error:
+        except ImportRefused as error:
             form.add_error("graph", str(error))
     context = {"project": project, "form": form}
     return render(request, "classifier/import_page.html", context, status=422 if form.errors else 200)

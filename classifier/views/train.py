@@ -11,8 +11,8 @@ from classifier.forms import TrainForm
 from classifier.models import Project
 from classifier.services.training import TrainingRefused, check_training, request_training
 from classifier.views.access import SignedIn, project_page
-from worker.config import TUNE_LAST, ConfigError, TrainConfig
-from worker.networks.spec import is_network
+from ml.backbones.spec import is_network
+from ml.training.config import TUNE_LAST, ConfigError, TrainConfig
 
 
 @project_page

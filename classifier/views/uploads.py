@@ -14,7 +14,7 @@ from classifier.services import uploads
 from classifier.services.images import read_bounded
 from classifier.views.access import SignedIn, project_page
 from classifier.views.classes import _number
-from worker.archives import looks_like_archive
+from ml.datasets.archives import looks_like_archive
 
 PAGE = 200
 

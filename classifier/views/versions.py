@@ -15,8 +15,8 @@ from classifier.services import exports, model_versions
 from classifier.services.hub import FORMAT
 from classifier.views.access import SignedIn, project_page
 from classifier.views.classes import _number
-from worker.artifacts import ArtifactCorrupt
-from worker.exports import FORMATS
+from ml.exports.registry import FORMATS
+from ml.training.artifacts import ArtifactCorrupt
 
 SHOWN = 60
 MOST_CLASSES_SHOWN = 50

@@ -7,7 +7,7 @@ import pytest
 
 from classifier.services import sample_sets
 from classifier.services.sample_sets import download_flowers
-from worker.download import DownloadFailed
+from ml.download import DownloadFailed
 
 
 def fetch(settings: Any, folder: Path, address: str) -> list[tuple[int, int]]:

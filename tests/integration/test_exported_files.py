@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
+from ml.exports.registry import FEWER_BITS, FORMATS
 from tests.datasets import COLOURS
 from tests.integration.test_whole_path import make_trained_project
 from tests.pictures import make_jpeg
 from tests.site import Client
-from worker.exports import FEWER_BITS, FORMATS
 
 pytestmark = pytest.mark.site
 

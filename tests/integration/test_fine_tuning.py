@@ -55,7 +55,7 @@ def kill_in_the_middle(site: Site, owner: Client, number: int) -> int:
 
     site.wait(tuned_a_while, 90, every=0.02)
     for process in processes(site, "celery", "trainer@%h"):
-        if "poetsweb.keep" not in process.cmdline():
+        if "poetsweb.supervise" not in process.cmdline():
             process.kill()
     return int(max(point.get("epoch", 0) for point in seen["curve"]))
 

@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 from ai_edge_litert.interpreter import Interpreter
 
+from ml.images.decoding import load_picture
 from tests.datasets import COLOURS, coloured_pictures, make_zip
 from tests.network_files import SIZE, pack_folder
 from tests.pictures import make_jpeg
 from tests.site import Client, Site
-from worker.images import load_picture
 
 pytestmark = pytest.mark.site
 

@@ -47,7 +47,7 @@ def test_killed_worker_in_the_middle_of_embedding(own_site: Site) -> None:
 
     own_site.wait(halfway, 60, every=0.01)
     for process in processes(own_site, "celery", "worker@%h"):
-        if "poetsweb.keep" not in process.cmdline():
+        if "poetsweb.supervise" not in process.cmdline():
             process.kill()
     before = owner.ok("GET", f"/jobs/{number}")
     assert before["status"] == "RUNNING"
@@ -66,7 +66,7 @@ def test_valkey_emptied_while_a_job_is_queued(own_site: Site) -> None:
     owner = own_site.client("owner")
     slug = fill(owner, "Forgotten", each=5)
     trainers = processes(own_site, "celery", "trainer@%h")
-    (keeper,) = [one for one in trainers if "poetsweb.keep" in one.cmdline()]
+    (keeper,) = [one for one in trainers if "poetsweb.supervise" in one.cmdline()]
     keeper.suspend()  # or it would start another
     for process in trainers:
         if process != keeper:
@@ -133,7 +133,7 @@ def test_killed_worker_in_the_middle_of_an_archive(own_site: Site) -> None:
 
     own_site.wait(begun, 60, every=0.01)
     for process in processes(own_site, "celery", "worker@%h"):
-        if "poetsweb.keep" not in process.cmdline():
+        if "poetsweb.supervise" not in process.cmdline():
             process.kill()
     job = owner.wait_job(number, 120)
     assert job["status"] == "SUCCEEDED", job["error"]

@@ -87,7 +87,7 @@ def test_example_sets_nothing() -> None:
 def test_example_shows_the_default(name: str, value: str) -> None:
     default = SETTINGS[name]
     if name == "POETSWEB_BACKBONE":
-        from worker.backbones import DEFAULT_BACKBONE
+        from ml.backbones.registry import DEFAULT_BACKBONE
 
         default = DEFAULT_BACKBONE
     if name == "FLOWERS_URL" or default is not COMPUTED:

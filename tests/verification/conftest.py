@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from PIL import Image
 from sklearn.datasets import load_sample_images
 
-from worker.backbones import BACKBONES
-from worker.backbones.engine import LiteRTEngine
+from ml.backbones.registry import BACKBONES
+from ml.engines.litert import LiteRTEngine
 
 NAMES = sorted(name for name, backbone in BACKBONES.items() if not backbone.hidden and not backbone.published)
 
@@ -23,8 +23,8 @@ BUILD = """
 import sys
 from pathlib import Path
 import numpy as np
-from worker.backbones import get_backbone
-from worker.backbones.convert import convert
+from ml.backbones.registry import get_backbone
+from ml.engines.conversion import convert
 name, folder = sys.argv[1], Path(sys.argv[2])
 backbone = get_backbone(name)
 convert(backbone, folder / f"{name}.tflite")

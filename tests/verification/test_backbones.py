@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
+from ml.backbones.registry import BACKBONES
 from tests.verification.conftest import Built, photo_names
-from worker.backbones import BACKBONES
 
 pytestmark = [pytest.mark.verification, pytest.mark.timeout(400)]
 

@@ -4,13 +4,13 @@ from typing import Any
 
 from django.core.management.base import CommandError, CommandParser
 
-from classifier.management.poets import PoetsCommand
-from worker.archives import ArchiveRejected
-from worker.poets.classifiers import LabelFailed
-from worker.poets.evaluating import Result, evaluate_graph
-from worker.poets.flags import add_evaluate_flags
-from worker.poets.photos import BadPhotos
-from worker.poets.quiet import use_quietly
+from classifier.management.cli import PoetsCommand
+from ml.cli.classifiers import LabelFailed
+from ml.cli.evaluating import Result, evaluate_graph
+from ml.cli.flags import add_evaluate_flags
+from ml.cli.photos import BadPhotos
+from ml.cli.silence import use_quietly
+from ml.datasets.archives import ArchiveRejected
 
 
 class Command(PoetsCommand):

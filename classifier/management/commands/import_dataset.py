@@ -11,7 +11,7 @@ from classifier.models import Project, UploadItem
 from classifier.selectors import upload_counts
 from classifier.services.projects import RESERVED_SLUGS, InvalidName, create_project
 from classifier.services.uploads import add_entries, start_upload
-from worker.archives import ArchiveRejected, ArchiveWalk, walk_archive, walk_folder
+from ml.datasets.archives import ArchiveRejected, ArchiveWalk, walk_archive, walk_folder
 
 
 class Command(BaseCommand):

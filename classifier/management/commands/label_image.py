@@ -4,11 +4,11 @@ from typing import Any
 
 from django.core.management.base import CommandError, CommandParser
 
-from classifier.management.poets import PoetsCommand
-from worker.poets.classifiers import LabelFailed
-from worker.poets.flags import add_label_image_flags
-from worker.poets.labelling import Named, label_images
-from worker.poets.quiet import use_quietly
+from classifier.management.cli import PoetsCommand
+from ml.cli.classifiers import LabelFailed
+from ml.cli.flags import add_label_image_flags
+from ml.cli.labelling import Named, label_images
+from ml.cli.silence import use_quietly
 
 
 class Command(PoetsCommand):

@@ -4,10 +4,10 @@ from django.conf import settings
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from worker.backbones import get_backbone
-from worker.backbones.convert import ConversionFailed, ensure_tflite
-from worker.backbones.speed import ensure_speed
-from worker.download import DownloadFailed
+from ml.backbones.registry import get_backbone
+from ml.download import DownloadFailed
+from ml.engines.conversion import ConversionFailed, ensure_tflite
+from ml.engines.speed import ensure_speed
 
 
 class Command(BaseCommand):

@@ -157,7 +157,7 @@ def prepare() -> None:
 def processes() -> dict[str, list[str]]:
     """Name -> command. Training has a process of its own, which keeps TensorFlow loaded for the next time."""
     web = [sys.executable, "-m", "gunicorn", "poetsweb.wsgi", "-c", "python:poetsweb.gunicorn"]
-    keep = [sys.executable, "-m", "poetsweb.keep"]
+    keep = [sys.executable, "-m", "poetsweb.supervise"]
     return {
         "web": web,
         "worker": [*keep, *CELERY, "-n", "worker@%h", "-Q", "ingest,embed", "-c", str(settings.EMBED_WORKERS)],

@@ -6,9 +6,9 @@ import structlog
 from django.core.management.base import BaseCommand
 from django.db import DatabaseError, close_old_connections
 
+from classifier.jobs.lifecycle import recover_jobs
 from classifier.scratch import delete_old_scratch
 from classifier.services.checkpoints import delete_old_checkpoints
-from classifier.services.jobs import recover_jobs
 from classifier.services.uploads import delete_read_archives
 
 log = structlog.get_logger(__name__)

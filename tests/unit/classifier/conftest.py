@@ -10,17 +10,18 @@ from django.contrib.auth.models import User
 from django.core.cache import cache
 from django.test import Client
 
+from classifier.jobs import lifecycle
 from classifier.models import Export, Job, ModelVersion, Project
-from classifier.services import datasets, embeddings, exports, jobs, model_versions, summaries, uploads
+from classifier.services import datasets, embeddings, exports, model_versions, summaries, uploads
 from classifier.services.projects import create_project
+from ml.backbones.registry import get_backbone
+from ml.engines.embeddings import embedding_key
+from ml.training.artifacts import Evaluation, pack_artifact
+from ml.training.config import TrainConfig
+from ml.training.evaluation import evaluate
+from ml.training.head import Head
+from ml.training.pipeline import Trained
 from tests.datasets import coloured_pictures
-from worker.artifacts import Evaluation, pack_artifact
-from worker.backbones import get_backbone
-from worker.config import TrainConfig
-from worker.embeddings import embedding_key
-from worker.evaluation import evaluate
-from worker.head import Head
-from worker.pipeline import Trained
 
 PASSWORD = "correct-horse-9"
 CERTIFICATE = {
@@ -39,7 +40,7 @@ CERTIFICATE = {
 @pytest.fixture(autouse=True)
 def _no_broker(monkeypatch: pytest.MonkeyPatch) -> None:
     """The broker is tried in tests/integration; here a job that is sent waits in its row, as it would there."""
-    monkeypatch.setattr(jobs, "_send", lambda sent: None)
+    monkeypatch.setattr(lifecycle, "_send", lambda sent: None)
 
 
 @pytest.fixture(autouse=True)
@@ -97,8 +98,8 @@ def trained(filled: Project) -> ModelVersion:
 
 def publish(project: Project, **config: Any) -> ModelVersion:
     settings = TrainConfig(backbone="testing", **config)
-    job = jobs.queue_job(project=project, kind=Job.Kind.TRAIN, by=project.owner, config=settings.as_dict())
-    claimed = jobs.claim_job(job.pk)
+    job = lifecycle.queue_job(project=project, kind=Job.Kind.TRAIN, by=project.owner, config=settings.as_dict())
+    claimed = lifecycle.claim_job(job.pk)
     assert claimed is not None
     store_fake_summaries(claimed)
     version = datasets.freeze_dataset_version(
@@ -138,7 +139,7 @@ def store_fake_embeddings(project: Project) -> str:
 def store_export(version: ModelVersion, folder: Path, format: str = "tflite") -> Job:
     """An export of one small file; returns its job."""
     job = exports.request_export(version, format, by=version.project.owner)
-    claimed = jobs.claim_job(job.pk)
+    claimed = lifecycle.claim_job(job.pk)
     assert claimed is not None
     files = folder / f"files-to-export-{version.number}-{format}"
     files.mkdir()

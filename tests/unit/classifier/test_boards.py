@@ -12,10 +12,11 @@ from django.test import Client
 from django.urls import reverse
 
 from classifier import boards
+from classifier.jobs import lifecycle
 from classifier.models import Job, Project
-from classifier.services import jobs, summaries
-from worker.head import Head, Split
-from worker.summaries import TrainingSummaries
+from classifier.services import summaries
+from ml.training.event_files import TrainingSummaries
+from ml.training.head import Head, Split
 
 needs_tensorboard = pytest.mark.skipif(
     not boards.is_installed(), reason="TensorBoard is not installed (make run EXTRAS=tensorboard)"
@@ -32,7 +33,7 @@ def _own_boards(settings: Any, tmp_path_factory: pytest.TempPathFactory) -> Iter
 
 
 def children() -> list[psutil.Process]:
-    return [child for child in psutil.Process().children() if "worker.board" in child.cmdline()]
+    return [child for child in psutil.Process().children() if "ml.training.tensorboard_server" in child.cmdline()]
 
 
 @pytest.fixture
@@ -42,7 +43,7 @@ def watched(project: Project, tmp_path: Path) -> Job:
 
 def watch(project: Project, folder: Path) -> Job:
     """An ended training with event files."""
-    job = jobs.claim_job(jobs.queue_job(project=project, kind=Job.Kind.TRAIN, by=project.owner).pk)
+    job = lifecycle.claim_job(lifecycle.queue_job(project=project, kind=Job.Kind.TRAIN, by=project.owner).pk)
     assert job is not None
     written = TrainingSummaries(folder)
     split = Split(np.eye(6, 4, dtype=np.float32), np.arange(6) % 2)
@@ -52,7 +53,7 @@ def watch(project: Project, folder: Path) -> Job:
     written.show_test({"confusion": [[3, 1], [0, 2]], "test_accuracy": 0.8}, ["cat", "dog"])
     written.close()
     summaries.store_summaries(job, folder)
-    jobs.fail_job(job.pk, sentence="The test ended it.", lease=job.lease)
+    lifecycle.fail_job(job.pk, sentence="The test ended it.", lease=job.lease)
     job.refresh_from_db()
     return job
 
@@ -167,7 +168,7 @@ def test_job_without_event_files_has_no_board(
     project: Project, as_owner: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(boards, "is_installed", lambda: True)
-    job = jobs.queue_job(project=project, kind=Job.Kind.TRAIN, by=project.owner)
+    job = lifecycle.queue_job(project=project, kind=Job.Kind.TRAIN, by=project.owner)
     assert as_owner.get(address(job)).status_code == 404
     assert as_owner.post(address(job), {"x": "y" * 2**21}).status_code == 413
     assert children() == []

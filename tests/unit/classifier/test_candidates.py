@@ -10,9 +10,9 @@ from classifier.models.image import image_path
 from classifier.services import candidates
 from classifier.services.candidates import Candidate, read_candidates
 from classifier.services.images import read_file
+from ml.datasets.archives import ArchiveEntry, ArchiveWalk, walk_archive, walk_folder
 from tests.archive_files import make_folder, make_tar, make_zip
 from tests.pictures import make_jpeg
-from worker.archives import ArchiveEntry, ArchiveWalk, walk_archive, walk_folder
 
 COUNT = 300  # enough to be worth forking
 

@@ -12,10 +12,11 @@ from django.urls import reverse
 
 from classifier import catalogue
 from classifier.models import Job, ModelVersion, Project
+from ml.backbones.registry import get_backbone
+from ml.backbones.weights import WeightsMissing
+from ml.engines.conversion import converted_path, record_path
+from ml.engines.speed import ensure_speed
 from tests.pictures import make_jpeg
-from worker.backbones import WeightsMissing, get_backbone
-from worker.backbones.convert import converted_path, record_path
-from worker.backbones.speed import ensure_speed
 
 BUNDLED = ["efficientnet_lite0", "efficientnet_lite1", "efficientnet_lite2", "mobilenet_v2_1.0_224"]
 

@@ -7,17 +7,18 @@ import pytest
 from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 
+from classifier.jobs import lifecycle
 from classifier.models import Alias, DatasetVersion, Job, ModelVersion, Project, Sample
 from classifier.selectors import live_version
-from classifier.services import jobs, model_versions, samples
+from classifier.services import model_versions, samples
 from classifier.services.datasets import DatasetCorrupt, freeze_dataset_version, load_dataset
 from classifier.services.embeddings import EmbeddingsMissing, list_missing, load_embeddings, store_embeddings
 from classifier.services.images import read_file
 from classifier.services.projects import rename_class
+from ml.training.artifacts import ArtifactCorrupt
+from ml.training.config import TrainConfig
 from tests.datasets import coloured_pictures
 from tests.unit.classifier.conftest import add_pictures, publish, store_fake_embeddings
-from worker.artifacts import ArtifactCorrupt
-from worker.config import TrainConfig
 
 FINGERPRINT = "83a338ba2bf27ce8ec034c126fce651c39d318b983f3bbedaa2aab63db0386c6"  # of 50 steps of poets
 
@@ -107,16 +108,16 @@ def test_first_version_becomes_live_and_a_later_one_when_asked(filled: Project) 
 
 
 def test_cancelled_job_publishes_no_version(filled: Project, monkeypatch: pytest.MonkeyPatch) -> None:
-    claim = jobs.claim_job
+    claim = lifecycle.claim_job
 
     def claim_and_cancel(pk: int) -> Job | None:
         claimed = claim(pk)
         assert claimed is not None
-        jobs.cancel_job(claimed)
+        lifecycle.cancel_job(claimed)
         return claimed
 
-    monkeypatch.setattr(jobs, "claim_job", claim_and_cancel)
-    with pytest.raises(jobs.LeaseLost):
+    monkeypatch.setattr(lifecycle, "claim_job", claim_and_cancel)
+    with pytest.raises(lifecycle.LeaseLost):
         publish(filled)
     assert not ModelVersion.objects.exists()
     assert not Alias.objects.exists()

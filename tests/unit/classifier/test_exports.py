@@ -9,14 +9,15 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 
+from classifier.jobs import lifecycle
 from classifier.models import Export, Job, ModelVersion, Sample
-from classifier.services import exports, jobs
+from classifier.services import exports
 from classifier.services.exports import UnknownFormat, request_export
 from classifier.services.model_versions import load_evaluation
 from classifier.services.samples import delete_samples, purge_samples
+from ml.exports.registry import FORMATS
 from tests.unit.classifier.conftest import CERTIFICATE, store_export
-from worker.exports import FORMATS
-from worker.tasks import run_job
+from worker.run import run_job
 
 
 def address(version: ModelVersion, ending: str = "") -> str:
@@ -26,7 +27,7 @@ def address(version: ModelVersion, ending: str = "") -> str:
 def test_second_request_finds_the_first(trained: ModelVersion) -> None:
     first = request_export(trained, "tflite", by=trained.project.owner)
     assert request_export(trained, "tflite", by=trained.project.owner) == first
-    jobs.cancel_job(first)
+    lifecycle.cancel_job(first)
     second = request_export(trained, "tflite", by=trained.project.owner)
     assert second != first
     assert Export.objects.get().job == second
@@ -83,7 +84,7 @@ def test_refused_file_says_why_and_is_not_kept(trained: ModelVersion, as_owner: 
     job = request_export(trained, "tflite", by=trained.project.owner)
     wrong = {**CERTIFICATE, "passed": False, "agreement": 0.5, "reasons": ["It agrees on 50.0 %."]}
     exports.record_refusal(Export.objects.get(), wrong)
-    jobs.fail_job(job.pk, sentence="The file was not kept. It agrees on 50.0 %.")
+    lifecycle.fail_job(job.pk, sentence="The file was not kept. It agrees on 50.0 %.")
     page = as_owner.get(trained.get_absolute_url()).content.decode()
     assert "It agrees on 50.0 %." in page
     assert "Try again" in page

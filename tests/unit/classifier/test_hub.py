@@ -11,13 +11,14 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
+from classifier.jobs import lifecycle
 from classifier.models import Job, ModelVersion, PublicLink
 from classifier.selectors import list_jobs
-from classifier.services import hub, jobs
+from classifier.services import hub
 from classifier.services.accounts import create_api_key, revoke_api_key
+from ml.backbones.registry import get_backbone
 from tests.unit.classifier.conftest import publish, store_export
-from worker.backbones import get_backbone
-from worker.tasks import run_job
+from worker.run import run_job
 
 ASKED_BY_HUB = "?tf-hub-format=compressed"
 BACKBONE = "/hub/backbones/testing/1"
@@ -136,14 +137,14 @@ def test_backbone_is_made_when_first_asked_for(
         assert int(waiting["Retry-After"]) > 0
     job = Job.objects.get(kind="hub")  # one, and not three
     assert list(list_jobs(stranger)) == []
-    monkeypatch.setattr("worker.tasks.BEAT_SECONDS", 60)  # no second writer to the database of a test
+    monkeypatch.setattr("worker.run.BEAT_SECONDS", 60)  # no second writer to the database of a test
     run_job(job.pk)
     job.refresh_from_db()
     assert job.status == Job.Status.SUCCEEDED, job.error_detail
     assert {"saved_model.pb", "fingerprint.pb"} <= set(names(as_stranger.get(BACKBONE)))
 
-    monkeypatch.setattr("worker.tasks.hub.build_hub_backbone", lambda *_: pytest.fail("It is there already."))
-    again = jobs.queue_job(project=None, kind=Job.Kind.HUB, by=None, config=job.config)
+    monkeypatch.setattr("worker.hub.build_hub_backbone", lambda *_: pytest.fail("It is there already."))
+    again = lifecycle.queue_job(project=None, kind=Job.Kind.HUB, by=None, config=job.config)
     run_job(again.pk)
     again.refresh_from_db()
     assert again.status == Job.Status.SUCCEEDED
@@ -155,12 +156,12 @@ def test_backbone_that_is_not_there(address: str, as_owner: Client) -> None:
 
 
 def test_backbone_that_cannot_be_made_says_why(as_owner: Client, monkeypatch: pytest.MonkeyPatch) -> None:
-    from worker.exports.run import ExportFailed
+    from ml.exports.run import ExportFailed
 
     def fail(*_: Any) -> None:
         raise ExportFailed("The disk is full.")
 
-    monkeypatch.setattr("worker.tasks.hub.build_hub_backbone", fail)
+    monkeypatch.setattr("worker.hub.build_hub_backbone", fail)
     said(as_owner.get(BACKBONE), 503)
     run_job(Job.objects.get(kind="hub").pk)
     assert said(as_owner.get(BACKBONE), 503) == "It could not be made. The disk is full."

@@ -9,11 +9,12 @@ from django.core.files.storage import default_storage
 from django.test import Client
 from django.urls import reverse
 
+from classifier.jobs import lifecycle
 from classifier.models import Job, ModelVersion, Project
-from classifier.services import jobs, summaries
+from classifier.services import summaries
+from ml.training.config import TrainConfig
 from tests.unit.classifier.conftest import store_fake_embeddings, store_fake_summaries
-from worker.config import TrainConfig
-from worker.tasks import run_job
+from worker.run import run_job
 
 
 def addresses(job: Job) -> list[str]:
@@ -33,8 +34,8 @@ def test_page_and_api_give_them(trained: ModelVersion, as_owner: Client) -> None
 
 
 def test_job_without_them_offers_none(filled: Project, as_owner: Client) -> None:
-    job = jobs.queue_job(project=filled, kind=Job.Kind.TRAIN, by=filled.owner)
-    jobs.cancel_job(job)
+    job = lifecycle.queue_job(project=filled, kind=Job.Kind.TRAIN, by=filled.owner)
+    lifecycle.cancel_job(job)
     assert addresses(job)[0] not in as_owner.get(job.get_absolute_url()).content.decode()
     assert {as_owner.get(address).status_code for address in addresses(job)} == {404}
 
@@ -46,17 +47,17 @@ def test_lost_file_is_not_there(trained: ModelVersion, as_owner: Client) -> None
 
 
 def test_who_lost_the_lease_stores_nothing(filled: Project) -> None:
-    job = jobs.queue_job(project=filled, kind=Job.Kind.TRAIN, by=filled.owner)
-    claimed = jobs.claim_job(job.pk)
+    job = lifecycle.queue_job(project=filled, kind=Job.Kind.TRAIN, by=filled.owner)
+    claimed = lifecycle.claim_job(job.pk)
     assert claimed is not None
-    jobs.cancel_job(job)
-    with pytest.raises(jobs.LeaseLost):
+    lifecycle.cancel_job(job)
+    with pytest.raises(lifecycle.LeaseLost):
         store_fake_summaries(claimed)
     assert not default_storage.exists("summaries")
 
 
 def test_training_that_wrote_nothing_stores_nothing(filled: Project, tmp_path: Path) -> None:
-    job = jobs.queue_job(project=filled, kind=Job.Kind.TRAIN, by=filled.owner)
+    job = lifecycle.queue_job(project=filled, kind=Job.Kind.TRAIN, by=filled.owner)
     (tmp_path / "empty").mkdir()
     summaries.store_summaries(job, tmp_path / "empty")
     assert "summaries" not in job.facts
@@ -66,10 +67,10 @@ def test_failed_training_keeps_what_it_wrote(
     filled: Project, as_owner: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Features and a rate that no training bears."""
-    monkeypatch.setattr("worker.tasks.BEAT_SECONDS", 60)  # no second writer to the database of a test
+    monkeypatch.setattr("worker.run.BEAT_SECONDS", 60)  # no second writer to the database of a test
     store_fake_embeddings(filled)
     config = TrainConfig(backbone="testing", recipe="poets", steps=60, learning_rate=100.0, batch_size=1)
-    job = jobs.queue_job(project=filled, kind=Job.Kind.TRAIN, by=filled.owner, config=config.as_dict())
+    job = lifecycle.queue_job(project=filled, kind=Job.Kind.TRAIN, by=filled.owner, config=config.as_dict())
     scale_embeddings(1e30)
     run_job(job.pk)
     job.refresh_from_db()

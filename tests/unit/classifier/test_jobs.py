@@ -7,21 +7,21 @@ import pytest
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
+from classifier.jobs import lifecycle
+from classifier.jobs.lifecycle import LeaseLost
 from classifier.models import Job, Project
-from classifier.services import jobs
-from classifier.services.jobs import LeaseLost
 
 
 @pytest.fixture
 def job(project: Project) -> Job:
-    return jobs.queue_job(project=project, kind=Job.Kind.TRAIN, by=project.owner)
+    return lifecycle.queue_job(project=project, kind=Job.Kind.TRAIN, by=project.owner)
 
 
 @pytest.fixture
 def sent(monkeypatch: pytest.MonkeyPatch, django_capture_on_commit_callbacks: Any) -> list[int]:
     """What is sent to the broker."""
     numbers: list[int] = []
-    monkeypatch.setattr(jobs, "_send", lambda batch: numbers.extend(job.pk for job in batch))
+    monkeypatch.setattr(lifecycle, "_send", lambda batch: numbers.extend(job.pk for job in batch))
     monkeypatch.setattr(transaction, "on_commit", lambda function: function())
     return numbers
 
@@ -37,7 +37,7 @@ def age(job: Job, **seconds: float) -> None:
 
 
 def test_claimed_by_one_only(job: Job) -> None:
-    first, second = jobs.claim_job(job.pk), jobs.claim_job(job.pk)
+    first, second = lifecycle.claim_job(job.pk), lifecycle.claim_job(job.pk)
     assert first is not None
     assert first.status == Job.Status.RUNNING
     assert first.started_at is not None
@@ -45,127 +45,127 @@ def test_claimed_by_one_only(job: Job) -> None:
 
 
 def test_finished_job_is_not_claimed_again(job: Job) -> None:
-    claimed = jobs.claim_job(job.pk)
+    claimed = lifecycle.claim_job(job.pk)
     assert claimed is not None
-    jobs.finish_job(claimed, model_version=3)
-    assert jobs.claim_job(job.pk) is None
+    lifecycle.finish_job(claimed, model_version=3)
+    assert lifecycle.claim_job(job.pk) is None
     job.refresh_from_db()
     assert job.facts == {"model_version": 3}
     assert job.finished_at is not None
 
 
 def test_cancelled_job_loses_its_lease_and_publishes_nothing(job: Job) -> None:
-    claimed = jobs.claim_job(job.pk)
+    claimed = lifecycle.claim_job(job.pk)
     assert claimed is not None
-    assert jobs.cancel_job(job)
+    assert lifecycle.cancel_job(job)
     with pytest.raises(LeaseLost):
-        jobs.report(claimed, done=1)
+        lifecycle.report(claimed, done=1)
     with pytest.raises(LeaseLost):
-        jobs.finish_job(claimed)
-    assert not jobs.fail_job(job.pk, sentence="too late", lease=claimed.lease)
+        lifecycle.finish_job(claimed)
+    assert not lifecycle.fail_job(job.pk, sentence="too late", lease=claimed.lease)
     assert status_of(job) == Job.Status.CANCELLED
 
 
 def test_cancel_of_an_ended_job_changes_nothing(job: Job) -> None:
-    claimed = jobs.claim_job(job.pk)
+    claimed = lifecycle.claim_job(job.pk)
     assert claimed is not None
-    jobs.finish_job(claimed)
-    assert not jobs.cancel_job(job)
+    lifecycle.finish_job(claimed)
+    assert not lifecycle.cancel_job(job)
     assert status_of(job) == Job.Status.SUCCEEDED
 
 
 def test_lease_of_a_dead_worker_is_freed_and_the_job_sent_again(job: Job, sent: list[int]) -> None:
-    dead = jobs.claim_job(job.pk)
+    dead = lifecycle.claim_job(job.pk)
     assert dead is not None
     age(job, heartbeat_at=60)
-    jobs.recover_jobs()
+    lifecycle.recover_jobs()
     assert sent == [job.pk]
-    successor = jobs.claim_job(job.pk)
+    successor = lifecycle.claim_job(job.pk)
     assert successor is not None
     assert successor.losses == 1
     with pytest.raises(LeaseLost):  # the dead one was only asleep
-        jobs.report(dead, done=5)
+        lifecycle.report(dead, done=5)
 
 
 def test_living_worker_keeps_its_lease(job: Job, sent: list[int]) -> None:
-    claimed = jobs.claim_job(job.pk)
+    claimed = lifecycle.claim_job(job.pk)
     assert claimed is not None
     age(job, heartbeat_at=5)
-    jobs.recover_jobs()
+    lifecycle.recover_jobs()
     assert sent == []
-    jobs.beat(claimed)
+    lifecycle.beat(claimed)
 
 
 def test_job_that_kills_every_worker_fails_with_a_sentence(job: Job, sent: list[int]) -> None:
-    for _ in range(jobs.MAX_LOSSES):
-        assert jobs.claim_job(job.pk) is not None
+    for _ in range(lifecycle.MAX_LOSSES):
+        assert lifecycle.claim_job(job.pk) is not None
         age(job, heartbeat_at=60)
-        jobs.recover_jobs()
+        lifecycle.recover_jobs()
     job.refresh_from_db()
     assert job.status == Job.Status.FAILED
     assert "memory" in job.error
 
 
 def test_queued_job_that_the_broker_lost_is_sent_again(job: Job, sent: list[int]) -> None:
-    jobs.recover_jobs()
+    lifecycle.recover_jobs()
     assert sent == []  # it was sent a moment ago
     age(job, dispatched_at=60)
-    jobs.recover_jobs()
+    lifecycle.recover_jobs()
     assert sent == [job.pk]
 
 
 def test_parent_waits_for_children_and_goes_on_after_the_last(job: Job, sent: list[int]) -> None:
-    parent = jobs.claim_job(job.pk)
+    parent = lifecycle.claim_job(job.pk)
     assert parent is not None
-    jobs.enter_stage(parent, "embed", total=5)
-    children = jobs.queue_children(parent, kind=Job.Kind.EMBED, configs=[{"units": 2}, {"units": 3}])
-    jobs.park_job(parent)
+    lifecycle.enter_stage(parent, "embed", total=5)
+    children = lifecycle.queue_children(parent, kind=Job.Kind.EMBED, configs=[{"units": 2}, {"units": 3}])
+    lifecycle.park_job(parent)
     sent.clear()
     age(job, dispatched_at=60)
     for child in children:
         age(child, dispatched_at=1)
-    jobs.recover_jobs()
+    lifecycle.recover_jobs()
     assert sent == []  # it waits for its children; nothing is lost
 
     for number, child in enumerate(children):
         assert sent == []
-        claimed = jobs.claim_job(child.pk)
+        claimed = lifecycle.claim_job(child.pk)
         assert claimed is not None
-        jobs.finish_job(claimed, computed=1)
+        lifecycle.finish_job(claimed, computed=1)
         job.refresh_from_db()
         assert job.done == (2, 5)[number]
     assert sent == [job.pk]
-    assert jobs.claim_job(job.pk) is not None
+    assert lifecycle.claim_job(job.pk) is not None
 
 
 def test_message_that_comes_twice_does_not_queue_the_children_twice(job: Job, sent: list[int]) -> None:
-    parent = jobs.claim_job(job.pk)
+    parent = lifecycle.claim_job(job.pk)
     assert parent is not None
-    jobs.queue_children(parent, kind=Job.Kind.EMBED, configs=[{}])
-    jobs.park_job(parent)
-    assert jobs.claim_job(job.pk) is None
+    lifecycle.queue_children(parent, kind=Job.Kind.EMBED, configs=[{}])
+    lifecycle.park_job(parent)
+    assert lifecycle.claim_job(job.pk) is None
 
 
 def test_parent_whose_last_child_died_before_telling_is_found(job: Job, sent: list[int]) -> None:
-    parent = jobs.claim_job(job.pk)
+    parent = lifecycle.claim_job(job.pk)
     assert parent is not None
-    (child,) = jobs.queue_children(parent, kind=Job.Kind.EMBED, configs=[{}])
-    jobs.park_job(parent)
+    (child,) = lifecycle.queue_children(parent, kind=Job.Kind.EMBED, configs=[{}])
+    lifecycle.park_job(parent)
     Job.objects.filter(pk=child.pk).update(status="SUCCEEDED", finished_at=timezone.now())  # and then the power failed
     age(job, dispatched_at=60)
     sent.clear()
-    jobs.recover_jobs()
+    lifecycle.recover_jobs()
     assert sent == [job.pk]
 
 
 def test_failed_child_fails_its_parent_and_stops_its_siblings(job: Job) -> None:
-    parent = jobs.claim_job(job.pk)
+    parent = lifecycle.claim_job(job.pk)
     assert parent is not None
-    first, second = jobs.queue_children(parent, kind=Job.Kind.EMBED, configs=[{}, {}])
-    jobs.park_job(parent)
-    claimed = jobs.claim_job(first.pk)
+    first, second = lifecycle.queue_children(parent, kind=Job.Kind.EMBED, configs=[{}, {}])
+    lifecycle.park_job(parent)
+    claimed = lifecycle.claim_job(first.pk)
     assert claimed is not None
-    assert jobs.fail_job(first.pk, sentence="A picture is missing.", error=OSError("gone"), lease=claimed.lease)
+    assert lifecycle.fail_job(first.pk, sentence="A picture is missing.", error=OSError("gone"), lease=claimed.lease)
     job.refresh_from_db()
     assert (job.status, job.error) == (Job.Status.FAILED, "A picture is missing.")
     assert "OSError: gone" in job.error_detail
@@ -173,20 +173,20 @@ def test_failed_child_fails_its_parent_and_stops_its_siblings(job: Job) -> None:
 
 
 def test_cancelled_parent_takes_its_children_along(job: Job) -> None:
-    parent = jobs.claim_job(job.pk)
+    parent = lifecycle.claim_job(job.pk)
     assert parent is not None
-    (child,) = jobs.queue_children(parent, kind=Job.Kind.EMBED, configs=[{}])
-    claimed = jobs.claim_job(child.pk)
+    (child,) = lifecycle.queue_children(parent, kind=Job.Kind.EMBED, configs=[{}])
+    claimed = lifecycle.claim_job(child.pk)
     assert claimed is not None
-    jobs.cancel_job(job)
+    lifecycle.cancel_job(job)
     with pytest.raises(LeaseLost):
-        jobs.beat(claimed)
+        lifecycle.beat(claimed)
 
 
 def test_unreachable_broker_loses_no_job(project: Project, settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.undo()  # the real _send, and no broker listens
     with transaction.atomic():
-        job = jobs.queue_job(project=project, kind=Job.Kind.TRAIN, by=project.owner)
+        job = lifecycle.queue_job(project=project, kind=Job.Kind.TRAIN, by=project.owner)
     assert status_of(job) == Job.Status.QUEUED
 
 

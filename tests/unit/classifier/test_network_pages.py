@@ -10,14 +10,15 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 from django.urls import reverse
 
+from classifier.jobs import lifecycle
 from classifier.models import Job, ModelVersion, Network, Project
-from classifier.services import jobs, networks, remote
+from classifier.services import networks, remote
 from classifier.services.networks import find_backbone, publish_backbone, remove_network, request_backbone
 from classifier.services.uploads import delete_read_archives
-from worker.config import ConfigError, TrainConfig
-from worker.networks.opening import OpenedNetwork
-from worker.networks.sources import SourceRefused
-from worker.networks.spec import LITE, NetworkMissing, NetworkSpec, network_folder
+from ml.backbones.spec import LITE, NetworkMissing, NetworkSpec, network_folder
+from ml.errors import ImportRefused
+from ml.model_import.opening import OpenedNetwork
+from ml.training.config import ConfigError, TrainConfig
 
 ADDRESS = "https://example.org/models/small/1"
 
@@ -33,7 +34,7 @@ def opened(engine: str = "litert", title: str = "Small") -> OpenedNetwork:
 
 
 def publish(by: User, engine: str = "litert") -> Network:
-    job = jobs.claim_job(request_backbone(by=by, address=ADDRESS).pk)
+    job = lifecycle.claim_job(request_backbone(by=by, address=ADDRESS).pk)
     assert job is not None
     network = job.networks.get()
     networks.store_network(network, opened(engine))
@@ -58,7 +59,7 @@ def test_uploaded_file_is_kept_until_its_job_has_ended(as_owner: Client) -> None
     as_owner.post(reverse("network_list"), {"file": SimpleUploadedFile("a/b/net.tflite", b"x")})
     job = Job.objects.get()
     assert default_storage.exists(job.config["archive"])
-    jobs.cancel_job(job)
+    lifecycle.cancel_job(job)
     delete_read_archives()
     assert not default_storage.exists(job.config["archive"])
 
@@ -260,7 +261,7 @@ def test_removing_twice_is_harmless(owner: User) -> None:
     network = publish(owner)
     remove_network(network)
     remove_network(network)
-    with pytest.raises(SourceRefused):
+    with pytest.raises(ImportRefused):
         request_backbone(by=owner)
 
 

@@ -315,21 +315,21 @@ def test_untrained_project_cannot_answer(project: Project, as_owner: Client) -> 
 
 
 def test_job_page_shows_progress_and_error(filled: Project, as_owner: Client) -> None:
+    from classifier.jobs import lifecycle
     from classifier.models import Job
-    from classifier.services import jobs
 
-    job = jobs.queue_job(project=filled, kind=Job.Kind.TRAIN, by=filled.owner)
+    job = lifecycle.queue_job(project=filled, kind=Job.Kind.TRAIN, by=filled.owner)
     page = as_owner.get(job.get_absolute_url()).content.decode()
     assert "Waiting" in page
     assert "No worker is running" in page
-    claimed = jobs.claim_job(job.pk)
+    claimed = lifecycle.claim_job(job.pk)
     assert claimed is not None
-    jobs.enter_stage(claimed, "embed", total=200)
-    jobs.report(claimed, done=50)
+    lifecycle.enter_stage(claimed, "embed", total=200)
+    lifecycle.report(claimed, done=50)
     part = as_owner.get(reverse("job_part", args=[filled.slug, job.pk])).content.decode()
     assert "50 of 200 pictures" in part
     assert "left" in part
-    jobs.fail_job(job.pk, sentence="It <broke>.", error=ValueError("secret detail"))
+    lifecycle.fail_job(job.pk, sentence="It <broke>.", error=ValueError("secret detail"))
     page = as_owner.get(job.get_absolute_url()).content.decode()
     assert "It &lt;broke&gt;." in page
     assert "secret detail" not in page
@@ -337,10 +337,10 @@ def test_job_page_shows_progress_and_error(filled: Project, as_owner: Client) ->
 
 
 def test_curve_is_drawn(filled: Project, as_owner: Client) -> None:
+    from classifier.jobs import lifecycle
     from classifier.models import Job
-    from classifier.services import jobs
 
-    job = jobs.queue_job(project=filled, kind=Job.Kind.TRAIN, by=filled.owner)
+    job = lifecycle.queue_job(project=filled, kind=Job.Kind.TRAIN, by=filled.owner)
     point = {"training_loss": 1.0, "validation_loss": 1.1, "validation_accuracy": 0.5}
     Job.objects.filter(pk=job.pk).update(curve=[{"step": 10, **point}, {"step": 20, **point}])
     assert as_owner.get(job.get_absolute_url()).content.decode().count("<polyline") == 3

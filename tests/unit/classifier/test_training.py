@@ -7,10 +7,10 @@ from django.urls import reverse
 from classifier.models import Job, Project
 from classifier.services.training import TrainingRefused, check_training, request_training
 from classifier.workers import list_workers, record_worker
+from ml.training.config import TrainConfig
 from tests.datasets import coloured_pictures
 from tests.pictures import make_jpeg
 from tests.unit.classifier.conftest import add_pictures
-from worker.config import TrainConfig
 
 CONFIG = TrainConfig(backbone="testing")
 

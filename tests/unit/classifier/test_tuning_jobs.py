@@ -10,16 +10,17 @@ from django.urls import reverse
 from django.utils import timezone
 
 from classifier.estimates import PASSES, estimate_tuning
+from classifier.jobs import lifecycle
 from classifier.models import DatasetVersion, Job, ModelVersion, Network, Project
 from classifier.selectors import job_progress, list_networks
-from classifier.services import checkpoints, jobs, prediction
+from classifier.services import checkpoints, prediction
 from classifier.services.training import request_training
+from ml.backbones.spec import is_network
+from ml.training.config import ConfigError, TrainConfig
 from tests.textures import make_texture, textures
 from tests.unit.classifier.conftest import add_pictures
 from tests.unit.classifier.test_views import claim
-from worker.config import ConfigError, TrainConfig
-from worker.networks.spec import is_network
-from worker.tasks import HANDLERS, run_job
+from worker.run import HANDLERS, run_job
 
 TUNED: dict[str, Any] = {"fine_tuning": "all", "fine_tuning_rate": 0.005, "fine_tuning_epochs": 8}
 TRAINED_ON = 480
@@ -150,17 +151,17 @@ def test_cancelled_job_stops_within_a_batch_and_publishes_nothing(
     slopes: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     job = prepare(slopes)
-    monkeypatch.setattr("worker.tasks.throttle.REPORT_SECONDS", 0.0)
-    report, reports = jobs.report, []
+    monkeypatch.setattr("worker.throttle.REPORT_SECONDS", 0.0)
+    report, reports = lifecycle.report, []
 
     def cancel_at_third(held: Job, **values: Any) -> None:
         report(held, **values)
         if held.stage == "fine_tune" and values["done"]:
             reports.append(values["done"])
             if len(reports) == 3:
-                jobs.cancel_job(job)
+                lifecycle.cancel_job(job)
 
-    monkeypatch.setattr(jobs, "report", cancel_at_third)
+    monkeypatch.setattr(lifecycle, "report", cancel_at_third)
     run_job(job.pk)
     job.refresh_from_db()
     assert job.status == Job.Status.CANCELLED
@@ -172,13 +173,13 @@ def test_cancelled_job_stops_within_a_batch_and_publishes_nothing(
 def test_bar_is_about_the_pictures_that_are_left(slopes: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     job = prepare(slopes)
     seen = []
-    enter = jobs.enter_stage
+    enter = lifecycle.enter_stage
 
     def note(held: Job, stage: str, *, total: int = 0) -> None:
         enter(held, stage, total=total)
         seen.append((stage, total, job_progress(held).fraction))
 
-    monkeypatch.setattr(jobs, "enter_stage", note)
+    monkeypatch.setattr(lifecycle, "enter_stage", note)
     run_job(job.pk)
     assert [stage for stage, _, _ in seen] == ["load", "head", "build", "fine_tune", "convert", "answer", "evaluate"]
     assert ("fine_tune", 8 * TRAINED_ON, pytest.approx(0.2)) in seen

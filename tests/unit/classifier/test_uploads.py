@@ -9,11 +9,11 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 from django.urls import reverse
 
+from classifier.jobs.lifecycle import cancel_job
 from classifier.models import Image, Job, Project, Sample, Upload, UploadItem
 from classifier.selectors import upload_counts
 from classifier.services import samples, uploads
 from classifier.services.images import read_file
-from classifier.services.jobs import cancel_job
 from classifier.services.projects import create_project, get_or_create_class
 from tests.pictures import make_jpeg
 from tests.unit.classifier.conftest import add_pictures
@@ -118,7 +118,7 @@ def test_archive_by_another_name_is_refused(project: Project, as_owner: Client) 
 
 
 def test_oversize_picture_is_a_line_in_the_report(project: Project, as_owner: Client, settings) -> None:  # type: ignore[no-untyped-def]
-    from worker.images import ImageLimits
+    from ml.images.decoding import ImageLimits
 
     settings.IMAGE_LIMITS = ImageLimits(max_bytes=500)
     (item,) = add_pictures(project, {"red/1.jpg": make_jpeg(1)})

@@ -5,14 +5,15 @@ from typing import Any
 
 import pytest
 
+from classifier.jobs import lifecycle
 from classifier.models import Embedding, Job, ModelVersion, Project, Sample
 from classifier.selectors import job_progress
-from classifier.services import jobs, samples
+from classifier.services import samples
+from ml.images.augmentation import View
+from ml.training.config import TrainConfig
 from tests.datasets import coloured_pictures
 from tests.unit.classifier.conftest import add_pictures
-from worker.config import TrainConfig
-from worker.distortions import View
-from worker.tasks import HANDLERS
+from worker.run import HANDLERS
 
 PICTURES, TRAINED_ON = 18, 12  # `filled`: three classes of six, of which one is for validation and one for the test
 DISTORTED: dict[str, Any] = {"flip_left_right": True, "random_crop": 10, "random_brightness": 20, "distorted_views": 3}
@@ -24,15 +25,15 @@ def _converted(backbones: Path, settings: Any) -> None:
 
 
 def claim(job: Job) -> Job:
-    claimed = jobs.claim_job(job.pk)
+    claimed = lifecycle.claim_job(job.pk)
     assert claimed is not None
     return claimed
 
 
 def start(project: Project, **config: Any) -> Job:
-    """The training, as far as it comes before its embed jobs."""
+    """The training, as far as it comes before its embed lifecycle."""
     wanted = TrainConfig(backbone="testing", **config).as_dict()
-    job = claim(jobs.queue_job(project=project, kind=Job.Kind.TRAIN, by=project.owner, config=wanted))
+    job = claim(lifecycle.queue_job(project=project, kind=Job.Kind.TRAIN, by=project.owner, config=wanted))
     HANDLERS["train"](job)
     job.refresh_from_db()
     return job

@@ -1,0 +1,1 @@
+"""The jobs: their kinds as data, their life, and what a progress bar shows."""

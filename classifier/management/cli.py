@@ -1,0 +1,31 @@
+"""What the commands of TensorFlow for Poets have in common."""
+
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandParser
+
+from ml.cli.console import Talk
+
+SAID_EVERY = 100  # pictures, where no terminal shows a bar
+
+
+class PoetsCommand(BaseCommand):
+    """Needs no database. A flag is taken by its whole name: --image for --image_dir would be a guess."""
+
+    requires_system_checks = []
+    _said = 0  # of the progress
+
+    def create_parser(self, prog_name: str, subcommand: str, **kwargs: Any) -> CommandParser:
+        return super().create_parser(prog_name, subcommand, allow_abbrev=False, **kwargs)
+
+    @property
+    def talk(self) -> Talk:
+        return Talk(self.stdout.write, self.stderr.write, self._progress)
+
+    def _progress(self, what: str, done: int, total: int) -> None:
+        if self.stdout.isatty():
+            self.stdout.write(f"\r{what}: {done:,} of {total:,}", ending="\n" if done >= total else "")
+            self.stdout.flush()
+        elif done // SAID_EVERY != self._said // SAID_EVERY:
+            self.stdout.write(f"{what}: {done} of {total}")
+        self._said = done

@@ -1,0 +1,1 @@
+"""The computing: plain data in, plain data out. Knows neither Django nor Celery."""

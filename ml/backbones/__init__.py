@@ -1,0 +1,1 @@
+"""The pretrained networks that turn a picture into features: their registry, architectures and weights."""

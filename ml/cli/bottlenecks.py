@@ -1,0 +1,83 @@
+"""Features of pictures, kept in a folder by the content of the picture and the backbone: never stale."""
+
+import os
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ml.cli.photos import Photo
+from ml.engines.litert import Embedder
+from ml.images.augmentation import View, load_view
+from ml.images.decoding import ImageRejected
+from ml.machine import CORES
+
+GROUP = 8  # pictures handed to a thread at a time
+
+
+class Bottlenecks:
+    """One folder of features (F,), float32, one file a picture."""
+
+    def __init__(self, folder: Path, key: str, features: int) -> None:
+        self._folder, self._features = folder / key, features
+
+    def load(self, sha256: str) -> NDArray[np.float32] | None:
+        """None where there are none, or what is there is not what was written."""
+        try:
+            vector = np.fromfile(self._path(sha256), "<f4")
+        except OSError:
+            return None
+        return vector if vector.shape == (self._features,) and np.isfinite(vector).all() else None
+
+    def save(self, sha256: str, vector: NDArray[np.float32]) -> None:
+        """Whole or not at all."""
+        path = self._path(sha256)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        aside = path.with_name(f".{path.name}.{os.getpid()}.{threading.get_ident()}")
+        vector.astype("<f4").tofile(aside)
+        os.replace(aside, path)
+
+    def _path(self, sha256: str) -> Path:
+        return self._folder / sha256[:2] / f"{sha256}.f32"
+
+
+def fill(
+    bottlenecks: Bottlenecks,
+    photos: list[Photo],
+    read: Callable[[Photo], bytes],
+    load: Callable[[], Embedder],
+    warn: Callable[[str], None],
+    view: View | None = None,
+) -> Iterator[int]:
+    """Compute what is missing, of a view or of the pictures themselves, with an engine on each core; yields how
+    many are done.
+
+    A file that is no picture is warned of and passed over: `load` then still gives None.
+    """
+    engines = threading.local()
+
+    def compute(group: list[Photo]) -> list[str]:
+        if not hasattr(engines, "own"):
+            engines.own = load()
+        return [said for photo in group if (said := _compute(bottlenecks, photo, read, engines.own, view))]
+
+    groups = [photos[start : start + GROUP] for start in range(0, len(photos), GROUP)]
+    with ThreadPoolExecutor(CORES, thread_name_prefix="embed") as pool:
+        for number, said in enumerate(pool.map(compute, groups), start=1):
+            for line in said:
+                warn(line)
+            yield min(number * GROUP, len(photos))
+
+
+def _compute(
+    bottlenecks: Bottlenecks, photo: Photo, read: Callable[[Photo], bytes], engine: Embedder, view: View | None
+) -> str:
+    try:
+        picture = load_view(read(photo), engine.input_size, view)
+    except ImageRejected as error:
+        return f"{photo.name}: {error}"
+    bottlenecks.save(photo.sha256, engine.embed(picture[np.newaxis])[0])
+    return ""

@@ -1,0 +1,204 @@
+"""What `label_image` and `evaluate` can ask: a frozen graph, a .tflite file, a SavedModel, or an artifact of the site.
+
+Each answers one picture's file with scores (C,). TensorFlow is loaded only for graphs that were not graph_cache before.
+"""
+
+import contextlib
+import hashlib
+import json
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ml.backbones.backbone import Backbone
+from ml.backbones.registry import get_backbone
+from ml.cli import graph_cache
+from ml.cli.graph_cache import Layers
+from ml.engines.confined import EngineFailed
+from ml.engines.litert import Adapter, Embedder, LiteRTEngine
+from ml.engines.loading import load_engine
+from ml.images.decoding import load_picture
+from ml.places import backbones_folder
+from ml.training.artifacts import HEAD, MANIFEST, ArtifactCorrupt, read_artifact
+from ml.training.head import Head
+
+SIZE = 224  # where neither flags nor graph say another, as in the original
+FROM_0_TO_1 = Adapter(1 / 255, 0.0)
+
+Scores = NDArray[np.float32]
+
+
+class LabelFailed(RuntimeError):
+    """The message is a sentence for the user."""
+
+
+class GraphFlags(Protocol):
+    """What `add_graph_flags` gives."""
+
+    graph: Path
+    labels: Path | None
+    input_height: int | None
+    input_width: int | None
+    input_mean: float
+    input_std: float
+    input_layer: str
+    output_layer: str
+
+
+@dataclass(frozen=True)
+class Classifier:
+    classify: Callable[[bytes], Scores]
+    labels: list[str] | None = None  # where it brings its own
+    # What makes the next call quick; for when the answers are given. It may take seconds.
+    remember: Callable[[], None] = field(default=lambda: None)
+
+
+def load_classifier(flags: GraphFlags, *, threads: int) -> Classifier:
+    """`threads`: how many cores one picture may take; with 1, `classify` may be called by many threads at once.
+
+    Raises LabelFailed.
+    """
+    graph = flags.graph
+    if not graph.exists():
+        raise LabelFailed(f"There is no graph {graph}.")
+    try:
+        if graph.is_dir():
+            return _load_artifact(graph, threads) if (graph / MANIFEST).is_file() else _load_saved_model(flags, threads)
+        if graph.suffix == ".tflite":
+            return Classifier(_through(lambda: LiteRTEngine(graph, threads=threads)))
+        return _load_frozen_graph(flags, threads)
+    except LabelFailed:
+        raise
+    except Exception as error:  # a graph may be anything, and TensorFlow raises all sorts
+        first = next(iter(str(error).splitlines()), type(error).__name__)
+        raise LabelFailed(f"{graph} cannot be used as a graph ({first}).") from error
+
+
+def _through(load: Callable[[], Embedder], head: Head | None = None) -> Callable[[bytes], Scores]:
+    """Pictures through an engine, one for each thread that asks, and a head where there is one."""
+    engines = threading.local()
+    engines.own = load()  # what is wrong with it is found out at once
+
+    def classify(data: bytes) -> Scores:
+        if not hasattr(engines, "own"):
+            engines.own = load()
+        picture = load_picture(data, engines.own.input_size)[np.newaxis]
+        try:
+            features = engines.own.embed(picture)
+        except EngineFailed as error:  # of a network that was brought along
+            raise LabelFailed(str(error)) from None
+        return (head.probabilities(features) if head is not None else features)[0]
+
+    return classify
+
+
+def _with_head(backbone: Backbone, head: Head, threads: int) -> Callable[[bytes], Scores]:
+    return _through(lambda: load_engine(backbone, backbones_folder(), threads=threads), head)
+
+
+def _load_artifact(folder: Path, threads: int) -> Classifier:
+    digest = hashlib.sha256((folder / MANIFEST).read_bytes()).hexdigest()
+    try:
+        artifact = read_artifact(digest, lambda name: (folder / name).read_bytes())
+        name = artifact.manifest["backbone"]["name"]
+    except (ArtifactCorrupt, KeyError, TypeError) as error:
+        raise LabelFailed(f"{folder / HEAD} and its manifest do not fit together ({error}).") from None
+    return Classifier(_with_head(get_backbone(name), artifact.head, threads), [label for _, label in artifact.classes])
+
+
+def _load_frozen_graph(flags: GraphFlags, threads: int) -> Classifier:
+    content, layers = flags.graph.read_bytes(), Layers(flags.input_layer, flags.output_layer)
+    own_size = not (flags.input_height or flags.input_width)
+    known = graph_cache.recall_head(content, layers, flags.input_mean, flags.input_std) if own_size else None
+    if known is not None:
+        return Classifier(_with_head(get_backbone(known.backbone), known.head, threads))
+    adapter = Adapter(1 / flags.input_std, -flags.input_mean / flags.input_std)
+    converted = graph_cache.converted_place(content, layers)
+    if own_size and converted.is_file():
+        return Classifier(_through(lambda: LiteRTEngine(converted, threads=threads, adapter=adapter)))
+    return _run_frozen_graph(flags, content, layers)
+
+
+def _run_frozen_graph(flags: GraphFlags, content: bytes, layers: Layers) -> Classifier:
+    import tensorflow as tf
+
+    graph_def = tf.compat.v1.GraphDef.FromString(content)
+    names = {node.name for node in graph_def.node}
+    for flag, name in (("input_layer", layers.input), ("output_layer", layers.output)):
+        if name not in names:
+            raise LabelFailed(f"{flags.graph} has no node {name!r}. Name the right one: --{flag}=NAME")
+    imported = tf.compat.v1.wrap_function(lambda: tf.graph_util.import_graph_def(graph_def, name="import"), [])
+    function = imported.prune(f"import/{layers.input}:0", f"import/{layers.output}:0")
+    size = flags.input_height or flags.input_width or _size_of(function.inputs[0].shape)
+
+    def classify(data: bytes) -> Scores:
+        pixels = load_picture(data, size)[np.newaxis].astype(np.float32)
+        normalised = (pixels - np.float32(flags.input_mean)) / np.float32(flags.input_std)
+        return np.asarray(function(tf.constant(normalised)).numpy(), np.float32)[0]
+
+    return Classifier(classify, remember=lambda: _convert(function, size, graph_cache.converted_place(content, layers)))
+
+
+def _size_of(shape: Any) -> int:
+    """Of a graph's input (N, S, S, 3), where it says."""
+    known = shape.rank == 4 and shape[1] is not None
+    return int(shape[1]) if known else SIZE
+
+
+def _convert(function: Any, size: int, target: Path) -> None:
+    """Nothing is said where it cannot be: the next call then takes as long as this one."""
+    import tensorflow as tf
+
+    spec = tf.TensorSpec([1, size, size, 3], tf.float32)
+    fixed = tf.function(function, input_signature=[spec], autograph=False).get_concrete_function()
+    with contextlib.suppress(Exception):  # the converter raises all sorts, and its own class is not public
+        graph_cache.keep_converted(target, tf.lite.TFLiteConverter.from_concrete_functions([fixed], function).convert())
+
+
+def _load_saved_model(flags: GraphFlags, threads: int) -> Classifier:
+    """One of ours takes the file as it is; others take pictures from 0 to 1, as TensorFlow Hub's do."""
+    content = _content_of(flags.graph)
+    converted = graph_cache.converted_place(content, Layers("serving_default", ""))
+    if converted.is_file():
+        return Classifier(_through(lambda: LiteRTEngine(converted, threads=threads, adapter=FROM_0_TO_1)))
+    return _run_saved_model(flags.graph, converted)
+
+
+def _content_of(folder: Path) -> bytes:
+    """Stands for all files of it."""
+    listed = []
+    for path in sorted(path for path in folder.rglob("*") if path.is_file()):
+        with path.open("rb") as file:
+            listed.append([path.relative_to(folder).as_posix(), hashlib.file_digest(file, "sha256").hexdigest()])
+    return json.dumps(listed).encode()
+
+
+def _run_saved_model(folder: Path, converted: Path) -> Classifier:
+    import tensorflow as tf
+
+    loaded = tf.saved_model.load(str(folder))
+    serve = loaded.signatures["serving_default"]
+    ((source, spec),) = serve.structured_input_signature[1].items()
+    target = "scores" if "scores" in serve.structured_outputs else next(iter(serve.structured_outputs))
+
+    def classify(data: bytes) -> Scores:
+        if spec.dtype == tf.string:
+            load_picture(data, SIZE)  # for the sentence, where it is no picture
+            given = tf.constant([data])
+        else:
+            given = tf.constant(load_picture(data, _size_of(spec.shape))[np.newaxis].astype(np.float32) / 255)
+        return np.asarray(serve(**{source: given})[target].numpy(), np.float32)[0]
+
+    def remember() -> None:
+        if spec.dtype == tf.string and "pictures" not in loaded.signatures:
+            return
+        numbers = loaded.signatures["pictures"] if spec.dtype == tf.string else serve
+        ((name, shape),) = numbers.structured_input_signature[1].items()
+        _convert(lambda pictures: numbers(**{name: pictures})[target], _size_of(shape.shape), converted)
+
+    return Classifier(classify, remember=remember)

@@ -1,0 +1,124 @@
+"""`evaluate`: how good a graph is on the test pictures of a folder, by the split that `retrain` makes of it."""
+
+import re
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+
+from ml.cli.classifiers import GraphFlags, LabelFailed, Scores, load_classifier
+from ml.cli.console import Talk
+from ml.cli.labelling import check_scores, check_size, read_labels
+from ml.cli.photos import Photo, Photos, list_photos, split_photos
+from ml.datasets.splits import TEST
+from ml.images.decoding import ImageRejected, verify_image
+from ml.machine import CORES
+from ml.training.evaluation import wilson_interval
+
+SMALLEST = 1e-38  # of a probability, before its logarithm
+
+
+class Flags(GraphFlags, Protocol):
+    """What `add_evaluate_flags` gives."""
+
+    image_dir: Path
+    testing_percentage: int
+    validation_percentage: int
+
+
+@dataclass(frozen=True)
+class Result:
+    pictures: int
+    accuracy: float
+    interval: tuple[float, float]  # 95 %, by Wilson
+    cross_entropy: float  # nats, in the mean
+
+
+def evaluate_graph(flags: Flags, talk: Talk) -> Result:
+    """Raises LabelFailed, BadPhotos, ArchiveRejected."""
+    check_size(flags)
+    photos = list_photos(flags.image_dir, talk.warn)
+    chosen = _test_photos(flags, _list_readable(photos, talk))
+    classifier = load_classifier(flags, threads=1)
+    labels = read_labels(flags, classifier)
+    places = _places(photos.labels, labels)
+
+    def ask(photo: Photo) -> Scores | ImageRejected:
+        try:
+            return classifier.classify(photos.read(photo))
+        except ImageRejected as error:
+            return error
+
+    right, entropies = [], []
+    with ThreadPoolExecutor(CORES) as pool:
+        for number, (photo, scores) in enumerate(zip(chosen, pool.map(ask, chosen), strict=True), start=1):
+            talk.progress("Pictures", number, len(chosen))
+            if isinstance(scores, ImageRejected):
+                talk.warn(f"{photo.name}: {scores}")
+                continue
+            check_scores(scores, labels)
+            place = places[photo.label]
+            right.append(int(scores.argmax()) == place)
+            entropies.append(-np.log(max(float(scores[place]), SMALLEST)))
+    classifier.remember()
+    return _result(right, entropies)
+
+
+def _result(right: list[bool], entropies: list[float]) -> Result:
+    if not right:
+        raise LabelFailed("None of the test pictures could be read.")
+    interval = wilson_interval(sum(right), len(right))
+    return Result(len(right), float(np.mean(right)), interval, float(np.mean(entropies)))
+
+
+def _test_photos(flags: Flags, readable: list[Photo]) -> list[Photo]:
+    splits = split_photos(
+        readable,
+        validation_percentage=flags.validation_percentage,
+        testing_percentage=flags.testing_percentage,
+    )
+    return [photo for photo in readable if splits[photo.sha256] == TEST]
+
+
+def _list_readable(photos: Photos, talk: Talk) -> list[Photo]:
+    """As `retrain` does: what is no picture has no part in the split."""
+
+    def look(photo: Photo) -> str:
+        try:
+            verify_image(photos.read(photo))
+        except ImageRejected as error:
+            return f"{photo.name}: {error}"
+        return ""
+
+    readable = []
+    with ThreadPoolExecutor(CORES) as pool:
+        for number, (photo, said) in enumerate(zip(photos.photos, pool.map(look, photos.photos), strict=True), start=1):
+            talk.progress("Photos looked at", number, len(photos.photos))
+            if said:
+                talk.warn(said)
+            else:
+                readable.append(photo)
+    return readable
+
+
+def _places(classes: list[str], labels: list[str]) -> list[int]:
+    """Of each class folder among the labels of the graph. Raises LabelFailed."""
+    known = {_in_a_line(label): place for place, label in enumerate(labels)}
+    # The original wrote labels in small letters, with spaces for all that was neither letter nor digit.
+    original = {_as_the_original(label): place for place, label in enumerate(labels)}
+    found = [known.get(_in_a_line(name), original.get(_as_the_original(name))) for name in classes]
+    missing = [name for name, place in zip(classes, found, strict=True) if place is None]
+    if missing:
+        raise LabelFailed(f"The labels of the graph have no {missing[0]!r}, which is a folder of pictures.")
+    return [place for place in found if place is not None]
+
+
+def _in_a_line(label: str) -> str:
+    """As files of labels have it."""
+    return " ".join(label.split())
+
+
+def _as_the_original(name: str) -> str:
+    return re.sub(r"[^a-z0-9]+", " ", name.lower()).strip() or name

@@ -1,0 +1,88 @@
+"""Photos to features: what is missing is computed, the rest comes from the bottleneck folder."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ml.backbones.backbone import Backbone
+from ml.cli.bottlenecks import Bottlenecks, fill
+from ml.cli.console import Talk
+from ml.cli.photos import BadPhotos, Photo, Photos
+from ml.engines.embeddings import embedding_key
+from ml.engines.loading import ensure_ready, load_engine
+from ml.images.augmentation import View
+from ml.training.head import Split
+
+
+@dataclass(frozen=True)
+class Data:
+    """The photos of each split, and their features row by row; behind those of training, their views'."""
+
+    photos: dict[str, list[Photo]]
+    features: dict[str, NDArray[np.float32]]
+
+    def split(self, name: str, most: int = -1) -> Split:
+        """A whole split, or its first rows."""
+        features = self.features[name]
+        labels = np.array([photo.label for photo in self.photos[name]], np.int64)
+        rows = slice(None) if most < 0 else slice(most)
+        return Split(features[rows], np.tile(labels, len(features) // max(len(labels), 1))[rows])
+
+
+@dataclass(frozen=True)
+class Features:
+    """The features of photos by one backbone, in a folder; computed where they are missing."""
+
+    folder: Path
+    backbone: Backbone
+    backbones: Path  # where the converted network is and goes
+    photos: Photos
+    talk: Talk
+    _held: dict[str, NDArray[np.float32]] = field(default_factory=dict)  # read once while looking for what is missing
+
+    def ensure(self, photos: list[Photo], view: View | None = None) -> list[Photo]:
+        """Compute what is missing of the photos, or of this view of them; those that can be read, in their order."""
+        missing = [photo for photo in photos if self._find(photo, view) is None]
+        if missing:
+            self._compute(missing, view)
+        unreadable = {photo.sha256 for photo in missing if self._find(photo, view) is None}
+        return [photo for photo in photos if photo.sha256 not in unreadable]
+
+    def _find(self, photo: Photo, view: View | None) -> NDArray[np.float32] | None:
+        """None where it is missing. Those of the pictures themselves are kept until `load` takes them."""
+        held = self._held if view is None else {}
+        if photo.sha256 not in held:
+            vector = self._bottlenecks(view).load(photo.sha256)
+            if vector is not None:
+                held[photo.sha256] = vector
+        return held.get(photo.sha256)
+
+    def _compute(self, missing: list[Photo], view: View | None) -> None:
+        what = f"Bottlenecks of view {view.number}" if view else "Bottlenecks"
+        ensure_ready(self.backbone, self.backbones)
+        load = partial(load_engine, self.backbone, self.backbones)
+        for done in fill(self._bottlenecks(view), missing, self.photos.read, load, self.talk.warn, view):
+            self.talk.progress(what, done, len(missing))
+        self.talk.say(f"{len(missing)} bottleneck files created.")
+
+    def load(self, photos: list[Photo], views: Sequence[View | None] = (None,)) -> NDArray[np.float32]:
+        """(V * N, F): the N photos by each of the views in turn, None being the photos themselves.
+
+        Raises BadPhotos where a file has gone meanwhile.
+        """
+        matrix = np.empty((len(views), len(photos), self.backbone.features), np.float32)
+        for block, view in zip(matrix, views, strict=True):
+            for row, photo in zip(block, photos, strict=True):
+                vector = self._find(photo, view)
+                if vector is None:
+                    raise BadPhotos(f"The bottleneck file of {photo.name} has gone. Start it again.")
+                row[:] = vector
+                self._held.pop(photo.sha256, None)
+        return matrix.reshape(-1, self.backbone.features)
+
+    def _bottlenecks(self, view: View | None) -> Bottlenecks:
+        return Bottlenecks(self.folder, embedding_key(self.backbone.digest, view), self.backbone.features)

@@ -1,0 +1,147 @@
+"""The flags of the original scripts, by their names and with their defaults, and what each may be."""
+
+import re
+from argparse import ArgumentParser, ArgumentTypeError
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from ml.backbones.registry import BACKBONES
+from ml.training.config import MOST_VIEWS, TrainConfig
+
+VERBOSITIES = ("DEBUG", "INFO", "WARN", "ERROR", "FATAL")
+
+
+def whole(low: int, high: int) -> Callable[[str], int]:
+    def parse(text: str) -> int:
+        try:
+            number = int(text)
+        except ValueError:
+            raise ArgumentTypeError(f"{text!r} is not a whole number.") from None
+        if not low <= number <= high:
+            raise ArgumentTypeError(f"{number} is not between {low} and {high}.")
+        return number
+
+    return parse
+
+
+def real(low: float, high: float) -> Callable[[str], float]:
+    def parse(text: str) -> float:
+        try:
+            number = float(text)
+        except ValueError:
+            raise ArgumentTypeError(f"{text!r} is not a number.") from None
+        if not low <= number <= high:  # false for NaN, too
+            raise ArgumentTypeError(f"{text} is not between {low:g} and {high:g}.")
+        return number
+
+    return parse
+
+
+def architecture(text: str) -> str:
+    if text in BACKBONES:
+        return text
+    if text.endswith("_quantized"):
+        raise ArgumentTypeError(
+            f"There is no {text}. Retrain {text.removesuffix('_quantized')} and export it in 8 bits."
+        )
+    names = ", ".join(name for name, backbone in BACKBONES.items() if not backbone.hidden)
+    raise ArgumentTypeError(f"There is no architecture {text!r}. Choose one of: {names}.")
+
+
+def tensor_name(text: str) -> str:
+    """As TensorFlow allows for the name of an operation."""
+    if not re.fullmatch(r"[A-Za-z0-9.][A-Za-z0-9_.\\/>-]*", text):
+        raise ArgumentTypeError(f"{text!r} cannot name a tensor. Use letters, digits and _ . / -")
+    return text
+
+
+def batch(text: str) -> int:
+    """-1 is all."""
+    return -1 if text.strip() == "-1" else whole(1, 10**9)(text)
+
+
+def add_retrain_flags(parser: ArgumentParser) -> None:
+    add = parser.add_argument
+    add("--image_dir", type=Path, required=True, help="a folder whose sub-folders are the classes")
+    add("--output_graph", type=Path, default=Path("/tmp/output_graph.pb"), help="the trained graph")  # noqa: S108
+    add("--output_labels", type=Path, default=Path("/tmp/output_labels.txt"), help="its labels, one a line")  # noqa: S108
+    add("--saved_model_dir", type=Path, help="also write a SavedModel to this folder, which must be new or empty")
+    add("--intermediate_output_graphs_dir", type=Path, default=Path("/tmp/intermediate_graph/"))  # noqa: S108
+    add("--intermediate_store_frequency", type=whole(0, 10**9), default=0, help="steps between two of them; 0: none")
+    add("--summaries_dir", type=Path, default=Path("/tmp/retrain_logs"), help="events for TensorBoard")  # noqa: S108
+    add("--how_many_training_steps", type=whole(1, 100_000), default=4000)
+    add("--learning_rate", type=real(1e-9, 100.0), default=0.01)
+    add("--testing_percentage", type=whole(1, 45), default=10)
+    add("--validation_percentage", type=whole(1, 45), default=10)
+    add("--eval_step_interval", type=whole(1, 100_000), default=10, help="steps between two lines of results")
+    add("--train_batch_size", type=whole(1, 100_000), default=100)
+    add("--test_batch_size", type=batch, default=-1, help="pictures to test on at the end; -1: all")
+    add("--validation_batch_size", type=batch, default=100, help="pictures to validate on; -1: all")
+    add("--print_misclassified_test_images", action="store_true")
+    add("--model_dir", type=Path, help="where pretrained weights are and go; by default the site's own folder")
+    add("--bottleneck_dir", type=Path, default=Path("/tmp/bottleneck"), help="where features are kept")  # noqa: S108
+    add("--final_tensor_name", type=tensor_name, default="final_result")
+    add("--architecture", type=architecture, default="inception_v3", metavar="NAME", help="the pretrained network")
+    add("--seed", type=whole(0, 2**31 - 1), default=0, help="the same seed and pictures give the same graph")
+    add("--assert_accuracy_at_least", type=real(0, 1), metavar="SHARE", help="write nothing if the test is below it")
+    add("--flip_left_right", action="store_true", help="train on mirrored pictures, too")
+    percent: dict[str, Any] = {"type": whole(0, 100), "default": 0, "metavar": "PERCENT"}
+    add("--random_crop", **percent, help="train on pictures of which so much is cut off at random edges, too")
+    add("--random_scale", **percent, help="likewise, scaled up by up to so much")
+    add("--random_brightness", **percent, help="likewise, up to so much lighter or darker")
+    add(
+        "--distorted_views",
+        type=whole(1, MOST_VIEWS),
+        default=TrainConfig.distorted_views,
+        help="of each training picture, where one of the four flags above is given",
+    )
+    add(
+        "--tfhub_module",
+        default="",
+        metavar="HANDLE",
+        help="an address of TF Hub, or a SavedModel, .tflite or .pb at hand, in the place of --architecture",
+    )
+    add("--checkpoint_path", type=Path, default=Path("/tmp/_retrain_checkpoint"), help="the last layer, as .npz")  # noqa: S108
+    add(
+        "--logging_verbosity",
+        choices=VERBOSITIES,
+        default="INFO",
+        help="WARN: no lines of steps; ERROR and FATAL: no warnings either",
+    )
+    add("--project", default="", metavar="SLUG", help="add the photos to this project of the site and train there")
+
+
+def add_label_image_flags(parser: ArgumentParser) -> None:
+    add = parser.add_argument
+    add("images", nargs="*", type=Path, metavar="IMAGE", help="pictures, beside those of --image")
+    add("--image", action="append", type=Path, default=[], help="a picture; may be given several times")
+    add_graph_flags(parser)
+    add("--json", action="store_true", help="print one line of JSON a picture")
+
+
+def add_evaluate_flags(parser: ArgumentParser) -> None:
+    add = parser.add_argument
+    add("named", nargs="?", type=Path, metavar="GRAPH", help="the same as --graph")
+    add("--image_dir", type=Path, default=Path("tf_files/flower_photos"), help="the folder that was trained on")
+    add("--testing_percentage", type=whole(1, 45), default=10, help="as in the training")
+    add("--validation_percentage", type=whole(1, 45), default=10, help="likewise")
+    add_graph_flags(parser)
+    add("--json", action="store_true", help="print one line of JSON")
+
+
+def add_graph_flags(parser: ArgumentParser) -> None:
+    add = parser.add_argument
+    add(
+        "--graph",
+        type=Path,
+        default=Path("tf_files/retrained_graph.pb"),
+        help="a .pb, a .tflite, a SavedModel folder, or an artifact's folder of the site",
+    )
+    add("--labels", type=Path, help="one a line; by default retrained_labels.txt or labels.txt beside the graph")
+    add("--input_height", type=whole(1, 4096), help="by default what the graph says, otherwise 224")
+    add("--input_width", type=whole(1, 4096), help="likewise")
+    add("--input_mean", type=real(-1e6, 1e6), default=128.0, help="of a .pb")
+    add("--input_std", type=real(1e-9, 1e6), default=128.0, help="of a .pb")
+    add("--input_layer", default="input", help="of a .pb")
+    add("--output_layer", default="final_result", help="of a .pb")

@@ -1,0 +1,83 @@
+"""Graphs that were seen before: what LiteRT needs to answer for them, so that TensorFlow need not be loaded again.
+
+A graph is known by its content. For one that `retrain` wrote, its backbone's name and its head are kept, which is a few
+kilobytes; for others the converted form. All of it can be made again and may be deleted at any time.
+"""
+
+import hashlib
+import json
+import os
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from ml.backbones.registry import UnknownBackbone, get_backbone
+from ml.backbones.spec import NetworkMissing
+from ml.backbones.weights import WeightsMissing
+from ml.exports.layers import DEVIATION, INPUT_LAYER, MEAN
+from ml.places import backbones_folder
+from ml.training.head import Head
+
+
+@dataclass(frozen=True)
+class Layers:
+    """Which part of a graph is asked."""
+
+    input: str
+    output: str
+
+
+@dataclass(frozen=True)
+class KnownHead:
+    """A graph that `retrain` wrote: pictures go through its backbone, features through its head."""
+
+    backbone: str
+    head: Head
+
+
+def graph_key(content: bytes, layers: Layers) -> str:
+    said = json.dumps([hashlib.sha256(content).hexdigest(), layers.input, layers.output])
+    return hashlib.sha256(said.encode()).hexdigest()[:40]
+
+
+def remember_head(content: bytes, output_layer: str, backbone: str, digest: str, head: Head) -> None:
+    """Of a graph that was just written."""
+    path = _folder() / f"{graph_key(content, Layers(INPUT_LAYER, output_layer))}.npz"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    aside = path.with_name(f".{os.getpid()}-{path.name}")
+    with aside.open("wb") as file:
+        np.savez(file, backbone=backbone, digest=digest, weights=head.weights, bias=head.bias)
+    os.replace(aside, path)
+
+
+def recall_head(content: bytes, layers: Layers, mean: float, deviation: float) -> KnownHead | None:
+    """None where it is not known, its backbone has changed, or it is asked with other numbers than it was made for."""
+    path = _folder() / f"{graph_key(content, layers)}.npz"
+    if (mean, deviation) != (MEAN, DEVIATION) or not path.is_file():
+        return None
+    try:
+        with np.load(path, allow_pickle=False) as arrays:
+            name, digest = str(arrays["backbone"]), str(arrays["digest"])
+            head = Head(arrays["weights"], arrays["bias"])
+        fits = get_backbone(name).digest == digest
+    except (OSError, ValueError, KeyError, zipfile.BadZipFile, UnknownBackbone, WeightsMissing, NetworkMissing):
+        return None
+    return KnownHead(name, head) if fits else None
+
+
+def converted_place(content: bytes, layers: Layers) -> Path:
+    """Where the converted form of a graph is, once it is there."""
+    return _folder() / f"{graph_key(content, layers)}.tflite"
+
+
+def keep_converted(path: Path, data: bytes) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    aside = path.with_name(f".{os.getpid()}-{path.name}")
+    aside.write_bytes(data)
+    os.replace(aside, path)
+
+
+def _folder() -> Path:
+    return backbones_folder() / "seen"

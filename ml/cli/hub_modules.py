@@ -1,0 +1,62 @@
+"""`--tfhub_module`: an address of TF Hub, or a file or folder at hand, as a backbone; opened once and then known."""
+
+import hashlib
+import json
+import os
+import tempfile
+from pathlib import Path
+
+from ml.backbones.backbone import Backbone
+from ml.backbones.registry import get_backbone
+from ml.backbones.spec import NetworkMissing, keep_network
+from ml.cli.console import Talk
+from ml.model_import.fetching import ALLOW_PRIVATE
+from ml.model_import.opening import fetch, open_network
+from ml.model_import.program import Request
+from ml.places import weights_folder
+
+
+def find_module(handle: str, talk: Talk) -> Backbone:
+    """Raises ImportRefused."""
+    known = _record_of(handle)
+    try:
+        return get_backbone(json.loads(known.read_text())["name"])
+    except (OSError, ValueError, KeyError, NetworkMissing):
+        return _open(handle, known, talk)
+
+
+def _record_of(handle: str) -> Path:
+    """Where the name of the network is written down. A module of TF Hub never changes; a file at hand may."""
+    path = Path(handle)
+    parts = [path] if path.is_file() else sorted(path.rglob("*")) if path.is_dir() else []
+    seen = [handle, *(f"{part.stat().st_size} {part.stat().st_mtime_ns}" for part in parts)]
+    key = hashlib.sha256("\n".join(seen).encode()).hexdigest()
+    return weights_folder() / "networks" / "handles" / f"{key}.json"
+
+
+def _open(handle: str, known: Path, talk: Talk) -> Backbone:
+    known.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=known.parent, prefix=".module-") as name:
+        folder = Path(name)
+        path = Path(handle)
+        if not path.exists():
+            path = _fetch(handle, folder, talk)
+        talk.say("Opening the module (once) …")
+        opened = open_network(path.resolve(), folder, Request(), title=handle[-100:], source=handle[:300])
+    if opened.why_not_litert:
+        talk.warn(f"LiteRT cannot run this module: {opened.why_not_litert}. TensorFlow runs it, which takes longer.")
+    keep_network(opened.spec, opened.files)
+    aside = known.with_name(f".{os.getpid()}-{known.name}")
+    aside.write_text(json.dumps({"name": opened.spec.name, "handle": handle}))
+    os.replace(aside, known)
+    return get_backbone(opened.spec.name)
+
+
+def _fetch(handle: str, folder: Path, talk: Talk) -> Path:
+    os.environ[ALLOW_PRIVATE] = "true"  # whoever types an address at this machine may reach it anyway
+    return fetch(
+        handle,
+        folder,
+        alive=lambda: None,
+        report=lambda received: talk.progress("Downloaded MB", received >> 20, max(received >> 20, 1)),
+    )

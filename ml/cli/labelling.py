@@ -1,0 +1,96 @@
+"""`label_image`: what is in pictures, by a frozen graph, a .tflite file, a SavedModel or an artifact."""
+
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+
+from ml.cli.classifiers import Classifier, GraphFlags, LabelFailed, Scores, load_classifier
+from ml.images.decoding import ImageRejected
+from ml.machine import CORES
+
+BEST = 5
+DEFAULT_IMAGE = Path("tf_files/flower_photos/daisy/3475870145_685a19116d.jpg")  # the original's
+LABEL_FILES = ("retrained_labels.txt", "labels.txt", "output_labels.txt")
+
+
+class Flags(GraphFlags, Protocol):
+    """What `add_label_image_flags` gives."""
+
+    images: list[Path]
+    image: list[Path]
+
+
+@dataclass(frozen=True)
+class Named:
+    """A picture's classes, the likeliest first, or why it could not be read."""
+
+    image: Path
+    seconds: float
+    best: list[tuple[str, float]]
+    error: str = ""
+
+
+def label_images(flags: Flags) -> Iterator[Named]:
+    """Each picture in turn, computed on all cores. Raises LabelFailed where graph or labels cannot be used."""
+    images = [*flags.image, *flags.images] or [DEFAULT_IMAGE]
+    check_size(flags)
+    classifier = load_classifier(flags, threads=CORES if len(images) == 1 else 1)
+    labels = read_labels(flags, classifier)
+    with ThreadPoolExecutor(min(CORES, len(images))) as pool:
+        for image, answer in zip(images, pool.map(lambda image: _ask(classifier, image), images), strict=True):
+            yield _name(image, answer, labels)
+    classifier.remember()
+
+
+def check_size(flags: GraphFlags) -> None:
+    """Raises LabelFailed."""
+    if flags.input_height != flags.input_width and flags.input_height and flags.input_width:
+        raise LabelFailed("--input_height and --input_width must be the same: pictures are squeezed to a square.")
+
+
+def _ask(classifier: Classifier, image: Path) -> tuple[float, Scores] | str:
+    """(seconds, scores), or why the picture could not be read."""
+    try:
+        data = image.read_bytes()
+        begun = time.perf_counter()
+        scores = classifier.classify(data)
+    except ImageRejected as error:
+        return str(error)
+    except OSError as error:
+        return f"It cannot be read: {error.strerror}."
+    return time.perf_counter() - begun, scores
+
+
+def _name(image: Path, answer: tuple[float, Scores] | str, labels: list[str]) -> Named:
+    if isinstance(answer, str):
+        return Named(image, 0.0, [], answer)
+    seconds, scores = answer
+    check_scores(scores, labels)
+    order = np.argsort(-scores, kind="stable")[:BEST]
+    return Named(image, seconds, [(labels[place], float(scores[place])) for place in order])
+
+
+def check_scores(scores: Scores, labels: list[str]) -> None:
+    """Raises LabelFailed."""
+    if scores.shape != (len(labels),):
+        raise LabelFailed(f"The graph gives {scores.size} scores, but there are {len(labels)} labels.")
+
+
+def read_labels(flags: GraphFlags, classifier: Classifier) -> list[str]:
+    """From the flag, the classifier itself, or a file within or beside it. Raises LabelFailed."""
+    if flags.labels is None and classifier.labels is not None:
+        return classifier.labels
+    beside = [flags.graph.parent / name for name in LABEL_FILES]
+    inside = [flags.graph / "assets" / name for name in LABEL_FILES]
+    path = flags.labels or next((path for path in (*inside, *beside) if path.is_file()), None)
+    if path is None:
+        raise LabelFailed(f"There are no labels beside {flags.graph}. Name them: --labels=FILE")
+    try:
+        return path.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise LabelFailed(f"The labels {path} cannot be read ({error}).") from None

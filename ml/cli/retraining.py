@@ -1,0 +1,230 @@
+"""`retrain`: a folder of photos to a graph, its labels, summaries and a SavedModel, with nothing else running."""
+
+import io
+import os
+import shutil
+import tempfile
+import threading
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ml.backbones.backbone import Backbone
+from ml.cli import graph_cache
+from ml.cli.console import Talk
+from ml.cli.features import Data, Features
+from ml.cli.photos import Photos, check_classes, list_photos, split_photos
+from ml.datasets.splits import SPLITS, TEST, TRAINING, VALIDATION
+from ml.exports.parts import Parts, one_line_labels
+from ml.images.augmentation import View
+from ml.training.config import TrainConfig
+from ml.training.evaluation import evaluate
+from ml.training.event_files import EventFile, add_point
+from ml.training.head import Head, Split
+
+
+class RetrainFailed(RuntimeError):
+    """The message is a sentence for the user."""
+
+
+class Flags(Protocol):
+    """What `add_retrain_flags` gives."""
+
+    image_dir: Path
+    output_graph: Path
+    output_labels: Path
+    saved_model_dir: Path | None
+    intermediate_output_graphs_dir: Path
+    intermediate_store_frequency: int
+    summaries_dir: Path
+    how_many_training_steps: int
+    learning_rate: float
+    testing_percentage: int
+    validation_percentage: int
+    eval_step_interval: int
+    train_batch_size: int
+    test_batch_size: int
+    validation_batch_size: int
+    print_misclassified_test_images: bool
+    bottleneck_dir: Path
+    final_tensor_name: str
+    seed: int
+    flip_left_right: bool
+    random_crop: int
+    random_scale: int
+    random_brightness: int
+    distorted_views: int
+    assert_accuracy_at_least: float | None
+    checkpoint_path: Path
+
+
+def retrain(flags: Flags, backbone: Backbone, backbones: Path, talk: Talk) -> float:
+    """Do all that the flags say; the test accuracy. Raises ConfigError before anything is done, RetrainFailed,
+    BadPhotos, ArchiveRejected, EmptySplit, and what `ensure_tflite` raises."""
+    config = make_config(flags, backbone.name)
+    check_targets(flags)
+    # Seconds that go by while the features are computed.
+    threading.Thread(target=_import_tensorflow, daemon=True).start()
+    photos = list_photos(flags.image_dir, talk.warn)
+    check_classes(photos, flags.image_dir, talk.warn)
+    features = Features(flags.bottleneck_dir, backbone, backbones, photos, talk)
+    data = _embed(flags, photos, features, config.views)
+    head = _train(flags, config, data, Parts("Retrained", 1, backbone, _no_head(), photos.labels), talk)
+    test = data.split(TEST, flags.test_batch_size)
+    probabilities = head.probabilities(test.features)
+    accuracy = evaluate(probabilities, test.labels, photos.labels)["test_accuracy"] or 0.0
+    talk.say(f"Final test accuracy = {100 * accuracy:.1f}% (N={len(test.labels)})")
+    if flags.print_misclassified_test_images:
+        _print_misclassified(flags, data, photos.labels, probabilities, talk)
+    if flags.assert_accuracy_at_least is not None and accuracy < flags.assert_accuracy_at_least:
+        raise RetrainFailed(too_low(accuracy, flags.assert_accuracy_at_least))
+    write_files(flags, Parts(flags.image_dir.resolve().name, 1, backbone, head, photos.labels))
+    return float(accuracy)
+
+
+def too_low(accuracy: float, bar: float) -> str:
+    return f"The test accuracy {accuracy:.4f} is below --assert_accuracy_at_least={bar:g}. Nothing was written."
+
+
+def check_targets(flags: Flags) -> None:
+    """What would fail at the end is said at the beginning. Raises RetrainFailed."""
+    for path in (flags.output_graph, flags.output_labels):
+        if path.is_dir():
+            raise RetrainFailed(f"{path} is a folder; it should be a file.")
+    folder = flags.saved_model_dir
+    if folder is not None and folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise RetrainFailed(f"--saved_model_dir={folder} is not empty. Name a new folder; nothing there was touched.")
+
+
+def _import_tensorflow() -> None:
+    import tensorflow  # noqa: F401
+
+
+def _no_head() -> Head:
+    return Head(np.empty((0, 0), np.float32), np.empty(0, np.float32))
+
+
+def make_config(flags: Flags, backbone: str) -> TrainConfig:
+    """Raises ConfigError."""
+    return TrainConfig(
+        backbone=backbone,
+        recipe="poets",
+        seed=flags.seed,
+        validation_percentage=flags.validation_percentage,
+        testing_percentage=flags.testing_percentage,
+        steps=flags.how_many_training_steps,
+        learning_rate=flags.learning_rate,
+        batch_size=flags.train_batch_size,
+        flip_left_right=flags.flip_left_right,
+        random_crop=flags.random_crop,
+        random_scale=flags.random_scale,
+        random_brightness=flags.random_brightness,
+        distorted_views=flags.distorted_views,
+    )
+
+
+def _embed(flags: Flags, photos: Photos, features: Features, views: list[View]) -> Data:
+    features.backbone.ensure_weights(
+        lambda done, total: features.talk.progress("Downloading the weights, KB", done // 1024, total // 1024)
+    )
+    readable = features.ensure(photos.photos)
+    kept = Photos(photos.walk, photos.labels, readable)
+    check_classes(kept, flags.image_dir, lambda line: None)
+    splits = split_photos(
+        readable,
+        validation_percentage=flags.validation_percentage,
+        testing_percentage=flags.testing_percentage,
+    )
+    # In the order of the content, so that a part of a split is a fair one: in the walk's, classes follow each other.
+    ordered = sorted(readable, key=lambda photo: photo.sha256)
+    found = {name: [photo for photo in ordered if splits[photo.sha256] == name] for name in SPLITS}
+    for view in views:
+        features.ensure(found[TRAINING], view)
+    loaded = {name: features.load(found[name], [None, *views] if name == TRAINING else [None]) for name in SPLITS}
+    return Data(found, loaded)
+
+
+def _train(flags: Flags, config: TrainConfig, data: Data, parts: Parts, talk: Talk) -> Head:
+    """Gradient descent as in the original, with its lines and summaries."""
+    from ml.training.recipes.sgd import descend
+
+    training, validation = data.split(TRAINING), data.split(VALIDATION, flags.validation_batch_size)
+    writers = {name: EventFile(flags.summaries_dir / name) for name in ("train", "validation")}
+    intervals = descend(training, validation, len(parts.labels), config, interval=_interval(flags))
+    for step, head, _ in intervals:
+        if step % flags.eval_step_interval == 0 or step == config.steps:
+            _tell(step, head, config.learning_rate, {"train": training, "validation": validation}, writers, talk)
+        if flags.intermediate_store_frequency and step % flags.intermediate_store_frequency == 0:
+            target = flags.intermediate_output_graphs_dir / f"intermediate_{step}.pb"
+            _write_graph(target, Parts(parts.title, 1, parts.backbone, head, parts.labels), flags.final_tensor_name)
+    for writer in writers.values():
+        writer.close()
+    if not (np.isfinite(head.weights).all() and np.isfinite(head.bias).all()):
+        raise RetrainFailed("The training ran out of bounds. Choose a smaller --learning_rate.")
+    return head
+
+
+def _interval(flags: Flags) -> int:
+    """Steps between two looks: all that is asked for falls on one."""
+    return int(np.gcd(flags.eval_step_interval, flags.intermediate_store_frequency or flags.eval_step_interval))
+
+
+def _tell(
+    step: int, head: Head, rate: float, splits: dict[str, Split], writers: dict[str, EventFile], talk: Talk
+) -> None:
+    measured = add_point(writers, splits, step, head, learning_rate=rate)
+    (training, entropy), (validation, _) = measured["train"], measured["validation"]
+    talk.say(f"Step {step}: Train accuracy = {100 * training:.1f}%")
+    talk.say(f"Step {step}: Cross entropy = {entropy:f}")
+    held_out = len(splits["validation"].labels)
+    talk.say(f"Step {step}: Validation accuracy = {100 * validation:.1f}% (N={held_out})")
+
+
+def _print_misclassified(
+    flags: Flags, data: Data, labels: list[str], probabilities: NDArray[np.float32], talk: Talk
+) -> None:
+    talk.say("=== MISCLASSIFIED TEST IMAGES ===")
+    for photo, named in zip(data.photos[TEST], probabilities.argmax(axis=1), strict=False):
+        if named != photo.label:
+            talk.say(f"{flags.image_dir / photo.name!s:>70}  {labels[named]}")
+
+
+def write_files(flags: Flags, parts: Parts) -> None:
+    """All that is left in the end. Imports TensorFlow."""
+    _write_checkpoint(flags.checkpoint_path, parts.head)
+    _write_graph(flags.output_graph, parts, flags.final_tensor_name)
+    _write_whole(flags.output_labels, one_line_labels(parts.labels).encode())
+    if flags.saved_model_dir is not None:
+        from ml.exports.saved_model import save
+
+        flags.saved_model_dir.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=flags.saved_model_dir.parent, prefix=".saved-model-") as aside:
+            save(parts, flags.output_labels, Path(aside, "model"))
+            if flags.saved_model_dir.exists():
+                flags.saved_model_dir.rmdir()  # empty, as was looked at in the beginning
+            shutil.move(Path(aside, "model"), flags.saved_model_dir)
+
+
+def _write_graph(path: Path, parts: Parts, final_tensor_name: str) -> None:
+    from ml.exports.frozen_graph import freeze
+
+    content = freeze(parts, final_tensor_name)
+    _write_whole(path, content)
+    # So that label_image answers at once, without TensorFlow.
+    graph_cache.remember_head(content, final_tensor_name, parts.backbone.name, parts.backbone.digest, parts.head)
+
+
+def _write_checkpoint(path: Path, head: Head) -> None:
+    """The last layer's `weights` (F, C) and `bias` (C,)."""
+    buffer = io.BytesIO()
+    np.savez(buffer, allow_pickle=False, weights=head.weights, bias=head.bias)
+    _write_whole(path.with_name(f"{path.name}.npz"), buffer.getvalue())
+
+
+def _write_whole(path: Path, data: bytes) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    aside = path.with_name(f".{path.name}.{os.getpid()}")
+    aside.write_bytes(data)
+    os.replace(aside, path)

@@ -1,0 +1,145 @@
+"""Walking an archive or a folder of labelled pictures, one folder per class, writing nothing to disk.
+
+| in the archive                                  | what becomes of it                                   |
+|-------------------------------------------------|------------------------------------------------------|
+| `daisy/1.jpg`, `flower_photos/daisy/1.jpg`      | a picture of the class `daisy`: its immediate folder |
+| `1.jpg`, `flower_photos/LICENSE.txt`            | refused: outside the class folders                   |
+| hidden files, `Thumbs.db`, `__MACOSX/`, folders | passed over in silence                               |
+| `../1.jpg`, `/etc/1.jpg`, drive letters,        | refused for their names                              |
+| control characters, overlong names              |                                                      |
+| links, devices, nested archives; what is        | refused, with a sentence each                        |
+| encrypted, too large or damaged                 |                                                      |
+| cut off midway                                  | all before it, then one entry that says so           |
+
+One bad file never stops the good ones. Whether a file is a picture is not asked here.
+
+`walk_archive` and `walk_folder` return an iterator that knows its `total`, for a progress bar: all names are
+looked at first anyway, to find the class folders. What is wrong with the whole raises ArchiveRejected at the
+call, before the first entry.
+"""
+
+import os
+import stat
+import zipfile
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+
+from ml.datasets.entries import (
+    DEFAULT_LIMITS,
+    IS_LINK,
+    NOT_A_FILE,
+    ArchiveEntry,
+    ArchiveLimits,
+    ArchiveRejected,
+    ArchiveWalk,
+    Listed,
+    Survey,
+    list_file,
+    make_entry,
+    too_large,
+    too_many_bytes,
+)
+from ml.datasets.names import EntryRefused, Layout, is_litter, looks_like_archive
+from ml.datasets.tar_archives import TAR_PACKINGS, walk_tar
+from ml.datasets.zip_archives import walk_zip
+
+__all__ = [
+    "ArchiveEntry",
+    "ArchiveLimits",
+    "ArchiveRejected",
+    "ArchiveWalk",
+    "looks_like_archive",
+    "walk_archive",
+    "walk_folder",
+]
+
+_TAR_SIGNATURE_AT = 257
+_FOREIGN = (b"Rar!", b"7z\xbc\xaf\x27\x1c")
+
+
+def walk_archive(path: Path, limits: ArchiveLimits = DEFAULT_LIMITS) -> ArchiveWalk:
+    """The files of a zip, by name, or of a tar, in its own order; which of them it is, the content tells.
+
+    Raises ArchiveRejected.
+    """
+    with path.open("rb") as file:
+        head = file.read(512)
+    if not head:
+        raise ArchiveRejected("The file is empty.")
+    if head.startswith(_FOREIGN):
+        raise ArchiveRejected("RAR and 7z archives cannot be read. Make a zip.")
+    is_tar = head.startswith(TAR_PACKINGS) or head.startswith(b"ustar", _TAR_SIGNATURE_AT)
+    # A zip may have a program in front; an old tar has no signature at all.
+    if not is_tar and (head.startswith(b"PK") or zipfile.is_zipfile(path)):
+        return walk_zip(path, limits)
+    return walk_tar(path, limits)
+
+
+def walk_folder(path: Path, limits: ArchiveLimits = DEFAULT_LIMITS) -> ArchiveWalk:
+    """The files below a folder, by name. Links are not followed. Raises ArchiveRejected."""
+    survey = Survey(limits)
+    plan = sorted(_list_files(path, survey), key=lambda listed: listed.name)
+    return ArchiveWalk.of_any_order(len(plan), partial(_entry, path, plan, survey.layout, limits))
+
+
+def _list_files(root: Path, survey: Survey) -> Iterator[Listed]:
+    pending = [""]
+    size = 0
+    while pending:
+        below = pending.pop()
+        children = _scan(root / below)
+        if children is None:
+            closed = Listed(below, (), "This folder cannot be opened.")
+            survey.add(closed)
+            yield closed
+        for found in children or []:
+            survey.count()
+            name = os.path.join(below, found.name)
+            if found.is_dir(follow_symlinks=False):
+                pending += [] if is_litter(found.name) else [name]
+                continue
+            listed = list_file(name, _refusal(found, survey.limits), survey.limits)
+            if listed is not None:
+                survey.add(listed)
+                size += found.stat(follow_symlinks=False).st_size if listed.refusal is None else 0
+                yield listed
+    if size > survey.limits.max_total_bytes:
+        raise too_many_bytes(survey.limits)
+
+
+def _scan(folder: Path) -> list[os.DirEntry[str]] | None:
+    try:
+        with os.scandir(folder) as found:
+            return list(found)
+    except OSError:
+        return None
+
+
+def _refusal(found: os.DirEntry[str], limits: ArchiveLimits) -> str | None:
+    if found.is_symlink():
+        return IS_LINK
+    if not found.is_file(follow_symlinks=False):
+        return NOT_A_FILE
+    return too_large(limits) if found.stat(follow_symlinks=False).st_size > limits.max_file_bytes else None
+
+
+def _entry(root: Path, plan: list[Listed], layout: Layout, limits: ArchiveLimits, place: int) -> ArchiveEntry:
+    listed = plan[place]
+    return make_entry(listed, layout, partial(_read, root / listed.name, limits), limits)
+
+
+def _read(path: Path, limits: ArchiveLimits) -> bytes:
+    """The bytes of an ordinary file, looked at again, for it may have changed. Raises EntryRefused."""
+    try:
+        # Neither through a link nor waiting at a pipe that has taken the file's place.
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+        with open(descriptor, "rb") as file:
+            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+                raise EntryRefused(NOT_A_FILE)
+            data = file.read(limits.max_file_bytes + 1)
+    except OSError as error:
+        raise EntryRefused("It cannot be opened.") from error
+    if len(data) > limits.max_file_bytes:
+        raise EntryRefused(too_large(limits))
+    return data

@@ -1,0 +1,154 @@
+"""What the readers of zips, tars and folders share: limits, entries, and the step from a name to an entry."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import NamedTuple, Self
+
+from ml.datasets.names import (
+    NESTED_ARCHIVE,
+    EntryRefused,
+    Folders,
+    Layout,
+    check_name,
+    displayable,
+    in_litter,
+    is_litter,
+    is_nested_archive,
+    split_name,
+)
+
+IS_LINK = "It is a link to another file; links are not followed."
+NOT_A_FILE = "It is not an ordinary file."
+IS_DAMAGED = "It is damaged in the archive and cannot be read."
+REST_UNREADABLE = "The archive is cut off or damaged from here on; the rest could not be read."
+# Stands in for a name in the report where what follows has none that could be read.
+REST_NAME = "(the rest of the archive)"
+
+
+class ArchiveRejected(ValueError):
+    """Nothing in this archive can be taken. The message is a sentence for the user."""
+
+
+@dataclass(frozen=True)
+class ArchiveLimits:
+    max_entries: int = 200_000  # everything listed counts, folders and hidden files too
+    max_total_bytes: int = 20 * 2**30  # unpacked
+    max_file_bytes: int = 50 * 2**20  # unpacked, each
+    max_name_length: int = 1000  # of the whole path, in characters
+    # No limit on how well an entry is packed: an honest bitmap shrinks a thousandfold, just as a bomb does.
+    # What a bomb can cost is bounded by the bytes that come out of it.
+
+
+DEFAULT_LIMITS = ArchiveLimits()
+
+
+class ArchiveEntry(NamedTuple):
+    """A file with its class, or the reason why it was refused: then `class_name` and `data` are None."""
+
+    name: str  # as in the archive, safe to show
+    class_name: str | None
+    data: bytes | None
+    reason: str | None
+
+
+@dataclass
+class ArchiveWalk(Iterator[ArchiveEntry]):
+    """The entries, read one by one as they are asked for; `total` of them will come.
+
+    `entry`, where there is one, gives any of them by its place, in a forked copy of this process as well.
+    """
+
+    total: int
+    entries: Iterator[ArchiveEntry]
+    entry: Callable[[int], ArchiveEntry] | None = None
+
+    @classmethod
+    def of_any_order(cls, total: int, entry: Callable[[int], ArchiveEntry]) -> Self:
+        return cls(total, map(entry, range(total)), entry)
+
+    def __next__(self) -> ArchiveEntry:
+        return next(self.entries)
+
+
+class Listed(NamedTuple):
+    """A file that is worth a line in the report, before it is read."""
+
+    name: str
+    folders: Folders
+    refusal: str | None
+
+
+def list_file(name: str, refusal: str | None, limits: ArchiveLimits) -> Listed | None:
+    """What is to become of the file called `name`: None if it is passed over in silence.
+
+    `refusal` is what the reader of the format has against it, None if nothing.
+    """
+    folders, last = split_name(name)
+    if not last or is_litter(last) or in_litter(folders):
+        return None
+    try:
+        check_name(name, folders, last, limits.max_name_length)
+    except EntryRefused as error:
+        return Listed(name, (), str(error))
+    return Listed(name, folders, refusal)
+
+
+@dataclass
+class Survey:
+    """The first look at all names: how many there are and where the class folders lie."""
+
+    limits: ArchiveLimits
+    layout: Layout = field(default_factory=Layout)
+    seen: int = 0
+    total: int = 0
+
+    def count(self) -> None:
+        """One more thing listed, of whatever sort. Raises ArchiveRejected past the limit."""
+        self.seen += 1
+        if self.seen > self.limits.max_entries:
+            raise too_many_entries(self.limits)
+
+    def add(self, listed: Listed) -> None:
+        self.total += 1
+        if listed.refusal is None:
+            self.layout.see(listed.folders)
+
+
+def make_entry(listed: Listed, layout: Layout, read: Callable[[], bytes], limits: ArchiveLimits) -> ArchiveEntry:
+    """The entry for a listed file; `read`, which may raise EntryRefused, is called if it is to be read."""
+    name = displayable(listed.name, limits.max_name_length)
+    try:
+        if listed.refusal is not None:
+            raise EntryRefused(listed.refusal)
+        class_name = layout.class_of(listed.folders)
+        data = read()
+        if is_nested_archive(listed.name, data):
+            raise EntryRefused(NESTED_ARCHIVE)
+    except EntryRefused as error:
+        return ArchiveEntry(name, None, None, str(error))
+    return ArchiveEntry(name, class_name, data, None)
+
+
+def closing_entry(reason: str) -> ArchiveEntry:
+    """The last entry of a walk that could not be finished."""
+    return ArchiveEntry(REST_NAME, None, None, reason)
+
+
+def too_large(limits: ArchiveLimits) -> str:
+    return f"It is larger than {show_bytes(limits.max_file_bytes)}."
+
+
+def too_many_entries(limits: ArchiveLimits) -> ArchiveRejected:
+    return ArchiveRejected(f"There are more than {limits.max_entries:,} files in it. Upload it in parts.")
+
+
+def too_many_bytes(limits: ArchiveLimits) -> ArchiveRejected:
+    most = show_bytes(limits.max_total_bytes)
+    return ArchiveRejected(f"Unpacked, it holds more than {most}. Upload it in parts.")
+
+
+def show_bytes(count: int) -> str:
+    for unit, size in (("GB", 2**30), ("MB", 2**20)):
+        if count >= size:
+            return f"{count / size:.4g} {unit}"
+    return f"{count:,} bytes"

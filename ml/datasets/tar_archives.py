@@ -1,0 +1,227 @@
+"""Walking a tar, plain or packed with gzip, bzip2 or xz: twice, because the layout is known only at its end.
+
+The first pass reads the headers, the second the files, both strictly forwards and in small steps.
+"""
+
+import bz2
+import gzip
+import io
+import lzma
+import tarfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import IO, Any, cast
+
+from ml.datasets.entries import (
+    IS_DAMAGED,
+    IS_LINK,
+    NOT_A_FILE,
+    REST_UNREADABLE,
+    ArchiveEntry,
+    ArchiveLimits,
+    ArchiveRejected,
+    ArchiveWalk,
+    Survey,
+    closing_entry,
+    list_file,
+    make_entry,
+    too_large,
+    too_many_bytes,
+)
+from ml.datasets.names import EntryRefused, Layout
+
+_STEP = 2**18
+# A header with a long name or extended attributes takes a few thousand bytes.
+_MAX_HEADER_READ = 2**16
+# Headers and padding: what a tar may hold beside its files, per entry and altogether.
+_OVERHEAD_PER_ENTRY, _OVERHEAD = 4096, 2**20
+# xz -9 needs 65 MB; a file may ask for 4 GB.
+_XZ_MEMORY = 2**28
+
+_GZIP, _BZIP2, _XZ = b"\x1f\x8b", b"BZh", b"\xfd7zXZ"
+TAR_PACKINGS = (_GZIP, _BZIP2, _XZ)
+
+
+class _TarBroken(Exception):
+    """The archive cannot be followed further."""
+
+
+def walk_tar(path: Path, limits: ArchiveLimits) -> ArchiveWalk:
+    """The files of a tar in its own order. Raises ArchiveRejected if none can be read."""
+    survey = Survey(limits)
+    complete = _survey(path, survey)
+    # The entry that tells about the missing rest counts as well.
+    total = survey.total + (0 if complete else 1)
+    return ArchiveWalk(total, _read_files(path, survey.layout, limits))
+
+
+def _survey(path: Path, survey: Survey) -> bool:
+    """The first pass. Returns whether the archive could be followed to its end."""
+    size = 0
+    try:
+        for member, _ in _members(path, survey.limits):
+            survey.count()
+            size += max(0, member.size) if member.isreg() else 0
+            if size > survey.limits.max_total_bytes:
+                raise too_many_bytes(survey.limits)
+            listed = list_file(member.name, _refusal(member, survey.limits), survey.limits)
+            if listed is not None and not member.isdir():
+                survey.add(listed)
+    except ArchiveRejected:
+        raise
+    # Broken bytes raise all sorts: TarError, EOFError, zlib.error, LZMAError, OSError, RecursionError.
+    except Exception as error:
+        if not survey.seen:
+            raise ArchiveRejected("This is not a zip or tar archive, or it is damaged.") from error
+        return False
+    return True
+
+
+def _read_files(path: Path, layout: Layout, limits: ArchiveLimits) -> Iterator[ArchiveEntry]:
+    try:
+        for member, stream in _members(path, limits):
+            listed = list_file(member.name, _refusal(member, limits), limits)
+            if listed is not None and not member.isdir():
+                yield make_entry(listed, layout, partial(_read, stream, member), limits)
+    except Exception:  # as above
+        yield closing_entry(REST_UNREADABLE)
+
+
+def _refusal(member: tarfile.TarInfo, limits: ArchiveLimits) -> str | None:
+    if member.issym() or member.islnk():
+        return IS_LINK
+    if not member.isreg() or member.issparse():
+        return NOT_A_FILE
+    if member.size < 0:
+        return IS_DAMAGED
+    return too_large(limits) if member.size > limits.max_file_bytes else None
+
+
+def _read(stream: "_Forward", member: tarfile.TarInfo) -> bytes:
+    """The bytes of a file that is within the limits. Raises EntryRefused if the archive ends before it."""
+    try:
+        stream.seek(member.offset_data)
+        data = stream.read_data(member.size)
+    except Exception as error:  # as above
+        # Nothing sensible comes out of a stream after that, even if it does not say so.
+        stream.broken = True
+        raise EntryRefused(IS_DAMAGED) from error
+    if len(data) < member.size:
+        raise EntryRefused(IS_DAMAGED)
+    return data
+
+
+def _members(path: Path, limits: ArchiveLimits) -> Iterator[tuple[tarfile.TarInfo, "_Forward"]]:
+    """All headers, each with the stream positioned somewhere before the next."""
+    most = limits.max_total_bytes + limits.max_entries * _OVERHEAD_PER_ENTRY + _OVERHEAD
+    with _unpack(path) as unpacked:
+        skips = isinstance(unpacked, io.BufferedReader) and unpacked.seekable()
+        stream = _Forward(unpacked, most, skips)
+        # Not "r|": there tarfile would take in a header of any length before anyone could object.
+        archive: Any
+        with tarfile.open(fileobj=cast(IO[bytes], stream), mode="r:", encoding="utf-8") as archive:
+            while (member := archive.next()) is not None:
+                # Both grow with every entry, the second at the will of whoever made the archive.
+                archive.members.clear()
+                archive.pax_headers.clear()
+                yield member, stream
+        # tarfile takes a header that it cannot read for the end. The true end is a block of zeros.
+        if any(stream.last_header):
+            raise _TarBroken
+
+
+def _unpack(path: Path) -> IO[bytes]:
+    with path.open("rb") as file:
+        head = file.read(6)
+    if head.startswith(_GZIP):
+        return cast(IO[bytes], gzip.open(path))
+    if head.startswith(_BZIP2):
+        return cast(IO[bytes], bz2.open(path))
+    if head.startswith(_XZ):
+        return cast(IO[bytes], io.BufferedReader(_Xz(path), _STEP))
+    return path.open("rb")
+
+
+@dataclass
+class _Forward:
+    """What tarfile needs of a file, and no more: it goes forwards only and reads no endless headers."""
+
+    unpacked: IO[bytes]
+    most: int  # bytes that may come out
+    skips: bool  # whether what is not wanted can be passed over without reading it
+    position: int = 0
+    last_header: bytes = b"\x01"
+    broken: bool = False
+
+    def tell(self) -> int:
+        return self.position
+
+    def read(self, size: int) -> bytes:
+        """For tarfile, which reads headers and nothing else."""
+        if not 0 <= size <= _MAX_HEADER_READ:
+            raise _TarBroken
+        data = self.read_data(size)
+        if size >= tarfile.BLOCKSIZE:
+            self.last_header = data or self.last_header
+        return data
+
+    def read_data(self, size: int) -> bytes:
+        if self.broken:
+            raise _TarBroken
+        data = self.unpacked.read(size)
+        self.position += len(data)
+        if self.position > self.most:
+            raise _TarBroken
+        return data
+
+    def seek(self, position: int) -> None:
+        # Sizes below zero would send tarfile back, for ever.
+        if position < self.position:
+            raise _TarBroken
+        if self.skips:
+            self.position = self.unpacked.seek(position)
+            return
+        while self.position < position:
+            if not self.read_data(min(_STEP, position - self.position)):
+                raise _TarBroken
+
+
+class _Xz(io.RawIOBase):
+    """Unpacks xz within a bounded memory, which lzma.open cannot promise."""
+
+    def __init__(self, path: Path) -> None:
+        self._file = path.open("rb")
+        self._decoder = lzma.LZMADecompressor(memlimit=_XZ_MEMORY)
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return False
+
+    def close(self) -> None:
+        self._file.close()
+        super().close()
+
+    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
+        data = self._next(len(buffer))
+        buffer[: len(data)] = data
+        return len(data)
+
+    def _next(self, most: int) -> bytes:
+        """At least one byte and at most `most`, or none at the end. Raises EOFError, LZMAError."""
+        data = b""
+        while not data:
+            packed = self._file.read(_STEP) if self._decoder.needs_input or self._decoder.eof else b""
+            if self._decoder.eof:
+                # Further streams may follow, after zeros as padding.
+                packed = (self._decoder.unused_data + packed).lstrip(b"\x00")
+                if not packed:
+                    return b""
+                self._decoder = lzma.LZMADecompressor(memlimit=_XZ_MEMORY)
+            elif not packed and self._decoder.needs_input:
+                raise EOFError
+            data = self._decoder.decompress(packed, most)
+        return data

@@ -1,0 +1,204 @@
+"""Walking a zip. Its table of contents comes first, so the order is by name and the total is known."""
+
+import os
+import stat
+import struct
+import zipfile
+import zlib
+from functools import partial
+from itertools import pairwise
+from pathlib import Path
+
+from ml.datasets.entries import (
+    IS_DAMAGED,
+    IS_LINK,
+    NOT_A_FILE,
+    ArchiveEntry,
+    ArchiveLimits,
+    ArchiveRejected,
+    ArchiveWalk,
+    Listed,
+    Survey,
+    list_file,
+    make_entry,
+    too_large,
+    too_many_bytes,
+    too_many_entries,
+)
+from ml.datasets.names import EntryRefused, Layout
+
+_ENCRYPTED = "It is encrypted. Make an archive without a password."
+_UNUSUAL = "It is packed in an unusual way. Make an ordinary zip."
+_OVERLAPS = "It shares its bytes with another file of the archive."
+_NO_DIRECTORY = "The zip archive is cut off: its table of contents, at its end, is missing. Upload it again."
+_BAD_DIRECTORY = "The zip archive is damaged: its table of contents cannot be read."
+
+_FLAG_ENCRYPTED, _FLAG_UTF8 = 0x1, 0x800
+_DOS_FOLDER = 0x10
+_LOCAL_ENTRY, _LOCAL_HEADER_SIZE, _LOCAL_LENGTHS_AT = b"PK\x03\x04", 30, 26
+_LIKELY_EXTRA = 64  # bytes; most entries are then read in one go
+_PACKING_OVERHEAD = 1024  # bytes: deflating what cannot be squeezed makes it a little longer
+
+_END, _END_SIZE, _MAX_COMMENT = b"PK\x05\x06", 22, 65535
+_END64, _LOCATOR64, _SIZE64 = b"PK\x06\x06", b"PK\x06\x07", 76
+_DIRECTORY_ENTRY = b"PK\x01\x02"
+# A fair allowance for one line of the table of contents with its name; a table longer than that is not read.
+_BYTES_PER_ENTRY = 500
+
+Plan = list[tuple[zipfile.ZipInfo, Listed]]
+
+
+def walk_zip(path: Path, limits: ArchiveLimits) -> ArchiveWalk:
+    """The files of a zip by name. Raises ArchiveRejected if none can be read."""
+    _check_directory(path, limits)
+    archive = _open(path)
+    survey = Survey(limits)
+    plan = _list_files(archive, survey)
+    _check_plan(plan, limits)
+    return ArchiveWalk.of_any_order(len(plan), partial(_entry, archive, plan, survey.layout, limits))
+
+
+def _open(path: Path) -> zipfile.ZipFile:
+    """The zip with its table of contents read."""
+    try:
+        return zipfile.ZipFile(path)
+    # A damaged table raises all sorts: BadZipFile, NotImplementedError, UnicodeDecodeError, struct.error...
+    except Exception as error:
+        raise ArchiveRejected(_BAD_DIRECTORY) from error
+
+
+def _check_directory(path: Path, limits: ArchiveLimits) -> None:
+    """Refuse a table of contents that is missing or too long, before it is taken into memory."""
+    with path.open("rb") as file:
+        size = file.seek(0, 2)
+        start = max(0, size - _END_SIZE - _MAX_COMMENT - _SIZE64)
+        file.seek(start)
+        tail = file.read()
+        end = tail.rfind(_END)
+        if end < 0 or len(tail) - end < _END_SIZE:
+            raise ArchiveRejected(_NO_DIRECTORY)
+        length = _directory_length(tail, end)
+        if length > limits.max_entries * _BYTES_PER_ENTRY:
+            raise too_many_entries(limits)
+        file.seek(max(0, start + end - _SIZE64 - length))
+        if file.read(length + _SIZE64).count(_DIRECTORY_ENTRY) > limits.max_entries:
+            raise too_many_entries(limits)
+
+
+def _directory_length(tail: bytes, end: int) -> int:
+    """The length of the table in bytes: from the record at `end`, or from a 64-bit one before it."""
+    record = end - _SIZE64
+    if record >= 0 and tail.startswith(_LOCATOR64, end - 20) and tail.startswith(_END64, record):
+        return int(struct.unpack_from("<Q", tail, record + 40)[0])
+    return int(struct.unpack_from("<I", tail, end + 12)[0])
+
+
+def _list_files(archive: zipfile.ZipFile, survey: Survey) -> Plan:
+    overlapping = _overlapping(archive.infolist())
+    plan: Plan = []
+    for info in archive.infolist():
+        survey.count()
+        name = _name_of(info)
+        refusal = _OVERLAPS if id(info) in overlapping else _refusal(info, survey.limits)
+        listed = None if _is_folder(info, name) else list_file(name, refusal, survey.limits)
+        if listed is not None:
+            survey.add(listed)
+            plan.append((info, listed))
+    return sorted(plan, key=lambda planned: planned[1].name)
+
+
+def _overlapping(infos: list[zipfile.ZipInfo]) -> set[int]:
+    """The ids of entries that run into the next: a bomb lists the same bytes many times over."""
+    ordered = sorted(infos, key=lambda info: info.header_offset)
+    return {
+        id(info)
+        for info, following in pairwise(ordered)
+        if info.header_offset + _LOCAL_HEADER_SIZE + info.compress_size > following.header_offset
+    }
+
+
+def _name_of(info: zipfile.ZipInfo) -> str:
+    """The name as meant: macOS writes UTF-8 without saying so, and the standard then takes it for cp437."""
+    # orig_filename, because filename ends at a NUL, which must not go unseen.
+    name = info.orig_filename
+    if info.flag_bits & _FLAG_UTF8 or name.isascii():
+        return name
+    try:
+        return name.encode("cp437").decode("utf-8")
+    except UnicodeError:
+        return name
+
+
+def _is_folder(info: zipfile.ZipInfo, name: str) -> bool:
+    if name.endswith(("/", "\\")) or stat.S_ISDIR(info.external_attr >> 16):
+        return True
+    return bool(info.external_attr & _DOS_FOLDER) and info.file_size == 0
+
+
+def _refusal(info: zipfile.ZipInfo, limits: ArchiveLimits) -> str | None:
+    kind = stat.S_IFMT(info.external_attr >> 16)
+    if kind == stat.S_IFLNK:
+        return IS_LINK
+    if kind not in (0, stat.S_IFREG):
+        return NOT_A_FILE
+    if info.flag_bits & _FLAG_ENCRYPTED:
+        return _ENCRYPTED
+    # Of the others, bzip2 and LZMA cannot be unpacked in small steps here: a few bytes would fill the memory.
+    if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+        return _UNUSUAL
+    return too_large(limits) if info.file_size > limits.max_file_bytes else None
+
+
+def _check_plan(plan: Plan, limits: ArchiveLimits) -> None:
+    if plan and all(listed.refusal == _ENCRYPTED for _, listed in plan):
+        raise ArchiveRejected("The archive is encrypted. Make one without a password.")
+    if sum(info.file_size for info, listed in plan if listed.refusal is None) > limits.max_total_bytes:
+        raise too_many_bytes(limits)
+
+
+def _entry(archive: zipfile.ZipFile, plan: Plan, layout: Layout, limits: ArchiveLimits, place: int) -> ArchiveEntry:
+    info, listed = plan[place]
+    return make_entry(listed, layout, partial(_read, archive, info), limits)
+
+
+def _read(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> bytes:
+    """The bytes of one entry, at most `info.file_size`, which the limits hold for. Raises EntryRefused.
+
+    `ZipFile.open` would be several times as long over a small picture, and it moves the file's position, which
+    forked copies of this process share.
+    """
+    if info.compress_size > 2 * info.file_size + _PACKING_OVERHEAD:
+        raise EntryRefused(IS_DAMAGED)
+    try:
+        packed = _packed_bytes(_descriptor(archive), info)
+        data = packed if info.compress_type == zipfile.ZIP_STORED else _unpack(packed, info.file_size)
+    # Damaged entries raise all sorts: an offset before the beginning, lengths past the end, what cannot be unpacked.
+    except (OSError, OverflowError, ValueError, struct.error, zlib.error) as error:
+        raise EntryRefused(IS_DAMAGED) from error
+    if len(data) != info.file_size or zlib.crc32(data) != info.CRC:
+        raise EntryRefused(IS_DAMAGED)
+    return data
+
+
+def _descriptor(archive: zipfile.ZipFile) -> int:
+    if archive.fp is None:
+        raise ValueError("The archive is closed.")
+    return archive.fp.fileno()
+
+
+def _packed_bytes(file: int, info: zipfile.ZipInfo) -> bytes:
+    """What lies behind the entry's own header, whose name and extra field may have other lengths than the table's."""
+    expected = _LOCAL_HEADER_SIZE + len(info.orig_filename) + info.compress_size + _LIKELY_EXTRA
+    read = os.pread(file, expected, info.header_offset)
+    if len(read) < _LOCAL_HEADER_SIZE or not read.startswith(_LOCAL_ENTRY):
+        raise EntryRefused(IS_DAMAGED)
+    start = _LOCAL_HEADER_SIZE + sum(struct.unpack_from("<HH", read, _LOCAL_LENGTHS_AT))
+    end = start + info.compress_size
+    if end > len(read):
+        read += os.pread(file, end - len(read), info.header_offset + len(read))
+    return read[start:end]
+
+
+def _unpack(packed: bytes, size: int) -> bytes:
+    """At most `size` bytes and one, whatever the entry would unpack to."""
+    return zlib.decompressobj(-zlib.MAX_WBITS).decompress(packed, size + 1)

@@ -1,0 +1,1 @@
+"""What runs a backbone: LiteRT, a confined process for strangers' networks, conversion, and measured speed."""

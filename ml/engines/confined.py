@@ -1,0 +1,157 @@
+"""Strangers' networks answer in a confined process of their own, asked through pipes: a file that was well behaved when
+it was opened may still crash, or never end, with another picture.
+
+    python -m ml.engines.confined FILE SIZE tensorflow
+    python -m ml.engines.confined FILE SIZE litert THREADS SCALE OFFSET LOGARITHM
+
+FILE is in our form (see ml.model_import.graphs), or a .tflite file with the numbers of its Adapter. Each request is a
+32-bit count of bytes and as many, of uint8 pictures (n, S, S, 3); each answer the same with float32 features (n, F). It
+ends when its input does.
+"""
+
+import contextlib
+import os
+import struct
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ml.backbones.spec import LITERT, TENSORFLOW
+from ml.engines.litert import Adapter, LiteRTEngine
+from ml.sandbox.confine import Limits, bare_environment, confined
+
+SECONDS = 120.0  # for one picture, and for what runs it to be loaded
+_LENGTH = struct.Struct("<I")
+_LONG = 10**7  # seconds of a processor: it serves for as long as its worker does
+
+
+class EngineFailed(RuntimeError):
+    """The message is a sentence for the user."""
+
+
+class ConfinedEngine:
+    """Behind the interface of an engine. The process starts with the first picture.
+
+    `how`: the last arguments of the program, see `in_tensorflow` and `in_litert`.
+    """
+
+    def __init__(self, file: Path, how: Sequence[str], *, input_size: int, features: int) -> None:
+        self._file, self._how, self.input_size, self.features = file, how, input_size, features
+        self._process: subprocess.Popen[bytes] | None = None
+        self._scratch: tempfile.TemporaryDirectory[str] | None = None
+        self._lock = threading.Lock()
+
+    def embed(self, pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Features (N, F) of pictures (N, S, S, 3), one after the other. Raises EngineFailed."""
+        features = np.empty((len(pictures), self.features), np.float32)
+        with self._lock:
+            for row, picture in enumerate(pictures):
+                features[row] = self._ask(picture)
+        return features
+
+    def _ask(self, picture: NDArray[np.uint8]) -> NDArray[np.float32]:
+        if self._process is None or self._process.poll() is not None:
+            self.close()  # the pipes of the one that ended
+            self._process = self._start()
+        watch = threading.Timer(SECONDS, self._process.kill)
+        watch.start()
+        try:
+            _send(self._process.stdin, picture.tobytes())
+            answer = _receive(self._process.stdout, 4 * self.features)
+        except OSError:
+            answer = b""
+        finally:
+            watch.cancel()
+        if len(answer) != 4 * self.features:
+            self.close()
+            raise EngineFailed(
+                "The network did not answer a picture. It may need more memory or time than it is given."
+            )
+        return np.frombuffer(answer, np.float32)
+
+    def _start(self) -> "subprocess.Popen[bytes]":
+        # It ends when its pipe does, not with the thread that asks first.
+        self._scratch = tempfile.TemporaryDirectory(prefix="poetsweb-network-")
+        limits = Limits(reads=(str(self._file),), writes=(self._scratch.name,), seconds=_LONG, tied=False)
+        module, arguments = confined("ml.engines.confined", [str(self._file), str(self.input_size), *self._how], limits)
+        return subprocess.Popen(  # noqa: S603 - our own module and a file of ours
+            [sys.executable, "-m", module, *arguments],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            env=bare_environment(Path(self._scratch.name)),
+        )
+
+    def close(self) -> None:
+        process, self._process = self._process, None
+        if process is not None:
+            process.kill()
+            process.wait()
+            for pipe in (process.stdin, process.stdout):
+                if pipe:
+                    with contextlib.suppress(OSError):  # what could not be sent any more
+                        pipe.close()
+        if self._scratch is not None:
+            self._scratch.cleanup()
+            self._scratch = None
+
+    def __del__(self) -> None:
+        self.close()
+
+
+def _send(pipe: IO[bytes] | None, data: bytes) -> None:
+    assert pipe is not None  # noqa: S101 - for the type checker
+    pipe.write(_LENGTH.pack(len(data)) + data)
+    pipe.flush()
+
+
+def _receive(pipe: IO[bytes] | None, expected: int) -> bytes:
+    """A whole answer of as many bytes; nothing where it is another."""
+    assert pipe is not None  # noqa: S101 - for the type checker
+    head = pipe.read(_LENGTH.size)
+    return pipe.read(expected) if head == _LENGTH.pack(expected) else b""
+
+
+def in_tensorflow() -> list[str]:
+    """For the few networks that LiteRT cannot run."""
+    return [TENSORFLOW]
+
+
+def in_litert(threads: int, adapter: Adapter) -> list[str]:
+    return [LITERT, str(threads), repr(adapter.scale), repr(adapter.offset), str(int(adapter.logarithm))]
+
+
+def _load(file: Path, engine: str, *how: str) -> Callable[[NDArray[np.uint8]], NDArray[np.float32]]:
+    """Pictures (n, S, S, 3) to features (n, F). Imports TensorFlow where that is asked for."""
+    if engine == LITERT:
+        threads, scale, offset, logarithm = how
+        adapter = Adapter(float(scale), float(offset), bool(int(logarithm)))
+        return LiteRTEngine(file, threads=int(threads), adapter=adapter).embed
+    import tensorflow as tf
+
+    from ml.backbones.frozen_graphs import restore
+
+    look: Any = restore(file.read_bytes())
+    return lambda pictures: look(tf.constant(pictures, tf.float32)).numpy()
+
+
+def serve(arguments: Sequence[str], source: IO[bytes], target: IO[bytes]) -> None:
+    """Answer until there is nothing more to read."""
+    file, size, *how = arguments
+    embed, shape = _load(Path(file), *how), (-1, int(size), int(size), 3)
+    while len(head := source.read(_LENGTH.size)) == _LENGTH.size:
+        pictures = np.frombuffer(source.read(_LENGTH.unpack(head)[0]), np.uint8).reshape(shape)
+        _send(target, embed(pictures).astype(np.float32).tobytes())
+
+
+if __name__ == "__main__":
+    answers = os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)  # libraries print what they like; the pipe is for answers
+    serve(sys.argv[1:], sys.stdin.buffer, answers)

@@ -1,0 +1,208 @@
+"""Convert backbones to LiteRT files: once per machine, in a process of their own.
+
+TensorFlow takes seconds and hundreds of megabytes and must not be loaded before a fork, so whoever needs a
+converted backbone calls `ensure_tflite`, which runs this module as a program when the file is not there.
+"""
+
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock, Timeout
+
+from ml.backbones.backbone import Backbone
+from ml.backbones.pytorch_weights import WeightsCorrupt
+from ml.backbones.registry import UnknownBackbone, get_backbone
+from ml.backbones.spec import CONVERTED, GRAPH, NetworkSpec, network_folder
+from ml.backbones.weights import WeightsMissing
+from ml.sandbox.environment import child_environment
+
+CONVERSION_SECONDS = 300  # takes about 25 on two cores; past this it hangs
+STDERR_TAIL = 2000  # characters of the converter's complaint that are passed on
+
+_checked: set[Path] = set()  # files this process has found to match their records
+
+
+class ConversionFailed(RuntimeError):
+    """A backbone could not be converted; the message says why."""
+
+
+def ensure_tflite(backbone: Backbone, folder: Path) -> Path:
+    """The backbone's LiteRT file in `folder`, which is made and filled when needed.
+
+    Any number of threads and processes may call this at once: one converts and the others wait. A file that
+    does not match the sha256 in its record is converted again.
+
+    Raises ConversionFailed, DownloadFailed, and WeightsMissing when the weights' package is not installed.
+    """
+    backbone.ensure_weights()
+    path = converted_path(backbone, folder)
+    if not _is_good(path, backbone):
+        folder.mkdir(parents=True, exist_ok=True)
+        with _locked(path):
+            if not _is_good(path, backbone):  # another may have converted it while this one waited
+                _convert_aside(backbone, path)
+    return path
+
+
+def converted_path(backbone: Backbone, folder: Path) -> Path:
+    """Where the backbone's LiteRT file is in `folder`, once it is there. Raises WeightsMissing."""
+    return folder / f"{backbone.name}-{backbone.digest[:16]}.tflite"
+
+
+def record_path(path: Path) -> Path:
+    """Where the record of a converted file is."""
+    return path.with_name(f"{path.name}.json")
+
+
+def _is_good(path: Path, backbone: Backbone) -> bool:
+    """`_matches`, but a file that matched is not read again by this process."""
+    if path in _checked and path.exists():
+        return True
+    if good := _matches(path, backbone):
+        _checked.add(path)
+    return good
+
+
+def _matches(path: Path, backbone: Backbone) -> bool:
+    """Whether the file is there and is the one its record tells of."""
+    try:
+        record = json.loads(record_path(path).read_text())
+        return bool(record["digest"] == backbone.digest and record["sha256"] == _sha256_of(path))
+    except (OSError, ValueError, KeyError, TypeError):  # not there, or not what `convert` writes
+        return False
+
+
+def _sha256_of(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+@contextmanager
+def _locked(path: Path) -> Iterator[None]:
+    """Hold the file's lock between processes. The system frees it when its holder dies."""
+    lock = FileLock(path.with_name(f"{path.name}.lock"))
+    try:
+        lock.acquire(timeout=2 * CONVERSION_SECONDS)
+    except Timeout as error:
+        raise ConversionFailed(f"Another process has been converting {path.stem} for too long.") from error
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def _convert_aside(backbone: Backbone, path: Path) -> None:
+    """Convert in a folder of its own, then rename. Call with the lock held."""
+    prefix = f".{path.stem}-"
+    for left_behind in path.parent.glob(f"{prefix}*"):  # by a process killed while it held the lock
+        shutil.rmtree(left_behind, ignore_errors=True)
+    with tempfile.TemporaryDirectory(prefix=prefix, dir=path.parent, ignore_cleanup_errors=True) as folder:
+        aside = Path(folder, path.name)
+        if backbone.network is None:
+            _run_converter(backbone, aside)
+        else:
+            _place(backbone.network, backbone.digest, aside)
+        if not _matches(aside, backbone):
+            raise ConversionFailed(f"{backbone.title} was converted from other weights or another recipe than asked.")
+        if aside.with_suffix(".pb").is_file():
+            os.replace(aside.with_suffix(".pb"), path.with_suffix(".pb"))
+        os.replace(aside, path)
+        # A death between the two leaves a file without its record, which is converted again.
+        os.replace(record_path(aside), record_path(path))
+
+
+def _place(network: NetworkSpec, digest: str, path: Path) -> None:
+    """The converted form that came with a network, and its record."""
+    source = network_folder(network.name) / (CONVERTED if network.file == GRAPH else network.file)
+    try:
+        shutil.copyfile(source, path)
+    except OSError as error:
+        raise ConversionFailed(f"The converted form of {network.title} is missing ({error.strerror}).") from None
+    record = {"name": network.name, "digest": digest, "sha256": _sha256_of(path)}
+    record_path(path).write_text(json.dumps(record, indent=2) + "\n")
+
+
+def _run_converter(backbone: Backbone, path: Path) -> None:
+    """Run this module as a program. Raises ConversionFailed with the end of what it said."""
+    command = [sys.executable, "-m", "ml.engines.conversion", backbone.name, str(path)]
+    try:
+        done = subprocess.run(  # noqa: S603 - our own module and a name from the registry
+            command,
+            env=child_environment(path.parent),
+            capture_output=True,
+            text=True,
+            timeout=CONVERSION_SECONDS,
+            check=False,  # what it said belongs in the message
+        )
+    except subprocess.TimeoutExpired as error:
+        raise ConversionFailed(f"{backbone.title} was not converted in {CONVERSION_SECONDS} s.") from error
+    if done.returncode:
+        said = done.stderr.strip()[-STDERR_TAIL:] or "It said nothing."
+        raise ConversionFailed(f"{backbone.title} could not be converted (exit code {done.returncode}). {said}")
+
+
+def convert(backbone: Backbone, path: Path) -> None:
+    """Write the backbone as a frozen graph, then as a float32 LiteRT file, whose batch dimension can be resized, and
+    then the record of that.
+
+    Imports TensorFlow: run it in a converting process only. Raises WeightsMissing, WeightsCorrupt and
+    ConversionFailed.
+    """
+    import keras
+    import tensorflow as tf
+
+    from ml.backbones.frozen_graphs import write_graph
+
+    network = _build(backbone)
+    _check_shapes(network, backbone)
+    write_graph(network, path.with_suffix(".pb"))
+    path.write_bytes(tf.lite.TFLiteConverter.from_keras_model(network).convert())
+    record = {
+        "name": backbone.name,
+        "digest": backbone.digest,
+        "sha256": _sha256_of(path),
+        "input_size": backbone.input_size,
+        "features": backbone.features,
+        "converter": {"tensorflow": tf.__version__, "keras": keras.__version__},
+    }
+    record_path(path).write_text(json.dumps(record, indent=2) + "\n")
+
+
+def _build(backbone: Backbone) -> Any:
+    try:
+        return backbone.build_network()
+    except (ValueError, OSError) as error:  # what Keras and h5py say of a file that is none, or of another network
+        first = next(iter(str(error).splitlines()), "")
+        raise ConversionFailed(f"The weights of {backbone.title} do not fit it ({first}).") from error
+
+
+def _check_shapes(network: Any, backbone: Backbone) -> None:
+    size, found = backbone.input_size, (network.input_shape, network.output_shape)
+    if found != ((None, size, size, 3), (None, backbone.features)):
+        raise ConversionFailed(f"{backbone.title} has shapes {found}, which the registry does not tell of.")
+
+
+def main(arguments: list[str]) -> int:
+    """`python -m ml.engines.conversion NAME OUT`. Returns the exit code."""
+    if len(arguments) != 2:
+        print("Usage: python -m ml.engines.conversion NAME OUT", file=sys.stderr)
+        return 2
+    try:
+        convert(get_backbone(arguments[0]), Path(arguments[1]))
+    except (UnknownBackbone, WeightsMissing, WeightsCorrupt, ConversionFailed) as error:
+        print(error, file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

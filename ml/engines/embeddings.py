@@ -1,0 +1,60 @@
+"""Pictures to embeddings: one thread decodes ahead while another runs the backbone."""
+
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ml.engines.litert import Embedder
+from ml.images.augmentation import View, load_view
+from ml.images.decoding import PREPROCESSING_VERSION
+
+Key = TypeVar("Key")
+BATCH = 8  # the forward pass gains nothing from more, and a small batch keeps cancelling quick
+
+
+def embedding_key(backbone_digest: str, view: View | None = None) -> str:
+    """What an embedding is stored under, beside its image: another backbone, decoding or view is another key."""
+    plain = f"{backbone_digest[:40]}-p{PREPROCESSING_VERSION}"
+    return plain if view is None else f"{plain}-{view.marker}"
+
+
+def embed_pictures(
+    keys: Sequence[Key],
+    read: Callable[[Key], bytes],
+    engine: Embedder,
+    *,
+    view: View | None = None,
+    batch: int = BATCH,
+) -> Iterator[tuple[list[Key], NDArray[np.float32]]]:
+    """Yield (keys, features of shape (n, F)) for successive batches of at most `batch` pictures, or of a view of each.
+
+    `read` gives a key's file; reading and decoding run at most two batches ahead of the forward pass.
+    Whatever `read` raises comes out of the iterator.
+    """
+    groups = [keys[start : start + batch] for start in range(0, len(keys), batch)]
+    waiting: deque[tuple[Sequence[Key], Future[NDArray[np.uint8]]]] = deque()
+    decoder = ThreadPoolExecutor(1, thread_name_prefix="decode")
+    try:
+        for group in groups:
+            waiting.append((group, decoder.submit(_decode, group, read, engine.input_size, view)))
+            if len(waiting) > 2:
+                yield _forward(engine, *waiting.popleft())
+        while waiting:
+            yield _forward(engine, *waiting.popleft())
+    finally:
+        # After an error, or when the caller closes the iterator, only the batch in hand is finished.
+        decoder.shutdown(wait=True, cancel_futures=True)
+
+
+def _decode(group: Sequence[Key], read: Callable[[Key], bytes], size: int, view: View | None) -> NDArray[np.uint8]:
+    return np.stack([load_view(read(key), size, view) for key in group])
+
+
+def _forward(
+    engine: Embedder, group: Sequence[Key], pictures: "Future[NDArray[np.uint8]]"
+) -> tuple[list[Key], NDArray[np.float32]]:
+    return list(group), engine.embed(pictures.result())

@@ -1,0 +1,73 @@
+"""How fast a converted backbone is on this machine: measured once, kept in its record."""
+
+import json
+import os
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+
+from ml.engines.conversion import record_path
+from ml.engines.litert import Embedder, LiteRTEngine
+from ml.machine import CORES
+
+SECONDS = 0.6
+FIELD = "images_per_second"
+
+
+def read_speed(path: Path) -> float | None:
+    """Pictures a second of the converted backbone at `path`; None where it is not there or was not measured."""
+    try:
+        speed = json.loads(record_path(path).read_text()).get(FIELD)
+    except (OSError, ValueError, AttributeError):
+        return None
+    return float(speed) if isinstance(speed, int | float) and speed > 0 else None
+
+
+def ensure_speed(path: Path, load: Callable[[], Embedder] | None = None) -> float:
+    """The same, measured where it was not yet. The backbone is there: `ensure_tflite` gave its path. `load` gives an
+    engine for it, where it is not an ordinary one.
+    """
+    known = read_speed(path)
+    return known if known is not None else keep_speed(path, measure_speed(load or (lambda: LiteRTEngine(path))))
+
+
+def keep_speed(path: Path, measured: float) -> float:
+    """Write it to the record, which is there."""
+    speed = round(measured, 1)
+    record = record_path(path)
+    aside = record.with_name(f".{record.name}.{os.getpid()}")
+    aside.write_text(json.dumps({**json.loads(record.read_text()), FIELD: speed}, indent=2) + "\n")
+    os.replace(aside, record)
+    return speed
+
+
+def measure_speed(load: Callable[[], Embedder], *, seconds: float = SECONDS) -> float:
+    """Forward passes a second with one engine on each core, as the workers run it."""
+    with ThreadPoolExecutor(CORES) as pool:
+        engines = list(pool.map(lambda _: load(), range(CORES)))
+        picture = _grey(engines[0])
+        list(pool.map(lambda engine: engine.embed(picture), engines))  # the first pass makes room and is slow
+        until = time.perf_counter() + seconds
+        return sum(pool.map(lambda engine: _rate(engine, picture, until), engines))
+
+
+def rate(engine: Embedder, *, seconds: float = SECONDS) -> float:
+    """Of one engine alone."""
+    picture = _grey(engine)
+    engine.embed(picture)
+    return _rate(engine, picture, time.perf_counter() + seconds)
+
+
+def _grey(engine: Embedder) -> np.ndarray:  # type: ignore[type-arg]
+    return np.full((1, engine.input_size, engine.input_size, 3), 127, np.uint8)
+
+
+def _rate(engine: Embedder, picture: np.ndarray, until: float) -> float:  # type: ignore[type-arg]
+    begun, passes = time.perf_counter(), 0
+    while passes == 0 or time.perf_counter() < until:
+        engine.embed(picture)
+        passes += 1
+    return passes / (time.perf_counter() - begun)

@@ -1,0 +1,57 @@
+"""Whether an exported file answers as the site does, from all test pictures sent through the file itself."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ml.exports.registry import Bar, ExportFormat
+
+
+def certify(
+    format: ExportFormat,
+    site: NDArray[np.float32],
+    file: NDArray[np.float32],
+    labels: NDArray[np.int64],
+    *,
+    milliseconds: float,
+) -> dict[str, Any]:
+    """Compare answers. site, file: probabilities (N, C) of the same N >= 1 pictures; labels: (N,).
+
+    `passed` says whether the file may be used, `reasons` why not, in sentences.
+    """
+    difference = np.abs(site.astype(np.float64) - file)
+    answered, named = site.argmax(axis=1), file.argmax(axis=1)
+    is_finite = bool(np.isfinite(file).all())
+    if not is_finite:
+        difference = np.ones_like(difference)
+    agreement, mean = float(np.mean(answered == named)), float(difference.mean())
+    accuracy, site_accuracy = float(np.mean(named == labels)), float(np.mean(answered == labels))
+    reasons = [] if is_finite else ["It gives numbers that are none."]
+    reasons += _shortfalls(format.bar, agreement, mean, site_accuracy - accuracy, len(labels))
+    return {
+        "n": len(labels),
+        "agreement": round(agreement, 6),
+        "mean_difference": round(mean, 8),
+        "largest_difference": round(float(difference.max()), 8),
+        "accuracy": round(accuracy, 6),
+        "site_accuracy": round(site_accuracy, 6),
+        "milliseconds": round(milliseconds, 3),
+        "passed": not reasons,
+        "reasons": reasons,
+    }
+
+
+def _shortfalls(bar: Bar, agreement: float, mean_difference: float, accuracy_loss: float, count: int) -> list[str]:
+    reasons = []
+    # Of fifty test pictures one is two in a hundred: a near tie that falls the other way.
+    may_be_lost = max(bar.accuracy_loss, 1 / count)
+    if agreement < bar.agreement:
+        reasons.append(f"It agrees on {agreement:.1%} of the test pictures; {bar.agreement:.1%} are needed.")
+    if mean_difference > bar.mean_difference:
+        reasons.append(
+            f"Its probabilities differ by {mean_difference:.4f} in the mean; at most {bar.mean_difference} may."
+        )
+    if round(accuracy_loss - may_be_lost, 9) > 0:
+        reasons.append(f"It is right on {accuracy_loss:.1%} fewer of the test pictures; {may_be_lost:.1%} may be lost.")
+    return reasons

@@ -1,0 +1,90 @@
+"""A frozen graph as the original TensorFlow for Poets wrote it, which its `label_image.py` reads as it is.
+
+Input `input`: pictures as float32 (N, S, S, 3) that were normalised with a mean and a deviation of 128, the defaults
+of `label_image.py`. Output `final_result`: probabilities (N, C).
+"""
+
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ml.backbones.frozen_graphs import INPUT, OUTPUT, ensure_graph
+from ml.exports.layers import DEVIATION, INPUT_LAYER, MEAN, OUTPUT_LAYER
+from ml.exports.parts import Parts
+from ml.exports.registry import Answer
+
+GRAPH, LABELS = "retrained_graph.pb", "retrained_labels.txt"
+
+CODE = '''"""Name what is in pictures: python classify.py PICTURE…  Needs: pip install tensorflow pillow"""
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import tensorflow as tf
+from PIL import Image, ImageOps
+
+here = Path(__file__).parent
+labels = (here / "retrained_labels.txt").read_text(encoding="utf-8").splitlines()
+graph_def = tf.compat.v1.GraphDef.FromString((here / "retrained_graph.pb").read_bytes())
+imported = tf.compat.v1.wrap_function(lambda: tf.graph_util.import_graph_def(graph_def, name="import"), [])
+classify = imported.prune("import/input:0", "import/final_result:0")
+size = int(imported.graph.as_graph_element("import/input:0").shape[1])
+for name in sys.argv[1:]:
+    picture = ImageOps.exif_transpose(Image.open(name)).convert("RGB").resize((size, size), Image.Resampling.BILINEAR)
+    pixels = (np.asarray(picture, np.float32)[np.newaxis] - 128) / 128
+    scores = classify(tf.constant(pixels)).numpy()[0]
+    for place in np.argsort(-scores)[:5]:
+        print(f"{name}\\t{labels[place]}\\t{scores[place]:.4f}")
+'''
+
+TEXT = """# {title}, version {version}
+
+An image classifier as a frozen TensorFlow graph, made with PoetsWeb. The original script reads it as it is:
+
+    python -m scripts.label_image --graph=retrained_graph.pb --labels=retrained_labels.txt \\
+        --input_height={size} --input_width={size} --image=picture.jpg
+
+| file | what it is |
+|---|---|
+| `retrained_graph.pb` | `input`: float32 (N, {size}, {size}, 3), RGB, (value - 128) / 128, to `final_result` |
+| `retrained_labels.txt` | the class of each of the {classes} outputs, one a line |
+| `classify.py` | names pictures with today's TensorFlow: `python classify.py picture.jpg` |
+"""
+
+
+def build(parts: Parts, folder: Path) -> None:
+    """Imports TensorFlow."""
+    (folder / GRAPH).write_bytes(freeze(parts))
+    parts.write_texts(folder, readme=TEXT, code=CODE, labels_file=LABELS)
+
+
+def freeze(parts: Parts, final_tensor_name: str = OUTPUT_LAYER) -> bytes:
+    """The graph: the backbone's, with a few operations before and behind it. Imports TensorFlow."""
+    import tensorflow as tf
+
+    v1, backbone, size = tf.compat.v1, ensure_graph(parts.backbone), parts.backbone.input_size
+    with tf.Graph().as_default() as graph:
+        pictures = v1.placeholder(tf.float32, [None, size, size, 3], name=INPUT_LAYER)
+        pixels = {f"{INPUT}:0": pictures * DEVIATION + MEAN}
+        (features,) = tf.graph_util.import_graph_def(backbone, pixels, [f"{OUTPUT}:0"], name="backbone")
+        logits = tf.nn.bias_add(tf.matmul(features, tf.constant(parts.head.weights)), tf.constant(parts.head.bias))
+        tf.identity(tf.nn.softmax(logits), name=final_tensor_name)
+        whole = v1.graph_util.extract_sub_graph(graph.as_graph_def(), [final_tensor_name])
+    return bytes(whole.SerializeToString(deterministic=True))
+
+
+def load(folder: Path) -> Answer:
+    """Through TensorFlow, by the names of input and output. Imports it."""
+    import tensorflow as tf
+
+    graph_def = tf.compat.v1.GraphDef.FromString((folder / GRAPH).read_bytes())
+    imported = tf.compat.v1.wrap_function(lambda: tf.graph_util.import_graph_def(graph_def, name="import"), [])
+    classify = imported.prune("import/input:0", "import/final_result:0")
+
+    def answer(data: bytes, picture: NDArray[np.uint8]) -> NDArray[np.float32]:
+        normalised = (picture.astype(np.float32) - MEAN) / DEVIATION
+        return np.asarray(classify(tf.constant(normalised)).numpy(), np.float32)
+
+    return answer

@@ -1,0 +1,92 @@
+"""ONNX, by tf2onnx: for ONNX Runtime and what else reads it, in most languages.
+
+Input `pictures`: float32 (N, S, S, 3), RGB from 0 to 255. Output `probabilities`: (N, C). The file's own metadata hold
+the labels, as JSON, and what `metadata.json` says.
+"""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ml.exports.parts import Parts
+from ml.exports.registry import Answer
+
+MODEL, METADATA = "model.onnx", "metadata.json"
+OPSET = 17  # of 2022: new enough for all that the networks do, old enough for every runtime in use
+
+CODE = '''"""Name what is in pictures: python classify.py PICTURE…  Needs: pip install onnxruntime pillow numpy"""
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import onnxruntime
+from PIL import Image, ImageOps
+
+here = Path(__file__).parent
+labels = (here / "labels.txt").read_text(encoding="utf-8").splitlines()
+session = onnxruntime.InferenceSession(str(here / "model.onnx"), providers=["CPUExecutionProvider"])
+size = session.get_inputs()[0].shape[1]
+for name in sys.argv[1:]:
+    picture = ImageOps.exif_transpose(Image.open(name)).convert("RGB").resize((size, size), Image.Resampling.BILINEAR)
+    pixels = np.asarray(picture, np.float32)[np.newaxis]
+    scores = session.run(["probabilities"], {"pictures": pixels})[0][0]
+    for place in np.argsort(-scores)[:5]:
+        print(f"{name}\\t{labels[place]}\\t{scores[place]:.4f}")
+'''
+
+TEXT = """# {title}, version {version}
+
+An image classifier as an ONNX file, made with PoetsWeb.
+
+| file | what it is |
+|---|---|
+| `model.onnx` | `pictures`: float32 (N, {size}, {size}, 3), RGB from 0 to 255, to `probabilities` (N, {classes}) |
+| `labels.txt` | the class of each output, one a line |
+| `metadata.json` | the same facts for programs; both lie within `model.onnx` as well |
+| `classify.py` | names pictures: `python classify.py picture.jpg` |
+
+Squeeze the whole upright picture to {size} x {size} with antialiased bilinear resizing; do not crop it, and do not
+scale the values: the file does that itself.
+"""
+
+
+def build(parts: Parts, folder: Path) -> None:
+    """Imports TensorFlow."""
+    import tensorflow as tf
+    import tf2onnx
+    from onnx.helper import set_model_props
+
+    classifier, size = parts.build_classifier(), parts.backbone.input_size
+    signature = [tf.TensorSpec([None, size, size, 3], tf.float32, name="pictures")]
+
+    @tf.function(input_signature=signature, autograph=False)  # type: ignore[untyped-decorator]
+    def classify(pictures: Any) -> Any:
+        return {"probabilities": classifier(pictures, training=False)}
+
+    model, _ = tf2onnx.convert.from_function(classify, input_signature=signature, opset=OPSET)
+    for tensor in (*model.graph.input, *model.graph.output):
+        tensor.type.tensor_type.shape.dim[0].dim_param = "N"
+    facts = parts.describe()
+    facts["input"]["dtype"] = "float32"
+    as_json = {name: json.dumps(value, ensure_ascii=False) for name, value in facts.items()}
+    set_model_props(model, as_json)
+    (folder / MODEL).write_bytes(model.SerializeToString())
+    (folder / METADATA).write_text(json.dumps(facts, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+    parts.write_texts(folder, readme=TEXT, code=CODE)
+
+
+def load(folder: Path) -> Answer:
+    """Through ONNX Runtime, which knows nothing of TensorFlow."""
+    import onnxruntime
+
+    session = onnxruntime.InferenceSession(str(folder / MODEL), providers=["CPUExecutionProvider"])
+
+    def answer(data: bytes, picture: NDArray[np.uint8]) -> NDArray[np.float32]:
+        (probabilities,) = session.run(["probabilities"], {"pictures": picture.astype(np.float32)})
+        return np.asarray(probabilities, np.float32)
+
+    return answer

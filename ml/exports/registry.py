@@ -1,0 +1,120 @@
+"""What a model version can be exported to. A format is one entry here and code that builds and runs it.
+
+The code is a module, or an object in one, with two functions, both called in processes of their own:
+
+    build(parts: Parts, folder: Path) -> None    writes the format's files
+    load(folder: Path) -> Answer                 gives a function that answers by these files alone
+"""
+
+import importlib.util
+import pkgutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+# A picture's file and the picture as the backbone sees it, uint8 (1, S, S, 3), of which a format takes what it is made
+# for -> probabilities, float32 (1, C).
+Answer = Callable[[bytes, NDArray[np.uint8]], NDArray[np.float32]]
+
+
+@dataclass(frozen=True)
+class Bar:
+    """What a file must reach when its answers to all test pictures are set beside the site's."""
+
+    agreement: float = 0.0  # the least share of pictures with the same answer
+    mean_difference: float = 1.0  # the largest mean |Δp| over all classes and pictures
+    accuracy_loss: float = 1.0  # how much lower its accuracy may be; a single picture decides nothing
+
+
+# Fewer bits give other probabilities; what counts is whether the answers are as often right.
+SAME_NUMBERS, FEWER_BITS = Bar(agreement=0.995, mean_difference=0.02), Bar(accuracy_loss=0.015)
+
+
+@dataclass(frozen=True)
+class ExportFormat:
+    name: str  # in addresses and file names
+    title: str
+    purpose: str  # one line for people
+    where: str  # its code, as for pkgutil.resolve_name
+    bar: Bar = SAME_NUMBERS
+    extra: str = ""  # what `make run EXTRAS=` installs for it
+    needs: tuple[str, ...] = ()  # the modules of that extra
+    needs_layers: bool = False  # of Keras; networks that people brought along have none
+    calibrates: bool = False  # needs training pictures to find the range of its numbers
+
+    @property
+    def absence(self) -> str:
+        """Why it cannot be made here, a sentence; empty where it can."""
+        if all(importlib.util.find_spec(module) for module in self.needs):
+            return ""
+        return (
+            f"{self.title} is an extra that this site does not have. "
+            f"Its administrator gets it with “make run EXTRAS={self.extra}”."
+        )
+
+    def code(self) -> Any:
+        """It may import TensorFlow when it builds."""
+        return pkgutil.resolve_name(self.where)
+
+
+FORMATS: dict[str, ExportFormat] = {
+    known.name: known
+    for known in (
+        ExportFormat(
+            name="tflite",
+            title="TensorFlow Lite",
+            purpose="One small file for phones, single-board computers and programs in Python, Java, Swift or C++.",
+            where="ml.exports.tflite:FLOAT32",
+        ),
+        ExportFormat(
+            name="tflite_float16",
+            title="TensorFlow Lite, 16 bits",
+            purpose="Half the size of the former, with the same answers.",
+            where="ml.exports.tflite:FLOAT16",
+        ),
+        ExportFormat(
+            name="tflite_int8",
+            title="TensorFlow Lite, 8 bits",
+            purpose="A quarter of the size, for small processors; calibrated on your training pictures.",
+            where="ml.exports.tflite:INT8",
+            bar=FEWER_BITS,
+            calibrates=True,
+        ),
+        ExportFormat(
+            name="saved_model",
+            title="SavedModel",
+            purpose="For TensorFlow Serving and Python: takes a picture's file as it is and gives classes and scores.",
+            where="ml.exports.saved_model",
+        ),
+        ExportFormat(
+            name="keras",
+            title="Keras",
+            purpose="model.keras, to train on or build upon in Python.",
+            where="ml.exports.keras_model",
+            needs_layers=True,
+        ),
+        ExportFormat(
+            name="frozen_graph",
+            title="Frozen graph",
+            purpose="retrained_graph.pb and retrained_labels.txt, as TensorFlow for Poets made them.",
+            where="ml.exports.frozen_graph",
+        ),
+        ExportFormat(
+            name="tf_hub",
+            title="TensorFlow Hub",
+            purpose="For hub.load and hub.KerasLayer; this site also serves it at an address of its own.",
+            where="ml.exports.tf_hub",
+        ),
+        ExportFormat(
+            name="onnx",
+            title="ONNX",
+            purpose="For ONNX Runtime and others, in C#, Java, JavaScript, C++ or Python.",
+            where="ml.exports.onnx_model",
+            extra="onnx",
+            needs=("tf2onnx", "onnxruntime"),
+        ),
+    )
+}

@@ -1,0 +1,93 @@
+"""Build an export and certify it, in child processes that are watched and can be stopped."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ml.backbones.backbone import Backbone
+from ml.exports.certificate import certify
+from ml.exports.parts import Parts
+from ml.exports.registry import ExportFormat
+from ml.places import backbones_folder, weights_folder
+from ml.sandbox.child import ChildFailed, run_child
+from ml.sandbox.confine import Limits, bare_environment, confined
+from ml.training.artifacts import Evaluation
+
+SECONDS = 1800.0
+PROCESSOR_SECONDS = 8 * 3600  # by the clock it is stopped earlier
+
+
+class ExportFailed(RuntimeError):
+    """The message is a sentence for the user."""
+
+
+def build_export(format: ExportFormat, parts: Parts, folder: Path, alive: Callable[[], None]) -> Path:
+    """The folder with the format's files, within `folder`. `alive` is called twice a second; what it raises stops
+    the work. Raises ExportFailed.
+    """
+    source, out = folder / "parts", folder / "export"
+    source.mkdir()
+    out.mkdir()
+    parts.write(source)
+    _run(["build", format.name, str(source), str(out)], folder, alive, lambda line: None)
+    return out
+
+
+def build_hub_backbone(backbone: Backbone, folder: Path, alive: Callable[[], None]) -> Path:
+    """The folder with the backbone's files for TensorFlow Hub, within `folder`; the rest as above."""
+    out = folder / "model"
+    out.mkdir()
+    _run(["hub", backbone.name, str(out)], folder, alive, lambda line: None)
+    return out
+
+
+def certify_export(
+    format: ExportFormat,
+    out: Path,
+    evaluation: Evaluation,
+    read: Callable[[str], bytes],
+    size: int,
+    alive: Callable[[], None],
+    report: Callable[[int], None],
+) -> dict[str, Any]:
+    """The certificate (see `certify`). `read` gives a test picture's bytes by sha256; report(pictures done)."""
+    pictures = out.parent / "pictures"
+    pictures.mkdir()
+    for number, sha256 in enumerate(evaluation.sha256s):
+        (pictures / str(number)).write_bytes(read(sha256))
+        if number % 50 == 0:
+            alive()
+    arguments = ["answer", format.name, str(out), str(pictures), str(size)]
+    # Libraries print what they like; a number is ours.
+    _run(arguments, out.parent, alive, lambda line: report(int(line)) if line.strip().isdecimal() else None)
+    answers: NDArray[np.float32] = np.load(pictures.with_suffix(".npy"), allow_pickle=False)
+    if answers.shape != evaluation.probabilities.shape:
+        raise ExportFailed(f"The exported file gives answers of the shape {answers.shape}, not one for each class.")
+    milliseconds = float(pictures.with_suffix(".ms").read_text())
+    return certify(format, evaluation.probabilities, answers, evaluation.labels, milliseconds=milliseconds)
+
+
+def _run(arguments: Sequence[str], folder: Path, alive: Callable[[], None], said: Callable[[str], None]) -> None:
+    # The backbone may be a stranger's.
+    limits = Limits(
+        reads=(str(weights_folder()), str(backbones_folder())), writes=(str(folder),), seconds=PROCESSOR_SECONDS
+    )
+    try:
+        run_child(
+            *confined("ml.exports.program", arguments, limits),
+            folder=folder,
+            environment=bare_environment(folder),
+            seconds=SECONDS,
+            alive=alive,
+            said=said,
+        )
+    except ChildFailed as error:
+        if error.status is None:
+            raise ExportFailed(f"The export did not end within {SECONDS / 60:.0f} minutes.") from None
+        raise ExportFailed(f"The files could not be made (status {error.status}). {error.last_line}") from None
+    if any(path.is_symlink() or not (path.is_file() or path.is_dir()) for path in folder.rglob("*")):
+        # Whoever took that process over hopes that we read in its place what it may not.
+        raise ExportFailed("The files could not be made: there is something else than files among them.")

@@ -1,0 +1,123 @@
+"""A SavedModel in the layout of TensorFlow Serving: a folder whose name is the version's number.
+
+| signature          | takes                                                    | gives                          |
+|--------------------|----------------------------------------------------------|--------------------------------|
+| `serving_default`  | `image_bytes`: string (N,), files of pictures as they are | `classes` string, `scores`     |
+|                    |                                                          | float32, both (N, C)           |
+| `pictures`         | `pictures`: float32 (N, S, S, 3), RGB from 0 to 1        | the same                       |
+
+Called as a function, as `hub.load` gives it, it takes what `pictures` takes and gives the scores (N, C).
+"""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ml.exports.exif_ops import read_orientation, turn_upright
+from ml.exports.parts import Parts
+from ml.exports.registry import Answer
+
+MODEL, LABELS = "saved_model", "labels.txt"
+
+CODE = '''"""Name what is in pictures: python classify.py PICTURE…  Needs: pip install tensorflow"""
+
+import sys
+from pathlib import Path
+
+import tensorflow as tf
+
+(folder,) = (Path(__file__).parent / "saved_model").iterdir()
+classify = tf.saved_model.load(str(folder)).signatures["serving_default"]
+for name in sys.argv[1:]:
+    answer = classify(image_bytes=tf.constant([Path(name).read_bytes()]))
+    scores, classes = answer["scores"][0], answer["classes"][0]
+    for place in tf.argsort(scores, direction="DESCENDING")[:5]:
+        print(f"{name}\\t{classes[place].numpy().decode()}\\t{scores[place].numpy():.4f}")
+'''
+
+TEXT = """# {title}, version {version}
+
+An image classifier as a TensorFlow SavedModel, made with PoetsWeb.
+
+| file | what it is |
+|---|---|
+| `saved_model/{version}/` | the model, in the layout that TensorFlow Serving expects |
+| `labels.txt` | the class of each of the {classes} scores, one a line; they are in the model as well |
+| `classify.py` | names pictures: `python classify.py picture.jpg` |
+
+`serving_default` takes `image_bytes`, the files of pictures as they are (JPEG, PNG, GIF, BMP); it decodes them, turns
+photos upright, resizes and normalises. The signature `pictures` takes float32 (N, {size}, {size}, 3), RGB from 0 to 1.
+Both give `classes` and `scores`.
+
+    tensorflow_model_server --rest_api_port=8501 --model_name=classifier --model_base_path=$PWD/saved_model
+    printf '{{"instances": [{{"b64": "%s"}}]}}' "$(base64 -w0 picture.jpg)" |
+        curl -d @- localhost:8501/v1/models/classifier:predict
+"""
+
+
+def build(parts: Parts, folder: Path) -> None:
+    """Imports TensorFlow."""
+    parts.write_texts(folder, readme=TEXT, code=CODE, labels_file=LABELS)
+    save(parts, folder / LABELS, folder / MODEL / str(parts.version))
+
+
+def save(parts: Parts, labels_file: Path, target: Path) -> None:
+    """The SavedModel alone, to a new folder. Imports TensorFlow."""
+    import tensorflow as tf
+
+    module = _build_module(parts, labels_file)
+    signatures = {"serving_default": module.serve_files, "pictures": module.serve_pictures}
+    tf.saved_model.save(module, str(target), signatures=signatures)
+
+
+def _build_module(parts: Parts, labels_file: Path) -> Any:
+    import tensorflow as tf
+
+    classifier, size = parts.build_classifier(), parts.backbone.input_size
+    classes = tf.constant([parts.labels])
+
+    def answer(scores: Any) -> dict[str, Any]:
+        return {"classes": tf.tile(classes, [tf.shape(scores)[0], 1]), "scores": scores}
+
+    def see(data: Any) -> Any:
+        decoded = tf.io.decode_image(data, channels=3, expand_animations=False)
+        upright = turn_upright(decoded, read_orientation(data))
+        # Rounded, as a resized picture is one of whole numbers everywhere else.
+        return tf.round(tf.image.resize(upright, [size, size], antialias=True))
+
+    @tf.function(input_signature=[tf.TensorSpec([None, size, size, 3], tf.float32, name="pictures")], autograph=False)  # type: ignore[untyped-decorator]
+    def classify(pictures: Any) -> Any:
+        return classifier(255.0 * pictures, training=False)
+
+    @tf.function(input_signature=[tf.TensorSpec([None, size, size, 3], tf.float32, name="pictures")], autograph=False)  # type: ignore[untyped-decorator]
+    def serve_pictures(pictures: Any) -> Any:
+        return answer(classify(pictures))
+
+    @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="image_bytes")], autograph=False)  # type: ignore[untyped-decorator]
+    def serve_files(image_bytes: Any) -> Any:
+        spec = tf.TensorSpec([size, size, 3], tf.float32)
+        return answer(classifier(tf.map_fn(see, image_bytes, fn_output_signature=spec), training=False))
+
+    module: Any = tf.Module()
+    module.variables_of_classifier = [variable.value for variable in classifier.variables]
+    module.labels = tf.saved_model.Asset(str(labels_file))
+    module.__call__, module.serve_pictures, module.serve_files = classify, serve_pictures, serve_files
+    return module
+
+
+def load(folder: Path) -> Answer:
+    """Through the signature that takes files; through the other for the formats that TensorFlow cannot decode."""
+    import tensorflow as tf
+
+    (version,) = (folder / MODEL).iterdir()
+    signatures = tf.saved_model.load(str(version)).signatures
+
+    def answer(data: bytes, picture: Any) -> Any:
+        try:
+            found = signatures["serving_default"](image_bytes=tf.constant([data]))
+        except tf.errors.InvalidArgumentError:
+            found = signatures["pictures"](pictures=tf.constant(picture, tf.float32) / 255)
+        return np.asarray(found["scores"].numpy(), np.float32)
+
+    return answer

@@ -1,0 +1,133 @@
+"""A SavedModel as TensorFlow Hub serves them, for a classifier and for a backbone alone.
+
+Called as a function it takes float32 (N, S, S, 3), RGB from 0 to 1, as all picture models of TensorFlow Hub do
+(https://www.tensorflow.org/hub/common_signatures/images), and gives probabilities (N, C) or features (N, F). The
+signatures `default` and `serving_default` do the same by name: `images` to `default`. Its variables are not trainable.
+"""
+
+import gzip
+import io
+import tarfile
+from collections.abc import Iterable
+from pathlib import Path, PurePosixPath
+from typing import IO, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ml.backbones.backbone import Backbone
+from ml.exports.parts import Parts
+from ml.exports.registry import Answer
+
+MODEL, LABELS = "model", "labels.txt"
+
+CODE = '''"""Name what is in pictures: python classify.py PICTURE…
+
+Needs: pip install tensorflow tensorflow-hub pillow
+"""
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import tensorflow_hub as hub
+from PIL import Image, ImageOps
+
+here = Path(__file__).parent
+labels = (here / "labels.txt").read_text(encoding="utf-8").splitlines()
+classify = hub.load(str(here / "model"))
+size = classify.signatures["default"].structured_input_signature[1]["images"].shape[1]
+for name in sys.argv[1:]:
+    picture = ImageOps.exif_transpose(Image.open(name)).convert("RGB").resize((size, size), Image.Resampling.BILINEAR)
+    scores = classify(np.asarray(picture, np.float32)[np.newaxis] / 255).numpy()[0]
+    for place in np.argsort(-scores)[:5]:
+        print(f"{name}\\t{labels[place]}\\t{scores[place]:.4f}")
+'''
+
+TEXT = """# {title}, version {version}
+
+An image classifier as a SavedModel for TensorFlow Hub, made with PoetsWeb.
+
+| file | what it is |
+|---|---|
+| `model/` | `hub.load` and `hub.KerasLayer` take it as it is; the labels are within as an asset |
+| `labels.txt` | the class of each of the {classes} probabilities, one a line |
+| `classify.py` | names pictures: `python classify.py picture.jpg` |
+
+It takes float32 (N, {size}, {size}, 3), RGB from 0 to 1, and gives probabilities (N, {classes}). Squeeze the whole
+upright picture to {size} x {size} with antialiased bilinear resizing; do not crop it.
+
+The site that made it serves the same at an address that its page names, for `hub.load("https://...")`.
+"""
+
+
+def build(parts: Parts, folder: Path) -> None:
+    """Imports TensorFlow."""
+    parts.write_texts(folder, readme=TEXT, code=CODE, labels_file=LABELS)
+    save(parts.build_classifier(), parts.backbone.input_size, folder / MODEL, labels_file=folder / LABELS)
+
+
+def build_backbone(backbone: Backbone, folder: Path) -> None:
+    """The backbone alone, in the folder itself. Imports TensorFlow."""
+    save(backbone.build_network(), backbone.input_size, folder)
+
+
+def save(network: Any, size: int, target: Path, labels_file: Path | None = None) -> None:
+    """network: takes float32 (N, S, S, 3) from 0 to 255. Imports TensorFlow."""
+    import tensorflow as tf
+
+    signature = [tf.TensorSpec([None, size, size, 3], tf.float32, name="images")]
+
+    @tf.function(input_signature=signature, autograph=False)  # type: ignore[untyped-decorator]
+    def call(images: Any) -> Any:
+        return network(255.0 * images, training=False)
+
+    @tf.function(input_signature=signature, autograph=False)  # type: ignore[untyped-decorator]
+    def serve(images: Any) -> Any:
+        return {"default": call(images)}
+
+    # By the names of a reusable SavedModel, which `hub.KerasLayer` looks for; a tf.Module has some of them itself.
+    module: Any = tf.train.Checkpoint()
+    module.variables = [variable.value for variable in network.variables]
+    module.trainable_variables, module.regularization_losses = [], []
+    module.__call__ = call
+    if labels_file is not None:
+        module.labels = tf.saved_model.Asset(str(labels_file))
+    tf.saved_model.save(module, str(target), signatures={"serving_default": serve, "default": serve})
+
+
+def load(folder: Path) -> Answer:
+    """As `hub.load` does. Imports TensorFlow."""
+    import tensorflow as tf
+
+    classify = tf.saved_model.load(str(folder / MODEL))
+
+    def answer(data: bytes, picture: NDArray[np.uint8]) -> NDArray[np.float32]:
+        return np.asarray(classify(tf.constant(picture, tf.float32) / 255).numpy(), np.float32)
+
+    return answer
+
+
+def pack_tar(files: Iterable[tuple[str, bytes]], target: IO[bytes]) -> None:
+    """What TensorFlow Hub downloads: a tar.gz with these files, (path, bytes). The same files give the same bytes."""
+    # Weights hardly shrink, so the quickest way of trying will do.
+    with (
+        gzip.GzipFile("", "wb", compresslevel=1, fileobj=target, mtime=0) as packed,
+        tarfile.open(mode="w|", fileobj=packed) as archive,
+    ):
+        folders: set[str] = set()
+        for name, data in files:
+            for folder in reversed(PurePosixPath(name).parents[:-1]):
+                _add_folder(archive, str(folder), folders)
+            entry = tarfile.TarInfo(name)
+            entry.size = len(data)
+            archive.addfile(entry, io.BytesIO(data))
+
+
+def _add_folder(archive: tarfile.TarFile, name: str, known: set[str]) -> None:
+    """Before what is in it: TensorFlow Hub makes no folder that is not listed."""
+    if name not in known:
+        entry = tarfile.TarInfo(name)
+        entry.type, entry.mode = tarfile.DIRTYPE, 0o755
+        archive.addfile(entry)
+        known.add(name)

@@ -1,0 +1,1 @@
+"""Bytes to pictures as a backbone sees them, and augmented copies of them."""

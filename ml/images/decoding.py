@@ -1,0 +1,294 @@
+"""Bytes to pictures: the only place that decodes.
+
+Training, the web form, the APIs and batch prediction all see a picture through `load_picture`. What it shows
+is the picture a person would expect, upright, in 8-bit RGB:
+
+| in the file              | what becomes of it                                                              |
+|--------------------------|---------------------------------------------------------------------------------|
+| EXIF orientation 1-8     | turned and mirrored as it says; a broken or absurd one is ignored               |
+| transparency of any kind | laid on white                                                                   |
+| grey, black and white    | the same grey in R, G and B                                                     |
+| palette                  | its colours                                                                     |
+| 16-bit grey              | 0..65535 -> 0..255 (12-bit TIFF: 0..4095), never clipped                        |
+| 32-bit integer grey      | as 16-bit if all values fit 0..65535, else its min..max -> 0..255               |
+| floating point grey      | 0..1 -> 0..255 if all values fit, else its min..max -> 0..255; NaN is black     |
+| 16-bit RGB               | the upper 8 bits                                                                |
+| CMYK, YCCK, YCbCr        | converted without a profile; CMYK in JPEG is taken as inverted, as Adobe writes |
+|                          | it and browsers read it                                                         |
+| LAB                      | refused                                                                         |
+| animation, several pages | the first frame or page                                                         |
+| ICC profile              | ignored: phones and browsers that run an exported model have only the plain     |
+|                          | pixels, and the features must be the same there as here                         |
+
+`docs/picture-policy.md` says the same to users. The shape is squashed to a square, as TensorFlow for Poets
+did: the whole picture is seen, whatever its proportions.
+
+All functions are thread-safe: they keep no state, and the decoders and the resizer release the GIL.
+"""
+
+import hashlib
+import io
+import re
+import struct
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+# The plugins register themselves when imported. Named here, so that no thread imports them at its first
+# picture, and none but these six is ever tried.
+from PIL import (  # noqa: F401
+    BmpImagePlugin,
+    GifImagePlugin,
+    Image,
+    JpegImagePlugin,
+    PngImagePlugin,
+    TiffImagePlugin,
+    UnidentifiedImageError,
+    WebPImagePlugin,
+)
+
+from ml.images.modes import READABLE_MODES, Size, scale_transparency_key, to_rgb
+from ml.images.sniffing import describe_non_picture
+
+# Bump whenever the output of `load_picture` may change for any picture: embeddings are cached by this number.
+# 1: first version.
+PREPROCESSING_VERSION = 1
+
+FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF")
+
+CUT_OFF = "The picture is cut off: only part of it could be read."
+DAMAGED = "The picture is damaged and cannot be read."
+
+# An ordinary progressive JPEG has about ten scans. Each costs a walk over the whole picture however few bytes
+# it holds, so that thousands in a small file would keep a worker busy for hours.
+_MAX_JPEG_SCANS = 200
+_START_OF_SCAN = b"\xff\xda"
+
+_TIFF_TILE_WIDTH, _TIFF_TILE_LENGTH = 322, 323
+_EXIF_ORIENTATION = 0x0112
+_PNG_BIT_DEPTH_AT = 24
+_TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+
+
+class ImageRejected(ValueError):
+    """These bytes are not a picture to work with. The message is a plain sentence for the user."""
+
+
+@dataclass(frozen=True)
+class ImageLimits:
+    max_bytes: int = 50 * 2**20
+    # Checked in the header, before anything is decoded: 100 million pixels decode to 400 MB.
+    # Cannot be raised past MAX_IMAGE_PIXELS below.
+    max_pixels: int = 100_000_000
+
+
+DEFAULT_LIMITS = ImageLimits()
+
+# Both are set once, for the process. Pillow's own guard sees what we cannot, such as the frames of a GIF: it
+# warns from this many pixels on and refuses twice as many. Its remarks on broken EXIF are not for our log.
+Image.MAX_IMAGE_PIXELS = DEFAULT_LIMITS.max_pixels
+warnings.filterwarnings("ignore", module=r"PIL\.")
+
+
+@dataclass(frozen=True)
+class ImageFacts:
+    sha256: str  # of the bytes as they came, hexadecimal
+    width: int  # upright, in pixels: after EXIF orientation
+    height: int
+    format: str  # one of FORMATS
+    size: int  # in bytes
+
+
+def verify_image(data: bytes, limits: ImageLimits = DEFAULT_LIMITS) -> ImageFacts:
+    """Decode `data` fully, as cheaply as that goes, and say what it is.
+
+    What this accepts, `load_picture` and `make_thumbnail` can load. Raises ImageRejected.
+    """
+    with _plain_words(data, limits):
+        picture = _open(data, limits)
+        stored = picture.size
+        # An eighth of the size in grey still reads every bit of a JPEG's coded data, at half the cost.
+        # Other formats ignore it.
+        picture.draft("L", (max(1, stored[0] // 8), max(1, stored[1] // 8)))
+        _decode(picture, data, limits)
+        width, height = _turned(stored, _orientation(picture))
+        return ImageFacts(hashlib.sha256(data).hexdigest(), width, height, _format_of(picture), len(data))
+
+
+def load_picture(data: bytes, size: int, limits: ImageLimits = DEFAULT_LIMITS) -> npt.NDArray[np.uint8]:
+    """The one function that turns bytes into what a backbone sees.
+
+    Returns uint8 RGB of shape (size, size, 3), read-only: the whole picture, upright, squashed to a square
+    (bilinear, antialiased). Raises ImageRejected.
+    """
+    return np.asarray(_render(data, limits, lambda upright: (size, size)))
+
+
+def make_thumbnail(data: bytes, size: int, limits: ImageLimits = DEFAULT_LIMITS) -> bytes:
+    """A JPEG of the upright picture fitted into size x size pixels, never enlarged, without any metadata.
+
+    JPEG, because WebP takes ten times as long to write. Raises ImageRejected.
+    """
+    picture = _render(data, limits, lambda upright: _fit(upright, size))
+    # Pillow carries over what it has read beside the pixels and would write some of it: comment, profile.
+    picture.info = {}
+    buffer = io.BytesIO()
+    picture.save(buffer, "JPEG", quality=82)
+    return buffer.getvalue()
+
+
+def _render(data: bytes, limits: ImageLimits, target: Callable[[Size], Size]) -> Image.Image:
+    """Upright RGB of the size that `target` gives for the upright size of the picture."""
+    with _plain_words(data, limits):
+        picture = _open(data, limits)
+        stored = picture.size
+        wanted = _size_to_cut(picture, stored, target)
+        # A JPEG decodes at 1/2, 1/4 or 1/8 for a fraction of the work. At least twice the wanted size is left
+        # to the resizing, so that the result is what a full decoding would give. Other formats ignore it.
+        picture.draft(None, (2 * wanted[0], 2 * wanted[1]))
+        _decode(picture, data, limits)
+        # Asked again: in a PNG the orientation may come after the pixels.
+        small = to_rgb(picture, _size_to_cut(picture, stored, target))
+        turn = _TURNS.get(_orientation(picture))
+        return small if turn is None else small.transpose(turn)
+
+
+def _size_to_cut(picture: Image.Image, stored: Size, target: Callable[[Size], Size]) -> Size:
+    """The size to resize the picture to as it lies in the file, before it is turned upright."""
+    orientation = _orientation(picture)
+    return _turned(target(_turned(stored, orientation)), orientation)
+
+
+def _turned(size: Size, orientation: int) -> Size:
+    return (size[1], size[0]) if orientation >= 5 else size
+
+
+def _fit(upright: Size, size: int) -> Size:
+    scale = min(1.0, size / max(upright))
+    return max(1, round(upright[0] * scale)), max(1, round(upright[1] * scale))
+
+
+def _open(data: bytes, limits: ImageLimits) -> Image.Image:
+    """The picture with its header read and checked, nothing decoded."""
+    if not data:
+        raise ImageRejected("The file is empty.")
+    if len(data) > limits.max_bytes:
+        raise ImageRejected(f"The file is larger than {_amount(limits.max_bytes, 2**20, 'MB', 'bytes')}.")
+    picture = Image.open(io.BytesIO(data), formats=FORMATS)
+    _check_pixels(picture.size, limits)
+    _check_tiles(picture, limits)
+    if "progressive" in picture.info and data.count(_START_OF_SCAN) > _MAX_JPEG_SCANS:
+        raise ImageRejected("The picture is stored in an unusual way. Save it again as an ordinary JPEG.")
+    return picture
+
+
+def _decode(picture: Image.Image, data: bytes, limits: ImageLimits) -> None:
+    picture.load()
+    _check_pixels(picture.size, limits)
+    if picture.mode not in READABLE_MODES:
+        raise ImageRejected(f"Pictures with {picture.mode} colours cannot be read. Save it as RGB.")
+    if picture.format == "PNG":
+        scale_transparency_key(picture, bits=data[_PNG_BIT_DEPTH_AT])
+
+
+def _check_pixels(size: Size, limits: ImageLimits) -> None:
+    pixels = size[0] * size[1]
+    if pixels < 1:
+        raise ImageRejected(DAMAGED)
+    if pixels > limits.max_pixels:
+        raise ImageRejected(_too_many_pixels(pixels, limits))
+
+
+def _check_tiles(picture: Image.Image, limits: ImageLimits) -> None:
+    """A small TIFF may be cut into huge tiles, and room is made for a whole tile."""
+    if isinstance(picture, TiffImagePlugin.TiffImageFile):
+        width = picture.tag_v2.get(_TIFF_TILE_WIDTH, 1)
+        length = picture.tag_v2.get(_TIFF_TILE_LENGTH, 1)
+        if width * length > limits.max_pixels:
+            raise ImageRejected(DAMAGED)
+
+
+def _format_of(picture: Image.Image) -> str:
+    # An MPO is a JPEG with further pictures behind it: for a second lens, or a larger preview.
+    return "JPEG" if picture.format == "MPO" else str(picture.format)
+
+
+def _orientation(picture: Image.Image) -> int:
+    """1-8, how the picture has yet to be turned. The TIFF plugin turns by itself."""
+    exif = picture.info.get("exif")
+    if not isinstance(exif, bytes) or picture.format == "TIFF":
+        return 1
+    try:
+        return _read_orientation(exif.removeprefix(b"Exif\x00\x00"))
+    except struct.error:
+        return 1
+
+
+def _read_orientation(tiff: bytes) -> int:
+    """The orientation in the first directory of an EXIF block, 1 if absent or absurd.
+
+    Read here because Pillow's reader takes in all tags, falls back on XMP, which browsers do not, and warns.
+    Raises struct.error where the block ends too early.
+    """
+    order = {b"II*\x00": "<", b"MM\x00*": ">"}.get(tiff[:4])
+    if order is None:
+        return 1
+    (directory,) = struct.unpack_from(order + "I", tiff, 4)
+    (count,) = struct.unpack_from(order + "H", tiff, directory)
+    for entry in range(count):
+        tag, _, _, value = struct.unpack_from(order + "HHIH", tiff, directory + 2 + 12 * entry)
+        if tag == _EXIF_ORIENTATION:
+            return int(value) if 1 <= value <= 8 else 1
+    return 1
+
+
+@contextmanager
+def _plain_words(data: bytes, limits: ImageLimits) -> Iterator[None]:
+    """Whatever a decoder raises over `data` becomes ImageRejected."""
+    try:
+        yield
+    except ImageRejected:
+        raise
+    except UnidentifiedImageError as error:
+        raise ImageRejected(describe_non_picture(data)) from error
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
+        raise ImageRejected(_too_many_pixels(_pixels_in(error), limits)) from error
+    except MemoryError as error:
+        raise ImageRejected("The picture is too large to be read.") from error
+    # Over broken bytes decoders raise all sorts: struct.error, SyntaxError, OSError, zlib.error, IndexError.
+    except Exception as error:
+        raise ImageRejected(CUT_OFF if _is_cut_off(data, error) else DAMAGED) from error
+
+
+def _is_cut_off(data: bytes, error: Exception) -> bool:
+    if data[8:12] == b"WEBP":
+        return int.from_bytes(data[4:8], "little") + 8 > len(data)
+    return isinstance(error, EOFError) or "truncated" in str(error).lower()
+
+
+def _pixels_in(error: Exception) -> int:
+    """The number in Pillow's message on a bomb: the header's size is not to be had otherwise."""
+    found = re.search(r"(\d+) pixels", str(error))
+    return int(found.group(1)) if found else 2 * DEFAULT_LIMITS.max_pixels
+
+
+def _too_many_pixels(pixels: int, limits: ImageLimits) -> str:
+    has, most = (_amount(count, 10**6, "million pixels", "pixels") for count in (pixels, limits.max_pixels))
+    return f"The picture has {has}; at most {most} are allowed."
+
+
+def _amount(count: int, large: int, large_unit: str, unit: str) -> str:
+    """178000000 -> "178 million pixels", 2500 -> "2,500 pixels"."""
+    return f"{count // large} {large_unit}" if count >= large else f"{count:,} {unit}"

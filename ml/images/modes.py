@@ -1,0 +1,125 @@
+"""From any pixel mode to 8-bit RGB at a wanted size. `ml/images/decoding.py` holds the policy as a table.
+
+Whatever can be is done after the resizing, on the small picture: there it costs nothing, and a picture of
+100 million pixels needs no second copy.
+"""
+
+import math
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+Size = tuple[int, int]  # (width, height)
+
+_DEEP = frozenset({"I", "I;16", "I;16L", "I;16B", "I;16N", "F"})
+_TRANSPARENT = frozenset({"RGBA", "RGBa", "LA", "La", "PA"})
+_PLAIN = frozenset({"1", "L", "P", "RGB", "RGBX", "CMYK", "YCbCr"})
+READABLE_MODES = _DEEP | _TRANSPARENT | _PLAIN
+
+# Large pictures are first averaged in whole blocks, down to this many times the wanted size. From 3 on, the
+# result cannot be told from the direct way.
+_REDUCING_GAP = 3.0
+
+_TIFF_BITS_PER_SAMPLE, _TIFF_PHOTOMETRIC = 258, 262
+_WHITE_IS_ZERO = 0
+
+
+def to_rgb(picture: Image.Image, size: Size) -> Image.Image:
+    """The loaded `picture`, of a mode in READABLE_MODES, as RGB of exactly `size`; EXIF is not looked at."""
+    if picture.mode in _DEEP:
+        return _deep_to_rgb(picture, size)
+    if picture.mode in _TRANSPARENT or "transparency" in picture.info:
+        return _over_white(picture, size)
+    if picture.mode in ("P", "RGBX"):
+        picture = picture.convert("RGB")
+    elif picture.mode == "1":
+        picture = picture.convert("L")
+    small = _resize(picture, size)
+    return small if small.mode == "RGB" else small.convert("RGB")
+
+
+def scale_transparency_key(picture: Image.Image, bits: int) -> None:
+    """Bring the one transparent colour of a PNG of `bits` per channel to the scale of the loaded pixels.
+
+    Pillow leaves this key as it is in the file, while it scales 2- and 4-bit grey up to 8 and cuts 16-bit RGB
+    down.
+    """
+    key = picture.info.get("transparency")
+    if picture.mode == "L" and bits in (2, 4) and isinstance(key, int):
+        picture.info["transparency"] = min(255, key * 255 // (2**bits - 1))
+    elif picture.mode == "RGB" and bits == 16 and isinstance(key, tuple):
+        picture.info["transparency"] = tuple(level >> 8 for level in key)
+
+
+def _resize(picture: Image.Image, size: Size) -> Image.Image:
+    return picture.resize(size, Image.Resampling.BILINEAR, reducing_gap=_REDUCING_GAP)
+
+
+def _over_white(picture: Image.Image, size: Size) -> Image.Image:
+    """Resized with premultiplied alpha, so that invisible pixels lend no colour to their neighbours."""
+    small = np.asarray(_resize(_premultiplied(picture), size))
+    colour, alpha = small[..., :3], small[..., 3:]
+    # No overflow: a premultiplied colour is at most its alpha.
+    return Image.fromarray(colour + (255 - alpha))
+
+
+def _premultiplied(picture: Image.Image) -> Image.Image:
+    if picture.mode == "La":
+        picture = picture.convert("LA")
+    if picture.mode == "RGBa":
+        picture = picture.copy()
+    elif picture.mode != "RGBA":
+        picture = picture.convert("RGBA")
+    return picture if picture.mode == "RGBa" else picture.convert("RGBa")
+
+
+def _deep_to_rgb(picture: Image.Image, size: Size) -> Image.Image:
+    low, high = _range_of(picture)
+    whole = _key_to_white(picture, high)
+    small = np.asarray(_resize(whole if whole.mode in ("I", "F") else whole.convert("I"), size))
+    grey = _to_8_bits(small.astype(np.float64), low, high)
+    if _tag(picture, _TIFF_PHOTOMETRIC) == _WHITE_IS_ZERO:
+        grey = 255 - grey
+    return Image.fromarray(grey).convert("RGB")
+
+
+def _key_to_white(picture: Image.Image, white: float) -> Image.Image:
+    """The picture with the one grey that its PNG calls transparent replaced by white."""
+    key = picture.info.get("transparency")
+    if not isinstance(key, int) or picture.mode == "F":
+        return picture
+    values = np.array(picture.convert("I"))
+    values[values == key] = int(white)
+    return Image.fromarray(values)
+
+
+def _range_of(picture: Image.Image) -> tuple[float, float]:
+    """The values that become 0 and 255."""
+    if picture.mode not in ("I", "F"):
+        return 0.0, 4095.0 if _tag(picture, _TIFF_BITS_PER_SAMPLE) == (12,) else 65535.0
+    low, high = _finite_extrema(picture)
+    usual = 1.0 if picture.mode == "F" else 65535.0
+    return (0.0, usual) if low >= 0 and high <= usual else (low, high)
+
+
+def _finite_extrema(picture: Image.Image) -> tuple[float, float]:
+    extrema: Any = picture.getextrema()
+    low, high = float(extrema[0]), float(extrema[1])
+    if math.isfinite(low) and math.isfinite(high):
+        return low, high
+    values = np.asarray(picture)
+    finite = values[np.isfinite(values)]
+    return (float(finite.min()), float(finite.max())) if finite.size else (0.0, 1.0)
+
+
+def _to_8_bits(values: npt.NDArray[np.float64], low: float, high: float) -> npt.NDArray[np.uint8]:
+    values = np.nan_to_num(values, nan=low, posinf=high, neginf=low)
+    scaled = (values - low) * (255.0 / max(high - low, 1e-30))
+    return np.clip(np.rint(scaled), 0, 255).astype(np.uint8)
+
+
+def _tag(picture: Image.Image, number: int) -> Any:
+    """A tag of a TIFF, or None; other formats have none."""
+    return getattr(picture, "tag_v2", {}).get(number)

@@ -1,0 +1,75 @@
+"""What a file that is no readable picture looks like, in words a person can act on.
+
+Only the first bytes are looked at and nothing is decoded. Used for sentences, never for decisions:
+whether bytes are a picture is decided by decoding them, in `ml/images/decoding.py`.
+"""
+
+# (offset, signature, sentence). The first match wins, so the specific ones come before the general.
+_SENTENCES: tuple[tuple[int, bytes, str], ...] = (
+    (4, b"ftypavif", "AVIF pictures cannot be read yet. Save it as JPEG or PNG and upload that."),
+    (4, b"ftypavis", "AVIF pictures cannot be read yet. Save it as JPEG or PNG and upload that."),
+    *(
+        (4, b"ftyp" + brand, "HEIC pictures cannot be read yet. Save it as JPEG and upload that.")
+        for brand in (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
+    ),
+    (4, b"ftypcrx", "Camera raw pictures cannot be read. Export it as JPEG and upload that."),
+    (4, b"ftyp", "This is a video, not a picture."),
+    (0, b"\x1a\x45\xdf\xa3", "This is a video, not a picture."),
+    (8, b"AVI ", "This is a video, not a picture."),
+    (8, b"WAVE", "This is a sound, not a picture."),
+    (0, b"ID3", "This is a sound, not a picture."),
+    (0, b"OggS", "This is a sound or a video, not a picture."),
+    (0, b"8BPS", "Photoshop pictures cannot be read. Export it as JPEG or PNG and upload that."),
+    (
+        0,
+        b"\x00\x00\x00\x0cjP  ",
+        "JPEG 2000 pictures cannot be read. Save it as JPEG or PNG and upload that.",
+    ),
+    (0, b"\xff\x4f\xff\x51", "JPEG 2000 pictures cannot be read. Save it as JPEG or PNG and upload that."),
+    (0, b"\x00\x00\x00\x0cJXL ", "JPEG XL pictures cannot be read. Save it as JPEG or PNG and upload that."),
+    (0, b"\xff\x0a", "JPEG XL pictures cannot be read. Save it as JPEG or PNG and upload that."),
+    (0, b"\x00\x00\x01\x00", "Icons cannot be read. Save it as PNG and upload that."),
+    (0, b"%PDF", "This is a PDF, not a picture."),
+    (0, b"PK\x03\x04", "This is a zip archive or a document, not a picture."),
+    (0, b"\x1f\x8b", "This is an archive, not a picture."),
+    (0, b"Rar!", "This is an archive, not a picture."),
+    (0, b"7z\xbc\xaf\x27\x1c", "This is an archive, not a picture."),
+)
+
+_KNOWN_PICTURES: tuple[tuple[int, bytes, str], ...] = (
+    (0, b"\xff\xd8", "JPEG"),
+    (0, b"\x89PNG", "PNG"),
+    (0, b"GIF8", "GIF"),
+    (8, b"WEBP", "WebP"),
+    (0, b"II*\x00", "TIFF"),
+    (0, b"MM\x00*", "TIFF"),
+    (0, b"BM", "BMP"),
+)
+
+# Whatever else these mean, they do not occur in text: NUL, and the controls around tab and newline.
+_NEVER_IN_TEXT = bytes(range(9)) + bytes(range(14, 27))
+
+
+def describe_non_picture(data: bytes) -> str:
+    """One sentence for the user about bytes that could not be opened as a picture."""
+    head = data[:2048]
+    for offset, signature, sentence in _SENTENCES:
+        if head.startswith(signature, offset):
+            return sentence
+    for offset, signature, kind in _KNOWN_PICTURES:
+        if head.startswith(signature, offset):
+            return f"This {kind} cannot be read: it is damaged or of an unusual kind."
+    return _describe_text(head) if _is_text(head) else "This is not a picture of a kind that can be read."
+
+
+def _is_text(head: bytes) -> bool:
+    return head.translate(None, _NEVER_IN_TEXT) == head
+
+
+def _describe_text(head: bytes) -> str:
+    lowered = head.lstrip(b"\xef\xbb\xbf \t\r\n").lower()
+    if b"<svg" in lowered:
+        return "SVG drawings cannot be read. Save it as PNG and upload that."
+    if lowered.startswith((b"<!doctype html", b"<html")):
+        return "This is not a picture: it is a web page."
+    return "This is not a picture: it looks like text."

@@ -1,0 +1,190 @@
+"""A network from an address: never from inside the local network unless that is allowed, and bounded.
+
+An address is a TF Hub handle, which answers `?tf-hub-format=compressed` with a tar.gz, and is resolved by TensorFlow
+Hub's own resolver; or it names a file (.tflite, .tar.gz, .zip, .pb), which is downloaded as it is.
+"""
+
+import http.client
+import ipaddress
+import os
+import socket
+import urllib.error
+import urllib.request
+from pathlib import Path
+from typing import IO, Any
+from urllib.parse import urlsplit
+
+from ml.errors import ImportRefused
+from ml.model_import.sources import LARGEST
+
+ALLOW_PRIVATE = "FETCH_PRIVATE_ADDRESSES"  # of the environment, set by the settings
+TIMEOUT = 30  # seconds without a byte
+CHUNK = 2**18
+FILES = (".tflite", ".tar.gz", ".tgz", ".zip", ".pb", ".tar")
+HUB, FILE = "hub", "file"
+
+
+def kind_of(address: str) -> str:
+    """HUB or FILE. Raises ImportRefused for what is no address of the web."""
+    try:
+        parts = urlsplit(address)
+        fits = parts.scheme in ("http", "https") and bool(parts.hostname) and len(address) <= 2000
+        parts.port  # noqa: B018 - raises ValueError for a port that is no number
+        if fits and "@" in parts.netloc:  # the address is shown to all who may see what is made of it
+            raise ImportRefused("An address with a user name or password in it cannot be used.")
+    except ValueError as error:
+        if isinstance(error, ImportRefused):
+            raise
+        fits = False
+    if not fits or any(character.isspace() or not character.isprintable() for character in address):
+        raise ImportRefused("Give the address of a network on the web: https://…")
+    return FILE if parts.path.lower().endswith(FILES) else HUB
+
+
+def resolve(address: str, out: Path) -> None:
+    """Fetch what the address names into the folder `out`. Raises ImportRefused."""
+    try:
+        if kind_of(address) == HUB:
+            _resolve_hub(address, out)
+        else:
+            _download(address, out / "file")
+    except urllib.error.HTTPError as error:
+        raise ImportRefused(f"{host_of(address)} answers {error.code} ({error.reason}).") from None
+    except (OSError, http.client.HTTPException, ValueError) as error:
+        if isinstance(error, ImportRefused):
+            raise
+        reason = getattr(error, "reason", error)
+        if isinstance(reason, ImportRefused):
+            raise reason from None
+        raise ImportRefused(f"{host_of(address)} gave nothing that can be used ({str(reason)[:150]}).") from None
+
+
+def host_of(address: str) -> str:
+    return urlsplit(address).hostname or "The address"
+
+
+def _resolve_hub(address: str, out: Path) -> None:
+    import warnings
+
+    os.environ["TFHUB_CACHE_DIR"] = str(out)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of packages that tensorflow_hub imports
+        from tensorflow_hub import compressed_module_resolver
+
+    class Resolver(compressed_module_resolver.HttpCompressedFileResolver):  # type: ignore[misc]
+        def _call_urlopen(self, request: Any) -> Any:
+            return _Bounded(open_guarded(request))
+
+    found = Path(Resolver()(address))
+    if not (found / "saved_model.pb").is_file():
+        raise ImportRefused(f"{host_of(address)} gave an archive that holds no SavedModel.")
+
+
+def _download(address: str, target: Path) -> None:
+    with open_guarded(address) as response, target.open("wb") as out:
+        bounded = _Bounded(response)
+        while chunk := bounded.read(CHUNK):
+            out.write(chunk)
+
+
+class _Bounded:
+    """A response of which no more can be read than a network may have."""
+
+    def __init__(self, response: IO[bytes]) -> None:
+        self._response, self._left = response, LARGEST
+
+    def read(self, size: int = -1) -> bytes:
+        data = self._response.read(size)
+        self._left -= len(data)
+        if self._left < 0:
+            raise ImportRefused(f"The download is larger than {LARGEST >> 30} GB and was stopped.")
+        return data
+
+    def close(self) -> None:
+        self._response.close()
+
+
+def open_guarded(address: Any) -> Any:
+    """`urlopen` for addresses that strangers chose; redirects are looked at as well."""
+    opener = urllib.request.OpenerDirector()  # without handlers of files and FTP, to which a redirect could lead
+    if os.environ.get(ALLOW_PRIVATE) == "true":
+        transport: tuple[type, ...] = (
+            urllib.request.ProxyHandler,
+            urllib.request.HTTPHandler,
+            urllib.request.HTTPSHandler,
+        )
+    else:  # without a proxy, which would look the name up itself
+        transport = (_GuardedHTTP, _GuardedHTTPS)
+    for handler in (*transport, *_OF_THE_WEB):
+        opener.add_handler(handler())
+    if isinstance(address, str):
+        address = urllib.request.Request(address)  # noqa: S310 - looked at by kind_of
+    address.add_header("User-Agent", "PoetsWeb")
+    return opener.open(address, timeout=TIMEOUT)
+
+
+class _NothingElse(urllib.request.BaseHandler):
+    def unknown_open(self, req: Any) -> Any:
+        raise ImportRefused("Only addresses of the web can be fetched.")
+
+
+_OF_THE_WEB = (
+    _NothingElse,
+    urllib.request.HTTPDefaultErrorHandler,
+    urllib.request.HTTPRedirectHandler,
+    urllib.request.HTTPErrorProcessor,
+)
+
+
+def connect_guarded(address: tuple[str, int], *rest: Any, **options: Any) -> socket.socket:
+    """`socket.create_connection`, but only to addresses of the public internet.
+
+    It connects to the very address that was looked at: a name that is looked up twice may give another.
+    """
+    host, port = address
+    found = [str(entry[4][0]) for entry in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)]
+    for place in found:
+        if not is_public(place):
+            raise ImportRefused(
+                f"{host} is an address inside a private network, which is not fetched from. "
+                f"The administrator can allow it with {ALLOW_PRIVATE}=true."
+            )
+    return socket.create_connection((found[0], port), *rest, **options)
+
+
+def is_public(place: str) -> bool:
+    """Whether an address is one of the public internet, and so is the IPv4 address that it may stand for."""
+    address = ipaddress.ip_address(place.partition("%")[0])
+    if isinstance(address, ipaddress.IPv6Address):
+        within = address.ipv4_mapped or address.sixtofour or (address.teredo or (None, None))[1]
+        if within is None and any(address in network for network in _HOLD_IPV4):
+            within = ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
+        if within is not None and not is_public(str(within)):
+            return False
+    return address.is_global and not (address.is_multicast or getattr(address, "is_site_local", False))
+
+
+# Of which the last 32 bits are an IPv4 address: NAT64 (RFC 6052), and what once was "IPv4-compatible".
+_HOLD_IPV4 = (ipaddress.IPv6Network("64:ff9b::/96"), ipaddress.IPv6Network("::/96"))
+
+
+class _HTTPConnection(http.client.HTTPConnection):
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self._create_connection = connect_guarded
+
+
+class _HTTPSConnection(http.client.HTTPSConnection):
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self._create_connection = connect_guarded
+
+
+class _GuardedHTTP(urllib.request.HTTPHandler):
+    def http_open(self, req: Any) -> Any:
+        return self.do_open(_HTTPConnection, req)
+
+
+class _GuardedHTTPS(urllib.request.HTTPSHandler):
+    def https_open(self, req: Any) -> Any:
+        return self.do_open(_HTTPSConnection, req)

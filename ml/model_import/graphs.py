@@ -1,0 +1,109 @@
+"""A stranger's frozen graph into ours (see `ml.backbones.frozen_graphs`). All of it imports TensorFlow.
+
+How pictures are scaled, and the logarithm of a classifier's probabilities, become part of the graph.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ml.backbones.frozen_graphs import INPUT, OUTPUT, import_graph, read_graph
+from ml.errors import ImportRefused, first_line
+from ml.sandbox.screening import screen_graph
+
+SMALLEST = 1e-12  # of a probability, before its logarithm
+LARGEST_GRAPH = 2**31 - 1  # bytes; no protocol buffer is larger
+
+
+@dataclass(frozen=True)
+class Opened:
+    """What was found in a stranger's file: a function of pictures as it wants them."""
+
+    call: Callable[[Any], Any]  # float32 (N, S, S, 3), scaled -> (N, ...), within a graph
+    input_size: int
+    batch: int | None  # None: any number at once
+    holder: Any = None  # what keeps its variables alive
+
+
+def open_frozen_graph(path: Path, *, input_size: int | None, output: str = "") -> tuple[Opened, str]:
+    """(function, name of its input). The input is the one placeholder for pictures; the output `final_result` or the
+    one end. Raises ImportRefused, HostileGraph.
+    """
+    if path.stat().st_size > LARGEST_GRAPH:
+        raise ImportRefused("The graph is larger than 2 GB.")
+    graph = read_graph(path.read_bytes())
+    source = _find_input(graph)
+    target = output or _find_output(graph)
+    size, batch = _size_of(graph, source)
+    found = import_graph(graph, source, target)
+    return Opened(found, size or input_size or 224, batch, found), source
+
+
+def _find_input(graph: Any) -> str:
+    """The node that takes pictures. Older graphs decode JPEG files first; what is behind that takes pictures."""
+    placeholders = [node.name for node in graph.node if node.op == "Placeholder"]
+    names = {node.name for node in graph.node}
+    for name in ("input", "Placeholder", "Mul", "pictures", "inputs", "images", "input_1"):
+        if name in names:
+            return name
+    if len(placeholders) == 1:
+        return str(placeholders[0])
+    shown = ", ".join(placeholders[:5]) or "none"
+    raise ImportRefused(f"It has no single input for pictures (placeholders: {shown}).")
+
+
+def _find_output(graph: Any) -> str:
+    names = {node.name for node in graph.node}
+    for name in ("final_result", "features", "Identity"):
+        if name in names:
+            return name
+    used = {source.lstrip("^").split(":")[0] for node in graph.node for source in node.input}
+    ends = [node.name for node in graph.node if node.name not in used and node.op not in ("Const", "NoOp")]
+    if len(ends) != 1:
+        shown = ", ".join(ends[:5]) or "none"
+        raise ImportRefused(f"It has no single output (ends: {shown}). It should be called final_result.")
+    return str(ends[0])
+
+
+def _size_of(graph: Any, name: str) -> tuple[int | None, int | None]:
+    """(pixels, pictures at once) of an input, where its shape says."""
+    node = next(node for node in graph.node if node.name == name)
+    dims = [dim.size for dim in node.attr["shape"].shape.dim] if "shape" in node.attr else []
+    if len(dims) != 4:
+        return None, None
+    if dims[1] > 0 and dims[1] != dims[2]:
+        raise ImportRefused(f"It takes pictures of {dims[2]} x {dims[1]} pixels; only squares can be used.")
+    return (dims[1] if dims[1] > 0 else None), (dims[0] if dims[0] > 0 else None)
+
+
+def freeze(opened: Opened, *, scale: float, offset: float, logarithm: bool) -> bytes:
+    """Our form of it. Raises ImportRefused."""
+    import tensorflow as tf
+    from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
+
+    shape = [opened.batch, opened.input_size, opened.input_size, 3]
+
+    @tf.function(input_signature=[tf.TensorSpec(shape, tf.float32, name=INPUT)], autograph=False)  # type: ignore[untyped-decorator]
+    def look(pictures: Any) -> Any:
+        found = flatten(opened.call(pictures * scale + offset))
+        return tf.identity(tf.math.log(tf.maximum(found, SMALLEST)) if logarithm else found, name=OUTPUT)
+
+    try:
+        frozen = convert_variables_to_constants_v2(look.get_concrete_function())
+        graph = frozen.graph.as_graph_def()
+    except (ValueError, TypeError, KeyError, NotImplementedError, tf.errors.OpError) as error:
+        raise ImportRefused(f"Its variables cannot be made constants: {first_line(error)}") from None
+    screen_graph(graph)
+    return bytes(graph.SerializeToString(deterministic=True))  # the same network has the same digest
+
+
+def flatten(found: Any) -> Any:
+    """(N, F) of what a network gives: (N, h, w, F) is averaged over the places, as a pooling layer does."""
+    import tensorflow as tf
+
+    if found.shape.rank == 4:
+        found = tf.reduce_mean(found, axis=[1, 2])
+    if found.shape.rank != 2 or found.shape[-1] is None:
+        raise ImportRefused(f"It gives numbers of the shape {found.shape}, not one row for each picture.")
+    return tf.cast(found, tf.float32)

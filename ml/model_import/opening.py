@@ -1,0 +1,166 @@
+"""Have a stranger's file opened by the confined process, and take over what it found."""
+
+import contextlib
+import json
+import math
+import os
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from ml.backbones.spec import CONVERTED, NetworkSpec, describe_found
+from ml.errors import ImportRefused
+from ml.model_import.fetching import ALLOW_PRIVATE, host_of, kind_of
+from ml.model_import.program import FOUND, REFUSED, Request, dump_request
+from ml.model_import.sources import LARGEST, MOST_CLASSES, MOST_FILES, MOST_LABELS
+from ml.sandbox.child import ChildFailed, run_child
+from ml.sandbox.confine import Limits, bare_environment, confined
+
+SECONDS = 600.0
+FETCH_SECONDS = 3600.0
+PROGRAM = "ml.model_import.program"
+
+
+@dataclass(frozen=True)
+class OpenedNetwork:
+    spec: NetworkSpec
+    files: dict[str, bytes]  # by name
+    labels: list[str]
+    why_not_litert: str  # empty where LiteRT runs it
+
+
+def fetch(address: str, folder: Path, *, alive: Callable[[], None], report: Callable[[int], None]) -> Path:
+    """What an address names, in `folder`: a file, or a folder with a SavedModel. report(bytes so far).
+
+    Raises ImportRefused.
+    """
+    from ml.model_import.fetching import FILE
+
+    out = folder / "fetched"
+    out.mkdir()
+
+    def watch() -> None:
+        alive()
+        count, size = measure_folder(out)
+        if size > LARGEST or count > MOST_FILES:
+            raise ImportRefused(
+                f"What comes from {host_of(address)} is larger than {LARGEST >> 30} GB, or more than {MOST_FILES:,} "
+                "files, and was stopped."
+            )
+        report(size)
+
+    kind = kind_of(address)
+    certificates = tuple(os.environ[name] for name in _CERTIFICATES if name in os.environ)
+    limits = Limits(reads=certificates, online=True)
+    _run(["fetch", address, str(out)], folder, FETCH_SECONDS, watch, lambda line: None, limits=limits)
+    return out / "file" if kind == FILE else out
+
+
+def measure_folder(folder: Path) -> tuple[int, int]:
+    """(files and folders, bytes) below a folder in which another process is at work."""
+    count = size = 0
+    for path in folder.rglob("*"):
+        with contextlib.suppress(FileNotFoundError):  # renamed meanwhile
+            size += path.lstat().st_size
+            count += 1
+    return count, size
+
+
+def open_network(
+    path: Path,
+    folder: Path,
+    request: Request,
+    *,
+    title: str,
+    source: str,
+    licence: str = "",
+    alive: Callable[[], None] = lambda: None,
+    said: Callable[[str], None] = lambda step: None,
+) -> OpenedNetwork:
+    """Open the file, or the folder, at `path`. `folder` is empty scratch space; `said` names each step: look, probe,
+    convert. Raises ImportRefused.
+    """
+    out, asked = folder / "out", folder / "request.json"
+    out.mkdir()
+    asked.write_text(dump_request(request))
+    _run(["open", str(path), str(out), str(asked)], folder, SECONDS, alive, said, limits=Limits(reads=(str(path),)))
+    try:
+        found = json.loads(_read_own(out / FOUND))
+        spec = describe_found(found, title=title, source=source, licence=licence or "see its source")
+        labels = _checked_labels(found)
+        if request.classifier and (spec.features != len(labels) or len(labels) > MOST_CLASSES):
+            raise ValueError("classes")  # as the program has looked at: it may have been taken over
+        files = {spec.file: _read_own(out / spec.file)}
+        if (out / CONVERTED).is_file():
+            files[CONVERTED] = _read_own(out / CONVERTED)
+    except (
+        OSError,
+        ValueError,
+        TypeError,
+        KeyError,
+        AttributeError,
+        RecursionError,
+    ):  # whoever took that process over wrote something else
+        raise ImportRefused("The file could not be opened.") from None
+    return OpenedNetwork(spec, files, labels, str(found.get("why", ""))[:300])
+
+
+def _read_own(path: Path) -> bytes:
+    """What that process wrote: no link to a file that it could not read itself. Raises OSError, ValueError."""
+    with os.fdopen(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK), "rb") as file:
+        if os.fstat(file.fileno()).st_size > LARGEST:
+            raise ValueError("too large")
+        return file.read()
+
+
+def _checked_labels(found: dict[str, Any]) -> list[str]:
+    labels = found["labels"]
+    if not isinstance(labels, list) or len(labels) > MOST_LABELS or not all(isinstance(one, str) for one in labels):
+        raise ValueError("labels")
+    if not all(math.isfinite(found.get(name, 0.0)) for name in ("scale", "offset")):
+        raise ValueError("scaling")
+    return labels
+
+
+def _run(
+    arguments: list[str],
+    folder: Path,
+    seconds: float,
+    alive: Callable[[], None],
+    said: Callable[[str], None],
+    *,
+    limits: Limits,
+) -> None:
+    environment = bare_environment(folder)
+    if limits.online:
+        environment |= {name: os.environ[name] for name in _FOR_THE_WEB if name in os.environ}
+    try:
+        run_child(
+            *confined(PROGRAM, arguments, replace(limits, writes=(str(folder),))),
+            folder=folder,
+            environment=environment,
+            seconds=seconds,
+            alive=alive,
+            said=lambda line: said(line.strip()) if line.strip() in ("look", "probe", "convert") else None,
+        )
+    except ChildFailed as error:
+        if error.status == REFUSED:
+            raise ImportRefused(error.last_line[:500]) from None
+        if error.status is None:
+            raise ImportRefused(f"It was not opened within {seconds / 60:.0f} minutes, so it was stopped.") from None
+        raise ImportRefused(
+            f"The file made the program that opened it end (status {error.status}). It is damaged, too large for this "
+            "machine's memory, or not what it seems."
+        ) from None
+
+
+_CERTIFICATES = ("SSL_CERT_FILE", "SSL_CERT_DIR")
+_FOR_THE_WEB = (
+    ALLOW_PRIVATE,
+    *_CERTIFICATES,
+    "http_proxy",
+    "https_proxy",
+    "HTTP_PROXY",
+    "HTTPS_PROXY",
+)

@@ -1,0 +1,208 @@
+"""What opens a stranger's file, run by `ml.sandbox.confine`: `python -m ml.model_import.program open FILE OUT REQUEST`.
+
+REQUEST is a JSON file (see `Request`). OUT gets `network.pb` or `network.tflite`, `converted.tflite` where LiteRT can
+run it, and `found.json`: what `spec.NetworkSpec` wants to know of it, `labels`, `probabilities`, `why` LiteRT cannot.
+Each line printed names a step. A refusal is the last line on stderr, and status 3.
+
+    python -m ml.model_import.program fetch ADDRESS OUT
+
+resolves a TF Hub address into the folder OUT, with TensorFlow Hub's own resolver; it alone may reach other machines.
+"""
+
+import contextlib
+import hashlib
+import json
+import sys
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ml.backbones.spec import CONVERTED, GRAPH, LARGEST_INPUT, LITE, LITERT, TENSORFLOW
+from ml.engines.graph_conversion import convert_checked
+from ml.errors import ImportRefused, first_line
+from ml.model_import import tflite_files
+from ml.model_import.sources import (
+    FROZEN_GRAPH,
+    KERAS,
+    MOST_CLASSES,
+    TENSORFLOW_JS,
+    TFLITE,
+    Source,
+    find_in_folder,
+    find_source,
+    parse_labels,
+)
+from ml.sandbox.screening import HostileGraph
+
+REFUSED = 3
+FOUND = "found.json"
+# What the numbers of a picture become: pixel * scale + offset.
+RANGES: dict[str, tuple[float, float]] = {
+    "0..1": (1 / 255, 0.0),
+    "-1..1": (1 / 127.5, -1.0),
+    "0..255": (1.0, 0.0),
+    "label_image": (1 / 128, -1.0),  # its defaults: a mean and a deviation of 128
+}
+
+
+@dataclass(frozen=True)
+class Request:
+    classifier: bool = False  # its answers are wanted, not features
+    range: str = ""  # of RANGES; empty: what is usual for such a file
+    input_size: int | None = None  # where the file does not say
+    output: str = ""  # of a frozen graph
+    labels: str | None = None  # the text of a labels file
+
+
+def main(arguments: list[str]) -> int:
+    action, first, out, *rest = arguments
+    try:
+        if action == "fetch":
+            from ml.model_import.fetching import resolve
+
+            resolve(first, Path(out))
+        else:
+            _open(Path(first), Path(out), Request(**json.loads(Path(rest[0]).read_text())))
+    except (ImportRefused, HostileGraph) as error:
+        print(error, file=sys.stderr)
+        return REFUSED
+    except MemoryError:
+        print("It needs more memory than a network may have here.", file=sys.stderr)
+        return REFUSED
+    return 0
+
+
+def _open(path: Path, out: Path, request: Request) -> None:
+    print("look", flush=True)
+    scratch = out / "unpacked"
+    scratch.mkdir()
+    source = find_in_folder(path) if path.is_dir() else find_source(path, scratch)
+    labels, teachable = source.labels, source.teachable
+    if request.labels is not None:
+        labels, teachable = parse_labels(request.labels.encode())
+    found = _open_lite(source, out, request) if source.kind == TFLITE else _open_graph(source, out, request, teachable)
+    if request.classifier:
+        _check_labels(labels, found["features"])
+    found |= {"labels": labels}
+    (out / FOUND).write_text(json.dumps(found))
+
+
+def _open_lite(source: Source, out: Path, request: Request) -> dict[str, Any]:
+    from ml.engines.litert import Adapter, LiteRTEngine
+
+    known = tflite_files.inspect(source.path)
+    _check_size(known.input_size)
+    usual = known.scaling or RANGES["-1..1" if request.classifier else "0..1"]
+    scale, offset = RANGES[request.range] if request.range else usual
+    print("probe", flush=True)
+    answers = LiteRTEngine(source.path, adapter=Adapter(scale, offset)).embed(probe_pictures(known.input_size))
+    probabilities = _check_answers(answers, request)
+    (out / LITE).write_bytes(source.path.read_bytes())
+    return {
+        **_describe(out / LITE, known.input_size, answers.shape[1], probabilities),
+        "scale": scale,
+        "offset": offset,
+        "logarithm": probabilities,
+        "engine": LITERT,
+    }
+
+
+def _open_graph(source: Source, out: Path, request: Request, teachable: bool) -> dict[str, Any]:
+    from ml.model_import import graphs
+
+    opened, usual = _open_by_kind(source, request)
+    _check_size(opened.input_size)
+    scale, offset = RANGES[request.range or ("-1..1" if request.classifier and teachable else usual)]
+    print("probe", flush=True)
+    pictures = probe_pictures(opened.input_size)
+    plain = graphs.freeze(opened, scale=scale, offset=offset, logarithm=False)
+    probabilities = _check_answers(_run(graphs.restore(plain), pictures), request)
+    graph = graphs.freeze(opened, scale=scale, offset=offset, logarithm=True) if probabilities else plain
+    answers = _run(graphs.restore(graph), pictures)
+    (out / GRAPH).write_bytes(graph)
+    print("convert", flush=True)
+    why = convert_checked(graph, out / CONVERTED, pictures, answers)
+    return {
+        **_describe(out / GRAPH, opened.input_size, answers.shape[1], probabilities),
+        "engine": TENSORFLOW if why else LITERT,
+        "why": why,
+    }
+
+
+def _open_by_kind(source: Source, request: Request) -> tuple[Any, str]:
+    """(an `Opened`, the range that is usual for such a file)."""
+    from ml.model_import import graphs, keras_files, saved_models
+
+    if source.kind == FROZEN_GRAPH:
+        opened, name = graphs.open_frozen_graph(source.path, input_size=request.input_size, output=request.output)
+        return opened, "label_image" if request.classifier and name != "Placeholder" else "0..1"
+    if source.kind == KERAS:
+        return keras_files.open_keras_file(source.path), "0..255"  # Keras' networks scale within
+    if source.kind == TENSORFLOW_JS:
+        return keras_files.open_tensorflow_js(source.path), "-1..1"
+    return saved_models.open_saved_model(source.path, input_size=request.input_size), "0..1"
+
+
+def probe_pictures(size: int) -> NDArray[np.uint8]:
+    """A slope of colours and a field of noise: (2, S, S, 3)."""
+    ramp = np.linspace(0, 255, size)
+    slope = np.stack([np.tile(ramp, (size, 1)), np.tile(ramp[:, None], (1, size)), np.full((size, size), 90.0)], -1)
+    noise = np.random.default_rng(7).integers(0, 256, (size, size, 3))
+    return np.stack([slope, noise]).astype(np.uint8)
+
+
+def _run(function: Any, pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """One picture after the other: a graph may take no more at once. Raises ImportRefused."""
+    import tensorflow as tf
+
+    try:
+        rows = [function(tf.constant(picture[np.newaxis], tf.float32)).numpy()[0] for picture in pictures]
+    except tf.errors.OpError as error:
+        raise ImportRefused(f"It cannot answer a picture: {first_line(error)}") from None
+    return np.asarray(rows, np.float32)
+
+
+def _check_answers(answers: NDArray[np.float32], request: Request) -> bool:
+    """Whether they are probabilities of a classifier. Raises ImportRefused."""
+    if not np.isfinite(answers).all():
+        raise ImportRefused("It answers a picture with numbers that are none (NaN or infinity).")
+    if not request.classifier:
+        if np.abs(answers[0] - answers[1]).max() <= 1e-6 * max(float(np.abs(answers).max()), 1e-6):
+            raise ImportRefused("It gives the same numbers for all pictures. Is it the right file?")
+        return False
+    return bool((answers >= 0).all() and (answers <= 1 + 1e-3).all())
+
+
+def _check_labels(labels: list[str], outputs: int) -> None:
+    if not labels:
+        raise ImportRefused("It comes without labels. Send a text file with them, one a line.")
+    if outputs > MOST_CLASSES:
+        raise ImportRefused(f"It tells {outputs:,} classes apart; at most {MOST_CLASSES:,} can be imported.")
+    if len(labels) != outputs:
+        raise ImportRefused(f"It gives {outputs} scores, but there are {len(labels)} labels.")
+    if not all(labels) or len(set(labels)) != len(labels):
+        raise ImportRefused("Each label must be there once, and none may be empty.")
+
+
+def _check_size(size: int) -> None:
+    if not 8 <= size <= LARGEST_INPUT:
+        raise ImportRefused(f"It takes pictures of {size} pixels; from 8 to {LARGEST_INPUT} can be used.")
+
+
+def _describe(file: Path, size: int, features: int, probabilities: bool) -> dict[str, Any]:
+    with file.open("rb") as opened:
+        digest = hashlib.file_digest(opened, "sha256").hexdigest()
+    described = {"file": file.name, "sha256": digest, "input_size": size, "features": int(features)}
+    return described | {"probabilities": probabilities}
+
+
+def dump_request(request: Request) -> str:
+    return json.dumps(asdict(request))
+
+
+if __name__ == "__main__":
+    with contextlib.suppress(BrokenPipeError):
+        sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,80 @@
+""".tflite files: what goes in and comes out, asked of LiteRT itself, without TensorFlow."""
+
+import json
+import zipfile
+import zlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ml.errors import ImportRefused, first_line
+
+METADATA = "metadata.json"
+
+
+@dataclass(frozen=True)
+class Interface:
+    input_size: int
+    outputs: int
+    scaling: tuple[float, float] | None  # pixel * scale + offset, where the file itself tells
+
+
+def inspect(path: Path) -> Interface:
+    """Raises ImportRefused."""
+    from ai_edge_litert.interpreter import Interpreter
+
+    try:
+        interpreter = Interpreter(model_path=str(path), num_threads=1)
+        sources, targets = interpreter.get_input_details(), interpreter.get_output_details()
+        if len(sources) != 1 or len(targets) < 1:
+            raise ImportRefused(f"It has {len(sources)} inputs; one for pictures is needed.")
+        _check_input(sources[0])
+        interpreter.allocate_tensors()
+    except (ValueError, RuntimeError) as error:
+        if isinstance(error, ImportRefused):
+            raise
+        raise ImportRefused(f"LiteRT cannot use this file: {first_line(error)}") from None
+    shape = [int(size) for size in interpreter.get_output_details()[0]["shape"]]
+    if len(shape) != 2 or shape[1] < 1:
+        raise ImportRefused(f"It gives numbers of the shape {shape}, not one row for each picture.")
+    return Interface(int(sources[0]["shape"][1]), shape[1], _scaling(path, sources[0]))
+
+
+def _check_input(source: dict[str, Any]) -> None:
+    shape = [int(size) for size in source["shape"]]
+    if len(shape) != 4 or shape[3] != 3 or shape[1] != shape[2]:
+        raise ImportRefused(f"Its input has the shape {shape}; square pictures in three colours are needed.")
+    if source["dtype"] not in (np.float32, np.uint8, np.int8):
+        raise ImportRefused(f"Its input is of the type {np.dtype(source['dtype']).name}, which pictures are not.")
+
+
+def _scaling(path: Path, source: dict[str, Any]) -> tuple[float, float] | None:
+    if source["dtype"] != np.float32:
+        scale, zero = source["quantization"]
+        # Bytes go in as they are, those with a sign moved by half their range; this is what they stand for.
+        shift = 128 if source["dtype"] == np.int8 else 0
+        return (scale, -scale * (zero + shift)) if scale else (1.0, 0.0)
+    return _scaling_told(path)
+
+
+def _scaling_told(path: Path) -> tuple[float, float] | None:
+    """As our own files tell it in the zip behind their end."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            if archive.getinfo(METADATA).file_size > 2**20:
+                return None
+            low, high = json.loads(archive.read(METADATA))["input"]["range"]
+            return (float(high) - float(low)) / 255, float(low)
+    except (
+        zipfile.BadZipFile,
+        KeyError,
+        ValueError,
+        TypeError,
+        OSError,
+        RuntimeError,
+        NotImplementedError,
+        zlib.error,
+    ):
+        return None

@@ -1,0 +1,111 @@
+"""Runs one of our modules as a program that may do little, because it opens a stranger's network.
+
+    python -m ml.sandbox.confine LIMITS MODULE ARGUMENT…
+
+It may not take more memory, time or disk than it was given. Where the system allows that without being root (Linux), it
+opens no other files than it needs, starts no programs, reaches no other machine and ends with whoever started it.
+All that is decided before the module, or anything else that begins a thread, is imported: a process with threads
+cannot leave the network.
+"""
+
+import contextlib
+import ctypes
+import json
+import os
+import resource
+import runpy
+import signal
+import sys
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from ml.sandbox.landlock import restrict_files
+
+MEMORY = 6 * 2**30  # bytes of data; TensorFlow itself takes one
+SECONDS = 900  # of a processor
+FILE = 4 * 2**30  # bytes of one file
+_NEW_USER, _NEW_NETWORK, _SIGNAL_AT_DEATH = 0x10000000, 0x40000000, 1  # Linux, sched.h and prctl.h
+_ROOT = Path(__file__).parents[2]
+# What libraries need. Passwords and keys of the site are in none of them.
+_PASSED_ON = (
+    "PATH",
+    "HOME",
+    "LANG",
+    "LC_ALL",
+    "LD_LIBRARY_PATH",
+    "POETSWEB_WEIGHTS",
+    "POETSWEB_BACKBONES",
+    "WEIGHTS_URL",
+)
+# What Python, TensorFlow and the search for a machine by its name read of a system.
+_SYSTEM = (
+    *("/usr", "/lib", "/lib64", "/nix/store", "/proc/self", "/proc/cpuinfo", "/proc/meminfo", "/proc/stat"),
+    *("/proc/filesystems", "/sys/devices/system", "/sys/fs/cgroup", "/dev/urandom", "/dev/random", "/dev/zero"),
+    *("/etc/ld.so.cache", "/etc/ld.so.conf", "/etc/ld.so.conf.d", "/etc/localtime", "/etc/mime.types", "/etc/passwd"),
+    *("/etc/ssl", "/etc/pki", "/etc/ca-certificates", "/etc/hosts", "/etc/resolv.conf", "/etc/nsswitch.conf"),
+    *("/etc/host.conf", "/etc/gai.conf", "/etc/services", "/run/systemd/resolve"),
+)
+
+
+@dataclass(frozen=True)
+class Limits:
+    reads: tuple[str, ...] = ()  # files and folders, beside those of Python and of the system
+    writes: tuple[str, ...] = ()
+    seconds: int = SECONDS  # of a processor
+    online: bool = False
+    # Whether it ends with the thread that started it; not for those that serve several.
+    tied: bool = True
+
+
+def confined(module: str, arguments: Iterable[str], limits: Limits) -> tuple[str, list[str]]:
+    """(module, arguments) that run `module` within the limits."""
+    return "ml.sandbox.confine", [json.dumps(asdict(limits)), module, *arguments]
+
+
+def bare_environment(folder: Path) -> dict[str, str]:
+    """`child_environment` without the site's secrets, and with `folder` for the settings of Keras, too."""
+    from ml.sandbox.environment import child_environment
+
+    whole = child_environment(folder)
+    ours = ("PYTHONPATH", "TMPDIR", "TF_CPP_MIN_LOG_LEVEL", "CUDA_VISIBLE_DEVICES", "KERAS_BACKEND")
+    kept = {name: whole[name] for name in (*_PASSED_ON, *ours) if name in whole}
+    return {**kept, "KERAS_HOME": str(folder)}  # the settings of whoever runs the site are not for it
+
+
+def confine(limits: Limits) -> None:
+    """From now on the limits hold, for this process and its children."""
+    for limit, value in (
+        (resource.RLIMIT_CORE, 0),
+        (resource.RLIMIT_CPU, limits.seconds),
+        (resource.RLIMIT_FSIZE, FILE),
+        (resource.RLIMIT_DATA, MEMORY),
+    ):
+        with contextlib.suppress(OSError, ValueError):  # not every system knows each, nor lets it be lowered
+            resource.setrlimit(limit, (value, value))
+    if sys.platform == "linux":
+        libc = ctypes.CDLL(None, use_errno=True)
+        if limits.tied:
+            libc.prctl(_SIGNAL_AT_DEATH, signal.SIGKILL, 0, 0, 0)
+        if not limits.online and libc.unshare(_NEW_USER | _NEW_NETWORK) and os.geteuid() == 0:
+            libc.unshare(_NEW_NETWORK)  # root needs no namespace of users for it
+    reads = [*map(Path, (*_SYSTEM, *limits.reads)), *_of_python()]
+    restrict_files(reads=reads, writes=[Path("/dev/null"), *map(Path, limits.writes)], tcp=limits.online)
+
+
+def _of_python() -> list[Path]:
+    """Its packages and libraries, and of ours what computes: settings and data lie beside that."""
+    libraries = os.environ.get("LD_LIBRARY_PATH", "").split(os.pathsep)
+    found = {sys.prefix, sys.base_prefix, sys.executable, *libraries, *sys.path} - {"", ".", str(_ROOT), os.getcwd()}
+    return [*map(Path, sorted(found)), _ROOT / "ml"]
+
+
+def main(arguments: Sequence[str]) -> None:
+    limits, module, *rest = arguments
+    confine(Limits(**json.loads(limits)))
+    sys.argv = [module, *rest]
+    runpy.run_module(module, run_name="__main__", alter_sys=True)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

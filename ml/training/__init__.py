@@ -1,0 +1,1 @@
+"""From embeddings to a head, its evaluation and its artifact."""

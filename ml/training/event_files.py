@@ -1,0 +1,150 @@
+"""Event files for TensorBoard, without TensorBoard: records as TensorFlow writes them.
+
+The tags are those of the original TensorFlow for Poets, so that old and new runs lie over each other.
+"""
+
+import os
+import socket
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ml.training.confusion_picture import draw_confusion
+from ml.training.head import Head, Look, Split
+
+BUCKETS = 30
+# Pictures that the training accuracy is measured on, evenly from all: the original takes one batch of a hundred.
+MOST_TRAINING_PICTURES = 2000
+# So many points are all written; later ones ever further apart, some 150 of ten thousand.
+EVERY_POINT_UNTIL = 20
+
+
+class EventFile:
+    """A run: a folder with an event file. Other files in it are left alone, unlike in the original."""
+
+    def __init__(self, folder: Path) -> None:
+        import tensorflow as tf
+
+        folder.mkdir(parents=True, exist_ok=True)
+        name = f"events.out.tfevents.{int(time.time())}.{socket.gethostname()}.{os.getpid()}"
+        self._writer = tf.io.TFRecordWriter(str(folder / name))
+        self._write(file_version="brain.Event:2")
+
+    def add(self, step: int, scalars: dict[str, float], histograms: dict[str, Any]) -> None:
+        """histograms: by tag, as TensorFlow's HistogramProto."""
+        from tensorflow.core.framework.summary_pb2 import Summary
+
+        values = [Summary.Value(tag=tag, simple_value=value) for tag, value in scalars.items()]
+        values += [Summary.Value(tag=tag, histo=histogram) for tag, histogram in histograms.items()]
+        self._write(step=step, summary=Summary(value=values))
+
+    def add_picture(self, step: int, tag: str, png: bytes, size: tuple[int, int]) -> None:
+        """size: (width, height) in pixels."""
+        from tensorflow.core.framework.summary_pb2 import Summary
+
+        image = Summary.Image(width=size[0], height=size[1], colorspace=3, encoded_image_string=png)
+        self._write(step=step, summary=Summary(value=[Summary.Value(tag=tag, image=image)]))
+
+    def close(self) -> None:
+        self._writer.close()
+
+    def _write(self, **content: Any) -> None:
+        from tensorflow.core.util.event_pb2 import Event
+
+        self._writer.write(Event(wall_time=time.time(), **content).SerializeToString())
+
+
+def measure(head: Head, split: Split) -> tuple[float, float]:
+    """(accuracy, mean cross-entropy in nats) of a head on a split."""
+    with np.errstate(all="ignore"):  # numbers that ran out of bounds are to be seen, too
+        probabilities = head.probabilities(split.features)
+    right = probabilities[np.arange(len(split.labels)), split.labels].astype(np.float64)
+    entropy = float(-np.log(np.maximum(right, 1e-38)).mean())
+    return float(np.mean(probabilities.argmax(axis=1) == split.labels)), entropy
+
+
+def add_point(
+    runs: dict[str, EventFile], splits: dict[str, Split], step: int, head: Head, **scalars: float
+) -> dict[str, tuple[float, float]]:
+    """What the original writes at a step: how good the head is on each run's split, other scalars by name, and how
+    the head's numbers lie. Gives (accuracy, mean cross-entropy in nats) of each run.
+    """
+    lie, histograms = _describe_head(head)
+    measured = {name: measure(head, split) for name, split in splits.items()}
+    for name, (accuracy, entropy) in measured.items():
+        runs[name].add(step, {"accuracy_1": accuracy, "cross_entropy_1": entropy, **scalars, **lie}, histograms)
+    return measured
+
+
+def _describe_head(head: Head) -> tuple[dict[str, float], dict[str, Any]]:
+    """By the original's names: there, `stddev` is a scope that holds the reckoning. Left out: what is no number."""
+    scalars, histograms = {}, {}
+    for name, array in (("weights", head.weights), ("biases", head.bias)):
+        if np.isfinite(array).all():
+            scope = f"final_training_ops/{name}/summaries"
+            scalars[f"{scope}/mean"] = float(array.mean())
+            scalars[f"{scope}/stddev_1"] = float(array.std())
+            scalars[f"{scope}/max"] = float(array.max())
+            scalars[f"{scope}/min"] = float(array.min())
+            histograms[f"{scope}/histogram"] = _histogram(array)
+    return scalars, histograms
+
+
+class TrainingSummaries:
+    """The runs `train`, `validation` and `test` of one training, as subfolders of a folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._runs: dict[str, EventFile] = {}
+        self._last_step = 0
+
+    def watch(self, training: Split, validation: Split) -> Look:
+        """For `train_head`: what is called at each point of the curve."""
+        stride = -(-len(training.labels) // MOST_TRAINING_PICTURES)
+        splits = {"train": Split(training.features[::stride], training.labels[::stride]), "validation": validation}
+        seen = due = 0
+
+        def look(step: int, head: Head, *, is_last: bool = False, **scalars: float) -> None:
+            nonlocal seen, due
+            self._last_step = step
+            if seen >= due or is_last:
+                due = seen + 1 + seen // EVERY_POINT_UNTIL
+                add_point({name: self._run(name) for name in splits}, splits, step, head, **scalars)
+            seen += 1
+
+        return look
+
+    def show_test(self, metrics: dict[str, Any], names: list[str]) -> None:
+        """What `evaluate` found on the test split, once the head is chosen."""
+        run = self._run("test")
+        if metrics["test_accuracy"] is not None:
+            run.add(self._last_step, {"accuracy_1": metrics["test_accuracy"]}, {})
+        run.add_picture(self._last_step, "confusion_matrix", *draw_confusion(np.array(metrics["confusion"]), names))
+
+    def close(self) -> None:
+        for run in self._runs.values():
+            run.close()
+
+    def _run(self, name: str) -> EventFile:
+        if name not in self._runs:
+            self._runs[name] = EventFile(self._folder / name)
+        return self._runs[name]
+
+
+def _histogram(array: NDArray[Any]) -> Any:
+    from tensorflow.core.framework.summary_pb2 import HistogramProto
+
+    numbers = np.asarray(array, np.float64).ravel()
+    counts, edges = np.histogram(numbers, bins=BUCKETS)
+    return HistogramProto(
+        min=numbers.min(),
+        max=numbers.max(),
+        num=numbers.size,
+        sum=numbers.sum(),
+        sum_squares=np.square(numbers).sum(),
+        bucket_limit=edges[1:],
+        bucket=counts,
+    )

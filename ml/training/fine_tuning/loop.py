@@ -1,0 +1,140 @@
+"""Epochs of fine-tuning: it stops when validation gets no better, and what was best on validation is what it gives."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+
+from ml.backbones.backbone import Backbone
+from ml.datasets.dataset import Dataset
+from ml.datasets.splits import TRAINING, VALIDATION
+from ml.training.config import TrainConfig
+from ml.training.fine_tuning.network import TunableNetwork
+from ml.training.fine_tuning.pictures import BATCH, PictureFeed, Wanted
+from ml.training.fine_tuning.state import CheckpointCorrupt, Point, TuningState, unpack_state
+from ml.training.head import Floats, Head, TrainingDiverged, measure_point
+
+
+class Watch(Protocol):
+    """Whoever wants to know how it goes. Whatever these raise stops the work."""
+
+    def begin(self, pictures: int) -> None:
+        """So many are to be shown at most."""
+
+    def shown(self, pictures: int) -> None:
+        """So many were, all in all. After every batch, those of validation too, of which none are counted."""
+
+    def epoch_ended(self, points: list[Point], checkpoint: Callable[[], bytes]) -> None:
+        """`points` of all epochs so far. `checkpoint()` is what `fine_tune` goes on from."""
+
+
+@dataclass(frozen=True)
+class Tuned:
+    """`network` is the backbone's keras.Model with the weights of the best epoch; 0 is before the first."""
+
+    network: Any
+    head: Head
+    points: list[Point]
+    best_epoch: int
+
+    @property
+    def helped(self) -> bool:
+        return self.best_epoch > 0
+
+
+def fine_tune(
+    backbone: Backbone,
+    head: Head,
+    dataset: Dataset,
+    config: TrainConfig,
+    *,
+    read: Callable[[str], bytes],
+    watch: Watch,
+    checkpoint: bytes | None = None,
+) -> Tuned:
+    """Train backbone and head together on the training pictures, from the trained `head`.
+
+    Each epoch shows every training picture once, as it is or one of `config.views`, drawn anew each time. Classes
+    weigh alike however many pictures they have, as they do for the head. `read` gives the file of a sha256. A
+    checkpoint that cannot be used is as none. Imports TensorFlow. Raises TrainingDiverged, and what `read` and
+    `watch` raise.
+    """
+    extent, rate = config.fine_tuning, config.fine_tuning_rate
+    network = TunableNetwork(backbone, head, extent=extent, rate=rate)
+    with PictureFeed(read, backbone.input_size) as feed:
+        run = _Run(network, feed, dataset, config, watch)
+        state = (checkpoint and _resume(network, checkpoint)) or run.start()
+        state = run.go_on(state)
+    network.write_weights(state.best)
+    return Tuned(network.features, network.head, state.points, state.best_epoch)
+
+
+def _resume(network: TunableNetwork, checkpoint: bytes) -> TuningState | None:
+    try:
+        state = unpack_state(checkpoint)
+        network.write_optimizer(state.optimizer)
+        network.write_weights(state.weights)
+    except (CheckpointCorrupt, ValueError):
+        return None
+    return state
+
+
+class _Run:
+    def __init__(
+        self, network: TunableNetwork, feed: PictureFeed, dataset: Dataset, config: TrainConfig, watch: Watch
+    ) -> None:
+        self.network, self.feed, self.config, self.watch = network, feed, config, watch
+        self.sha256s, self.labels = dataset.sha256s(TRAINING), dataset.labels(TRAINING)
+        self.weights = balanced_weights(self.labels, len(dataset.classes))
+        self.held_out: list[Wanted] = [(sha256, None) for sha256 in dataset.sha256s(VALIDATION)]
+        self.held_out_labels = dataset.labels(VALIDATION)
+        self.done = 0  # training pictures shown, since this process began
+
+    def start(self) -> TuningState:
+        weights = self.network.read_weights()
+        return TuningState([self._measure(0)], weights, self.network.read_optimizer(), weights)
+
+    def go_on(self, state: TuningState) -> TuningState:
+        self.watch.begin((self.config.fine_tuning_epochs - state.epoch) * len(self.sha256s))
+        while state.epoch < self.config.fine_tuning_epochs and not state.is_stuck:
+            loss = self._show_all(state.epoch + 1)
+            point = self._measure(state.epoch + 1, loss)
+            state = state.after(point, self.network.read_weights(), self.network.read_optimizer())
+            self.watch.epoch_ended(state.points, state.pack)
+        return state
+
+    def _show_all(self, epoch: int) -> float:
+        """Every training picture once; the mean loss. Order and views follow from seed and epoch alone, so that an
+        epoch after a resumption is what it would have been."""
+        rng = np.random.default_rng([self.config.seed, epoch])
+        order = rng.permutation(len(self.sha256s))
+        views = [None, *self.config.views]
+        drawn = rng.integers(len(views), size=len(order))
+        wanted: list[Wanted] = [(self.sha256s[row], views[view]) for row, view in zip(order, drawn, strict=True)]
+        total = 0.0
+        for number, pictures in enumerate(self.feed.batches(wanted)):
+            rows = order[number * BATCH : number * BATCH + len(pictures)]
+            # By the size of a whole batch, so that a picture of the last, smaller one weighs no more.
+            total += self.network.step(pictures, self.labels[rows], self.weights[rows] / np.float32(BATCH)) * BATCH
+            self.done += len(pictures)
+            self.watch.shown(self.done)
+        if not np.isfinite(total):
+            raise TrainingDiverged("The fine-tuning ran out of bounds. Choose a smaller learning rate for it.")
+        return total / len(order)
+
+    def _measure(self, epoch: int, training_loss: float | None = None) -> Point:
+        """On validation."""
+        logits = []
+        for pictures in self.feed.batches(self.held_out):
+            logits.append(self.network.logits(pictures))
+            self.watch.shown(self.done)
+        point = measure_point(epoch, training_loss or 0.0, np.concatenate(logits), self.held_out_labels)
+        left_out = ("step",) if training_loss is not None else ("step", "training_loss")
+        return {"epoch": epoch, **{name: value for name, value in point.items() if name not in left_out}}
+
+
+def balanced_weights(labels: Any, classes: int) -> Floats:
+    """What each picture weighs, (N,), 1 in the mean: the pictures of each class that has any weigh alike together."""
+    counts = np.bincount(labels, minlength=classes)
+    return np.asarray(len(labels) / (counts[labels] * np.count_nonzero(counts)), np.float32)

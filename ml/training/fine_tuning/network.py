@@ -1,0 +1,101 @@
+"""Backbone and head as one network, a step of its training, and its weights. All of it imports TensorFlow."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ml.backbones.backbone import Backbone
+from ml.training.fine_tuning.layers import choose_layers
+from ml.training.head import Floats, Head, Ints, prepare_tensorflow
+
+Arrays = list[NDArray[Any]]
+
+
+class TunableNetwork:
+    """`features` is the backbone's keras.Model: pictures (N, S, S, 3), float32 RGB 0..255, to features (N, F)."""
+
+    def __init__(self, backbone: Backbone, head: Head, *, extent: str, rate: float) -> None:
+        """Deterministic, as everything that is trained here (see `prepare_tensorflow`).
+
+        Args:
+            extent: which layers learn beside the head, see `choose_layers`.
+            rate: Adam's (Kingma and Ba, 2015).
+        """
+        prepare_tensorflow()
+        import keras
+
+        self.features = backbone.build_network()
+        choose_layers(self.features, extent)
+        self._dense = keras.layers.Dense(head.bias.size, name="head", kernel_initializer="zeros")
+        self._whole = keras.Model(self.features.input, self._dense(self.features.output))
+        self._dense.set_weights([head.weights, head.bias])
+        self._variables = list(self._whole.trainable_variables)
+        self._optimizer = keras.optimizers.Adam(rate)
+        self._optimizer.build(self._variables)
+        self._step, self._look = self._compile(backbone.input_size)
+
+    def _compile(self, size: int) -> tuple[Any, Any]:
+        import tensorflow as tf
+
+        pictures = tf.TensorSpec([None, size, size, 3], tf.uint8)
+        labels, weights = tf.TensorSpec([None], tf.int64), tf.TensorSpec([None], tf.float32)
+        learned = [variable.value for variable in self._variables]
+
+        def logits(pictures: Any) -> Any:
+            # As in use: nothing is dropped, and normalisations go by what they have learned before.
+            return self._whole(tf.cast(pictures, tf.float32), training=False)
+
+        @tf.function(input_signature=[pictures, labels, weights], autograph=False)  # type: ignore[untyped-decorator]
+        def step(pictures: Any, labels: Any, weights: Any) -> Any:
+            with tf.GradientTape(watch_accessed_variables=False) as tape:
+                tape.watch(learned)
+                losses = tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits(pictures))
+                loss = tf.reduce_sum(weights * losses)
+            self._optimizer.apply(tape.gradient(loss, learned), self._variables)
+            return loss
+
+        look = tf.function(logits, input_signature=[pictures], autograph=False)
+        return step.get_concrete_function(), look.get_concrete_function()
+
+    def step(self, pictures: NDArray[np.uint8], labels: Ints, weights: Floats) -> float:
+        """Learn from a batch: pictures (N, S, S, 3), labels (N,) and what each picture weighs (N,). Returns the sum of
+        their weighted cross-entropies, in nats, before the step.
+        """
+        import tensorflow as tf
+
+        return float(self._step(tf.constant(pictures), tf.constant(labels), tf.constant(weights)))
+
+    def logits(self, pictures: NDArray[np.uint8]) -> Floats:
+        """(N, C) of pictures (N, S, S, 3)."""
+        import tensorflow as tf
+
+        return np.asarray(self._look(tf.constant(pictures)).numpy(), np.float32)
+
+    @property
+    def head(self) -> Head:
+        weights, bias = self._dense.get_weights()
+        return Head(np.asarray(weights), np.asarray(bias))
+
+    def read_weights(self) -> Arrays:
+        """Of what learns."""
+        return [variable.numpy() for variable in self._variables]
+
+    def write_weights(self, weights: Sequence[NDArray[Any]]) -> None:
+        """Raises ValueError for those of another network."""
+        _assign(self._variables, weights)
+
+    def read_optimizer(self) -> Arrays:
+        return [np.asarray(variable.numpy()) for variable in self._optimizer.variables]
+
+    def write_optimizer(self, values: Sequence[NDArray[Any]]) -> None:
+        """Raises ValueError for those of another network."""
+        _assign(self._optimizer.variables, values)
+
+
+def _assign(variables: Sequence[Any], values: Sequence[NDArray[Any]]) -> None:
+    if [tuple(variable.shape) for variable in variables] != [value.shape for value in values]:
+        raise ValueError("These weights are those of another network.")
+    for variable, value in zip(variables, values, strict=True):
+        variable.assign(value)

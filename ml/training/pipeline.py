@@ -1,0 +1,110 @@
+"""From a dataset version and its embeddings to the files of a model version."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ml.backbones.backbone import Backbone
+from ml.backbones.registry import get_backbone
+from ml.datasets.dataset import Dataset
+from ml.datasets.splits import TEST, TRAINING, VALIDATION
+from ml.images.decoding import PREPROCESSING_VERSION
+from ml.training.artifacts import Evaluation, pack_artifact
+from ml.training.config import TrainConfig
+from ml.training.evaluation import evaluate
+from ml.training.event_files import TrainingSummaries
+from ml.training.head import Head, Split, look_away
+from ml.training.recipes.registry import train_head
+
+IMPORTED = "imported"  # in the place of a recipe
+
+
+@dataclass(frozen=True)
+class Trained:
+    """What training gives: the artifact's files by name, its digest, and the metrics for people."""
+
+    digest: str
+    files: dict[str, bytes]
+    metrics: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Answering:
+    """What gives the answers of a model version. `test` are its backbone's features of the test pictures, (n, F);
+    `metrics` what is to be told beside how good it is on them.
+    """
+
+    backbone: Backbone
+    head: Head
+    test: NDArray[np.float32]
+    metrics: dict[str, Any] = field(default_factory=dict)
+
+
+def train(
+    dataset: Dataset,
+    features: Mapping[str, NDArray[np.float32]],
+    config: TrainConfig,
+    report: Callable[..., None],
+    summaries: TrainingSummaries | None = None,
+    tune: Callable[[Head], Answering] | None = None,
+) -> Trained:
+    """Train a head, tune the backbone from it where that is wanted, measure, and pack all.
+
+    Calls report(stage, fraction, **facts).
+
+    features: of each split (n, F), picture by picture as in `dataset.rows`; of training (n * (1 + views), F), the
+    pictures themselves and behind them each of `config.views` in the same order.
+    summaries: are told on the way, and change nothing of what is trained.
+    tune: makes of the head what shall answer.
+    """
+    report("head", 0.0)
+    training = Split(features[TRAINING], np.tile(dataset.labels(TRAINING), 1 + len(config.views)))
+    validation = Split(features[VALIDATION], dataset.labels(VALIDATION))
+    look = summaries.watch(training, validation) if summaries else look_away
+    head = train_head(training, validation, len(dataset.classes), config, report, look)
+    found = tune(head) if tune else Answering(get_backbone(config.backbone), head, features[TEST])
+    report("evaluate", 0.0)
+    trained = _pack(dataset, found, config.as_dict())
+    if summaries:
+        summaries.show_test(trained.metrics, [name for _, name in dataset.classes])
+    return trained
+
+
+def adopt(dataset: Dataset, features: NDArray[np.float32], backbone: Backbone, *, source: str) -> Trained:
+    """A classifier that was trained elsewhere, as a model version.
+
+    Args:
+        features: (N, C) of the dataset's test pictures, N may be 0: logits of the classes in the dataset's order.
+        source: where it came from, for people.
+    """
+    classes = len(dataset.classes)
+    head = Head(np.eye(classes, dtype=np.float32), np.zeros(classes, np.float32))
+    config = {"recipe": IMPORTED, "backbone": backbone.name, "source": source}
+    return _pack(dataset, Answering(backbone, head, features), config)
+
+
+def _pack(dataset: Dataset, found: Answering, config: dict[str, Any]) -> Trained:
+    labels, probabilities = dataset.labels(TEST), found.head.probabilities(found.test)
+    metrics = evaluate(probabilities, labels, [name for _, name in dataset.classes]) | found.metrics
+    evaluation = Evaluation(dataset.sha256s(TEST), labels, probabilities)
+    digest, files = pack_artifact(_manifest(dataset, found.backbone, config, metrics), found.head, evaluation)
+    return Trained(digest, files, metrics)
+
+
+def _manifest(dataset: Dataset, backbone: Backbone, config: dict[str, Any], metrics: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "backbone": {
+            "name": backbone.name,
+            "digest": backbone.digest,
+            "input_size": backbone.input_size,
+            "features": backbone.features,
+            "preprocessing_version": PREPROCESSING_VERSION,
+        },
+        "classes": [[pk, name] for pk, name in dataset.classes],
+        "dataset_digest": dataset.digest,
+        "config": config,
+        "metrics": metrics,
+    }

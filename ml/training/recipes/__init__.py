@@ -1,0 +1,1 @@
+"""How a head is trained: one file a recipe, and their registry."""

@@ -1,0 +1,100 @@
+"""The recipe 'poets': gradient descent as in the original TensorFlow for Poets (`retrain.py`)."""
+
+import functools
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from ml.training.config import TrainConfig
+from ml.training.head import Floats, Head, Ints, Look, Report, Split, measure_point, prepare_tensorflow
+
+EVAL_STEP_INTERVAL = 10  # the original's default
+START_DEVIATION = 0.001  # likewise, of a normal distribution cut at two deviations
+
+
+def train_poets(
+    training: Split, validation: Split, classes: int, config: TrainConfig, report: Report, look: Look
+) -> Head:
+    """Descend, and report on the way.
+
+    A point's training_loss is its last batch's, as in the original; validation is the whole split.
+    """
+    reached = None
+    for step, head, (loss, logits) in descend(training, validation, classes, config, interval=EVAL_STEP_INTERVAL):
+        report("head", step / config.steps, **measure_point(step, loss, logits, validation.labels))
+        look(step, head, is_last=step == config.steps, learning_rate=config.learning_rate)
+        reached = head
+    assert reached is not None  # noqa: S101 - a config has a step at least
+    return reached
+
+
+def descend(
+    training: Split, validation: Split, classes: int, config: TrainConfig, *, interval: int
+) -> Iterator[tuple[int, Head, tuple[float, Floats]]]:
+    """Plain gradient descent; each picture of a batch is drawn by drawing its class first.
+
+    Yields, after every `interval` steps and after the last: the step, the head, and the last batch's loss with
+    the validation logits (N, C).
+    """
+    tf = prepare_tensorflow()
+    rng = np.random.default_rng(config.seed)
+    data = tf.constant(training.features), tf.one_hot(training.labels, classes)
+    held_out = tf.constant(validation.features)
+    weights = tf.constant(_start((training.features.shape[1], classes), rng))
+    bias = tf.zeros([classes])
+    members = [np.flatnonzero(training.labels == label) for label in range(classes)]
+    for step in range(0, config.steps, interval):
+        until = min(step + interval, config.steps)
+        drawn = tf.constant(_draw(members, (until - step, config.batch_size), rng))
+        weights, bias, loss, logits = _compiled_descent()(*data, held_out, drawn, weights, bias, config.learning_rate)
+        yield until, Head(weights.numpy(), bias.numpy()), (float(loss), logits.numpy())
+
+
+def _start(shape: tuple[int, int], rng: np.random.Generator) -> Floats:
+    numbers = rng.standard_normal(shape)
+    while (far := np.abs(numbers) > 2).any():
+        numbers[far] = rng.standard_normal(np.count_nonzero(far))
+    return (numbers * START_DEVIATION).astype(np.float32)
+
+
+def _draw(members: list[Ints], shape: tuple[int, int], rng: np.random.Generator) -> Ints:
+    """Indices of pictures, (steps, batch): class uniformly, then a picture of it, with replacement."""
+    filled = [pictures for pictures in members if len(pictures)]
+    labels = rng.integers(len(filled), size=shape)
+    sizes = np.array([len(pictures) for pictures in filled])
+    starts = np.cumsum(sizes) - sizes
+    places = (rng.random(shape) * sizes[labels]).astype(np.int64)
+    return np.asarray(np.concatenate(filled)[starts[labels] + places])
+
+
+@functools.cache
+def _compiled_descent() -> Any:
+    """Compiled once a process, for any number of pictures, features, classes and steps."""
+    tf = prepare_tensorflow()
+    matrix, vector = tf.TensorSpec([None, None], tf.float32), tf.TensorSpec([None], tf.float32)
+    drawn_spec, rate_spec = tf.TensorSpec([None, None], tf.int64), tf.TensorSpec([], tf.float32)
+    signature = [matrix, matrix, matrix, drawn_spec, matrix, vector, rate_spec]
+
+    # The loop is written as the graph has it: TensorFlow's translation of Python loops (AutoGraph) does not know
+    # Python 3.13.
+    @tf.function(input_signature=signature, autograph=False)  # type: ignore[untyped-decorator]
+    def descend_batches(
+        features: Any, targets: Any, validation: Any, drawn: Any, weights: Any, bias: Any, rate: Any
+    ) -> Any:
+        def more(step: Any, *_: Any) -> Any:
+            return step < tf.shape(drawn)[0]
+
+        def descend_once(step: Any, weights: Any, bias: Any, _: Any) -> Any:
+            x, y = tf.gather(features, drawn[step]), tf.gather(targets, drawn[step])
+            logits = tf.matmul(x, weights) + bias
+            loss = tf.reduce_mean(tf.nn.softmax_cross_entropy_with_logits(y, logits))
+            error = (tf.nn.softmax(logits) - y) / tf.cast(tf.shape(y)[0], tf.float32)
+            slope = tf.transpose(tf.matmul(error, x, transpose_a=True))
+            return step + 1, weights - rate * slope, bias - rate * tf.reduce_sum(error, axis=0), loss
+
+        start = (tf.constant(0), weights, bias, tf.constant(0.0))
+        _, weights, bias, loss = tf.while_loop(more, descend_once, start, parallel_iterations=1)
+        return weights, bias, loss, tf.matmul(validation, weights) + bias
+
+    return descend_batches

@@ -1,0 +1,24 @@
+"""What `label_image` and `evaluate` ask, where a network that was brought along fails."""
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from ml.cli.classifiers import LabelFailed, _through
+from ml.engines.confined import EngineFailed
+from tests.pictures import make_jpeg
+
+
+class Failing:
+    """An engine whose process has ended."""
+
+    input_size, features = 16, 3
+
+    def embed(self, pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
+        raise EngineFailed("The network did not answer a picture.")
+
+
+def test_network_that_does_not_answer_is_a_sentence() -> None:
+    classify = _through(Failing)
+    with pytest.raises(LabelFailed, match="did not answer"):
+        classify(make_jpeg(1))

@@ -1,0 +1,25 @@
+"""The testing backbone, converted once per run."""
+
+from pathlib import Path
+
+import pytest
+
+from ml.backbones.backbone import Backbone
+from ml.backbones.registry import get_backbone
+from ml.engines.conversion import ensure_tflite
+from ml.engines.litert import LiteRTEngine
+
+
+@pytest.fixture(scope="session")
+def backbone() -> Backbone:
+    return get_backbone("testing")
+
+
+@pytest.fixture(scope="session")
+def tflite(backbone: Backbone, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return ensure_tflite(backbone, tmp_path_factory.mktemp("backbones"))
+
+
+@pytest.fixture(scope="session")
+def engine(tflite: Path) -> LiteRTEngine:
+    return LiteRTEngine(tflite)

@@ -1,0 +1,175 @@
+"""The rules of splits, for any classes, any earlier splits and any percentages."""
+
+import hashlib
+from collections import Counter
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ml.datasets.splits import SMALLEST_CLASS, SPLITS, TEST, TRAINING, VALIDATION, SplitSample, assign_splits
+
+PERCENTAGES = st.integers(1, 45)
+
+
+def sha(number: int) -> str:
+    return hashlib.sha256(str(number).encode()).hexdigest()
+
+
+def fresh(sizes: list[int], start: int = 0) -> list[SplitSample]:
+    """So many pictures of each class, none with a split."""
+    classes = [class_id for class_id, size in enumerate(sizes) for _ in range(size)]
+    return [SplitSample(sha(start + number), class_id) for number, class_id in enumerate(classes)]
+
+
+def settle(samples: list[SplitSample], changes: dict[str, str]) -> list[SplitSample]:
+    return [SplitSample(one.sha256, one.class_id, changes.get(one.sha256, one.split)) for one in samples]
+
+
+def assign(samples: list[SplitSample], percentages: tuple[int, int]) -> list[SplitSample]:
+    validation, testing = percentages
+    return settle(samples, assign_splits(samples, validation_percentage=validation, testing_percentage=testing))
+
+
+def count(samples: list[SplitSample], class_id: int) -> dict[str, int]:
+    counted = Counter(one.split for one in samples if one.class_id == class_id)
+    return {split: counted[split] for split in SPLITS}
+
+
+def expected(size: int, percentages: tuple[int, int]) -> dict[str, int]:
+    """The rounded shares of a fresh class, at least one each, as the module promises."""
+    if size < SMALLEST_CLASS:
+        return {TRAINING: size, VALIDATION: 0, TEST: 0}
+    validation, testing = (max(1, round(size * percentage / 100)) for percentage in percentages)
+    testing = min(testing, size - 2)
+    validation = min(validation, size - testing - 1)
+    return {TRAINING: size - testing - validation, VALIDATION: validation, TEST: testing}
+
+
+SIZES = st.lists(st.integers(0, 60), min_size=1, max_size=4)
+TWO = st.tuples(PERCENTAGES, PERCENTAGES)
+
+
+@st.composite
+def mixed(draw: st.DrawFn) -> list[SplitSample]:
+    """Pictures of which some have a split and some have none; often a class lacks whole splits."""
+    samples = []
+    for class_id, size in enumerate(draw(SIZES)):
+        known = draw(st.lists(st.sampled_from(["", *SPLITS]), min_size=1, max_size=4))
+        splits = draw(st.lists(st.sampled_from(known), min_size=size, max_size=size))
+        samples += [SplitSample(sha(len(samples) + place), class_id, split) for place, split in enumerate(splits)]
+    return samples
+
+
+@given(SIZES, TWO)
+def test_assign_fresh_classes_get_their_rounded_shares(sizes: list[int], percentages: tuple[int, int]) -> None:
+    assigned = assign(fresh(sizes), percentages)
+    for class_id, size in enumerate(sizes):
+        assert count(assigned, class_id) == expected(size, percentages)
+
+
+@given(mixed(), TWO)
+def test_assign_everything_has_a_split_and_no_split_is_empty(
+    samples: list[SplitSample], percentages: tuple[int, int]
+) -> None:
+    assigned = assign(samples, percentages)
+    assert all(one.split in SPLITS for one in assigned)
+    for class_id in {one.class_id for one in samples}:
+        counts = count(assigned, class_id)
+        if sum(counts.values()) >= SMALLEST_CLASS:
+            assert all(counts.values())
+
+
+@given(mixed(), TWO)
+def test_assign_moves_only_what_an_empty_split_needs(samples: list[SplitSample], percentages: tuple[int, int]) -> None:
+    assigned = assign(samples, percentages)
+    for class_id in {one.class_id for one in samples}:
+        before, after = ([one for one in group if one.class_id == class_id] for group in (samples, assigned))
+        moved = [(old, new) for old, new in zip(before, after, strict=True) if old.split not in ("", new.split)]
+        empty = sum(not any(one.split == split for one in before) for split in SPLITS)
+        undecided = sum(not one.split for one in before)
+        # New pictures go to what is empty first; only for what they cannot fill does an old one move.
+        needed = max(0, empty - undecided) if len(before) >= SMALLEST_CLASS else 0
+        assert len(moved) == needed
+        # Training gives while it has more than one, and nobody gives the last of a split.
+        assert all(old.split == TRAINING or count(after, class_id)[TRAINING] == 1 for old, _ in moved)
+
+
+@given(mixed(), TWO)
+def test_assign_new_pictures_do_not_overfill_a_share(samples: list[SplitSample], percentages: tuple[int, int]) -> None:
+    assigned = assign(samples, percentages)
+    for class_id in {one.class_id for one in samples}:
+        old, new = count(samples, class_id), count(assigned, class_id)
+        shares = expected(sum(new.values()), percentages)
+        for split in (VALIDATION, TEST):
+            assert new[split] <= max(old[split], shares[split], 1)
+
+
+@given(mixed(), TWO, st.randoms(use_true_random=False))
+def test_assign_does_not_depend_on_the_order(
+    samples: list[SplitSample], percentages: tuple[int, int], random: "object"
+) -> None:
+    shuffled = samples[:]
+    random.shuffle(shuffled)  # type: ignore[attr-defined]
+    assert set(assign(shuffled, percentages)) == set(assign(samples, percentages))
+
+
+@given(mixed(), TWO)
+def test_assign_again_changes_nothing(samples: list[SplitSample], percentages: tuple[int, int]) -> None:
+    assigned = assign(samples, percentages)
+    validation, testing = percentages
+    assert assign_splits(assigned, validation_percentage=validation, testing_percentage=testing) == {}
+    # With other percentages neither: what is decided stays.
+    assert assign_splits(assigned, validation_percentage=testing, testing_percentage=validation) == {}
+
+
+@given(st.integers(3, 60), st.lists(st.integers(1, 30), max_size=4), TWO)
+def test_assign_growing_a_class_moves_no_old_picture(
+    size: int, additions: list[int], percentages: tuple[int, int]
+) -> None:
+    samples = assign(fresh([size]), percentages)
+    for addition in additions:
+        grown = assign([*samples, *fresh([addition], start=len(samples))], percentages)
+        assert grown[: len(samples)] == samples
+        samples = grown
+    # However it grew, it ends with the shares of its size, give or take what rounding moved meanwhile.
+    wanted, got = expected(len(samples), percentages), count(samples, 0)
+    assert all(abs(wanted[split] - got[split]) <= 2 for split in SPLITS)
+
+
+def test_assign_is_the_same_on_every_machine() -> None:
+    changes = assign_splits(fresh([10]))
+    by_sha256 = sorted(changes)
+    assert [changes[one] for one in by_sha256] == [TEST, VALIDATION, *[TRAINING] * 8]
+
+
+@pytest.mark.parametrize("size", [1, 2])
+def test_assign_class_of_fewer_than_three_is_for_training(size: int) -> None:
+    assert set(assign_splits(fresh([size])).values()) == {TRAINING}
+
+
+def test_assign_lost_test_picture_is_replaced_from_training() -> None:
+    kept = [one for one in assign(fresh([10]), (10, 10)) if one.split != TEST]
+    changes = assign_splits(kept)
+    assert list(changes.values()) == [TEST]
+    moved = next(iter(changes))
+    assert next(one for one in kept if one.sha256 == moved).split == TRAINING
+
+
+def test_assign_new_picture_replaces_the_lost_test_picture() -> None:
+    kept = [one for one in assign(fresh([10]), (10, 10)) if one.split != TEST]
+    new = SplitSample(sha(1000), 0)
+    assert assign_splits([*kept, new]) == {new.sha256: TEST}
+
+
+def test_assign_new_pictures_fill_each_empty_split_before_any_share() -> None:
+    """Three new pictures would all fit the test share; then an old one would have to move to validation."""
+    old = [SplitSample(one.sha256, 0, TRAINING) for one in fresh([17])]
+    new = fresh([3], start=100)
+    changes = assign_splits([*old, *new], testing_percentage=20)
+    assert set(changes) == {one.sha256 for one in new}
+    assert sorted(changes.values()) == [TEST, TEST, VALIDATION]
+
+
+def test_assign_nothing() -> None:
+    assert assign_splits([]) == {}

@@ -1,0 +1,88 @@
+"""A file that does not answer as the site does is found out."""
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from ml.exports.certificate import certify
+from ml.exports.registry import FORMATS
+
+FORMAT = FORMATS["tflite"]
+RNG = np.random.default_rng(5)
+
+
+def probabilities(count: int = 200, classes: int = 4) -> NDArray[np.float32]:
+    logits = RNG.standard_normal((count, classes)) * 3
+    exponents = np.exp(logits)
+    return (exponents / exponents.sum(axis=1, keepdims=True)).astype(np.float32)
+
+
+def test_same_answers_pass() -> None:
+    site = probabilities()
+    labels = site.argmax(axis=1)
+    labels[:50] = (labels[:50] + 1) % 4
+    found = certify(FORMAT, site, site + np.float32(1e-6), labels, milliseconds=2.0)
+    assert found["passed"]
+    assert found["reasons"] == []
+    assert (found["n"], found["agreement"], found["accuracy"], found["site_accuracy"]) == (200, 1.0, 0.75, 0.75)
+    assert found["largest_difference"] < 1e-5
+
+
+def test_swapped_classes_fail() -> None:
+    site = probabilities()
+    found = certify(FORMAT, site, site[:, ::-1], site.argmax(axis=1), milliseconds=2.0)
+    assert not found["passed"]
+    assert "It agrees on" in found["reasons"][0]
+    assert found["accuracy"] < found["site_accuracy"]
+
+
+def test_right_answers_with_other_probabilities_fail() -> None:
+    site = probabilities()
+    flat = (site + 0.5) / 3
+    found = certify(FORMAT, site, flat.astype(np.float32), site.argmax(axis=1), milliseconds=2.0)
+    assert not found["passed"]
+    assert "probabilities differ" in found["reasons"][0]
+
+
+@pytest.mark.parametrize("broken", [np.nan, np.inf])
+def test_numbers_that_are_none_fail(broken: float) -> None:
+    site = probabilities()
+    file = site.copy()
+    file[3, 1] = broken
+    found = certify(FORMAT, site, file, site.argmax(axis=1), milliseconds=2.0)
+    assert not found["passed"]
+    assert "numbers that are none" in found["reasons"][0]
+    assert np.isfinite([found["mean_difference"], found["largest_difference"]]).all()  # JSON knows no NaN
+
+
+def test_fewer_bits_may_change_probabilities_but_not_how_often_it_is_right() -> None:
+    format = FORMATS["tflite_int8"]
+    site = probabilities()
+    labels = site.argmax(axis=1)
+    flat = ((site + 0.5) / 3).astype(np.float32)
+    assert certify(format, site, flat, labels, milliseconds=2.0)["passed"]
+
+    some_wrong = flat.copy()
+    some_wrong[:3] = np.roll(flat[:3], 1, axis=1)  # three of two hundred: just what may be lost
+    assert certify(format, site, some_wrong, labels, milliseconds=2.0)["passed"]
+
+    too_many = flat.copy()
+    too_many[:4] = np.roll(flat[:4], 1, axis=1)
+    found = certify(format, site, too_many, labels, milliseconds=2.0)
+    assert found["reasons"] == ["It is right on 2.0% fewer of the test pictures; 1.5% may be lost."]
+
+
+@pytest.mark.parametrize(("count", "wrong", "passes"), [(50, 1, True), (50, 2, False), (6, 1, True), (6, 2, False)])
+def test_a_single_picture_decides_nothing(count: int, wrong: int, passes: bool) -> None:
+    site = probabilities(count)
+    file = site.copy()
+    file[:wrong] = np.roll(site[:wrong], 1, axis=1)
+    found = certify(FORMATS["tflite_int8"], site, file, site.argmax(axis=1), milliseconds=2.0)
+    assert found["passed"] == passes
+
+
+def test_numbers_that_are_none_fail_whatever_the_bar() -> None:
+    site = probabilities()
+    file = site.copy()
+    file[3, 1] = np.nan
+    assert not certify(FORMATS["tflite_int8"], site, file, site.argmax(axis=1), milliseconds=2.0)["passed"]

@@ -1,0 +1,89 @@
+"""Exports are built and run in processes that are watched, stopped, and whose failures are sentences."""
+
+import json
+import zipfile
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from ml.backbones.registry import get_backbone
+from ml.exports import run
+from ml.exports.parts import Parts, one_line_labels
+from ml.exports.registry import FORMATS
+from ml.exports.run import ExportFailed, build_export, certify_export
+from ml.training.artifacts import Evaluation
+from ml.training.head import Head
+from tests.pictures import make_jpeg
+
+TESTING = get_backbone("testing")
+HEAD = Head(np.random.default_rng(1).standard_normal((TESTING.features, 3)).astype(np.float32), np.zeros(3, np.float32))
+PARTS = Parts("Colours\nof things", 7, TESTING, HEAD, ["red", "a\nb", "<script>苹果"])
+
+
+def test_parts_survive_the_way_to_the_child(tmp_path: Path) -> None:
+    PARTS.write(tmp_path)
+    read = Parts.read(tmp_path)
+    assert (read.title, read.version, read.backbone, read.labels) == (PARTS.title, 7, TESTING, PARTS.labels)
+    np.testing.assert_array_equal(read.head.weights, HEAD.weights)
+
+
+def test_a_label_is_one_line() -> None:
+    assert one_line_labels(PARTS.labels) == "red\na b\n<script>苹果\n"
+
+
+def test_who_may_not_go_on_stops_the_child(tmp_path: Path) -> None:
+    def cancelled() -> None:
+        raise KeyError("cancelled")
+
+    with pytest.raises(KeyError):
+        build_export(FORMATS["tflite"], PARTS, tmp_path, cancelled)
+    assert list((tmp_path / "export").iterdir()) == []
+
+
+def test_failure_of_the_child_is_a_sentence(tmp_path: Path) -> None:
+    wrong = replace(PARTS, head=Head(np.zeros((5, 3), np.float32), HEAD.bias))  # not as many features as there are
+    with pytest.raises(ExportFailed, match=r"The files could not be made \(status 1\)\. \w+"):
+        build_export(FORMATS["tflite"], wrong, tmp_path, lambda: None)
+
+
+def test_link_among_the_files_is_not_followed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A network that took the process over cannot read the site's files, and does not get us to pack them."""
+
+    def taken_over(*_: object, folder: Path, **__: object) -> None:
+        (folder / "export" / "labels.txt").symlink_to("/etc/passwd")
+
+    monkeypatch.setattr(run, "run_child", taken_over)
+    with pytest.raises(ExportFailed, match="something else than files"):
+        build_export(FORMATS["tflite"], PARTS, tmp_path, lambda: None)
+
+
+def test_files_are_certified_by_what_they_answer(tmp_path: Path) -> None:
+    files = build_export(FORMATS["tflite"], PARTS, tmp_path, lambda: None)
+    assert {path.name for path in files.iterdir()} >= {"model.tflite", "labels.txt", "README.md", "classify.py"}
+    assert "# Colours of things, version 7" in (files / "README.md").read_text()
+    pictures = {str(number): make_jpeg(number) for number in range(5)}
+    wrong = np.full((5, 3), 1 / 3, np.float32)
+    evaluation = Evaluation(list(pictures), np.zeros(5, np.int64), wrong)
+    done: list[int] = []
+    found = certify_export(
+        FORMATS["tflite"], files, evaluation, pictures.__getitem__, TESTING.input_size, lambda: None, done.append
+    )
+    assert not found["passed"]  # the site's answers are made up here, and the file's are not them
+    assert found["n"] == 5
+    assert found["milliseconds"] > 0
+
+
+def test_labels_and_metadata_lie_within_the_tflite_file(tmp_path: Path) -> None:
+    files = build_export(FORMATS["tflite"], PARTS, tmp_path, lambda: None)
+    with zipfile.ZipFile(files / "model.tflite") as within:
+        assert within.read("labels.txt") == (files / "labels.txt").read_bytes()
+        metadata = json.loads(within.read("metadata.json"))
+    assert metadata["labels"] == PARTS.labels
+    assert metadata["input"] == {"shape": [None, 32, 32, 3], "colours": "RGB", "range": [0, 255], "dtype": "float32"}
+
+
+def test_nothing_to_calibrate_with_is_a_sentence(tmp_path: Path) -> None:
+    with pytest.raises(ExportFailed, match="There are no training pictures to calibrate with"):
+        build_export(FORMATS["tflite_int8"], PARTS, tmp_path, lambda: None)

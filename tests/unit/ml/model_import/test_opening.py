@@ -1,0 +1,246 @@
+"""A stranger's file, opened by the confined process: what it finds, and what it refuses by name."""
+
+import json
+import os
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import ml.engines.confined
+from ml.backbones.registry import get_backbone
+from ml.backbones.spec import CONVERTED, GRAPH, LITE, NetworkSpec, keep_network, parse_spec, read_spec
+from ml.engines.confined import ConfinedEngine, EngineFailed, in_litert, in_tensorflow
+from ml.engines.litert import AS_IT_IS, Adapter, LiteRTEngine
+from ml.engines.loading import load_engine
+from ml.errors import ImportRefused
+from ml.model_import import opening
+from ml.model_import.opening import OpenedNetwork, open_network
+from ml.model_import.program import Request, _check_labels
+from ml.model_import.sources import MOST_CLASSES
+from ml.sandbox.confine import bare_environment
+from tests.network_files import CLASSES, FEATURES, SIZE
+
+LABELS = "a\nb\nc\n"
+
+
+@pytest.fixture
+def pictures() -> "np.ndarray[tuple[int, ...], np.dtype[np.uint8]]":
+    return np.random.default_rng(5).integers(0, 256, (4, SIZE, SIZE, 3), dtype=np.uint8)
+
+
+def open_it(path: Path, tmp_path: Path, request: Request | None = None) -> OpenedNetwork:
+    folder = tmp_path / "work"
+    folder.mkdir()
+    return open_network(path, folder, request or Request(), title="t", source="s")
+
+
+def test_all_forms_of_a_network_give_the_same_features(
+    strange_networks: Path, tmp_path: Path, pictures: object
+) -> None:
+    """A SavedModel of today, one of the first version of TensorFlow, and a .tflite file."""
+    found = {}
+    for name in ("vector", "first", "vector.tflite"):
+        opened = open_it(strange_networks / name, tmp_path / name if (tmp_path / name).mkdir() is None else tmp_path)
+        spec = opened.spec
+        assert (spec.input_size, spec.features, spec.engine) == (SIZE, FEATURES, "litert")
+        path = tmp_path / f"{name}.converted"
+        path.write_bytes(opened.files[CONVERTED if spec.file == GRAPH else LITE])
+        engine = LiteRTEngine(path, adapter=Adapter(spec.scale, spec.offset, spec.logarithm))
+        found[name] = engine.embed(pictures)  # type: ignore[arg-type]
+    np.testing.assert_allclose(found["first"], found["vector"], atol=1e-5)
+    np.testing.assert_allclose(found["vector.tflite"], found["vector"], atol=1e-5)
+
+
+def test_what_litert_cannot_run_runs_in_tensorflow(strange_networks: Path, tmp_path: Path, pictures: object) -> None:
+    opened = open_it(strange_networks / "hard", tmp_path)
+    assert opened.spec.engine == "tensorflow"
+    assert "Digamma" in opened.why_not_litert
+    (tmp_path / GRAPH).write_bytes(opened.files[GRAPH])
+    engine = ConfinedEngine(tmp_path / GRAPH, in_tensorflow(), input_size=SIZE, features=FEATURES)
+    features = engine.embed(pictures)  # type: ignore[arg-type]
+    assert features.shape == (4, FEATURES)
+    assert np.isfinite(features).all()
+    process = engine._process
+    assert process is not None
+    process.kill()  # it is started again
+    process.wait()
+    np.testing.assert_array_equal(engine.embed(pictures), features)  # type: ignore[arg-type]
+    engine.close()
+    (tmp_path / GRAPH).write_bytes(b"nonsense")
+    with pytest.raises(EngineFailed, match="did not answer"):
+        engine.embed(pictures)  # type: ignore[arg-type]
+
+
+def test_lite_network_answers_from_a_process_of_its_own_and_cannot_end_ours(
+    strange_networks: Path, tmp_path: Path, pictures: object
+) -> None:
+    path, adapter = tmp_path / LITE, Adapter(1 / 255, 0.0)
+    path.write_bytes((strange_networks / "vector.tflite").read_bytes())
+    engine = ConfinedEngine(path, in_litert(1, adapter), input_size=SIZE, features=FEATURES)
+    np.testing.assert_array_equal(
+        engine.embed(pictures),  # type: ignore[arg-type]
+        LiteRTEngine(path, adapter=adapter).embed(pictures),  # type: ignore[arg-type]
+    )
+    engine.close()
+    path.write_bytes(path.read_bytes()[:1000])  # LiteRT reads past the end of such a file
+    with pytest.raises(EngineFailed, match="did not answer"):
+        engine.embed(pictures)  # type: ignore[arg-type]
+
+
+def test_network_that_does_not_end_is_stopped(strange_networks: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also where it takes nothing in any more, of more than a pipe holds."""
+    monkeypatch.setattr(ml.engines.confined, "SECONDS", 0.05)
+    large = np.zeros((1, 1024, 1024, 3), np.uint8)
+    engine = ConfinedEngine(strange_networks / "vector.tflite", in_litert(1, AS_IT_IS), input_size=1024, features=5)
+    begun = time.monotonic()
+    with pytest.raises(EngineFailed, match="did not answer"):
+        engine.embed(large)
+    assert time.monotonic() - begun < 20
+
+
+def test_network_that_was_brought_along_never_runs_in_the_process_that_asks(
+    strange_networks: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("POETSWEB_WEIGHTS", str(tmp_path / "weights"))
+    opened = open_it(strange_networks / "quantised.tflite", tmp_path)
+    keep_network(opened.spec, opened.files)
+    engine = load_engine(get_backbone(opened.spec.name), tmp_path / "backbones", threads=2)
+    assert isinstance(engine, ConfinedEngine)
+    engine.close()
+
+
+@pytest.mark.parametrize(
+    ("name", "operation"),
+    [("table", "InitializeTableFromTextFileV2"), ("hostile.pb", "WriteFile")],
+)
+def test_operations_on_files_are_refused_by_name(
+    name: str, operation: str, strange_networks: Path, tmp_path: Path
+) -> None:
+    with pytest.raises(ImportRefused, match=f"operation '{operation}'"):
+        open_it(strange_networks / name, tmp_path, Request(classifier=name.endswith(".pb"), labels=None))
+    assert not (strange_networks / "written").exists()
+
+
+@pytest.mark.parametrize("name", ["classifier.tflite", "vector.tflite"])
+@pytest.mark.parametrize("damage", ["cut", "noise"])
+def test_damaged_tflite_is_a_sentence(name: str, damage: str, strange_networks: Path, tmp_path: Path) -> None:
+    data = bytearray((strange_networks / name).read_bytes())
+    if damage == "cut":
+        data = data[: len(data) // 2]
+    else:
+        data[16:400] = np.random.default_rng(2).bytes(384)
+    (tmp_path / "x.tflite").write_bytes(data)
+    with pytest.raises(ImportRefused):
+        open_it(tmp_path / "x.tflite", tmp_path)
+
+
+def test_classifier_gives_its_logarithms_and_labels(strange_networks: Path, tmp_path: Path, pictures: object) -> None:
+    opened = open_it(strange_networks / "graph.pb", tmp_path, Request(classifier=True, labels=LABELS))
+    assert (opened.labels, opened.spec.features) == (["a", "b", "c"], CLASSES)
+    (tmp_path / "c").write_bytes(opened.files[CONVERTED])
+    logarithms = LiteRTEngine(tmp_path / "c").embed(pictures)  # type: ignore[arg-type]
+    np.testing.assert_allclose(np.exp(logarithms).sum(axis=1), 1, atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("request_", "sentence"),
+    [
+        (Request(classifier=True, labels="a\nb\n"), "It gives 3 scores, but there are 2 labels."),
+        (Request(classifier=True), "It comes without labels."),
+        (Request(classifier=True, labels="a\na\nb\n"), "Each label must be there once"),
+    ],
+)
+def test_labels_must_fit(request_: Request, sentence: str, strange_networks: Path, tmp_path: Path) -> None:
+    with pytest.raises(ImportRefused, match=sentence):
+        open_it(strange_networks / "quantised.tflite", tmp_path, request_)
+
+
+def test_classifier_of_keras_is_the_same_in_all_its_forms(
+    strange_networks: Path, tmp_path: Path, pictures: object
+) -> None:
+    """As Teachable Machine exports it: .h5, TensorFlow.js with labels of its own; and .keras of today."""
+    found = {}
+    for name, labels in (("keras_model.h5", "0 a\n1 b\n2 c\n"), ("js", None), ("model.keras", LABELS)):
+        (tmp_path / name).mkdir()
+        wanted = Request(classifier=True, labels=labels, range="-1..1" if name == "model.keras" else "")
+        opened = open_it(strange_networks / name, tmp_path / name, wanted)
+        assert opened.labels == ["a", "b", "c"]
+        (tmp_path / f"{name}.tflite").write_bytes(opened.files[CONVERTED])
+        found[name] = LiteRTEngine(tmp_path / f"{name}.tflite").embed(pictures)  # type: ignore[arg-type]
+    np.testing.assert_allclose(found["js"], found["keras_model.h5"], atol=1e-4)
+    np.testing.assert_allclose(found["model.keras"], found["keras_model.h5"], atol=1e-4)
+
+
+def test_layers_that_hold_programs_are_refused_by_name(strange_networks: Path, tmp_path: Path) -> None:
+    with pytest.raises(ImportRefused, match="layer or function 'Lambda'"):
+        open_it(strange_networks / "lambda.h5", tmp_path)
+
+
+def test_more_classes_than_a_page_could_hold_are_refused() -> None:
+    """The confusion matrix of a hundred thousand classes would take 80 GB."""
+    labels = [str(number) for number in range(MOST_CLASSES + 1)]
+    with pytest.raises(ImportRefused, match="at most 2,000 can be imported"):
+        _check_labels(labels, len(labels))
+    _check_labels(labels[:-1], MOST_CLASSES)
+
+
+def test_secrets_of_the_site_are_not_in_its_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("SECRET_KEY", "DATABASE_URL", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "secret")
+    assert "secret" not in bare_environment(tmp_path).values()
+
+
+def test_network_is_kept_under_a_name_of_its_content(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("POETSWEB_WEIGHTS", str(tmp_path))
+    spec = NetworkSpec(GRAPH, "0" * 64, 32, 5, "litert", title="é", source="s")
+    folder = keep_network(spec, {GRAPH: b"x"})
+    assert keep_network(spec, {GRAPH: b"x"}) == folder
+    assert read_spec(spec.name) == spec
+    assert os.listdir(folder.parent) == [spec.name]
+    assert NetworkSpec(GRAPH, "0" * 64, 32, 5, "litert", title="e", source="s").name != spec.name
+
+
+def test_what_a_process_that_was_taken_over_leaves_is_not_followed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "secret").write_text("secret")
+
+    def taken_over(module: str, arguments: list[str], **_: object) -> None:
+        out = tmp_path / "work" / "out"
+        (out / LITE).symlink_to(tmp_path / "secret")
+        found = {"file": LITE, "sha256": "0" * 64, "input_size": 16, "features": 1, "engine": "litert", "labels": []}
+        (out / "found.json").write_text(json.dumps(found))
+
+    monkeypatch.setattr(opening, "run_child", taken_over)
+    with pytest.raises(ImportRefused, match=r"could not be opened\."):
+        open_it(tmp_path / "x", tmp_path)
+
+
+@pytest.mark.parametrize("found", ["[]", "1", "[" * 100_000, '{"labels": 1}'])
+def test_nonsense_of_a_process_that_was_taken_over_is_a_sentence(
+    found: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        opening, "run_child", lambda *_, **__: (tmp_path / "work" / "out" / "found.json").write_text(found)
+    )
+    with pytest.raises(ImportRefused, match=r"could not be opened\."):
+        open_it(tmp_path / "x", tmp_path)
+
+
+def test_folder_in_which_another_works_is_measured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "a").write_bytes(b"12345")
+    (tmp_path / "link").symlink_to("/etc/passwd")
+    gone = [*tmp_path.iterdir(), tmp_path / "renamed meanwhile"]
+    monkeypatch.setattr(Path, "rglob", lambda *_: iter(gone))
+    assert opening.measure_folder(tmp_path) == (2, 5 + len("/etc/passwd"))
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "[]", "{}", '{"file": "x"}', '{"file":"../x","sha256":"0","input_size":1,"features":1,"engine":"litert"}'],
+)
+def test_what_is_no_description_is_refused(text: str) -> None:
+    with pytest.raises((ValueError, TypeError)):
+        parse_spec(text)

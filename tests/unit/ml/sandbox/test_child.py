@@ -1,0 +1,28 @@
+"""What is told of a program that failed."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from ml.sandbox.child import ChildFailed, run_child
+from ml.sandbox.environment import child_environment
+
+
+def fail(tmp_path: Path, program: str) -> ChildFailed:
+    (tmp_path / "failing.py").write_text(program)
+    environment = child_environment(tmp_path)
+    environment["PYTHONPATH"] += f"{os.pathsep}{tmp_path}"
+    with pytest.raises(ChildFailed) as caught:
+        run_child("failing", [], folder=tmp_path, environment=environment, seconds=30)
+    return caught.value
+
+
+def test_last_line_has_neither_control_characters_nor_the_path_of_its_folder(tmp_path: Path) -> None:
+    program = f"import sys; sys.exit('first\\nA \\0 name \\x1b[2J in {tmp_path}/out/x')"
+    assert fail(tmp_path, program).last_line == "A ? name ?[2J in …/out/x"
+
+
+def test_program_that_says_nothing_has_a_sentence_for_it(tmp_path: Path) -> None:
+    failed = fail(tmp_path, "import sys; sys.exit(4)")
+    assert (failed.status, failed.last_line) == (4, "The program said nothing.")

@@ -1,0 +1,154 @@
+"""Event files: what a training writes of itself, read back by TensorFlow."""
+
+import io
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from ml.datasets.dataset import Dataset
+from ml.datasets.splits import SPLITS, TEST, TRAINING, VALIDATION
+from ml.training.config import TrainConfig
+from ml.training.confusion_picture import RIGHT, SIDE, WRONG, draw_confusion
+from ml.training.event_files import TrainingSummaries
+from ml.training.head import Head, Split, TrainingDiverged
+from ml.training.pipeline import train
+from ml.training.recipes.registry import train_head
+
+STATISTICS = {"mean", "stddev_1", "max", "min", "histogram"}
+RNG = np.random.default_rng(3)
+LABELS = np.arange(60) % 3
+FEATURES = (RNG.standard_normal((60, 4)) + 3 * np.eye(3, 4)[LABELS]).astype(np.float32)
+ROWS = [(f"{row:064x}", int(LABELS[row]), (TRAINING, TRAINING, VALIDATION, TEST)[row // 3 % 4]) for row in range(60)]
+DATASET = Dataset("d" * 64, [(1, "red"), (2, "green"), (3, "blue")], ROWS)
+BY_SPLIT = {split: FEATURES[[row for row in range(60) if ROWS[row][2] == split]] for split in SPLITS}
+STEERED_BY = {"auto": "penalty", "poets": "learning_rate"}
+
+
+def configured(recipe: str, **more: Any) -> TrainConfig:
+    return TrainConfig(backbone="testing", recipe=recipe, **more)
+
+
+def read_events(folder: Path) -> list[Any]:
+    import tensorflow as tf
+
+    (path,) = folder.iterdir()
+    return [event for event in tf.compat.v1.train.summary_iterator(str(path)) if event.HasField("summary")]
+
+
+def scalars(event: Any) -> dict[str, float]:
+    return {value.tag: value.simple_value for value in event.summary.value if value.HasField("simple_value")}
+
+
+@pytest.mark.parametrize("recipe", STEERED_BY)
+def test_training_writes_runs_as_the_original_named_them(recipe: str, tmp_path: Path) -> None:
+    summaries = TrainingSummaries(tmp_path)
+    points: list[dict[str, float]] = []
+    report = lambda stage, fraction, **point: points.append(point) if point else None  # noqa: E731
+    trained = train(DATASET, BY_SPLIT, configured(recipe), report, summaries)
+    summaries.close()
+    assert {path.name for path in tmp_path.iterdir()} == {"train", "validation", "test"}
+    for run in ("train", "validation"):
+        events = read_events(tmp_path / run)
+        assert [event.step for event in events] == sorted({event.step for event in events})
+        assert {value.tag for value in events[0].summary.value} == {
+            "accuracy_1",
+            "cross_entropy_1",
+            STEERED_BY[recipe],
+            *(f"final_training_ops/{part}/summaries/{name}" for part in ("weights", "biases") for name in STATISTICS),
+        }
+        assert events[-1].step == points[-1]["step"]
+    assert scalars(read_events(tmp_path / "validation")[-1])["accuracy_1"] == pytest.approx(
+        points[-1]["validation_accuracy"], abs=1e-4
+    )
+    accuracy, picture = read_events(tmp_path / "test")
+    assert scalars(accuracy) == {"accuracy_1": pytest.approx(trained.metrics["test_accuracy"])}
+    (value,) = picture.summary.value
+    shown = Image.open(io.BytesIO(value.image.encoded_image_string))
+    assert (value.tag, shown.size) == ("confusion_matrix", (value.image.width, value.image.height))
+
+
+@pytest.mark.parametrize("recipe", STEERED_BY)
+def test_last_point_describes_the_head_that_was_chosen(recipe: str, tmp_path: Path) -> None:
+    summaries = TrainingSummaries(tmp_path)
+    training, validation = Split(FEATURES[:40], LABELS[:40]), Split(FEATURES[40:], LABELS[40:])
+    look = summaries.watch(training, validation)
+    head = train_head(training, validation, 3, configured(recipe), lambda *_, **__: None, look)
+    summaries.close()
+    last = scalars(read_events(tmp_path / "train")[-1])
+    assert last["final_training_ops/weights/summaries/max"] == pytest.approx(head.weights.max(), rel=1e-5)
+    assert last["final_training_ops/biases/summaries/stddev_1"] == pytest.approx(head.bias.std(), rel=1e-4)
+
+
+def test_summaries_change_nothing_of_what_is_trained(tmp_path: Path) -> None:
+    for recipe in STEERED_BY:
+        summaries = TrainingSummaries(tmp_path / recipe)
+        with_them = train(DATASET, BY_SPLIT, configured(recipe), lambda *_, **__: None, summaries)
+        summaries.close()
+        assert with_them == train(DATASET, BY_SPLIT, configured(recipe), lambda *_, **__: None)
+
+
+def test_training_out_of_bounds_leaves_what_it_wrote(tmp_path: Path) -> None:
+    summaries = TrainingSummaries(tmp_path)
+    wild = configured("poets", learning_rate=100.0)
+    with np.errstate(all="ignore"), pytest.raises(TrainingDiverged):
+        train(
+            DATASET,
+            {split: rows * np.float32(1e30) for split, rows in BY_SPLIT.items()},
+            wild,
+            lambda *_, **__: None,
+            summaries,
+        )
+    summaries.close()
+    (last,) = read_events(tmp_path / "train")[-1:]
+    assert np.isnan(scalars(last)["cross_entropy_1"])
+    assert "final_training_ops/weights/summaries/histogram" not in {value.tag for value in last.summary.value}
+
+
+def test_points_of_a_long_training_are_thinned(tmp_path: Path) -> None:
+    summaries = TrainingSummaries(tmp_path)
+    head = Head(np.eye(4, 3, dtype=np.float32), np.zeros(3, np.float32))
+    look = summaries.watch(Split(FEATURES, LABELS), Split(FEATURES, LABELS))
+    for step in range(1, 10_001):
+        look(step, head, is_last=step == 10_000)
+    summaries.close()
+    steps = [event.step for event in read_events(tmp_path / "train")]
+    assert steps[:20] == list(range(1, 21))
+    assert steps[-1] == 10_000
+    assert len(steps) < 400
+    assert sum(path.stat().st_size for path in tmp_path.rglob("*") if path.is_file()) < 2**20
+
+
+def shown(matrix: list[list[int]], names: list[str]) -> Image.Image:
+    png, size = draw_confusion(np.array(matrix), names)
+    picture = Image.open(io.BytesIO(png)).convert("RGB")
+    assert picture.size == size
+    return picture
+
+
+def test_confusion_picture_shades_rows_by_their_shares() -> None:
+    picture = shown([[4, 0], [3, 0]], ["cat", "a very long name that nobody could read here"])
+    margin, cell = picture.width - 128, 64
+    corners = {(row, column): picture.getpixel((margin + cell * column + 4, margin + cell * row + 4))
+               for row in range(2) for column in range(2)}  # fmt: skip
+    assert corners == {(0, 0): RIGHT, (0, 1): (255, 255, 255), (1, 0): WRONG, (1, 1): (255, 255, 255)}
+    assert 0 < margin < 250
+
+
+def test_confusion_picture_has_names_on_both_sides() -> None:
+    picture = np.array(shown([[1, 0], [0, 1]], ["short", "a longer name"]).convert("L"))
+    margin = picture.shape[0] - 128
+    ink = picture < 128
+    beside, above = ink[margin:, :margin], np.rot90(ink[:margin, margin:], -1)
+    widths = [[np.ptp(np.flatnonzero(part.any(axis=0))) for part in np.split(strip, 2)] for strip in (beside, above)]
+    assert widths[0] == pytest.approx(widths[1], abs=1)  # the same labels in the same order
+    assert widths[0][0] < widths[0][1]
+
+
+@pytest.mark.parametrize("classes", [1, 2, 70, 960, 1500])
+def test_confusion_picture_stays_small(classes: int) -> None:
+    picture = shown(np.eye(classes, dtype=int).tolist(), [f"class {number}" for number in range(classes)])
+    assert max(picture.size) <= SIDE + 250
+    assert len(draw_confusion(np.eye(classes, dtype=int), [""] * classes)[0]) < 2**18

@@ -1,0 +1,176 @@
+"""From pictures made in code to an artifact that classifies others, with the tiny backbone."""
+
+import hashlib
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from ml.backbones.backbone import Backbone
+from ml.datasets.dataset import Dataset
+from ml.datasets.splits import SPLITS, TEST, TRAINING, SplitSample, assign_splits
+from ml.engines.embeddings import embed_pictures
+from ml.engines.litert import LiteRTEngine
+from ml.images.augmentation import View
+from ml.images.decoding import PREPROCESSING_VERSION, ImageRejected
+from ml.training.artifacts import Artifact, read_artifact, read_evaluation
+from ml.training.config import TrainConfig, parse_config
+from ml.training.inference import classify_pictures
+from ml.training.pipeline import Trained, train
+from tests.pictures import make_jpeg
+
+CLASSES = [(5, "red"), (2, "green"), (9, "blue")]
+COLOURS = [(190, 60, 60), (60, 170, 60), (60, 60, 190)]
+PER_CLASS = 30
+CONFIGS = [
+    TrainConfig(backbone="testing"),
+    TrainConfig(backbone="testing", recipe="poets", learning_rate=1.0, seed=3),
+]
+
+
+@pytest.fixture(scope="module")
+def pictures() -> dict[str, tuple[bytes, int]]:
+    """sha256 -> (picture, class index)."""
+    made = [
+        (make_jpeg(seed * 3 + label, colour=colour), label)
+        for label, colour in enumerate(COLOURS)
+        for seed in range(PER_CLASS)
+    ]
+    return {hashlib.sha256(data).hexdigest(): (data, label) for data, label in made}
+
+
+@pytest.fixture(scope="module")
+def dataset(pictures: dict[str, tuple[bytes, int]]) -> Dataset:
+    splits = assign_splits([SplitSample(sha256, label) for sha256, (_, label) in pictures.items()])
+    rows = sorted((sha256, label, splits[sha256]) for sha256, (_, label) in pictures.items())
+    return Dataset("d" * 64, CLASSES, rows)
+
+
+Features = dict[str, NDArray[np.float32]]
+
+
+@pytest.fixture(scope="module")
+def features(dataset: Dataset, pictures: dict[str, tuple[bytes, int]], engine: LiteRTEngine) -> Features:
+    return {split: embed(dataset.sha256s(split), pictures, engine) for split in SPLITS}
+
+
+def embed(
+    keys: list[str], pictures: dict[str, tuple[bytes, int]], engine: LiteRTEngine, view: View | None = None
+) -> NDArray[np.float32]:
+    batches = embed_pictures(keys, lambda key: pictures[key][0], engine, view=view)
+    return np.concatenate([batch for _, batch in batches])
+
+
+def silent(stage: str, fraction: float, **point: float) -> None:
+    """A report that nobody reads."""
+
+
+def read(trained: Trained) -> Artifact:
+    return read_artifact(trained.digest, trained.files.__getitem__)
+
+
+@pytest.mark.parametrize("config", CONFIGS, ids=["auto", "poets"])
+def test_train_artifact_classifies_held_out_pictures(
+    config: TrainConfig, dataset: Dataset, features: Features, engine: LiteRTEngine
+) -> None:
+    trained = train(dataset, features, config, silent)
+    assert trained.metrics["test_accuracy"] == 1.0
+    others = [make_jpeg(1000 + number, colour=COLOURS[number % 3]) for number in range(15)]
+    for number, answer in enumerate(classify_pictures(others, engine, read(trained))):
+        assert not isinstance(answer, ImageRejected)
+        assert answer.argmax() == number % 3
+
+
+@pytest.mark.parametrize("config", CONFIGS, ids=["auto", "poets"])
+def test_train_again_gives_the_same_files(config: TrainConfig, dataset: Dataset, features: Features) -> None:
+    one, two = (train(dataset, features, config, silent) for _ in range(2))
+    assert (one.digest, one.files) == (two.digest, two.files)
+
+
+def test_train_manifest_says_what_it_was_made_of(dataset: Dataset, features: Features, backbone: Backbone) -> None:
+    trained = train(dataset, features, CONFIGS[0], silent)
+    artifact = read(trained)
+    assert artifact.classes == CLASSES
+    assert artifact.manifest["dataset_digest"] == dataset.digest
+    assert TrainConfig(**artifact.manifest["config"]) == CONFIGS[0]
+    assert artifact.manifest["metrics"] == trained.metrics
+    assert artifact.manifest["backbone"] == {
+        "name": "testing",
+        "digest": backbone.digest,
+        "input_size": 32,
+        "features": 48,
+        "preprocessing_version": PREPROCESSING_VERSION,
+    }
+
+
+def test_train_metrics_are_of_the_test_split_alone(dataset: Dataset, features: Features) -> None:
+    """Test pictures named wrongly on purpose change every metric, and the head not at all."""
+    wrong = [(sha256, (label + 1) % 3 if split == TEST else label, split) for sha256, label, split in dataset.rows]
+    right = train(dataset, features, CONFIGS[0], silent)
+    misnamed = train(Dataset(dataset.digest, CLASSES, wrong), features, CONFIGS[0], silent)
+    np.testing.assert_array_equal(read(right).head.weights, read(misnamed).head.weights)
+    assert (right.metrics["test_accuracy"], misnamed.metrics["test_accuracy"]) == (1.0, 0.0)
+    tests = len(dataset.sha256s(TEST))
+    assert right.metrics["test_n"] == tests == np.sum(right.metrics["confusion"])
+    assert right.metrics["confusion"] == (np.eye(3, dtype=int) * tests // 3).tolist()
+
+
+def test_train_evaluation_lists_the_test_pictures(dataset: Dataset, features: Features) -> None:
+    trained = train(dataset, features, CONFIGS[0], silent)
+    evaluation = read_evaluation(trained.digest, trained.files.__getitem__)
+    rows = [row for row in dataset.rows if row[2] == TEST]
+    assert evaluation.sha256s == [sha256 for sha256, _, _ in rows]
+    assert evaluation.labels.tolist() == [label for _, label, _ in rows]
+    hits = evaluation.probabilities.argmax(axis=1) == evaluation.labels
+    assert hits.mean() == trained.metrics["test_accuracy"]
+    head = read(trained).head
+    np.testing.assert_array_equal(evaluation.probabilities, head.probabilities(features[TEST]))
+
+
+def test_train_reports_its_stages_in_order(dataset: Dataset, features: Features) -> None:
+    calls: list[tuple[str, float, dict[str, Any]]] = []
+    train(dataset, features, CONFIGS[0], lambda stage, fraction, **point: calls.append((stage, fraction, point)))
+    assert list(dict.fromkeys(stage for stage, _, _ in calls)) == ["head", "evaluate"]
+    assert all(0 <= fraction <= 1 for _, fraction, _ in calls)
+
+
+def test_dataset_splits_hold_every_picture_once(dataset: Dataset) -> None:
+    assert sorted(sha256 for split in SPLITS for sha256 in dataset.sha256s(split)) == dataset.sha256s()
+    for split in SPLITS:
+        labels = {sha256: label for sha256, label, _ in dataset.rows}
+        assert dataset.labels(split).tolist() == [labels[sha256] for sha256 in dataset.sha256s(split)]
+    assert dataset.labels("nothing").dtype == np.int64
+
+
+def test_train_learns_from_the_views_and_measures_on_the_pictures(
+    dataset: Dataset, features: Features, pictures: dict[str, tuple[bytes, int]], engine: LiteRTEngine
+) -> None:
+    config = replace(CONFIGS[0], flip_left_right=True, random_brightness=70, distorted_views=4)
+    views = [embed(dataset.sha256s(TRAINING), pictures, engine, view) for view in config.views]
+    with_views = {**features, TRAINING: np.concatenate([features[TRAINING], *views])}
+    trained = train(dataset, with_views, config, silent)
+    assert trained.metrics["test_accuracy"] == 1.0
+    assert trained.metrics["test_n"] == len(dataset.sha256s(TEST))
+    assert parse_config(read(trained).manifest["config"]) == config
+    assert trained.files == train(dataset, with_views, config, silent).files
+
+    plain = train(dataset, features, CONFIGS[0], silent)
+    unusual = embed(dataset.sha256s(TEST), pictures, engine, replace(config.views[0], number=9))
+    assert loss(read(trained), unusual, dataset) < loss(read(plain), unusual, dataset)
+
+
+def loss(artifact: Artifact, features: NDArray[np.float32], dataset: Dataset) -> float:
+    right = artifact.head.probabilities(features)[np.arange(len(features)), dataset.labels(TEST)]
+    return float(-np.log(right).mean())
+
+
+def test_train_views_leave_the_balance_of_the_classes(dataset: Dataset, features: Features) -> None:
+    """Each picture three times over, by its class, is the same problem."""
+    config = replace(CONFIGS[0], flip_left_right=True, random_crop=1, distorted_views=2)
+    thrice = {**features, TRAINING: np.tile(features[TRAINING], (3, 1))}
+    trained, plain = train(dataset, thrice, config, silent), train(dataset, features, CONFIGS[0], silent)
+    np.testing.assert_allclose(
+        read(trained).head.probabilities(features[TEST]), read(plain).head.probabilities(features[TEST]), atol=1e-3
+    )

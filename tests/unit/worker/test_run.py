@@ -1,0 +1,28 @@
+"""How the work of a training is cut into jobs."""
+
+from itertools import pairwise
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from worker.train import LARGEST_CHUNK, SMALLEST_CHUNK, cut_chunks
+
+
+@given(st.integers(0, 5000))
+def test_chunks_hold_every_image_once_and_shrink(count: int) -> None:
+    chunks = list(cut_chunks(list(range(count))))
+    assert [image for chunk in chunks for image in chunk] == list(range(count))
+    sizes = [len(chunk) for chunk in chunks]
+    assert all(before >= after for before, after in pairwise(sizes))
+    assert all(SMALLEST_CHUNK <= size <= LARGEST_CHUNK for size in sizes[:-1])
+
+
+@given(st.integers(0, 500), st.integers(1, 5000))
+def test_chunks_do_not_shrink_before_the_end(count: int, after: int) -> None:
+    sizes = [len(chunk) for chunk in cut_chunks(list(range(count)), after=after)]
+    whole = [len(chunk) for chunk in cut_chunks(list(range(count + after)))]
+    assert sizes[:-1] == whole[: len(sizes)][:-1]
+
+
+def test_many_images_are_cut_large() -> None:
+    assert len(list(cut_chunks(list(range(100_000))))) < 100_000 / LARGEST_CHUNK * 1.05

@@ -1,0 +1,96 @@
+"""A network that somebody brought along, to a backbone or to a model version."""
+
+import tempfile
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+from django.conf import settings
+
+from classifier.jobs import lifecycle
+from classifier.models import Job, Network
+from classifier.services import datasets, model_versions, networks, projects
+from classifier.storage import local_copy
+from ml.datasets.splits import TEST
+from ml.engines.loading import ensure_ready, load_engine
+from ml.errors import ImportRefused
+from ml.model_import.opening import OpenedNetwork, fetch, open_network
+from ml.model_import.program import Request
+from ml.training.pipeline import adopt
+from worker.features import answer_pictures
+from worker.throttle import Throttle
+
+STAGES = {"look": "open", "probe": "probe", "convert": "convert"}  # of the program, as lifecycle call them
+
+
+def add_backbone(job: Job) -> None:
+    """From an address or a file to a backbone that its owner can train with."""
+    network = Network.objects.select_related("owner").get(job=job)
+    opened = _open(job, network, classifier=False)
+    networks.store_network(network, opened)
+    lifecycle.enter_stage(job, "measure", total=1)
+    ensure_ready(networks.find_backbone(network.name), settings.BACKBONE_DIR)
+    networks.publish_backbone(job, network)
+
+
+def import_version(job: Job) -> None:
+    """From a classifier's file to a model version, measured on the project's own test pictures."""
+    network = Network.objects.select_related("owner").get(job=job)
+    opened = _open(job, network, classifier=True)
+    networks.store_network(network, opened)
+    try:
+        labels = [projects.clean_name(label, longest=projects.LONGEST_CLASS_NAME) for label in opened.labels]
+    except projects.InvalidName as error:
+        raise ImportRefused(f"A label cannot be the name of a class: {error}") from None
+    if len(set(labels)) != len(labels):
+        raise ImportRefused("Two of the labels are the same.")
+    version = datasets.freeze_for_import(job.own_project, labels, by=job.created_by)
+    dataset = datasets.load_dataset(version)
+    backbone = networks.find_backbone(network.name)
+    features = answer_pictures(job, dataset.sha256s(TEST), load_engine(backbone, settings.BACKBONE_DIR))
+    model_versions.publish_import(job, version, network, adopt(dataset, features, backbone, source=network.source))
+
+
+def _open(job: Job, network: Network, *, classifier: bool) -> OpenedNetwork:
+    asked = job.config
+    request = Request(
+        classifier, asked["range"], asked["input_size"], output=asked["output"], labels=asked.get("labels")
+    )
+    with tempfile.TemporaryDirectory(dir=settings.FILE_UPLOAD_TEMP_DIR, prefix="network-") as name:
+        folder = Path(name)
+
+        def open_file(path: Path) -> OpenedNetwork:
+            return open_network(
+                path,
+                folder,
+                request,
+                title=network.title,
+                source=network.source,
+                licence=network.licence,
+                alive=partial(lifecycle.beat, job),
+                said=_follow(job),
+            )
+
+        lifecycle.enter_stage(job, "fetch" if asked.get("address") else "open", total=1)
+        if asked.get("address"):
+            return open_file(_fetch(job, asked["address"], folder))
+        with local_copy(asked["archive"]) as path:
+            return open_file(path)
+
+
+def _fetch(job: Job, address: str, folder: Path) -> Path:
+    throttle = Throttle()
+
+    def report(received: int) -> None:
+        if throttle.due():
+            lifecycle.report(job, done=received // 2**20, total=0)
+
+    return fetch(address, folder, alive=partial(lifecycle.beat, job), report=report)
+
+
+def _follow(job: Job) -> Callable[[str], None]:
+    def said(step: str) -> None:
+        if job.stage != STAGES[step]:
+            lifecycle.enter_stage(job, STAGES[step], total=1)
+
+    return said

@@ -1,0 +1,47 @@
+"""Pictures, or distorted views of them, to stored embeddings."""
+
+import threading
+from typing import Any
+
+from django.conf import settings
+
+from classifier.jobs import lifecycle
+from classifier.models import Image, Job
+from classifier.services import embeddings
+from classifier.services.networks import find_backbone
+from ml.backbones.backbone import Backbone
+from ml.engines.embeddings import embed_pictures, embedding_key
+from ml.images.augmentation import View
+from worker.features import read_picture_file
+from worker.throttle import Throttle
+
+
+def embed(job: Job) -> None:
+    """One chunk of pictures to stored embeddings; those that are there already are not computed again."""
+    backbone = find_backbone(job.config["backbone"])
+    backbone.ensure_weights()  # this may be another machine than the one that fetched them
+    view = View(**job.config["view"]) if "view" in job.config else None
+    key = embedding_key(backbone.digest, view)
+    images = embeddings.list_images_without(job.config["images"], key)
+    throttle = Throttle()
+    for batch, vectors in embed_pictures(images, _read, engine_of(backbone), view=view):
+        embeddings.store_embeddings(batch, vectors, key)
+        if throttle.due():
+            lifecycle.beat(job)  # which finds out whether the job was cancelled
+    lifecycle.finish_job(job, computed=len(images), units=job.config["units"])
+
+
+def _read(image: Image) -> bytes:
+    return read_picture_file(image.sha256)
+
+
+_held = threading.local()  # in a worker one thread does all the work; a command may have several
+
+
+def engine_of(backbone: Backbone) -> Any:
+    """This thread's engine: one backbone at a time, one core."""
+    if getattr(_held, "digest", None) != backbone.digest:
+        from ml.engines.loading import load_engine
+
+        _held.engine, _held.digest = load_engine(backbone, settings.BACKBONE_DIR), backbone.digest
+    return _held.engine

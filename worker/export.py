@@ -1,0 +1,75 @@
+"""A model version to files for elsewhere."""
+
+import tempfile
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+from django.conf import settings
+from numpy.typing import NDArray
+
+from classifier.jobs import lifecycle
+from classifier.models import Export, Job, ModelVersion
+from classifier.models.image import image_path
+from classifier.selectors import class_names
+from classifier.services import datasets, exports, model_versions
+from classifier.services.images import read_file
+from classifier.services.networks import find_backbone
+from ml.datasets.splits import TRAINING
+from ml.exports.parts import Parts
+from ml.exports.registry import FORMATS
+from ml.exports.run import ExportFailed, build_export, certify_export
+from ml.images.decoding import load_picture
+
+CALIBRATION_PICTURES = 200  # a few hundred show the range of every layer
+
+
+def export(job: Job) -> None:
+    """A model version to files for elsewhere, which are kept only if they answer as the site does."""
+    wanted = Export.objects.select_related("model_version__dataset_version").get(pk=job.config["export"])
+    version, format = wanted.model_version, FORMATS[wanted.format]
+    if format.absence:  # here, though not where it was asked for
+        raise ExportFailed(format.absence)
+    artifact = model_versions.load_artifact(version.artifact_digest)
+    evaluation = exports.keep_what_is_there(model_versions.load_evaluation(version.artifact_digest))
+    if not evaluation.sha256s:
+        raise ExportFailed(
+            "There are no test pictures, so nothing can show whether the file is right. Train or import it again."
+        )
+    backbone = find_backbone(version.backbone)
+    backbone.ensure_weights()  # this may be another machine than the one that fetched them
+    parts = Parts(job.own_project.name, version.number, backbone, artifact.head, class_names(version))
+    if format.calibrates:
+        parts = replace(parts, calibration=_calibration_pictures(version, backbone.input_size))
+    with tempfile.TemporaryDirectory(dir=settings.FILE_UPLOAD_TEMP_DIR, prefix="export-") as folder:
+        lifecycle.enter_stage(job, "build", total=1)
+        files = build_export(format, parts, Path(folder), partial(lifecycle.beat, job))
+        lifecycle.enter_stage(job, "check", total=len(evaluation.sha256s))
+        certificate = certify_export(
+            format,
+            files,
+            evaluation,
+            _read,
+            backbone.input_size,
+            partial(lifecycle.beat, job),
+            lambda done: lifecycle.report(job, done=done),
+        )
+        if not certificate["passed"]:
+            exports.record_refusal(wanted, certificate)
+            raise ExportFailed(f"The file was not kept. {' '.join(certificate['reasons'])}")
+        exports.publish_export(job, wanted, files, certificate)
+
+
+def _calibration_pictures(version: ModelVersion, size: int) -> NDArray[np.uint8]:
+    """Training pictures, evenly from all of them, as the backbone sees them: (K, S, S, 3)."""
+    dataset = datasets.load_dataset(version.dataset_version)
+    chosen = exports.keep_existing(dataset.sha256s(TRAINING))
+    chosen = chosen[:: -(-len(chosen) // CALIBRATION_PICTURES) or 1]
+    if not chosen:
+        raise ExportFailed("All training pictures were deleted, so there is nothing to calibrate with. Train again.")
+    return np.stack([load_picture(_read(sha256), size) for sha256 in chosen])
+
+
+def _read(sha256: str) -> bytes:
+    return read_file(image_path(sha256))

@@ -1,0 +1,107 @@
+"""The part of a training in which the backbone learns, too."""
+
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from django.conf import settings
+from numpy.typing import NDArray
+
+from classifier.jobs import lifecycle
+from classifier.models import DatasetVersion, Job, Network
+from classifier.services import checkpoints, networks
+from ml.backbones.backbone import Backbone
+from ml.datasets.dataset import Dataset
+from ml.datasets.splits import TEST, VALIDATION
+from ml.engines.loading import load_engine
+from ml.images.decoding import load_picture
+from ml.machine import CORES
+from ml.training.config import TrainConfig
+from ml.training.fine_tuning.freezing import freeze_tuned
+from ml.training.fine_tuning.loop import Tuned, fine_tune
+from ml.training.head import Head, measure_point
+from ml.training.pipeline import Answering
+from worker.features import answer_pictures, read_picture_file
+from worker.progress import Progress, TuningProgress
+
+PROBES = 4  # pictures on which the tuned network's two forms must agree
+
+
+class FineTuning:
+    """Call it with the trained head. After that `network` is the tuned backbone's row, not saved yet, or None where
+    tuning did not help; `facts` are about the job.
+    """
+
+    def __init__(
+        self,
+        job: Job,
+        version: DatasetVersion,
+        dataset: Dataset,
+        backbone: Backbone,
+        config: TrainConfig,
+        test: NDArray[np.float32],
+        progress: Progress,
+    ) -> None:
+        self.job, self.dataset, self.backbone, self.config, self.test = job, dataset, backbone, config, test
+        self._path = checkpoints.checkpoint_path(job, version, config)
+        self._progress = progress
+        self.network: Network | None = None
+        self.facts: dict[str, Any] = {}
+        self.seconds = 0.0
+
+    def __call__(self, head: Head) -> Answering:
+        begun = time.monotonic()
+        lifecycle.enter_stage(self.job, "build", total=1)
+        watch = TuningProgress(self._progress, self._path)
+        tuned = fine_tune(
+            self.backbone,
+            head,
+            self.dataset,
+            self.config,
+            read=read_picture_file,
+            watch=watch,
+            checkpoint=checkpoints.load_checkpoint(self._path),
+        )
+        self._note_speed(watch)
+        found = self._store(tuned) if tuned.helped else self._as_before(tuned, head)
+        self.seconds = time.monotonic() - begun
+        return found
+
+    def _note_speed(self, watch: TuningProgress) -> None:
+        """For the form, which says how long the next one will take; see `classifier.estimates`."""
+        self.facts = {"tuned_pictures": watch.pictures}
+        for name, rate in (("tuned_rate", watch.rate), ("step_rate", watch.step_rate)):
+            if rate:
+                self.facts[name] = round(rate, 4)
+
+    def _as_before(self, tuned: Tuned, head: Head) -> Answering:
+        return Answering(self.backbone, head, self.test, _metrics(tuned, tuned.points[0]))
+
+    def _store(self, tuned: Tuned) -> Answering:
+        """What is measured is the form that will answer."""
+        lifecycle.enter_stage(self.job, "convert", total=1)
+        sha256s = self.dataset.sha256s(VALIDATION)
+        probes = np.stack([load_picture(read_picture_file(one), self.backbone.input_size) for one in sha256s[:PROBES]])
+        opened = freeze_tuned(tuned.network, self.backbone, probes, Path(settings.FILE_UPLOAD_TEMP_DIR))
+        self.network = networks.describe_tuned(self.job, opened)
+        networks.store_network(self.network, opened)
+        backbone = networks.find_backbone(self.network.name)
+        engine = load_engine(backbone, settings.BACKBONE_DIR, threads=CORES)
+        both = answer_pictures(self.job, [*sha256s, *self.dataset.sha256s(TEST)], engine)
+        logits = both[: len(sha256s)] @ tuned.head.weights + tuned.head.bias
+        after = measure_point(0, 0.0, logits, self.dataset.labels(VALIDATION))
+        return Answering(backbone, tuned.head, both[len(sha256s) :], _metrics(tuned, after))
+
+
+def _metrics(tuned: Tuned, after: dict[str, float]) -> dict[str, Any]:
+    """What a version tells of it: validation before and after, and the epoch it has its weights from, or 0."""
+    names = ("validation_loss", "validation_accuracy")
+    return {
+        "fine_tuning": {
+            "epochs": len(tuned.points) - 1,
+            "best_epoch": tuned.best_epoch,
+            "before": {name: tuned.points[0][name] for name in names},
+            "after": {name: after[name] for name in names},
+        }
+    }

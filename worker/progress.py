@@ -1,0 +1,83 @@
+"""How a training goes, from its reports to the job's row."""
+
+import math
+import time
+from collections.abc import Callable
+
+from classifier.jobs import lifecycle
+from classifier.models import Job
+from classifier.services import checkpoints
+from ml.training.fine_tuning.state import Point
+from worker.throttle import Throttle
+
+
+class Progress:
+    """Called as report(stage, fraction, **point): each stage is entered once, points gathered, writes throttled."""
+
+    def __init__(self, job: Job) -> None:
+        self.job = job
+        self._throttle = Throttle()
+        self._head: list[Point] = []
+        self.tuning: list[Point] = []
+
+    def __call__(self, stage: str, fraction: float, **point: float) -> None:
+        if stage != self.job.stage:
+            lifecycle.enter_stage(self.job, stage, total=1000)
+        if point and all(map(math.isfinite, point.values())):  # no database keeps others, and no chart shows them
+            self._head.append(point)
+        if self._throttle.due() or fraction >= 1:
+            lifecycle.report(self.job, done=int(fraction * 1000), curve=self.curve)
+
+    @property
+    def curve(self) -> list[Point]:
+        """The head's, as it was trained, and behind it that of the epochs of fine-tuning."""
+        return [*_thin(self._head), *self.tuning]
+
+
+class TuningProgress:
+    """The same for a fine-tuning; see `ml.training.fine_tuning.loop.Watch`."""
+
+    def __init__(self, progress: Progress, checkpoint: str) -> None:
+        self.job, self._progress, self._checkpoint = progress.job, progress, checkpoint
+        self._throttle = Throttle()
+        self.pictures = 0  # shown so far
+        self._first, self._begun, self._last = 0, 0.0, 0.0
+        self._steps, self._step_seconds, self._step_ended = 0, 0.0, 0.0
+
+    @property
+    def rate(self) -> float | None:
+        """Pictures a second over whole epochs, with validation and checkpoints, but without the first batch: what is
+        made once is made then. None where there were no more."""
+        pictures, seconds = self.pictures - self._first, self._last - self._begun
+        return pictures / seconds if pictures > 0 and seconds > 0 else None
+
+    @property
+    def step_rate(self) -> float | None:
+        """Pictures a second of the steps alone, with what they wait for: the first of each epoch is not counted."""
+        return self._steps / self._step_seconds if self._steps else None
+
+    def begin(self, pictures: int) -> None:
+        lifecycle.enter_stage(self.job, "fine_tune", total=pictures)
+
+    def shown(self, pictures: int) -> None:
+        now, batch, self.pictures = time.monotonic(), pictures - self.pictures, pictures
+        if batch and self._step_ended:
+            self._steps, self._step_seconds = self._steps + batch, self._step_seconds + now - self._step_ended
+        self._step_ended = now if batch else 0.0
+        if pictures and not self._first:
+            self._first, self._begun = pictures, now
+        if self._throttle.due():
+            lifecycle.report(self.job, done=pictures)  # which finds out whether the job was cancelled
+
+    def epoch_ended(self, points: list[Point], checkpoint: Callable[[], bytes]) -> None:
+        self._progress.tuning = points
+        lifecycle.report(self.job, done=self.pictures, curve=self._progress.curve)
+        checkpoints.keep_checkpoint(self.job, self._checkpoint, checkpoint())
+        self._last = time.monotonic()
+
+
+def _thin(curve: list[Point], most: int = 400) -> list[Point]:
+    """At most so many points, evenly, the last among them: ten thousand steps are still one small row."""
+    stride = -(-len(curve) // most) or 1
+    kept = curve[::stride]
+    return kept if not curve or kept[-1] is curve[-1] else [*kept, curve[-1]]

@@ -1,0 +1,142 @@
+"""`retrain --project`: the photos go into a project, whose pictures are trained on; the site knows all of it.
+
+The job is worked on by this very process, with the help of workers where some are running.
+"""
+
+import shutil
+import time
+import zipfile
+from argparse import Namespace
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from django.conf import settings
+from django.db import connection
+
+from classifier.models import Job, ModelVersion, Project, Sample, UploadItem
+from classifier.selectors import class_names, job_progress
+from classifier.services import summaries, uploads
+from classifier.services.model_versions import load_artifact, load_evaluation
+from classifier.services.networks import find_backbone
+from classifier.services.training import TrainingRefused, request_training
+from ml.cli.console import Talk
+from ml.cli.photos import BadPhotos
+from ml.cli.retraining import RetrainFailed, check_targets, make_config, too_low, write_files
+from ml.datasets.archives import walk_folder
+from ml.exports.parts import Parts
+from ml.machine import CORES
+
+EVERY = 0.3  # seconds between two looks at work that others do
+
+
+def train_on_site(flags: Namespace, talk: Talk) -> None:
+    """Raises RetrainFailed, BadPhotos, ArchiveRejected, ConfigError."""
+    config = make_config(flags, flags.architecture)
+    check_targets(flags)
+    project = _find_project(flags.project)
+    _bring_in(project, flags.image_dir, talk)
+    try:
+        job = request_training(project, config, by=project.owner, force=True)
+    except TrainingRefused as refusal:
+        raise RetrainFailed(str(refusal)) from None
+    _work_on(job, talk)
+    version = ModelVersion.objects.select_related("dataset_version", "project").get(
+        project=project, number=job.facts["model_version"]
+    )
+    _tell(job, version, talk)
+    if flags.print_misclassified_test_images:
+        _print_misclassified(version, talk)
+    accuracy = version.metrics["test_accuracy"] or 0.0
+    if flags.assert_accuracy_at_least is not None and accuracy < flags.assert_accuracy_at_least:
+        raise RetrainFailed(too_low(accuracy, flags.assert_accuracy_at_least))
+    _write_summaries(job, flags.summaries_dir)
+    head = load_artifact(version.artifact_digest).head
+    write_files(flags, Parts(project.name, version.number, find_backbone(version.backbone), head, class_names(version)))
+
+
+def _find_project(slug: str) -> Project:
+    project = Project.objects.filter(slug=slug).select_related("owner").first()
+    if project is None:
+        raise RetrainFailed(f"There is no project {slug[:100]!r} on this site. Make it there first.")
+    return project
+
+
+def _bring_in(project: Project, folder: Path, talk: Talk) -> None:
+    if not folder.is_dir():
+        raise BadPhotos(f"There is no folder {folder}.")
+    walk = walk_folder(folder, settings.ARCHIVE_LIMITS)
+    upload = uploads.start_upload(project, f"{folder.resolve().name}, by retrain", by=project.owner)
+    done = 0
+    for outcomes in uploads.add_entries(upload, walk):
+        done += len(outcomes)
+        talk.progress("Photos", done, walk.total)
+        for outcome in outcomes:
+            if outcome.status == UploadItem.Status.REJECTED:
+                talk.warn(f"{outcome.file_name}: {outcome.reason}")
+
+
+def _work_on(job: Job, talk: Talk) -> None:
+    """Until it has ended. Raises RetrainFailed where it was not to be."""
+    from worker.run import run_job
+
+    run_job(job.pk)
+    with ThreadPoolExecutor(CORES) as pool:
+        while job.status in Job.OPEN:
+            parts = list(Job.objects.filter(parent=job, status__in=Job.OPEN, lease="").values_list("pk", flat=True))
+            for _ in pool.map(_run_part, parts):
+                _show(job, talk)
+            run_job(job.pk)  # it claims itself only where nothing of it is left to others
+            _show(job, talk)
+            if job.status in Job.OPEN:
+                time.sleep(EVERY)
+    if job.status != Job.Status.SUCCEEDED:
+        raise RetrainFailed(job.error or f"Job {job.pk} was cancelled on the site.")
+
+
+def _run_part(pk: int) -> None:
+    from worker.run import run_job
+
+    try:
+        run_job(pk)
+    finally:
+        connection.close()  # of this thread
+
+
+def _show(job: Job, talk: Talk) -> None:
+    job.refresh_from_db()
+    progress = job_progress(job)
+    if job.stage == "embed" and progress.total:
+        talk.progress("Embeddings", progress.done, progress.total)
+
+
+def _tell(job: Job, version: ModelVersion, talk: Talk) -> None:
+    for point in job.curve:
+        step = int(point["step"])
+        talk.say(f"Step {step}: Cross entropy = {point['training_loss']:f}")
+        talk.say(f"Step {step}: Validation accuracy = {100 * point['validation_accuracy']:.1f}%")
+    found = "Nothing changed since it was trained: version" if job.facts.get("unchanged") else "Version"
+    talk.say(f"{found} {version.number} of the project {version.project.slug} (job {job.pk})")
+    metrics = version.metrics
+    talk.say(f"Final test accuracy = {100 * (metrics['test_accuracy'] or 0):.1f}% (N={metrics['test_n']})")
+
+
+def _print_misclassified(version: ModelVersion, talk: Talk) -> None:
+    talk.say("=== MISCLASSIFIED TEST IMAGES ===")
+    evaluation, names = load_evaluation(version.artifact_digest), class_names(version)
+    answered = evaluation.probabilities.argmax(axis=1)
+    for row in (answered != evaluation.labels).nonzero()[0]:
+        sample = Sample.objects.filter(project=version.project_id, image__sha256=evaluation.sha256s[row]).first()
+        talk.say(f"{sample.file_name if sample else evaluation.sha256s[row]:>70}  {names[answered[row]]}")
+
+
+def _write_summaries(job: Job, folder: Path) -> None:
+    """The runs of the job's event files. Nothing else in the folder is touched."""
+    try:
+        with summaries.open_summaries(job) as file, zipfile.ZipFile(file) as archive:
+            for name in archive.namelist():
+                target = folder.joinpath(*Path(name).parts[1:])
+                target.parent.mkdir(parents=True, exist_ok=True)
+                with archive.open(name) as source, target.open("wb") as out:
+                    shutil.copyfileobj(source, out)
+    except FileNotFoundError:
+        pass  # nothing was trained, because nothing had changed

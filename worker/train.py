@@ -1,0 +1,154 @@
+"""Samples to a model version."""
+
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from django.conf import settings
+from django.db import transaction
+from numpy.typing import NDArray
+
+from classifier.jobs import lifecycle
+from classifier.models import DatasetVersion, Job
+from classifier.services import datasets, embeddings, model_versions, summaries
+from classifier.services.networks import find_backbone
+from ml.backbones.backbone import Backbone
+from ml.datasets.dataset import Dataset
+from ml.datasets.splits import SPLITS, TEST, TRAINING
+from ml.engines.embeddings import embedding_key
+from ml.engines.loading import ensure_ready
+from ml.images.augmentation import View
+from ml.training import pipeline
+from ml.training.config import TrainConfig, parse_config
+from ml.training.event_files import TrainingSummaries
+from worker.fine_tune import FineTuning
+from worker.progress import Progress
+from worker.throttle import Throttle
+
+# Pictures of one embed job. Each job costs some 30 ms beside its pictures; the last ones are small, so that all
+# workers end at about the same time.
+LARGEST_CHUNK, SMALLEST_CHUNK = 128, 8
+CHUNKS_LEFT = 2 * settings.EMBED_WORKERS
+
+
+def train(job: Job) -> None:
+    """From samples to a model version. Claimed again after its embed lifecycle ended, or its worker died."""
+    config = parse_config(job.config)
+    backbone = find_backbone(config.backbone)
+    _fetch_weights(job, backbone)
+    begun = time.monotonic()
+    version = _freeze(job, config)
+    known = model_versions.find_version(version, config)
+    if known is not None:
+        with transaction.atomic():
+            model_versions.settle_alias(job, known)
+            lifecycle.finish_job(job, model_version=known.number, unchanged=True)
+        return
+    dataset = datasets.load_dataset(version)
+    if _embed_missing(job, backbone, dataset, config.views):
+        return  # the last of the embed lifecycle sends this job on
+    lifecycle.enter_stage(job, "load", total=1)
+    features = _load(dataset, backbone, config.views)
+    progress = Progress(job)
+    tuning = (
+        FineTuning(job, version, dataset, backbone, config, features[TEST], progress) if config.fine_tuning else None
+    )
+    with _summaries_of(job) as written:
+        trained = pipeline.train(dataset, features, config, progress, written, tuning)
+    seconds = round(time.monotonic() - begun - (tuning.seconds if tuning else 0), 3)
+    network, facts = (tuning.network, tuning.facts) if tuning else (None, {})
+    model_versions.publish_model_version(job, version, config, trained, network=network, head_seconds=seconds, **facts)
+
+
+def _fetch_weights(job: Job, backbone: Backbone) -> None:
+    """Only for a backbone whose weights come with no package, and only once."""
+    throttle = Throttle()
+
+    def report(received: int, total: int) -> None:
+        if job.stage != "fetch":
+            lifecycle.enter_stage(job, "fetch", total=max(total // 2**20, 1))
+        if throttle.due():
+            lifecycle.report(job, done=received // 2**20, total=max(total // 2**20, 1))
+
+    backbone.ensure_weights(report)
+
+
+def _freeze(job: Job, config: TrainConfig) -> DatasetVersion:
+    """The job's dataset version: frozen when it first runs, the same one ever after."""
+    if "dataset_version" in job.facts:
+        return DatasetVersion.objects.get(pk=job.facts["dataset_version"])
+    lifecycle.enter_stage(job, "freeze", total=1)
+    version = datasets.freeze_dataset_version(
+        job.own_project,
+        validation_percentage=config.validation_percentage,
+        testing_percentage=config.testing_percentage,
+        by=job.created_by,
+    )
+    lifecycle.report(job, facts={**job.facts, "dataset_version": version.pk, "dataset_number": version.number})
+    return version
+
+
+def _embed_missing(job: Job, backbone: Backbone, dataset: Dataset, views: list[View]) -> bool:
+    """Queue the embeddings that nobody has computed yet; True where there are any."""
+    wanted = [(None, dataset.sha256s()), *((view, dataset.sha256s(TRAINING)) for view in views)]
+    missing = [
+        (view, embeddings.list_missing(sha256s, embedding_key(backbone.digest, view))) for view, sha256s in wanted
+    ]
+    total = sum(len(images) for _, images in missing)
+    if not total:
+        return False
+    lifecycle.enter_stage(job, "prepare", total=1)
+    ensure_ready(backbone, settings.BACKBONE_DIR)
+    with transaction.atomic():
+        lifecycle.enter_stage(job, "embed", total=total)
+        lifecycle.queue_children(job, kind=Job.Kind.EMBED, configs=list(_embed_configs(backbone, missing)))
+        lifecycle.park_job(job)
+    return True
+
+
+def _embed_configs(backbone: Backbone, missing: list[tuple[View | None, list[int]]]) -> Iterator[dict[str, Any]]:
+    """Of embed lifecycle: each computes some pictures as they are, or one view of some."""
+    left = sum(len(images) for _, images in missing)
+    for view, images in missing:
+        left -= len(images)
+        distorted = {} if view is None else {"view": view.as_dict()}
+        for chunk in cut_chunks(images, after=left):
+            yield {"backbone": backbone.name, "images": chunk, "units": len(chunk), **distorted}
+
+
+def cut_chunks(images: list[int], *, after: int = 0) -> Iterator[list[int]]:
+    """The images in order, in parts that shrink towards the end (guided self-scheduling, Polychronopoulos 1987).
+
+    `after` is how many come after these: the end is theirs.
+    """
+    start = 0
+    while start < len(images):
+        size = max(SMALLEST_CHUNK, min(LARGEST_CHUNK, (len(images) - start + after) // CHUNKS_LEFT))
+        yield images[start : start + size]
+        start += size
+
+
+def _load(dataset: Dataset, backbone: Backbone, views: list[View]) -> dict[str, NDArray[np.float32]]:
+    """What `pipeline.train` takes."""
+    plain = embedding_key(backbone.digest)
+    keys = {TRAINING: [plain, *(embedding_key(backbone.digest, view) for view in views)]}
+    return {
+        split: embeddings.load_embeddings(dataset.sha256s(split), keys.get(split, [plain]), backbone.features)
+        for split in SPLITS
+    }
+
+
+@contextmanager
+def _summaries_of(job: Job) -> Iterator[TrainingSummaries]:
+    """Kept however the training ends: what went wrong is best seen in them."""
+    with tempfile.TemporaryDirectory(dir=settings.FILE_UPLOAD_TEMP_DIR, prefix="summaries-") as folder:
+        written = TrainingSummaries(Path(folder))
+        try:
+            yield written
+        finally:
+            written.close()
+            summaries.store_summaries(job, Path(folder))
