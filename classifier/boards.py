@@ -24,6 +24,7 @@ from filelock import FileLock
 
 from classifier.models import Job
 from classifier.services.summaries import open_summaries, summaries_name
+from ml.errors import Unavailable
 from ml.training.tensorboard_server import EVENTS, SOCKET
 from poetsweb.folders import BASE_DIR
 
@@ -35,7 +36,7 @@ START_SECONDS = 30.0
 ANSWER_SECONDS = 60.0
 
 
-class NoBoard(Exception):
+class NoBoard(Unavailable):
     """It cannot be shown now; the message says why."""
 
 

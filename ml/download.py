@@ -8,11 +8,13 @@ from pathlib import Path
 from urllib.error import URLError
 from urllib.request import Request, urlopen
 
+from ml.errors import Unavailable
+
 TIMEOUT = 30  # seconds without a byte
 CHUNK = 2**18
 
 
-class DownloadFailed(RuntimeError):
+class DownloadFailed(Unavailable):
     """The message is a sentence for the user."""
 
 

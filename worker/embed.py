@@ -6,7 +6,8 @@ from typing import Any
 from django.conf import settings
 
 from classifier.jobs import lifecycle
-from classifier.models import Image, Job
+from classifier.jobs.kinds import EmbedResult
+from classifier.models import Job
 from classifier.services import embeddings
 from classifier.services.networks import find_backbone
 from ml.backbones.backbone import Backbone
@@ -22,17 +23,13 @@ def embed(job: Job) -> None:
     backbone.ensure_weights()  # this may be another machine than the one that fetched them
     view = View(**job.config["view"]) if "view" in job.config else None
     key = embedding_key(backbone.digest, view)
-    images = embeddings.list_images_without(job.config["images"], key)
+    images = {image.sha256: image for image in embeddings.list_images_without(job.config["images"], key)}
     throttle = Throttle()
-    for batch, vectors in embed_pictures(images, _read, engine_of(backbone), view=view):
-        embeddings.store_embeddings(batch, vectors, key)
+    for batch, vectors in embed_pictures(list(images), read_picture_file, engine_of(backbone), view=view):
+        embeddings.store_embeddings([images[sha256] for sha256 in batch], vectors, key)
         if throttle.due():
             lifecycle.beat(job)  # which finds out whether the job was cancelled
-    lifecycle.finish_job(job, computed=len(images), units=job.config["units"])
-
-
-def _read(image: Image) -> bytes:
-    return read_picture_file(image.sha256)
+    lifecycle.finish_job(job, EmbedResult(computed=len(images)))
 
 
 _held = threading.local()  # in a worker one thread does all the work; a command may have several

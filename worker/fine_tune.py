@@ -15,7 +15,7 @@ from ml.backbones.backbone import Backbone
 from ml.datasets.dataset import Dataset
 from ml.datasets.splits import TEST, VALIDATION
 from ml.engines.loading import load_engine
-from ml.images.decoding import load_picture
+from ml.images.augmentation import load_stored
 from ml.machine import CORES
 from ml.training.config import TrainConfig
 from ml.training.fine_tuning.freezing import freeze_tuned
@@ -30,7 +30,7 @@ PROBES = 4  # pictures on which the tuned network's two forms must agree
 
 class FineTuning:
     """Call it with the trained head. After that `network` is the tuned backbone's row, not saved yet, or None where
-    tuning did not help; `facts` are about the job.
+    tuning did not help; `measured` is for the estimates of later ones.
     """
 
     def __init__(
@@ -47,7 +47,7 @@ class FineTuning:
         self._path = checkpoints.checkpoint_path(job, version, config)
         self._progress = progress
         self.network: Network | None = None
-        self.facts: dict[str, Any] = {}
+        self.measured: dict[str, float] = {}
         self.seconds = 0.0
 
     def __call__(self, head: Head) -> Answering:
@@ -70,10 +70,10 @@ class FineTuning:
 
     def _note_speed(self, watch: TuningProgress) -> None:
         """For the form, which says how long the next one will take; see `classifier.estimates`."""
-        self.facts = {"tuned_pictures": watch.pictures}
-        for name, rate in (("tuned_rate", watch.rate), ("step_rate", watch.step_rate)):
+        self.measured = {"fine_tuning_pictures": watch.pictures}
+        for name, rate in (("fine_tuning_rate", watch.rate), ("step_rate", watch.step_rate)):
             if rate:
-                self.facts[name] = round(rate, 4)
+                self.measured[name] = round(rate, 4)
 
     def _as_before(self, tuned: Tuned, head: Head) -> Answering:
         return Answering(self.backbone, head, self.test, _metrics(tuned, tuned.points[0]))
@@ -82,7 +82,8 @@ class FineTuning:
         """What is measured is the form that will answer."""
         lifecycle.enter_stage(self.job, "convert", total=1)
         sha256s = self.dataset.sha256s(VALIDATION)
-        probes = np.stack([load_picture(read_picture_file(one), self.backbone.input_size) for one in sha256s[:PROBES]])
+        size = self.backbone.input_size
+        probes = np.stack([load_stored(sha256, read_picture_file, size) for sha256 in sha256s[:PROBES]])
         opened = freeze_tuned(tuned.network, self.backbone, probes, Path(settings.FILE_UPLOAD_TEMP_DIR))
         self.network = networks.describe_tuned(self.job, opened)
         networks.store_network(self.network, opened)

@@ -16,7 +16,7 @@ from ml.exports.run import build_hub_backbone
 from ml.exports.tf_hub import pack_tar
 
 
-def make_hub_backbone(job: Job) -> None:
+def build_hub_file(job: Job) -> None:
     """Once; whoever asks again finds the file."""
     backbone = find_backbone(job.config["backbone"])
     if not default_storage.exists(hub.backbone_path(backbone)):

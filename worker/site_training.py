@@ -13,8 +13,9 @@ from pathlib import Path
 from django.conf import settings
 from django.db import connection
 
+from classifier.jobs.progress import job_progress
 from classifier.models import Job, ModelVersion, Project, Sample, UploadItem
-from classifier.selectors import class_names, job_progress
+from classifier.selectors import class_names
 from classifier.services import summaries, uploads
 from classifier.services.model_versions import load_artifact, load_evaluation
 from classifier.services.networks import find_backbone
@@ -41,7 +42,7 @@ def train_on_site(flags: Namespace, talk: Talk) -> None:
         raise RetrainFailed(str(refusal)) from None
     _work_on(job, talk)
     version = ModelVersion.objects.select_related("dataset_version", "project").get(
-        project=project, number=job.facts["model_version"]
+        project=project, number=job.result["model_version"]
     )
     _tell(job, version, talk)
     if flags.print_misclassified_test_images:
@@ -114,7 +115,7 @@ def _tell(job: Job, version: ModelVersion, talk: Talk) -> None:
         step = int(point["step"])
         talk.say(f"Step {step}: Cross entropy = {point['training_loss']:f}")
         talk.say(f"Step {step}: Validation accuracy = {100 * point['validation_accuracy']:.1f}%")
-    found = "Nothing changed since it was trained: version" if job.facts.get("unchanged") else "Version"
+    found = "Nothing changed since it was trained: version" if job.result.get("unchanged") else "Version"
     talk.say(f"{found} {version.number} of the project {version.project.slug} (job {job.pk})")
     metrics = version.metrics
     talk.say(f"Final test accuracy = {100 * (metrics['test_accuracy'] or 0):.1f}% (N={metrics['test_n']})")

@@ -13,6 +13,7 @@ from django.db import transaction
 from numpy.typing import NDArray
 
 from classifier.jobs import lifecycle
+from classifier.jobs.kinds import EMBED, TrainResult
 from classifier.models import DatasetVersion, Job
 from classifier.services import datasets, embeddings, model_versions, summaries
 from classifier.services.networks import find_backbone
@@ -36,7 +37,7 @@ CHUNKS_LEFT = 2 * settings.EMBED_WORKERS
 
 
 def train(job: Job) -> None:
-    """From samples to a model version. Claimed again after its embed lifecycle ended, or its worker died."""
+    """From samples to a model version. Claimed again after its embed jobs ended, or its worker died."""
     config = parse_config(job.config)
     backbone = find_backbone(config.backbone)
     _fetch_weights(job, backbone)
@@ -46,11 +47,11 @@ def train(job: Job) -> None:
     if known is not None:
         with transaction.atomic():
             model_versions.settle_alias(job, known)
-            lifecycle.finish_job(job, model_version=known.number, unchanged=True)
+            lifecycle.finish_job(job, TrainResult(model_version=known.number, unchanged=True))
         return
     dataset = datasets.load_dataset(version)
     if _embed_missing(job, backbone, dataset, config.views):
-        return  # the last of the embed lifecycle sends this job on
+        return  # the last of the embed jobs sends this job on
     lifecycle.enter_stage(job, "load", total=1)
     features = _load(dataset, backbone, config.views)
     progress = Progress(job)
@@ -60,8 +61,10 @@ def train(job: Job) -> None:
     with _summaries_of(job) as written:
         trained = pipeline.train(dataset, features, config, progress, written, tuning)
     seconds = round(time.monotonic() - begun - (tuning.seconds if tuning else 0), 3)
-    network, facts = (tuning.network, tuning.facts) if tuning else (None, {})
-    model_versions.publish_model_version(job, version, config, trained, network=network, head_seconds=seconds, **facts)
+    network, measured = (tuning.network, tuning.measured) if tuning else (None, {})
+    model_versions.publish_model_version(
+        job, version, config, trained, network=network, measured={"head_seconds": seconds, **measured}
+    )
 
 
 def _fetch_weights(job: Job, backbone: Backbone) -> None:
@@ -79,8 +82,9 @@ def _fetch_weights(job: Job, backbone: Backbone) -> None:
 
 def _freeze(job: Job, config: TrainConfig) -> DatasetVersion:
     """The job's dataset version: frozen when it first runs, the same one ever after."""
-    if "dataset_version" in job.facts:
-        return DatasetVersion.objects.get(pk=job.facts["dataset_version"])
+    frozen = lifecycle.read_state(job).dataset_version
+    if frozen is not None:
+        return DatasetVersion.objects.get(pk=frozen)
     lifecycle.enter_stage(job, "freeze", total=1)
     version = datasets.freeze_dataset_version(
         job.own_project,
@@ -88,7 +92,7 @@ def _freeze(job: Job, config: TrainConfig) -> DatasetVersion:
         testing_percentage=config.testing_percentage,
         by=job.created_by,
     )
-    lifecycle.report(job, facts={**job.facts, "dataset_version": version.pk, "dataset_number": version.number})
+    lifecycle.update_state(job, dataset_version=version.pk)
     return version
 
 
@@ -105,13 +109,13 @@ def _embed_missing(job: Job, backbone: Backbone, dataset: Dataset, views: list[V
     ensure_ready(backbone, settings.BACKBONE_DIR)
     with transaction.atomic():
         lifecycle.enter_stage(job, "embed", total=total)
-        lifecycle.queue_children(job, kind=Job.Kind.EMBED, configs=list(_embed_configs(backbone, missing)))
+        lifecycle.queue_children(job, EMBED, configs=list(_embed_configs(backbone, missing)))
         lifecycle.park_job(job)
     return True
 
 
 def _embed_configs(backbone: Backbone, missing: list[tuple[View | None, list[int]]]) -> Iterator[dict[str, Any]]:
-    """Of embed lifecycle: each computes some pictures as they are, or one view of some."""
+    """Of embed jobs: each computes some pictures as they are, or one view of some."""
     left = sum(len(images) for _, images in missing)
     for view, images in missing:
         left -= len(images)

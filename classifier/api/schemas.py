@@ -4,6 +4,9 @@ from datetime import datetime
 from typing import Annotated, Any, Literal
 
 from ninja import Field, Schema
+from pydantic import create_model
+
+from classifier.jobs.kinds import KINDS, UploadResult
 
 
 class ErrorOut(Schema):
@@ -73,12 +76,6 @@ class MoveIn(SamplesIn):
 
 class ChangedOut(Schema):
     changed: int
-
-
-class UploadResult(Schema):
-    file: str
-    status: Literal["stored", "duplicate", "rejected"]
-    reason: str
 
 
 class UploadOut(Schema):
@@ -171,21 +168,20 @@ class PublicLinkOut(Schema):
     url: str
 
 
-class JobResult(Schema):
-    model_version: int | None = None
-    summaries: int | None = Field(None, description="bytes of the event files for TensorBoard, where there are some")
-    unchanged: bool = Field(False, description="the same pictures and settings had given this version before")
-    upload: int | None = None
-    export: str | None = Field(None, description="the format")
-    backbone: str | None = Field(None, description="the name to train with")
-    counts: dict[str, int] | None = Field(None, description="files by status")
-    results: list[UploadResult] | None = Field(
-        None, description="when the job has ended: the first 1,000 files; the upload has them all"
-    )
+def _result_fields() -> dict[str, Any]:
+    """Collect the fields of the results of all kinds of job, none of them required."""
+    fields = {name: field for kind in KINDS.values() for name, field in kind.result.model_fields.items()}
+    return {
+        name: (field.annotation, Field(field.default, description=field.description)) for name, field in fields.items()
+    }
+
+
+JobResult = create_model("JobResult", __base__=Schema, **_result_fields())
 
 
 class JobOut(Schema):
     id: int
+    number: int | None = Field(description="within its project, as the pages show it")
     kind: str
     status: Literal["QUEUED", "RUNNING", "SUCCEEDED", "FAILED", "CANCELLED"]
     stage: str
@@ -196,7 +192,7 @@ class JobOut(Schema):
     eta_seconds: float | None
     error: str
     curve: list[dict[str, float]] = Field(description="of the head by `step`, of fine-tuning by `epoch`")
-    result: JobResult
+    result: JobResult  # type: ignore[valid-type]
     created_at: datetime
     started_at: datetime | None
     finished_at: datetime | None

@@ -12,21 +12,23 @@ from django.core.files.base import File
 from django.core.files.storage import default_storage
 from django.db import transaction
 
+from classifier.jobs.kinds import EXPORT, ExportResult
 from classifier.jobs.lifecycle import finish_job, queue_job
 from classifier.models import Export, Image, Job, ModelVersion, Project
 from classifier.services.embeddings import SLICE
 from classifier.services.networks import find_network
 from classifier.storage import store_once
 from ml.backbones.spec import LITE
+from ml.errors import Conflict, Refused
 from ml.exports.registry import FORMATS, ExportFormat
 from ml.training.artifacts import Evaluation
 
 
-class UnknownFormat(ValueError):
+class UnknownFormat(Refused):
     """The message names those there are."""
 
 
-class FormatAbsent(Exception):
+class FormatAbsent(Conflict):
     """The version cannot have this format here; the message says why, and how to get it where one can."""
 
 
@@ -45,7 +47,7 @@ def request_export(version: ModelVersion, format: str, *, by: User | None) -> Jo
         if absence := why_absent(version, FORMATS[format]):
             raise FormatAbsent(absence)
         config = {"export": export.pk, "format": format}
-        export.job = queue_job(project=version.project, kind=Job.Kind.EXPORT, by=by, config=config)
+        export.job = queue_job(EXPORT, project=version.project, by=by, config=config)
         export.save(update_fields=["job"])
         return export.job
 
@@ -67,7 +69,7 @@ def publish_export(job: Job, export: Export, files: Path, certificate: dict[str,
     store_once(export.path, data)
     with transaction.atomic():
         export.save(update_fields=["sha256", "size", "certificate"])
-        finish_job(job, export=export.format)
+        finish_job(job, ExportResult(export=export.format))
 
 
 def record_refusal(export: Export, certificate: dict[str, Any]) -> None:

@@ -8,7 +8,8 @@ from django.contrib.auth.models import User
 from django.db import transaction
 from django.db.models import Max
 
-from classifier.jobs.lifecycle import finish_job
+from classifier.jobs.kinds import TrainResult, VersionResult
+from classifier.jobs.lifecycle import finish_job, read_state
 from classifier.models import Alias, DatasetVersion, Job, ModelVersion, Network, Project
 from classifier.models.alias import LIVE
 from classifier.services.images import read_file
@@ -53,11 +54,12 @@ def publish_model_version(
     trained: Trained,
     *,
     network: Network | None = None,
-    **facts: Any,
+    measured: dict[str, float],
 ) -> ModelVersion:
     """Files first, then row, alias and the job's end in one transaction: a cancelled job publishes nothing.
 
-    `network` is the version's own backbone where it was fine-tuned; its files are stored already.
+    `network` is the version's own backbone where it was fine-tuned; its files are stored already. `measured` are
+    seconds and rates, for the estimates of later trainings.
     """
     _store_artifact(trained)
     with transaction.atomic():
@@ -66,7 +68,7 @@ def publish_model_version(
         made, backbone = fingerprint(dataset_version, config), network.name if network else config.backbone
         version = _create_version(job, dataset_version, config.as_dict(), made, trained, backbone)
         settle_alias(job, version)
-        finish_job(job, model_version=version.number, **facts)
+        finish_job(job, TrainResult(model_version=version.number), measured=measured)
     return version
 
 
@@ -80,7 +82,7 @@ def publish_import(job: Job, dataset_version: DatasetVersion, network: Network, 
         known = ModelVersion.objects.filter(project=job.project_id, fingerprint=made).first()
         version = known or _create_version(job, dataset_version, config, made, trained, network.name)
         settle_alias(job, version)
-        finish_job(job, model_version=version.number, unchanged=known is not None)
+        finish_job(job, VersionResult(model_version=version.number, unchanged=known is not None))
     return version
 
 
@@ -112,7 +114,7 @@ def _create_version(
 def settle_alias(job: Job, version: ModelVersion) -> None:
     """The first version of a project becomes live by itself, a later one where the user asked for that."""
     first = not Alias.objects.filter(project=version.project_id, name=LIVE).exists()
-    if first or job.facts.get("promote"):
+    if first or read_state(job).promote:
         promote(version, by=job.created_by)
 
 

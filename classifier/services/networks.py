@@ -8,6 +8,7 @@ from django.core.files.storage import default_storage
 from django.db import transaction
 from django.utils.crypto import get_random_string
 
+from classifier.jobs.kinds import BACKBONE, IMPORT, BackboneResult, JobKind
 from classifier.jobs.lifecycle import finish_job, queue_job
 from classifier.models import Job, Network, Project
 from classifier.models.network import network_path
@@ -49,7 +50,7 @@ def request_backbone(
     given = clean_name(title or _title_of(address, source), longest=100)
     config = {"address": address, **_checked(asked), **_keep(file)}
     known = _printable(licence).strip()[:100]
-    return _queue(None, Job.Kind.BACKBONE, config, by=by, title=given, source=source, licence=known)
+    return _queue(None, BACKBONE, config, by=by, title=given, source=source, licence=known)
 
 
 def request_import(project: Project, file: File, *, by: User, labels: File | None = None, **asked: Any) -> Job:
@@ -65,12 +66,12 @@ def request_import(project: Project, file: File, *, by: User, labels: File | Non
         if "\0" in config["labels"]:  # PostgreSQL keeps no NUL
             raise ImportRefused("The labels are not a text file: there are bytes of value 0 in it.")
     source = _name_of(file)
-    return _queue(project, Job.Kind.IMPORT, {**config, **_keep(file)}, by=by, title=source[:100], source=source)
+    return _queue(project, IMPORT, {**config, **_keep(file)}, by=by, title=source[:100], source=source)
 
 
-def _queue(project: Project | None, kind: str, config: dict[str, Any], *, by: User, **about: str) -> Job:
+def _queue(project: Project | None, kind: JobKind, config: dict[str, Any], *, by: User, **about: str) -> Job:
     with transaction.atomic():
-        job = queue_job(project=project, kind=kind, by=by, config=config)
+        job = queue_job(kind, project=project, by=by, config=config)
         Network.objects.create(owner=by, project=project, job=job, **about)
     return job
 
@@ -143,7 +144,7 @@ def publish_backbone(job: Job, network: Network) -> None:
         earlier = list_networks(network.owner).filter(name=network.name).exclude(pk=network.pk)
         earlier.update(is_offered=False)
         network.save(update_fields=NETWORK_FIELDS)
-        finish_job(job, backbone=network.name)
+        finish_job(job, BackboneResult(backbone=network.name))
 
 
 def remove_network(network: Network) -> None:

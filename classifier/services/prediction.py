@@ -21,32 +21,17 @@ from classifier.selectors import list_projects, live_version
 from classifier.services.accounts import hash_api_key, note_key_use, owner_of_key
 from classifier.services.model_versions import load_artifact
 from classifier.services.networks import find_backbone
-from classifier.services.remote import WorkerAbsent, WorkerEngine
+from classifier.services.remote import WorkerEngine
 from ml.backbones.backbone import Backbone
-from ml.backbones.spec import NetworkMissing
-from ml.backbones.weights import WeightsMissing
-from ml.download import DownloadFailed
-from ml.engines.confined import EngineFailed
-from ml.engines.conversion import ConversionFailed
 from ml.engines.litert import Embedder
 from ml.engines.loading import load_engine, needs_tensorflow
 from ml.engines.shared import SharedEngine
+from ml.errors import Conflict
 from ml.images.decoding import ImageRejected
-from ml.training.artifacts import ArtifactCorrupt
 from ml.training.inference import ArtifactCache, classify_pictures
 
 # Loading one takes a tenth of a second and 60 MB. Most sites use one; who tries a second must not wait each time.
 BACKBONES_HELD = 2
-# A version that cannot answer now; each of these has a sentence.
-CANNOT_ANSWER = (
-    ArtifactCorrupt,
-    ConversionFailed,
-    DownloadFailed,
-    EngineFailed,
-    NetworkMissing,
-    WeightsMissing,
-    WorkerAbsent,
-)
 HEAD_BYTES = 24 * 2**20  # of heads kept in each web process: a thousand of a few classes
 
 
@@ -74,7 +59,7 @@ artifacts = ArtifactCache(HEAD_BYTES)
 _engine_lock = threading.Lock()
 
 
-class NothingLive(Exception):
+class NothingLive(Conflict):
     """The project has no live model version yet."""
 
     def __init__(self) -> None:
@@ -138,7 +123,7 @@ def _answering(rows: list[tuple[Any, ...]]) -> Answering | None:
 
 
 def classify(project: Project, pictures: Sequence[bytes], version: ModelVersion | None = None) -> Classification:
-    """`answer` with the live version, or with the one given. Raises NothingLive, and CANNOT_ANSWER."""
+    """`answer` with the live version, or with the one given. Raises UserError."""
     version = version or live_version(project)
     if version is None:
         raise NothingLive
@@ -147,7 +132,7 @@ def classify(project: Project, pictures: Sequence[bytes], version: ModelVersion 
 
 
 def answer(version: Answering, pictures: Sequence[bytes]) -> Classification:
-    """What is in each picture; one that cannot be read answers why. Raises CANNOT_ANSWER."""
+    """What is in each picture; one that cannot be read answers why. Raises UserError."""
     begun = time.perf_counter()
     artifact = artifacts.get(version.artifact_digest, lambda: load_artifact(version.artifact_digest))
     found = classify_pictures(pictures, get_engine(version.backbone), artifact, settings.IMAGE_LIMITS)

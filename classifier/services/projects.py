@@ -9,12 +9,13 @@ from django.db import IntegrityError, transaction
 from django.utils.text import slugify
 
 from classifier.models import ImageClass, Project
+from ml.errors import Refused
 
 LONGEST_CLASS_NAME = 200
 RESERVED_SLUGS = {"new", "samples"}  # addresses of their own below /projects/
 
 
-class InvalidName(ValueError):
+class InvalidName(Refused):
     """The name cannot be used; the message says why."""
 
 

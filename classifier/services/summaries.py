@@ -6,7 +6,8 @@ from pathlib import Path
 from django.core.files.base import File
 from django.core.files.storage import default_storage
 
-from classifier.jobs.lifecycle import beat, report
+from classifier.jobs.kinds import StoredFile
+from classifier.jobs.lifecycle import beat, read_state, update_state
 from classifier.models import Job
 from classifier.services.exports import pack_files
 from classifier.storage import store_once
@@ -20,19 +21,20 @@ def store_summaries(job: Job, folder: Path) -> None:
     data = pack_files(folder, folder=summaries_name(job))
     sha256 = hashlib.sha256(data).hexdigest()
     store_once(_path(sha256), data)
-    report(job, facts={**job.facts, "summaries": {"sha256": sha256, "size": len(data)}})
+    update_state(job, event_files=StoredFile(sha256=sha256, size=len(data)))
 
 
 def open_summaries(job: Job) -> File:
     """Raises OSError where there are none, or the storage has lost them."""
-    if "summaries" not in job.facts:
+    stored = read_state(job).event_files
+    if stored is None:
         raise FileNotFoundError
-    return default_storage.open(_path(job.facts["summaries"]["sha256"]))
+    return default_storage.open(_path(stored.sha256))
 
 
 def summaries_name(job: Job) -> str:
     """Of the folder in the zip, and of the zip."""
-    return f"{job.own_project.slug}-job{job.pk}-summaries"
+    return f"{job.own_project.slug}-job{job.number}-event-files"
 
 
 def _path(sha256: str) -> str:

@@ -11,7 +11,8 @@ from django.core.files.storage import default_storage
 from django.db import transaction
 from django.utils.crypto import get_random_string
 
-from classifier.jobs.lifecycle import queue_job
+from classifier.jobs.kinds import INGEST
+from classifier.jobs.lifecycle import queue_job, update_ended_state
 from classifier.models import ImageClass, Job, Project, Sample, Upload, UploadItem
 from classifier.prepared import insert_rows
 from classifier.services.candidates import Candidate, read_candidate, read_candidates, storable
@@ -139,7 +140,7 @@ def queue_ingest(project: Project, *, source: str, config: dict[str, Any], by: U
     """An upload whose items an `ingest` job will write."""
     with transaction.atomic():
         upload = start_upload(project, source, by=by)
-        upload.job = queue_job(project=project, kind=Job.Kind.INGEST, by=by, config=config)
+        upload.job = queue_job(INGEST, project=project, by=by, config=config)
         upload.save(update_fields=["job"])
     return upload
 
@@ -147,6 +148,6 @@ def queue_ingest(project: Project, *, source: str, config: dict[str, Any], by: U
 def delete_read_archives() -> None:
     """What was uploaded for a job that has ended, however it ended, is not needed any more. For the watchman."""
     kept = Job.objects.filter(config__has_key="archive").exclude(status__in=Job.OPEN)
-    for job in kept.exclude(facts__has_key="archive_deleted")[:100]:
+    for job in kept.exclude(state__has_key="archive_deleted")[:100]:
         default_storage.delete(job.config["archive"])
-        Job.objects.filter(pk=job.pk).update(facts={**job.facts, "archive_deleted": True})
+        update_ended_state(job, archive_deleted=True)

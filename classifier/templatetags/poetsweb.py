@@ -6,6 +6,7 @@ from typing import Any
 from django import template
 from django.conf import settings
 
+from classifier.jobs.kinds import KINDS
 from classifier.models import Job, Network
 from ml.backbones.custom import network_backbone
 from ml.backbones.registry import BACKBONES
@@ -43,6 +44,12 @@ def duration(seconds: float) -> str:
     if whole < 3600:
         return f"{whole // 60} min {whole % 60} s"
     return f"{whole // 3600} h {whole % 3600 // 60} min"
+
+
+@register.filter
+def kind_title(name: str) -> str:
+    """Return what a kind of job is called; its name where this program does not know it."""
+    return KINDS[name].title if name in KINDS else name
 
 
 @register.filter

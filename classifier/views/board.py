@@ -23,13 +23,13 @@ OTHER_SITES = ("https://www.gstatic.com", "https://ui.perfetto.dev")
 @project_page
 @xframe_options_sameorigin
 @require_http_methods(["GET", "HEAD", "POST"])
-def board(request: SignedIn, project: Project, pk: int, rest: str = "") -> HttpResponse:
-    job = get_object_or_404(selectors.list_jobs(request.user).filter(project=project), pk=pk)
+def board(request: SignedIn, project: Project, number: int, rest: str = "") -> HttpResponse:
+    job = get_object_or_404(selectors.list_jobs(request.user).filter(project=project), number=number)
     if not boards.is_installed():
         raise Http404
     if int(request.META.get("CONTENT_LENGTH") or 0) > MOST_BYTES:
         return answer_page(request, 413, "Too large", "This is more than TensorBoard can be asked at once.")
-    prefix = reverse("job_board", args=[project.slug, pk]).rstrip("/")
+    prefix = reverse("job_tensorboard", args=[project.slug, number]).rstrip("/")
     headers = {name: request.headers[name] for name in PASSED_ON if name in request.headers}
     try:
         answer = boards.ask_board(job, prefix, request.method or "GET", request.get_full_path(), headers, request.body)

@@ -12,6 +12,7 @@ from classifier.forms import NameForm
 from classifier.models import Project
 from classifier.services import images, projects, samples
 from classifier.views.access import SignedIn, project_page
+from ml.images.decoding import ImageRejected
 
 PAGE = 60
 THUMBNAIL_MIME = "image/jpeg"
@@ -149,7 +150,7 @@ def picture(request: SignedIn, project: Project, sha256: str) -> HttpResponseBas
 def _read(read: Callable[[], bytes]) -> bytes:
     try:
         return read()
-    except (OSError, ValueError):
+    except (OSError, ImageRejected):
         raise Http404 from None
 
 

@@ -11,6 +11,7 @@ from django.views.decorators.http import require_POST
 
 from classifier import selectors
 from classifier.jobs.lifecycle import cancel_job
+from classifier.jobs.progress import job_progress
 from classifier.models import Network, Project
 from classifier.network_forms import BackboneForm, ImportForm
 from classifier.services.networks import remove_network, request_backbone, request_import
@@ -70,7 +71,7 @@ def part(request: SignedIn, network: Network) -> HttpResponse:
 def _context(network: Network) -> dict[str, object]:
     job = network.job
     waits = job is not None and job.is_open and bool(missing_queues(("train",)))
-    progress = selectors.job_progress(job) if job else None
+    progress = job_progress(job) if job else None
     return {"network": network, "job": job, "progress": progress, "no_worker": waits}
 
 

@@ -18,9 +18,10 @@ from ml.backbones.mobilenet_v2 import MOBILENET_V2
 from ml.backbones.spec import is_network, read_spec
 from ml.backbones.testing import build_testing
 from ml.backbones.weights import PublishedWeights, WeightsMissing
+from ml.errors import Refused
 
 
-class UnknownBackbone(ValueError):
+class UnknownBackbone(Refused):
     """There is no backbone of that name; the message names those there are."""
 
 

@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
+from ml.errors import Unavailable
 from ml.places import weights_folder
 
 SPEC, GRAPH, LITE, CONVERTED = "network.json", "network.pb", "network.tflite", "converted.tflite"
@@ -17,7 +18,7 @@ NAME = re.compile(r"net_[0-9a-f]{20}")
 LITERT, TENSORFLOW = "litert", "tensorflow"
 
 
-class NetworkMissing(RuntimeError):
+class NetworkMissing(Unavailable):
     """The network is not on this machine, or its files are not what they were. The message is a sentence."""
 
 

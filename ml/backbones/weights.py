@@ -12,13 +12,14 @@ from pathlib import Path
 from filelock import FileLock
 
 from ml.download import download
+from ml.errors import Unavailable
 from ml.places import weights_folder
 
 PUBLISHER = "https://storage.googleapis.com"
 LIMIT = 2 * 2**30  # the largest known has 1.3 GB
 
 
-class WeightsMissing(RuntimeError):
+class WeightsMissing(Unavailable):
     """A backbone's weights are not on this machine; the message says how to get them."""
 
 

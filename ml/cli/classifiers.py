@@ -22,6 +22,7 @@ from ml.cli.graph_cache import Layers
 from ml.engines.confined import EngineFailed
 from ml.engines.litert import Adapter, Embedder, LiteRTEngine
 from ml.engines.loading import load_engine
+from ml.errors import Refused
 from ml.images.decoding import load_picture
 from ml.places import backbones_folder
 from ml.training.artifacts import HEAD, MANIFEST, ArtifactCorrupt, read_artifact
@@ -33,7 +34,7 @@ FROM_0_TO_1 = Adapter(1 / 255, 0.0)
 Scores = NDArray[np.float32]
 
 
-class LabelFailed(RuntimeError):
+class LabelFailed(Refused):
     """The message is a sentence for the user."""
 
 

@@ -13,9 +13,8 @@ from pathlib import Path
 
 import numpy as np
 
-from ml.backbones.registry import UnknownBackbone, get_backbone
-from ml.backbones.spec import NetworkMissing
-from ml.backbones.weights import WeightsMissing
+from ml.backbones.registry import get_backbone
+from ml.errors import UserError
 from ml.exports.layers import DEVIATION, INPUT_LAYER, MEAN
 from ml.places import backbones_folder
 from ml.training.head import Head
@@ -62,7 +61,7 @@ def recall_head(content: bytes, layers: Layers, mean: float, deviation: float) -
             name, digest = str(arrays["backbone"]), str(arrays["digest"])
             head = Head(arrays["weights"], arrays["bias"])
         fits = get_backbone(name).digest == digest
-    except (OSError, ValueError, KeyError, zipfile.BadZipFile, UnknownBackbone, WeightsMissing, NetworkMissing):
+    except (OSError, ValueError, KeyError, zipfile.BadZipFile, UserError):
         return None
     return KnownHead(name, head) if fits else None
 

@@ -8,8 +8,9 @@ from pathlib import Path
 
 from ml.backbones.backbone import Backbone
 from ml.backbones.registry import get_backbone
-from ml.backbones.spec import NetworkMissing, keep_network
+from ml.backbones.spec import keep_network
 from ml.cli.console import Talk
+from ml.errors import UserError
 from ml.model_import.fetching import ALLOW_PRIVATE
 from ml.model_import.opening import fetch, open_network
 from ml.model_import.program import Request
@@ -21,7 +22,7 @@ def find_module(handle: str, talk: Talk) -> Backbone:
     known = _record_of(handle)
     try:
         return get_backbone(json.loads(known.read_text())["name"])
-    except (OSError, ValueError, KeyError, NetworkMissing):
+    except (OSError, ValueError, KeyError, UserError):
         return _open(handle, known, talk)
 
 

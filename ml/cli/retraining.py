@@ -17,6 +17,7 @@ from ml.cli.console import Talk
 from ml.cli.features import Data, Features
 from ml.cli.photos import Photos, check_classes, list_photos, split_photos
 from ml.datasets.splits import SPLITS, TEST, TRAINING, VALIDATION
+from ml.errors import Refused
 from ml.exports.parts import Parts, one_line_labels
 from ml.images.augmentation import View
 from ml.training.config import TrainConfig
@@ -25,7 +26,7 @@ from ml.training.event_files import EventFile, add_point
 from ml.training.head import Head, Split
 
 
-class RetrainFailed(RuntimeError):
+class RetrainFailed(Refused):
     """The message is a sentence for the user."""
 
 

@@ -16,6 +16,7 @@ from ml.datasets.names import (
     is_nested_archive,
     split_name,
 )
+from ml.errors import Refused
 
 IS_LINK = "It is a link to another file; links are not followed."
 NOT_A_FILE = "It is not an ordinary file."
@@ -25,7 +26,7 @@ REST_UNREADABLE = "The archive is cut off or damaged from here on; the rest coul
 REST_NAME = "(the rest of the archive)"
 
 
-class ArchiveRejected(ValueError):
+class ArchiveRejected(Refused):
     """Nothing in this archive can be taken. The message is a sentence for the user."""
 
 

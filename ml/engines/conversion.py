@@ -19,10 +19,9 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from ml.backbones.backbone import Backbone
-from ml.backbones.pytorch_weights import WeightsCorrupt
-from ml.backbones.registry import UnknownBackbone, get_backbone
+from ml.backbones.registry import get_backbone
 from ml.backbones.spec import CONVERTED, GRAPH, NetworkSpec, network_folder
-from ml.backbones.weights import WeightsMissing
+from ml.errors import Unavailable, UserError
 from ml.sandbox.environment import child_environment
 
 CONVERSION_SECONDS = 300  # takes about 25 on two cores; past this it hangs
@@ -31,7 +30,7 @@ STDERR_TAIL = 2000  # characters of the converter's complaint that are passed on
 _checked: set[Path] = set()  # files this process has found to match their records
 
 
-class ConversionFailed(RuntimeError):
+class ConversionFailed(Unavailable):
     """A backbone could not be converted; the message says why."""
 
 
@@ -198,7 +197,7 @@ def main(arguments: list[str]) -> int:
         return 2
     try:
         convert(get_backbone(arguments[0]), Path(arguments[1]))
-    except (UnknownBackbone, WeightsMissing, WeightsCorrupt, ConversionFailed) as error:
+    except UserError as error:
         print(error, file=sys.stderr)
         return 1
     return 0

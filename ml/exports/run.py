@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ml.backbones.backbone import Backbone
+from ml.errors import Refused
 from ml.exports.certificate import certify
 from ml.exports.parts import Parts
 from ml.exports.registry import ExportFormat
@@ -20,7 +21,7 @@ SECONDS = 1800.0
 PROCESSOR_SECONDS = 8 * 3600  # by the clock it is stopped earlier
 
 
-class ExportFailed(RuntimeError):
+class ExportFailed(Refused):
     """The message is a sentence for the user."""
 
 

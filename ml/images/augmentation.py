@@ -6,13 +6,14 @@ ever, so that their features are computed once and kept like any others.
 """
 
 import hashlib
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from ml.images.decoding import load_picture
+from ml.images.decoding import ImageRejected, PictureUnreadable, load_picture
 
 # Bump whenever the same view may come out with other pixels: embeddings of views are cached by this number.
 # 1: first version.
@@ -59,6 +60,19 @@ def load_view(data: bytes, size: int, view: View | None) -> npt.NDArray[np.uint8
     cut = enlarged[rows, columns]
     mirrored = cut[:, ::-1] if view.flip_left_right and view.number % 2 else cut
     return _brighten(mirrored, 1 + (2 * light - 1) * view.random_brightness / 100)
+
+
+def load_stored(
+    sha256: str, read: Callable[[str], bytes], size: int, view: View | None = None
+) -> npt.NDArray[np.uint8]:
+    """Read one of many stored pictures by its sha256, and load it as `load_view` does.
+
+    Raises PictureUnreadable, which names the picture, and what `read` raises.
+    """
+    try:
+        return load_view(read(sha256), size, view)
+    except ImageRejected as error:
+        raise PictureUnreadable(sha256, error) from error
 
 
 def _draw(data: bytes, view: View) -> list[float]:

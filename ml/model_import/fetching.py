@@ -32,9 +32,7 @@ def kind_of(address: str) -> str:
         parts.port  # noqa: B018 - raises ValueError for a port that is no number
         if fits and "@" in parts.netloc:  # the address is shown to all who may see what is made of it
             raise ImportRefused("An address with a user name or password in it cannot be used.")
-    except ValueError as error:
-        if isinstance(error, ImportRefused):
-            raise
+    except ValueError:
         fits = False
     if not fits or any(character.isspace() or not character.isprintable() for character in address):
         raise ImportRefused("Give the address of a network on the web: https://…")
@@ -51,12 +49,8 @@ def resolve(address: str, out: Path) -> None:
     except urllib.error.HTTPError as error:
         raise ImportRefused(f"{host_of(address)} answers {error.code} ({error.reason}).") from None
     except (OSError, http.client.HTTPException, ValueError) as error:
-        if isinstance(error, ImportRefused):
-            raise
-        reason = getattr(error, "reason", error)
-        if isinstance(reason, ImportRefused):
-            raise reason from None
-        raise ImportRefused(f"{host_of(address)} gave nothing that can be used ({str(reason)[:150]}).") from None
+        reason = str(getattr(error, "reason", error))[:150]
+        raise ImportRefused(f"{host_of(address)} gave nothing that can be used ({reason}).") from None
 
 
 def host_of(address: str) -> str:

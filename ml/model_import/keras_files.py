@@ -53,7 +53,7 @@ def open_tensorflow_js(folder: Path) -> Opened:
         network = tf_keras.models.model_from_json(json.dumps(topology))
         _give_weights(network, _read_weights(folder, described))
     except (ValueError, TypeError, KeyError, AttributeError, IndexError) as error:
-        raise _refused(error) from None
+        raise ImportRefused(f"Keras cannot load this file: {first_line(error)}") from None
     return _opened(network)
 
 
@@ -67,7 +67,7 @@ def _load_zip(path: Path) -> Any:
             _check_classes(_read_json(archive.read("config.json")), keras)
         return keras.models.load_model(path, compile=False, safe_mode=True)
     except (zipfile.BadZipFile, KeyError, ValueError, TypeError, OSError, AttributeError) as error:
-        raise _refused(error) from None
+        raise ImportRefused(f"Keras cannot load this file: {first_line(error)}") from None
 
 
 def _load_h5(path: Path) -> Any:
@@ -82,13 +82,7 @@ def _load_h5(path: Path) -> Any:
         _check_classes(_read_json(config.encode() if isinstance(config, str) else bytes(config)), tf_keras)
         return tf_keras.models.load_model(path, compile=False)
     except (ValueError, TypeError, KeyError, OSError, AttributeError) as error:
-        raise _refused(error) from None
-
-
-def _refused(error: BaseException) -> ValueError:
-    if isinstance(error, (ImportRefused, HostileGraph)):
-        return error
-    return ImportRefused(f"Keras cannot load this file: {first_line(error)}")
+        raise ImportRefused(f"Keras cannot load this file: {first_line(error)}") from None
 
 
 def _read_json(data: bytes) -> dict[str, Any]:

@@ -150,8 +150,6 @@ def unpack(entries: Iterator[_Entry], folder: Path) -> None:
     except (zipfile.BadZipFile, tarfile.TarError, zlib.error, EOFError, RuntimeError, NotImplementedError) as error:
         raise ImportRefused(f"The archive is damaged ({str(error)[:100] or 'it ends too early'}).") from None
     except (OSError, ValueError) as error:
-        if isinstance(error, ImportRefused):
-            raise
         raise ImportRefused(f"The archive cannot be unpacked ({type(error).__name__}).") from None
 
 

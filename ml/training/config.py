@@ -6,6 +6,7 @@ from typing import Any
 
 from ml.backbones.registry import BACKBONES, DEFAULT_BACKBONE, is_known
 from ml.backbones.spec import is_network
+from ml.errors import Refused
 from ml.images.augmentation import View
 
 RECIPES = {"auto": "Automatic", "poets": "As in TensorFlow for Poets"}
@@ -19,7 +20,7 @@ TUNING_FIELDS = ("fine_tuning", "fine_tuning_epochs", "fine_tuning_rate")
 MOST_EPOCHS = 100
 
 
-class ConfigError(ValueError):
+class ConfigError(Refused):
     """A value cannot be used; `field` is its name and the message names what is allowed."""
 
     def __init__(self, field: str, message: str) -> None:

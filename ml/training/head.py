@@ -8,6 +8,8 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from ml.errors import Refused
+
 Floats = NDArray[np.float32]
 Ints = NDArray[np.int64]
 Report = Callable[..., None]
@@ -19,11 +21,11 @@ class Look(Protocol):
     def __call__(self, step: int, head: "Head", *, is_last: bool = False, **scalars: float) -> None: ...
 
 
-class EmptySplit(ValueError):
+class EmptySplit(Refused):
     """There is no picture to train on, or none to choose by. The message is a sentence for the user."""
 
 
-class TrainingDiverged(ValueError):
+class TrainingDiverged(Refused):
     """The numbers of the head grew out of all bounds. The message is a sentence for the user."""
 
 

@@ -150,7 +150,7 @@ def computed_pictures(owner: Client, job: int) -> int:
     """How many forward passes the embed jobs of a training made, by their own count."""
     code = (
         "from classifier.models import Job; "
-        f"print(sum(job.facts.get('computed', 0) for job in Job.objects.filter(parent={job})))"
+        f"print(sum(job.result.get('computed', 0) for job in Job.objects.filter(parent={job})))"
     )
     return int(owner.site.manage("shell", "--no-imports", "-c", code).stdout.strip().splitlines()[-1])
 

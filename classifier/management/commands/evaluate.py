@@ -5,12 +5,10 @@ from typing import Any
 from django.core.management.base import CommandError, CommandParser
 
 from classifier.management.cli import PoetsCommand
-from ml.cli.classifiers import LabelFailed
 from ml.cli.evaluating import Result, evaluate_graph
 from ml.cli.flags import add_evaluate_flags
-from ml.cli.photos import BadPhotos
 from ml.cli.silence import use_quietly
-from ml.datasets.archives import ArchiveRejected
+from ml.errors import UserError
 
 
 class Command(PoetsCommand):
@@ -24,7 +22,7 @@ class Command(PoetsCommand):
         options["graph"] = options["named"] or options["graph"]
         try:
             result = evaluate_graph(Namespace(**options), self.talk)
-        except (LabelFailed, BadPhotos, ArchiveRejected) as error:
+        except UserError as error:
             raise CommandError(str(error)) from None
         self._print_json(result) if options["json"] else self._print(result)
 

@@ -5,10 +5,10 @@ from typing import Any
 from django.core.management.base import CommandError, CommandParser
 
 from classifier.management.cli import PoetsCommand
-from ml.cli.classifiers import LabelFailed
 from ml.cli.flags import add_label_image_flags
 from ml.cli.labelling import Named, label_images
 from ml.cli.silence import use_quietly
+from ml.errors import UserError
 
 
 class Command(PoetsCommand):
@@ -24,7 +24,7 @@ class Command(PoetsCommand):
             for named in label_images(Namespace(**options)):
                 failed |= bool(named.error)
                 self._print_json(named) if options["json"] else self._print(named)
-        except LabelFailed as error:
+        except UserError as error:
             raise CommandError(str(error)) from None
         if failed:
             raise CommandError("Not all pictures could be read.")

@@ -11,6 +11,7 @@ from django.core.cache import cache
 from django.test import Client
 
 from classifier.jobs import lifecycle
+from classifier.jobs.kinds import TRAIN
 from classifier.models import Export, Job, ModelVersion, Project
 from classifier.services import datasets, embeddings, exports, model_versions, summaries, uploads
 from classifier.services.projects import create_project
@@ -98,7 +99,7 @@ def trained(filled: Project) -> ModelVersion:
 
 def publish(project: Project, **config: Any) -> ModelVersion:
     settings = TrainConfig(backbone="testing", **config)
-    job = lifecycle.queue_job(project=project, kind=Job.Kind.TRAIN, by=project.owner, config=settings.as_dict())
+    job = lifecycle.queue_job(TRAIN, project=project, by=project.owner, config=settings.as_dict())
     claimed = lifecycle.claim_job(job.pk)
     assert claimed is not None
     store_fake_summaries(claimed)
@@ -116,7 +117,9 @@ def publish(project: Project, **config: Any) -> ModelVersion:
     metrics = evaluate(probabilities, labels, [name for _, name in frozen.classes])
     evaluation = Evaluation([row[0] for row in test], labels, probabilities)
     digest, files = pack_artifact({"classes": frozen.classes, "seed": settings.seed}, head, evaluation)
-    return model_versions.publish_model_version(claimed, version, settings, Trained(digest, files, metrics))
+    return model_versions.publish_model_version(
+        claimed, version, settings, Trained(digest, files, metrics), measured={}
+    )
 
 
 def store_fake_summaries(job: Job) -> None:

@@ -13,6 +13,7 @@ from django.urls import reverse
 
 from classifier import boards
 from classifier.jobs import lifecycle
+from classifier.jobs.kinds import TRAIN
 from classifier.models import Job, Project
 from classifier.services import summaries
 from ml.training.event_files import TrainingSummaries
@@ -43,7 +44,7 @@ def watched(project: Project, tmp_path: Path) -> Job:
 
 def watch(project: Project, folder: Path) -> Job:
     """An ended training with event files."""
-    job = lifecycle.claim_job(lifecycle.queue_job(project=project, kind=Job.Kind.TRAIN, by=project.owner).pk)
+    job = lifecycle.claim_job(lifecycle.queue_job(TRAIN, project=project, by=project.owner).pk)
     assert job is not None
     written = TrainingSummaries(folder)
     split = Split(np.eye(6, 4, dtype=np.float32), np.arange(6) % 2)
@@ -59,7 +60,7 @@ def watch(project: Project, folder: Path) -> Job:
 
 
 def address(job: Job, rest: str = "") -> str:
-    return reverse("job_board", args=[job.project.slug, job.pk]) + rest
+    return reverse("job_tensorboard", args=[job.project.slug, job.number]) + rest
 
 
 def wait_until(done: Any, seconds: float = 20) -> None:
@@ -168,7 +169,7 @@ def test_job_without_event_files_has_no_board(
     project: Project, as_owner: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(boards, "is_installed", lambda: True)
-    job = lifecycle.queue_job(project=project, kind=Job.Kind.TRAIN, by=project.owner)
+    job = lifecycle.queue_job(TRAIN, project=project, by=project.owner)
     assert as_owner.get(address(job)).status_code == 404
     assert as_owner.post(address(job), {"x": "y" * 2**21}).status_code == 413
     assert children() == []

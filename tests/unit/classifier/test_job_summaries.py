@@ -10,6 +10,7 @@ from django.test import Client
 from django.urls import reverse
 
 from classifier.jobs import lifecycle
+from classifier.jobs.kinds import TRAIN
 from classifier.models import Job, ModelVersion, Project
 from classifier.services import summaries
 from ml.training.config import TrainConfig
@@ -18,7 +19,7 @@ from worker.run import run_job
 
 
 def addresses(job: Job) -> list[str]:
-    return [reverse("job_summaries", args=[job.project.slug, job.pk]), f"/api/v1/jobs/{job.pk}/summaries"]
+    return [reverse("job_event_files", args=[job.project.slug, job.number]), f"/api/v1/jobs/{job.pk}/event-files"]
 
 
 def test_page_and_api_give_them(trained: ModelVersion, as_owner: Client) -> None:
@@ -34,7 +35,7 @@ def test_page_and_api_give_them(trained: ModelVersion, as_owner: Client) -> None
 
 
 def test_job_without_them_offers_none(filled: Project, as_owner: Client) -> None:
-    job = lifecycle.queue_job(project=filled, kind=Job.Kind.TRAIN, by=filled.owner)
+    job = lifecycle.queue_job(TRAIN, project=filled, by=filled.owner)
     lifecycle.cancel_job(job)
     assert addresses(job)[0] not in as_owner.get(job.get_absolute_url()).content.decode()
     assert {as_owner.get(address).status_code for address in addresses(job)} == {404}
@@ -42,12 +43,12 @@ def test_job_without_them_offers_none(filled: Project, as_owner: Client) -> None
 
 def test_lost_file_is_not_there(trained: ModelVersion, as_owner: Client) -> None:
     assert trained.job is not None
-    default_storage.delete(f"summaries/{trained.job.facts['summaries']['sha256']}.zip")
+    default_storage.delete(f"summaries/{trained.job.state['event_files']['sha256']}.zip")
     assert {as_owner.get(address).status_code for address in addresses(trained.job)} == {404}
 
 
 def test_who_lost_the_lease_stores_nothing(filled: Project) -> None:
-    job = lifecycle.queue_job(project=filled, kind=Job.Kind.TRAIN, by=filled.owner)
+    job = lifecycle.queue_job(TRAIN, project=filled, by=filled.owner)
     claimed = lifecycle.claim_job(job.pk)
     assert claimed is not None
     lifecycle.cancel_job(job)
@@ -57,10 +58,10 @@ def test_who_lost_the_lease_stores_nothing(filled: Project) -> None:
 
 
 def test_training_that_wrote_nothing_stores_nothing(filled: Project, tmp_path: Path) -> None:
-    job = lifecycle.queue_job(project=filled, kind=Job.Kind.TRAIN, by=filled.owner)
+    job = lifecycle.queue_job(TRAIN, project=filled, by=filled.owner)
     (tmp_path / "empty").mkdir()
     summaries.store_summaries(job, tmp_path / "empty")
-    assert "summaries" not in job.facts
+    assert "event_files" not in job.state
 
 
 def test_failed_training_keeps_what_it_wrote(
@@ -70,7 +71,7 @@ def test_failed_training_keeps_what_it_wrote(
     monkeypatch.setattr("worker.run.BEAT_SECONDS", 60)  # no second writer to the database of a test
     store_fake_embeddings(filled)
     config = TrainConfig(backbone="testing", recipe="poets", steps=60, learning_rate=100.0, batch_size=1)
-    job = lifecycle.queue_job(project=filled, kind=Job.Kind.TRAIN, by=filled.owner, config=config.as_dict())
+    job = lifecycle.queue_job(TRAIN, project=filled, by=filled.owner, config=config.as_dict())
     scale_embeddings(1e30)
     run_job(job.pk)
     job.refresh_from_db()

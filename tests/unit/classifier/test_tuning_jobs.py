@@ -11,8 +11,9 @@ from django.utils import timezone
 
 from classifier.estimates import PASSES, estimate_tuning
 from classifier.jobs import lifecycle
+from classifier.jobs.progress import job_progress
 from classifier.models import DatasetVersion, Job, ModelVersion, Network, Project
-from classifier.selectors import job_progress, list_networks
+from classifier.selectors import list_networks
 from classifier.services import checkpoints, prediction
 from classifier.services.training import request_training
 from ml.backbones.spec import is_network
@@ -20,7 +21,9 @@ from ml.training.config import ConfigError, TrainConfig
 from tests.textures import make_texture, textures
 from tests.unit.classifier.conftest import add_pictures
 from tests.unit.classifier.test_views import claim
-from worker.run import HANDLERS, run_job
+from worker.embed import embed as embed_job
+from worker.run import run_job
+from worker.train import train as train_job
 
 TUNED: dict[str, Any] = {"fine_tuning": "all", "fine_tuning_rate": 0.005, "fine_tuning_epochs": 8}
 TRAINED_ON = 480
@@ -44,9 +47,9 @@ def prepare(project: Project, **config: Any) -> Job:
     """The training, as far as its embeddings."""
     wanted = TrainConfig(backbone="testing", **{**TUNED, **config})
     job = request_training(project, wanted, by=project.owner, force=True)
-    HANDLERS["train"](claim(job))
+    train_job(claim(job))
     for child in job.children.order_by("pk"):
-        HANDLERS["embed"](claim(child))
+        embed_job(claim(child))
     job.refresh_from_db()
     return job
 
@@ -54,7 +57,7 @@ def prepare(project: Project, **config: Any) -> Job:
 def train(project: Project, **config: Any) -> Job:
     job = prepare(project, **config)
     if job.is_open:
-        HANDLERS["train"](claim(job))
+        train_job(claim(job))
     job.refresh_from_db()
     assert job.status == Job.Status.SUCCEEDED, job.error
     return job
@@ -81,12 +84,12 @@ def test_version_has_a_backbone_of_its_own_and_answers_with_it(slopes: Project) 
     answers = prediction.classify(slopes, pictures).answers
     right = [answer.classes[0][0] == ("falling", "rising")[number % 2] for number, answer in enumerate(answers)]
     assert sum(right) >= 16
-    assert job.facts["tuned_pictures"] == 8 * TRAINED_ON
-    assert 0 < job.facts["tuned_rate"] <= job.facts["step_rate"]
+    assert job.state["measured"]["fine_tuning_pictures"] == 8 * TRAINED_ON
+    assert 0 < job.state["measured"]["fine_tuning_rate"] <= job.state["measured"]["step_rate"]
     assert [point["epoch"] for point in job.curve if "epoch" in point] == list(range(9))
 
     again = train(slopes)
-    assert again.facts["unchanged"] is True
+    assert again.result["unchanged"] is True
     assert ModelVersion.objects.count() == Network.objects.count() == 1
 
 
@@ -122,29 +125,29 @@ def killed(job: Job, monkeypatch: pytest.MonkeyPatch, epochs: int) -> None:
 def test_job_whose_worker_died_goes_on_from_the_last_epoch(slopes: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     job = prepare(slopes)
     killed(job, monkeypatch, epochs=5)
-    assert default_storage.exists(job.facts["checkpoint"])
+    assert default_storage.exists(job.state["checkpoint"])
     checkpoints.delete_old_checkpoints()
-    assert default_storage.exists(job.facts["checkpoint"])
+    assert default_storage.exists(job.state["checkpoint"])
     run_job(job.pk)
     job.refresh_from_db()
     assert job.status == Job.Status.SUCCEEDED, job.error
-    assert job.facts["tuned_pictures"] == 3 * TRAINED_ON
+    assert job.state["measured"]["fine_tuning_pictures"] == 3 * TRAINED_ON
     assert [point["epoch"] for point in job.curve if "epoch" in point] == list(range(9))
     checkpoints.delete_old_checkpoints()
-    assert not default_storage.exists(job.facts["checkpoint"])
+    assert not default_storage.exists(job.state["checkpoint"])
     job.refresh_from_db()
-    assert "checkpoint" not in job.facts
+    assert "checkpoint" not in job.state
     checkpoints.delete_old_checkpoints()  # and once more
 
 
 def test_lost_checkpoint_costs_only_time(slopes: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     job = prepare(slopes)
     killed(job, monkeypatch, epochs=2)
-    default_storage.delete(job.facts["checkpoint"])
+    default_storage.delete(job.state["checkpoint"])
     run_job(job.pk)
     job.refresh_from_db()
     assert job.status == Job.Status.SUCCEEDED, job.error
-    assert job.facts["tuned_pictures"] == 8 * TRAINED_ON
+    assert job.state["measured"]["fine_tuning_pictures"] == 8 * TRAINED_ON
 
 
 def test_cancelled_job_stops_within_a_batch_and_publishes_nothing(
@@ -216,7 +219,7 @@ def test_estimate_is_from_the_backbone_until_something_was_measured(slopes: Proj
     assert measured.measured
     assert measured.seconds == {"last": pytest.approx(38.4), "all": pytest.approx(38.4)}
     job = request_training(slopes, config, by=slopes.owner, force=True)
-    assert job.facts["tuning_seconds"] == pytest.approx(38.4)
+    assert job.state["tuning_seconds"] == pytest.approx(38.4)
 
 
 def test_page_says_how_long_it_takes(filled: Project, as_owner: Client) -> None:

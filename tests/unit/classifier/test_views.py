@@ -6,14 +6,16 @@ from typing import Any
 import pytest
 
 from classifier.jobs import lifecycle
+from classifier.jobs.kinds import TRAIN
+from classifier.jobs.progress import job_progress
 from classifier.models import Embedding, Job, ModelVersion, Project, Sample
-from classifier.selectors import job_progress
 from classifier.services import samples
 from ml.images.augmentation import View
 from ml.training.config import TrainConfig
 from tests.datasets import coloured_pictures
 from tests.unit.classifier.conftest import add_pictures
-from worker.run import HANDLERS
+from worker.embed import embed as embed_job
+from worker.train import train as train_job
 
 PICTURES, TRAINED_ON = 18, 12  # `filled`: three classes of six, of which one is for validation and one for the test
 DISTORTED: dict[str, Any] = {"flip_left_right": True, "random_crop": 10, "random_brightness": 20, "distorted_views": 3}
@@ -31,10 +33,10 @@ def claim(job: Job) -> Job:
 
 
 def start(project: Project, **config: Any) -> Job:
-    """The training, as far as it comes before its embed lifecycle."""
+    """The training, as far as it comes before its embed jobs."""
     wanted = TrainConfig(backbone="testing", **config).as_dict()
-    job = claim(lifecycle.queue_job(project=project, kind=Job.Kind.TRAIN, by=project.owner, config=wanted))
-    HANDLERS["train"](job)
+    job = claim(lifecycle.queue_job(TRAIN, project=project, by=project.owner, config=wanted))
+    train_job(job)
     job.refresh_from_db()
     return job
 
@@ -43,12 +45,12 @@ def train(project: Project, **config: Any) -> tuple[Job, int]:
     """The whole training, and how many embeddings it computed."""
     job = start(project, **config)
     for child in job.children.order_by("pk"):
-        HANDLERS["embed"](claim(child))
+        embed_job(claim(child))
     if job.children.exists():
-        HANDLERS["train"](claim(job))
+        train_job(claim(job))
     job.refresh_from_db()
     assert job.status == Job.Status.SUCCEEDED
-    return job, sum(child.facts["computed"] for child in job.children.all())
+    return job, sum(child.result["computed"] for child in job.children.all())
 
 
 def test_views_of_training_pictures_are_computed_once(filled: Project) -> None:
@@ -56,9 +58,9 @@ def test_views_of_training_pictures_are_computed_once(filled: Project) -> None:
     assert computed == PICTURES + 3 * TRAINED_ON == Embedding.objects.count()
     again, computed = train(filled, seed=1, **DISTORTED)
     assert computed == 0
-    assert again.facts["model_version"] == first.facts["model_version"] + 1
+    assert again.result["model_version"] == first.result["model_version"] + 1
     same, _ = train(filled, **DISTORTED)
-    assert same.facts["unchanged"] is True
+    assert same.result["unchanged"] is True
 
 
 def test_only_what_is_new_is_computed(filled: Project) -> None:
@@ -75,7 +77,7 @@ def test_views_count_in_the_bar(filled: Project) -> None:
     assert (job.stage, job.total) == ("embed", PICTURES + 3 * TRAINED_ON)
     assert sum(child.config["units"] for child in job.children.all()) == job.total
     for child in job.children.order_by("pk"):
-        HANDLERS["embed"](claim(child))
+        embed_job(claim(child))
     job.refresh_from_db()
     progress = job_progress(job)
     assert (progress.done, progress.total, progress.unit) == (job.total, job.total, "pictures")
@@ -127,10 +129,10 @@ def test_killed_embed_job_computes_only_the_rest_of_its_views(filled: Project) -
     assert "view" in child.config
     whole = child.config["images"]
     Job.objects.filter(pk=child.pk).update(config={**child.config, "images": whole[:3], "units": 3})
-    HANDLERS["embed"](claim(child))
+    embed_job(claim(child))
     Job.objects.filter(pk=child.pk).update(
         status=Job.Status.QUEUED, finished_at=None, config={**child.config, "images": whole}
     )
-    HANDLERS["embed"](claim(child))
+    embed_job(claim(child))
     child.refresh_from_db()
-    assert child.facts["computed"] == len(whole) - 3
+    assert child.result["computed"] == len(whole) - 3

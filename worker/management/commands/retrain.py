@@ -7,33 +7,15 @@ from django.core.management.base import CommandError, CommandParser
 from classifier.management.cli import PoetsCommand
 from ml.backbones.backbone import Backbone
 from ml.backbones.registry import get_backbone
-from ml.backbones.weights import WeightsMissing
 from ml.cli.console import Talk
 from ml.cli.flags import add_retrain_flags
 from ml.cli.hub_modules import find_module
-from ml.cli.photos import BadPhotos
-from ml.cli.retraining import RetrainFailed, retrain
+from ml.cli.retraining import retrain
 from ml.cli.silence import use_quietly
-from ml.datasets.archives import ArchiveRejected
-from ml.download import DownloadFailed
-from ml.engines.confined import EngineFailed
-from ml.engines.conversion import ConversionFailed
-from ml.errors import ImportRefused
+from ml.errors import UserError
 from ml.places import backbones_folder
 from ml.training.config import ConfigError
-from ml.training.head import EmptySplit
 
-SENTENCES = (
-    ArchiveRejected,
-    BadPhotos,
-    ConversionFailed,
-    DownloadFailed,
-    EmptySplit,
-    EngineFailed,
-    RetrainFailed,
-    ImportRefused,
-    WeightsMissing,
-)
 BAD_ARGUMENTS = 2
 
 
@@ -53,7 +35,7 @@ class Command(PoetsCommand):
                 retrain(flags, _find_backbone(flags, talk), flags.model_dir or backbones_folder(), talk)
         except ConfigError as error:
             raise CommandError(str(error), returncode=BAD_ARGUMENTS) from None
-        except SENTENCES as error:
+        except UserError as error:
             raise CommandError(str(error)) from None
         except OSError as error:
             raise CommandError(f"{error.filename or 'A file'} cannot be written or read: {error.strerror}.") from None

@@ -20,7 +20,7 @@ from ml.training.pipeline import adopt
 from worker.features import answer_pictures
 from worker.throttle import Throttle
 
-STAGES = {"look": "open", "probe": "probe", "convert": "convert"}  # of the program, as lifecycle call them
+STAGES = {"look": "open", "probe": "probe", "convert": "convert"}  # of the program, as jobs call them
 
 
 def add_backbone(job: Job) -> None:
