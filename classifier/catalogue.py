@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from django.conf import settings
 from django.contrib.auth.models import User
 
-from classifier.selectors import list_networks
+from classifier.selectors import list_custom_backbones
 from ml.backbones.backbone import Backbone
-from ml.backbones.custom import network_backbone
+from ml.backbones.custom import custom_backbone
 from ml.backbones.registry import BACKBONES
 from ml.backbones.spec import LITERT, TENSORFLOW, parse_spec
 from ml.backbones.weights import WeightsMissing
@@ -17,7 +17,7 @@ from ml.engines.speed import read_speed
 
 
 @dataclass(frozen=True)
-class Listed:
+class BackboneInfo:
     name: str
     title: str
     input_size: int  # pixels, square
@@ -35,15 +35,15 @@ class Listed:
     own: bool  # brought along by this user
 
 
-def list_backbones(user: User) -> list[Listed]:
+def list_backbones(user: User) -> list[BackboneInfo]:
     """Those offered to people, the default one whatever it is, then what this user brought along."""
     offered = [one for one in BACKBONES.values() if not one.hidden or one.name == settings.BACKBONE]
-    brought = list_networks(user).exclude(name="")
-    theirs = [network_backbone(parse_spec(network.spec["text"])) for network in brought]
+    brought = list_custom_backbones(user).exclude(name="")
+    theirs = [custom_backbone(parse_spec(custom.spec["text"])) for custom in brought]
     return [_describe(backbone) for backbone in [*offered, *theirs]]
 
 
-def _describe(backbone: Backbone) -> Listed:
+def _describe(backbone: Backbone) -> BackboneInfo:
     try:
         digest = backbone.digest
         path = converted_path(backbone, settings.BACKBONE_DIR)
@@ -51,7 +51,7 @@ def _describe(backbone: Backbone) -> Listed:
         digest, path = "", None
     in_tensorflow = needs_tensorflow(backbone)
     speed = read_speed(path) if path else None
-    return Listed(
+    return BackboneInfo(
         name=backbone.name,
         title=backbone.title,
         input_size=backbone.input_size,

@@ -8,8 +8,8 @@ from django.conf import settings
 from classifier.jobs.kinds import TRAIN
 from classifier.models import Job, Project
 from classifier.selectors import class_counts
-from classifier.services.networks import find_backbone
-from ml.backbones.spec import NetworkMissing
+from classifier.services.custom_backbones import find_backbone
+from ml.backbones.spec import BackboneMissing
 from ml.backbones.weights import WeightsMissing
 from ml.engines.conversion import converted_path
 from ml.engines.speed import read_speed
@@ -65,5 +65,5 @@ def _speed(name: str) -> float | None:
     """Pictures a second of the converted backbone on this machine."""
     try:
         return read_speed(converted_path(find_backbone(name), settings.BACKBONE_DIR))
-    except (WeightsMissing, NetworkMissing, OSError):
+    except (WeightsMissing, BackboneMissing, OSError):
         return None

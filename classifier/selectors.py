@@ -4,7 +4,18 @@ from django.contrib.auth.models import User
 from django.db.models import Count, Q, QuerySet, Subquery
 from django.shortcuts import get_object_or_404
 
-from classifier.models import Alias, Export, Image, ImageClass, Job, ModelVersion, Network, Project, Sample, Upload
+from classifier.models import (
+    Alias,
+    CustomBackbone,
+    Export,
+    Image,
+    ImageClass,
+    Job,
+    ModelVersion,
+    Project,
+    Sample,
+    Upload,
+)
 from classifier.models.alias import LIVE
 
 
@@ -22,9 +33,9 @@ def list_jobs(user: User) -> QuerySet[Job]:
     return Job.objects.filter(theirs, parent=None).select_related("project")
 
 
-def list_networks(user: User) -> QuerySet[Network]:
+def list_custom_backbones(user: User) -> QuerySet[CustomBackbone]:
     """The networks this user brought along to train with, those too that are still being opened or were refused."""
-    return Network.objects.filter(owner=user, project=None, is_offered=True).select_related("job")
+    return CustomBackbone.objects.filter(owner=user, project=None, is_offered=True).select_related("job")
 
 
 def list_classes(project: Project) -> QuerySet[ImageClass]:

@@ -190,7 +190,7 @@ ARCHIVE_LIMITS = ArchiveLimits(
 MAX_CLASSIFY_FILES = env.integer("MAX_CLASSIFY_FILES", 100, low=1, high=2000)
 
 # --- TensorBoard, where it is installed ------------------------------------------------------------
-BOARD_DIR = env.socket_folder(DATA_DIR, "boards")
+TENSORBOARD_DIR = env.socket_folder(DATA_DIR, "boards")
 
 # --- Computing -------------------------------------------------------------------------------------
 BACKBONE = env.choice("POETSWEB_BACKBONE", DEFAULT_BACKBONE, tuple(BACKBONES))

@@ -8,8 +8,8 @@ from pathlib import Path
 from django.conf import settings
 
 from classifier.jobs import lifecycle
-from classifier.models import Job, Network
-from classifier.services import datasets, model_versions, networks, projects
+from classifier.models import CustomBackbone, Job
+from classifier.services import custom_backbones, datasets, model_versions, projects
 from classifier.storage import local_copy
 from ml.datasets.splits import TEST
 from ml.engines.loading import ensure_ready, load_engine
@@ -25,19 +25,19 @@ STAGES = {"look": "open", "probe": "probe", "convert": "convert"}  # of the prog
 
 def add_backbone(job: Job) -> None:
     """From an address or a file to a backbone that its owner can train with."""
-    network = Network.objects.select_related("owner").get(job=job)
-    opened = _open(job, network, classifier=False)
-    networks.store_network(network, opened)
+    custom = CustomBackbone.objects.select_related("owner").get(job=job)
+    opened = _open(job, custom, classifier=False)
+    custom_backbones.store_backbone_files(custom, opened)
     lifecycle.enter_stage(job, "measure", total=1)
-    ensure_ready(networks.find_backbone(network.name), settings.BACKBONE_DIR)
-    networks.publish_backbone(job, network)
+    ensure_ready(custom_backbones.find_backbone(custom.name), settings.BACKBONE_DIR)
+    custom_backbones.publish_backbone(job, custom)
 
 
 def import_version(job: Job) -> None:
     """From a classifier's file to a model version, measured on the project's own test pictures."""
-    network = Network.objects.select_related("owner").get(job=job)
-    opened = _open(job, network, classifier=True)
-    networks.store_network(network, opened)
+    custom = CustomBackbone.objects.select_related("owner").get(job=job)
+    opened = _open(job, custom, classifier=True)
+    custom_backbones.store_backbone_files(custom, opened)
     try:
         labels = [projects.clean_name(label, longest=projects.LONGEST_CLASS_NAME) for label in opened.labels]
     except projects.InvalidName as error:
@@ -46,12 +46,12 @@ def import_version(job: Job) -> None:
         raise ImportRefused("Two of the labels are the same.")
     version = datasets.freeze_for_import(job.own_project, labels, by=job.created_by)
     dataset = datasets.load_dataset(version)
-    backbone = networks.find_backbone(network.name)
+    backbone = custom_backbones.find_backbone(custom.name)
     features = answer_pictures(job, dataset.sha256s(TEST), load_engine(backbone, settings.BACKBONE_DIR))
-    model_versions.publish_import(job, version, network, adopt(dataset, features, backbone, source=network.source))
+    model_versions.publish_import(job, version, custom, adopt(dataset, features, backbone, source=custom.source))
 
 
-def _open(job: Job, network: Network, *, classifier: bool) -> OpenedNetwork:
+def _open(job: Job, custom: CustomBackbone, *, classifier: bool) -> OpenedNetwork:
     asked = job.config
     request = Request(
         classifier, asked["range"], asked["input_size"], output=asked["output"], labels=asked.get("labels")
@@ -64,9 +64,9 @@ def _open(job: Job, network: Network, *, classifier: bool) -> OpenedNetwork:
                 path,
                 folder,
                 request,
-                title=network.title,
-                source=network.source,
-                licence=network.licence,
+                title=custom.title,
+                source=custom.source,
+                licence=custom.licence,
                 alive=partial(lifecycle.beat, job),
                 said=_follow(job),
             )

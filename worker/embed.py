@@ -1,4 +1,4 @@
-"""Pictures, or distorted views of them, to stored embeddings."""
+"""Pictures, or augmented copies of them, to stored embeddings."""
 
 import threading
 from typing import Any
@@ -9,10 +9,10 @@ from classifier.jobs import lifecycle
 from classifier.jobs.kinds import EmbedResult
 from classifier.models import Job
 from classifier.services import embeddings
-from classifier.services.networks import find_backbone
+from classifier.services.custom_backbones import find_backbone
 from ml.backbones.backbone import Backbone
 from ml.engines.embeddings import embed_pictures, embedding_key
-from ml.images.augmentation import View
+from ml.images.augmentation import Augmentation
 from worker.features import read_picture_file
 from worker.throttle import Throttle
 
@@ -21,11 +21,13 @@ def embed(job: Job) -> None:
     """One chunk of pictures to stored embeddings; those that are there already are not computed again."""
     backbone = find_backbone(job.config["backbone"])
     backbone.ensure_weights()  # this may be another machine than the one that fetched them
-    view = View(**job.config["view"]) if "view" in job.config else None
-    key = embedding_key(backbone.digest, view)
+    augmentation = Augmentation(**job.config["augmentation"]) if "augmentation" in job.config else None
+    key = embedding_key(backbone.digest, augmentation)
     images = {image.sha256: image for image in embeddings.list_images_without(job.config["images"], key)}
     throttle = Throttle()
-    for batch, vectors in embed_pictures(list(images), read_picture_file, engine_of(backbone), view=view):
+    for batch, vectors in embed_pictures(
+        list(images), read_picture_file, engine_of(backbone), augmentation=augmentation
+    ):
         embeddings.store_embeddings([images[sha256] for sha256 in batch], vectors, key)
         if throttle.due():
             lifecycle.beat(job)  # which finds out whether the job was cancelled

@@ -13,7 +13,7 @@ from classifier.jobs import lifecycle
 from classifier.models import Export, Job, ModelVersion
 from classifier.selectors import class_names
 from classifier.services import datasets, exports, model_versions
-from classifier.services.networks import find_backbone
+from classifier.services.custom_backbones import find_backbone
 from ml.datasets.splits import TRAINING
 from ml.exports.parts import Parts
 from ml.exports.registry import FORMATS
@@ -28,8 +28,8 @@ def export(job: Job) -> None:
     """A model version to files for elsewhere, which are kept only if they answer as the site does."""
     wanted = Export.objects.select_related("model_version__dataset_version").get(pk=job.config["export"])
     version, format = wanted.model_version, FORMATS[wanted.format]
-    if format.absence:  # here, though not where it was asked for
-        raise ExportFailed(format.absence)
+    if format.unavailable_reason:  # here, though not where it was asked for
+        raise ExportFailed(format.unavailable_reason)
     artifact = model_versions.load_artifact(version.artifact_digest)
     evaluation = exports.keep_what_is_there(model_versions.load_evaluation(version.artifact_digest))
     if not evaluation.sha256s:

@@ -9,8 +9,8 @@ from django.conf import settings
 from numpy.typing import NDArray
 
 from classifier.jobs import lifecycle
-from classifier.models import DatasetVersion, Job, Network
-from classifier.services import checkpoints, networks
+from classifier.models import CustomBackbone, DatasetVersion, Job
+from classifier.services import checkpoints, custom_backbones
 from ml.backbones.backbone import Backbone
 from ml.datasets.dataset import Dataset
 from ml.datasets.splits import TEST, VALIDATION
@@ -29,7 +29,7 @@ PROBES = 4  # pictures on which the tuned network's two forms must agree
 
 
 class FineTuning:
-    """Call it with the trained head. After that `network` is the tuned backbone's row, not saved yet, or None where
+    """Call it with the trained head. After that `custom` is the tuned backbone's row, not saved yet, or None where
     tuning did not help; `measured` is for the estimates of later ones.
     """
 
@@ -46,7 +46,7 @@ class FineTuning:
         self.job, self.dataset, self.backbone, self.config, self.test = job, dataset, backbone, config, test
         self._path = checkpoints.checkpoint_path(job, version, config)
         self._progress = progress
-        self.network: Network | None = None
+        self.custom: CustomBackbone | None = None
         self.measured: dict[str, float] = {}
         self.seconds = 0.0
 
@@ -85,9 +85,9 @@ class FineTuning:
         size = self.backbone.input_size
         probes = np.stack([load_stored(sha256, read_picture_file, size) for sha256 in sha256s[:PROBES]])
         opened = freeze_tuned(tuned.network, self.backbone, probes, Path(settings.FILE_UPLOAD_TEMP_DIR))
-        self.network = networks.describe_tuned(self.job, opened)
-        networks.store_network(self.network, opened)
-        backbone = networks.find_backbone(self.network.name)
+        self.custom = custom_backbones.describe_tuned(self.job, opened)
+        custom_backbones.store_backbone_files(self.custom, opened)
+        backbone = custom_backbones.find_backbone(self.custom.name)
         engine = load_engine(backbone, settings.BACKBONE_DIR, threads=CORES)
         both = answer_pictures(self.job, [*sha256s, *self.dataset.sha256s(TEST)], engine)
         logits = both[: len(sha256s)] @ tuned.head.weights + tuned.head.bias

@@ -19,7 +19,7 @@ from classifier.jobs import lifecycle
 from classifier.jobs.kinds import KINDS
 from classifier.models import Job
 from classifier.services import remote
-from classifier.services.networks import find_backbone
+from classifier.services.custom_backbones import find_backbone
 from ml.errors import UserError
 from ml.images.decoding import PictureUnreadable
 from worker.embed import engine_of

@@ -16,9 +16,9 @@ from django.db import connection
 from classifier.jobs.progress import job_progress
 from classifier.models import Job, ModelVersion, Project, Sample, UploadItem
 from classifier.selectors import class_names
-from classifier.services import summaries, uploads
+from classifier.services import event_files, uploads
+from classifier.services.custom_backbones import find_backbone
 from classifier.services.model_versions import load_artifact, load_evaluation
-from classifier.services.networks import find_backbone
 from classifier.services.training import TrainingRefused, request_training
 from ml.cli.console import Talk
 from ml.cli.photos import BadPhotos
@@ -133,7 +133,7 @@ def _print_misclassified(version: ModelVersion, talk: Talk) -> None:
 def _write_summaries(job: Job, folder: Path) -> None:
     """The runs of the job's event files. Nothing else in the folder is touched."""
     try:
-        with summaries.open_summaries(job) as file, zipfile.ZipFile(file) as archive:
+        with event_files.open_event_files(job) as file, zipfile.ZipFile(file) as archive:
             for name in archive.namelist():
                 target = folder.joinpath(*Path(name).parts[1:])
                 target.parent.mkdir(parents=True, exist_ok=True)

@@ -15,17 +15,17 @@ from numpy.typing import NDArray
 from classifier.jobs import lifecycle
 from classifier.jobs.kinds import EMBED, TrainResult
 from classifier.models import DatasetVersion, Job
-from classifier.services import datasets, embeddings, model_versions, summaries
-from classifier.services.networks import find_backbone
+from classifier.services import datasets, embeddings, event_files, model_versions
+from classifier.services.custom_backbones import find_backbone
 from ml.backbones.backbone import Backbone
 from ml.datasets.dataset import Dataset
 from ml.datasets.splits import SPLITS, TEST, TRAINING
 from ml.engines.embeddings import embedding_key
 from ml.engines.loading import ensure_ready
-from ml.images.augmentation import View
+from ml.images.augmentation import Augmentation
 from ml.training import pipeline
 from ml.training.config import TrainConfig, parse_config
-from ml.training.event_files import TrainingSummaries
+from ml.training.event_files import TrainingEventFiles
 from worker.fine_tune import FineTuning
 from worker.progress import Progress
 from worker.throttle import Throttle
@@ -50,10 +50,10 @@ def train(job: Job) -> None:
             lifecycle.finish_job(job, TrainResult(model_version=known.number, unchanged=True))
         return
     dataset = datasets.load_dataset(version)
-    if _embed_missing(job, backbone, dataset, config.views):
+    if _embed_missing(job, backbone, dataset, config.augmentations):
         return  # the last of the embed jobs sends this job on
     lifecycle.enter_stage(job, "load", total=1)
-    features = _load(dataset, backbone, config.views)
+    features = _load(dataset, backbone, config.augmentations)
     progress = Progress(job)
     tuning = (
         FineTuning(job, version, dataset, backbone, config, features[TEST], progress) if config.fine_tuning else None
@@ -61,9 +61,9 @@ def train(job: Job) -> None:
     with _summaries_of(job) as written:
         trained = pipeline.train(dataset, features, config, progress, written, tuning)
     seconds = round(time.monotonic() - begun - (tuning.seconds if tuning else 0), 3)
-    network, measured = (tuning.network, tuning.measured) if tuning else (None, {})
+    custom, measured = (tuning.custom, tuning.measured) if tuning else (None, {})
     model_versions.publish_model_version(
-        job, version, config, trained, network=network, measured={"head_seconds": seconds, **measured}
+        job, version, config, trained, custom=custom, measured={"head_seconds": seconds, **measured}
     )
 
 
@@ -96,11 +96,12 @@ def _freeze(job: Job, config: TrainConfig) -> DatasetVersion:
     return version
 
 
-def _embed_missing(job: Job, backbone: Backbone, dataset: Dataset, views: list[View]) -> bool:
+def _embed_missing(job: Job, backbone: Backbone, dataset: Dataset, augmentations: list[Augmentation]) -> bool:
     """Queue the embeddings that nobody has computed yet; True where there are any."""
-    wanted = [(None, dataset.sha256s()), *((view, dataset.sha256s(TRAINING)) for view in views)]
+    wanted = [(None, dataset.sha256s()), *((augmentation, dataset.sha256s(TRAINING)) for augmentation in augmentations)]
     missing = [
-        (view, embeddings.list_missing(sha256s, embedding_key(backbone.digest, view))) for view, sha256s in wanted
+        (augmentation, embeddings.list_missing(sha256s, embedding_key(backbone.digest, augmentation)))
+        for augmentation, sha256s in wanted
     ]
     total = sum(len(images) for _, images in missing)
     if not total:
@@ -114,14 +115,16 @@ def _embed_missing(job: Job, backbone: Backbone, dataset: Dataset, views: list[V
     return True
 
 
-def _embed_configs(backbone: Backbone, missing: list[tuple[View | None, list[int]]]) -> Iterator[dict[str, Any]]:
-    """Of embed jobs: each computes some pictures as they are, or one view of some."""
+def _embed_configs(
+    backbone: Backbone, missing: list[tuple[Augmentation | None, list[int]]]
+) -> Iterator[dict[str, Any]]:
+    """Of embed jobs: each computes some pictures as they are, or one augmented copy of some."""
     left = sum(len(images) for _, images in missing)
-    for view, images in missing:
+    for augmentation, images in missing:
         left -= len(images)
-        distorted = {} if view is None else {"view": view.as_dict()}
+        augmented = {} if augmentation is None else {"augmentation": augmentation.as_dict()}
         for chunk in cut_chunks(images, after=left):
-            yield {"backbone": backbone.name, "images": chunk, "units": len(chunk), **distorted}
+            yield {"backbone": backbone.name, "images": chunk, "units": len(chunk), **augmented}
 
 
 def cut_chunks(images: list[int], *, after: int = 0) -> Iterator[list[int]]:
@@ -136,10 +139,10 @@ def cut_chunks(images: list[int], *, after: int = 0) -> Iterator[list[int]]:
         start += size
 
 
-def _load(dataset: Dataset, backbone: Backbone, views: list[View]) -> dict[str, NDArray[np.float32]]:
+def _load(dataset: Dataset, backbone: Backbone, augmentations: list[Augmentation]) -> dict[str, NDArray[np.float32]]:
     """What `pipeline.train` takes."""
     plain = embedding_key(backbone.digest)
-    keys = {TRAINING: [plain, *(embedding_key(backbone.digest, view) for view in views)]}
+    keys = {TRAINING: [plain, *(embedding_key(backbone.digest, augmentation) for augmentation in augmentations)]}
     return {
         split: embeddings.load_embeddings(dataset.sha256s(split), keys.get(split, [plain]), backbone.features)
         for split in SPLITS
@@ -147,12 +150,12 @@ def _load(dataset: Dataset, backbone: Backbone, views: list[View]) -> dict[str, 
 
 
 @contextmanager
-def _summaries_of(job: Job) -> Iterator[TrainingSummaries]:
+def _summaries_of(job: Job) -> Iterator[TrainingEventFiles]:
     """Kept however the training ends: what went wrong is best seen in them."""
     with tempfile.TemporaryDirectory(dir=settings.FILE_UPLOAD_TEMP_DIR, prefix="summaries-") as folder:
-        written = TrainingSummaries(Path(folder))
+        written = TrainingEventFiles(Path(folder))
         try:
             yield written
         finally:
             written.close()
-            summaries.store_summaries(job, Path(folder))
+            event_files.store_event_files(job, Path(folder))

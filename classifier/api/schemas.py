@@ -4,9 +4,11 @@ from datetime import datetime
 from typing import Annotated, Any, Literal
 
 from ninja import Field, Schema
-from pydantic import create_model
+from pydantic import SkipValidation, create_model
 
 from classifier.jobs.kinds import KINDS, UploadResult
+from ml.training.config import TrainConfig
+from ml.training.setting import bounds_in_json_schema, extra_of
 
 
 class ErrorOut(Schema):
@@ -101,39 +103,33 @@ class JobRef(Schema):
     job: int
 
 
-class TrainIn(Schema, extra="forbid"):
-    """All optional. Values are checked by the training's own config, whose sentences name what is allowed."""
+def _setting_fields() -> dict[str, Any]:
+    """Give each setting of a training its type and its words in the API's description.
 
-    backbone: Any = None
-    recipe: Any = Field(None, description='"auto" or "poets"')
-    seed: Any = None
-    validation_percentage: Any = None
-    testing_percentage: Any = None
-    steps: Any = Field(None, description='for "poets"')
-    learning_rate: Any = Field(None, description='for "poets"')
-    batch_size: Any = Field(None, description='for "poets"')
-    flip_left_right: Any = Field(None, description="true: training pictures are mirrored as well")
-    random_crop: Any = Field(
-        None, description="0 to 100 %; training pictures are enlarged by so much and cut at random"
-    )
-    random_scale: Any = Field(None, description="0 to 100 %; enlarged by up to so much beside that")
-    random_brightness: Any = Field(None, description="0 to 100 %; up to so much lighter or darker")
-    distorted_views: Any = Field(
-        None, description="1 to 16, by default 4: views of each training picture, where one of these four is given"
-    )
-    fine_tuning: Any = Field(
-        None, description='"last" or "all": the backbone\'s last blocks, or all of it, are trained on as well'
-    )
-    fine_tuning_epochs: Any = Field(
-        None, description="1 to 100, by default 10: at most; it stops when nothing improves"
-    )
-    fine_tuning_rate: Any = Field(None, description="above 0, at most 1, by default 0.0001: Adam's learning rate")
-    promote: bool = Field(False, description="make the version live as soon as it is trained")
-    force: bool = Field(False, description="train in spite of warnings")
+    Their values are checked by TrainConfig alone, whose sentences name what is allowed.
+    """
+    fields = {}
+    for name, field in TrainConfig.model_fields.items():
+        extra: dict[str, Any] = dict(bounds_in_json_schema(field))
+        if choices := extra_of(field).get("choices"):
+            extra["enum"] = list(choices)
+        described = Field(field.default, description=field.description, json_schema_extra=extra)
+        fields[name] = (SkipValidation[field.annotation | None], described)  # type: ignore[operator,name-defined]
+    return fields
+
+
+class _TrainOptions(Schema, extra="forbid"):
+    promote: bool = Field(False, description="Make the version live as soon as it is trained.")
+    force: bool = Field(False, description="Train in spite of warnings.")
 
     def config_values(self) -> dict[str, Any]:
-        """What was given of the training's config."""
-        return self.model_dump(exclude={"promote", "force"}, exclude_none=True)
+        """Return the settings that were given."""
+        given = self.model_dump(exclude={"promote", "force"}, exclude_unset=True)
+        return {name: value for name, value in given.items() if value is not None}
+
+
+class TrainIn(create_model("TrainSettings", __base__=_TrainOptions, **_setting_fields())):  # type: ignore[misc]
+    """The settings of a training; all of them are optional."""
 
 
 class ExportIn(Schema):

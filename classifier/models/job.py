@@ -72,7 +72,7 @@ class Job(models.Model):
         return f"job {self.pk}"
 
     def get_absolute_url(self) -> str:
-        return reverse("job", args=[self.project.slug, self.number]) if self.project else reverse("network_list")
+        return reverse("job", args=[self.project.slug, self.number]) if self.project else reverse("backbone_list")
 
     @property
     def own_project(self) -> Project:

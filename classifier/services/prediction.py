@@ -19,8 +19,8 @@ from classifier.models.alias import LIVE
 from classifier.prepared import PreparedQuery
 from classifier.selectors import list_projects, live_version
 from classifier.services.accounts import hash_api_key, note_key_use, owner_of_key
+from classifier.services.custom_backbones import find_backbone
 from classifier.services.model_versions import load_artifact
-from classifier.services.networks import find_backbone
 from classifier.services.remote import WorkerEngine
 from ml.backbones.backbone import Backbone
 from ml.engines.litert import Embedder

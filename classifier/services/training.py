@@ -10,7 +10,7 @@ from classifier.jobs.kinds import TRAIN, JobState
 from classifier.jobs.lifecycle import queue_job
 from classifier.models import Job, Project
 from classifier.selectors import class_counts
-from classifier.services.networks import check_backbone
+from classifier.services.custom_backbones import check_backbone
 from classifier.workers import missing_queues
 from ml.datasets.splits import SMALLEST_CLASS
 from ml.errors import Conflict

@@ -5,13 +5,14 @@ from django.http import FileResponse, Http404, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_POST
 
-from classifier import boards, selectors
+from classifier import selectors
 from classifier.charts import draw_curve
 from classifier.jobs.kinds import KINDS, QUEUES
 from classifier.jobs.lifecycle import cancel_job, read_state
 from classifier.jobs.progress import job_progress
 from classifier.models import Job, ModelVersion, Project, Sample
-from classifier.services.summaries import open_summaries, summaries_name
+from classifier.services.event_files import event_files_name, open_event_files
+from classifier.tensorboard import proxy
 from classifier.views.access import SignedIn, project_page
 from classifier.workers import missing_queues
 
@@ -34,7 +35,7 @@ def _context(project: Project, job: Job) -> dict[str, object]:
         "export_version": _exported(job),
         "kind": KINDS[job.kind],
         "failed_sample": _failed_sample(job),
-        "tensorboard": boards.is_installed(),
+        "tensorboard": proxy.is_installed(),
         "ahead": ahead if job.status == Job.Status.QUEUED else 0,
         "no_worker": job.is_open and bool(missing_queues(QUEUES)),
     }
@@ -69,16 +70,16 @@ def part(request: SignedIn, project: Project, number: int) -> HttpResponse:
 
 @project_page
 def download_event_files(request: SignedIn, project: Project, number: int) -> FileResponse:
-    return send_summaries(_find(request, project, number))
+    return send_event_files(_find(request, project, number))
 
 
-def send_summaries(job: Job) -> FileResponse:
+def send_event_files(job: Job) -> FileResponse:
     """Raises Http404 where there are none."""
     try:
-        file = open_summaries(job)
+        file = open_event_files(job)
     except OSError:
         raise Http404 from None
-    name = f"{summaries_name(job)}.zip"
+    name = f"{event_files_name(job)}.zip"
     return FileResponse(file, as_attachment=True, filename=name, content_type="application/zip")
 
 

@@ -53,7 +53,11 @@ def _exports(version: ModelVersion) -> list[dict[str, Any]]:
     """Each format with what was made of it so far."""
     made = {export.format: export for export in selectors.list_exports(version)}
     return [
-        {"format": known, "made": made.get(known.name), "absence": exports.why_absent(version, known)}
+        {
+            "format": known,
+            "made": made.get(known.name),
+            "unavailable_reason": exports.unavailable_reason(version, known),
+        }
         for known in FORMATS.values()
     ]
 

@@ -7,7 +7,7 @@ from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
-from ml.backbones.spec import NetworkSpec
+from ml.backbones.spec import BackboneSpec
 from ml.backbones.weights import PublishedWeights
 
 # The recipe of a network: (file with the weights or None, input size in pixels) -> keras.Model, which takes
@@ -33,7 +33,7 @@ class Backbone:
     recipe: Recipe
     hidden: bool = False  # not offered to people
     published: PublishedWeights | None = None  # where its weights are fetched from, if no package carries them
-    network: NetworkSpec | None = None  # of one that people brought along
+    network: BackboneSpec | None = None  # of one that people brought along
 
     def ensure_weights(self, report: Callable[[int, int], None] = lambda received, total: None) -> None:
         """Fetch the weights where they are fetched, unless they are there. report(bytes, bytes in all).

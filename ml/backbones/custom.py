@@ -5,10 +5,10 @@ from pathlib import Path
 from typing import Any
 
 from ml.backbones.backbone import Backbone
-from ml.backbones.spec import GRAPH, NetworkSpec, network_folder
+from ml.backbones.spec import GRAPH, BackboneSpec, custom_backbone_folder
 
 
-def network_backbone(spec: NetworkSpec) -> Backbone:
+def custom_backbone(spec: BackboneSpec) -> Backbone:
     return Backbone(
         name=spec.name,
         title=spec.title,
@@ -23,11 +23,11 @@ def network_backbone(spec: NetworkSpec) -> Backbone:
     )
 
 
-def _find(spec: NetworkSpec) -> Path:
-    return network_folder(spec.name) / spec.file
+def _find(spec: BackboneSpec) -> Path:
+    return custom_backbone_folder(spec.name) / spec.file
 
 
-def _build(path: Path | None, size: int, *, spec: NetworkSpec) -> Any:
+def _build(path: Path | None, size: int, *, spec: BackboneSpec) -> Any:
     from ml.backbones.frozen_graphs import build_network
 
     if spec.file != GRAPH or path is None:

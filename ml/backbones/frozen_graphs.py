@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ml.backbones.backbone import Backbone
-from ml.backbones.spec import GRAPH, network_folder
+from ml.backbones.spec import GRAPH, custom_backbone_folder
 from ml.errors import ImportRefused, first_line
 from ml.places import backbones_folder
 from ml.sandbox.screening import screen_graph
@@ -23,7 +23,7 @@ def ensure_graph(backbone: Backbone, folder: Path | None = None) -> Any:
     import tensorflow as tf
 
     if backbone.network is not None and backbone.network.file == GRAPH:
-        return tf.compat.v1.GraphDef.FromString((network_folder(backbone.name) / GRAPH).read_bytes())
+        return tf.compat.v1.GraphDef.FromString((custom_backbone_folder(backbone.name) / GRAPH).read_bytes())
     path = graph_path(backbone, folder or backbones_folder())
     if not path.is_file():
         write_graph(backbone.build_network(), path)
@@ -75,7 +75,7 @@ def import_graph(graph: Any, source: str, target: str) -> Any:
     source, target = (name if ":" in name else f"{name}:0" for name in (source, target))
 
     def build() -> None:
-        tf.graph_util.import_graph_def(graph, name="network")
+        tf.graph_util.import_graph_def(graph, name="backbone")
 
     try:
         wrapped = tf.compat.v1.wrap_function(build, [])
@@ -96,7 +96,7 @@ def build_network(data: bytes, input_size: int, features: int) -> Any:
 
     function = restore(data)
 
-    class Network(keras.layers.Layer):  # type: ignore[misc]
+    class CustomBackbone(keras.layers.Layer):  # type: ignore[misc]
         def call(self, pictures: Any) -> Any:
             return tf.ensure_shape(function(pictures), (None, features))
 
@@ -104,7 +104,7 @@ def build_network(data: bytes, input_size: int, features: int) -> Any:
             return (input_shape[0], features)
 
     pictures = keras.Input((input_size, input_size, 3))
-    return keras.Model(pictures, Network(name="network", trainable=False)(pictures))
+    return keras.Model(pictures, CustomBackbone(name="network", trainable=False)(pictures))
 
 
 def convert(data: bytes) -> bytes:

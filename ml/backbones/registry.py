@@ -10,12 +10,12 @@ from functools import partial
 from pathlib import Path
 
 from ml.backbones.backbone import Backbone
-from ml.backbones.custom import network_backbone
+from ml.backbones.custom import custom_backbone
 from ml.backbones.efficientnet_lite import EFFICIENTNET_LITE
 from ml.backbones.inverted_residuals import build_inverted_residuals
 from ml.backbones.keras_applications import KerasApplication, build_keras_application, list_keras_applications
 from ml.backbones.mobilenet_v2 import MOBILENET_V2
-from ml.backbones.spec import is_network, read_spec
+from ml.backbones.spec import is_custom, read_spec
 from ml.backbones.testing import build_testing
 from ml.backbones.weights import PublishedWeights, WeightsMissing
 from ml.errors import Refused
@@ -113,13 +113,13 @@ DEFAULT_BACKBONE = "efficientnet_lite0"
 
 def is_known(name: str) -> bool:
     """Whether a config may name it. A network that people brought along may still be missing on this machine."""
-    return name in BACKBONES or is_network(name)
+    return name in BACKBONES or is_custom(name)
 
 
 def get_backbone(name: str) -> Backbone:
-    """The backbone of that name. Raises UnknownBackbone, and NetworkMissing for one that people brought along."""
-    if is_network(name):
-        return network_backbone(read_spec(name))
+    """The backbone of that name. Raises UnknownBackbone, and BackboneMissing for one that people brought along."""
+    if is_custom(name):
+        return custom_backbone(read_spec(name))
     if name not in BACKBONES:
         raise UnknownBackbone(f"There is no backbone {name!r}. Choose one of: {', '.join(sorted(BACKBONES))}.")
     return BACKBONES[name]

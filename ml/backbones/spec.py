@@ -18,12 +18,12 @@ NAME = re.compile(r"net_[0-9a-f]{20}")
 LITERT, TENSORFLOW = "litert", "tensorflow"
 
 
-class NetworkMissing(Unavailable):
+class BackboneMissing(Unavailable):
     """The network is not on this machine, or its files are not what they were. The message is a sentence."""
 
 
 @dataclass(frozen=True)
-class NetworkSpec:
+class BackboneSpec:
     file: str  # GRAPH or LITE
     sha256: str  # of that file
     input_size: int  # pixels, square
@@ -53,34 +53,34 @@ class NetworkSpec:
         return json.dumps(asdict(self), sort_keys=True)
 
 
-def parse_spec(text: str) -> NetworkSpec:
+def parse_spec(text: str) -> BackboneSpec:
     """Raises ValueError, TypeError."""
     values = json.loads(text)
-    if not isinstance(values, dict) or set(values) != {field.name for field in fields(NetworkSpec)}:
+    if not isinstance(values, dict) or set(values) != {field.name for field in fields(BackboneSpec)}:
         raise ValueError("This is not the description of a network.")
-    return NetworkSpec(**values)
+    return BackboneSpec(**values)
 
 
-def is_network(name: str) -> bool:
+def is_custom(name: str) -> bool:
     return NAME.fullmatch(name) is not None
 
 
-def network_folder(name: str) -> Path:
+def custom_backbone_folder(name: str) -> Path:
     """Where the network of that name lies, once it does."""
     return weights_folder() / "networks" / name
 
 
-def read_spec(name: str) -> NetworkSpec:
-    """Raises NetworkMissing."""
+def read_spec(name: str) -> BackboneSpec:
+    """Raises BackboneMissing."""
     try:
-        return parse_spec((network_folder(name) / SPEC).read_text())
+        return parse_spec((custom_backbone_folder(name) / SPEC).read_text())
     except (OSError, ValueError, TypeError):
-        raise NetworkMissing(f"The network {name} is not on this machine.") from None
+        raise BackboneMissing(f"The network {name} is not on this machine.") from None
 
 
-def keep_network(spec: NetworkSpec, files: dict[str, bytes]) -> Path:
+def write_backbone(spec: BackboneSpec, files: dict[str, bytes]) -> Path:
     """Write a network to its folder, whole or not at all; what is there already stays. `files` by their names."""
-    folder = network_folder(spec.name)
+    folder = custom_backbone_folder(spec.name)
     if folder.is_dir():
         return folder
     folder.parent.mkdir(parents=True, exist_ok=True)
@@ -97,7 +97,7 @@ def keep_network(spec: NetworkSpec, files: dict[str, bytes]) -> Path:
     return folder
 
 
-def describe_found(found: dict[str, Any], **about: Any) -> NetworkSpec:
+def describe_found(found: dict[str, Any], **about: Any) -> BackboneSpec:
     """What `program` found out, with what people are told. Raises ValueError, TypeError."""
-    names = {field.name for field in fields(NetworkSpec)}
-    return NetworkSpec(**{name: value for name, value in found.items() if name in names}, **about)
+    names = {field.name for field in fields(BackboneSpec)}
+    return BackboneSpec(**{name: value for name, value in found.items() if name in names}, **about)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from ml.backbones.backbone import Backbone
 from ml.backbones.registry import get_backbone
-from ml.backbones.spec import keep_network
+from ml.backbones.spec import write_backbone
 from ml.cli.console import Talk
 from ml.errors import UserError
 from ml.model_import.fetching import ALLOW_PRIVATE
@@ -44,9 +44,9 @@ def _open(handle: str, known: Path, talk: Talk) -> Backbone:
             path = _fetch(handle, folder, talk)
         talk.say("Opening the module (once) …")
         opened = open_network(path.resolve(), folder, Request(), title=handle[-100:], source=handle[:300])
-    if opened.why_not_litert:
-        talk.warn(f"LiteRT cannot run this module: {opened.why_not_litert}. TensorFlow runs it, which takes longer.")
-    keep_network(opened.spec, opened.files)
+    if opened.litert_refusal:
+        talk.warn(f"LiteRT cannot run this module: {opened.litert_refusal}. TensorFlow runs it, which takes longer.")
+    write_backbone(opened.spec, opened.files)
     aside = known.with_name(f".{os.getpid()}-{known.name}")
     aside.write_text(json.dumps({"name": opened.spec.name, "handle": handle}))
     os.replace(aside, known)

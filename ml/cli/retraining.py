@@ -15,11 +15,12 @@ from ml.backbones.backbone import Backbone
 from ml.cli import graph_cache
 from ml.cli.console import Talk
 from ml.cli.features import Data, Features
+from ml.cli.flags import list_setting_flags
 from ml.cli.photos import Photos, check_classes, list_photos, split_photos
 from ml.datasets.splits import SPLITS, TEST, TRAINING, VALIDATION
 from ml.errors import Refused
 from ml.exports.parts import Parts, one_line_labels
-from ml.images.augmentation import View
+from ml.images.augmentation import Augmentation
 from ml.training.config import TrainConfig
 from ml.training.evaluation import evaluate
 from ml.training.event_files import EventFile, add_point
@@ -31,7 +32,7 @@ class RetrainFailed(Refused):
 
 
 class Flags(Protocol):
-    """What `add_retrain_flags` gives."""
+    """What `add_retrain_flags` gives, beside the training settings."""
 
     image_dir: Path
     output_graph: Path
@@ -40,23 +41,14 @@ class Flags(Protocol):
     intermediate_output_graphs_dir: Path
     intermediate_store_frequency: int
     summaries_dir: Path
-    how_many_training_steps: int
-    learning_rate: float
     testing_percentage: int
     validation_percentage: int
     eval_step_interval: int
-    train_batch_size: int
     test_batch_size: int
     validation_batch_size: int
     print_misclassified_test_images: bool
     bottleneck_dir: Path
     final_tensor_name: str
-    seed: int
-    flip_left_right: bool
-    random_crop: int
-    random_scale: int
-    random_brightness: int
-    distorted_views: int
     assert_accuracy_at_least: float | None
     checkpoint_path: Path
 
@@ -71,7 +63,7 @@ def retrain(flags: Flags, backbone: Backbone, backbones: Path, talk: Talk) -> fl
     photos = list_photos(flags.image_dir, talk.warn)
     check_classes(photos, flags.image_dir, talk.warn)
     features = Features(flags.bottleneck_dir, backbone, backbones, photos, talk)
-    data = _embed(flags, photos, features, config.views)
+    data = _embed(flags, photos, features, config.augmentations)
     head = _train(flags, config, data, Parts("Retrained", 1, backbone, _no_head(), photos.labels), talk)
     test = data.split(TEST, flags.test_batch_size)
     probabilities = head.probabilities(test.features)
@@ -109,24 +101,11 @@ def _no_head() -> Head:
 
 def make_config(flags: Flags, backbone: str) -> TrainConfig:
     """Raises ConfigError."""
-    return TrainConfig(
-        backbone=backbone,
-        recipe="poets",
-        seed=flags.seed,
-        validation_percentage=flags.validation_percentage,
-        testing_percentage=flags.testing_percentage,
-        steps=flags.how_many_training_steps,
-        learning_rate=flags.learning_rate,
-        batch_size=flags.train_batch_size,
-        flip_left_right=flags.flip_left_right,
-        random_crop=flags.random_crop,
-        random_scale=flags.random_scale,
-        random_brightness=flags.random_brightness,
-        distorted_views=flags.distorted_views,
-    )
+    settings = {name: getattr(flags, flag) for name, flag in list_setting_flags().items()}
+    return TrainConfig(backbone=backbone, recipe="sgd", **settings)
 
 
-def _embed(flags: Flags, photos: Photos, features: Features, views: list[View]) -> Data:
+def _embed(flags: Flags, photos: Photos, features: Features, augmentations: list[Augmentation]) -> Data:
     features.backbone.ensure_weights(
         lambda done, total: features.talk.progress("Downloading the weights, KB", done // 1024, total // 1024)
     )
@@ -141,9 +120,11 @@ def _embed(flags: Flags, photos: Photos, features: Features, views: list[View]) 
     # In the order of the content, so that a part of a split is a fair one: in the walk's, classes follow each other.
     ordered = sorted(readable, key=lambda photo: photo.sha256)
     found = {name: [photo for photo in ordered if splits[photo.sha256] == name] for name in SPLITS}
-    for view in views:
-        features.ensure(found[TRAINING], view)
-    loaded = {name: features.load(found[name], [None, *views] if name == TRAINING else [None]) for name in SPLITS}
+    for augmentation in augmentations:
+        features.ensure(found[TRAINING], augmentation)
+    loaded = {
+        name: features.load(found[name], [None, *augmentations] if name == TRAINING else [None]) for name in SPLITS
+    }
     return Data(found, loaded)
 
 

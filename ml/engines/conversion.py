@@ -20,7 +20,7 @@ from filelock import FileLock, Timeout
 
 from ml.backbones.backbone import Backbone
 from ml.backbones.registry import get_backbone
-from ml.backbones.spec import CONVERTED, GRAPH, NetworkSpec, network_folder
+from ml.backbones.spec import CONVERTED, GRAPH, BackboneSpec, custom_backbone_folder
 from ml.errors import Unavailable, UserError
 from ml.sandbox.environment import child_environment
 
@@ -119,9 +119,9 @@ def _convert_aside(backbone: Backbone, path: Path) -> None:
         os.replace(record_path(aside), record_path(path))
 
 
-def _place(network: NetworkSpec, digest: str, path: Path) -> None:
+def _place(network: BackboneSpec, digest: str, path: Path) -> None:
     """The converted form that came with a network, and its record."""
-    source = network_folder(network.name) / (CONVERTED if network.file == GRAPH else network.file)
+    source = custom_backbone_folder(network.name) / (CONVERTED if network.file == GRAPH else network.file)
     try:
         shutil.copyfile(source, path)
     except OSError as error:

@@ -5,7 +5,7 @@ import os
 from pathlib import Path
 
 from ml.backbones.backbone import Backbone
-from ml.backbones.spec import GRAPH, TENSORFLOW, network_folder
+from ml.backbones.spec import GRAPH, TENSORFLOW, custom_backbone_folder
 from ml.engines.confined import ConfinedEngine, in_litert, in_tensorflow
 from ml.engines.conversion import converted_path, ensure_tflite, record_path
 from ml.engines.litert import Adapter, Embedder, LiteRTEngine
@@ -23,7 +23,7 @@ def load_engine(backbone: Backbone, folder: Path, *, threads: int = 1) -> Embedd
     if network is None:
         return LiteRTEngine(ensure_tflite(backbone, folder), threads=threads)
     if needs_tensorflow(backbone):
-        file, how = network_folder(backbone.name) / GRAPH, in_tensorflow()
+        file, how = custom_backbone_folder(backbone.name) / GRAPH, in_tensorflow()
     else:
         adapter = Adapter(network.scale, network.offset, network.logarithm)
         file, how = ensure_tflite(backbone, folder), in_litert(threads, adapter)

@@ -46,7 +46,7 @@ class ExportFormat:
     calibrates: bool = False  # needs training pictures to find the range of its numbers
 
     @property
-    def absence(self) -> str:
+    def unavailable_reason(self) -> str:
         """Why it cannot be made here, a sentence; empty where it can."""
         if all(importlib.util.find_spec(module) for module in self.needs):
             return ""

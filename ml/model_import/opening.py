@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from ml.backbones.spec import CONVERTED, NetworkSpec, describe_found
+from ml.backbones.spec import CONVERTED, BackboneSpec, describe_found
 from ml.errors import ImportRefused
 from ml.model_import.fetching import ALLOW_PRIVATE, host_of, kind_of
 from ml.model_import.program import FOUND, REFUSED, Request, dump_request
@@ -24,10 +24,10 @@ PROGRAM = "ml.model_import.program"
 
 @dataclass(frozen=True)
 class OpenedNetwork:
-    spec: NetworkSpec
+    spec: BackboneSpec
     files: dict[str, bytes]  # by name
     labels: list[str]
-    why_not_litert: str  # empty where LiteRT runs it
+    litert_refusal: str  # empty where LiteRT runs it
 
 
 def fetch(address: str, folder: Path, *, alive: Callable[[], None], report: Callable[[int], None]) -> Path:

@@ -1,7 +1,7 @@
 """What opens a stranger's file, run by `ml.sandbox.confine`: `python -m ml.model_import.program open FILE OUT REQUEST`.
 
 REQUEST is a JSON file (see `Request`). OUT gets `network.pb` or `network.tflite`, `converted.tflite` where LiteRT can
-run it, and `found.json`: what `spec.NetworkSpec` wants to know of it, `labels`, `probabilities`, `why` LiteRT cannot.
+run it, and `found.json`: what `spec.BackboneSpec` wants to know of it, `labels`, `probabilities`, `why` LiteRT cannot.
 Each line printed names a step. A refusal is the last line on stderr, and status 3.
 
     python -m ml.model_import.program fetch ADDRESS OUT
@@ -111,6 +111,7 @@ def _open_lite(source: Source, out: Path, request: Request) -> dict[str, Any]:
 
 
 def _open_graph(source: Source, out: Path, request: Request, teachable: bool) -> dict[str, Any]:
+    from ml.backbones import frozen_graphs
     from ml.model_import import graphs
 
     opened, usual = _open_by_kind(source, request)
@@ -119,9 +120,9 @@ def _open_graph(source: Source, out: Path, request: Request, teachable: bool) ->
     print("probe", flush=True)
     pictures = probe_pictures(opened.input_size)
     plain = graphs.freeze(opened, scale=scale, offset=offset, logarithm=False)
-    probabilities = _check_answers(_run(graphs.restore(plain), pictures), request)
+    probabilities = _check_answers(_run(frozen_graphs.restore(plain), pictures), request)
     graph = graphs.freeze(opened, scale=scale, offset=offset, logarithm=True) if probabilities else plain
-    answers = _run(graphs.restore(graph), pictures)
+    answers = _run(frozen_graphs.restore(graph), pictures)
     (out / GRAPH).write_bytes(graph)
     print("convert", flush=True)
     why = convert_checked(graph, out / CONVERTED, pictures, answers)

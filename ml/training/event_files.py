@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ml.training.confusion_picture import draw_confusion
-from ml.training.head import Head, Look, Split
+from ml.training.head import Head, Split, StepCallback
 
 BUCKETS = 30
 # Pictures that the training accuracy is measured on, evenly from all: the original takes one batch of a hundred.
@@ -93,7 +93,7 @@ def _describe_head(head: Head) -> tuple[dict[str, float], dict[str, Any]]:
     return scalars, histograms
 
 
-class TrainingSummaries:
+class TrainingEventFiles:
     """The runs `train`, `validation` and `test` of one training, as subfolders of a folder."""
 
     def __init__(self, folder: Path) -> None:
@@ -101,7 +101,7 @@ class TrainingSummaries:
         self._runs: dict[str, EventFile] = {}
         self._last_step = 0
 
-    def watch(self, training: Split, validation: Split) -> Look:
+    def watch(self, training: Split, validation: Split) -> StepCallback:
         """For `train_head`: what is called at each point of the curve."""
         stride = -(-len(training.labels) // MOST_TRAINING_PICTURES)
         splits = {"train": Split(training.features[::stride], training.labels[::stride]), "validation": validation}

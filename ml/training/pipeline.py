@@ -15,9 +15,9 @@ from ml.images.decoding import PREPROCESSING_VERSION
 from ml.training.artifacts import Evaluation, pack_artifact
 from ml.training.config import TrainConfig
 from ml.training.evaluation import evaluate
-from ml.training.event_files import TrainingSummaries
-from ml.training.head import Head, Split, look_away
-from ml.training.recipes.registry import train_head
+from ml.training.event_files import TrainingEventFiles
+from ml.training.head import Head, Report, Split, no_callback
+from ml.training.recipes.registry import RECIPES, train_head
 
 IMPORTED = "imported"  # in the place of a recipe
 
@@ -47,24 +47,25 @@ def train(
     dataset: Dataset,
     features: Mapping[str, NDArray[np.float32]],
     config: TrainConfig,
-    report: Callable[..., None],
-    summaries: TrainingSummaries | None = None,
+    report: Report,
+    summaries: TrainingEventFiles | None = None,
     tune: Callable[[Head], Answering] | None = None,
 ) -> Trained:
     """Train a head, tune the backbone from it where that is wanted, measure, and pack all.
 
     Calls report(stage, fraction, **facts).
 
-    features: of each split (n, F), picture by picture as in `dataset.rows`; of training (n * (1 + views), F), the
-    pictures themselves and behind them each of `config.views` in the same order.
+    features: of each split (n, F), picture by picture as in `dataset.rows`; of training (n * (1 + A), F), the
+    pictures themselves and behind them each of the A `config.augmentations` in the same order.
     summaries: are told on the way, and change nothing of what is trained.
     tune: makes of the head what shall answer.
     """
     report("head", 0.0)
-    training = Split(features[TRAINING], np.tile(dataset.labels(TRAINING), 1 + len(config.views)))
+    training = Split(features[TRAINING], np.tile(dataset.labels(TRAINING), 1 + len(config.augmentations)))
     validation = Split(features[VALIDATION], dataset.labels(VALIDATION))
-    look = summaries.watch(training, validation) if summaries else look_away
-    head = train_head(training, validation, len(dataset.classes), config, report, look)
+    callback = summaries.watch(training, validation) if summaries else no_callback
+    recipe = RECIPES[config.recipe]
+    head = train_head(training, validation, len(dataset.classes), recipe, config, report, callback)
     found = tune(head) if tune else Answering(get_backbone(config.backbone), head, features[TEST])
     report("evaluate", 0.0)
     trained = _pack(dataset, found, config.as_dict())

@@ -162,7 +162,7 @@ def processes() -> dict[str, list[str]]:
         "web": web,
         "worker": [*keep, *CELERY, "-n", "worker@%h", "-Q", "ingest,embed", "-c", str(settings.EMBED_WORKERS)],
         "trainer": [*keep, *CELERY, "-n", "trainer@%h", "-Q", "train", "-c", "1"],
-        "watchman": [*keep, sys.executable, "manage.py", "tend_jobs"],
+        "watchman": [*keep, sys.executable, "manage.py", "run_reaper"],
     }
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ml.backbones.backbone import Backbone
-from ml.backbones.spec import CONVERTED, GRAPH, LITERT, NetworkSpec
+from ml.backbones.spec import CONVERTED, GRAPH, LITERT, BackboneSpec
 from ml.model_import.opening import OpenedNetwork
 from ml.training.fine_tuning import TuningFailed
 
@@ -37,8 +37,8 @@ def freeze_tuned(network: Any, backbone: Backbone, pictures: NDArray[np.uint8], 
     return OpenedNetwork(_describe(backbone, files[GRAPH]), files, [], "")
 
 
-def _describe(backbone: Backbone, graph: bytes) -> NetworkSpec:
-    return NetworkSpec(
+def _describe(backbone: Backbone, graph: bytes) -> BackboneSpec:
+    return BackboneSpec(
         file=GRAPH,
         sha256=hashlib.sha256(graph).hexdigest(),
         input_size=backbone.input_size,

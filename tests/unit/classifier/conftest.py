@@ -13,7 +13,7 @@ from django.test import Client
 from classifier.jobs import lifecycle
 from classifier.jobs.kinds import TRAIN
 from classifier.models import Export, Job, ModelVersion, Project
-from classifier.services import datasets, embeddings, exports, model_versions, summaries, uploads
+from classifier.services import datasets, embeddings, event_files, exports, model_versions, uploads
 from classifier.services.projects import create_project
 from ml.backbones.registry import get_backbone
 from ml.engines.embeddings import embedding_key
@@ -102,7 +102,7 @@ def publish(project: Project, **config: Any) -> ModelVersion:
     job = lifecycle.queue_job(TRAIN, project=project, by=project.owner, config=settings.as_dict())
     claimed = lifecycle.claim_job(job.pk)
     assert claimed is not None
-    store_fake_summaries(claimed)
+    store_fake_event_files(claimed)
     version = datasets.freeze_dataset_version(
         project, validation_percentage=10, testing_percentage=10, by=project.owner
     )
@@ -122,12 +122,12 @@ def publish(project: Project, **config: Any) -> ModelVersion:
     )
 
 
-def store_fake_summaries(job: Job) -> None:
+def store_fake_event_files(job: Job) -> None:
     """Of a training that wrote one file; for whoever holds its lease."""
     with tempfile.TemporaryDirectory() as folder:
         Path(folder, "train").mkdir()
         Path(folder, "train", "events").write_bytes(b"accuracy")
-        summaries.store_summaries(job, Path(folder))
+        event_files.store_event_files(job, Path(folder))
 
 
 def store_fake_embeddings(project: Project) -> str:

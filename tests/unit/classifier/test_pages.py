@@ -11,7 +11,7 @@ from classifier.jobs.kinds import TRAIN
 from classifier.models import ApiKey, ImageClass, ModelVersion, Project, Sample, Upload
 from classifier.services import prediction
 from classifier.services.accounts import NotAllowed, create_administrator
-from classifier.services.projects import create_project, delete_class
+from classifier.services.projects import InvalidName, create_project, delete_class
 from classifier.services.samples import delete_samples, purge_samples
 from tests.datasets import coloured_pictures
 from tests.pictures import make_jpeg
@@ -203,7 +203,7 @@ def test_samples_of_another_project_are_not_touched(filled: Project, stranger: U
 
 
 def test_class_with_pictures_is_not_deleted(filled: Project) -> None:
-    with pytest.raises(ValueError, match="Move or delete its pictures first"):
+    with pytest.raises(InvalidName, match="Move or delete its pictures first"):
         delete_class(filled.classes.get(name="red"))
 
 
@@ -278,7 +278,7 @@ def test_version_page_tells_of_distortions(filled: Project, as_owner: Client) ->
     assert "Distortions" not in plain
     mirrored = as_owner.get(publish(filled, flip_left_right=True).get_absolute_url()).content.decode()
     assert "mirrored; 1 view of each training picture" in mirrored
-    settings = {"random_crop": 10, "random_scale": 5, "random_brightness": 20, "distorted_views": 2}
+    settings = {"random_crop": 10, "random_scale": 5, "random_brightness": 20, "augmented_copies": 2}
     page = as_owner.get(publish(filled, **settings).get_absolute_url()).content.decode()
     assert "cropped by 10 %, scaled by up to 5 %, brightness ± 20 %; 2 views of each training picture" in page
 

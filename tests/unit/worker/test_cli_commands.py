@@ -126,8 +126,8 @@ def test_again_nothing_is_computed_anew_and_the_graph_is_the_same(photos: Path, 
     assert first["classes"] == second["classes"]
 
 
-def test_distorted_views_are_computed_once_and_make_another_graph(photos: Path, made: Path, tmp_path: Path) -> None:
-    given = {**flags(photos, tmp_path), "random_crop": 10, "random_brightness": 30, "distorted_views": 2}
+def test_augmented_copies_are_computed_once_and_make_another_graph(photos: Path, made: Path, tmp_path: Path) -> None:
+    given = {**flags(photos, tmp_path), "random_crop": 10, "random_brightness": 30, "augmented_copies": 2}
     said, _ = run("retrain", "--flip_left_right", **given)
     created = [int(line.split()[0]) for line in said.splitlines() if line.endswith("bottleneck files created.")]
     assert created == [75, 63, 63]  # all pictures, then both views of the 63 that are for training
@@ -180,7 +180,7 @@ def test_own_tensor_name(photos: Path, made: Path, tmp_path: Path) -> None:
     ("given", "words", "status"),
     [
         ({"image_dir": "/nowhere"}, "There is no folder /nowhere", 1),
-        ({"distorted_views": 5}, "distorted_views goes with one of flip_left_right", 2),
+        ({"augmented_copies": 5}, "augmented_copies goes with one of flip_left_right", 2),
         ({"tfhub_module": "no address"}, "Give the address of a network on the web", 1),
         ({"project": "x", "tfhub_module": "https://tfhub.dev/x"}, "--tfhub_module does not go with --project", 2),
         ({"project": "x", "intermediate_store_frequency": 1}, "--intermediate_store_frequency does not go", 2),

@@ -16,7 +16,8 @@ from ml.engines.conversion import ConversionFailed, ensure_tflite, main, record_
 
 ENSURE = """
 import pathlib, sys
-from ml.backbones.registry import convert, get_backbone
+from ml.backbones.registry import get_backbone
+from ml.engines import conversion as convert
 run = convert._run_converter
 def counted(*args):
     open(sys.argv[1] + "/conversions", "a").write("x")

@@ -13,8 +13,8 @@ from ml.exports.parts import Parts
 from ml.exports.registry import FORMATS
 from ml.training.head import Head
 
-if FORMATS["onnx"].absence:
-    pytest.skip(FORMATS["onnx"].absence, allow_module_level=True)
+if FORMATS["onnx"].unavailable_reason:
+    pytest.skip(FORMATS["onnx"].unavailable_reason, allow_module_level=True)
 
 TESTING = get_backbone("testing")
 LABELS = ["red", "苹果", "a\nb"]

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ml.errors import ImportRefused
+from ml.errors import ImportRefused, first_line
 from ml.model_import import sources
 from ml.model_import.sources import FROZEN_GRAPH, SAVED_MODEL, TFLITE, find_source, parse_labels
 
@@ -147,4 +147,4 @@ def test_any_bytes_are_labels_or_a_sentence(data: bytes) -> None:
     ],
 )
 def test_first_line_says_what_is_wrong(said: str, line: str) -> None:
-    assert sources.first_line(ValueError(said)) == line
+    assert first_line(ValueError(said)) == line

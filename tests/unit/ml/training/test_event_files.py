@@ -12,7 +12,7 @@ from ml.datasets.dataset import Dataset
 from ml.datasets.splits import SPLITS, TEST, TRAINING, VALIDATION
 from ml.training.config import TrainConfig
 from ml.training.confusion_picture import RIGHT, SIDE, WRONG, draw_confusion
-from ml.training.event_files import TrainingSummaries
+from ml.training.event_files import TrainingEventFiles
 from ml.training.head import Head, Split, TrainingDiverged
 from ml.training.pipeline import train
 from ml.training.recipes.registry import train_head
@@ -44,7 +44,7 @@ def scalars(event: Any) -> dict[str, float]:
 
 @pytest.mark.parametrize("recipe", STEERED_BY)
 def test_training_writes_runs_as_the_original_named_them(recipe: str, tmp_path: Path) -> None:
-    summaries = TrainingSummaries(tmp_path)
+    summaries = TrainingEventFiles(tmp_path)
     points: list[dict[str, float]] = []
     report = lambda stage, fraction, **point: points.append(point) if point else None  # noqa: E731
     trained = train(DATASET, BY_SPLIT, configured(recipe), report, summaries)
@@ -72,7 +72,7 @@ def test_training_writes_runs_as_the_original_named_them(recipe: str, tmp_path: 
 
 @pytest.mark.parametrize("recipe", STEERED_BY)
 def test_last_point_describes_the_head_that_was_chosen(recipe: str, tmp_path: Path) -> None:
-    summaries = TrainingSummaries(tmp_path)
+    summaries = TrainingEventFiles(tmp_path)
     training, validation = Split(FEATURES[:40], LABELS[:40]), Split(FEATURES[40:], LABELS[40:])
     look = summaries.watch(training, validation)
     head = train_head(training, validation, 3, configured(recipe), lambda *_, **__: None, look)
@@ -84,14 +84,14 @@ def test_last_point_describes_the_head_that_was_chosen(recipe: str, tmp_path: Pa
 
 def test_summaries_change_nothing_of_what_is_trained(tmp_path: Path) -> None:
     for recipe in STEERED_BY:
-        summaries = TrainingSummaries(tmp_path / recipe)
+        summaries = TrainingEventFiles(tmp_path / recipe)
         with_them = train(DATASET, BY_SPLIT, configured(recipe), lambda *_, **__: None, summaries)
         summaries.close()
         assert with_them == train(DATASET, BY_SPLIT, configured(recipe), lambda *_, **__: None)
 
 
 def test_training_out_of_bounds_leaves_what_it_wrote(tmp_path: Path) -> None:
-    summaries = TrainingSummaries(tmp_path)
+    summaries = TrainingEventFiles(tmp_path)
     wild = configured("poets", learning_rate=100.0)
     with np.errstate(all="ignore"), pytest.raises(TrainingDiverged):
         train(
@@ -108,7 +108,7 @@ def test_training_out_of_bounds_leaves_what_it_wrote(tmp_path: Path) -> None:
 
 
 def test_points_of_a_long_training_are_thinned(tmp_path: Path) -> None:
-    summaries = TrainingSummaries(tmp_path)
+    summaries = TrainingEventFiles(tmp_path)
     head = Head(np.eye(4, 3, dtype=np.float32), np.zeros(3, np.float32))
     look = summaries.watch(Split(FEATURES, LABELS), Split(FEATURES, LABELS))
     for step in range(1, 10_001):

@@ -13,7 +13,7 @@ from ml.datasets.dataset import Dataset
 from ml.datasets.splits import SPLITS, TEST, TRAINING, SplitSample, assign_splits
 from ml.engines.embeddings import embed_pictures
 from ml.engines.litert import LiteRTEngine
-from ml.images.augmentation import View
+from ml.images.augmentation import Augmentation
 from ml.images.decoding import PREPROCESSING_VERSION, ImageRejected
 from ml.training.artifacts import Artifact, read_artifact, read_evaluation
 from ml.training.config import TrainConfig, parse_config
@@ -26,7 +26,7 @@ COLOURS = [(190, 60, 60), (60, 170, 60), (60, 60, 190)]
 PER_CLASS = 30
 CONFIGS = [
     TrainConfig(backbone="testing"),
-    TrainConfig(backbone="testing", recipe="poets", learning_rate=1.0, seed=3),
+    TrainConfig(backbone="testing", recipe="sgd", learning_rate=1.0, seed=3),
 ]
 
 
@@ -57,7 +57,7 @@ def features(dataset: Dataset, pictures: dict[str, tuple[bytes, int]], engine: L
 
 
 def embed(
-    keys: list[str], pictures: dict[str, tuple[bytes, int]], engine: LiteRTEngine, view: View | None = None
+    keys: list[str], pictures: dict[str, tuple[bytes, int]], engine: LiteRTEngine, view: Augmentation | None = None
 ) -> NDArray[np.float32]:
     batches = embed_pictures(keys, lambda key: pictures[key][0], engine, view=view)
     return np.concatenate([batch for _, batch in batches])
@@ -147,8 +147,8 @@ def test_dataset_splits_hold_every_picture_once(dataset: Dataset) -> None:
 def test_train_learns_from_the_views_and_measures_on_the_pictures(
     dataset: Dataset, features: Features, pictures: dict[str, tuple[bytes, int]], engine: LiteRTEngine
 ) -> None:
-    config = replace(CONFIGS[0], flip_left_right=True, random_brightness=70, distorted_views=4)
-    views = [embed(dataset.sha256s(TRAINING), pictures, engine, view) for view in config.views]
+    config = replace(CONFIGS[0], flip_left_right=True, random_brightness=70, augmented_copies=4)
+    views = [embed(dataset.sha256s(TRAINING), pictures, engine, view) for view in config.augmentations]
     with_views = {**features, TRAINING: np.concatenate([features[TRAINING], *views])}
     trained = train(dataset, with_views, config, silent)
     assert trained.metrics["test_accuracy"] == 1.0
@@ -157,7 +157,7 @@ def test_train_learns_from_the_views_and_measures_on_the_pictures(
     assert trained.files == train(dataset, with_views, config, silent).files
 
     plain = train(dataset, features, CONFIGS[0], silent)
-    unusual = embed(dataset.sha256s(TEST), pictures, engine, replace(config.views[0], number=9))
+    unusual = embed(dataset.sha256s(TEST), pictures, engine, replace(config.augmentations[0], number=9))
     assert loss(read(trained), unusual, dataset) < loss(read(plain), unusual, dataset)
 
 
@@ -168,7 +168,7 @@ def loss(artifact: Artifact, features: NDArray[np.float32], dataset: Dataset) ->
 
 def test_train_views_leave_the_balance_of_the_classes(dataset: Dataset, features: Features) -> None:
     """Each picture three times over, by its class, is the same problem."""
-    config = replace(CONFIGS[0], flip_left_right=True, random_crop=1, distorted_views=2)
+    config = replace(CONFIGS[0], flip_left_right=True, random_crop=1, augmented_copies=2)
     thrice = {**features, TRAINING: np.tile(features[TRAINING], (3, 1))}
     trained, plain = train(dataset, thrice, config, silent), train(dataset, features, CONFIGS[0], silent)
     np.testing.assert_allclose(

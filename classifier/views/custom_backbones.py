@@ -10,24 +10,24 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_POST
 
 from classifier import selectors
+from classifier.custom_backbone_forms import BackboneForm, ImportForm
 from classifier.jobs.lifecycle import cancel_job
 from classifier.jobs.progress import job_progress
-from classifier.models import Network, Project
-from classifier.network_forms import BackboneForm, ImportForm
-from classifier.services.networks import remove_network, request_backbone, request_import
+from classifier.models import CustomBackbone, Project
+from classifier.services.custom_backbones import remove_backbone, request_backbone, request_import
 from classifier.services.projects import InvalidName
 from classifier.views.access import SignedIn, View, project_page
 from classifier.workers import missing_queues
 from ml.errors import ImportRefused
 
 
-def network_page(view: View) -> View:
-    """Calls view(request, network) for its owner; for anybody else there is no such page."""
+def backbone_page(view: View) -> View:
+    """Calls view(request, custom) for its owner; for anybody else there is no such page."""
 
     @login_required
     @wraps(view)
     def guarded(request: SignedIn, pk: int) -> HttpResponseBase:
-        return view(request, get_object_or_404(selectors.list_networks(request.user), pk=pk))
+        return view(request, get_object_or_404(selectors.list_custom_backbones(request.user), pk=pk))
 
     return guarded
 
@@ -51,44 +51,44 @@ def index(request: SignedIn) -> HttpResponse:
                 licence=values["licence"],
                 **form.asked(),
             )
-            return redirect("network", job.networks.get().pk)
+            return redirect("backbone", job.custom_backbones.get().pk)
         except (ImportRefused, InvalidName) as error:
             form.add_error("address" if values["address"] else "file", str(error))
-    context = {"form": form, "networks": selectors.list_networks(request.user)}
-    return render(request, "classifier/networks_page.html", context, status=422 if form.errors else 200)
+    context = {"form": form, "backbones": selectors.list_custom_backbones(request.user)}
+    return render(request, "classifier/custom_backbones_page.html", context, status=422 if form.errors else 200)
 
 
-@network_page
-def detail(request: SignedIn, network: Network) -> HttpResponse:
-    return render(request, "classifier/network_page.html", _context(network))
+@backbone_page
+def detail(request: SignedIn, custom: CustomBackbone) -> HttpResponse:
+    return render(request, "classifier/custom_backbone_page.html", _context(custom))
 
 
-@network_page
-def part(request: SignedIn, network: Network) -> HttpResponse:
-    return render(request, "classifier/_network_part.html", _context(network))
+@backbone_page
+def part(request: SignedIn, custom: CustomBackbone) -> HttpResponse:
+    return render(request, "classifier/_custom_backbone_part.html", _context(custom))
 
 
-def _context(network: Network) -> dict[str, object]:
-    job = network.job
+def _context(custom: CustomBackbone) -> dict[str, object]:
+    job = custom.job
     waits = job is not None and job.is_open and bool(missing_queues(("train",)))
     progress = job_progress(job) if job else None
-    return {"network": network, "job": job, "progress": progress, "no_worker": waits}
+    return {"backbone": custom, "job": job, "progress": progress, "no_worker": waits}
 
 
-@network_page
+@backbone_page
 @require_POST
-def cancel(request: SignedIn, network: Network) -> HttpResponse:
-    if network.job is None or not cancel_job(network.job):
+def cancel(request: SignedIn, custom: CustomBackbone) -> HttpResponse:
+    if custom.job is None or not cancel_job(custom.job):
         messages.info(request, "The job had already ended.")
-    return redirect(network)
+    return redirect(custom)
 
 
-@network_page
+@backbone_page
 @require_POST
-def remove(request: SignedIn, network: Network) -> HttpResponse:
-    remove_network(network)
-    messages.success(request, f"“{network.title}” is no longer offered. What was trained with it goes on.")
-    return redirect("network_list")
+def remove(request: SignedIn, custom: CustomBackbone) -> HttpResponse:
+    remove_backbone(custom)
+    messages.success(request, f"“{custom.title}” is no longer offered. What was trained with it goes on.")
+    return redirect("backbone_list")
 
 
 @project_page

@@ -11,22 +11,22 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 
-from classifier import boards
 from classifier.jobs import lifecycle
 from classifier.jobs.kinds import TRAIN
 from classifier.models import Job, Project
-from classifier.services import summaries
-from ml.training.event_files import TrainingSummaries
+from classifier.services import event_files
+from classifier.tensorboard import proxy
+from ml.training.event_files import TrainingEventFiles
 from ml.training.head import Head, Split
 
 needs_tensorboard = pytest.mark.skipif(
-    not boards.is_installed(), reason="TensorBoard is not installed (make run EXTRAS=tensorboard)"
+    not proxy.is_installed(), reason="TensorBoard is not installed (make run EXTRAS=tensorboard)"
 )
 
 
 @pytest.fixture(autouse=True)
 def _own_boards(settings: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    settings.BOARD_DIR = tmp_path_factory.mktemp("b")
+    settings.TENSORBOARD_DIR = tmp_path_factory.mktemp("b")
     yield
     for child in children():
         child.kill()
@@ -34,7 +34,7 @@ def _own_boards(settings: Any, tmp_path_factory: pytest.TempPathFactory) -> Iter
 
 
 def children() -> list[psutil.Process]:
-    return [child for child in psutil.Process().children() if "ml.training.tensorboard_server" in child.cmdline()]
+    return [child for child in psutil.Process().children() if "classifier.tensorboard.server" in child.cmdline()]
 
 
 @pytest.fixture
@@ -46,14 +46,14 @@ def watch(project: Project, folder: Path) -> Job:
     """An ended training with event files."""
     job = lifecycle.claim_job(lifecycle.queue_job(TRAIN, project=project, by=project.owner).pk)
     assert job is not None
-    written = TrainingSummaries(folder)
+    written = TrainingEventFiles(folder)
     split = Split(np.eye(6, 4, dtype=np.float32), np.arange(6) % 2)
     look = written.watch(split, split)
     for step in range(1, 6):
         look(step, Head(np.full((4, 2), step, np.float32), np.zeros(2, np.float32)), learning_rate=0.5)
     written.show_test({"confusion": [[3, 1], [0, 2]], "test_accuracy": 0.8}, ["cat", "dog"])
     written.close()
-    summaries.store_summaries(job, folder)
+    event_files.store_event_files(job, folder)
     lifecycle.fail_job(job.pk, sentence="The test ended it.", lease=job.lease)
     job.refresh_from_db()
     return job
@@ -98,7 +98,7 @@ def test_board_runs_beside_us_without_tensorflow(watched: Job, as_owner: Client)
     ]
     assert child.memory_info().rss < 250 * 2**20
     assert "SECRET_KEY" not in child.environ()
-    assert (boards._folder(watched).parent.stat().st_mode & 0o077) == 0
+    assert (proxy._folder(watched).parent.stat().st_mode & 0o077) == 0
 
 
 @needs_tensorboard
@@ -112,9 +112,9 @@ def test_board_may_load_what_is_ours_alone(watched: Job, as_owner: Client) -> No
 
 @needs_tensorboard
 def test_board_ends_when_nobody_asks(watched: Job, as_owner: Client, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(boards, "IDLE_SECONDS", 4)  # a busy machine takes a while to ask for the first time
+    monkeypatch.setattr(proxy, "IDLE_SECONDS", 4)  # a busy machine takes a while to ask for the first time
     assert as_owner.get(address(watched)).status_code == 200
-    wait_until(lambda: not boards._folder(watched).exists())
+    wait_until(lambda: not proxy._folder(watched).exists())
     wait_until(lambda: not children())
     assert as_owner.get(address(watched)).status_code == 200  # and begins again
 
@@ -123,7 +123,7 @@ def test_board_ends_when_nobody_asks(watched: Job, as_owner: Client, monkeypatch
 def test_boards_are_limited_in_number(
     watched: Job, project: Project, as_owner: Client, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(boards, "MOST", 1)
+    monkeypatch.setattr(proxy, "MOST", 1)
     other = watch(project, tmp_path / "other")
     assert as_owner.get(address(watched)).status_code == 200
     refused = as_owner.get(address(other))
@@ -133,14 +133,14 @@ def test_boards_are_limited_in_number(
         child.kill()
         child.wait(10)
     assert as_owner.get(address(other)).status_code == 200
-    assert not boards._folder(watched).exists()
+    assert not proxy._folder(watched).exists()
 
 
 @needs_tensorboard
 def test_board_that_does_not_start_is_a_sentence(
     watched: Job, as_owner: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(boards, "IDLE_SECONDS", "no number")
+    monkeypatch.setattr(proxy, "IDLE_SECONDS", "no number")
     refused = as_owner.get(address(watched))
     assert refused.status_code == 503
     assert "TensorBoard did not start." in refused.content.decode()
@@ -151,7 +151,7 @@ def test_board_is_offered_where_it_is_installed(
     watched: Job, as_owner: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for is_installed in (True, False):
-        monkeypatch.setattr(boards, "is_installed", lambda answer=is_installed: answer)
+        monkeypatch.setattr(proxy, "is_installed", lambda answer=is_installed: answer)
         assert (address(watched) in as_owner.get(watched.get_absolute_url()).content.decode()) == is_installed
     assert as_owner.get(address(watched)).status_code == 404
     assert children() == []
@@ -168,7 +168,7 @@ def test_stranger_starts_no_board(watched: Job, as_stranger: Client, client: Cli
 def test_job_without_event_files_has_no_board(
     project: Project, as_owner: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(boards, "is_installed", lambda: True)
+    monkeypatch.setattr(proxy, "is_installed", lambda: True)
     job = lifecycle.queue_job(TRAIN, project=project, by=project.owner)
     assert as_owner.get(address(job)).status_code == 404
     assert as_owner.post(address(job), {"x": "y" * 2**21}).status_code == 413

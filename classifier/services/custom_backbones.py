@@ -10,9 +10,9 @@ from django.utils.crypto import get_random_string
 
 from classifier.jobs.kinds import BACKBONE, IMPORT, BackboneResult, JobKind
 from classifier.jobs.lifecycle import finish_job, queue_job
-from classifier.models import Job, Network, Project
-from classifier.models.network import network_path
-from classifier.selectors import list_networks
+from classifier.models import CustomBackbone, Job, Project
+from classifier.models.custom_backbone import backbone_file_path
+from classifier.selectors import list_custom_backbones
 from classifier.services.images import read_file
 from classifier.services.projects import clean_name
 from classifier.storage import store_once
@@ -20,12 +20,12 @@ from ml.backbones.backbone import Backbone
 from ml.backbones.registry import get_backbone
 from ml.backbones.spec import (
     LARGEST_INPUT,
-    NetworkMissing,
-    NetworkSpec,
-    is_network,
-    keep_network,
+    BackboneMissing,
+    BackboneSpec,
+    is_custom,
     parse_spec,
     read_spec,
+    write_backbone,
 )
 from ml.errors import ImportRefused
 from ml.model_import.fetching import host_of, kind_of
@@ -72,7 +72,7 @@ def request_import(project: Project, file: File, *, by: User, labels: File | Non
 def _queue(project: Project | None, kind: JobKind, config: dict[str, Any], *, by: User, **about: str) -> Job:
     with transaction.atomic():
         job = queue_job(kind, project=project, by=by, config=config)
-        Network.objects.create(owner=by, project=project, job=job, **about)
+        CustomBackbone.objects.create(owner=by, project=project, job=job, **about)
     return job
 
 
@@ -115,75 +115,75 @@ def _checked(asked: dict[str, Any]) -> dict[str, Any]:
     return {"range": wanted, "input_size": size, "output": output}
 
 
-def store_network(network: Network, opened: OpenedNetwork) -> None:
+def store_backbone_files(custom: CustomBackbone, opened: OpenedNetwork) -> None:
     """The files to the storage, and to this machine; the row is saved later."""
     spec = opened.spec
     for file, data in opened.files.items():
-        store_once(network_path(spec.name, file), data)
-    keep_network(spec, opened.files)
-    network.name, network.size = spec.name, sum(len(data) for data in opened.files.values())
-    network.spec = {"text": spec.dump(), "files": sorted(opened.files)}
-    network.why = opened.why_not_litert[:300]
+        store_once(backbone_file_path(spec.name, file), data)
+    write_backbone(spec, opened.files)
+    custom.name, custom.size = spec.name, sum(len(data) for data in opened.files.values())
+    custom.spec = {"text": spec.dump(), "files": sorted(opened.files)}
+    custom.litert_refusal = opened.litert_refusal[:300]
 
 
-def describe_tuned(job: Job, opened: OpenedNetwork) -> Network:
+def describe_tuned(job: Job, opened: OpenedNetwork) -> CustomBackbone:
     """The row, which is saved with its version, of what a training made of a backbone."""
     spec, project = opened.spec, job.own_project
     about = {"title": spec.title, "source": spec.source, "licence": spec.licence}
-    return Network(owner=project.owner, project=project, job=job, **about)
+    return CustomBackbone(owner=project.owner, project=project, job=job, **about)
 
 
-NETWORK_FIELDS = ["name", "spec", "size", "why"]
+FIELDS_OF_OPENED = ["name", "spec", "size", "litert_refusal"]
 
 
-def publish_backbone(job: Job, network: Network) -> None:
+def publish_backbone(job: Job, custom: CustomBackbone) -> None:
     """The row and the job's end together. The same one again takes the place of the earlier."""
     with transaction.atomic():
         # Two jobs of one network must not both take the place of the earlier.
-        User.objects.select_for_update().get(pk=network.owner_id)
-        earlier = list_networks(network.owner).filter(name=network.name).exclude(pk=network.pk)
+        User.objects.select_for_update().get(pk=custom.owner_id)
+        earlier = list_custom_backbones(custom.owner).filter(name=custom.name).exclude(pk=custom.pk)
         earlier.update(is_offered=False)
-        network.save(update_fields=NETWORK_FIELDS)
-        finish_job(job, BackboneResult(backbone=network.name))
+        custom.save(update_fields=FIELDS_OF_OPENED)
+        finish_job(job, BackboneResult(backbone=custom.name))
 
 
-def remove_network(network: Network) -> None:
+def remove_backbone(custom: CustomBackbone) -> None:
     """Off the list. What was trained with it goes on."""
-    network.is_offered = False
-    network.save(update_fields=["is_offered"])
+    custom.is_offered = False
+    custom.save(update_fields=["is_offered"])
 
 
 def check_backbone(config: TrainConfig, user: User) -> None:
     """A network must be the user's own. Raises ConfigError."""
-    if is_network(config.backbone) and not list_networks(user).filter(name=config.backbone).exists():
+    if is_custom(config.backbone) and not list_custom_backbones(user).filter(name=config.backbone).exists():
         raise ConfigError("backbone", "There is no such backbone among yours.")
 
 
 def find_backbone(name: str) -> Backbone:
-    """`get_backbone`; a network is brought to this machine first. Raises NetworkMissing, OSError."""
-    if is_network(name):
+    """`get_backbone`; a network is brought to this machine first. Raises BackboneMissing, OSError."""
+    if is_custom(name):
         try:
             read_spec(name)
-        except NetworkMissing:
+        except BackboneMissing:
             _bring_here(name)
     return get_backbone(name)
 
 
-def find_network(name: str) -> NetworkSpec | None:
+def find_spec(name: str) -> BackboneSpec | None:
     """What is known of a backbone that was brought along; None for any other, and for one that is gone."""
-    if not is_network(name):
+    if not is_custom(name):
         return None
-    row = Network.objects.filter(name=name).filter(spec__isnull=False).first()
+    row = CustomBackbone.objects.filter(name=name).filter(spec__isnull=False).first()
     return parse_spec(row.spec["text"]) if row else None
 
 
 def _bring_here(name: str) -> None:
-    row = Network.objects.filter(name=name).filter(spec__isnull=False).first()
+    row = CustomBackbone.objects.filter(name=name).filter(spec__isnull=False).first()
     if row is None:
-        raise NetworkMissing(f"The network {name} is not kept any more.")
+        raise BackboneMissing(f"The network {name} is not kept any more.")
     spec = parse_spec(row.spec["text"])
     try:
-        files = {file: read_file(network_path(name, file)) for file in row.spec["files"]}
+        files = {file: read_file(backbone_file_path(name, file)) for file in row.spec["files"]}
     except OSError as error:
-        raise NetworkMissing(f"The files of the network “{row.title}” are missing from the storage.") from error
-    keep_network(spec, files)
+        raise BackboneMissing(f"The files of the network “{row.title}” are missing from the storage.") from error
+    write_backbone(spec, files)

@@ -13,18 +13,18 @@ from classifier.services.exports import pack_files
 from classifier.storage import store_once
 
 
-def store_summaries(job: Job, folder: Path) -> None:
+def store_event_files(job: Job, folder: Path) -> None:
     """The zip first, then the row. Nothing where nothing was written; raises LeaseLost before anything is stored."""
     if not any(folder.iterdir()):
         return
     beat(job)
-    data = pack_files(folder, folder=summaries_name(job))
+    data = pack_files(folder, folder=event_files_name(job))
     sha256 = hashlib.sha256(data).hexdigest()
     store_once(_path(sha256), data)
     update_state(job, event_files=StoredFile(sha256=sha256, size=len(data)))
 
 
-def open_summaries(job: Job) -> File:
+def open_event_files(job: Job) -> File:
     """Raises OSError where there are none, or the storage has lost them."""
     stored = read_state(job).event_files
     if stored is None:
@@ -32,7 +32,7 @@ def open_summaries(job: Job) -> File:
     return default_storage.open(_path(stored.sha256))
 
 
-def summaries_name(job: Job) -> str:
+def event_files_name(job: Job) -> str:
     """Of the folder in the zip, and of the zip."""
     return f"{job.own_project.slug}-job{job.number}-event-files"
 

@@ -12,9 +12,9 @@ from django.urls import reverse
 from classifier.jobs import lifecycle
 from classifier.jobs.kinds import TRAIN
 from classifier.models import Job, ModelVersion, Project
-from classifier.services import summaries
+from classifier.services import event_files
 from ml.training.config import TrainConfig
-from tests.unit.classifier.conftest import store_fake_embeddings, store_fake_summaries
+from tests.unit.classifier.conftest import store_fake_embeddings, store_fake_event_files
 from worker.run import run_job
 
 
@@ -30,7 +30,7 @@ def test_page_and_api_give_them(trained: ModelVersion, as_owner: Client) -> None
         response = as_owner.get(address)
         data = b"".join(response.streaming_content)  # type: ignore[attr-defined]
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
-            assert archive.namelist() == [f"colours-job{job.pk}-summaries/train/events"]
+            assert archive.namelist() == [f"colours-job{job.number}-event-files/train/events"]
         assert as_owner.get(f"/api/v1/jobs/{job.pk}").json()["result"]["summaries"] == len(data)
 
 
@@ -53,14 +53,14 @@ def test_who_lost_the_lease_stores_nothing(filled: Project) -> None:
     assert claimed is not None
     lifecycle.cancel_job(job)
     with pytest.raises(lifecycle.LeaseLost):
-        store_fake_summaries(claimed)
+        store_fake_event_files(claimed)
     assert not default_storage.exists("summaries")
 
 
 def test_training_that_wrote_nothing_stores_nothing(filled: Project, tmp_path: Path) -> None:
     job = lifecycle.queue_job(TRAIN, project=filled, by=filled.owner)
     (tmp_path / "empty").mkdir()
-    summaries.store_summaries(job, tmp_path / "empty")
+    event_files.store_event_files(job, tmp_path / "empty")
     assert "event_files" not in job.state
 
 
@@ -70,7 +70,7 @@ def test_failed_training_keeps_what_it_wrote(
     """Features and a rate that no training bears."""
     monkeypatch.setattr("worker.run.BEAT_SECONDS", 60)  # no second writer to the database of a test
     store_fake_embeddings(filled)
-    config = TrainConfig(backbone="testing", recipe="poets", steps=60, learning_rate=100.0, batch_size=1)
+    config = TrainConfig(backbone="testing", recipe="sgd", steps=60, learning_rate=100.0, batch_size=1)
     job = lifecycle.queue_job(TRAIN, project=filled, by=filled.owner, config=config.as_dict())
     scale_embeddings(1e30)
     run_job(job.pk)

@@ -23,25 +23,25 @@ from django.conf import settings
 from filelock import FileLock
 
 from classifier.models import Job
-from classifier.services.summaries import open_summaries, summaries_name
+from classifier.services.event_files import event_files_name, open_event_files
+from classifier.tensorboard.server import EVENTS, SOCKET
 from ml.errors import Unavailable
-from ml.training.tensorboard_server import EVENTS, SOCKET
 from poetsweb.folders import BASE_DIR
 
 log = structlog.get_logger(__name__)
 
-MOST = 3  # at the same time on this machine; each takes about 100 MB
+MAX_PROCESSES = 3  # at the same time on this machine; each takes about 100 MB
 IDLE_SECONDS = 300
 START_SECONDS = 30.0
 ANSWER_SECONDS = 60.0
 
 
-class NoBoard(Unavailable):
+class TensorBoardUnavailable(Unavailable):
     """It cannot be shown now; the message says why."""
 
 
 @dataclass(frozen=True)
-class BoardAnswer:
+class TensorBoardAnswer:
     status: int
     headers: Mapping[str, str]
     body: bytes
@@ -51,10 +51,12 @@ def is_installed() -> bool:
     return importlib.util.find_spec("tensorboard") is not None
 
 
-def ask_board(job: Job, prefix: str, method: str, target: str, headers: dict[str, str], body: bytes) -> BoardAnswer:
+def ask_tensorboard(
+    job: Job, prefix: str, method: str, target: str, headers: dict[str, str], body: bytes
+) -> TensorBoardAnswer:
     """What TensorBoard, mounted at `prefix`, answers for a training; it is started when first asked.
 
-    Raises NoBoard, and OSError where the training has no event files.
+    Raises TensorBoardUnavailable, and OSError where the training has no event files.
     """
     folder = _folder(job)
     if not _answers(folder):
@@ -63,9 +65,9 @@ def ask_board(job: Job, prefix: str, method: str, target: str, headers: dict[str
     try:
         connection.request(method, target, body or None, headers)
         answer = connection.getresponse()
-        return BoardAnswer(answer.status, dict(answer.headers), answer.read())
+        return TensorBoardAnswer(answer.status, dict(answer.headers), answer.read())
     except (OSError, http.client.HTTPException) as error:
-        raise NoBoard("TensorBoard has just ended. Please load the page again.") from error
+        raise TensorBoardUnavailable("TensorBoard has just ended. Please load the page again.") from error
     finally:
         connection.close()
 
@@ -82,7 +84,7 @@ class _UnixConnection(http.client.HTTPConnection):
 
 
 def _folder(job: Job) -> Path:
-    return Path(settings.BOARD_DIR) / str(job.pk)
+    return Path(settings.TENSORBOARD_DIR) / str(job.pk)
 
 
 def _answers(folder: Path) -> bool:
@@ -101,27 +103,27 @@ def _start(job: Job, folder: Path, prefix: str) -> None:
         if _answers(folder):
             return
         _make_room(folder.parent)
-        with open_summaries(job) as file, zipfile.ZipFile(file) as archive:
+        with open_event_files(job) as file, zipfile.ZipFile(file) as archive:
             archive.extractall(folder)  # our own, and extractall keeps within the folder
-        (folder / summaries_name(job)).rename(folder / EVENTS)
+        (folder / event_files_name(job)).rename(folder / EVENTS)
         _wait_for(_launch(folder, prefix), folder)
 
 
 def _make_private(folder: Path) -> None:
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     if folder.stat().st_uid != os.getuid():
-        raise NoBoard("The folder for TensorBoard belongs to another user of this machine.")
+        raise TensorBoardUnavailable("The folder for TensorBoard belongs to another user of this machine.")
 
 
 def _make_room(parent: Path) -> None:
-    """Remove what dead processes left. Raises NoBoard where too many live."""
+    """Remove what dead processes left. Raises TensorBoardUnavailable where too many live."""
     folders = [path for path in parent.iterdir() if path.is_dir()]
     alive = [path for path in folders if _answers(path)]
     for path in set(folders) - set(alive):
         shutil.rmtree(path, ignore_errors=True)
-    if len(alive) >= MOST:
-        raise NoBoard(
-            f"{MOST} TensorBoards are open already, which is as many as this site runs at once. "
+    if len(alive) >= MAX_PROCESSES:
+        raise TensorBoardUnavailable(
+            f"{MAX_PROCESSES} TensorBoards are open already, which is as many as this site runs at once. "
             f"Each closes {IDLE_SECONDS // 60} minutes after it was last looked at; please try again then."
         )
 
@@ -129,7 +131,7 @@ def _make_room(parent: Path) -> None:
 def _launch(folder: Path, prefix: str) -> "subprocess.Popen[bytes]":
     with (folder / "stderr").open("wb") as errors:
         process = subprocess.Popen(  # noqa: S603 - our own module, a folder of ours, a path of an address of ours
-            [sys.executable, "-m", "ml.training.tensorboard_server", str(folder), prefix, str(IDLE_SECONDS)],
+            [sys.executable, "-m", "classifier.tensorboard.server", str(folder), prefix, str(IDLE_SECONDS)],
             cwd=BASE_DIR,
             env={"PATH": os.environ.get("PATH", ""), "TMPDIR": str(folder), "HOME": str(folder)},  # no secrets of ours
             stdin=subprocess.DEVNULL,
@@ -150,4 +152,4 @@ def _wait_for(process: "subprocess.Popen[bytes]", folder: Path) -> None:
     process.kill()
     said = (folder / "stderr").read_bytes()[-2000:].decode(errors="replace") if folder.exists() else ""
     log.error("board_failed", status=process.poll(), said=said)
-    raise NoBoard("TensorBoard did not start. The administrator finds why in the log.")
+    raise TensorBoardUnavailable("TensorBoard did not start. The administrator finds why in the log.")

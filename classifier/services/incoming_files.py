@@ -1,4 +1,4 @@
-"""entry -> candidate: a file's bytes verified and stored, on all cores. Touches no database."""
+"""entry -> incoming file: a file's bytes verified and stored, on all cores. Touches no database."""
 
 import functools
 import sys
@@ -24,7 +24,7 @@ WORTH_FORKING = 4 * GROUP  # entries
 
 
 @dataclass(frozen=True, slots=True)
-class Candidate:
+class IncomingFile:
     """A file on its way in: `facts` once its bytes are stored and its class name is a name, `reason` if refused."""
 
     file_name: str
@@ -33,7 +33,7 @@ class Candidate:
     reason: str = ""
 
 
-def read_candidates(walk: ArchiveWalk, start: int = 0) -> Iterator[Candidate]:
+def read_incoming_files(walk: ArchiveWalk, start: int = 0) -> Iterator[IncomingFile]:
     """All from the entry `start` on, in their order.
 
     In forks where that can be: of small pictures, so much is done in Python that threads mostly wait for each
@@ -44,16 +44,16 @@ def read_candidates(walk: ArchiveWalk, start: int = 0) -> Iterator[Candidate]:
     return _read_in_threads(islice(walk, start, None))
 
 
-def _read_in_forks(entry: Callable[[int], ArchiveEntry], places: range) -> Iterator[Candidate]:
+def _read_in_forks(entry: Callable[[int], ArchiveEntry], places: range) -> Iterator[IncomingFile]:
     groups = [places[first : first + GROUP] for first in range(0, len(places), GROUP)]
 
-    def read(group: int) -> list[Candidate]:
-        return [read_candidate(entry(place)) for place in groups[group]]
+    def read(group: int) -> list[IncomingFile]:
+        return [read_incoming_file(entry(place)) for place in groups[group]]
 
     return chain.from_iterable(fork_map(read, len(groups), processes=CORES))
 
 
-def _read_in_threads(entries: Iterator[ArchiveEntry]) -> Iterator[Candidate]:
+def _read_in_threads(entries: Iterator[ArchiveEntry]) -> Iterator[IncomingFile]:
     with _short_turns(), ThreadPoolExecutor(CORES, thread_name_prefix="verify") as pool:
         yield from _verify_ahead(pool, entries)
 
@@ -72,12 +72,12 @@ def _short_turns() -> Iterator[None]:
         sys.setswitchinterval(before)
 
 
-def _verify_ahead(pool: ThreadPoolExecutor, entries: Iterator[ArchiveEntry]) -> Iterator[Candidate]:
+def _verify_ahead(pool: ThreadPoolExecutor, entries: Iterator[ArchiveEntry]) -> Iterator[IncomingFile]:
     """In order. The archive is read ahead of the verifying, as far as AHEAD groups or AHEAD_BYTES of them."""
-    waiting: deque[tuple[int, Future[list[Candidate]]]] = deque()
+    waiting: deque[tuple[int, Future[list[IncomingFile]]]] = deque()
     held = 0
     for group, size in _group(entries):
-        waiting.append((size, pool.submit(_read_candidates, group)))
+        waiting.append((size, pool.submit(_read_group, group)))
         held += size
         while waiting and (len(waiting) > AHEAD or held > AHEAD_BYTES):
             size, future = waiting.popleft()
@@ -101,24 +101,26 @@ def _group(entries: Iterator[ArchiveEntry]) -> Iterator[tuple[list[ArchiveEntry]
         yield group, size
 
 
-def _read_candidates(entries: list[ArchiveEntry]) -> list[Candidate]:
-    return [read_candidate(entry) for entry in entries]
+def _read_group(entries: list[ArchiveEntry]) -> list[IncomingFile]:
+    return [read_incoming_file(entry) for entry in entries]
 
 
-def read_candidate(entry: ArchiveEntry) -> Candidate:
+def read_incoming_file(entry: ArchiveEntry) -> IncomingFile:
     """Verify and store one file's bytes. Touches no database, so that any thread may do it."""
-    candidate = Candidate(storable(entry.name, 1000) or "unnamed", storable(entry.class_name or "", LONGEST_CLASS_NAME))
+    incoming = IncomingFile(
+        storable(entry.name, 1000) or "unnamed", storable(entry.class_name or "", LONGEST_CLASS_NAME)
+    )
     if entry.data is None:
-        return replace(candidate, reason=entry.reason or "It cannot be read.")
-    if not candidate.class_name.strip():
-        return replace(candidate, reason="It lies outside the class folders.")
+        return replace(incoming, reason=entry.reason or "It cannot be read.")
+    if not incoming.class_name.strip():
+        return replace(incoming, reason="It lies outside the class folders.")
     try:
         name = _clean_class_name(entry.class_name or "")
-        return replace(candidate, class_name=name, facts=store_picture(entry.data))
+        return replace(incoming, class_name=name, facts=store_picture(entry.data))
     except InvalidName as error:
-        return replace(candidate, reason=f"Its class name cannot be used. {error}")
+        return replace(incoming, reason=f"Its class name cannot be used. {error}")
     except ImageRejected as error:
-        return replace(candidate, reason=str(error))
+        return replace(incoming, reason=str(error))
 
 
 def _clean_class_name(name: str) -> str:

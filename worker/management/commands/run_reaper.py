@@ -29,5 +29,5 @@ class Command(BaseCommand):
                 delete_old_checkpoints()
                 delete_old_scratch()
             except (DatabaseError, OSError) as error:
-                log.warning("cannot_tend_jobs", error=str(error))
+                log.warning("cannot_run_reaper", error=str(error))
                 close_old_connections()

@@ -1,4 +1,4 @@
-"""Bringing networks along: the forms, what is refused at once, and what the pages show of each."""
+"""Bringing custom_backbones along: the forms, what is refused at once, and what the pages show of each."""
 
 from typing import Any
 
@@ -11,11 +11,11 @@ from django.test import Client
 from django.urls import reverse
 
 from classifier.jobs import lifecycle
-from classifier.models import Job, ModelVersion, Network, Project
-from classifier.services import networks, remote
-from classifier.services.networks import find_backbone, publish_backbone, remove_network, request_backbone
+from classifier.models import CustomBackbone, Job, ModelVersion, Project
+from classifier.services import custom_backbones, remote
+from classifier.services.custom_backbones import find_backbone, publish_backbone, remove_backbone, request_backbone
 from classifier.services.uploads import delete_read_archives
-from ml.backbones.spec import LITE, NetworkMissing, NetworkSpec, network_folder
+from ml.backbones.spec import LITE, BackboneMissing, BackboneSpec, custom_backbone_folder
 from ml.errors import ImportRefused
 from ml.model_import.opening import OpenedNetwork
 from ml.training.config import ConfigError, TrainConfig
@@ -29,34 +29,34 @@ def _own_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> None:
 
 
 def opened(engine: str = "litert", title: str = "Small") -> OpenedNetwork:
-    spec = NetworkSpec(LITE, "ab" * 32, 64, 20, engine, title=title, source=ADDRESS, licence="MIT")
+    spec = BackboneSpec(LITE, "ab" * 32, 64, 20, engine, title=title, source=ADDRESS, licence="MIT")
     return OpenedNetwork(spec, {LITE: b"not looked at here"}, [], "" if engine == "litert" else "it has no operation X")
 
 
-def publish(by: User, engine: str = "litert") -> Network:
+def publish(by: User, engine: str = "litert") -> CustomBackbone:
     job = lifecycle.claim_job(request_backbone(by=by, address=ADDRESS).pk)
     assert job is not None
-    network = job.networks.get()
-    networks.store_network(network, opened(engine))
+    network = job.custom_backbones.get()
+    custom_backbones.store_backbone_files(network, opened(engine))
     publish_backbone(job, network)
     return network
 
 
 def test_address_becomes_a_job_of_its_owner_alone(as_owner: Client, as_stranger: Client, owner: User) -> None:
-    response = as_owner.post(reverse("network_list"), {"address": ADDRESS, "range": "0..1"})
-    network = Network.objects.get()
+    response = as_owner.post(reverse("backbone_list"), {"address": ADDRESS, "range": "0..1"})
+    network = CustomBackbone.objects.get()
     assert response["Location"] == network.get_absolute_url()
     assert (network.title, network.source, network.owner) == ("models small 1", ADDRESS, owner)
     job = Job.objects.get()
     assert (job.kind, job.project, job.config["range"]) == ("backbone", None, "0..1")
-    assert "models small 1" in as_owner.get(reverse("network_list")).content.decode()
-    assert "models small 1" not in as_stranger.get(reverse("network_list")).content.decode()
+    assert "models small 1" in as_owner.get(reverse("backbone_list")).content.decode()
+    assert "models small 1" not in as_stranger.get(reverse("backbone_list")).content.decode()
     assert as_stranger.get(f"/api/v1/jobs/{job.pk}").status_code == 404
     assert as_owner.get(f"/api/v1/jobs/{job.pk}").json()["result"]["backbone"] is None
 
 
 def test_uploaded_file_is_kept_until_its_job_has_ended(as_owner: Client) -> None:
-    as_owner.post(reverse("network_list"), {"file": SimpleUploadedFile("a/b/net.tflite", b"x")})
+    as_owner.post(reverse("backbone_list"), {"file": SimpleUploadedFile("a/b/net.tflite", b"x")})
     job = Job.objects.get()
     assert default_storage.exists(job.config["archive"])
     lifecycle.cancel_job(job)
@@ -75,7 +75,7 @@ def test_uploaded_file_is_kept_until_its_job_has_ended(as_owner: Client) -> None
     ],
 )
 def test_what_cannot_be_is_refused_beside_its_field(fields: dict[str, str], sentence: str, as_owner: Client) -> None:
-    response = as_owner.post(reverse("network_list"), fields)
+    response = as_owner.post(reverse("backbone_list"), fields)
     assert response.status_code == 422
     assert sentence in response.content.decode()
     assert not Job.objects.exists()
@@ -121,7 +121,7 @@ def test_labels_that_are_no_text_are_refused(as_owner: Client, filled: Project) 
 def test_licence_is_kept_as_far_as_it_can_be_shown(as_owner: Client) -> None:
     body = {"handle": ADDRESS, "licence": "MIT\0\n\x1b[2J"}
     assert as_owner.post("/api/v1/backbones", body, content_type="application/json").status_code == 202
-    assert Network.objects.get().licence == "MIT[2J"
+    assert CustomBackbone.objects.get().licence == "MIT[2J"
 
 
 def test_sentence_as_long_as_the_numbers_is_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -178,12 +178,12 @@ def test_one_that_needs_tensorflow_says_so_where_one_chooses(as_owner: Client, f
 def test_same_one_again_takes_the_place_of_the_earlier(owner: User) -> None:
     first, second = publish(owner), publish(owner)
     assert first.name == second.name
-    assert list(Network.objects.filter(is_offered=True)) == [second]
+    assert list(CustomBackbone.objects.filter(is_offered=True)) == [second]
 
 
 def test_removed_one_is_not_offered_and_may_not_be_named(as_owner: Client, filled: Project) -> None:
     network = publish(filled.owner)
-    as_owner.post(reverse("network_remove", args=[network.pk]))
+    as_owner.post(reverse("backbone_remove", args=[network.pk]))
     assert network.name not in as_owner.get("/api/v1/backbones").content.decode()
     answer = as_owner.post(
         f"/api/v1/projects/{filled.slug}/train", {"backbone": network.name}, content_type="application/json"
@@ -195,28 +195,28 @@ def test_removed_one_is_not_offered_and_may_not_be_named(as_owner: Client, fille
 def test_strangers_network_cannot_be_named(stranger: User, owner: User) -> None:
     network = publish(stranger)
     with pytest.raises(ConfigError, match="among yours"):
-        networks.check_backbone(TrainConfig(backbone=network.name), owner)
+        custom_backbones.check_backbone(TrainConfig(backbone=network.name), owner)
 
 
 def test_network_is_brought_from_the_storage_where_it_is_not_at_hand(owner: User, tmp_path: Any) -> None:
     network = publish(owner)
     digest = find_backbone(network.name).digest
-    folder = network_folder(network.name)
+    folder = custom_backbone_folder(network.name)
     folder.rename(tmp_path / "lost")
     assert find_backbone(network.name).digest == digest
-    assert (network_folder(network.name) / LITE).is_file()
+    assert (custom_backbone_folder(network.name) / LITE).is_file()
 
 
 def test_network_that_nobody_keeps_is_a_sentence(db: None) -> None:
-    with pytest.raises(NetworkMissing, match="not kept any more"):
+    with pytest.raises(BackboneMissing, match="not kept any more"):
         find_backbone("net_" + "0" * 20)
 
 
 def test_files_that_the_storage_lost_are_a_sentence(owner: User, tmp_path: Any) -> None:
     network = publish(owner)
-    network_folder(network.name).rename(tmp_path / "lost")
+    custom_backbone_folder(network.name).rename(tmp_path / "lost")
     default_storage.delete(f"networks/{network.name}/{LITE}")
-    with pytest.raises(NetworkMissing, match="missing from the storage"):
+    with pytest.raises(BackboneMissing, match="missing from the storage"):
         find_backbone(network.name)
 
 
@@ -259,8 +259,8 @@ def test_imported_version_says_where_it_came_from(trained: ModelVersion, as_owne
 
 def test_removing_twice_is_harmless(owner: User) -> None:
     network = publish(owner)
-    remove_network(network)
-    remove_network(network)
+    remove_backbone(network)
+    remove_backbone(network)
     with pytest.raises(ImportRefused):
         request_backbone(by=owner)
 

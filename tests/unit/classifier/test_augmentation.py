@@ -10,7 +10,7 @@ from classifier.jobs.kinds import TRAIN
 from classifier.jobs.progress import job_progress
 from classifier.models import Embedding, Job, ModelVersion, Project, Sample
 from classifier.services import samples
-from ml.images.augmentation import View
+from ml.images.augmentation import Augmentation
 from ml.training.config import TrainConfig
 from tests.datasets import coloured_pictures
 from tests.unit.classifier.conftest import add_pictures
@@ -18,7 +18,7 @@ from worker.embed import embed as embed_job
 from worker.train import train as train_job
 
 PICTURES, TRAINED_ON = 18, 12  # `filled`: three classes of six, of which one is for validation and one for the test
-DISTORTED: dict[str, Any] = {"flip_left_right": True, "random_crop": 10, "random_brightness": 20, "distorted_views": 3}
+DISTORTED: dict[str, Any] = {"flip_left_right": True, "random_crop": 10, "random_brightness": 20, "augmented_copies": 3}
 
 
 @pytest.fixture(autouse=True)
@@ -66,7 +66,7 @@ def test_views_of_training_pictures_are_computed_once(filled: Project) -> None:
 def test_only_what_is_new_is_computed(filled: Project) -> None:
     assert train(filled)[1] == PICTURES
     assert train(filled, **DISTORTED)[1] == 3 * TRAINED_ON
-    assert train(filled, **{**DISTORTED, "distorted_views": 5})[1] == 2 * TRAINED_ON
+    assert train(filled, **{**DISTORTED, "augmented_copies": 5})[1] == 2 * TRAINED_ON
     assert train(filled, **{**DISTORTED, "random_crop": 11})[1] == 3 * TRAINED_ON
     add_pictures(filled, {"red/new.jpg": coloured_pictures(1, seed=900)["red/0.jpg"]})
     assert train(filled, **DISTORTED)[1] == 1 + 3  # the new picture is for training
@@ -85,7 +85,7 @@ def test_views_count_in_the_bar(filled: Project) -> None:
 
 def test_job_without_views_is_queued_as_before(filled: Project) -> None:
     job = start(filled)
-    assert "distorted_views" not in job.config
+    assert "augmented_copies" not in job.config
     assert {key for child in job.children.all() for key in child.config} == {"backbone", "images", "units"}
 
 
@@ -99,7 +99,7 @@ def test_version_says_what_it_was_trained_with(filled: Project) -> None:
 def test_views_learn_something_else_than_the_picture(filled: Project) -> None:
     """Each view is another embedding, and a view of one kind is never taken for one of another."""
     train(filled, **DISTORTED)
-    train(filled, random_brightness=20, distorted_views=2)
+    train(filled, random_brightness=20, augmented_copies=2)
     image = Sample.objects.filter(split="training").values_list("image", flat=True)[0]
     vectors = [bytes(vector) for vector in Embedding.objects.filter(image=image).values_list("vector", flat=True)]
     assert len(set(vectors)) == len(vectors) == 1 + 3 + 2
@@ -108,9 +108,9 @@ def test_views_learn_something_else_than_the_picture(filled: Project) -> None:
 
 
 def test_longest_key_fits_its_column(filled: Project) -> None:
-    train(filled, flip_left_right=True, random_crop=100, random_scale=100, random_brightness=100, distorted_views=16)
+    train(filled, flip_left_right=True, random_crop=100, random_scale=100, random_brightness=100, augmented_copies=16)
     longest = max(map(len, Embedding.objects.values_list("key", flat=True)))
-    assert longest == 40 + len("-p1-") + len(View(16, True, 100, 100, 100).marker)
+    assert longest == 40 + len("-p1-") + len(Augmentation(16, True, 100, 100, 100).marker)
     assert longest + 5 <= (Embedding._meta.get_field("key").max_length or 0)  # versions of several digits
 
 

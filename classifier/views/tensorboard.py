@@ -7,8 +7,9 @@ from django.views.decorators.clickjacking import xframe_options_sameorigin
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods
 
-from classifier import boards, selectors
+from classifier import selectors
 from classifier.models import Project
+from classifier.tensorboard import proxy
 from classifier.views.access import SignedIn, project_page
 from classifier.views.errors import answer_page
 
@@ -25,22 +26,24 @@ OTHER_SITES = ("https://www.gstatic.com", "https://ui.perfetto.dev")
 @require_http_methods(["GET", "HEAD", "POST"])
 def board(request: SignedIn, project: Project, number: int, rest: str = "") -> HttpResponse:
     job = get_object_or_404(selectors.list_jobs(request.user).filter(project=project), number=number)
-    if not boards.is_installed():
+    if not proxy.is_installed():
         raise Http404
     if int(request.META.get("CONTENT_LENGTH") or 0) > MOST_BYTES:
         return answer_page(request, 413, "Too large", "This is more than TensorBoard can be asked at once.")
     prefix = reverse("job_tensorboard", args=[project.slug, number]).rstrip("/")
     headers = {name: request.headers[name] for name in PASSED_ON if name in request.headers}
     try:
-        answer = boards.ask_board(job, prefix, request.method or "GET", request.get_full_path(), headers, request.body)
-    except boards.NoBoard as error:
+        answer = proxy.ask_tensorboard(
+            job, prefix, request.method or "GET", request.get_full_path(), headers, request.body
+        )
+    except proxy.TensorBoardUnavailable as error:
         return answer_page(request, 503, "TensorBoard", str(error))
     except OSError:
         raise Http404 from None
     return _relay(answer)
 
 
-def _relay(answer: boards.BoardAnswer) -> HttpResponse:
+def _relay(answer: proxy.TensorBoardAnswer) -> HttpResponse:
     response = HttpResponse(answer.body, status=answer.status)
     for name in PASSED_BACK:
         if name in answer.headers:

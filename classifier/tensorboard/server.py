@@ -1,6 +1,6 @@
 """TensorBoard for one folder of event files: a process that listens on a Unix socket and ends by itself.
 
-    python -m ml.training.tensorboard_server FOLDER PREFIX IDLE
+    python -m classifier.tensorboard.server FOLDER PREFIX IDLE
 
 FOLDER has the event files in `events/`; the socket is made in it, and with the process the folder goes. PREFIX is the
 path of the address below which it answers. It ends IDLE seconds after the last question, or with its parent.

@@ -1,4 +1,4 @@
-"""Files become candidates on all cores: in forks or in threads, with the same outcome."""
+"""Files become files on all cores: in forks or in threads, with the same outcome."""
 
 import errno
 import os
@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from classifier.models.image import image_path
-from classifier.services import candidates
-from classifier.services.candidates import Candidate, read_candidates
+from classifier.services import incoming_files
 from classifier.services.images import read_file
+from classifier.services.incoming_files import IncomingFile, read_incoming_files
 from ml.datasets.archives import ArchiveEntry, ArchiveWalk, walk_archive, walk_folder
 from tests.archive_files import make_folder, make_tar, make_zip
 from tests.pictures import make_jpeg
@@ -25,13 +25,13 @@ def files() -> dict[str, bytes]:
     return dict(sorted(found.items()))
 
 
-def expect(files: dict[str, bytes], found: list[Candidate]) -> None:
-    assert [candidate.file_name for candidate in found] == list(files)
-    for candidate, data in zip(found, files.values(), strict=True):
-        assert (candidate.facts is None) == bool(candidate.reason)
-        if candidate.facts:
-            assert read_file(image_path(candidate.facts.sha256)) == data
-    assert [candidate.file_name for candidate in found if candidate.reason] == ["a/007.jpg", "a/298.jpg", "b/151.jpg"]
+def expect(files: dict[str, bytes], found: list[IncomingFile]) -> None:
+    assert [incoming.file_name for incoming in found] == list(files)
+    for incoming, data in zip(found, files.values(), strict=True):
+        assert (incoming.facts is None) == bool(incoming.reason)
+        if incoming.facts:
+            assert read_file(image_path(incoming.facts.sha256)) == data
+    assert [incoming.file_name for incoming in found if incoming.reason] == ["a/007.jpg", "a/298.jpg", "b/151.jpg"]
 
 
 @pytest.mark.parametrize("forks", [True, False])
@@ -43,16 +43,16 @@ def test_all_files_in_their_order(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,  # type: ignore[no-untyped-def]
 ) -> None:
-    monkeypatch.setattr(candidates, "CAN_FORK", forks and candidates.CAN_FORK)
+    monkeypatch.setattr(incoming_files, "CAN_FORK", forks and incoming_files.CAN_FORK)
     path = make(tmp_path, files)
     walk = (walk_folder if path.is_dir() else walk_archive)(path)
-    expect(files, list(read_candidates(walk)))
+    expect(files, list(read_incoming_files(walk)))
 
 
 @pytest.mark.parametrize("make", [make_zip, make_tar])
 def test_goes_on_where_a_dead_worker_ended(make, files: dict[str, bytes], tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
-    found = list(read_candidates(walk_archive(make(tmp_path, files)), 100))
-    assert [candidate.file_name for candidate in found] == list(files)[100:]
+    found = list(read_incoming_files(walk_archive(make(tmp_path, files)), 100))
+    assert [incoming.file_name for incoming in found] == list(files)[100:]
 
 
 def pids(count: int) -> set[int]:
@@ -63,7 +63,7 @@ def pids(count: int) -> set[int]:
         (seen / str(os.getpid())).touch()
         return ArchiveEntry(f"a/{place}.jpg", "a", make_jpeg(1, (8, 8)), None)
 
-    assert len(list(read_candidates(ArchiveWalk.of_any_order(count, entry)))) == count
+    assert len(list(read_incoming_files(ArchiveWalk.of_any_order(count, entry)))) == count
     return {int(path.name) for path in seen.iterdir()}
 
 
@@ -74,7 +74,7 @@ def seen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SEEN", str(folder))
 
 
-@pytest.mark.skipif(not candidates.CAN_FORK, reason="Nothing is forked on this system.")
+@pytest.mark.skipif(not incoming_files.CAN_FORK, reason="Nothing is forked on this system.")
 def test_many_are_read_in_other_processes(seen: None) -> None:
     assert os.getpid() not in pids(COUNT)
 
@@ -89,4 +89,4 @@ def test_full_disk_ends_it(files: dict[str, bytes], tmp_path: Path, monkeypatch:
 
     monkeypatch.setattr("classifier.services.images.store_once", fail)
     with pytest.raises(OSError, match="No space"):
-        list(read_candidates(walk_archive(make_zip(tmp_path, files))))
+        list(read_incoming_files(walk_archive(make_zip(tmp_path, files))))
