@@ -15,6 +15,7 @@ RUN useradd --uid 10001 --create-home poetsweb && install --directory --owner=po
 
 WORKDIR /app
 COPY manage.py ./
+COPY ml ./ml
 COPY worker ./worker
 COPY poetsweb ./poetsweb
 COPY classifier ./classifier
