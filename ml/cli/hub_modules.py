@@ -10,6 +10,7 @@ from ml.backbones.backbone import Backbone
 from ml.backbones.registry import get_backbone
 from ml.backbones.spec import NetworkMissing, keep_network
 from ml.cli.console import Talk
+from ml.files import write_atomically
 from ml.model_import.fetching import ALLOW_PRIVATE
 from ml.model_import.opening import fetch, open_network
 from ml.model_import.program import Request
@@ -46,9 +47,7 @@ def _open(handle: str, known: Path, talk: Talk) -> Backbone:
     if opened.why_not_litert:
         talk.warn(f"LiteRT cannot run this module: {opened.why_not_litert}. TensorFlow runs it, which takes longer.")
     keep_network(opened.spec, opened.files)
-    aside = known.with_name(f".{os.getpid()}-{known.name}")
-    aside.write_text(json.dumps({"name": opened.spec.name, "handle": handle}))
-    os.replace(aside, known)
+    write_atomically(known, json.dumps({"name": opened.spec.name, "handle": handle}))
     return get_backbone(opened.spec.name)
 
 
