@@ -6,9 +6,10 @@ ENV PYTHONUNBUFFERED=1 \
     POETSWEB_DATA=/data
 
 # The packages first: they change seldom, and this layer is nearly all of the image.
-# --no-deps: the list is complete (see requirements.overrides).
-COPY requirements.txt /tmp/requirements.txt
-RUN pip install --no-cache-dir --disable-pip-version-check --no-deps --require-hashes -r /tmp/requirements.txt
+# --no-deps: the lists are complete (see requirements.overrides). With the extra s3, as the files may be in a bucket.
+COPY requirements.txt requirements-s3.txt /tmp/
+RUN pip install --no-cache-dir --disable-pip-version-check --no-deps --require-hashes \
+    -r /tmp/requirements.txt -r /tmp/requirements-s3.txt
 
 # A volume that is mounted on /data takes over the folder's owner.
 RUN useradd --uid 10001 --create-home poetsweb && install --directory --owner=poetsweb --group=poetsweb /data

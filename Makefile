@@ -7,7 +7,7 @@ PYTHON ?= $(shell for python in python3.13 python3.12 python3.11 python3; do \
   $$python -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null && echo $$python && break; \
   done || echo python3)
 BIN := .venv/bin
-ALL_EXTRAS := onnx tensorboard
+ALL_EXTRAS := onnx s3 tensorboard
 
 .PHONY: run test check bench lock format
 
@@ -56,7 +56,7 @@ lock: .venv/installed-dev
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements.txt
 	@touch $@
 
-# What not everybody needs, by the names after EXTRAS=: onnx, tensorboard.
+# What not everybody needs, by the names after EXTRAS=: onnx, s3, tensorboard.
 .venv/installed-%: requirements-%.txt .venv/installed
 	@echo "Installing the packages for $* …"
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r $<

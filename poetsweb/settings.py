@@ -1,6 +1,9 @@
 """All of PoetsWeb's settings. Each variable is described in `.env.example`."""
 
+from importlib.util import find_spec
+
 import environ
+from django.core.exceptions import ImproperlyConfigured
 
 from ml.backbones.registry import BACKBONES, DEFAULT_BACKBONE
 from ml.datasets.archives import ArchiveLimits
@@ -149,6 +152,11 @@ CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 
 # --- Files -----------------------------------------------------------------------------------------
 S3_BUCKET = env.text("S3_BUCKET")
+if S3_BUCKET and find_spec("boto3") is None:
+    raise ImproperlyConfigured(
+        "S3_BUCKET is set, and the package boto3 is missing; install it with “make run EXTRAS=s3”, "
+        "or with “pip install --no-deps --require-hashes -r requirements-s3.txt”."
+    )
 MEDIA_ROOT = DATA_DIR / "files"
 STATIC_URL = "/static/"
 STATIC_ROOT = DATA_DIR / "static"

@@ -3,13 +3,13 @@
 Input `pictures`, float32 (N, S, S, 3) RGB 0..255; output `features`, float32 (N, F). All of it imports TensorFlow.
 """
 
-import os
 from pathlib import Path
 from typing import Any
 
 from ml.backbones.backbone import Backbone
 from ml.backbones.spec import GRAPH, custom_backbone_folder
 from ml.errors import ImportRefused, first_line
+from ml.files import write_atomically
 from ml.places import backbones_folder
 from ml.sandbox.screening import screen_graph
 
@@ -47,10 +47,7 @@ def write_graph(network: Any, path: Path) -> None:
         return tf.identity(network(pictures, training=False), name=OUTPUT)
 
     frozen = convert_variables_to_constants_v2(look.get_concrete_function())
-    path.parent.mkdir(parents=True, exist_ok=True)
-    aside = path.with_name(f".{path.name}.{os.getpid()}")
-    aside.write_bytes(frozen.graph.as_graph_def().SerializeToString(deterministic=True))
-    os.replace(aside, path)
+    write_atomically(path, frozen.graph.as_graph_def().SerializeToString(deterministic=True))
 
 
 def read_graph(data: bytes) -> Any:

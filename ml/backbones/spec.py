@@ -90,7 +90,7 @@ def write_backbone(spec: BackboneSpec, files: dict[str, bytes]) -> Path:
         for name, data in {**files, SPEC: spec.dump().encode()}.items():
             (aside / name).write_bytes(data)
         try:
-            os.rename(aside, folder)
+            os.rename(aside, folder)  # not `open_atomically`: a folder does not replace another
         except OSError:
             if not folder.is_dir():  # another process was first: it is the same
                 raise

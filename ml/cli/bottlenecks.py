@@ -1,6 +1,5 @@
 """Features of pictures, kept in a folder by the content of the picture and the backbone: never stale."""
 
-import os
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -11,6 +10,7 @@ from numpy.typing import NDArray
 
 from ml.cli.photos import Photo
 from ml.engines.litert import Embedder
+from ml.files import write_atomically
 from ml.images.augmentation import Augmentation, load_augmented
 from ml.images.decoding import ImageRejected
 from ml.machine import CORES
@@ -34,11 +34,7 @@ class Bottlenecks:
 
     def save(self, sha256: str, vector: NDArray[np.float32]) -> None:
         """Whole or not at all."""
-        path = self._path(sha256)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        aside = path.with_name(f".{path.name}.{os.getpid()}.{threading.get_ident()}")
-        vector.astype("<f4").tofile(aside)
-        os.replace(aside, path)
+        write_atomically(self._path(sha256), vector.astype("<f4").tobytes())
 
     def _path(self, sha256: str) -> Path:
         return self._folder / sha256[:2] / f"{sha256}.f32"

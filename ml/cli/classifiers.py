@@ -23,6 +23,7 @@ from ml.engines.confined import EngineFailed
 from ml.engines.litert import Adapter, Embedder, LiteRTEngine
 from ml.engines.loading import load_engine
 from ml.errors import Refused
+from ml.files import write_atomically
 from ml.images.decoding import load_picture
 from ml.places import backbones_folder
 from ml.training.artifacts import HEAD, MANIFEST, ArtifactCorrupt, read_artifact
@@ -158,7 +159,7 @@ def _convert(function: Any, size: int, target: Path) -> None:
     spec = tf.TensorSpec([1, size, size, 3], tf.float32)
     fixed = tf.function(function, input_signature=[spec], autograph=False).get_concrete_function()
     with contextlib.suppress(Exception):  # the converter raises all sorts, and its own class is not public
-        graph_cache.keep_converted(target, tf.lite.TFLiteConverter.from_concrete_functions([fixed], function).convert())
+        write_atomically(target, tf.lite.TFLiteConverter.from_concrete_functions([fixed], function).convert())
 
 
 def _load_saved_model(flags: GraphFlags, threads: int) -> Classifier:

@@ -6,7 +6,6 @@ kilobytes; for others the converted form. All of it can be made again and may be
 
 import hashlib
 import json
-import os
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +15,7 @@ import numpy as np
 from ml.backbones.registry import get_backbone
 from ml.errors import UserError
 from ml.exports.layers import DEVIATION, INPUT_LAYER, MEAN
+from ml.files import open_atomically
 from ml.places import backbones_folder
 from ml.training.head import Head
 
@@ -44,11 +44,8 @@ def graph_key(content: bytes, layers: Layers) -> str:
 def remember_head(content: bytes, output_layer: str, backbone: str, digest: str, head: Head) -> None:
     """Of a graph that was just written."""
     path = _folder() / f"{graph_key(content, Layers(INPUT_LAYER, output_layer))}.npz"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    aside = path.with_name(f".{os.getpid()}-{path.name}")
-    with aside.open("wb") as file:
+    with open_atomically(path) as file:
         np.savez(file, backbone=backbone, digest=digest, weights=head.weights, bias=head.bias)
-    os.replace(aside, path)
 
 
 def recall_head(content: bytes, layers: Layers, mean: float, deviation: float) -> KnownHead | None:
@@ -69,13 +66,6 @@ def recall_head(content: bytes, layers: Layers, mean: float, deviation: float) -
 def converted_place(content: bytes, layers: Layers) -> Path:
     """Where the converted form of a graph is, once it is there."""
     return _folder() / f"{graph_key(content, layers)}.tflite"
-
-
-def keep_converted(path: Path, data: bytes) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    aside = path.with_name(f".{os.getpid()}-{path.name}")
-    aside.write_bytes(data)
-    os.replace(aside, path)
 
 
 def _folder() -> Path:

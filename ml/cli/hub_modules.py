@@ -11,6 +11,7 @@ from ml.backbones.registry import get_backbone
 from ml.backbones.spec import write_backbone
 from ml.cli.console import Talk
 from ml.errors import UserError
+from ml.files import write_atomically
 from ml.model_import.fetching import ALLOW_PRIVATE
 from ml.model_import.opening import fetch, open_network
 from ml.model_import.program import Request
@@ -47,9 +48,7 @@ def _open(handle: str, known: Path, talk: Talk) -> Backbone:
     if opened.litert_refusal:
         talk.warn(f"LiteRT cannot run this module: {opened.litert_refusal}. TensorFlow runs it, which takes longer.")
     write_backbone(opened.spec, opened.files)
-    aside = known.with_name(f".{os.getpid()}-{known.name}")
-    aside.write_text(json.dumps({"name": opened.spec.name, "handle": handle}))
-    os.replace(aside, known)
+    write_atomically(known, json.dumps({"name": opened.spec.name, "handle": handle}))
     return get_backbone(opened.spec.name)
 
 

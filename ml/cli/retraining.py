@@ -1,7 +1,5 @@
 """`retrain`: a folder of photos to a graph, its labels, summaries and a SavedModel, with nothing else running."""
 
-import io
-import os
 import shutil
 import tempfile
 import threading
@@ -20,6 +18,7 @@ from ml.cli.photos import Photos, check_classes, list_photos, split_photos
 from ml.datasets.splits import SPLITS, TEST, TRAINING, VALIDATION
 from ml.errors import Refused
 from ml.exports.parts import Parts, one_line_labels
+from ml.files import open_atomically, write_atomically
 from ml.images.augmentation import Augmentation
 from ml.training.config import TrainConfig
 from ml.training.evaluation import evaluate
@@ -177,7 +176,7 @@ def write_files(flags: Flags, parts: Parts) -> None:
     """All that is left in the end. Imports TensorFlow."""
     _write_checkpoint(flags.checkpoint_path, parts.head)
     _write_graph(flags.output_graph, parts, flags.final_tensor_name)
-    _write_whole(flags.output_labels, one_line_labels(parts.labels).encode())
+    write_atomically(flags.output_labels, one_line_labels(parts.labels))
     if flags.saved_model_dir is not None:
         from ml.exports.saved_model import save
 
@@ -193,20 +192,12 @@ def _write_graph(path: Path, parts: Parts, final_tensor_name: str) -> None:
     from ml.exports.frozen_graph import freeze
 
     content = freeze(parts, final_tensor_name)
-    _write_whole(path, content)
+    write_atomically(path, content)
     # So that label_image answers at once, without TensorFlow.
     graph_cache.remember_head(content, final_tensor_name, parts.backbone.name, parts.backbone.digest, parts.head)
 
 
 def _write_checkpoint(path: Path, head: Head) -> None:
     """The last layer's `weights` (F, C) and `bias` (C,)."""
-    buffer = io.BytesIO()
-    np.savez(buffer, allow_pickle=False, weights=head.weights, bias=head.bias)
-    _write_whole(path.with_name(f"{path.name}.npz"), buffer.getvalue())
-
-
-def _write_whole(path: Path, data: bytes) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    aside = path.with_name(f".{path.name}.{os.getpid()}")
-    aside.write_bytes(data)
-    os.replace(aside, path)
+    with open_atomically(path.with_name(f"{path.name}.npz")) as file:
+        np.savez(file, allow_pickle=False, weights=head.weights, bias=head.bias)

@@ -100,7 +100,10 @@ def _locked(path: Path) -> Iterator[None]:
 
 
 def _convert_aside(backbone: Backbone, path: Path) -> None:
-    """Convert in a folder of its own, then rename. Call with the lock held."""
+    """Convert in a folder of its own, then rename. Call with the lock held.
+
+    Not by `open_atomically`: another process writes these files, and the record comes last.
+    """
     prefix = f".{path.stem}-"
     for left_behind in path.parent.glob(f"{prefix}*"):  # by a process killed while it held the lock
         shutil.rmtree(left_behind, ignore_errors=True)

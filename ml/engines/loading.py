@@ -1,7 +1,6 @@
 """The engine a backbone runs on, and getting it ready."""
 
 import json
-import os
 from pathlib import Path
 
 from ml.backbones.backbone import Backbone
@@ -10,6 +9,7 @@ from ml.engines.confined import ConfinedEngine, in_litert, in_tensorflow
 from ml.engines.conversion import converted_path, ensure_tflite, record_path
 from ml.engines.litert import Adapter, Embedder, LiteRTEngine
 from ml.engines.speed import ensure_speed, keep_speed, rate, read_speed
+from ml.files import write_atomically
 
 
 def needs_tensorflow(backbone: Backbone) -> bool:
@@ -41,7 +41,5 @@ def ensure_ready(backbone: Backbone, folder: Path) -> float:
     folder.mkdir(parents=True, exist_ok=True)
     engine = load_engine(backbone, folder)
     if not record_path(path).exists():
-        aside = path.with_name(f".{path.name}.{os.getpid()}")
-        aside.write_text(json.dumps({"name": backbone.name, "digest": backbone.digest}) + "\n")
-        os.replace(aside, record_path(path))
+        write_atomically(record_path(path), json.dumps({"name": backbone.name, "digest": backbone.digest}) + "\n")
     return keep_speed(path, rate(engine))

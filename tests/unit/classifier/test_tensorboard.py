@@ -51,7 +51,7 @@ def watch(project: Project, folder: Path) -> Job:
     look = written.watch(split, split)
     for step in range(1, 6):
         look(step, Head(np.full((4, 2), step, np.float32), np.zeros(2, np.float32)), learning_rate=0.5)
-    written.show_test({"confusion": [[3, 1], [0, 2]], "test_accuracy": 0.8}, ["cat", "dog"])
+    written.show_test(0.8)
     written.close()
     event_files.store_event_files(job, folder)
     lifecycle.fail_job(job.pk, sentence="The test ended it.", lease=job.lease)
@@ -84,8 +84,7 @@ def test_board_shows_what_the_training_wrote(watched: Job, as_owner: Client) -> 
     question = '[{"plugin": "scalars", "tag": "learning_rate"}]'
     answer = as_owner.post(address(watched, "data/plugin/timeseries/timeSeries"), {"requests": question}).json()
     assert [point["step"] for point in answer[0]["runToSeries"]["train"]] == [1, 2, 3, 4, 5]
-    (images,) = tags["images"]["tagRunSampledInfo"]
-    assert images == "confusion_matrix"
+    assert tags["scalars"]["runTagInfo"]["test"] == ["accuracy_1"]
 
 
 @needs_tensorboard

@@ -1,17 +1,14 @@
 """Event files: what a training writes of itself, read back by TensorFlow."""
 
-import io
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from PIL import Image
 
 from ml.datasets.dataset import Dataset
 from ml.datasets.splits import SPLITS, TEST, TRAINING, VALIDATION
 from ml.training.config import TrainConfig
-from ml.training.confusion_picture import RIGHT, SIDE, WRONG, draw_confusion
 from ml.training.event_files import TrainingEventFiles
 from ml.training.head import Head, Split, TrainingDiverged
 from ml.training.pipeline import train
@@ -63,11 +60,15 @@ def test_training_writes_runs_as_the_original_named_them(recipe: str, tmp_path: 
     assert scalars(read_events(tmp_path / "validation")[-1])["accuracy_1"] == pytest.approx(
         points[-1]["validation_accuracy"], abs=1e-4
     )
-    accuracy, picture = read_events(tmp_path / "test")
-    assert scalars(accuracy) == {"accuracy_1": pytest.approx(trained.metrics["test_accuracy"])}
-    (value,) = picture.summary.value
-    shown = Image.open(io.BytesIO(value.image.encoded_image_string))
-    assert (value.tag, shown.size) == ("confusion_matrix", (value.image.width, value.image.height))
+    (tested,) = read_events(tmp_path / "test")
+    assert scalars(tested) == {"accuracy_1": pytest.approx(trained.metrics["test_accuracy"])}
+
+
+def test_nothing_to_test_with_is_no_run(tmp_path: Path) -> None:
+    summaries = TrainingEventFiles(tmp_path)
+    summaries.show_test(None)
+    summaries.close()
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("recipe", STEERED_BY)
@@ -119,36 +120,3 @@ def test_points_of_a_long_training_are_thinned(tmp_path: Path) -> None:
     assert steps[-1] == 10_000
     assert len(steps) < 400
     assert sum(path.stat().st_size for path in tmp_path.rglob("*") if path.is_file()) < 2**20
-
-
-def shown(matrix: list[list[int]], names: list[str]) -> Image.Image:
-    png, size = draw_confusion(np.array(matrix), names)
-    picture = Image.open(io.BytesIO(png)).convert("RGB")
-    assert picture.size == size
-    return picture
-
-
-def test_confusion_picture_shades_rows_by_their_shares() -> None:
-    picture = shown([[4, 0], [3, 0]], ["cat", "a very long name that nobody could read here"])
-    margin, cell = picture.width - 128, 64
-    corners = {(row, column): picture.getpixel((margin + cell * column + 4, margin + cell * row + 4))
-               for row in range(2) for column in range(2)}  # fmt: skip
-    assert corners == {(0, 0): RIGHT, (0, 1): (255, 255, 255), (1, 0): WRONG, (1, 1): (255, 255, 255)}
-    assert 0 < margin < 250
-
-
-def test_confusion_picture_has_names_on_both_sides() -> None:
-    picture = np.array(shown([[1, 0], [0, 1]], ["short", "a longer name"]).convert("L"))
-    margin = picture.shape[0] - 128
-    ink = picture < 128
-    beside, above = ink[margin:, :margin], np.rot90(ink[:margin, margin:], -1)
-    widths = [[np.ptp(np.flatnonzero(part.any(axis=0))) for part in np.split(strip, 2)] for strip in (beside, above)]
-    assert widths[0] == pytest.approx(widths[1], abs=1)  # the same labels in the same order
-    assert widths[0][0] < widths[0][1]
-
-
-@pytest.mark.parametrize("classes", [1, 2, 70, 960, 1500])
-def test_confusion_picture_stays_small(classes: int) -> None:
-    picture = shown(np.eye(classes, dtype=int).tolist(), [f"class {number}" for number in range(classes)])
-    assert max(picture.size) <= SIDE + 250
-    assert len(draw_confusion(np.eye(classes, dtype=int), [""] * classes)[0]) < 2**18
