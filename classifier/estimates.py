@@ -64,6 +64,6 @@ def _measured(backbone: str, extent: str) -> float | None:
 def _speed(name: str) -> float | None:
     """Pictures a second of the converted backbone on this machine."""
     try:
-        return read_speed(converted_path(find_backbone(name), settings.BACKBONE_DIR))
+        return read_speed(converted_path(find_backbone(name), settings.ML.backbones_dir))
     except (WeightsMissing, BackboneMissing, OSError):
         return None

@@ -29,11 +29,6 @@ def read(name: str, default: T, parse: Callable[[str], T], expected: str) -> T:
         raise ImproperlyConfigured(f"{name}={raw!r} is not valid; write {expected}.") from None
 
 
-def pass_on(values: dict[str, str]) -> None:
-    """To child processes that have no settings, and to what in this one knows no Django."""
-    os.environ.update(values)
-
-
 def text(name: str, default: str = "") -> str:
     return read(name, default, str, "some text")
 

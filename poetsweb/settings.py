@@ -10,7 +10,7 @@ from ml.datasets.archives import ArchiveLimits
 from ml.images.decoding import ImageLimits
 from ml.machine import CORES
 from poetsweb import env
-from poetsweb.folders import BACKBONE_DIR, DATA_DIR  # noqa: F401 - the first is a setting, too
+from poetsweb.folders import DATA_DIR, ML  # noqa: F401 - the second is a setting, too
 from poetsweb.logs import logging_config
 from poetsweb.secret import read_or_create_secret
 

@@ -7,6 +7,7 @@ import pytest
 
 from ml.backbones.registry import get_backbone
 from ml.engines.conversion import ensure_tflite
+from poetsweb.folders import ML
 from tests.datasets import coloured_pictures, make_tgz
 from tests.http_server import QuietHandler, serving
 from tests.network_files import make_networks, pack_folder
@@ -17,7 +18,7 @@ from tests.site import Client, Site
 def backbones(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with the tiny backbone, converted."""
     folder = tmp_path_factory.mktemp("prepared") / "backbones"  # as in a data folder
-    ensure_tflite(get_backbone("testing"), folder)
+    ensure_tflite(get_backbone("testing", ML), folder)
     return folder
 
 

@@ -27,9 +27,9 @@ def add_backbone(job: Job) -> None:
     """From an address or a file to a backbone that its owner can train with."""
     custom = CustomBackbone.objects.select_related("owner").get(job=job)
     opened = _open(job, custom, classifier=False)
-    custom_backbones.store_backbone_files(custom, opened)
+    custom_backbones.store_backbone_files(custom, opened, litert_refusal=opened.litert_refusal)
     lifecycle.enter_stage(job, "measure", total=1)
-    ensure_ready(custom_backbones.find_backbone(custom.name), settings.BACKBONE_DIR)
+    ensure_ready(custom_backbones.find_backbone(custom.name), settings.ML.backbones_dir)
     custom_backbones.publish_backbone(job, custom)
 
 
@@ -37,7 +37,7 @@ def import_version(job: Job) -> None:
     """From a classifier's file to a model version, measured on the project's own test pictures."""
     custom = CustomBackbone.objects.select_related("owner").get(job=job)
     opened = _open(job, custom, classifier=True)
-    custom_backbones.store_backbone_files(custom, opened)
+    custom_backbones.store_backbone_files(custom, opened, litert_refusal=opened.litert_refusal)
     try:
         labels = [projects.clean_name(label, longest=projects.LONGEST_CLASS_NAME) for label in opened.labels]
     except projects.InvalidName as error:
@@ -47,7 +47,7 @@ def import_version(job: Job) -> None:
     version = datasets.freeze_for_import(job.own_project, labels, by=job.created_by)
     dataset = datasets.load_dataset(version)
     backbone = custom_backbones.find_backbone(custom.name)
-    features = answer_pictures(job, dataset.sha256s(TEST), load_engine(backbone, settings.BACKBONE_DIR))
+    features = answer_pictures(job, dataset.sha256s(TEST), load_engine(backbone, settings.ML.backbones_dir))
     model_versions.publish_import(job, version, custom, adopt(dataset, features, backbone, source=custom.source))
 
 
@@ -85,7 +85,8 @@ def _fetch(job: Job, address: str, folder: Path) -> Path:
         if throttle.due():
             lifecycle.report(job, done=received // 2**20, total=0)
 
-    return fetch(address, folder, alive=partial(lifecycle.beat, job), report=report)
+    allow_private = settings.ML.fetch_private_addresses
+    return fetch(address, folder, allow_private=allow_private, alive=partial(lifecycle.beat, job), report=report)
 
 
 def _follow(job: Job) -> Callable[[str], None]:

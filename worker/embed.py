@@ -42,5 +42,5 @@ def engine_of(backbone: Backbone) -> Any:
     if getattr(_held, "digest", None) != backbone.digest:
         from ml.engines.loading import load_engine
 
-        _held.engine, _held.digest = load_engine(backbone, settings.BACKBONE_DIR), backbone.digest
+        _held.engine, _held.digest = load_engine(backbone, settings.ML.backbones_dir), backbone.digest
     return _held.engine

@@ -21,7 +21,7 @@ from ml.training.config import TrainConfig
 from ml.training.fine_tuning.freezing import freeze_tuned
 from ml.training.fine_tuning.loop import Tuned, fine_tune
 from ml.training.head import Head, measure_point
-from ml.training.pipeline import Answering
+from ml.training.pipeline import TrainedClassifier
 from worker.features import answer_pictures, read_picture_file
 from worker.progress import Progress, TuningProgress
 
@@ -50,7 +50,7 @@ class FineTuning:
         self.measured: dict[str, float] = {}
         self.seconds = 0.0
 
-    def __call__(self, head: Head) -> Answering:
+    def __call__(self, head: Head) -> TrainedClassifier:
         begun = time.monotonic()
         lifecycle.enter_stage(self.job, "build", total=1)
         watch = TuningProgress(self._progress, self._path)
@@ -75,10 +75,10 @@ class FineTuning:
             if rate:
                 self.measured[name] = round(rate, 4)
 
-    def _as_before(self, tuned: Tuned, head: Head) -> Answering:
-        return Answering(self.backbone, head, self.test, _metrics(tuned, tuned.points[0]))
+    def _as_before(self, tuned: Tuned, head: Head) -> TrainedClassifier:
+        return TrainedClassifier(self.backbone, head, self.test, _metrics(tuned, tuned.points[0]))
 
-    def _store(self, tuned: Tuned) -> Answering:
+    def _store(self, tuned: Tuned) -> TrainedClassifier:
         """What is measured is the form that will answer."""
         lifecycle.enter_stage(self.job, "convert", total=1)
         sha256s = self.dataset.sha256s(VALIDATION)
@@ -88,11 +88,11 @@ class FineTuning:
         self.custom = custom_backbones.describe_tuned(self.job, opened)
         custom_backbones.store_backbone_files(self.custom, opened)
         backbone = custom_backbones.find_backbone(self.custom.name)
-        engine = load_engine(backbone, settings.BACKBONE_DIR, threads=CORES)
+        engine = load_engine(backbone, settings.ML.backbones_dir, threads=CORES)
         both = answer_pictures(self.job, [*sha256s, *self.dataset.sha256s(TEST)], engine)
         logits = both[: len(sha256s)] @ tuned.head.weights + tuned.head.bias
         after = measure_point(0, 0.0, logits, self.dataset.labels(VALIDATION))
-        return Answering(backbone, tuned.head, both[len(sha256s) :], _metrics(tuned, after))
+        return TrainedClassifier(backbone, tuned.head, both[len(sha256s) :], _metrics(tuned, after))
 
 
 def _metrics(tuned: Tuned, after: dict[str, float]) -> dict[str, Any]:

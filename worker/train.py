@@ -59,7 +59,7 @@ def train(job: Job) -> None:
         FineTuning(job, version, dataset, backbone, config, features[TEST], progress) if config.fine_tuning else None
     )
     with _summaries_of(job) as written:
-        trained = pipeline.train(dataset, features, config, progress, written, tuning)
+        trained = pipeline.train(dataset, features, config, backbone, progress, written, tuning)
     seconds = round(time.monotonic() - begun - (tuning.seconds if tuning else 0), 3)
     custom, measured = (tuning.custom, tuning.measured) if tuning else (None, {})
     model_versions.publish_model_version(
@@ -107,7 +107,7 @@ def _embed_missing(job: Job, backbone: Backbone, dataset: Dataset, augmentations
     if not total:
         return False
     lifecycle.enter_stage(job, "prepare", total=1)
-    ensure_ready(backbone, settings.BACKBONE_DIR)
+    ensure_ready(backbone, settings.ML.backbones_dir)
     with transaction.atomic():
         lifecycle.enter_stage(job, "embed", total=total)
         lifecycle.queue_children(job, EMBED, configs=list(_embed_configs(backbone, missing)))

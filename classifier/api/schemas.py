@@ -114,7 +114,7 @@ def _setting_fields() -> dict[str, Any]:
         if choices := extra_of(field).get("choices"):
             extra["enum"] = list(choices)
         described = Field(field.default, description=field.description, json_schema_extra=extra)
-        fields[name] = (SkipValidation[field.annotation | None], described)  # type: ignore[operator,name-defined]
+        fields[name] = (SkipValidation[field.annotation | None], described)  # type: ignore[operator,name-defined,misc]
     return fields
 
 

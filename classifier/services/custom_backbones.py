@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from django.conf import settings
 from django.contrib.auth.models import User
 from django.core.files.base import File
 from django.core.files.storage import default_storage
@@ -20,6 +21,7 @@ from ml.backbones.backbone import Backbone
 from ml.backbones.registry import get_backbone
 from ml.backbones.spec import (
     LARGEST_INPUT,
+    BackboneFiles,
     BackboneMissing,
     BackboneSpec,
     is_custom,
@@ -29,7 +31,6 @@ from ml.backbones.spec import (
 )
 from ml.errors import ImportRefused
 from ml.model_import.fetching import host_of, kind_of
-from ml.model_import.opening import OpenedNetwork
 from ml.model_import.program import RANGES
 from ml.model_import.sources import LABELS_BYTES, LARGEST
 from ml.training.config import ConfigError, TrainConfig
@@ -115,18 +116,18 @@ def _checked(asked: dict[str, Any]) -> dict[str, Any]:
     return {"range": wanted, "input_size": size, "output": output}
 
 
-def store_backbone_files(custom: CustomBackbone, opened: OpenedNetwork) -> None:
+def store_backbone_files(custom: CustomBackbone, opened: BackboneFiles, *, litert_refusal: str = "") -> None:
     """The files to the storage, and to this machine; the row is saved later."""
     spec = opened.spec
     for file, data in opened.files.items():
         store_once(backbone_file_path(spec.name, file), data)
-    write_backbone(spec, opened.files)
+    write_backbone(spec, opened.files, settings.ML)
     custom.name, custom.size = spec.name, sum(len(data) for data in opened.files.values())
     custom.spec = {"text": spec.dump(), "files": sorted(opened.files)}
-    custom.litert_refusal = opened.litert_refusal[:300]
+    custom.litert_refusal = litert_refusal[:300]
 
 
-def describe_tuned(job: Job, opened: OpenedNetwork) -> CustomBackbone:
+def describe_tuned(job: Job, opened: BackboneFiles) -> CustomBackbone:
     """The row, which is saved with its version, of what a training made of a backbone."""
     spec, project = opened.spec, job.own_project
     about = {"title": spec.title, "source": spec.source, "licence": spec.licence}
@@ -163,10 +164,10 @@ def find_backbone(name: str) -> Backbone:
     """`get_backbone`; a network is brought to this machine first. Raises BackboneMissing, OSError."""
     if is_custom(name):
         try:
-            read_spec(name)
+            read_spec(name, settings.ML)
         except BackboneMissing:
             _bring_here(name)
-    return get_backbone(name)
+    return get_backbone(name, settings.ML)
 
 
 def find_spec(name: str) -> BackboneSpec | None:
@@ -186,4 +187,4 @@ def _bring_here(name: str) -> None:
         files = {file: read_file(backbone_file_path(name, file)) for file in row.spec["files"]}
     except OSError as error:
         raise BackboneMissing(f"The files of the network “{row.title}” are missing from the storage.") from error
-    write_backbone(spec, files)
+    write_backbone(spec, files, settings.ML)

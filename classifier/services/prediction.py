@@ -24,7 +24,7 @@ from classifier.services.model_versions import load_artifact
 from classifier.services.remote import WorkerEngine
 from ml.backbones.backbone import Backbone
 from ml.engines.litert import Embedder
-from ml.engines.loading import load_engine, needs_tensorflow
+from ml.engines.loading import load_engine
 from ml.engines.shared import SharedEngine
 from ml.errors import Conflict
 from ml.images.decoding import ImageRejected
@@ -36,7 +36,7 @@ HEAD_BYTES = 24 * 2**20  # of heads kept in each web process: a thousand of a fe
 
 
 @dataclass(frozen=True)
-class Answering:
+class LiveVersion:
     """A model version, as far as answering goes. A class renamed after training answers with its new name."""
 
     number: int
@@ -76,7 +76,7 @@ class Answer:
 
 @dataclass(frozen=True)
 class Classification:
-    version: Answering
+    version: LiveVersion
     answers: list[Answer]
     milliseconds: float
 
@@ -90,23 +90,23 @@ def get_engine(name: str) -> Embedder:
 @functools.lru_cache(maxsize=BACKBONES_HELD)
 def _load_engine(name: str) -> Embedder:
     backbone = find_backbone(name)
-    if needs_tensorflow(backbone):
+    if backbone.needs_tensorflow:
         return WorkerEngine(backbone)
     load = partial(_load_here, backbone)
     # A stranger's network is a process of its own, of which one will do.
-    return SharedEngine(load, settings.PREDICT_THREADS) if backbone.network is None else load(settings.PREDICT_THREADS)
+    return SharedEngine(load, settings.PREDICT_THREADS) if backbone.is_trusted else load(settings.PREDICT_THREADS)
 
 
 def _load_here(backbone: Backbone, threads: int) -> Embedder:
-    return load_engine(backbone, settings.BACKBONE_DIR, threads=threads)
+    return load_engine(backbone, settings.ML.backbones_dir, threads=threads)
 
 
-def find_live(user: User, slug: str) -> Answering | None:
+def find_live(user: User, slug: str) -> LiveVersion | None:
     """What answers for this project now; None where nothing does, or the user has no such project."""
     return _answering(list(_live(user, slug)))
 
 
-def find_live_by_key(key: str, slug: str) -> Answering | None:
+def find_live_by_key(key: str, slug: str) -> LiveVersion | None:
     """`find_live` for the owner of an API key, in one question to the database; None also for a wrong key."""
     digest = hash_api_key(key)
     found = _answering(LIVE_BY_KEY.rows(digest, slug))
@@ -115,11 +115,11 @@ def find_live_by_key(key: str, slug: str) -> Answering | None:
     return found
 
 
-def _answering(rows: list[tuple[Any, ...]]) -> Answering | None:
+def _answering(rows: list[tuple[Any, ...]]) -> LiveVersion | None:
     if not rows:
         return None
     number, backbone, digest, *_ = rows[0]
-    return Answering(number, backbone, digest, {row[3]: row[4] for row in rows})
+    return LiveVersion(number, backbone, digest, {row[3]: row[4] for row in rows})
 
 
 def classify(project: Project, pictures: Sequence[bytes], version: ModelVersion | None = None) -> Classification:
@@ -128,10 +128,10 @@ def classify(project: Project, pictures: Sequence[bytes], version: ModelVersion 
     if version is None:
         raise NothingLive
     names = dict(project.classes.values_list("pk", "name"))
-    return answer(Answering(version.number, version.backbone, version.artifact_digest, names), pictures)
+    return answer(LiveVersion(version.number, version.backbone, version.artifact_digest, names), pictures)
 
 
-def answer(version: Answering, pictures: Sequence[bytes]) -> Classification:
+def answer(version: LiveVersion, pictures: Sequence[bytes]) -> Classification:
     """What is in each picture; one that cannot be read answers why. Raises UserError."""
     begun = time.perf_counter()
     artifact = artifacts.get(version.artifact_digest, lambda: load_artifact(version.artifact_digest))

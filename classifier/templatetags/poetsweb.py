@@ -82,7 +82,7 @@ def backbone_facts(custom: CustomBackbone) -> dict[str, Any] | None:
         return None
     spec = parse_spec(custom.spec["text"])
     try:
-        speed = read_speed(converted_path(custom_backbone(spec), settings.BACKBONE_DIR))
+        speed = read_speed(converted_path(custom_backbone(spec, settings.ML), settings.ML.backbones_dir))
     except OSError:  # it was not brought to this machine yet
         speed = None
     return {**asdict(spec), "speed": speed}

@@ -7,10 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from ml.backbones.backbone import Backbone
-from ml.backbones.spec import GRAPH, custom_backbone_folder
+from ml.backbones.spec import GRAPH, custom_backbone_dir
 from ml.errors import ImportRefused, first_line
 from ml.files import write_atomically
-from ml.places import backbones_folder
 from ml.sandbox.screening import screen_graph
 
 INPUT, OUTPUT = "pictures", "features"
@@ -22,9 +21,10 @@ def ensure_graph(backbone: Backbone, folder: Path | None = None) -> Any:
     """
     import tensorflow as tf
 
-    if backbone.network is not None and backbone.network.file == GRAPH:
-        return tf.compat.v1.GraphDef.FromString((custom_backbone_folder(backbone.name) / GRAPH).read_bytes())
-    path = graph_path(backbone, folder or backbones_folder())
+    if backbone.spec is not None and backbone.spec.file == GRAPH:
+        path = custom_backbone_dir(backbone.name, backbone.machine) / GRAPH
+        return tf.compat.v1.GraphDef.FromString(path.read_bytes())
+    path = graph_path(backbone, folder or backbone.machine.backbones_dir)
     if not path.is_file():
         write_graph(backbone.build_network(), path)
     return tf.compat.v1.GraphDef.FromString(path.read_bytes())

@@ -15,6 +15,7 @@ from ml.cli.photos import Photo, Photos, list_photos, split_photos
 from ml.datasets.splits import TEST
 from ml.images.decoding import ImageRejected, verify_image
 from ml.machine import CORES
+from ml.settings import MLSettings
 from ml.training.evaluation import wilson_interval
 
 SMALLEST = 1e-38  # of a probability, before its logarithm
@@ -36,12 +37,12 @@ class Result:
     cross_entropy: float  # nats, in the mean
 
 
-def evaluate_graph(flags: Flags, talk: Talk) -> Result:
+def evaluate_graph(flags: Flags, settings: MLSettings, talk: Talk) -> Result:
     """Raises LabelFailed, BadPhotos, ArchiveRejected."""
     check_size(flags)
     photos = list_photos(flags.image_dir, talk.warn)
     chosen = _test_photos(flags, _list_readable(photos, talk))
-    classifier = load_classifier(flags, threads=1)
+    classifier = load_classifier(flags, settings, threads=1)
     labels = read_labels(flags, classifier)
     places = _places(photos.labels, labels)
 

@@ -39,7 +39,6 @@ class Features:
 
     folder: Path
     backbone: Backbone
-    backbones: Path  # where the converted network is and goes
     photos: Photos
     talk: Talk
     _held: dict[str, NDArray[np.float32]] = field(default_factory=dict)  # read once while looking for what is missing
@@ -66,8 +65,9 @@ class Features:
 
     def _compute(self, missing: list[Photo], augmentation: Augmentation | None) -> None:
         what = f"Bottlenecks of copy {augmentation.number}" if augmentation else "Bottlenecks"
-        ensure_ready(self.backbone, self.backbones)
-        load = partial(load_engine, self.backbone, self.backbones)
+        folder = self.backbone.machine.backbones_dir
+        ensure_ready(self.backbone, folder)
+        load = partial(load_engine, self.backbone, folder)
         for done in fill(
             self._bottlenecks(augmentation), missing, self.photos.read, load, self.talk.warn, augmentation
         ):

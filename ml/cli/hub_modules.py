@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import os
 import tempfile
 from pathlib import Path
 
@@ -12,31 +11,30 @@ from ml.backbones.spec import write_backbone
 from ml.cli.console import Talk
 from ml.errors import UserError
 from ml.files import write_atomically
-from ml.model_import.fetching import ALLOW_PRIVATE
 from ml.model_import.opening import fetch, open_network
 from ml.model_import.program import Request
-from ml.places import weights_folder
+from ml.settings import MLSettings
 
 
-def find_module(handle: str, talk: Talk) -> Backbone:
+def find_module(handle: str, settings: MLSettings, talk: Talk) -> Backbone:
     """Raises ImportRefused."""
-    known = _record_of(handle)
+    known = _record_of(handle, settings)
     try:
-        return get_backbone(json.loads(known.read_text())["name"])
+        return get_backbone(json.loads(known.read_text())["name"], settings)
     except (OSError, ValueError, KeyError, UserError):
-        return _open(handle, known, talk)
+        return _open(handle, known, settings, talk)
 
 
-def _record_of(handle: str) -> Path:
+def _record_of(handle: str, settings: MLSettings) -> Path:
     """Where the name of the network is written down. A module of TF Hub never changes; a file at hand may."""
     path = Path(handle)
     parts = [path] if path.is_file() else sorted(path.rglob("*")) if path.is_dir() else []
     seen = [handle, *(f"{part.stat().st_size} {part.stat().st_mtime_ns}" for part in parts)]
     key = hashlib.sha256("\n".join(seen).encode()).hexdigest()
-    return weights_folder() / "networks" / "handles" / f"{key}.json"
+    return settings.weights_dir / "custom" / "handles" / f"{key}.json"
 
 
-def _open(handle: str, known: Path, talk: Talk) -> Backbone:
+def _open(handle: str, known: Path, settings: MLSettings, talk: Talk) -> Backbone:
     known.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=known.parent, prefix=".module-") as name:
         folder = Path(name)
@@ -47,16 +45,16 @@ def _open(handle: str, known: Path, talk: Talk) -> Backbone:
         opened = open_network(path.resolve(), folder, Request(), title=handle[-100:], source=handle[:300])
     if opened.litert_refusal:
         talk.warn(f"LiteRT cannot run this module: {opened.litert_refusal}. TensorFlow runs it, which takes longer.")
-    write_backbone(opened.spec, opened.files)
+    write_backbone(opened.spec, opened.files, settings)
     write_atomically(known, json.dumps({"name": opened.spec.name, "handle": handle}))
-    return get_backbone(opened.spec.name)
+    return get_backbone(opened.spec.name, settings)
 
 
 def _fetch(handle: str, folder: Path, talk: Talk) -> Path:
-    os.environ[ALLOW_PRIVATE] = "true"  # whoever types an address at this machine may reach it anyway
     return fetch(
         handle,
         folder,
+        allow_private=True,  # whoever types an address at this machine may reach it anyway
         alive=lambda: None,
         report=lambda received: talk.progress("Downloaded MB", received >> 20, max(received >> 20, 1)),
     )

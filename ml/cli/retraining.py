@@ -52,7 +52,7 @@ class Flags(Protocol):
     checkpoint_path: Path
 
 
-def retrain(flags: Flags, backbone: Backbone, backbones: Path, talk: Talk) -> float:
+def retrain(flags: Flags, backbone: Backbone, talk: Talk) -> float:
     """Do all that the flags say; the test accuracy. Raises ConfigError before anything is done, RetrainFailed,
     BadPhotos, ArchiveRejected, EmptySplit, and what `ensure_tflite` raises."""
     config = make_config(flags, backbone.name)
@@ -61,7 +61,7 @@ def retrain(flags: Flags, backbone: Backbone, backbones: Path, talk: Talk) -> fl
     threading.Thread(target=_import_tensorflow, daemon=True).start()
     photos = list_photos(flags.image_dir, talk.warn)
     check_classes(photos, flags.image_dir, talk.warn)
-    features = Features(flags.bottleneck_dir, backbone, backbones, photos, talk)
+    features = Features(flags.bottleneck_dir, backbone, photos, talk)
     data = _embed(flags, photos, features, config.augmentations)
     head = _train(flags, config, data, Parts("Retrained", 1, backbone, _no_head(), photos.labels), talk)
     test = data.split(TEST, flags.test_batch_size)
@@ -194,7 +194,7 @@ def _write_graph(path: Path, parts: Parts, final_tensor_name: str) -> None:
     content = freeze(parts, final_tensor_name)
     write_atomically(path, content)
     # So that label_image answers at once, without TensorFlow.
-    graph_cache.remember_head(content, final_tensor_name, parts.backbone.name, parts.backbone.digest, parts.head)
+    graph_cache.remember_head(content, final_tensor_name, parts.backbone, parts.head)
 
 
 def _write_checkpoint(path: Path, head: Head) -> None:

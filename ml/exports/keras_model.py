@@ -12,7 +12,7 @@ MODEL = "model.keras"
 
 def build(parts: Parts, folder: Path) -> None:
     """Imports TensorFlow. Ends the process with a sentence for a frozen graph, of which Keras keeps no layers."""
-    if parts.backbone.network is not None:
+    if not parts.backbone.has_layers:
         raise SystemExit("A backbone that was fine-tuned or brought along is kept as a graph, which is no Keras model.")
     parts.build_classifier().save(folder / MODEL)
     parts.write_texts(folder, "keras_model")

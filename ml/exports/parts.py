@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from ml.backbones.backbone import Backbone
 from ml.backbones.registry import get_backbone
+from ml.settings import MLSettings
 from ml.training.head import Head
 
 _FACTS, _HEAD, _CALIBRATION = "parts.json", "head.npz", "calibration.npy"
@@ -35,6 +36,7 @@ class Parts:
             "version": self.version,
             "backbone": self.backbone.name,
             "labels": self.labels,
+            "settings": self.backbone.machine.dump(),
         }
         (folder / _FACTS).write_text(json.dumps(facts))
         np.savez(folder / _HEAD, weights=self.head.weights, bias=self.head.bias)
@@ -45,7 +47,8 @@ class Parts:
         facts = json.loads((folder / _FACTS).read_text())
         with np.load(folder / _HEAD, allow_pickle=False) as arrays:
             head = Head(arrays["weights"], arrays["bias"])
-        backbone, calibration = get_backbone(facts["backbone"]), np.load(folder / _CALIBRATION, allow_pickle=False)
+        backbone = get_backbone(facts["backbone"], MLSettings.parse(facts["settings"]))
+        calibration = np.load(folder / _CALIBRATION, allow_pickle=False)
         return cls(facts["title"], facts["version"], backbone, head, facts["labels"], calibration)
 
     def build_classifier(self) -> Any:

@@ -6,7 +6,6 @@ Hub's own resolver; or it names a file (.tflite, .tar.gz, .zip, .pb), which is d
 
 import http.client
 import ipaddress
-import os
 import socket
 import urllib.error
 import urllib.request
@@ -17,7 +16,6 @@ from urllib.parse import urlsplit
 from ml.errors import ImportRefused
 from ml.model_import.sources import LARGEST
 
-ALLOW_PRIVATE = "FETCH_PRIVATE_ADDRESSES"  # of the environment, set by the settings
 TIMEOUT = 30  # seconds without a byte
 CHUNK = 2**18
 FILES = (".tflite", ".tar.gz", ".tgz", ".zip", ".pb", ".tar")
@@ -39,13 +37,13 @@ def kind_of(address: str) -> str:
     return FILE if parts.path.lower().endswith(FILES) else HUB
 
 
-def resolve(address: str, out: Path) -> None:
+def resolve(address: str, out: Path, *, allow_private: bool) -> None:
     """Fetch what the address names into the folder `out`. Raises ImportRefused."""
     try:
         if kind_of(address) == HUB:
-            _resolve_hub(address, out)
+            _resolve_hub(address, allow_private)
         else:
-            _download(address, out / "file")
+            _download(address, out / "file", allow_private)
     except urllib.error.HTTPError as error:
         raise ImportRefused(f"{host_of(address)} answers {error.code} ({error.reason}).") from None
     except (OSError, http.client.HTTPException, ValueError) as error:
@@ -57,25 +55,24 @@ def host_of(address: str) -> str:
     return urlsplit(address).hostname or "The address"
 
 
-def _resolve_hub(address: str, out: Path) -> None:
+def _resolve_hub(address: str, allow_private: bool) -> None:
     import warnings
 
-    os.environ["TFHUB_CACHE_DIR"] = str(out)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of packages that tensorflow_hub imports
         from tensorflow_hub import compressed_module_resolver
 
     class Resolver(compressed_module_resolver.HttpCompressedFileResolver):  # type: ignore[misc]
         def _call_urlopen(self, request: Any) -> Any:
-            return _Bounded(open_guarded(request))
+            return _Bounded(open_guarded(request, allow_private=allow_private))
 
     found = Path(Resolver()(address))
     if not (found / "saved_model.pb").is_file():
         raise ImportRefused(f"{host_of(address)} gave an archive that holds no SavedModel.")
 
 
-def _download(address: str, target: Path) -> None:
-    with open_guarded(address) as response, target.open("wb") as out:
+def _download(address: str, target: Path, allow_private: bool) -> None:
+    with open_guarded(address, allow_private=allow_private) as response, target.open("wb") as out:
         bounded = _Bounded(response)
         while chunk := bounded.read(CHUNK):
             out.write(chunk)
@@ -98,10 +95,10 @@ class _Bounded:
         self._response.close()
 
 
-def open_guarded(address: Any) -> Any:
+def open_guarded(address: Any, *, allow_private: bool) -> Any:
     """`urlopen` for addresses that strangers chose; redirects are looked at as well."""
     opener = urllib.request.OpenerDirector()  # without handlers of files and FTP, to which a redirect could lead
-    if os.environ.get(ALLOW_PRIVATE) == "true":
+    if allow_private:
         transport: tuple[type, ...] = (
             urllib.request.ProxyHandler,
             urllib.request.HTTPHandler,
@@ -141,7 +138,7 @@ def connect_guarded(address: tuple[str, int], *rest: Any, **options: Any) -> soc
         if not is_public(place):
             raise ImportRefused(
                 f"{host} is an address inside a private network, which is not fetched from. "
-                f"The administrator can allow it with {ALLOW_PRIVATE}=true."
+                "The administrator can allow it with FETCH_PRIVATE_ADDRESSES=true."
             )
     return socket.create_connection((found[0], port), *rest, **options)
 

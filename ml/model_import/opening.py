@@ -4,14 +4,15 @@ import contextlib
 import json
 import math
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
-from ml.backbones.spec import CONVERTED, BackboneSpec, describe_found
+from ml.backbones.spec import CONVERTED, BackboneFiles, Origin, describe_found
 from ml.errors import ImportRefused
-from ml.model_import.fetching import ALLOW_PRIVATE, host_of, kind_of
+from ml.model_import.fetching import host_of, kind_of
 from ml.model_import.program import FOUND, REFUSED, Request, dump_request
 from ml.model_import.sources import LARGEST, MOST_CLASSES, MOST_FILES, MOST_LABELS
 from ml.sandbox.child import ChildFailed, run_child
@@ -23,14 +24,16 @@ PROGRAM = "ml.model_import.program"
 
 
 @dataclass(frozen=True)
-class OpenedNetwork:
-    spec: BackboneSpec
-    files: dict[str, bytes]  # by name
+class OpenedNetwork(BackboneFiles):
+    """What a stranger's file turned out to be."""
+
     labels: list[str]
     litert_refusal: str  # empty where LiteRT runs it
 
 
-def fetch(address: str, folder: Path, *, alive: Callable[[], None], report: Callable[[int], None]) -> Path:
+def fetch(
+    address: str, folder: Path, *, allow_private: bool, alive: Callable[[], None], report: Callable[[int], None]
+) -> Path:
     """What an address names, in `folder`: a file, or a folder with a SavedModel. report(bytes so far).
 
     Raises ImportRefused.
@@ -53,7 +56,9 @@ def fetch(address: str, folder: Path, *, alive: Callable[[], None], report: Call
     kind = kind_of(address)
     certificates = tuple(os.environ[name] for name in _CERTIFICATES if name in os.environ)
     limits = Limits(reads=certificates, online=True)
-    _run(["fetch", address, str(out)], folder, FETCH_SECONDS, watch, lambda line: None, limits=limits)
+    arguments = ["fetch", address, str(out), "private" if allow_private else "public"]
+    surroundings = {"TFHUB_CACHE_DIR": str(out)}
+    _run(arguments, folder, FETCH_SECONDS, watch, lambda line: None, limits=limits, surroundings=surroundings)
     return out / "file" if kind == FILE else out
 
 
@@ -87,7 +92,9 @@ def open_network(
     _run(["open", str(path), str(out), str(asked)], folder, SECONDS, alive, said, limits=Limits(reads=(str(path),)))
     try:
         found = json.loads(_read_own(out / FOUND))
-        spec = describe_found(found, title=title, source=source, licence=licence or "see its source")
+        origin = Origin.IMPORTED if request.classifier else Origin.UPLOADED
+        about = {"title": title, "source": source, "licence": licence or "see its source", "origin": origin}
+        spec = describe_found(found, **about)
         labels = _checked_labels(found)
         if request.classifier and (spec.features != len(labels) or len(labels) > MOST_CLASSES):
             raise ValueError("classes")  # as the program has looked at: it may have been taken over
@@ -131,8 +138,9 @@ def _run(
     said: Callable[[str], None],
     *,
     limits: Limits,
+    surroundings: Mapping[str, str] = MappingProxyType({}),
 ) -> None:
-    environment = bare_environment(folder)
+    environment = {**bare_environment(folder), **surroundings}
     if limits.online:
         environment |= {name: os.environ[name] for name in _FOR_THE_WEB if name in os.environ}
     try:
@@ -157,7 +165,6 @@ def _run(
 
 _CERTIFICATES = ("SSL_CERT_FILE", "SSL_CERT_DIR")
 _FOR_THE_WEB = (
-    ALLOW_PRIVATE,
     *_CERTIFICATES,
     "http_proxy",
     "https_proxy",

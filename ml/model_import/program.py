@@ -4,7 +4,7 @@ REQUEST is a JSON file (see `Request`). OUT gets `network.pb` or `network.tflite
 run it, and `found.json`: what `spec.BackboneSpec` wants to know of it, `labels`, `probabilities`, `why` LiteRT cannot.
 Each line printed names a step. A refusal is the last line on stderr, and status 3.
 
-    python -m ml.model_import.program fetch ADDRESS OUT
+    python -m ml.model_import.program fetch ADDRESS OUT private|public
 
 resolves a TF Hub address into the folder OUT, with TensorFlow Hub's own resolver; it alone may reach other machines.
 """
@@ -63,7 +63,7 @@ def main(arguments: list[str]) -> int:
         if action == "fetch":
             from ml.model_import.fetching import resolve
 
-            resolve(first, Path(out))
+            resolve(first, Path(out), allow_private=rest == ["private"])
         else:
             _open(Path(first), Path(out), Request(**json.loads(Path(rest[0]).read_text())))
     except (ImportRefused, HostileGraph) as error:

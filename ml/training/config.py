@@ -48,13 +48,6 @@ class TrainConfig(AllRecipeSettings, frozen=True, strict=True, extra="forbid"):
         help="The pretrained network that turns a picture into features.",
         group="backbone",
     )
-    recipe: str = setting(
-        "auto",
-        label="Recipe",
-        help="How the last layer is trained.",
-        group="recipe",
-        choices={recipe.name: recipe.title for recipe in RECIPES.values()},
-    )
     validation_percentage: int = _percentage(
         "Validation, %", "Of each class, for choosing settings.", "validation_percentage"
     )

@@ -8,7 +8,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ml.backbones.backbone import Backbone
-from ml.backbones.registry import get_backbone
 from ml.datasets.dataset import Dataset
 from ml.datasets.splits import TEST, TRAINING, VALIDATION
 from ml.images.decoding import PREPROCESSING_VERSION
@@ -17,7 +16,7 @@ from ml.training.config import TrainConfig
 from ml.training.evaluation import evaluate
 from ml.training.event_files import TrainingEventFiles
 from ml.training.head import Head, Report, Split, no_callback
-from ml.training.recipes.registry import RECIPES, train_head
+from ml.training.recipes.registry import train_head
 
 IMPORTED = "imported"  # in the place of a recipe
 
@@ -32,7 +31,7 @@ class Trained:
 
 
 @dataclass(frozen=True)
-class Answering:
+class TrainedClassifier:
     """What gives the answers of a model version. `test` are its backbone's features of the test pictures, (n, F);
     `metrics` what is to be told beside how good it is on them.
     """
@@ -47,9 +46,10 @@ def train(
     dataset: Dataset,
     features: Mapping[str, NDArray[np.float32]],
     config: TrainConfig,
+    backbone: Backbone,
     report: Report,
     summaries: TrainingEventFiles | None = None,
-    tune: Callable[[Head], Answering] | None = None,
+    tune: Callable[[Head], TrainedClassifier] | None = None,
 ) -> Trained:
     """Train a head, tune the backbone from it where that is wanted, measure, and pack all.
 
@@ -64,9 +64,8 @@ def train(
     training = Split(features[TRAINING], np.tile(dataset.labels(TRAINING), 1 + len(config.augmentations)))
     validation = Split(features[VALIDATION], dataset.labels(VALIDATION))
     callback = summaries.watch(training, validation) if summaries else no_callback
-    recipe = RECIPES[config.recipe]
-    head = train_head(training, validation, len(dataset.classes), recipe, config, report, callback)
-    found = tune(head) if tune else Answering(get_backbone(config.backbone), head, features[TEST])
+    head = train_head(training, validation, len(dataset.classes), config, report, callback)
+    found = tune(head) if tune else TrainedClassifier(backbone, head, features[TEST])
     report("evaluate", 0.0)
     trained = _pack(dataset, found, config.as_dict())
     if summaries:
@@ -84,10 +83,10 @@ def adopt(dataset: Dataset, features: NDArray[np.float32], backbone: Backbone, *
     classes = len(dataset.classes)
     head = Head(np.eye(classes, dtype=np.float32), np.zeros(classes, np.float32))
     config = {"recipe": IMPORTED, "backbone": backbone.name, "source": source}
-    return _pack(dataset, Answering(backbone, head, features), config)
+    return _pack(dataset, TrainedClassifier(backbone, head, features), config)
 
 
-def _pack(dataset: Dataset, found: Answering, config: dict[str, Any]) -> Trained:
+def _pack(dataset: Dataset, found: TrainedClassifier, config: dict[str, Any]) -> Trained:
     labels, probabilities = dataset.labels(TEST), found.head.probabilities(found.test)
     metrics = evaluate(probabilities, labels, [name for _, name in dataset.classes]) | found.metrics
     evaluation = Evaluation(dataset.sha256s(TEST), labels, probabilities)

@@ -16,25 +16,33 @@ from ml.training.head import (
     prepare_tensorflow,
 )
 from ml.training.recipes import logistic_regression, sgd
-from ml.training.recipes.recipe import Recipe, RecipeSettings
+from ml.training.recipes.recipe import Recipe
+from ml.training.setting import setting
 
 RECIPES: dict[str, Recipe] = {recipe.name: recipe for recipe in (logistic_regression.RECIPE, sgd.RECIPE)}
 
 
 class AllRecipeSettings(sgd.SGDSettings, frozen=True, strict=True, extra="forbid"):
-    """The settings of all recipes: derive from those of each that has some."""
+    """The recipe and its settings: derive from those of each recipe that has some."""
+
+    recipe: str = setting(
+        "auto",
+        label="Recipe",
+        help="How the last layer is trained.",
+        group="recipe",
+        choices={recipe.name: recipe.title for recipe in RECIPES.values()},
+    )
 
 
 def train_head(
     training: Split,
     validation: Split,
     classes: int,
-    recipe: Recipe,
-    settings: RecipeSettings,
+    config: AllRecipeSettings,
     report: Report,
     callback: StepCallback = no_callback,
 ) -> Head:
-    """Train a head by a recipe. `report("head", fraction, **point)` and `callback` are called as it goes.
+    """Train a head by the recipe of a config. `report("head", fraction, **point)` and `callback` are called as it goes.
 
     A point is what `measure_point` gives; its step rises from call to call, and the last point is the
     returned head's. A class without pictures in a split is no obstacle. Raises EmptySplit, TrainingDiverged.
@@ -44,7 +52,7 @@ def train_head(
             raise EmptySplit(f"There are no pictures in the {name} split. Add pictures, at least three of each class.")
     prepare_tensorflow()
     with _blas_on_one_core():
-        head = recipe.train(training, validation, classes, settings, report, callback)
+        head = RECIPES[config.recipe].train(training, validation, classes, config, report, callback)
     if not (np.isfinite(head.weights).all() and np.isfinite(head.bias).all()):
         raise TrainingDiverged("The training diverged. Choose a smaller learning rate.")
     return head

@@ -22,6 +22,7 @@ from ml.training.config import TrainConfig
 from ml.training.evaluation import evaluate
 from ml.training.head import Head
 from ml.training.pipeline import Trained
+from poetsweb.folders import ML
 from tests.datasets import coloured_pictures
 
 PASSWORD = "correct-horse-9"
@@ -111,8 +112,8 @@ def publish(project: Project, **config: Any) -> ModelVersion:
     classes = len(frozen.classes)
     bias = np.zeros(classes, np.float32)
     bias[0] = 1 + settings.seed
-    head = Head(np.zeros((get_backbone("testing").features, classes), np.float32), bias)
-    probabilities = head.probabilities(np.zeros((len(test), get_backbone("testing").features), np.float32))
+    head = Head(np.zeros((get_backbone("testing", ML).features, classes), np.float32), bias)
+    probabilities = head.probabilities(np.zeros((len(test), get_backbone("testing", ML).features), np.float32))
     labels = np.array([row[1] for row in test])
     metrics = evaluate(probabilities, labels, [name for _, name in frozen.classes])
     evaluation = Evaluation([row[0] for row in test], labels, probabilities)
@@ -132,7 +133,7 @@ def store_fake_event_files(job: Job) -> None:
 
 def store_fake_embeddings(project: Project) -> str:
     """Embeddings of the project's pictures, all ones; returns their key."""
-    backbone = get_backbone("testing")
+    backbone = get_backbone("testing", ML)
     key = embedding_key(backbone.digest)
     images = [sample.image for sample in project.samples.select_related("image")]
     embeddings.store_embeddings(images, np.ones((len(images), backbone.features), np.float32), key)

@@ -1,5 +1,6 @@
 """Distorted views from the Train button to the version: computed once, counted, kept, and gone with their picture."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,7 @@ DISTORTED: dict[str, Any] = {"flip_left_right": True, "random_crop": 10, "random
 
 @pytest.fixture(autouse=True)
 def _converted(backbones: Path, settings: Any) -> None:
-    settings.BACKBONE_DIR = backbones
+    settings.ML = replace(settings.ML, backbones_dir=backbones)
 
 
 def claim(job: Job) -> Job:

@@ -1,9 +1,11 @@
 """Bringing custom_backbones along: the forms, what is refused at once, and what the pages show of each."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
+from django.conf import settings
 from django.contrib.auth.models import User
 from django.core.files.storage import default_storage
 from django.core.files.uploadedfile import SimpleUploadedFile
@@ -15,7 +17,7 @@ from classifier.models import CustomBackbone, Job, ModelVersion, Project
 from classifier.services import custom_backbones, remote
 from classifier.services.custom_backbones import find_backbone, publish_backbone, remove_backbone, request_backbone
 from classifier.services.uploads import delete_read_archives
-from ml.backbones.spec import LITE, BackboneMissing, BackboneSpec, custom_backbone_folder
+from ml.backbones.spec import LITE, BackboneMissing, BackboneSpec, custom_backbone_dir
 from ml.errors import ImportRefused
 from ml.model_import.opening import OpenedNetwork
 from ml.training.config import ConfigError, TrainConfig
@@ -24,8 +26,8 @@ ADDRESS = "https://example.org/models/small/1"
 
 
 @pytest.fixture(autouse=True)
-def _own_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> None:
-    monkeypatch.setenv("POETSWEB_WEIGHTS", str(tmp_path / "weights"))
+def _own_folder(settings: Any, tmp_path: Any) -> None:
+    settings.ML = replace(settings.ML, weights_dir=tmp_path / "weights")
 
 
 def opened(engine: str = "litert", title: str = "Small") -> OpenedNetwork:
@@ -201,10 +203,10 @@ def test_strangers_network_cannot_be_named(stranger: User, owner: User) -> None:
 def test_network_is_brought_from_the_storage_where_it_is_not_at_hand(owner: User, tmp_path: Any) -> None:
     network = publish(owner)
     digest = find_backbone(network.name).digest
-    folder = custom_backbone_folder(network.name)
+    folder = custom_backbone_dir(network.name, settings.ML)
     folder.rename(tmp_path / "lost")
     assert find_backbone(network.name).digest == digest
-    assert (custom_backbone_folder(network.name) / LITE).is_file()
+    assert (custom_backbone_dir(network.name, settings.ML) / LITE).is_file()
 
 
 def test_network_that_nobody_keeps_is_a_sentence(db: None) -> None:
@@ -214,7 +216,7 @@ def test_network_that_nobody_keeps_is_a_sentence(db: None) -> None:
 
 def test_files_that_the_storage_lost_are_a_sentence(owner: User, tmp_path: Any) -> None:
     network = publish(owner)
-    custom_backbone_folder(network.name).rename(tmp_path / "lost")
+    custom_backbone_dir(network.name, settings.ML).rename(tmp_path / "lost")
     default_storage.delete(f"networks/{network.name}/{LITE}")
     with pytest.raises(BackboneMissing, match="missing from the storage"):
         find_backbone(network.name)

@@ -18,6 +18,7 @@ from classifier.selectors import list_jobs
 from classifier.services import hub
 from classifier.services.accounts import create_api_key, revoke_api_key
 from ml.backbones.registry import get_backbone
+from poetsweb.folders import ML
 from tests.unit.classifier.conftest import publish, store_export
 from worker.run import run_job
 
@@ -173,6 +174,6 @@ def test_backbone_that_cannot_be_made_says_why(as_owner: Client, monkeypatch: py
 
 
 def test_backbone_with_a_name_with_dots_has_an_address() -> None:
-    backbone = get_backbone("mobilenet_v2_1.0_224")
+    backbone = get_backbone("mobilenet_v2_1.0_224", ML)
     assert reverse("hub_backbone", args=[backbone.name, backbone.version]) == "/hub/backbones/mobilenet_v2_1.0_224/1"
-    assert hub.backbone_path(backbone) != hub.backbone_path(get_backbone("testing"))
+    assert hub.backbone_path(backbone) != hub.backbone_path(get_backbone("testing", ML))

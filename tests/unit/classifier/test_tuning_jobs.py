@@ -1,5 +1,6 @@
 """Fine-tuning from the Train button to a version with a backbone of its own."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -32,8 +33,7 @@ NOW = timezone.now()
 
 @pytest.fixture(autouse=True)
 def _here(backbones: Path, settings: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    settings.BACKBONE_DIR = backbones
-    monkeypatch.setenv("POETSWEB_WEIGHTS", str(tmp_path / "weights"))
+    settings.ML = replace(settings.ML, backbones_dir=backbones, weights_dir=tmp_path / "weights")
 
 
 @pytest.fixture

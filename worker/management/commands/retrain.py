@@ -1,38 +1,38 @@
 import logging
 from argparse import Namespace
+from dataclasses import replace
 from typing import Any
 
 from django.core.management.base import CommandError, CommandParser
 
-from classifier.management.cli import PoetsCommand
+from classifier.management.cli import CLICommand, silence_tensorflow
 from ml.backbones.backbone import Backbone
 from ml.backbones.registry import get_backbone
 from ml.cli.console import Talk
 from ml.cli.flags import add_retrain_flags
 from ml.cli.hub_modules import find_module
 from ml.cli.retraining import retrain
-from ml.cli.silence import use_quietly
 from ml.errors import UserError
-from ml.places import backbones_folder
 from ml.training.config import ConfigError
+from poetsweb.folders import ML
 
 BAD_ARGUMENTS = 2
 
 
-class Command(PoetsCommand):
+class Command(CLICommand):
     help = "Train a classifier on a folder of photos, as TensorFlow for Poets' retrain.py does. Needs no running site."
 
     def add_arguments(self, parser: CommandParser) -> None:
         add_retrain_flags(parser)
 
     def handle(self, *args: Any, **options: Any) -> None:
-        use_quietly(options["model_dir"])
+        silence_tensorflow()
         flags, talk = Namespace(**options), self.talk.as_loud_as(options["logging_verbosity"])
         try:
             if flags.project:
                 self._train_on_site(flags, talk)
             else:
-                retrain(flags, _find_backbone(flags, talk), flags.model_dir or backbones_folder(), talk)
+                retrain(flags, _find_backbone(flags, talk), talk)
         except ConfigError as error:
             raise CommandError(str(error), returncode=BAD_ARGUMENTS) from None
         except UserError as error:
@@ -51,4 +51,8 @@ class Command(PoetsCommand):
 
 
 def _find_backbone(flags: Namespace, talk: Talk) -> Backbone:
-    return find_module(flags.tfhub_module, talk) if flags.tfhub_module else get_backbone(flags.architecture)
+    folder = flags.model_dir
+    settings = replace(ML, weights_dir=folder, backbones_dir=folder) if folder else ML
+    if flags.tfhub_module:
+        return find_module(flags.tfhub_module, settings, talk)
+    return get_backbone(flags.architecture, settings)

@@ -10,9 +10,10 @@ from ml.backbones.registry import get_backbone
 from ml.exports.parts import EXAMPLE, README, TEMPLATES, Parts
 from ml.exports.registry import FORMATS
 from ml.training.head import Head
+from poetsweb.folders import ML
 
 EXPORTERS = {format.where.partition(":")[0].rpartition(".")[2] for format in FORMATS.values()}
-TESTING = get_backbone("testing")
+TESTING = get_backbone("testing", ML)
 HEAD = Head(np.zeros((TESTING.features, 2), np.float32), np.zeros(2, np.float32))
 
 

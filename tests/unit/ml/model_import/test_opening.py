@@ -20,6 +20,7 @@ from ml.model_import.opening import OpenedNetwork, open_network
 from ml.model_import.program import Request, _check_labels
 from ml.model_import.sources import MOST_CLASSES
 from ml.sandbox.confine import bare_environment
+from ml.settings import MLSettings
 from tests.network_files import CLASSES, FEATURES, SIZE
 
 LABELS = "a\nb\nc\n"
@@ -101,12 +102,12 @@ def test_network_that_does_not_end_is_stopped(strange_networks: Path, monkeypatc
 
 
 def test_network_that_was_brought_along_never_runs_in_the_process_that_asks(
-    strange_networks: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    strange_networks: Path, tmp_path: Path
 ) -> None:
-    monkeypatch.setenv("POETSWEB_WEIGHTS", str(tmp_path / "weights"))
+    settings = MLSettings(tmp_path / "weights", tmp_path / "backbones")
     opened = open_it(strange_networks / "quantised.tflite", tmp_path)
-    write_backbone(opened.spec, opened.files)
-    engine = load_engine(get_backbone(opened.spec.name), tmp_path / "backbones", threads=2)
+    write_backbone(opened.spec, opened.files, settings)
+    engine = load_engine(get_backbone(opened.spec.name, settings), tmp_path / "backbones", threads=2)
     assert isinstance(engine, ConfinedEngine)
     engine.close()
 
@@ -192,12 +193,12 @@ def test_secrets_of_the_site_are_not_in_its_environment(tmp_path: Path, monkeypa
     assert "secret" not in bare_environment(tmp_path).values()
 
 
-def test_network_is_kept_under_a_name_of_its_content(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("POETSWEB_WEIGHTS", str(tmp_path))
+def test_network_is_kept_under_a_name_of_its_content(tmp_path: Path) -> None:
+    settings = MLSettings(tmp_path, tmp_path)
     spec = BackboneSpec(GRAPH, "0" * 64, 32, 5, "litert", title="é", source="s")
-    folder = write_backbone(spec, {GRAPH: b"x"})
-    assert write_backbone(spec, {GRAPH: b"x"}) == folder
-    assert read_spec(spec.name) == spec
+    folder = write_backbone(spec, {GRAPH: b"x"}, settings)
+    assert write_backbone(spec, {GRAPH: b"x"}, settings) == folder
+    assert read_spec(spec.name, settings) == spec
     assert os.listdir(folder.parent) == [spec.name]
     assert BackboneSpec(GRAPH, "0" * 64, 32, 5, "litert", title="e", source="s").name != spec.name
 

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from ml.backbones.registry import get_backbone
 from ml.datasets.dataset import Dataset
 from ml.datasets.splits import SPLITS, TEST, TRAINING, VALIDATION
 from ml.training.config import TrainConfig
@@ -13,7 +14,9 @@ from ml.training.event_files import TrainingEventFiles
 from ml.training.head import Head, Split, TrainingDiverged
 from ml.training.pipeline import train
 from ml.training.recipes.registry import train_head
+from poetsweb.folders import ML
 
+TESTING = get_backbone("testing", ML)
 STATISTICS = {"mean", "stddev_1", "max", "min", "histogram"}
 RNG = np.random.default_rng(3)
 LABELS = np.arange(60) % 3
@@ -44,7 +47,7 @@ def test_training_writes_runs_as_the_original_named_them(recipe: str, tmp_path: 
     summaries = TrainingEventFiles(tmp_path)
     points: list[dict[str, float]] = []
     report = lambda stage, fraction, **point: points.append(point) if point else None  # noqa: E731
-    trained = train(DATASET, BY_SPLIT, configured(recipe), report, summaries)
+    trained = train(DATASET, BY_SPLIT, configured(recipe), TESTING, report, summaries)
     summaries.close()
     assert {path.name for path in tmp_path.iterdir()} == {"train", "validation", "test"}
     for run in ("train", "validation"):
@@ -86,9 +89,9 @@ def test_last_point_describes_the_head_that_was_chosen(recipe: str, tmp_path: Pa
 def test_summaries_change_nothing_of_what_is_trained(tmp_path: Path) -> None:
     for recipe in STEERED_BY:
         summaries = TrainingEventFiles(tmp_path / recipe)
-        with_them = train(DATASET, BY_SPLIT, configured(recipe), lambda *_, **__: None, summaries)
+        with_them = train(DATASET, BY_SPLIT, configured(recipe), TESTING, lambda *_, **__: None, summaries)
         summaries.close()
-        assert with_them == train(DATASET, BY_SPLIT, configured(recipe), lambda *_, **__: None)
+        assert with_them == train(DATASET, BY_SPLIT, configured(recipe), TESTING, lambda *_, **__: None)
 
 
 def test_training_out_of_bounds_leaves_what_it_wrote(tmp_path: Path) -> None:
