@@ -14,6 +14,8 @@ from django.core.files.uploadedfile import TemporaryUploadedFile
 from classifier.services.images import read_file
 from classifier.storage import store_once
 
+pytestmark = pytest.mark.usefixtures("folder_storage")
+
 
 def files_in(folder: Path) -> list[Path]:
     return [path for path in folder.rglob("*") if path.is_file()]
