@@ -24,6 +24,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if item.nodeid.startswith(SERVICES):
             item.add_marker("services")
+        if any(item.get_closest_marker(name) for name in ("site", "browser", "verification")):
+            item.add_marker("slow")
 
 
 @pytest.fixture(autouse=True)
