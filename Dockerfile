@@ -1,4 +1,4 @@
-# One image for every role: web, workers, watchman and the preparation differ by their command only.
+# One image for every role: web, workers, reaper and the preparation differ by their command only.
 FROM python:3.12-slim
 
 ENV PYTHONUNBUFFERED=1 \

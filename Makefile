@@ -6,19 +6,20 @@
 PYTHON ?= $(shell for python in python3.13 python3.12 python3.11 python3; do \
   $$python -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null && echo $$python && break; \
   done || echo python3)
-BIN := .venv/bin
+VENV ?= .venv
+BIN := $(VENV)/bin
 ALL_EXTRAS := onnx s3 tensorboard
 
 .PHONY: run test check bench lock format
 
-run: .venv/installed $(EXTRAS:%=.venv/installed-%)
+run: $(VENV)/installed $(EXTRAS:%=$(VENV)/installed-%)
 	@$(BIN)/python manage.py serve
 
 # Two at a time: most tests wait for a process of their own. A file's tests stay together, for they share what is slow.
-test: .venv/installed-dev
+test: $(VENV)/installed-dev
 	@$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
 
-check: .venv/installed-dev
+check: $(VENV)/installed-dev
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
@@ -26,15 +27,15 @@ check: .venv/installed-dev
 	@HTTPS=true HSTS_SECONDS=31536000 HSTS_SUBDOMAINS=true SECRET_KEY=$$($(BIN)/python -c 'import secrets; print(secrets.token_urlsafe(60))') \
 	  $(BIN)/python manage.py check --deploy --fail-level WARNING
 
-bench: .venv/installed-dev
+bench: $(VENV)/installed-dev
 	@$(BIN)/python -m bench
 
-format: .venv/installed-dev
+format: $(VENV)/installed-dev
 	@$(BIN)/ruff format .
 	@$(BIN)/ruff check --fix .
 
 # The versions with their hashes, for Python 3.11 to 3.13 on every system. Needs network.
-lock: .venv/installed-dev
+lock: $(VENV)/installed-dev
 	@$(BIN)/python -m pip install --quiet uv
 	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
 	  --override requirements.overrides requirements.in -o requirements.txt
@@ -44,24 +45,24 @@ lock: .venv/installed-dev
 	  $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
 	    requirements-$$extra.in -o requirements-$$extra.txt; done
 
-.venv/bin/python:
+$(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null || \
 	  { echo "PoetsWeb needs Python 3.11, 3.12 or 3.13; $(PYTHON) is another. Say which: make run PYTHON=python3.12"; exit 1; }
-	@$(PYTHON) -m venv .venv
+	@$(PYTHON) -m venv $(VENV)
 
 # --no-deps: the lists are complete, and one of our dependencies asks for a package under its other name
 # (see requirements.overrides).
-.venv/installed: requirements.txt | .venv/bin/python
+$(VENV)/installed: requirements.txt | $(VENV)/bin/python
 	@echo "Installing the packages PoetsWeb needs (once, about two minutes) …"
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements.txt
 	@touch $@
 
 # What not everybody needs, by the names after EXTRAS=: onnx, s3, tensorboard.
-.venv/installed-%: requirements-%.txt .venv/installed
+$(VENV)/installed-%: requirements-%.txt $(VENV)/installed
 	@echo "Installing the packages for $* …"
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r $<
 	@touch $@
 
-.venv/installed-dev: requirements-dev.txt .venv/installed $(ALL_EXTRAS:%=.venv/installed-%)
+$(VENV)/installed-dev: requirements-dev.txt $(VENV)/installed $(ALL_EXTRAS:%=$(VENV)/installed-%)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements-dev.txt
 	@touch $@

@@ -5,7 +5,7 @@ from typing import Any
 from django import forms
 from django.core.exceptions import ValidationError
 
-from ml.backbones.spec import LARGEST_INPUT
+from ml.backbones.spec import MAX_INPUT_SIZE
 
 RANGE_CHOICES = [
     ("", "As usual for such a file"),
@@ -25,7 +25,7 @@ class _Interface(forms.Form):
     input_size = forms.IntegerField(
         required=False,
         min_value=8,
-        max_value=LARGEST_INPUT,
+        max_value=MAX_INPUT_SIZE,
         label="Picture size",
         help_text="Pixels, where the file does not say. Usually 224.",
     )

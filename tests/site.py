@@ -14,6 +14,8 @@ import uuid
 from pathlib import Path
 from typing import Any
 
+from tests.services import site_services
+
 ROOT = Path(__file__).resolve().parent.parent
 START_SECONDS = 90
 
@@ -39,6 +41,7 @@ class Site:
             "POETSWEB_BACKBONE": "testing",
             "WEB_WORKERS": "2",
             "EMBED_WORKERS": "2",
+            **site_services(),
             **env,
         }
         self.log = data.parent / f"{data.name}.log"

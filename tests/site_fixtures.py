@@ -11,15 +11,18 @@ from poetsweb.folders import ML
 from tests.datasets import coloured_pictures, make_tgz
 from tests.http_server import QuietHandler, serving
 from tests.network_files import make_networks, pack_folder
+from tests.once import make_once
 from tests.site import Client, Site
 
 
 @pytest.fixture(scope="session")
-def backbones(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def backbones(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Path:
     """A folder with the tiny backbone, converted."""
-    folder = tmp_path_factory.mktemp("prepared") / "backbones"  # as in a data folder
-    ensure_tflite(get_backbone("testing", ML), folder)
-    return folder
+
+    def convert(folder: Path) -> None:
+        ensure_tflite(get_backbone("testing", ML), folder / "backbones")  # as in a data folder
+
+    return make_once(tmp_path_factory, worker_id, "prepared", convert) / "backbones"
 
 
 @pytest.fixture(scope="session")
@@ -43,11 +46,9 @@ def flowers_address() -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
-def strange_networks(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def strange_networks(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Path:
     """Networks as strangers bring them, see `network_files`."""
-    folder = tmp_path_factory.mktemp("networks")
-    make_networks(folder)
-    return folder
+    return make_once(tmp_path_factory, worker_id, "networks", make_networks)
 
 
 @pytest.fixture(scope="session")

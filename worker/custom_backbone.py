@@ -39,7 +39,7 @@ def import_version(job: Job) -> None:
     opened = _open(job, custom, classifier=True)
     custom_backbones.store_backbone_files(custom, opened, litert_refusal=opened.litert_refusal)
     try:
-        labels = [projects.clean_name(label, longest=projects.LONGEST_CLASS_NAME) for label in opened.labels]
+        labels = [projects.clean_class_name(label) for label in opened.labels]
     except projects.InvalidName as error:
         raise ImportRefused(f"A label cannot be the name of a class: {error}") from None
     if len(set(labels)) != len(labels):

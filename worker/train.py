@@ -32,7 +32,7 @@ from worker.throttle import Throttle
 
 # Pictures of one embed job. Each job costs some 30 ms beside its pictures; the last ones are small, so that all
 # workers end at about the same time.
-LARGEST_CHUNK, SMALLEST_CHUNK = 128, 8
+MAX_CHUNK, MIN_CHUNK = 128, 8
 CHUNKS_LEFT = 2 * settings.EMBED_WORKERS
 
 
@@ -134,7 +134,7 @@ def cut_chunks(images: list[int], *, after: int = 0) -> Iterator[list[int]]:
     """
     start = 0
     while start < len(images):
-        size = max(SMALLEST_CHUNK, min(LARGEST_CHUNK, (len(images) - start + after) // CHUNKS_LEFT))
+        size = max(MIN_CHUNK, min(MAX_CHUNK, (len(images) - start + after) // CHUNKS_LEFT))
         yield images[start : start + size]
         start += size
 

@@ -105,14 +105,14 @@ def present_export(export: Export) -> dict[str, Any]:
 def present_evaluation(version: ModelVersion) -> dict[str, Any]:
     names = selectors.class_names(version)
     evaluation = load_evaluation(version.artifact_digest)
-    answered = evaluation.probabilities.argmax(axis=1)
+    predicted = evaluation.probabilities.argmax(axis=1)
     return {
         "pictures": [
             {
                 "sha256": sha256,
-                "shown": names[evaluation.labels[row]],
-                "answered": names[answered[row]],
-                "probability": round(float(evaluation.probabilities[row, answered[row]]), 6),
+                "true_class": names[evaluation.labels[row]],
+                "predicted_class": names[predicted[row]],
+                "probability": round(float(evaluation.probabilities[row, predicted[row]]), 6),
             }
             for row, sha256 in enumerate(evaluation.sha256s)
         ]

@@ -238,8 +238,8 @@ class VersionOut(Schema):
 
 class TestPicture(Schema):
     sha256: str
-    shown: str
-    answered: str
+    true_class: str
+    predicted_class: str
     probability: float
 
 

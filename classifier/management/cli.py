@@ -6,7 +6,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandParser
 
-from ml.cli.console import Talk
+from ml.cli.console import Console
 
 SAID_EVERY = 100  # pictures, where no terminal shows a bar
 
@@ -21,8 +21,8 @@ class CLICommand(BaseCommand):
         return super().create_parser(prog_name, subcommand, allow_abbrev=False, **kwargs)
 
     @property
-    def talk(self) -> Talk:
-        return Talk(self.stdout.write, self.stderr.write, self._progress)
+    def console(self) -> Console:
+        return Console(self.stdout.write, self.stderr.write, self._progress)
 
     def _progress(self, what: str, done: int, total: int) -> None:
         if self.stdout.isatty():

@@ -29,7 +29,7 @@ def keep_checkpoint(job: Job, path: str, data: bytes) -> None:
 
 
 def delete_old_checkpoints() -> None:
-    """Of jobs that have ended, however they ended. For the watchman."""
+    """Of jobs that have ended, however they ended. For the reaper."""
     for job in Job.objects.filter(state__has_key="checkpoint").exclude(status__in=Job.OPEN)[:100]:
         default_storage.delete(job.state["checkpoint"])
         update_ended_state(job, checkpoint=None)

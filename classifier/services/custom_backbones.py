@@ -20,7 +20,7 @@ from classifier.storage import store_once
 from ml.backbones.backbone import Backbone
 from ml.backbones.registry import get_backbone
 from ml.backbones.spec import (
-    LARGEST_INPUT,
+    MAX_INPUT_SIZE,
     BackboneFiles,
     BackboneMissing,
     BackboneSpec,
@@ -32,10 +32,10 @@ from ml.backbones.spec import (
 from ml.errors import ImportRefused
 from ml.model_import.fetching import host_of, kind_of
 from ml.model_import.program import RANGES
-from ml.model_import.sources import LABELS_BYTES, LARGEST
+from ml.model_import.sources import MAX_LABELS_BYTES, MAX_MODEL_BYTES
 from ml.training.config import ConfigError, TrainConfig
 
-LONGEST_OUTPUT = 200  # characters of the name of an operation
+MAX_OUTPUT_NAME_LENGTH = 200  # characters of the name of an operation
 
 
 def request_backbone(
@@ -56,7 +56,7 @@ def request_backbone(
 
 def request_import(project: Project, file: File, *, by: User, labels: File | None = None, **asked: Any) -> Job:
     """Queue the job that makes a model version of it. `asked`: range, input_size, output. Raises ImportRefused."""
-    if labels is not None and (labels.size or 0) > LABELS_BYTES:
+    if labels is not None and (labels.size or 0) > MAX_LABELS_BYTES:
         raise ImportRefused("The file of labels is too large.")
     config: dict[str, Any] = {**_checked(asked), "labels": None}
     if labels is not None:
@@ -99,8 +99,8 @@ def _keep(file: File | None) -> dict[str, str]:
         return {}
     if not file.size:
         raise ImportRefused("The file is empty.")
-    if file.size > LARGEST:
-        raise ImportRefused(f"The file is larger than {LARGEST >> 30} GB.")
+    if file.size > MAX_MODEL_BYTES:
+        raise ImportRefused(f"The file is larger than {MAX_MODEL_BYTES >> 30} GB.")
     return {"archive": default_storage.save(f"incoming/networks/{get_random_string(24)}", file), "name": _name_of(file)}
 
 
@@ -109,9 +109,9 @@ def _checked(asked: dict[str, Any]) -> dict[str, Any]:
     wanted, size, output = asked.get("range") or "", asked.get("input_size"), asked.get("output") or ""
     if wanted and wanted not in RANGES:
         raise ImportRefused(f"The range must be one of {', '.join(RANGES)}, or empty.")
-    if size is not None and not (isinstance(size, int) and 8 <= size <= LARGEST_INPUT):
-        raise ImportRefused(f"The input size must be a whole number of pixels from 8 to {LARGEST_INPUT}.")
-    if len(output) > LONGEST_OUTPUT or not output.isprintable():
+    if size is not None and not (isinstance(size, int) and 8 <= size <= MAX_INPUT_SIZE):
+        raise ImportRefused(f"The input size must be a whole number of pixels from 8 to {MAX_INPUT_SIZE}.")
+    if len(output) > MAX_OUTPUT_NAME_LENGTH or not output.isprintable():
         raise ImportRefused("The output must be the name of an operation in the graph.")
     return {"range": wanted, "input_size": size, "output": output}
 

@@ -10,9 +10,10 @@ from dataclasses import dataclass, replace
 from itertools import chain, islice
 
 from classifier.services.images import store_picture
-from classifier.services.projects import LONGEST_CLASS_NAME, InvalidName, clean_name
+from classifier.services.projects import InvalidName, clean_class_name
 from classifier.storage import forks_may_store
 from ml.datasets.archives import ArchiveEntry, ArchiveWalk
+from ml.datasets.names import MAX_CLASS_NAME_LENGTH
 from ml.forks import CAN_FORK, fork_map
 from ml.images.decoding import ImageFacts, ImageRejected
 from ml.machine import CORES
@@ -108,7 +109,7 @@ def _read_group(entries: list[ArchiveEntry]) -> list[IncomingFile]:
 def read_incoming_file(entry: ArchiveEntry) -> IncomingFile:
     """Verify and store one file's bytes. Touches no database, so that any thread may do it."""
     incoming = IncomingFile(
-        storable(entry.name, 1000) or "unnamed", storable(entry.class_name or "", LONGEST_CLASS_NAME)
+        storable(entry.name, 1000) or "unnamed", storable(entry.class_name or "", MAX_CLASS_NAME_LENGTH)
     )
     if entry.data is None:
         return replace(incoming, reason=entry.reason or "It cannot be read.")
@@ -123,14 +124,12 @@ def read_incoming_file(entry: ArchiveEntry) -> IncomingFile:
         return replace(incoming, reason=str(error))
 
 
+_clean_short_name = functools.lru_cache(maxsize=1024)(clean_class_name)  # thousands of pictures share a few names
+
+
 def _clean_class_name(name: str) -> str:
-    """Raises InvalidName. Thousands of pictures share a few names."""
-    return _clean_short_name(name) if len(name) <= LONGEST_CLASS_NAME else clean_name(name, longest=LONGEST_CLASS_NAME)
-
-
-@functools.lru_cache(maxsize=1024)
-def _clean_short_name(name: str) -> str:
-    return clean_name(name, longest=LONGEST_CLASS_NAME)
+    """Raises InvalidName."""
+    return _clean_short_name(name) if len(name) <= MAX_CLASS_NAME_LENGTH else clean_class_name(name)
 
 
 def storable(text: str, longest: int) -> str:

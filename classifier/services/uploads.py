@@ -146,7 +146,7 @@ def queue_ingest(project: Project, *, source: str, config: dict[str, Any], by: U
 
 
 def delete_read_archives() -> None:
-    """What was uploaded for a job that has ended, however it ended, is not needed any more. For the watchman."""
+    """What was uploaded for a job that has ended, however it ended, is not needed any more. For the reaper."""
     kept = Job.objects.filter(config__has_key="archive").exclude(status__in=Job.OPEN)
     for job in kept.exclude(state__has_key="archive_deleted")[:100]:
         default_storage.delete(job.config["archive"])

@@ -13,7 +13,7 @@ from classifier.tensorboard import proxy
 from classifier.views.access import SignedIn, project_page
 from classifier.views.errors import answer_page
 
-MOST_BYTES = 2**20  # of a question
+MAX_REQUEST_BYTES = 2**20  # of a question
 PASSED_ON = ("Accept", "Accept-Encoding", "Content-Type")  # never cookies or keys
 PASSED_BACK = ("Content-Type", "Content-Encoding", "Cache-Control", "Location", "Expires")
 OTHER_SITES = ("https://www.gstatic.com", "https://ui.perfetto.dev")
@@ -28,7 +28,7 @@ def board(request: SignedIn, project: Project, number: int, rest: str = "") -> H
     job = get_object_or_404(selectors.list_jobs(request.user).filter(project=project), number=number)
     if not proxy.is_installed():
         raise Http404
-    if int(request.META.get("CONTENT_LENGTH") or 0) > MOST_BYTES:
+    if int(request.META.get("CONTENT_LENGTH") or 0) > MAX_REQUEST_BYTES:
         return answer_page(request, 413, "Too large", "This is more than TensorBoard can be asked at once.")
     prefix = reverse("job_tensorboard", args=[project.slug, number]).rstrip("/")
     headers = {name: request.headers[name] for name in PASSED_ON if name in request.headers}

@@ -19,7 +19,7 @@ from ml.exports.registry import FORMATS
 from ml.training.artifacts import ArtifactCorrupt
 
 SHOWN = 60
-MOST_CLASSES_SHOWN = 50
+MAX_CLASSES_SHOWN = 50
 
 
 def _find(project: Project, number: int) -> ModelVersion:
@@ -96,13 +96,13 @@ def _worth_showing(confusion: list[list[int]]) -> list[int]:
     """All classes; of very many those with the most errors, and then the most pictures: a page holds no million
     cells.
     """
-    if len(confusion) <= MOST_CLASSES_SHOWN:
+    if len(confusion) <= MAX_CLASSES_SHOWN:
         return list(range(len(confusion)))
     counts = np.array(confusion)
     answered, right = counts.sum(axis=0), counts.diagonal()
     errors = counts.sum(axis=1) + answered - 2 * right
     order = np.lexsort((-answered - right, -errors))
-    return sorted(order[:MOST_CLASSES_SHOWN].tolist())
+    return sorted(order[:MAX_CLASSES_SHOWN].tolist())
 
 
 @project_page

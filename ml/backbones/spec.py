@@ -14,7 +14,7 @@ from ml.errors import Unavailable
 from ml.settings import MLSettings
 
 SPEC, GRAPH, LITE, CONVERTED = "network.json", "network.pb", "network.tflite", "converted.tflite"
-LARGEST_INPUT, MOST_FEATURES = 1024, 100_000
+MAX_INPUT_SIZE, MAX_FEATURES = 1024, 100_000
 NAME = re.compile(r"net_[0-9a-f]{20}")
 LITERT, TENSORFLOW = "litert", "tensorflow"
 
@@ -52,7 +52,7 @@ class BackboneSpec:
     def __post_init__(self) -> None:
         """Raises ValueError for what `program` never writes."""
         known = self.file in (GRAPH, LITE) and self.engine in (LITERT, TENSORFLOW)
-        fits = 8 <= self.input_size <= LARGEST_INPUT and 1 <= self.features <= MOST_FEATURES
+        fits = 8 <= self.input_size <= MAX_INPUT_SIZE and 1 <= self.features <= MAX_FEATURES
         if not (known and fits and re.fullmatch(r"[0-9a-f]{64}", self.sha256)):
             raise ValueError("This is not the description of a network.")
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from ml.backbones.backbone import Backbone
 from ml.cli.bottlenecks import Bottlenecks, fill
-from ml.cli.console import Talk
+from ml.cli.console import Console
 from ml.cli.photos import BadPhotos, Photo, Photos
 from ml.engines.embeddings import embedding_key
 from ml.engines.loading import ensure_ready, load_engine
@@ -40,7 +40,7 @@ class Features:
     folder: Path
     backbone: Backbone
     photos: Photos
-    talk: Talk
+    console: Console
     _held: dict[str, NDArray[np.float32]] = field(default_factory=dict)  # read once while looking for what is missing
 
     def ensure(self, photos: list[Photo], augmentation: Augmentation | None = None) -> list[Photo]:
@@ -69,10 +69,10 @@ class Features:
         ensure_ready(self.backbone, folder)
         load = partial(load_engine, self.backbone, folder)
         for done in fill(
-            self._bottlenecks(augmentation), missing, self.photos.read, load, self.talk.warn, augmentation
+            self._bottlenecks(augmentation), missing, self.photos.read, load, self.console.warn, augmentation
         ):
-            self.talk.progress(what, done, len(missing))
-        self.talk.say(f"{len(missing)} bottleneck files created.")
+            self.console.progress(what, done, len(missing))
+        self.console.say(f"{len(missing)} bottleneck files created.")
 
     def load(self, photos: list[Photo], augmentations: Sequence[Augmentation | None] = (None,)) -> NDArray[np.float32]:
         """(V * N, F): the N photos as each of the augmented copies in turn, None being the photos themselves.

@@ -8,7 +8,7 @@ from pathlib import Path
 from ml.backbones.backbone import Backbone
 from ml.backbones.registry import get_backbone
 from ml.backbones.spec import write_backbone
-from ml.cli.console import Talk
+from ml.cli.console import Console
 from ml.errors import UserError
 from ml.files import write_atomically
 from ml.model_import.opening import fetch, open_network
@@ -16,13 +16,13 @@ from ml.model_import.program import Request
 from ml.settings import MLSettings
 
 
-def find_module(handle: str, settings: MLSettings, talk: Talk) -> Backbone:
+def find_module(handle: str, settings: MLSettings, console: Console) -> Backbone:
     """Raises ImportRefused."""
     known = _record_of(handle, settings)
     try:
         return get_backbone(json.loads(known.read_text())["name"], settings)
     except (OSError, ValueError, KeyError, UserError):
-        return _open(handle, known, settings, talk)
+        return _open(handle, known, settings, console)
 
 
 def _record_of(handle: str, settings: MLSettings) -> Path:
@@ -34,27 +34,27 @@ def _record_of(handle: str, settings: MLSettings) -> Path:
     return settings.weights_dir / "custom" / "handles" / f"{key}.json"
 
 
-def _open(handle: str, known: Path, settings: MLSettings, talk: Talk) -> Backbone:
+def _open(handle: str, known: Path, settings: MLSettings, console: Console) -> Backbone:
     known.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=known.parent, prefix=".module-") as name:
         folder = Path(name)
         path = Path(handle)
         if not path.exists():
-            path = _fetch(handle, folder, talk)
-        talk.say("Opening the module (once) …")
+            path = _fetch(handle, folder, console)
+        console.say("Opening the module (once) …")
         opened = open_network(path.resolve(), folder, Request(), title=handle[-100:], source=handle[:300])
     if opened.litert_refusal:
-        talk.warn(f"LiteRT cannot run this module: {opened.litert_refusal}. TensorFlow runs it, which takes longer.")
+        console.warn(f"LiteRT cannot run this module: {opened.litert_refusal}. TensorFlow runs it, which takes longer.")
     write_backbone(opened.spec, opened.files, settings)
     write_atomically(known, json.dumps({"name": opened.spec.name, "handle": handle}))
     return get_backbone(opened.spec.name, settings)
 
 
-def _fetch(handle: str, folder: Path, talk: Talk) -> Path:
+def _fetch(handle: str, folder: Path, console: Console) -> Path:
     return fetch(
         handle,
         folder,
         allow_private=True,  # whoever types an address at this machine may reach it anyway
         alive=lambda: None,
-        report=lambda received: talk.progress("Downloaded MB", received >> 20, max(received >> 20, 1)),
+        report=lambda received: console.progress("Downloaded MB", received >> 20, max(received >> 20, 1)),
     )

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from ml.backbones.backbone import Backbone
 from ml.cli import graph_cache
-from ml.cli.console import Talk
+from ml.cli.console import Console
 from ml.cli.features import Data, Features
 from ml.cli.flags import list_setting_flags
 from ml.cli.photos import Photos, check_classes, list_photos, split_photos
@@ -52,24 +52,24 @@ class Flags(Protocol):
     checkpoint_path: Path
 
 
-def retrain(flags: Flags, backbone: Backbone, talk: Talk) -> float:
+def retrain(flags: Flags, backbone: Backbone, console: Console) -> float:
     """Do all that the flags say; the test accuracy. Raises ConfigError before anything is done, RetrainFailed,
     BadPhotos, ArchiveRejected, EmptySplit, and what `ensure_tflite` raises."""
     config = make_config(flags, backbone.name)
     check_targets(flags)
     # Seconds that go by while the features are computed.
     threading.Thread(target=_import_tensorflow, daemon=True).start()
-    photos = list_photos(flags.image_dir, talk.warn)
-    check_classes(photos, flags.image_dir, talk.warn)
-    features = Features(flags.bottleneck_dir, backbone, photos, talk)
+    photos = list_photos(flags.image_dir, console.warn)
+    check_classes(photos, flags.image_dir, console.warn)
+    features = Features(flags.bottleneck_dir, backbone, photos, console)
     data = _embed(flags, photos, features, config.augmentations)
-    head = _train(flags, config, data, Parts("Retrained", 1, backbone, _no_head(), photos.labels), talk)
+    head = _train(flags, config, data, Parts("Retrained", 1, backbone, _no_head(), photos.labels), console)
     test = data.split(TEST, flags.test_batch_size)
     probabilities = head.probabilities(test.features)
     accuracy = evaluate(probabilities, test.labels, photos.labels)["test_accuracy"] or 0.0
-    talk.say(f"Final test accuracy = {100 * accuracy:.1f}% (N={len(test.labels)})")
+    console.say(f"Final test accuracy = {100 * accuracy:.1f}% (N={len(test.labels)})")
     if flags.print_misclassified_test_images:
-        _print_misclassified(flags, data, photos.labels, probabilities, talk)
+        _print_misclassified(flags, data, photos.labels, probabilities, console)
     if flags.assert_accuracy_at_least is not None and accuracy < flags.assert_accuracy_at_least:
         raise RetrainFailed(too_low(accuracy, flags.assert_accuracy_at_least))
     write_files(flags, Parts(flags.image_dir.resolve().name, 1, backbone, head, photos.labels))
@@ -106,7 +106,7 @@ def make_config(flags: Flags, backbone: str) -> TrainConfig:
 
 def _embed(flags: Flags, photos: Photos, features: Features, augmentations: list[Augmentation]) -> Data:
     features.backbone.ensure_weights(
-        lambda done, total: features.talk.progress("Downloading the weights, KB", done // 1024, total // 1024)
+        lambda done, total: features.console.progress("Downloading the weights, KB", done // 1024, total // 1024)
     )
     readable = features.ensure(photos.photos)
     kept = Photos(photos.walk, photos.labels, readable)
@@ -127,7 +127,7 @@ def _embed(flags: Flags, photos: Photos, features: Features, augmentations: list
     return Data(found, loaded)
 
 
-def _train(flags: Flags, config: TrainConfig, data: Data, parts: Parts, talk: Talk) -> Head:
+def _train(flags: Flags, config: TrainConfig, data: Data, parts: Parts, console: Console) -> Head:
     """Gradient descent as in the original, with its lines and summaries."""
     from ml.training.recipes.sgd import descend
 
@@ -136,7 +136,7 @@ def _train(flags: Flags, config: TrainConfig, data: Data, parts: Parts, talk: Ta
     intervals = descend(training, validation, len(parts.labels), config, interval=_interval(flags))
     for step, head, _ in intervals:
         if step % flags.eval_step_interval == 0 or step == config.steps:
-            _tell(step, head, config.learning_rate, {"train": training, "validation": validation}, writers, talk)
+            _tell(step, head, config.learning_rate, {"train": training, "validation": validation}, writers, console)
         if flags.intermediate_store_frequency and step % flags.intermediate_store_frequency == 0:
             target = flags.intermediate_output_graphs_dir / f"intermediate_{step}.pb"
             _write_graph(target, Parts(parts.title, 1, parts.backbone, head, parts.labels), flags.final_tensor_name)
@@ -153,23 +153,23 @@ def _interval(flags: Flags) -> int:
 
 
 def _tell(
-    step: int, head: Head, rate: float, splits: dict[str, Split], writers: dict[str, EventFile], talk: Talk
+    step: int, head: Head, rate: float, splits: dict[str, Split], writers: dict[str, EventFile], console: Console
 ) -> None:
     measured = add_point(writers, splits, step, head, learning_rate=rate)
     (training, entropy), (validation, _) = measured["train"], measured["validation"]
-    talk.say(f"Step {step}: Train accuracy = {100 * training:.1f}%")
-    talk.say(f"Step {step}: Cross entropy = {entropy:f}")
+    console.say(f"Step {step}: Train accuracy = {100 * training:.1f}%")
+    console.say(f"Step {step}: Cross entropy = {entropy:f}")
     held_out = len(splits["validation"].labels)
-    talk.say(f"Step {step}: Validation accuracy = {100 * validation:.1f}% (N={held_out})")
+    console.say(f"Step {step}: Validation accuracy = {100 * validation:.1f}% (N={held_out})")
 
 
 def _print_misclassified(
-    flags: Flags, data: Data, labels: list[str], probabilities: NDArray[np.float32], talk: Talk
+    flags: Flags, data: Data, labels: list[str], probabilities: NDArray[np.float32], console: Console
 ) -> None:
-    talk.say("=== MISCLASSIFIED TEST IMAGES ===")
+    console.say("=== MISCLASSIFIED TEST IMAGES ===")
     for photo, named in zip(data.photos[TEST], probabilities.argmax(axis=1), strict=False):
         if named != photo.label:
-            talk.say(f"{flags.image_dir / photo.name!s:>70}  {labels[named]}")
+            console.say(f"{flags.image_dir / photo.name!s:>70}  {labels[named]}")
 
 
 def write_files(flags: Flags, parts: Parts) -> None:

@@ -14,7 +14,7 @@ from typing import IO, Any
 from urllib.parse import urlsplit
 
 from ml.errors import ImportRefused
-from ml.model_import.sources import LARGEST
+from ml.model_import.sources import MAX_MODEL_BYTES
 
 TIMEOUT = 30  # seconds without a byte
 CHUNK = 2**18
@@ -82,13 +82,13 @@ class _Bounded:
     """A response of which no more can be read than a network may have."""
 
     def __init__(self, response: IO[bytes]) -> None:
-        self._response, self._left = response, LARGEST
+        self._response, self._left = response, MAX_MODEL_BYTES
 
     def read(self, size: int = -1) -> bytes:
         data = self._response.read(size)
         self._left -= len(data)
         if self._left < 0:
-            raise ImportRefused(f"The download is larger than {LARGEST >> 30} GB and was stopped.")
+            raise ImportRefused(f"The download is larger than {MAX_MODEL_BYTES >> 30} GB and was stopped.")
         return data
 
     def close(self) -> None:

@@ -15,7 +15,7 @@ import numpy as np
 
 from ml.errors import ImportRefused, first_line
 from ml.model_import.graphs import Opened
-from ml.model_import.sources import LARGEST
+from ml.model_import.sources import MAX_MODEL_BYTES
 from ml.sandbox.screening import HostileGraph
 
 # Layers that run Python or another library, or read files named in their settings.
@@ -133,7 +133,7 @@ def _read_weights(folder: Path, described: dict[str, Any]) -> dict[str, Any]:
         paths = [folder / str(name) for name in group["paths"]]
         if any(path.parent != folder or not path.is_file() for path in paths):
             raise ImportRefused("Files of weights are missing beside model.json.")
-        if sum(path.stat().st_size for path in paths) > LARGEST:
+        if sum(path.stat().st_size for path in paths) > MAX_MODEL_BYTES:
             raise ImportRefused("Its weights are too large.")
         data, at = b"".join(path.read_bytes() for path in paths), 0
         for entry in group["weights"]:

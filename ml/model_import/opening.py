@@ -14,7 +14,7 @@ from ml.backbones.spec import CONVERTED, BackboneFiles, Origin, describe_found
 from ml.errors import ImportRefused
 from ml.model_import.fetching import host_of, kind_of
 from ml.model_import.program import FOUND, REFUSED, Request, dump_request
-from ml.model_import.sources import LARGEST, MOST_CLASSES, MOST_FILES, MOST_LABELS
+from ml.model_import.sources import MAX_CLASSES, MAX_FILES, MAX_LABELS, MAX_MODEL_BYTES
 from ml.sandbox.child import ChildFailed, run_child
 from ml.sandbox.confine import Limits, bare_environment, confined
 
@@ -46,9 +46,9 @@ def fetch(
     def watch() -> None:
         alive()
         count, size = measure_folder(out)
-        if size > LARGEST or count > MOST_FILES:
+        if size > MAX_MODEL_BYTES or count > MAX_FILES:
             raise ImportRefused(
-                f"What comes from {host_of(address)} is larger than {LARGEST >> 30} GB, or more than {MOST_FILES:,} "
+                f"What comes from {host_of(address)} is larger than {MAX_MODEL_BYTES >> 30} GB, or more than {MAX_FILES:,} "
                 "files, and was stopped."
             )
         report(size)
@@ -96,7 +96,7 @@ def open_network(
         about = {"title": title, "source": source, "licence": licence or "see its source", "origin": origin}
         spec = describe_found(found, **about)
         labels = _checked_labels(found)
-        if request.classifier and (spec.features != len(labels) or len(labels) > MOST_CLASSES):
+        if request.classifier and (spec.features != len(labels) or len(labels) > MAX_CLASSES):
             raise ValueError("classes")  # as the program has looked at: it may have been taken over
         files = {spec.file: _read_own(out / spec.file)}
         if (out / CONVERTED).is_file():
@@ -116,14 +116,14 @@ def open_network(
 def _read_own(path: Path) -> bytes:
     """What that process wrote: no link to a file that it could not read itself. Raises OSError, ValueError."""
     with os.fdopen(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK), "rb") as file:
-        if os.fstat(file.fileno()).st_size > LARGEST:
+        if os.fstat(file.fileno()).st_size > MAX_MODEL_BYTES:
             raise ValueError("too large")
         return file.read()
 
 
 def _checked_labels(found: dict[str, Any]) -> list[str]:
     labels = found["labels"]
-    if not isinstance(labels, list) or len(labels) > MOST_LABELS or not all(isinstance(one, str) for one in labels):
+    if not isinstance(labels, list) or len(labels) > MAX_LABELS or not all(isinstance(one, str) for one in labels):
         raise ValueError("labels")
     if not all(math.isfinite(found.get(name, 0.0)) for name in ("scale", "offset")):
         raise ValueError("scaling")

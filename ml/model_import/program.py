@@ -20,14 +20,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ml.backbones.spec import CONVERTED, GRAPH, LARGEST_INPUT, LITE, LITERT, TENSORFLOW
+from ml.backbones.spec import CONVERTED, GRAPH, LITE, LITERT, MAX_INPUT_SIZE, TENSORFLOW
 from ml.engines.graph_conversion import convert_checked
 from ml.errors import ImportRefused, first_line
 from ml.model_import import tflite_files
 from ml.model_import.sources import (
     FROZEN_GRAPH,
     KERAS,
-    MOST_CLASSES,
+    MAX_CLASSES,
     TENSORFLOW_JS,
     TFLITE,
     Source,
@@ -180,8 +180,8 @@ def _check_answers(answers: NDArray[np.float32], request: Request) -> bool:
 def _check_labels(labels: list[str], outputs: int) -> None:
     if not labels:
         raise ImportRefused("It comes without labels. Send a text file with them, one a line.")
-    if outputs > MOST_CLASSES:
-        raise ImportRefused(f"It tells {outputs:,} classes apart; at most {MOST_CLASSES:,} can be imported.")
+    if outputs > MAX_CLASSES:
+        raise ImportRefused(f"It tells {outputs:,} classes apart; at most {MAX_CLASSES:,} can be imported.")
     if len(labels) != outputs:
         raise ImportRefused(f"It gives {outputs} scores, but there are {len(labels)} labels.")
     if not all(labels) or len(set(labels)) != len(labels):
@@ -189,8 +189,8 @@ def _check_labels(labels: list[str], outputs: int) -> None:
 
 
 def _check_size(size: int) -> None:
-    if not 8 <= size <= LARGEST_INPUT:
-        raise ImportRefused(f"It takes pictures of {size} pixels; from 8 to {LARGEST_INPUT} can be used.")
+    if not 8 <= size <= MAX_INPUT_SIZE:
+        raise ImportRefused(f"It takes pictures of {size} pixels; from 8 to {MAX_INPUT_SIZE} can be used.")
 
 
 def _describe(file: Path, size: int, features: int, probabilities: bool) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from typing import Any
 
 from ml.errors import Refused
 
-# Operations that read or write files, talk to other machines or processes, end the program or bring another program
+# Operations that read or write files, console to other machines or processes, end the program or bring another program
 # along. By their names, because new ones of each family appear; no network that looks at pictures has one of these.
 _DENIED = re.compile(
     r"File|Reader|Save|Restore|Checkpoint|Dataset|PyFunc|^Debug|Debugger|Write.*Summary|SummaryWriter|SummaryDb"

@@ -19,7 +19,7 @@ from ml.training.head import Head, Split, StepCallback
 
 BUCKETS = 30
 # Pictures that the training accuracy is measured on, evenly from all: the original takes one batch of a hundred.
-MOST_TRAINING_PICTURES = 2000
+MAX_TRAINING_PICTURES = 2000
 # So many points are all written; later ones ever further apart, some 150 of ten thousand.
 EVERY_POINT_UNTIL = 20
 
@@ -98,7 +98,7 @@ class TrainingEventFiles:
 
     def watch(self, training: Split, validation: Split) -> StepCallback:
         """For `train_head`: what is called at each point of the curve."""
-        stride = -(-len(training.labels) // MOST_TRAINING_PICTURES)
+        stride = -(-len(training.labels) // MAX_TRAINING_PICTURES)
         splits = {"train": Split(training.features[::stride], training.labels[::stride]), "validation": validation}
         seen = due = 0
 

@@ -9,7 +9,7 @@ import pytest
 
 from tests.datasets import make_zip
 from tests.integration.test_exported_files import run_elsewhere
-from tests.integration.test_recovery import own_site, processes  # noqa: F401 - a fixture
+from tests.integration.test_recovery import kill_worker
 from tests.site import Client, Site
 from tests.textures import SLOPES, make_texture, textures
 
@@ -19,26 +19,25 @@ EPOCHS = 25  # enough to be killed in the middle of
 
 
 def test_killed_trainer_goes_on_from_its_checkpoint_and_the_version_is_exported(
-    own_site: Site,  # noqa: F811
-    tmp_path: Path,
+    site: Site, owner: Client, tmp_path: Path
 ) -> None:
-    owner = own_site.client("owner")
     slug = str(owner.ok("POST", "/projects", {"name": "Slopes"})["slug"])
     archive = [("file", "slopes.zip", make_zip(textures(300)))]
     owner.wait_job(owner.ok("POST", f"/projects/{slug}/uploads", {}, archive)["job"])
     config = {"fine_tuning": "all", "fine_tuning_epochs": EPOCHS, "fine_tuning_rate": 0.003}
     number = owner.ok("POST", f"/projects/{slug}/train", config)["job"]
-    before = kill_in_the_middle(own_site, owner, number)
+    before = kill_in_the_middle(site, owner, number)
 
     job = owner.wait_job(number, 200)
     assert job["status"] == "SUCCEEDED", job["error"]
     epochs = [point["epoch"] for point in job["curve"] if "epoch" in point]
     assert epochs == list(range(len(epochs)))
-    assert shown(own_site, number) <= (len(epochs) - 1 - before) * 480
+    # An epoch is shown before its checkpoint is kept, so one may have been done again.
+    assert shown(site, number) <= (len(epochs) - before) * 480
     version = owner.ok("GET", f"/projects/{slug}/versions/1")
     assert version["backbone"].startswith("net_")
     assert version["metrics"]["test_accuracy"] > 0.85
-    own_site.wait(lambda: not list((own_site.data / "files" / "checkpoints").glob("*")), 30)
+    site.wait(lambda: not list((site.data / "files" / "checkpoints").glob("*")), 30)
 
     for format in ("tflite", "frozen_graph"):
         assert agrees_elsewhere(owner, slug, format, tmp_path / format)
@@ -51,12 +50,10 @@ def kill_in_the_middle(site: Site, owner: Client, number: int) -> int:
     def tuned_a_while() -> bool:
         seen.update(owner.ok("GET", f"/jobs/{number}"))
         assert seen["status"] in ("QUEUED", "RUNNING"), seen["error"] or "it ended before it could be killed"
-        return any(point.get("epoch", 0) >= 3 for point in seen["curve"])
+        return any(point.get("epoch", 0) >= 2 for point in seen["curve"])
 
     site.wait(tuned_a_while, 90, every=0.02)
-    for process in processes(site, "celery", "trainer@%h"):
-        if "poetsweb.supervise" not in process.cmdline():
-            process.kill()
+    kill_worker(site, "trainer")
     return int(max(point.get("epoch", 0) for point in seen["curve"]))
 
 

@@ -57,7 +57,7 @@ def celery_services() -> dict[str, list[str]]:
 
 
 def test_the_roles_are_there() -> None:
-    assert set(SERVICES) == {"postgres", "redis", "prepare", "web", "worker", "trainer", "watchman"}
+    assert set(SERVICES) == {"postgres", "redis", "prepare", "web", "worker", "trainer", "reaper"}
 
 
 @each(OURS)

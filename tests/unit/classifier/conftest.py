@@ -46,9 +46,17 @@ def _no_broker(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(autouse=True)
-def _local_cache(settings: Any) -> None:
-    settings.CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
+def _empty_cache(settings: Any) -> None:
+    """In this process, where there is no Redis for tests."""
+    if not settings.REDIS_URL:
+        settings.CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
     cache.clear()
+
+
+@pytest.fixture(autouse=True)
+def _one_connection(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A task begins by closing what grew old; a test's transaction lives on its one connection."""
+    monkeypatch.setattr("worker.run.close_old_connections", lambda: None)
 
 
 @pytest.fixture

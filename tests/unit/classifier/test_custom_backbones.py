@@ -271,7 +271,7 @@ def test_matrix_of_very_many_classes_shows_those_that_err(
     trained: ModelVersion, as_owner: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Of three classes two are mixed up; the third is right, and left out where there is room for two."""
-    monkeypatch.setattr("classifier.views.versions.MOST_CLASSES_SHOWN", 2)
+    monkeypatch.setattr("classifier.views.versions.MAX_CLASSES_SHOWN", 2)
     per_class = [{**trained.metrics["per_class"][0], "name": name} for name in ("a", "b", "c")]
     metrics = {**trained.metrics, "per_class": per_class, "confusion": [[1, 0, 2], [0, 9, 0], [1, 0, 3]]}
     ModelVersion.objects.filter(pk=trained.pk).update(metrics=metrics)

@@ -75,6 +75,7 @@ def seen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.skipif(not incoming_files.CAN_FORK, reason="Nothing is forked on this system.")
+@pytest.mark.usefixtures("folder_storage")
 def test_many_are_read_in_other_processes(seen: None) -> None:
     assert os.getpid() not in pids(COUNT)
 

@@ -15,6 +15,8 @@ from classifier.services.images import read_file
 from classifier.storage import store_once
 from tests.disk import full_disk
 
+pytestmark = pytest.mark.usefixtures("folder_storage")
+
 
 def files_in(folder: Path) -> list[Path]:
     return [path for path in folder.rglob("*") if path.is_file()]

@@ -122,7 +122,7 @@ def test_board_ends_when_nobody_asks(watched: Job, as_owner: Client, monkeypatch
 def test_boards_are_limited_in_number(
     watched: Job, project: Project, as_owner: Client, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(proxy, "MOST", 1)
+    monkeypatch.setattr(proxy, "MAX_PROCESSES", 1)
     other = watch(project, tmp_path / "other")
     assert as_owner.get(address(watched)).status_code == 200
     refused = as_owner.get(address(other))

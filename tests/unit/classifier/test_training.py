@@ -4,6 +4,7 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 
+from classifier import workers
 from classifier.models import Job, Project
 from classifier.services.training import TrainingRefused, check_training, request_training
 from classifier.workers import list_workers, record_worker
@@ -16,10 +17,11 @@ CONFIG = TrainConfig(backbone="testing")
 
 
 @pytest.fixture(autouse=True)
-def _living_worker() -> None:
+def _living_worker(monkeypatch: pytest.MonkeyPatch) -> None:
     from django.core.cache import cache
 
     cache.clear()
+    monkeypatch.setattr(workers, "ALIVE_SECONDS", 3600)  # it says nothing more, however long a test takes
     record_worker("worker@test", ["embed", "ingest", "train"])
 
 

@@ -1,4 +1,4 @@
-"""The testing backbone, converted once per run."""
+"""The testing backbone, converted."""
 
 from pathlib import Path
 
@@ -17,8 +17,8 @@ def backbone() -> Backbone:
 
 
 @pytest.fixture(scope="session")
-def tflite(backbone: Backbone, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return ensure_tflite(backbone, tmp_path_factory.mktemp("backbones"))
+def tflite(backbone: Backbone, backbones: Path) -> Path:
+    return ensure_tflite(backbone, backbones)
 
 
 @pytest.fixture(scope="session")

@@ -8,7 +8,7 @@ from django.core.management.base import CommandError, CommandParser
 from classifier.management.cli import CLICommand, silence_tensorflow
 from ml.backbones.backbone import Backbone
 from ml.backbones.registry import get_backbone
-from ml.cli.console import Talk
+from ml.cli.console import Console
 from ml.cli.flags import add_retrain_flags
 from ml.cli.hub_modules import find_module
 from ml.cli.retraining import retrain
@@ -27,12 +27,12 @@ class Command(CLICommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         silence_tensorflow()
-        flags, talk = Namespace(**options), self.talk.as_loud_as(options["logging_verbosity"])
+        flags, console = Namespace(**options), self.console.as_loud_as(options["logging_verbosity"])
         try:
             if flags.project:
-                self._train_on_site(flags, talk)
+                self._train_on_site(flags, console)
             else:
-                retrain(flags, _find_backbone(flags, talk), talk)
+                retrain(flags, _find_backbone(flags, console), console)
         except ConfigError as error:
             raise CommandError(str(error), returncode=BAD_ARGUMENTS) from None
         except UserError as error:
@@ -40,19 +40,19 @@ class Command(CLICommand):
         except OSError as error:
             raise CommandError(f"{error.filename or 'A file'} cannot be written or read: {error.strerror}.") from None
 
-    def _train_on_site(self, flags: Namespace, talk: Talk) -> None:
+    def _train_on_site(self, flags: Namespace, console: Console) -> None:
         for name in ("intermediate_store_frequency", "tfhub_module", "model_dir"):
             if getattr(flags, name):
                 raise CommandError(f"--{name} does not go with --project.", returncode=BAD_ARGUMENTS)
         from worker.site_training import train_on_site  # the only part that needs the site
 
         logging.getLogger("classifier").setLevel(logging.ERROR)  # no broker is no news here
-        train_on_site(flags, talk)
+        train_on_site(flags, console)
 
 
-def _find_backbone(flags: Namespace, talk: Talk) -> Backbone:
+def _find_backbone(flags: Namespace, console: Console) -> Backbone:
     folder = flags.model_dir
     settings = replace(ML, weights_dir=folder, backbones_dir=folder) if folder else ML
     if flags.tfhub_module:
-        return find_module(flags.tfhub_module, settings, talk)
+        return find_module(flags.tfhub_module, settings, console)
     return get_backbone(flags.architecture, settings)

@@ -72,7 +72,7 @@ def test_import_leaves_tensorflow_out(module: str) -> None:
 
 
 def test_digest_leaves_tensorflow_out() -> None:
-    use = "from ml.backbones.registry import get_backbone; from poetsweb.folders import ML; get_backbone('efficientnet_lite0', ML).digest"
-    code = f"import sys; {use}; print('keras' in sys.modules)"
+    imports = "from ml.backbones.registry import get_backbone; from poetsweb.folders import ML"
+    code = f"import sys; {imports}; get_backbone('efficientnet_lite0', ML).digest; print('keras' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"

@@ -101,7 +101,7 @@ def redirecting(target: str, inner: socket.socket, asked: list[str]) -> Iterator
 def test_download_is_stopped_where_it_is_too_large(
     hub_address: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(fetching, "LARGEST", 100)
+    monkeypatch.setattr(fetching, "MAX_MODEL_BYTES", 100)
     with pytest.raises(ImportRefused, match="was stopped"):
         resolve(f"{hub_address}/vector.tflite", tmp_path, allow_private=True)
 

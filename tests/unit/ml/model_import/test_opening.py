@@ -18,7 +18,7 @@ from ml.errors import ImportRefused
 from ml.model_import import opening
 from ml.model_import.opening import OpenedNetwork, open_network
 from ml.model_import.program import Request, _check_labels
-from ml.model_import.sources import MOST_CLASSES
+from ml.model_import.sources import MAX_CLASSES
 from ml.sandbox.confine import bare_environment
 from ml.settings import MLSettings
 from tests.network_files import CLASSES, FEATURES, SIZE
@@ -181,10 +181,10 @@ def test_layers_that_hold_programs_are_refused_by_name(strange_networks: Path, t
 
 def test_more_classes_than_a_page_could_hold_are_refused() -> None:
     """The confusion matrix of a hundred thousand classes would take 80 GB."""
-    labels = [str(number) for number in range(MOST_CLASSES + 1)]
+    labels = [str(number) for number in range(MAX_CLASSES + 1)]
     with pytest.raises(ImportRefused, match="at most 2,000 can be imported"):
         _check_labels(labels, len(labels))
-    _check_labels(labels[:-1], MOST_CLASSES)
+    _check_labels(labels[:-1], MAX_CLASSES)
 
 
 def test_secrets_of_the_site_are_not_in_its_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

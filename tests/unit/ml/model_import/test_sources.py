@@ -94,7 +94,7 @@ def test_links_and_devices_are_refused(kind: bytes, tmp_path: Path) -> None:
 
 
 def test_too_many_and_too_large_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sources, "LARGEST", 1000)
+    monkeypatch.setattr(sources, "MAX_MODEL_BYTES", 1000)
     with pytest.raises(ImportRefused, match="more than"):
         find(write_zip(tmp_path / "a.zip", {"a.pb": b"x" * 600, "b.pb": b"x" * 600}), tmp_path)
 

@@ -1,0 +1,24 @@
+# Chromium, PostgreSQL and Redis, installed where they are missing.
+
+browser() { command -v chromium || command -v chromium-browser || command -v google-chrome; }
+
+# Debian keeps the server's programs off the PATH.
+postgres_programs() {
+  local found
+  found=$({ command -v initdb || ls /usr/lib/postgresql/*/bin/initdb 2>/dev/null; } | sort -V | tail -n 1)
+  [ -n "$found" ] && dirname "$found"
+}
+
+install_packages() {
+  local missing=()
+  browser >/dev/null || missing+=(chromium)
+  postgres_programs >/dev/null || missing+=(postgresql)
+  command -v redis-server >/dev/null || missing+=(redis-server)
+  [ ${#missing[@]} -gt 0 ] || return 0
+  if [ "$(id -u)" != 0 ]; then
+    echo "Install first: ${missing[*]}" >&2
+    return 1
+  fi
+  apt-get update -qq
+  DEBIAN_FRONTEND=noninteractive apt-get install -y -qq "${missing[@]}" >/dev/null
+}
