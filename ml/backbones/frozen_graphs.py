@@ -33,7 +33,10 @@ def ensure_graph(backbone: Backbone, folder: Path | None = None) -> Any:
 
 
 def graph_path(backbone: Backbone, folder: Path) -> Path:
-    """Return where the backbone's graph is in `folder`, once it has been made. Raise `WeightsMissing` as `digest` does."""
+    """Return where the backbone's graph is in `folder`, once it has been made.
+
+    Raise `WeightsMissing` as `digest` does.
+    """
     return folder / f"{backbone.name}-{backbone.digest[:16]}.pb"
 
 
@@ -113,7 +116,10 @@ def build_network(data: bytes, input_size: int, features: int) -> Any:
 
 
 def convert(data: bytes) -> bytes:
-    """Convert a graph in our form to LiteRT, using LiteRT's own operations only. Raise whatever the converter raises."""
+    """Convert a graph in our form to LiteRT, using LiteRT's own operations only.
+
+    Raise whatever the converter raises.
+    """
     import tensorflow as tf
 
     function = restore(data)

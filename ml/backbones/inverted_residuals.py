@@ -20,7 +20,7 @@ CLASSES = 1000  # ImageNet's
 
 
 class Block(NamedTuple):
-    """One inverted residual block, with `inside` input and `outside` output channels; `expand` multiplies the former."""
+    """One inverted residual block from `inside` to `outside` channels; `expand` multiplies the former."""
 
     kernel: int
     stride: int

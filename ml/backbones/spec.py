@@ -38,7 +38,7 @@ class BackboneSpec:
     """Everything that is known about a custom backbone.
 
     Attributes:
-        file: the name of the network's file: GRAPH, a frozen graph in our form, or LITE, a .tflite file as it was added.
+        file: the name of the network's file: GRAPH, a frozen graph in our form, or LITE, a .tflite file.
         sha256: of that file.
         input_size: width and height of the pictures it takes (S), in pixels.
         features: how many numbers it computes for a picture (F).

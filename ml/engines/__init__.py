@@ -1,1 +1,1 @@
-"""Run backbones: with LiteRT, or in a confined process for strangers' networks; convert them and measure their speed."""
+"""Run backbones with LiteRT, or in a confined process if they are strangers', and convert and measure them."""

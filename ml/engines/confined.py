@@ -31,7 +31,7 @@ from ml.sandbox.confine import Limits, bare_environment, confined
 
 SECONDS = 120.0  # for one picture, and for what runs it to be loaded
 _LENGTH = struct.Struct("<I")
-_LONG = 10**7  # seconds of a processor: it serves for as long as its worker does
+_LONG = 10**7  # seconds of processor time: it serves as long as its worker does
 
 
 class EngineFailed(Unavailable):
@@ -82,7 +82,7 @@ class ConfinedEngine:
         return np.frombuffer(answer, np.float32)
 
     def _start(self) -> "subprocess.Popen[bytes]":
-        # It ends when its pipe does, not with the thread that asks first.
+        # It ends when its pipe is closed, not with the thread that happens to ask first.
         self._scratch = tempfile.TemporaryDirectory(prefix="poetsweb-network-")
         limits = Limits(reads=(str(self._file),), writes=(self._scratch.name,), seconds=_LONG, tied=False)
         module, arguments = confined("ml.engines.confined", [str(self._file), str(self.input_size), *self._how], limits)
@@ -160,5 +160,5 @@ def serve(arguments: Sequence[str], source: IO[bytes], target: IO[bytes]) -> Non
 
 if __name__ == "__main__":
     answers = os.fdopen(os.dup(1), "wb")
-    os.dup2(2, 1)  # libraries print what they like; the pipe is for answers
+    os.dup2(2, 1)  # libraries may print anything; the pipe is for answers only
     serve(sys.argv[1:], sys.stdin.buffer, answers)

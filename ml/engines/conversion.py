@@ -154,7 +154,7 @@ def _run_converter(backbone: Backbone, path: Path) -> None:
 
 
 def convert(backbone: Backbone, path: Path) -> None:
-    """Write the backbone as a frozen graph and as a float32 LiteRT file with a resizable batch dimension, and its record.
+    """Write the backbone as a frozen graph and as a float32 LiteRT file with any batch size, and its record.
 
     Import TensorFlow; run it in a converting process only. Raise `WeightsMissing`, `WeightsCorrupt` or
     `ConversionFailed`.

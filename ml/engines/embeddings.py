@@ -31,7 +31,7 @@ def embed_pictures(
     augmentation: Augmentation | None = None,
     batch: int = BATCH,
 ) -> Iterator[tuple[list[str], NDArray[np.float32]]]:
-    """Yield (sha256s, float32 features of shape (n, F)) for successive batches of pictures, or of an augmented copy of each.
+    """Yield (sha256s, float32 features (n, F)) for successive batches of pictures, or of an augmented copy of each.
 
     `read` returns the file with a sha256; reading and decoding run at most two batches ahead of the forward pass. Raise
     `PictureUnreadable`, and whatever `read` raises.

@@ -32,7 +32,7 @@ class SharedEngine:
         self.input_size, self.features = self._wide.input_size, self._wide.features
 
     def embed(self, pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Return the float32 features (N, F) of uint8 pictures (N, S, S, 3), waiting for an engine if all are in use."""
+        """Return float32 features (N, F) of uint8 pictures (N, S, S, 3), after waiting for a free engine."""
         with self._engine() as engine:
             return engine.embed(pictures)
 

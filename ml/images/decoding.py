@@ -108,7 +108,7 @@ class ImageLimits:
 DEFAULT_LIMITS = ImageLimits()
 
 # Both are set once, for the process. Pillow's own guard sees what we cannot, such as the frames of a GIF: it
-# warns from this many pixels on and refuses twice as many. Its warnings about broken EXIF data do not belong in our log.
+# warns from this many pixels on and refuses twice as many. Its warnings about EXIF do not belong in our log.
 Image.MAX_IMAGE_PIXELS = DEFAULT_LIMITS.max_pixels
 warnings.filterwarnings("ignore", module=r"PIL\.")
 
