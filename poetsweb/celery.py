@@ -1,4 +1,4 @@
-"""The Celery application: three queues, and a sign of life of every worker in the cache."""
+"""Define the Celery application with its queues, and record every worker's sign of life in the cache."""
 
 import os
 import warnings
@@ -11,7 +11,7 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "poetsweb.settings")
 
 QUEUES = ("ingest", "embed", "train")  # see the queue of each kind in classifier.jobs.kinds; a test compares them
 
-# Celery warns those who run it as root (in a container, say) of pickled messages; ours are JSON only.
+# Celery warns of pickled messages when it runs as root, for example in a container; ours are JSON only.
 warnings.filterwarnings("ignore", message="You're running the worker with superuser privileges")
 
 app = Celery("poetsweb")
@@ -22,7 +22,7 @@ app.autodiscover_tasks(["worker"], related_name="run")
 
 @signals.setup_logging.connect
 def use_our_logging(**_: Any) -> None:
-    """Celery configures no logging of its own when this signal has a receiver."""
+    """Configure our logging. Celery configures none of its own if this signal has a receiver."""
     import logging.config
 
     from django.conf import settings
@@ -32,8 +32,8 @@ def use_our_logging(**_: Any) -> None:
 
 @signals.heartbeat_sent.connect
 def tell_alive(sender: Any, **_: Any) -> None:
-    """Every two seconds, from the worker's main process: I live, and these are my queues."""
+    """Record, every two seconds from the worker's main process, that the worker is alive and which queues it serves."""
     from classifier.workers import record_worker
 
-    consumer = sender.eventer  # the heart knows its event dispatcher, which knows the worker's name
+    consumer = sender.eventer  # the heart has an event dispatcher, which knows the worker's name
     record_worker(consumer.hostname, sorted(app.amqp.queues.consume_from))

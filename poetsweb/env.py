@@ -1,4 +1,7 @@
-"""Typed reading of environment variables: a wrong value is one sentence that says what to write instead."""
+"""Read environment variables with types, and report a wrong value in one sentence that says what to write instead.
+
+All readers raise Django's `ImproperlyConfigured` for a wrong value.
+"""
 
 import hashlib
 import os
@@ -19,7 +22,7 @@ FALSE_WORDS = {"0", "false", "no", "off"}
 
 
 def read(name: str, default: T, parse: Callable[[str], T], expected: str) -> T:
-    """The variable `name` parsed, or `default` where it is unset or empty."""
+    """Return the variable `name` after parsing, or `default` if it is unset or empty."""
     raw = os.environ.get(name, "").strip()
     if not raw:
         return default
@@ -30,10 +33,13 @@ def read(name: str, default: T, parse: Callable[[str], T], expected: str) -> T:
 
 
 def text(name: str, default: str = "") -> str:
+    """Read a text."""
     return read(name, default, str, "some text")
 
 
 def boolean(name: str, default: bool) -> bool:
+    """Read one of the usual words for true and false."""
+
     def parse(raw: str) -> bool:
         if raw.lower() in TRUE_WORDS | FALSE_WORDS:
             return raw.lower() in TRUE_WORDS
@@ -43,6 +49,8 @@ def boolean(name: str, default: bool) -> bool:
 
 
 def integer(name: str, default: int, *, low: int, high: int) -> int:
+    """Read a whole number from `low` to `high`."""
+
     def parse(raw: str) -> int:
         value = int(raw)
         if not low <= value <= high:
@@ -53,6 +61,8 @@ def integer(name: str, default: int, *, low: int, high: int) -> int:
 
 
 def words(name: str, default: list[str]) -> list[str]:
+    """Read values that are separated by commas."""
+
     def parse(raw: str) -> list[str]:
         return [word.strip() for word in raw.split(",") if word.strip()]
 
@@ -60,11 +70,13 @@ def words(name: str, default: list[str]) -> list[str]:
 
 
 def folder(name: str, default: Path) -> Path:
-    """An absolute path, relative ones being taken from the project's folder by the caller's default."""
+    """Read a path and make it absolute, relative to the current folder."""
     return read(name, default, lambda raw: Path(raw).expanduser().resolve(), "the path of a folder")
 
 
 def choice(name: str, default: str, allowed: tuple[str, ...]) -> str:
+    """Read one of the allowed values."""
+
     def parse(raw: str) -> str:
         if raw not in allowed:
             raise ValueError
@@ -74,7 +86,7 @@ def choice(name: str, default: str, allowed: tuple[str, ...]) -> str:
 
 
 def load_file(path: Path) -> None:
-    """Take NAME=value lines of a `.env` file into the environment; what is already set there wins."""
+    """Load NAME=value lines of a `.env` file into the environment; variables that are already set there win."""
     import environ
 
     if path.is_file():
@@ -82,10 +94,10 @@ def load_file(path: Path) -> None:
 
 
 def socket_folder(data_dir: Path, name: str) -> Path:
-    """A folder of this data folder for Unix sockets; the same for every process that uses it.
+    """Return a folder for Unix sockets, the same for every process that uses this data folder.
 
-    A socket's path may have at most 107 bytes (on macOS 103), so a deep folder gets a short name elsewhere, made
-    from its path and its user so that two copies never meet.
+    The path of a socket may have at most 107 bytes (103 on macOS), so a deep data folder gets a short folder elsewhere.
+    Its name depends on the path and the user, so that two installations never share it.
     """
     folder = data_dir / name
     if len(os.fsencode(folder)) <= MAX_SOCKET_FOLDER_BYTES:
@@ -95,6 +107,8 @@ def socket_folder(data_dir: Path, name: str) -> Path:
 
 
 def time_zone(name: str, default: str) -> str:
+    """Read the name of a time zone."""
+
     def parse(raw: str) -> str:
         if raw not in zoneinfo.available_timezones():
             raise ValueError
@@ -104,7 +118,7 @@ def time_zone(name: str, default: str) -> str:
 
 
 def address(name: str, default: str, beginnings: tuple[str, ...]) -> str:
-    """A URL that begins with one of these. What is wrong is said without showing it: it may hold a password."""
+    """Read a URL that begins with one of `beginnings`; errors do not show it, because it may contain a password."""
     raw = text(name, default)
     try:
         known = not raw or raw.startswith(beginnings)

@@ -1,4 +1,4 @@
-"""Where the data folder is: for the settings, and for commands that need nothing else of them."""
+"""Locate the data folder, for the settings and for commands that need nothing else from them."""
 
 from pathlib import Path
 
