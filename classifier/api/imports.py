@@ -4,6 +4,7 @@ from typing import Any
 
 from ninja import File, Form, Router, Status
 from ninja.files import UploadedFile
+from ninja.params import functions as params
 
 from classifier.api import backbone_schemas, schemas
 from classifier.api.access import find_project
@@ -12,7 +13,7 @@ from classifier.services.custom_backbones import request_import
 from classifier.views.access import SignedIn
 
 router = Router()
-NO_FILE = File(None)
+NO_FILE = params.File(None)
 
 
 @router.post("/projects/{slug}/imports", response={202: schemas.JobRef, **ERRORS})

@@ -4,7 +4,8 @@ from typing import Any
 
 from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404
-from ninja import Query, Router
+from ninja import Router
+from ninja.params import functions as params
 
 from classifier import selectors
 from classifier.api import schemas
@@ -26,7 +27,7 @@ def list_samples(
     class_id: int | None = None,
     deleted: bool = False,
     before: int | None = None,
-    size: int = Query(PAGE, ge=1, le=1000),
+    size: int = params.Query(PAGE, ge=1, le=1000),
 ) -> Any:
     project = find_project(request, slug)
     image_class = get_object_or_404(project.classes, pk=class_id) if class_id is not None else None

@@ -3,9 +3,10 @@
 from typing import Any
 
 from django.shortcuts import get_object_or_404
-from ninja import File, Form, Query, Router, Status
+from ninja import File, Router, Status
 from ninja.errors import HttpError
 from ninja.files import UploadedFile
+from ninja.params import functions as params
 
 from classifier.api import schemas
 from classifier.api.access import find_project
@@ -24,7 +25,7 @@ def upload(
     request: SignedIn,
     slug: str,
     file: File[list[UploadedFile]],
-    class_name: str = Form("", alias="class"),
+    class_name: str = params.Form("", alias="class"),
 ) -> Any:
     """Pictures of one class (`file` repeated, `class`), or one archive whose folders are the classes."""
     project = find_project(request, slug)
@@ -50,8 +51,8 @@ def get_upload(
     request: SignedIn,
     slug: str,
     number: int,
-    after: int = Query(0, ge=0, le=2**31),
-    size: int = Query(1000, ge=1, le=10_000),
+    after: int = params.Query(0, ge=0, le=2**31),
+    size: int = params.Query(1000, ge=1, le=10_000),
 ) -> Any:
     """The report, in the order of the files; `after` skips as many."""
     found = get_object_or_404(find_project(request, slug).uploads, pk=number)
