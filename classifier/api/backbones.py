@@ -9,10 +9,10 @@ from ninja.errors import HttpError
 from ninja.files import UploadedFile
 
 from classifier import catalogue
+from classifier.access import SignedIn
 from classifier.api import backbone_schemas, schemas
 from classifier.api.errors import ERRORS
 from classifier.services.custom_backbones import request_backbone
-from classifier.views.access import SignedIn
 
 router = Router()
 NO_FILE = File(None)

@@ -7,12 +7,11 @@ from django.shortcuts import get_object_or_404
 from ninja import Query, Router
 
 from classifier import selectors
+from classifier.access import SignedIn, find_project
 from classifier.api import schemas
-from classifier.api.access import find_project
 from classifier.api.errors import ERRORS
 from classifier.api.present import present_sample
 from classifier.services import images, samples
-from classifier.views.access import SignedIn
 
 PAGE = 100
 

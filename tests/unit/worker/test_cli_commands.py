@@ -191,7 +191,7 @@ def test_own_tensor_name(photos: Path, made: Path, tmp_path: Path) -> None:
     ("given", "words", "status"),
     [
         ({"image_dir": "/nowhere"}, "There is no folder /nowhere", 1),
-        ({"augmented_copies": 5}, "augmented_copies goes with one of flip_left_right", 2),
+        ({"augmented_copies": 5}, "augmented_copies only has an effect together with one of flip_left_right", 2),
         ({"tfhub_module": "no address"}, "Give the address of a network on the web", 1),
         ({"project": "x", "tfhub_module": "https://tfhub.dev/x"}, "--tfhub_module does not go with --project", 2),
         ({"project": "x", "intermediate_store_frequency": 1}, "--intermediate_store_frequency does not go", 2),
