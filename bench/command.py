@@ -1,5 +1,6 @@
 """The command line, from the start of its process to its end: retrain_cold, retrain_warm, label_one, label_hundred."""
 
+import functools
 import itertools
 import os
 import subprocess
@@ -60,7 +61,7 @@ with ThreadPoolExecutor(CORES) as pool:
 
 def retrain_cold(stage: Stage) -> Figure:
     """Pictures that were never seen; the backbone is prepared, as `make run` leaves it."""
-    commands = stage.commands
+    commands = _commands(stage)
     photos = [lambda way=way: PHOTOS * way() for way in stage.raw.ways("answer", PHOTOS // 4)]  # type: ignore[misc]
     found = compare(commands.retrain_anew, [photos, [import_tensorflow]], rounds=COLD_ROUNDS)
     ratio = 1 / found.share
@@ -91,9 +92,16 @@ def label_hundred(stage: Stage) -> Figure:
 
 def _ready(stage: Stage) -> "Commands":
     """All features are there, and the graph."""
-    if not (stage.commands.folder / "graph.pb").exists():
-        stage.commands.retrain()
-    return stage.commands
+    commands = _commands(stage)
+    if not (commands.folder / "graph.pb").exists():
+        commands.retrain()
+    return commands
+
+
+@functools.cache
+def _commands(stage: Stage) -> "Commands":
+    """Return the same for all figures of a run."""
+    return Commands(stage)
 
 
 def import_tensorflow() -> float:

@@ -1,4 +1,4 @@
-"""The Celery application: three queues, and a sign of life of every worker in the cache."""
+"""The Celery application and its queues."""
 
 import os
 import warnings
@@ -28,12 +28,3 @@ def use_our_logging(**_: Any) -> None:
     from django.conf import settings
 
     logging.config.dictConfig(settings.LOGGING)
-
-
-@signals.heartbeat_sent.connect
-def tell_alive(sender: Any, **_: Any) -> None:
-    """Every two seconds, from the worker's main process: I live, and these are my queues."""
-    from classifier.workers import record_worker
-
-    consumer = sender.eventer  # the heart knows its event dispatcher, which knows the worker's name
-    record_worker(consumer.hostname, sorted(app.amqp.queues.consume_from))

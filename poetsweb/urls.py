@@ -4,17 +4,14 @@ from django.conf import settings
 from django.http import HttpRequest, JsonResponse
 from django.urls import include, path, re_path
 
-from classifier.api.router import api
-
 
 def api_not_found(request: HttpRequest) -> JsonResponse:
     return JsonResponse({"error": "There is no such address in the API; see /api/v1/docs."}, status=404)
 
 
 urlpatterns = [
-    path("api/v1/", api.urls),
-    re_path("^api/", api_not_found),
     path("", include("classifier.urls")),
+    re_path("^api/", api_not_found),
 ]
 handler404 = "classifier.views.errors.not_found"
 handler500 = "classifier.views.errors.server_error"

@@ -10,12 +10,12 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
-from classifier.estimates import PASSES, estimate_tuning
 from classifier.jobs import lifecycle
 from classifier.jobs.progress import job_progress
 from classifier.models import CustomBackbone, DatasetVersion, Job, ModelVersion, Project
 from classifier.selectors import list_custom_backbones
 from classifier.services import checkpoints, prediction
+from classifier.services.estimates import PASSES, estimate_tuning
 from classifier.services.training import request_training
 from ml.backbones.spec import is_custom
 from ml.training.config import ConfigError, TrainConfig
