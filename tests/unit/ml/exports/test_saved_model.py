@@ -12,9 +12,11 @@ from ml.exports import saved_model
 from ml.exports.parts import Parts
 from ml.images.decoding import load_picture
 from ml.training.head import Head
+from tests.lazy_tensorflow import tf
 from tests.pictures import encode, exif, photo_like_jpeg
 
-tf = pytest.importorskip("tensorflow")
+pytestmark = pytest.mark.slow
+
 TESTING = get_backbone("testing")
 LABELS = ["red", "苹果", "<b>"]
 
