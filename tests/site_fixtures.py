@@ -17,9 +17,9 @@ from tests.site import Client, Site
 
 
 @pytest.fixture(scope="session")
-def tiny_backbone(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Path:
+def tiny_backbone(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with the tiny backbone, converted, to be read alone."""
-    return make_once(tmp_path_factory, worker_id, "tiny_backbone", partial(ensure_tflite, get_backbone("testing")))
+    return make_once(tmp_path_factory, "tiny_backbone", partial(ensure_tflite, get_backbone("testing")))
 
 
 @pytest.fixture(scope="session")
@@ -51,9 +51,9 @@ def flowers_address() -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
-def strange_networks(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Path:
+def strange_networks(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Networks as strangers bring them, see `network_files`."""
-    return make_once(tmp_path_factory, worker_id, "networks", make_networks)
+    return make_once(tmp_path_factory, "networks", make_networks)
 
 
 @pytest.fixture(scope="session")
