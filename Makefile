@@ -8,7 +8,7 @@ PYTHON ?= $(shell for python in python3.13 python3.12 python3.11 python3; do \
   done || echo python3)
 VENV ?= .venv
 BIN := $(VENV)/bin
-ALL_EXTRAS := onnx tensorboard
+ALL_EXTRAS := onnx s3 tensorboard
 
 .PHONY: run test check bench lock format
 
@@ -57,7 +57,7 @@ $(VENV)/installed: requirements.txt | $(VENV)/bin/python
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements.txt
 	@touch $@
 
-# What not everybody needs, by the names after EXTRAS=: onnx, tensorboard.
+# What not everybody needs, by the names after EXTRAS=: onnx, s3, tensorboard.
 $(VENV)/installed-%: requirements-%.txt $(VENV)/installed
 	@echo "Installing the packages for $* …"
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r $<

@@ -27,15 +27,15 @@ HEAD = """
 import sys, time
 import numpy as np
 from ml.training.config import TrainConfig
-from ml.training.head import Split, look_away, prepare_tensorflow
-from ml.training.recipes.sgd import train_poets
+from ml.training.head import Split, no_callback, prepare_tensorflow
+from ml.training.recipes.sgd import train_sgd
 features, labels = (np.load(path) for path in sys.argv[1:3])
 cut = len(labels) * 9 // 10
 prepare_tensorflow()
 begun = time.perf_counter()
-config = TrainConfig(recipe="poets", steps=int(sys.argv[3]))
+config = TrainConfig(recipe="sgd", steps=int(sys.argv[3]))
 splits = Split(features[:cut], labels[:cut]), Split(features[cut:], labels[cut:])
-train_poets(*splits, int(labels.max()) + 1, config, lambda *_, **__: None, look_away)
+train_sgd(*splits, int(labels.max()) + 1, config, lambda *_, **__: None, no_callback)
 print(time.perf_counter() - begun)
 """
 

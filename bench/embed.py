@@ -21,7 +21,7 @@ def embed_throughput(stage: Stage) -> Figure:
         Embedding.objects.filter(image__samples__project__slug=slug).delete()
         job = stage.finish(stage.train(slug, seed=next(seeds)))
         children = Job.objects.filter(parent=job)
-        if sum(child.facts["computed"] for child in children) != PICTURES:
+        if sum(child.result["computed"] for child in children) != PICTURES:
             raise RuntimeError("Not all embeddings were computed anew.")
         begun = min(child.created_at for child in children)
         ended = max(child.finished_at for child in children)

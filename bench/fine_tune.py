@@ -30,7 +30,7 @@ def fine_tune(stage: Stage) -> Figure:
         """Seconds for a step."""
         config = {"fine_tuning": EXTENT, "fine_tuning_epochs": EPOCHS, "seed": next(seeds)}
         job = stage.finish(stage.train(slug, **config), seconds=SECONDS)
-        return BATCH / float(job.facts["step_rate"])
+        return BATCH / float(job.state["measured"]["step_rate"])
 
     def bare() -> float:
         command = [sys.executable, "-m", "bench.keras_loop", EXTENT, str(BATCH), str(EPOCHS * PICTURES // BATCH)]

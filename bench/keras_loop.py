@@ -17,8 +17,9 @@ def main(extent: str, batch: int, steps: int) -> float:
 
     from ml.backbones.registry import DEFAULT_BACKBONE, get_backbone
     from ml.training.fine_tuning.layers import choose_layers
+    from poetsweb.folders import ML
 
-    backbone = get_backbone(DEFAULT_BACKBONE)
+    backbone = get_backbone(DEFAULT_BACKBONE, ML)
     features = backbone.build_network()
     choose_layers(features, extent)
     network = keras.Model(features.input, keras.layers.Dense(CLASSES, activation="softmax")(features.output))

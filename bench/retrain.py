@@ -57,6 +57,6 @@ def _train_until_live(stage: Stage, slug: str, seeds: Iterator[int]) -> float:
             stage.finish(job, seconds=0)
         time.sleep(0.01)
     took = time.perf_counter() - begun
-    if stage.finish(job).facts.get("unchanged"):
+    if stage.finish(job).result.get("unchanged"):
         raise RuntimeError("Nothing was trained.")
     return took

@@ -31,6 +31,8 @@ def fake_features(count: int, classes: int, seed: int) -> tuple[NDArray[np.float
 
 def write_samples(user: Any, name: str, *, count: int, classes: int, seed: int) -> str:
     """A project of so many samples, their embeddings cached; returns its slug. There are no picture files."""
+    from django.conf import settings
+
     from classifier.models import Embedding, Image, Sample
     from classifier.services.projects import create_project, get_or_create_class
     from ml.backbones.registry import DEFAULT_BACKBONE, get_backbone
@@ -46,7 +48,7 @@ def write_samples(user: Any, name: str, *, count: int, classes: int, seed: int) 
         for image, label in zip(images, labels, strict=True)
     ]
     Sample.objects.bulk_create(samples, SLICE)
-    key = embedding_key(get_backbone(DEFAULT_BACKBONE).digest)
+    key = embedding_key(get_backbone(DEFAULT_BACKBONE, settings.ML).digest)
     embeddings = (
         Embedding(image=image, key=key, vector=vector.astype("<f4").tobytes())
         for image, vector in zip(images, features, strict=True)

@@ -5,19 +5,18 @@ from dataclasses import dataclass
 from django.conf import settings
 from django.contrib.auth.models import User
 
-from classifier.selectors import list_networks
+from classifier.selectors import list_custom_backbones
 from ml.backbones.backbone import Backbone
-from ml.backbones.custom import network_backbone
-from ml.backbones.registry import BACKBONES
+from ml.backbones.custom import custom_backbone
+from ml.backbones.registry import BACKBONES, get_backbone
 from ml.backbones.spec import LITERT, TENSORFLOW, parse_spec
 from ml.backbones.weights import WeightsMissing
 from ml.engines.conversion import converted_path
-from ml.engines.loading import needs_tensorflow
 from ml.engines.speed import read_speed
 
 
 @dataclass(frozen=True)
-class Listed:
+class BackboneInfo:
     name: str
     title: str
     input_size: int  # pixels, square
@@ -35,23 +34,27 @@ class Listed:
     own: bool  # brought along by this user
 
 
-def list_backbones(user: User) -> list[Listed]:
+def list_backbones(user: User) -> list[BackboneInfo]:
     """Those offered to people, the default one whatever it is, then what this user brought along."""
-    offered = [one for one in BACKBONES.values() if not one.hidden or one.name == settings.BACKBONE]
-    brought = list_networks(user).exclude(name="")
-    theirs = [network_backbone(parse_spec(network.spec["text"])) for network in brought]
+    offered = [
+        get_backbone(name, settings.ML)
+        for name, one in BACKBONES.items()
+        if not one.hidden or name == settings.BACKBONE
+    ]
+    brought = list_custom_backbones(user).exclude(name="")
+    theirs = [custom_backbone(parse_spec(custom.spec["text"]), settings.ML) for custom in brought]
     return [_describe(backbone) for backbone in [*offered, *theirs]]
 
 
-def _describe(backbone: Backbone) -> Listed:
+def _describe(backbone: Backbone) -> BackboneInfo:
     try:
         digest = backbone.digest
-        path = converted_path(backbone, settings.BACKBONE_DIR)
+        path = converted_path(backbone, settings.ML.backbones_dir)
     except (WeightsMissing, OSError):  # a network may not have been brought to this machine yet
         digest, path = "", None
-    in_tensorflow = needs_tensorflow(backbone)
+    in_tensorflow = backbone.needs_tensorflow
     speed = read_speed(path) if path else None
-    return Listed(
+    return BackboneInfo(
         name=backbone.name,
         title=backbone.title,
         input_size=backbone.input_size,
@@ -64,7 +67,7 @@ def _describe(backbone: Backbone) -> Listed:
         bundled=backbone.published is None,
         ready=path is not None and (path.is_file() or (in_tensorflow and speed is not None)),
         engine=TENSORFLOW if in_tensorflow else LITERT,
-        own=backbone.network is not None,
+        own=backbone.spec is not None,
         file_bytes=path.stat().st_size if path is not None and path.is_file() else None,
         images_per_second=speed,
     )

@@ -5,10 +5,11 @@ from typing import Any
 
 from django.conf import settings
 
+from classifier.jobs.kinds import TRAIN
 from classifier.models import Job, Project
 from classifier.selectors import class_counts
-from classifier.services.networks import find_backbone
-from ml.backbones.spec import NetworkMissing
+from classifier.services.custom_backbones import find_backbone
+from ml.backbones.spec import BackboneMissing
 from ml.backbones.weights import WeightsMissing
 from ml.engines.conversion import converted_path
 from ml.engines.speed import read_speed
@@ -50,15 +51,19 @@ def _training_pictures(project: Project, config: TrainConfig) -> int:
 
 def _measured(backbone: str, extent: str) -> float | None:
     """Pictures a second of the last fine-tuning of that kind, on whichever machine it was."""
-    like: dict[str, Any] = {"kind": Job.Kind.TRAIN, "status": Job.Status.SUCCEEDED, "facts__has_key": "tuned_rate"}
+    like: dict[str, Any] = {
+        "kind": TRAIN.name,
+        "status": Job.Status.SUCCEEDED,
+        "state__measured__has_key": "fine_tuning_rate",
+    }
     same = Job.objects.filter(config__backbone=backbone, config__fine_tuning=extent, **like)
-    facts = same.order_by("-pk").values_list("facts", flat=True).first()
-    return float(facts["tuned_rate"]) if facts else None
+    state = same.order_by("-pk").values_list("state", flat=True).first()
+    return float(state["measured"]["fine_tuning_rate"]) if state else None
 
 
 def _speed(name: str) -> float | None:
     """Pictures a second of the converted backbone on this machine."""
     try:
-        return read_speed(converted_path(find_backbone(name), settings.BACKBONE_DIR))
-    except (WeightsMissing, NetworkMissing, OSError):
+        return read_speed(converted_path(find_backbone(name), settings.ML.backbones_dir))
+    except (WeightsMissing, BackboneMissing, OSError):
         return None

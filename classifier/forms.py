@@ -5,12 +5,15 @@ from django.contrib.auth import get_user_model, password_validation
 from django.contrib.auth.forms import BaseUserCreationForm
 from django.contrib.auth.models import User
 from django.core.exceptions import ValidationError
+from pydantic.fields import FieldInfo
 
-from classifier.catalogue import Listed, list_backbones
+from classifier.catalogue import BackboneInfo, list_backbones
 from classifier.services.projects import InvalidName, clean_name
 from ml.backbones.registry import BACKBONES
 from ml.backbones.spec import TENSORFLOW
-from ml.training.config import DISTORTIONS, FINE_TUNING, RECIPES, TUNING_FIELDS, ConfigError, TrainConfig
+from ml.training.config import ConfigError, TrainConfig, names_of_group
+from ml.training.recipes.registry import RECIPES
+from ml.training.setting import bounds_of, extra_of
 
 
 class AccountForm(BaseUserCreationForm):
@@ -58,52 +61,52 @@ class NameForm(forms.Form):
 
 
 class TrainForm(forms.Form):
-    """The settings of a training; the defaults suit nearly everybody."""
+    """The settings of a training, each as `TrainConfig` declares it; the defaults suit nearly everybody."""
 
-    recipe = forms.ChoiceField(choices=list(RECIPES.items()), initial="auto", widget=forms.RadioSelect)
-    backbone = forms.ChoiceField(widget=forms.RadioSelect)
-    steps = forms.IntegerField(initial=500, help_text="How many training steps.")
-    learning_rate = forms.FloatField(initial=0.01, help_text="How large a step is.")
-    batch_size = forms.IntegerField(initial=100, label="Training batch size", help_text="Pictures in a step.")
-    validation_percentage = forms.IntegerField(initial=10, help_text="Of each class; for choosing settings.")
-    testing_percentage = forms.IntegerField(initial=10, help_text="Of each class; for the honest figure at the end.")
-    seed = forms.IntegerField(initial=0, help_text="The same seed gives the same version.")
-    flip_left_right = forms.BooleanField(label="Mirror left and right")
-    random_crop = forms.IntegerField(initial=0, label="Random crop, %", help_text="How much is cut off; 0: nothing.")
-    random_scale = forms.IntegerField(initial=0, label="Random scale, %", help_text="Up to how much larger.")
-    random_brightness = forms.IntegerField(
-        initial=0, label="Random brightness, %", help_text="Up to how much lighter or darker."
-    )
-    distorted_views = forms.IntegerField(
-        initial=4, label="Views of each picture", help_text="1 to 16. Mirroring alone gives one."
-    )
-    fine_tuning = forms.ChoiceField(choices=list(FINE_TUNING.items()), initial="", widget=forms.RadioSelect)
-    fine_tuning_epochs = forms.IntegerField(
-        initial=10, label="Epochs at most", help_text="How often each picture is shown: 1 to 100."
-    )
-    fine_tuning_rate = forms.FloatField(
-        initial=0.0001, label="Fine-tuning rate", help_text="How large a step is: small, or it forgets what it knows."
-    )
     promote = forms.BooleanField(required=False, label="Make it live as soon as it is trained")
 
     def __init__(self, *args: Any, backbone: str, user: User, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        choice = self.fields["backbone"]
-        assert isinstance(choice, forms.ChoiceField)  # noqa: S101 - for the type checker
-        choice.choices = [(known.name, _about(known)) for known in list_backbones(user)]
-        self.fields["backbone"].initial = backbone
-        for name, field in self.fields.items():
-            if name != "promote":
-                field.required = False
+        for name, setting in TrainConfig.model_fields.items():
+            self.fields[name] = make_setting_field(setting)
+        choices = [(known.name, _about(known)) for known in list_backbones(user)]
+        self.fields["backbone"] = forms.ChoiceField(choices=choices, initial=backbone, widget=forms.RadioSelect)
+        self.fields["backbone"].required = False
+
+    def group(self, group: str) -> list[forms.BoundField]:
+        """List the fields of a group, but for choices and check boxes, which the page places by itself."""
+        fields = [self[name] for name in names_of_group(group)]
+        return [field for field in fields if not isinstance(field.field, forms.ChoiceField | forms.BooleanField)]
+
+    @property
+    def split_fields(self) -> list[forms.BoundField]:
+        return self.group("split")
+
+    @property
+    def augmentation_fields(self) -> list[forms.BoundField]:
+        return self.group("augmentation")
+
+    @property
+    def fine_tuning_fields(self) -> list[forms.BoundField]:
+        return self.group("fine_tuning")
+
+    @property
+    def recipes(self) -> list[dict[str, Any]]:
+        """List the recipes, each with its radio button and the fields that go with it alone."""
+        radios = {radio.data["value"]: radio for radio in self["recipe"]}
+        return [
+            {"recipe": recipe, "radio": radios[name], "fields": [self[setting] for setting in recipe.own_settings]}
+            for name, recipe in RECIPES.items()
+        ]
 
     @property
     def bundled_backbones(self) -> list[Any]:
-        """The choices to show at once, with the one that is chosen already."""
+        """List the choices to show at once, with the one that is chosen already."""
         return [radio for radio in self["backbone"] if self._is_at_hand(radio)]
 
     @property
     def other_backbones(self) -> list[Any]:
-        """The many whose weights are downloaded first."""
+        """List the many whose weights are downloaded first."""
         return [radio for radio in self["backbone"] if not self._is_at_hand(radio)]
 
     def _is_at_hand(self, radio: Any) -> bool:
@@ -111,9 +114,9 @@ class TrainForm(forms.Form):
         return name not in BACKBONES or BACKBONES[name].published is None or name == str(self["backbone"].value())
 
     def clean(self) -> dict[str, Any]:
-        """Adds `config`; what the config refuses is shown beside its field."""
+        """Add `config`; what the config refuses is shown beside its field."""
         values = self.cleaned_data
-        given = {name: values[name] for name in self._config_fields() if values.get(name) not in (None, "")}
+        given = {name: values[name] for name in self._names_in_use() if values.get(name) not in (None, "")}
         if not self.errors:
             try:
                 values["config"] = TrainConfig(**given)
@@ -121,18 +124,37 @@ class TrainForm(forms.Form):
                 self.add_error(error.field, str(error))
         return values
 
-    def _config_fields(self) -> list[str]:
-        """Expert settings of the other recipe, and of fine-tuning where there is none, are left alone: the page hides
-        them."""
-        common = ["recipe", "backbone", "validation_percentage", "testing_percentage", "seed"]
-        common += [*DISTORTIONS, "distorted_views"]
-        poets = ["steps", "learning_rate", "batch_size"]
-        if self.cleaned_data.get("fine_tuning"):
-            common += TUNING_FIELDS
-        return common + (poets if self.cleaned_data.get("recipe") == "poets" else [])
+    def _names_in_use(self) -> list[str]:
+        """Leave out the settings that the page hides: of other recipes, and of fine-tuning where there is none."""
+        hidden = {
+            name
+            for recipe in RECIPES.values()
+            if recipe.name != (self.cleaned_data.get("recipe") or "auto")
+            for name in recipe.own_settings
+        }
+        if not self.cleaned_data.get("fine_tuning"):
+            hidden |= set(names_of_group("fine_tuning"))
+        return [name for name in TrainConfig.model_fields if name not in hidden]
 
 
-def _about(backbone: Listed) -> str:
+def make_setting_field(setting: FieldInfo) -> forms.Field:
+    """Make the form field of a setting; whether its value can be used, the config says."""
+    words: dict[str, Any] = {"label": setting.title, "help_text": setting.description, "required": False}
+    choices = extra_of(setting).get("choices")
+    if choices:
+        return forms.ChoiceField(
+            choices=list(choices.items()), initial=setting.default, widget=forms.RadioSelect, **words
+        )
+    if setting.annotation is bool:
+        return forms.BooleanField(initial=setting.default, **words)
+    bounds = bounds_of(setting)
+    if setting.annotation is int:
+        widget = forms.NumberInput(attrs={"min": bounds["ge"], "max": bounds["le"]})
+        return forms.IntegerField(initial=setting.default, widget=widget, **words)
+    return forms.FloatField(initial=setting.default, **words)
+
+
+def _about(backbone: BackboneInfo) -> str:
     """One line of what sets it apart. A speed that nobody has measured is not guessed."""
     parts = [
         f"{backbone.title}{' (default)' if backbone.default else ''}",

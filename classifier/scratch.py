@@ -12,7 +12,7 @@ SECONDS_KEPT = 24 * 3600  # the longest job that has files there ends after hour
 
 
 def delete_old_scratch() -> None:
-    """Files and folders that nothing has touched for a day. For the watchman."""
+    """Files and folders that nothing has touched for a day. For the reaper."""
     until = time.time() - SECONDS_KEPT
     for path in Path(settings.FILE_UPLOAD_TEMP_DIR).iterdir():
         with contextlib.suppress(OSError):  # another was first

@@ -2,9 +2,8 @@
 
 import errno
 import os
-import secrets
 import tempfile
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -12,6 +11,10 @@ from django.conf import settings
 from django.core.exceptions import SuspiciousFileOperation
 from django.core.files.base import ContentFile, File
 from django.core.files.storage import FileSystemStorage, default_storage
+
+from ml.files import open_atomically, write_atomically
+
+FILE_MODE = 0o644
 
 
 class AtomicFileSystemStorage(FileSystemStorage):
@@ -27,7 +30,9 @@ class AtomicFileSystemStorage(FileSystemStorage):
     def _save(self, name: str, content: File) -> str:
         if hasattr(content, "temporary_file_path") and self._take_over(content.temporary_file_path(), name):
             return name
-        _write_aside(self.path(name), content.chunks())
+        with open_atomically(Path(self.path(name)), mode=FILE_MODE) as file:
+            for chunk in content.chunks():
+                file.write(chunk)
         return name
 
     def _take_over(self, path: str, name: str) -> bool:
@@ -35,7 +40,7 @@ class AtomicFileSystemStorage(FileSystemStorage):
         target = self.path(name)
         os.makedirs(os.path.dirname(target), exist_ok=True)
         try:
-            os.chmod(path, 0o644)
+            os.chmod(path, FILE_MODE)
             os.rename(path, target)
         except OSError as error:
             if error.errno != errno.EXDEV:
@@ -53,39 +58,26 @@ class AtomicFileSystemStorage(FileSystemStorage):
             raise SuspiciousFileOperation(name)
         target = f"{self.location}/{name}"
         try:
-            _write_all(_create(target), [data])
+            _write_all(_create(target), data)
         except FileExistsError:
             if os.stat(target).st_size != len(data):
-                _write_aside(target, [data])
-
-
-def _write_aside(target: str, chunks: Iterable[bytes]) -> None:
-    """Write another file, which takes the name when it is whole."""
-    path = f"{os.path.dirname(target)}/.aside-{secrets.token_hex(8)}"
-    handle = _create(path)
-    try:
-        _write_all(handle, chunks)
-        os.replace(path, target)
-    except BaseException:
-        os.unlink(path)
-        raise
+                write_atomically(Path(target), data, mode=FILE_MODE)
 
 
 def _create(path: str) -> int:
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
     try:
-        return os.open(path, flags, 0o644)
+        return os.open(path, flags, FILE_MODE)
     except FileNotFoundError:
         os.makedirs(os.path.dirname(path), exist_ok=True)
-        return os.open(path, flags, 0o644)
+        return os.open(path, flags, FILE_MODE)
 
 
-def _write_all(handle: int, chunks: Iterable[bytes]) -> None:
+def _write_all(handle: int, data: bytes) -> None:
     """Write and close. Python's file objects would ask the system four things more."""
     try:
-        for chunk in chunks:
-            while (written := os.write(handle, chunk)) < len(chunk):  # it may take a part at a time
-                chunk = chunk[written:]
+        while (written := os.write(handle, data)) < len(data):  # it may take a part at a time
+            data = data[written:]
     finally:
         os.close(handle)
 

@@ -8,11 +8,13 @@ from pathlib import Path
 from urllib.error import URLError
 from urllib.request import Request, urlopen
 
+from ml.errors import Unavailable
+
 TIMEOUT = 30  # seconds without a byte
 CHUNK = 2**18
 
 
-class DownloadFailed(RuntimeError):
+class DownloadFailed(Unavailable):
     """The message is a sentence for the user."""
 
 
@@ -39,7 +41,8 @@ def download(
     if not address.startswith(("https://", "http://")):
         raise DownloadFailed(f"{what} cannot be downloaded: {address} is not a web address.")
     target.parent.mkdir(parents=True, exist_ok=True)
-    aside = target.with_name(f".{target.name}.part")  # of one name, so that what a killed process left is taken over
+    # Not by `open_atomically`: of one name, so that the next download overwrites what a killed process left.
+    aside = target.with_name(f".{target.name}.part")
     try:
         with aside.open("wb") as out:
             found = _receive(address, out.write, report, what, limit, otherwise)

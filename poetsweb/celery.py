@@ -9,7 +9,7 @@ from kombu import Exchange, Queue
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "poetsweb.settings")
 
-QUEUES = ("ingest", "embed", "train")
+QUEUES = ("ingest", "embed", "train")  # see the queue of each kind in classifier.jobs.kinds; a test compares them
 
 # Celery warns those who run it as root (in a container, say) of pickled messages; ours are JSON only.
 warnings.filterwarnings("ignore", message="You're running the worker with superuser privileges")

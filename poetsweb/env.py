@@ -14,7 +14,7 @@ from django.core.exceptions import ImproperlyConfigured
 T = TypeVar("T")
 
 TRUE_WORDS = {"1", "true", "yes", "on"}
-LONGEST_SOCKET_FOLDER = 84  # bytes, which leaves room for a number and a name
+MAX_SOCKET_FOLDER_BYTES = 84  # bytes, which leaves room for a number and a name
 FALSE_WORDS = {"0", "false", "no", "off"}
 
 
@@ -27,11 +27,6 @@ def read(name: str, default: T, parse: Callable[[str], T], expected: str) -> T:
         return parse(raw)
     except ValueError:
         raise ImproperlyConfigured(f"{name}={raw!r} is not valid; write {expected}.") from None
-
-
-def pass_on(values: dict[str, str]) -> None:
-    """To child processes that have no settings, and to what in this one knows no Django."""
-    os.environ.update(values)
 
 
 def text(name: str, default: str = "") -> str:
@@ -93,7 +88,7 @@ def socket_folder(data_dir: Path, name: str) -> Path:
     from its path and its user so that two copies never meet.
     """
     folder = data_dir / name
-    if len(os.fsencode(folder)) <= LONGEST_SOCKET_FOLDER:
+    if len(os.fsencode(folder)) <= MAX_SOCKET_FOLDER_BYTES:
         return folder
     mark = hashlib.sha256(os.fsencode(data_dir)).hexdigest()[:16]
     return Path(tempfile.gettempdir()) / f"poetsweb-{os.getuid()}-{mark}-{name}"

@@ -26,7 +26,8 @@ def _create(path: Path) -> None:
     aside.touch(mode=0o600)
     aside.write_text(get_random_secret_key())
     try:
-        os.link(aside, path)  # fails where another process was first, and then its key is the key
+        # Unlike a rename it fails where another process was first, and then its key is the key.
+        os.link(aside, path)
     except FileExistsError:
         pass
     finally:

@@ -1,13 +1,16 @@
 """All of PoetsWeb's settings. Each variable is described in `.env.example`."""
 
+from importlib.util import find_spec
+
 import environ
+from django.core.exceptions import ImproperlyConfigured
 
 from ml.backbones.registry import BACKBONES, DEFAULT_BACKBONE
 from ml.datasets.archives import ArchiveLimits
 from ml.images.decoding import ImageLimits
 from ml.machine import CORES
 from poetsweb import env
-from poetsweb.folders import BACKBONE_DIR, DATA_DIR  # noqa: F401 - the first is a setting, too
+from poetsweb.folders import DATA_DIR, ML  # noqa: F401 - the second is a setting, too
 from poetsweb.logs import logging_config
 from poetsweb.secret import read_or_create_secret
 
@@ -149,6 +152,11 @@ CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 
 # --- Files -----------------------------------------------------------------------------------------
 S3_BUCKET = env.text("S3_BUCKET")
+if S3_BUCKET and find_spec("boto3") is None:
+    raise ImproperlyConfigured(
+        "S3_BUCKET is set, and the package boto3 is missing; install it with “make run EXTRAS=s3”, "
+        "or with “pip install --no-deps --require-hashes -r requirements-s3.txt”."
+    )
 MEDIA_ROOT = DATA_DIR / "files"
 STATIC_URL = "/static/"
 STATIC_ROOT = DATA_DIR / "static"
@@ -190,7 +198,7 @@ ARCHIVE_LIMITS = ArchiveLimits(
 MAX_CLASSIFY_FILES = env.integer("MAX_CLASSIFY_FILES", 100, low=1, high=2000)
 
 # --- TensorBoard, where it is installed ------------------------------------------------------------
-BOARD_DIR = env.socket_folder(DATA_DIR, "boards")
+TENSORBOARD_DIR = env.socket_folder(DATA_DIR, "boards")
 
 # --- Computing -------------------------------------------------------------------------------------
 BACKBONE = env.choice("POETSWEB_BACKBONE", DEFAULT_BACKBONE, tuple(BACKBONES))

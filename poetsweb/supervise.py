@@ -11,7 +11,7 @@ import time
 from types import FrameType
 
 HEALTHY_SECONDS = 30.0  # who lived so long may be started again without delay
-LONGEST_PAUSE = 30.0
+MAX_PAUSE = 30.0
 
 
 def main(command: list[str]) -> int:
@@ -35,7 +35,7 @@ class _Keeper:
             status = self.child.wait()
             if self._told_to_stop():
                 break
-            pause = 0.5 if time.monotonic() - begun > HEALTHY_SECONDS else min(2 * pause, LONGEST_PAUSE)
+            pause = 0.5 if time.monotonic() - begun > HEALTHY_SECONDS else min(2 * pause, MAX_PAUSE)
             print(f"ended with status {status}; starting it again in {pause:.0f} s", file=sys.stderr, flush=True)
             self._sleep(pause)
         return 0

@@ -9,6 +9,7 @@ import pytest
 
 from ml.backbones.registry import get_backbone
 from ml.engines.conversion import ensure_tflite
+from poetsweb.folders import ML
 from tests.datasets import coloured_pictures, make_tgz
 from tests.http_server import QuietHandler, serving
 from tests.network_files import make_networks, pack_folder
@@ -19,7 +20,7 @@ from tests.site import Client, Site
 @pytest.fixture(scope="session")
 def tiny_backbone(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with the tiny backbone, converted, to be read alone."""
-    return make_once(tmp_path_factory, "tiny_backbone", partial(ensure_tflite, get_backbone("testing")))
+    return make_once(tmp_path_factory, "tiny_backbone", partial(ensure_tflite, get_backbone("testing", ML)))
 
 
 @pytest.fixture(scope="session")

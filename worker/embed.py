@@ -1,4 +1,4 @@
-"""Pictures, or distorted views of them, to stored embeddings."""
+"""Pictures, or augmented copies of them, to stored embeddings."""
 
 import threading
 from typing import Any
@@ -6,12 +6,13 @@ from typing import Any
 from django.conf import settings
 
 from classifier.jobs import lifecycle
-from classifier.models import Image, Job
+from classifier.jobs.kinds import EmbedResult
+from classifier.models import Job
 from classifier.services import embeddings
-from classifier.services.networks import find_backbone
+from classifier.services.custom_backbones import find_backbone
 from ml.backbones.backbone import Backbone
 from ml.engines.embeddings import embed_pictures, embedding_key
-from ml.images.augmentation import View
+from ml.images.augmentation import Augmentation
 from worker.features import read_picture_file
 from worker.throttle import Throttle
 
@@ -20,19 +21,17 @@ def embed(job: Job) -> None:
     """One chunk of pictures to stored embeddings; those that are there already are not computed again."""
     backbone = find_backbone(job.config["backbone"])
     backbone.ensure_weights()  # this may be another machine than the one that fetched them
-    view = View(**job.config["view"]) if "view" in job.config else None
-    key = embedding_key(backbone.digest, view)
-    images = embeddings.list_images_without(job.config["images"], key)
+    augmentation = Augmentation(**job.config["augmentation"]) if "augmentation" in job.config else None
+    key = embedding_key(backbone.digest, augmentation)
+    images = {image.sha256: image for image in embeddings.list_images_without(job.config["images"], key)}
     throttle = Throttle()
-    for batch, vectors in embed_pictures(images, _read, engine_of(backbone), view=view):
-        embeddings.store_embeddings(batch, vectors, key)
+    for batch, vectors in embed_pictures(
+        list(images), read_picture_file, engine_of(backbone), augmentation=augmentation
+    ):
+        embeddings.store_embeddings([images[sha256] for sha256 in batch], vectors, key)
         if throttle.due():
             lifecycle.beat(job)  # which finds out whether the job was cancelled
-    lifecycle.finish_job(job, computed=len(images), units=job.config["units"])
-
-
-def _read(image: Image) -> bytes:
-    return read_picture_file(image.sha256)
+    lifecycle.finish_job(job, EmbedResult(computed=len(images)))
 
 
 _held = threading.local()  # in a worker one thread does all the work; a command may have several
@@ -43,5 +42,5 @@ def engine_of(backbone: Backbone) -> Any:
     if getattr(_held, "digest", None) != backbone.digest:
         from ml.engines.loading import load_engine
 
-        _held.engine, _held.digest = load_engine(backbone, settings.BACKBONE_DIR), backbone.digest
+        _held.engine, _held.digest = load_engine(backbone, settings.ML.backbones_dir), backbone.digest
     return _held.engine

@@ -11,16 +11,15 @@ from numpy.typing import NDArray
 
 from classifier.jobs import lifecycle
 from classifier.models import Export, Job, ModelVersion
-from classifier.models.image import image_path
 from classifier.selectors import class_names
 from classifier.services import datasets, exports, model_versions
-from classifier.services.images import read_file
-from classifier.services.networks import find_backbone
+from classifier.services.custom_backbones import find_backbone
 from ml.datasets.splits import TRAINING
 from ml.exports.parts import Parts
 from ml.exports.registry import FORMATS
 from ml.exports.run import ExportFailed, build_export, certify_export
-from ml.images.decoding import load_picture
+from ml.images.augmentation import load_stored
+from worker.features import read_picture_file
 
 CALIBRATION_PICTURES = 200  # a few hundred show the range of every layer
 
@@ -29,8 +28,8 @@ def export(job: Job) -> None:
     """A model version to files for elsewhere, which are kept only if they answer as the site does."""
     wanted = Export.objects.select_related("model_version__dataset_version").get(pk=job.config["export"])
     version, format = wanted.model_version, FORMATS[wanted.format]
-    if format.absence:  # here, though not where it was asked for
-        raise ExportFailed(format.absence)
+    if format.unavailable_reason:  # here, though not where it was asked for
+        raise ExportFailed(format.unavailable_reason)
     artifact = model_versions.load_artifact(version.artifact_digest)
     evaluation = exports.keep_what_is_there(model_versions.load_evaluation(version.artifact_digest))
     if not evaluation.sha256s:
@@ -50,7 +49,7 @@ def export(job: Job) -> None:
             format,
             files,
             evaluation,
-            _read,
+            read_picture_file,
             backbone.input_size,
             partial(lifecycle.beat, job),
             lambda done: lifecycle.report(job, done=done),
@@ -68,8 +67,4 @@ def _calibration_pictures(version: ModelVersion, size: int) -> NDArray[np.uint8]
     chosen = chosen[:: -(-len(chosen) // CALIBRATION_PICTURES) or 1]
     if not chosen:
         raise ExportFailed("All training pictures were deleted, so there is nothing to calibrate with. Train again.")
-    return np.stack([load_picture(_read(sha256), size) for sha256 in chosen])
-
-
-def _read(sha256: str) -> bytes:
-    return read_file(image_path(sha256))
+    return np.stack([load_stored(sha256, read_picture_file, size) for sha256 in chosen])

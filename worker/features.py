@@ -6,35 +6,41 @@ import numpy as np
 from numpy.typing import NDArray
 
 from classifier.jobs import lifecycle
-from classifier.models import Image, Job
+from classifier.models import Image, Job, Sample
 from classifier.models.image import image_path
 from classifier.services import embeddings
 from classifier.services.images import read_file
 from ml.engines.embeddings import embed_pictures
 from ml.engines.litert import Embedder
+from ml.images.decoding import PictureUnreadable
 from worker.throttle import Throttle
 
 
-class PictureMissing(Exception):
-    """The message is a sentence for the user."""
-
-
 def read_picture_file(sha256: str) -> bytes:
-    """A picture's file. Raises PictureMissing, EmbeddingsMissing."""
+    """Read a picture's file. Raises PictureUnreadable where it is missing, EmbeddingsMissing where it was deleted."""
     try:
         return read_file(image_path(sha256))
     except OSError as error:
         if not Image.objects.filter(sha256=sha256).exists():
             raise embeddings.EmbeddingsMissing(embeddings.GONE) from error
-        raise PictureMissing(
-            f"The file of the picture {sha256[:12]}… is missing from the storage ({error.strerror}). "
-            "Upload it again, or delete it from the project."
-        ) from error
+        raise PictureUnreadable(sha256, f"Its file is missing from the storage ({error.strerror}).") from error
+
+
+def find_sample(job: Job, sha256: str) -> Sample | None:
+    """Find the sample of the job's project that shows a picture, deleted ones too."""
+    samples = Sample.objects.filter(project=job.project_id, image__sha256=sha256)
+    return samples.select_related("image_class").first()
+
+
+def describe_unreadable(sample: Sample | None, error: PictureUnreadable) -> str:
+    """Say which picture cannot be read, and what to do about it."""
+    named = f"“{sample.file_name}” of the class “{sample.image_class.name}”" if sample else f"{error.sha256[:12]}…"
+    return f"The picture {named} cannot be read. {error} Delete it, or upload it again, and start the job again."
 
 
 def answer_pictures(job: Job, sha256s: Sequence[str], engine: Embedder) -> NDArray[np.float32]:
     """The pictures' features (N, F), in their order."""
-    lifecycle.enter_stage(job, "answer", total=len(sha256s))
+    lifecycle.enter_stage(job, "extract", total=len(sha256s))
     throttle, found = Throttle(), []
     for _, vectors in embed_pictures(sha256s, read_picture_file, engine):
         found.append(vectors)

@@ -9,19 +9,19 @@ from django.conf import settings
 from numpy.typing import NDArray
 
 from classifier.jobs import lifecycle
-from classifier.models import DatasetVersion, Job, Network
-from classifier.services import checkpoints, networks
+from classifier.models import CustomBackbone, DatasetVersion, Job
+from classifier.services import checkpoints, custom_backbones
 from ml.backbones.backbone import Backbone
 from ml.datasets.dataset import Dataset
 from ml.datasets.splits import TEST, VALIDATION
 from ml.engines.loading import load_engine
-from ml.images.decoding import load_picture
+from ml.images.augmentation import load_stored
 from ml.machine import CORES
 from ml.training.config import TrainConfig
 from ml.training.fine_tuning.freezing import freeze_tuned
 from ml.training.fine_tuning.loop import Tuned, fine_tune
 from ml.training.head import Head, measure_point
-from ml.training.pipeline import Answering
+from ml.training.pipeline import TrainedClassifier
 from worker.features import answer_pictures, read_picture_file
 from worker.progress import Progress, TuningProgress
 
@@ -29,8 +29,8 @@ PROBES = 4  # pictures on which the tuned network's two forms must agree
 
 
 class FineTuning:
-    """Call it with the trained head. After that `network` is the tuned backbone's row, not saved yet, or None where
-    tuning did not help; `facts` are about the job.
+    """Call it with the trained head. After that `custom` is the tuned backbone's row, not saved yet, or None where
+    tuning did not help; `measured` is for the estimates of later ones.
     """
 
     def __init__(
@@ -46,11 +46,11 @@ class FineTuning:
         self.job, self.dataset, self.backbone, self.config, self.test = job, dataset, backbone, config, test
         self._path = checkpoints.checkpoint_path(job, version, config)
         self._progress = progress
-        self.network: Network | None = None
-        self.facts: dict[str, Any] = {}
+        self.custom: CustomBackbone | None = None
+        self.measured: dict[str, float] = {}
         self.seconds = 0.0
 
-    def __call__(self, head: Head) -> Answering:
+    def __call__(self, head: Head) -> TrainedClassifier:
         begun = time.monotonic()
         lifecycle.enter_stage(self.job, "build", total=1)
         watch = TuningProgress(self._progress, self._path)
@@ -70,28 +70,29 @@ class FineTuning:
 
     def _note_speed(self, watch: TuningProgress) -> None:
         """For the form, which says how long the next one will take; see `classifier.estimates`."""
-        self.facts = {"tuned_pictures": watch.pictures}
-        for name, rate in (("tuned_rate", watch.rate), ("step_rate", watch.step_rate)):
+        self.measured = {"fine_tuning_pictures": watch.pictures}
+        for name, rate in (("fine_tuning_rate", watch.rate), ("step_rate", watch.step_rate)):
             if rate:
-                self.facts[name] = round(rate, 4)
+                self.measured[name] = round(rate, 4)
 
-    def _as_before(self, tuned: Tuned, head: Head) -> Answering:
-        return Answering(self.backbone, head, self.test, _metrics(tuned, tuned.points[0]))
+    def _as_before(self, tuned: Tuned, head: Head) -> TrainedClassifier:
+        return TrainedClassifier(self.backbone, head, self.test, _metrics(tuned, tuned.points[0]))
 
-    def _store(self, tuned: Tuned) -> Answering:
+    def _store(self, tuned: Tuned) -> TrainedClassifier:
         """What is measured is the form that will answer."""
         lifecycle.enter_stage(self.job, "convert", total=1)
         sha256s = self.dataset.sha256s(VALIDATION)
-        probes = np.stack([load_picture(read_picture_file(one), self.backbone.input_size) for one in sha256s[:PROBES]])
+        size = self.backbone.input_size
+        probes = np.stack([load_stored(sha256, read_picture_file, size) for sha256 in sha256s[:PROBES]])
         opened = freeze_tuned(tuned.network, self.backbone, probes, Path(settings.FILE_UPLOAD_TEMP_DIR))
-        self.network = networks.describe_tuned(self.job, opened)
-        networks.store_network(self.network, opened)
-        backbone = networks.find_backbone(self.network.name)
-        engine = load_engine(backbone, settings.BACKBONE_DIR, threads=CORES)
+        self.custom = custom_backbones.describe_tuned(self.job, opened)
+        custom_backbones.store_backbone_files(self.custom, opened)
+        backbone = custom_backbones.find_backbone(self.custom.name)
+        engine = load_engine(backbone, settings.ML.backbones_dir, threads=CORES)
         both = answer_pictures(self.job, [*sha256s, *self.dataset.sha256s(TEST)], engine)
         logits = both[: len(sha256s)] @ tuned.head.weights + tuned.head.bias
         after = measure_point(0, 0.0, logits, self.dataset.labels(VALIDATION))
-        return Answering(backbone, tuned.head, both[len(sha256s) :], _metrics(tuned, after))
+        return TrainedClassifier(backbone, tuned.head, both[len(sha256s) :], _metrics(tuned, after))
 
 
 def _metrics(tuned: Tuned, after: dict[str, float]) -> dict[str, Any]:

@@ -10,13 +10,13 @@ from django.core.files.storage import default_storage
 from classifier.jobs import lifecycle
 from classifier.models import Job
 from classifier.services import hub
-from classifier.services.networks import find_backbone
+from classifier.services.custom_backbones import find_backbone
 from ml.backbones.backbone import Backbone
 from ml.exports.run import build_hub_backbone
 from ml.exports.tf_hub import pack_tar
 
 
-def make_hub_backbone(job: Job) -> None:
+def build_hub_file(job: Job) -> None:
     """Once; whoever asks again finds the file."""
     backbone = find_backbone(job.config["backbone"])
     if not default_storage.exists(hub.backbone_path(backbone)):

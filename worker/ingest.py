@@ -16,7 +16,7 @@ from worker.throttle import Throttle
 def ingest(job: Job) -> None:
     """Read an archive or a sample set into samples. After a worker's death it goes on where the report ends."""
     if job.config.get("sample_set") == sample_sets.DIGITS:
-        _take_in(job, sample_sets.draw_digits(), stage="read")
+        _take_in(job, sample_sets.draw_digits())
     elif job.config.get("sample_set") == sample_sets.FLOWERS:
         _ingest_flowers(job)
     else:
@@ -35,17 +35,17 @@ def _ingest_flowers(job: Job) -> None:
 
         path = sample_sets.download_flowers(Path(folder), report)
         walk = walk_archive(path, settings.ARCHIVE_LIMITS)
-        _take_in(job, walk, stage="read_download")
+        _take_in(job, walk)
 
 
 def _ingest_archive(job: Job, stored: str) -> None:
     with local_copy(stored, suffix=Path(job.config["name"]).suffix) as path:
         walk = walk_archive(path, settings.ARCHIVE_LIMITS)
-        _take_in(job, walk, stage="read")
+        _take_in(job, walk)
 
 
-def _take_in(job: Job, walk: ArchiveWalk, *, stage: str) -> None:
-    lifecycle.enter_stage(job, stage, total=walk.total)
+def _take_in(job: Job, walk: ArchiveWalk) -> None:
+    lifecycle.enter_stage(job, "read", total=walk.total)
     if not walk.total:
         raise ArchiveRejected("There are no files in this archive.")
     done = job.upload.items.count()  # of a worker that died half-way: entries come in the same order again

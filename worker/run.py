@@ -1,11 +1,12 @@
-"""The Celery side: fetch rows, claim, call, record. Only this package of `worker/` knows Django and Celery.
+"""The Celery tasks: fetch the row, claim it, call, record.
 
 There is one task, `run_job`: the job's row says what is to be done. Whatever the broker does - lose a message,
 deliver it twice, deliver it late - the claim decides who works. Each kind of job has a file.
 """
 
+import pkgutil
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -15,51 +16,18 @@ from celery import shared_task, signals
 from django.db import DatabaseError, close_old_connections, connection
 
 from classifier.jobs import lifecycle
+from classifier.jobs.kinds import KINDS
 from classifier.models import Job
-from classifier.services import datasets, embeddings, remote
-from classifier.services.networks import find_backbone
-from classifier.services.prediction import CANNOT_ANSWER
-from ml.backbones.spec import NetworkMissing
-from ml.backbones.weights import WeightsMissing
-from ml.datasets.archives import ArchiveRejected
-from ml.download import DownloadFailed
-from ml.engines.confined import EngineFailed
-from ml.engines.conversion import ConversionFailed
-from ml.errors import ImportRefused
-from ml.exports.run import ExportFailed
-from ml.training.artifacts import ArtifactCorrupt
-from ml.training.fine_tuning import TuningFailed
-from ml.training.head import EmptySplit, TrainingDiverged
-from worker.backbone import add_backbone, import_version
-from worker.embed import embed, engine_of
-from worker.export import export
-from worker.features import PictureMissing
-from worker.hub import make_hub_backbone
-from worker.ingest import ingest
-from worker.train import train
+from classifier.services import remote
+from classifier.services.custom_backbones import find_backbone
+from ml.errors import UserError
+from ml.images.decoding import PictureUnreadable
+from worker.embed import engine_of
+from worker.features import describe_unreadable, find_sample
 
 log = structlog.get_logger(__name__)
 
 BEAT_SECONDS = 2.0
-
-# Errors whose message was written for the user. Everything else is our fault and says so.
-SENTENCES = (
-    ArchiveRejected,
-    ConversionFailed,
-    EmptySplit,
-    TrainingDiverged,
-    PictureMissing,
-    embeddings.EmbeddingsMissing,
-    DownloadFailed,
-    WeightsMissing,
-    datasets.DatasetCorrupt,
-    ArtifactCorrupt,
-    ExportFailed,
-    ImportRefused,
-    NetworkMissing,
-    EngineFailed,
-    TuningFailed,
-)
 
 
 @shared_task(name="worker.run_job")
@@ -71,10 +39,14 @@ def run_job(pk: int) -> None:
         return  # cancelled, ended, or somebody else has it
     try:
         with _heartbeat(job):
-            HANDLERS[Job.Kind(job.kind)](job)
+            pkgutil.resolve_name(KINDS[job.kind].run)(job)
     except lifecycle.LeaseLost:
         log.info("job_let_go", job=pk)
-    except SENTENCES as error:
+    except PictureUnreadable as error:
+        sample = find_sample(job, error.sha256)
+        sentence = describe_unreadable(sample, error)
+        lifecycle.fail_job(pk, sentence=sentence, error=error, lease=job.lease, sample=sample)
+    except UserError as error:
         lifecycle.fail_job(pk, sentence=str(error), error=error, lease=job.lease)
     except MemoryError as error:
         sentence = "There was not enough memory for this. Close other programs, or use a machine with more memory."
@@ -96,7 +68,7 @@ def answer(name: str, key: str) -> None:
         pictures = remote.take_pictures(key, backbone.input_size)
         if pictures is not None:
             remote.give_answer(key, engine_of(backbone).embed(pictures))
-    except CANNOT_ANSWER as error:
+    except UserError as error:
         remote.give_answer(key, str(error))
 
 
@@ -131,14 +103,3 @@ def _heartbeat(job: Job) -> Iterator[None]:
     finally:
         stop.set()
         teller.join()
-
-
-HANDLERS: dict[str, Callable[[Job], None]] = {
-    Job.Kind.INGEST: ingest,
-    Job.Kind.TRAIN: train,
-    Job.Kind.EMBED: embed,
-    Job.Kind.EXPORT: export,
-    Job.Kind.BACKBONE: add_backbone,
-    Job.Kind.IMPORT: import_version,
-    Job.Kind.HUB: make_hub_backbone,
-}

@@ -13,13 +13,14 @@ from pathlib import Path
 from django.conf import settings
 from django.db import connection
 
+from classifier.jobs.progress import job_progress
 from classifier.models import Job, ModelVersion, Project, Sample, UploadItem
-from classifier.selectors import class_names, job_progress
-from classifier.services import summaries, uploads
+from classifier.selectors import class_names
+from classifier.services import event_files, uploads
+from classifier.services.custom_backbones import find_backbone
 from classifier.services.model_versions import load_artifact, load_evaluation
-from classifier.services.networks import find_backbone
 from classifier.services.training import TrainingRefused, request_training
-from ml.cli.console import Talk
+from ml.cli.console import Console
 from ml.cli.photos import BadPhotos
 from ml.cli.retraining import RetrainFailed, check_targets, make_config, too_low, write_files
 from ml.datasets.archives import walk_folder
@@ -29,23 +30,23 @@ from ml.machine import CORES
 EVERY = 0.3  # seconds between two looks at work that others do
 
 
-def train_on_site(flags: Namespace, talk: Talk) -> None:
+def train_on_site(flags: Namespace, console: Console) -> None:
     """Raises RetrainFailed, BadPhotos, ArchiveRejected, ConfigError."""
     config = make_config(flags, flags.architecture)
     check_targets(flags)
     project = _find_project(flags.project)
-    _bring_in(project, flags.image_dir, talk)
+    _bring_in(project, flags.image_dir, console)
     try:
         job = request_training(project, config, by=project.owner, force=True)
     except TrainingRefused as refusal:
         raise RetrainFailed(str(refusal)) from None
-    _work_on(job, talk)
+    _work_on(job, console)
     version = ModelVersion.objects.select_related("dataset_version", "project").get(
-        project=project, number=job.facts["model_version"]
+        project=project, number=job.result["model_version"]
     )
-    _tell(job, version, talk)
+    _tell(job, version, console)
     if flags.print_misclassified_test_images:
-        _print_misclassified(version, talk)
+        _print_misclassified(version, console)
     accuracy = version.metrics["test_accuracy"] or 0.0
     if flags.assert_accuracy_at_least is not None and accuracy < flags.assert_accuracy_at_least:
         raise RetrainFailed(too_low(accuracy, flags.assert_accuracy_at_least))
@@ -61,7 +62,7 @@ def _find_project(slug: str) -> Project:
     return project
 
 
-def _bring_in(project: Project, folder: Path, talk: Talk) -> None:
+def _bring_in(project: Project, folder: Path, console: Console) -> None:
     if not folder.is_dir():
         raise BadPhotos(f"There is no folder {folder}.")
     walk = walk_folder(folder, settings.ARCHIVE_LIMITS)
@@ -69,13 +70,13 @@ def _bring_in(project: Project, folder: Path, talk: Talk) -> None:
     done = 0
     for outcomes in uploads.add_entries(upload, walk):
         done += len(outcomes)
-        talk.progress("Photos", done, walk.total)
+        console.progress("Photos", done, walk.total)
         for outcome in outcomes:
             if outcome.status == UploadItem.Status.REJECTED:
-                talk.warn(f"{outcome.file_name}: {outcome.reason}")
+                console.warn(f"{outcome.file_name}: {outcome.reason}")
 
 
-def _work_on(job: Job, talk: Talk) -> None:
+def _work_on(job: Job, console: Console) -> None:
     """Until it has ended. Raises RetrainFailed where it was not to be."""
     from worker.run import run_job
 
@@ -84,9 +85,9 @@ def _work_on(job: Job, talk: Talk) -> None:
         while job.status in Job.OPEN:
             parts = list(Job.objects.filter(parent=job, status__in=Job.OPEN, lease="").values_list("pk", flat=True))
             for _ in pool.map(_run_part, parts):
-                _show(job, talk)
+                _show(job, console)
             run_job(job.pk)  # it claims itself only where nothing of it is left to others
-            _show(job, talk)
+            _show(job, console)
             if job.status in Job.OPEN:
                 time.sleep(EVERY)
     if job.status != Job.Status.SUCCEEDED:
@@ -102,37 +103,37 @@ def _run_part(pk: int) -> None:
         connection.close()  # of this thread
 
 
-def _show(job: Job, talk: Talk) -> None:
+def _show(job: Job, console: Console) -> None:
     job.refresh_from_db()
     progress = job_progress(job)
     if job.stage == "embed" and progress.total:
-        talk.progress("Embeddings", progress.done, progress.total)
+        console.progress("Embeddings", progress.done, progress.total)
 
 
-def _tell(job: Job, version: ModelVersion, talk: Talk) -> None:
+def _tell(job: Job, version: ModelVersion, console: Console) -> None:
     for point in job.curve:
         step = int(point["step"])
-        talk.say(f"Step {step}: Cross entropy = {point['training_loss']:f}")
-        talk.say(f"Step {step}: Validation accuracy = {100 * point['validation_accuracy']:.1f}%")
-    found = "Nothing changed since it was trained: version" if job.facts.get("unchanged") else "Version"
-    talk.say(f"{found} {version.number} of the project {version.project.slug} (job {job.pk})")
+        console.say(f"Step {step}: Cross entropy = {point['training_loss']:f}")
+        console.say(f"Step {step}: Validation accuracy = {100 * point['validation_accuracy']:.1f}%")
+    found = "Nothing changed since it was trained: version" if job.result.get("unchanged") else "Version"
+    console.say(f"{found} {version.number} of the project {version.project.slug} (job {job.pk})")
     metrics = version.metrics
-    talk.say(f"Final test accuracy = {100 * (metrics['test_accuracy'] or 0):.1f}% (N={metrics['test_n']})")
+    console.say(f"Final test accuracy = {100 * (metrics['test_accuracy'] or 0):.1f}% (N={metrics['test_n']})")
 
 
-def _print_misclassified(version: ModelVersion, talk: Talk) -> None:
-    talk.say("=== MISCLASSIFIED TEST IMAGES ===")
+def _print_misclassified(version: ModelVersion, console: Console) -> None:
+    console.say("=== MISCLASSIFIED TEST IMAGES ===")
     evaluation, names = load_evaluation(version.artifact_digest), class_names(version)
     answered = evaluation.probabilities.argmax(axis=1)
     for row in (answered != evaluation.labels).nonzero()[0]:
         sample = Sample.objects.filter(project=version.project_id, image__sha256=evaluation.sha256s[row]).first()
-        talk.say(f"{sample.file_name if sample else evaluation.sha256s[row]:>70}  {names[answered[row]]}")
+        console.say(f"{sample.file_name if sample else evaluation.sha256s[row]:>70}  {names[answered[row]]}")
 
 
 def _write_summaries(job: Job, folder: Path) -> None:
     """The runs of the job's event files. Nothing else in the folder is touched."""
     try:
-        with summaries.open_summaries(job) as file, zipfile.ZipFile(file) as archive:
+        with event_files.open_event_files(job) as file, zipfile.ZipFile(file) as archive:
             for name in archive.namelist():
                 target = folder.joinpath(*Path(name).parts[1:])
                 target.parent.mkdir(parents=True, exist_ok=True)

@@ -13,30 +13,31 @@ from django.db import transaction
 from numpy.typing import NDArray
 
 from classifier.jobs import lifecycle
+from classifier.jobs.kinds import EMBED, TrainResult
 from classifier.models import DatasetVersion, Job
-from classifier.services import datasets, embeddings, model_versions, summaries
-from classifier.services.networks import find_backbone
+from classifier.services import datasets, embeddings, event_files, model_versions
+from classifier.services.custom_backbones import find_backbone
 from ml.backbones.backbone import Backbone
 from ml.datasets.dataset import Dataset
 from ml.datasets.splits import SPLITS, TEST, TRAINING
 from ml.engines.embeddings import embedding_key
 from ml.engines.loading import ensure_ready
-from ml.images.augmentation import View
+from ml.images.augmentation import Augmentation
 from ml.training import pipeline
 from ml.training.config import TrainConfig, parse_config
-from ml.training.event_files import TrainingSummaries
+from ml.training.event_files import TrainingEventFiles
 from worker.fine_tune import FineTuning
 from worker.progress import Progress
 from worker.throttle import Throttle
 
 # Pictures of one embed job. Each job costs some 30 ms beside its pictures; the last ones are small, so that all
 # workers end at about the same time.
-LARGEST_CHUNK, SMALLEST_CHUNK = 128, 8
+MAX_CHUNK, MIN_CHUNK = 128, 8
 CHUNKS_LEFT = 2 * settings.EMBED_WORKERS
 
 
 def train(job: Job) -> None:
-    """From samples to a model version. Claimed again after its embed lifecycle ended, or its worker died."""
+    """From samples to a model version. Claimed again after its embed jobs ended, or its worker died."""
     config = parse_config(job.config)
     backbone = find_backbone(config.backbone)
     _fetch_weights(job, backbone)
@@ -46,22 +47,24 @@ def train(job: Job) -> None:
     if known is not None:
         with transaction.atomic():
             model_versions.settle_alias(job, known)
-            lifecycle.finish_job(job, model_version=known.number, unchanged=True)
+            lifecycle.finish_job(job, TrainResult(model_version=known.number, unchanged=True))
         return
     dataset = datasets.load_dataset(version)
-    if _embed_missing(job, backbone, dataset, config.views):
-        return  # the last of the embed lifecycle sends this job on
+    if _embed_missing(job, backbone, dataset, config.augmentations):
+        return  # the last of the embed jobs sends this job on
     lifecycle.enter_stage(job, "load", total=1)
-    features = _load(dataset, backbone, config.views)
+    features = _load(dataset, backbone, config.augmentations)
     progress = Progress(job)
     tuning = (
         FineTuning(job, version, dataset, backbone, config, features[TEST], progress) if config.fine_tuning else None
     )
     with _summaries_of(job) as written:
-        trained = pipeline.train(dataset, features, config, progress, written, tuning)
+        trained = pipeline.train(dataset, features, config, backbone, progress, written, tuning)
     seconds = round(time.monotonic() - begun - (tuning.seconds if tuning else 0), 3)
-    network, facts = (tuning.network, tuning.facts) if tuning else (None, {})
-    model_versions.publish_model_version(job, version, config, trained, network=network, head_seconds=seconds, **facts)
+    custom, measured = (tuning.custom, tuning.measured) if tuning else (None, {})
+    model_versions.publish_model_version(
+        job, version, config, trained, custom=custom, measured={"head_seconds": seconds, **measured}
+    )
 
 
 def _fetch_weights(job: Job, backbone: Backbone) -> None:
@@ -79,8 +82,9 @@ def _fetch_weights(job: Job, backbone: Backbone) -> None:
 
 def _freeze(job: Job, config: TrainConfig) -> DatasetVersion:
     """The job's dataset version: frozen when it first runs, the same one ever after."""
-    if "dataset_version" in job.facts:
-        return DatasetVersion.objects.get(pk=job.facts["dataset_version"])
+    frozen = lifecycle.read_state(job).dataset_version
+    if frozen is not None:
+        return DatasetVersion.objects.get(pk=frozen)
     lifecycle.enter_stage(job, "freeze", total=1)
     version = datasets.freeze_dataset_version(
         job.own_project,
@@ -88,36 +92,39 @@ def _freeze(job: Job, config: TrainConfig) -> DatasetVersion:
         testing_percentage=config.testing_percentage,
         by=job.created_by,
     )
-    lifecycle.report(job, facts={**job.facts, "dataset_version": version.pk, "dataset_number": version.number})
+    lifecycle.update_state(job, dataset_version=version.pk)
     return version
 
 
-def _embed_missing(job: Job, backbone: Backbone, dataset: Dataset, views: list[View]) -> bool:
+def _embed_missing(job: Job, backbone: Backbone, dataset: Dataset, augmentations: list[Augmentation]) -> bool:
     """Queue the embeddings that nobody has computed yet; True where there are any."""
-    wanted = [(None, dataset.sha256s()), *((view, dataset.sha256s(TRAINING)) for view in views)]
+    wanted = [(None, dataset.sha256s()), *((augmentation, dataset.sha256s(TRAINING)) for augmentation in augmentations)]
     missing = [
-        (view, embeddings.list_missing(sha256s, embedding_key(backbone.digest, view))) for view, sha256s in wanted
+        (augmentation, embeddings.list_missing(sha256s, embedding_key(backbone.digest, augmentation)))
+        for augmentation, sha256s in wanted
     ]
     total = sum(len(images) for _, images in missing)
     if not total:
         return False
     lifecycle.enter_stage(job, "prepare", total=1)
-    ensure_ready(backbone, settings.BACKBONE_DIR)
+    ensure_ready(backbone, settings.ML.backbones_dir)
     with transaction.atomic():
         lifecycle.enter_stage(job, "embed", total=total)
-        lifecycle.queue_children(job, kind=Job.Kind.EMBED, configs=list(_embed_configs(backbone, missing)))
+        lifecycle.queue_children(job, EMBED, configs=list(_embed_configs(backbone, missing)))
         lifecycle.park_job(job)
     return True
 
 
-def _embed_configs(backbone: Backbone, missing: list[tuple[View | None, list[int]]]) -> Iterator[dict[str, Any]]:
-    """Of embed lifecycle: each computes some pictures as they are, or one view of some."""
+def _embed_configs(
+    backbone: Backbone, missing: list[tuple[Augmentation | None, list[int]]]
+) -> Iterator[dict[str, Any]]:
+    """Of embed jobs: each computes some pictures as they are, or one augmented copy of some."""
     left = sum(len(images) for _, images in missing)
-    for view, images in missing:
+    for augmentation, images in missing:
         left -= len(images)
-        distorted = {} if view is None else {"view": view.as_dict()}
+        augmented = {} if augmentation is None else {"augmentation": augmentation.as_dict()}
         for chunk in cut_chunks(images, after=left):
-            yield {"backbone": backbone.name, "images": chunk, "units": len(chunk), **distorted}
+            yield {"backbone": backbone.name, "images": chunk, "units": len(chunk), **augmented}
 
 
 def cut_chunks(images: list[int], *, after: int = 0) -> Iterator[list[int]]:
@@ -127,15 +134,15 @@ def cut_chunks(images: list[int], *, after: int = 0) -> Iterator[list[int]]:
     """
     start = 0
     while start < len(images):
-        size = max(SMALLEST_CHUNK, min(LARGEST_CHUNK, (len(images) - start + after) // CHUNKS_LEFT))
+        size = max(MIN_CHUNK, min(MAX_CHUNK, (len(images) - start + after) // CHUNKS_LEFT))
         yield images[start : start + size]
         start += size
 
 
-def _load(dataset: Dataset, backbone: Backbone, views: list[View]) -> dict[str, NDArray[np.float32]]:
+def _load(dataset: Dataset, backbone: Backbone, augmentations: list[Augmentation]) -> dict[str, NDArray[np.float32]]:
     """What `pipeline.train` takes."""
     plain = embedding_key(backbone.digest)
-    keys = {TRAINING: [plain, *(embedding_key(backbone.digest, view) for view in views)]}
+    keys = {TRAINING: [plain, *(embedding_key(backbone.digest, augmentation) for augmentation in augmentations)]}
     return {
         split: embeddings.load_embeddings(dataset.sha256s(split), keys.get(split, [plain]), backbone.features)
         for split in SPLITS
@@ -143,12 +150,12 @@ def _load(dataset: Dataset, backbone: Backbone, views: list[View]) -> dict[str, 
 
 
 @contextmanager
-def _summaries_of(job: Job) -> Iterator[TrainingSummaries]:
+def _summaries_of(job: Job) -> Iterator[TrainingEventFiles]:
     """Kept however the training ends: what went wrong is best seen in them."""
     with tempfile.TemporaryDirectory(dir=settings.FILE_UPLOAD_TEMP_DIR, prefix="summaries-") as folder:
-        written = TrainingSummaries(Path(folder))
+        written = TrainingEventFiles(Path(folder))
         try:
             yield written
         finally:
             written.close()
-            summaries.store_summaries(job, Path(folder))
+            event_files.store_event_files(job, Path(folder))

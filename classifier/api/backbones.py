@@ -9,16 +9,16 @@ from ninja.errors import HttpError
 from ninja.files import UploadedFile
 
 from classifier import catalogue
-from classifier.api import network_schemas, schemas
+from classifier.api import backbone_schemas, schemas
 from classifier.api.errors import ERRORS
-from classifier.services.networks import request_backbone
+from classifier.services.custom_backbones import request_backbone
 from classifier.views.access import SignedIn
 
 router = Router()
 NO_FILE = File(None)
 
 
-@router.get("/backbones", response=list[network_schemas.BackboneOut])
+@router.get("/backbones", response=list[backbone_schemas.BackboneOut])
 def list_backbones(request: SignedIn) -> Any:
     """What PoetsWeb offers, and what you brought along."""
     return [asdict(backbone) for backbone in catalogue.list_backbones(request.user)]
@@ -27,7 +27,7 @@ def list_backbones(request: SignedIn) -> Any:
 @router.post("/backbones", response={202: schemas.JobRef, **ERRORS})
 def add_backbone(
     request: SignedIn,
-    fields: Form[network_schemas.BackboneIn],
+    fields: Form[backbone_schemas.BackboneIn],
     file: UploadedFile | None = NO_FILE,
 ) -> Any:
     """From TF Hub (`handle`) or a file: a SavedModel as .zip or .tar.gz, a .tflite, .keras, .h5 or frozen .pb.
@@ -39,9 +39,9 @@ def add_backbone(
     return Status(202, {"job": job.pk})
 
 
-def _read_json(request: SignedIn) -> network_schemas.BackboneIn:
+def _read_json(request: SignedIn) -> backbone_schemas.BackboneIn:
     try:
         values = json.loads(request.body)
-        return network_schemas.BackboneIn(**values)
+        return backbone_schemas.BackboneIn(**values)
     except (ValueError, TypeError, RecursionError):
         raise HttpError(422, 'Send JSON like {"handle": "https://…"}.') from None

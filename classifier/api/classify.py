@@ -30,7 +30,7 @@ def classify(request: SignedIn, slug: str, image: File[list[NinjaFile]]) -> Any:
     return answer_files(slug, version, image)
 
 
-def answer_files(slug: str, version: prediction.Answering, files: Sequence[UploadedFile]) -> JsonResponse:
+def answer_files(slug: str, version: prediction.LiveVersion, files: Sequence[UploadedFile]) -> JsonResponse:
     """Raises what `api.errors` has words for."""
     if len(files) > settings.MAX_CLASSIFY_FILES:
         raise HttpError(413, f"Send at most {settings.MAX_CLASSIFY_FILES} pictures at once.")

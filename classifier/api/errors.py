@@ -11,26 +11,13 @@ from ninja import NinjaAPI
 from ninja.errors import AuthenticationError, HttpError, ValidationError
 
 from classifier.api.schemas import ErrorOut
-from classifier.services.exports import FormatAbsent, UnknownFormat
-from classifier.services.prediction import CANNOT_ANSWER, NothingLive
-from classifier.services.projects import InvalidName
 from classifier.services.training import TrainingRefused
-from ml.errors import ImportRefused
-from ml.training.config import ConfigError
+from ml.errors import UserError
 
 log = structlog.get_logger(__name__)
 
 # What any call may answer, for the API's page.
 ERRORS: dict[int, Any] = dict.fromkeys((401, 404, 409, 413, 422, 503), ErrorOut)
-STATUS: dict[type[Exception], int] = {
-    UnknownFormat: 422,
-    FormatAbsent: 409,
-    InvalidName: 422,
-    ConfigError: 422,
-    ImportRefused: 422,
-    NothingLive: 409,
-}
-
 
 # What Django refuses while it reads a request, before any call begins.
 BAD_REQUESTS: dict[type[Exception], tuple[int, str]] = {
@@ -47,11 +34,11 @@ def install_error_handlers(api: NinjaAPI) -> None:
     def answer(request: HttpRequest, status: int, sentence: str, **more: Any) -> HttpResponse:
         return api.create_response(request, {"error": sentence, **more}, status=status)
 
-    def user_error(request: HttpRequest, error: Exception) -> HttpResponse:
-        return answer(request, STATUS[type(error)], str(error))
-
-    for kind in STATUS:
-        api.exception_handler(kind)(user_error)
+    @api.exception_handler(UserError)
+    def user_error(request: HttpRequest, error: UserError) -> HttpResponse:
+        if error.status >= 500:
+            log.error("unavailable", path=request.path, error=str(error))
+        return answer(request, error.status, str(error))
 
     @api.exception_handler(TrainingRefused)
     def refused(request: HttpRequest, error: TrainingRefused) -> HttpResponse:
@@ -95,13 +82,6 @@ def install_error_handlers(api: NinjaAPI) -> None:
         return answer(
             request, 503, "The storage cannot be read or written now. The administrator finds why in the log."
         )
-
-    def broken(request: HttpRequest, error: Exception) -> HttpResponse:
-        log.error("cannot_answer", error=str(error))
-        return answer(request, 503, f"The classifier cannot answer now. {error}")
-
-    for kind in CANNOT_ANSWER:
-        api.exception_handler(kind)(broken)
 
     @api.exception_handler(Exception)
     def unexpected(request: HttpRequest, error: Exception) -> HttpResponse:

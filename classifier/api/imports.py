@@ -5,10 +5,10 @@ from typing import Any
 from ninja import File, Form, Router, Status
 from ninja.files import UploadedFile
 
-from classifier.api import network_schemas, schemas
+from classifier.api import backbone_schemas, schemas
 from classifier.api.access import find_project
 from classifier.api.errors import ERRORS
-from classifier.services.networks import request_import
+from classifier.services.custom_backbones import request_import
 from classifier.views.access import SignedIn
 
 router = Router()
@@ -20,7 +20,7 @@ def import_version(
     request: SignedIn,
     slug: str,
     graph: File[UploadedFile],
-    fields: Form[network_schemas.ImportIn],
+    fields: Form[backbone_schemas.ImportIn],
     labels: UploadedFile | None = NO_FILE,
 ) -> Any:
     """A retrained_graph.pb, a SavedModel, a .tflite, .keras or .h5, or an export of Teachable Machine."""

@@ -3,6 +3,8 @@
 from typing import Any
 
 from classifier import selectors
+from classifier.jobs.lifecycle import read_state
+from classifier.jobs.progress import job_progress
 from classifier.models import Export, Job, ModelVersion, Project, Sample, Upload, UploadItem
 from classifier.services.model_versions import load_evaluation
 from classifier.services.uploads import Outcome
@@ -39,9 +41,10 @@ def present_sample(sample: Sample) -> dict[str, Any]:
 
 
 def present_job(job: Job) -> dict[str, Any]:
-    progress = selectors.job_progress(job)
+    progress = job_progress(job)
     return {
         "id": job.pk,
+        "number": job.number,
         "kind": job.kind,
         "status": job.status,
         "stage": job.stage,
@@ -60,22 +63,16 @@ def present_job(job: Job) -> dict[str, Any]:
 
 
 def _present_result(job: Job) -> dict[str, Any]:
-    if job.kind == Job.Kind.BACKBONE:
-        return {"backbone": job.facts.get("backbone")}
-    if job.kind == Job.Kind.EXPORT:
-        return {"export": job.facts.get("export")}
-    if job.kind != Job.Kind.INGEST:
-        return {
-            "model_version": job.facts.get("model_version"),
-            "unchanged": job.facts.get("unchanged", False),
-            "summaries": job.facts.get("summaries", {}).get("size"),
-        }
+    """Return the job's result, with what is stored elsewhere: its upload and its event files."""
+    result = dict(job.result)
+    stored = read_state(job).event_files
+    if stored is not None:
+        result["event_files"] = stored.size
     upload = getattr(job, "upload", None)
-    if upload is None:
-        return {}
-    result = {"upload": upload.pk, "counts": selectors.upload_counts(upload)}
-    if not job.is_open:
-        result["results"] = [present_item(item) for item in upload.items.order_by("pk")[:RESULTS_ON_JOB]]
+    if upload is not None:
+        result |= {"upload": upload.pk, "counts": selectors.upload_counts(upload)}
+        if not job.is_open:
+            result["results"] = [present_item(item) for item in upload.items.order_by("pk")[:RESULTS_ON_JOB]]
     return result
 
 
@@ -108,14 +105,14 @@ def present_export(export: Export) -> dict[str, Any]:
 def present_evaluation(version: ModelVersion) -> dict[str, Any]:
     names = selectors.class_names(version)
     evaluation = load_evaluation(version.artifact_digest)
-    answered = evaluation.probabilities.argmax(axis=1)
+    predicted = evaluation.probabilities.argmax(axis=1)
     return {
         "pictures": [
             {
                 "sha256": sha256,
-                "shown": names[evaluation.labels[row]],
-                "answered": names[answered[row]],
-                "probability": round(float(evaluation.probabilities[row, answered[row]]), 6),
+                "true_class": names[evaluation.labels[row]],
+                "predicted_class": names[predicted[row]],
+                "probability": round(float(evaluation.probabilities[row, predicted[row]]), 6),
             }
             for row, sha256 in enumerate(evaluation.sha256s)
         ]

@@ -4,6 +4,11 @@ from datetime import datetime
 from typing import Annotated, Any, Literal
 
 from ninja import Field, Schema
+from pydantic import SkipValidation, create_model
+
+from classifier.jobs.kinds import KINDS, UploadResult
+from ml.training.config import TrainConfig
+from ml.training.setting import bounds_in_json_schema, extra_of
 
 
 class ErrorOut(Schema):
@@ -75,12 +80,6 @@ class ChangedOut(Schema):
     changed: int
 
 
-class UploadResult(Schema):
-    file: str
-    status: Literal["stored", "duplicate", "rejected"]
-    reason: str
-
-
 class UploadOut(Schema):
     upload: int
     results: list[UploadResult]
@@ -104,39 +103,33 @@ class JobRef(Schema):
     job: int
 
 
-class TrainIn(Schema, extra="forbid"):
-    """All optional. Values are checked by the training's own config, whose sentences name what is allowed."""
+def _setting_fields() -> dict[str, Any]:
+    """Give each setting of a training its type and its words in the API's description.
 
-    backbone: Any = None
-    recipe: Any = Field(None, description='"auto" or "poets"')
-    seed: Any = None
-    validation_percentage: Any = None
-    testing_percentage: Any = None
-    steps: Any = Field(None, description='for "poets"')
-    learning_rate: Any = Field(None, description='for "poets"')
-    batch_size: Any = Field(None, description='for "poets"')
-    flip_left_right: Any = Field(None, description="true: training pictures are mirrored as well")
-    random_crop: Any = Field(
-        None, description="0 to 100 %; training pictures are enlarged by so much and cut at random"
-    )
-    random_scale: Any = Field(None, description="0 to 100 %; enlarged by up to so much beside that")
-    random_brightness: Any = Field(None, description="0 to 100 %; up to so much lighter or darker")
-    distorted_views: Any = Field(
-        None, description="1 to 16, by default 4: views of each training picture, where one of these four is given"
-    )
-    fine_tuning: Any = Field(
-        None, description='"last" or "all": the backbone\'s last blocks, or all of it, are trained on as well'
-    )
-    fine_tuning_epochs: Any = Field(
-        None, description="1 to 100, by default 10: at most; it stops when nothing improves"
-    )
-    fine_tuning_rate: Any = Field(None, description="above 0, at most 1, by default 0.0001: Adam's learning rate")
-    promote: bool = Field(False, description="make the version live as soon as it is trained")
-    force: bool = Field(False, description="train in spite of warnings")
+    Their values are checked by TrainConfig alone, whose sentences name what is allowed.
+    """
+    fields = {}
+    for name, field in TrainConfig.model_fields.items():
+        extra: dict[str, Any] = dict(bounds_in_json_schema(field))
+        if choices := extra_of(field).get("choices"):
+            extra["enum"] = list(choices)
+        described = Field(field.default, description=field.description, json_schema_extra=extra)
+        fields[name] = (SkipValidation[field.annotation | None], described)  # type: ignore[operator,name-defined,misc]
+    return fields
+
+
+class _TrainOptions(Schema, extra="forbid"):
+    promote: bool = Field(False, description="Make the version live as soon as it is trained.")
+    force: bool = Field(False, description="Train in spite of warnings.")
 
     def config_values(self) -> dict[str, Any]:
-        """What was given of the training's config."""
-        return self.model_dump(exclude={"promote", "force"}, exclude_none=True)
+        """Return the settings that were given."""
+        given = self.model_dump(exclude={"promote", "force"}, exclude_unset=True)
+        return {name: value for name, value in given.items() if value is not None}
+
+
+class TrainIn(create_model("TrainSettings", __base__=_TrainOptions, **_setting_fields())):  # type: ignore[misc]
+    """The settings of a training; all of them are optional."""
 
 
 class ExportIn(Schema):
@@ -171,21 +164,20 @@ class PublicLinkOut(Schema):
     url: str
 
 
-class JobResult(Schema):
-    model_version: int | None = None
-    summaries: int | None = Field(None, description="bytes of the event files for TensorBoard, where there are some")
-    unchanged: bool = Field(False, description="the same pictures and settings had given this version before")
-    upload: int | None = None
-    export: str | None = Field(None, description="the format")
-    backbone: str | None = Field(None, description="the name to train with")
-    counts: dict[str, int] | None = Field(None, description="files by status")
-    results: list[UploadResult] | None = Field(
-        None, description="when the job has ended: the first 1,000 files; the upload has them all"
-    )
+def _result_fields() -> dict[str, Any]:
+    """Collect the fields of the results of all kinds of job, none of them required."""
+    fields = {name: field for kind in KINDS.values() for name, field in kind.result.model_fields.items()}
+    return {
+        name: (field.annotation, Field(field.default, description=field.description)) for name, field in fields.items()
+    }
+
+
+JobResult = create_model("JobResult", __base__=Schema, **_result_fields())
 
 
 class JobOut(Schema):
     id: int
+    number: int | None = Field(description="within its project, as the pages show it")
     kind: str
     status: Literal["QUEUED", "RUNNING", "SUCCEEDED", "FAILED", "CANCELLED"]
     stage: str
@@ -196,7 +188,7 @@ class JobOut(Schema):
     eta_seconds: float | None
     error: str
     curve: list[dict[str, float]] = Field(description="of the head by `step`, of fine-tuning by `epoch`")
-    result: JobResult
+    result: JobResult  # type: ignore[valid-type]
     created_at: datetime
     started_at: datetime | None
     finished_at: datetime | None
@@ -246,8 +238,8 @@ class VersionOut(Schema):
 
 class TestPicture(Schema):
     sha256: str
-    shown: str
-    answered: str
+    true_class: str
+    predicted_class: str
     probability: float
 
 

@@ -1,4 +1,4 @@
-"""Training, and lifecycle of any kind."""
+"""Training, and jobs of any kind."""
 
 from typing import Any
 
@@ -16,7 +16,7 @@ from classifier.jobs import lifecycle
 from classifier.models import Job
 from classifier.services import training
 from classifier.views.access import SignedIn
-from classifier.views.job import send_summaries
+from classifier.views.job import send_event_files
 from ml.training.config import parse_config
 
 router = Router()
@@ -54,10 +54,10 @@ def get_job(request: SignedIn, job_id: int) -> Any:
     return present_job(get_object_or_404(selectors.list_jobs(request.user), pk=job_id))
 
 
-@router.get("/jobs/{job_id}/summaries", response={200: None, **ERRORS})
-def get_summaries(request: SignedIn, job_id: int) -> Any:
+@router.get("/jobs/{job_id}/event-files", response={200: None, **ERRORS})
+def get_event_files(request: SignedIn, job_id: int) -> Any:
     """A training's event files for TensorBoard, as a zip."""
-    return send_summaries(get_object_or_404(selectors.list_jobs(request.user), pk=job_id))
+    return send_event_files(get_object_or_404(selectors.list_jobs(request.user), pk=job_id))
 
 
 @router.post("/jobs/{job_id}/cancel", response={200: schemas.JobOut, **ERRORS})

@@ -34,7 +34,7 @@ def upload(
     if archives:
         received = uploads.receive_archive(project, archives[0], archives[0].name or "archive", by=request.user)
         return Status(202, {"job": received.job_id})
-    label = projects.clean_name(class_name, longest=projects.LONGEST_CLASS_NAME) if class_name.strip() else ""
+    label = projects.clean_class_name(class_name) if class_name.strip() else ""
     if not label:
         raise HttpError(422, "Say which class the pictures belong to, in the field “class”.")
     started = uploads.start_upload(project, f"{len(file)} pictures over the API", by=request.user)

@@ -1,7 +1,7 @@
 """The life of a job: the only module that writes a job's status or lease.
 
 Every change is one conditional UPDATE whose row count is checked, so that a click, a worker, its successor
-and the watchman may all act at once and exactly one of them wins.
+and the reaper may all act at once and exactly one of them wins.
 
     queue_job -> claim_job -> report / park_job -> finish_job | fail_job
                      ^------ recover_jobs (a dead worker's lease is taken away)
@@ -17,26 +17,19 @@ from typing import Any
 import structlog
 from django.contrib.auth.models import User
 from django.db import transaction
-from django.db.models import Exists, F, OuterRef, Q
+from django.db.models import Exists, F, Max, OuterRef, Q
 from django.utils import timezone
 from kombu.exceptions import OperationalError
+from pydantic import BaseModel
 
-from classifier.models import Job, Project
+from classifier.jobs.kinds import KINDS, JobKind, JobState, NoResult, UnknownStage
+from classifier.models import Job, Project, Sample
 
 log = structlog.get_logger(__name__)
 
-QUEUE_OF_KIND = {
-    Job.Kind.INGEST: "ingest",
-    Job.Kind.EMBED: "embed",
-    Job.Kind.TRAIN: "train",
-    Job.Kind.EXPORT: "train",
-    Job.Kind.BACKBONE: "train",
-    Job.Kind.IMPORT: "train",
-    Job.Kind.HUB: "train",
-}
 LOST_AFTER = timedelta(seconds=15)  # a worker writes a heartbeat every 2 s while it holds a lease
 SEND_AGAIN_AFTER = timedelta(seconds=10)  # a message costs nothing; a lost one costs a waiting user
-MAX_LOSSES = 3
+MAX_WORKER_DEATHS = 3
 TASK = "worker.run_job"
 WAITS_FOR_CHILDREN = Exists(Job.objects.filter(parent=OuterRef("pk"), status__in=Job.OPEN))
 
@@ -45,27 +38,39 @@ class LeaseLost(Exception):
     """The job was cancelled, or another worker has it: stop, and write nothing more."""
 
 
+@transaction.atomic
 def queue_job(
+    kind: JobKind,
     *,
     project: Project | None,
-    kind: str,
     by: User | None,
     config: dict[str, Any] | None = None,
-    facts: dict[str, Any] | None = None,
+    state: JobState | None = None,
 ) -> Job:
-    """A new job, sent to its queue when the transaction commits."""
-    job = Job.objects.create(project=project, kind=kind, config=config or {}, facts=facts or {}, created_by=by)
+    """Create a job, and send it to its queue when the transaction commits."""
+    job = Job(project=project, kind=kind.name, config=config or {}, created_by=by)
+    job.state = _dump_state(state or JobState())
+    if project is not None:
+        job.number = _next_number(project)
+    job.save()
     dispatch([job])
     return job
 
 
-def queue_children(parent: Job, *, kind: str, configs: Iterable[dict[str, Any]]) -> list[Job]:
-    """The parts of a parent's work, for any number of workers."""
+def _next_number(project: Project) -> int:
+    """Return the number that people know the project's next job by. Call it in a transaction."""
+    Project.objects.select_for_update().get(pk=project.pk)  # two jobs at once must not get the same
+    last: int | None = Job.objects.filter(project=project).aggregate(last=Max("number"))["last"]
+    return (last or 0) + 1
+
+
+def queue_children(parent: Job, kind: JobKind, *, configs: Iterable[dict[str, Any]]) -> list[Job]:
+    """Queue the parts of a parent's work, for any number of workers."""
     parts = [
         Job(
             project_id=parent.project_id,
             parent=parent,
-            kind=kind,
+            kind=kind.name,
             config=config,
             created_by_id=parent.created_by_id,
         )
@@ -88,7 +93,7 @@ def _send(jobs: list[Job]) -> None:
     try:
         with app.producer_pool.acquire(block=True, timeout=5) as producer:
             for job in jobs:
-                app.send_task(TASK, [job.pk], queue=QUEUE_OF_KIND[Job.Kind(job.kind)], producer=producer, retry=False)
+                app.send_task(TASK, [job.pk], queue=KINDS[job.kind].queue, producer=producer, retry=False)
     except (OperationalError, OSError) as error:
         log.warning("broker_unreachable", jobs=len(jobs), error=str(error))
 
@@ -124,13 +129,35 @@ def beat(job: Job) -> None:
 
 
 def enter_stage(job: Job, stage: str, *, total: int = 0) -> None:
-    """The job begins a stage of `total` units; its rate is measured from now."""
+    """Begin a stage of `total` units; its rate is measured from now. Raises UnknownStage for one its kind lacks."""
+    if stage not in (known.name for known in KINDS[job.kind].stages):
+        raise UnknownStage(f"A job of the kind {job.kind} has no stage {stage!r}.")
     _update_held(job, stage=stage, stage_started_at=timezone.now(), done=0, total=total)
 
 
 def report(job: Job, **values: Any) -> None:
-    """Progress within a stage: any of done, total, facts, curve."""
+    """Write progress within a stage: any of done, total, curve. Raises LeaseLost."""
     _update_held(job, **values)
+
+
+def read_state(job: Job) -> JobState:
+    """Return what the job knows of itself."""
+    return JobState.model_validate(job.state)
+
+
+def update_state(job: Job, **values: Any) -> None:
+    """Change the job's state, as the holder of its lease. Raises LeaseLost."""
+    _update_held(job, state=_dump_state(read_state(job), **values))
+
+
+def update_ended_state(job: Job, **values: Any) -> None:
+    """Change the state of a job that has ended and that nobody else writes to."""
+    Job.objects.filter(pk=job.pk).exclude(status__in=Job.OPEN).update(state=_dump_state(read_state(job), **values))
+
+
+def _dump_state(state: JobState, **values: Any) -> dict[str, Any]:
+    whole = JobState.model_validate({**state.model_dump(), **values})
+    return whole.model_dump(exclude_defaults=True)
 
 
 def park_job(job: Job) -> None:
@@ -138,9 +165,14 @@ def park_job(job: Job) -> None:
     _update_held(job, lease="")
 
 
-def finish_job(job: Job, **facts: Any) -> None:
-    """SUCCEEDED. Raises LeaseLost where it was cancelled first, so that a surrounding transaction undoes."""
-    _end(job, Job.Status.SUCCEEDED, facts={**job.facts, **facts})
+def finish_job(job: Job, result: BaseModel | None = None, **state: Any) -> None:
+    """End a job as SUCCEEDED, with the result of its kind.
+
+    Raises LeaseLost where it was cancelled first, so that a surrounding transaction undoes what it wrote.
+    """
+    found = KINDS[job.kind].result.model_validate((result or NoResult()).model_dump())
+    dumped = found.model_dump(mode="json", exclude_none=True)
+    _end(job, Job.Status.SUCCEEDED, result=dumped, state=_dump_state(read_state(job), **state))
     if job.parent_id:
         _child_done(job, job.parent_id)
 
@@ -154,15 +186,28 @@ def _end(job: Job, status: str, **values: Any) -> None:
 
 def _child_done(child: Job, parent_id: int) -> None:
     """Count the child's work on its parent, and send the parent on when it was the last."""
-    units = child.facts.get("units", child.config.get("units", 0))
+    units = child.config.get("units", 0)
     parents = Job.objects.filter(pk=parent_id, status=Job.Status.RUNNING)
     parents.update(done=F("done") + units, heartbeat_at=timezone.now())
     if not Job.objects.filter(parent_id=parent_id, status__in=Job.OPEN).exists():
         dispatch(list(Job.objects.filter(pk=parent_id, status=Job.Status.RUNNING, lease="")))
 
 
-def fail_job(pk: int, *, sentence: str, error: BaseException | None = None, lease: str | None = None) -> bool:
-    """FAILED, with its parent and siblings. With `lease`, only while that lease holds. False if it had ended."""
+def fail_job(
+    pk: int,
+    *,
+    sentence: str,
+    error: BaseException | None = None,
+    lease: str | None = None,
+    sample: Sample | None = None,
+) -> bool:
+    """End a job as FAILED, with its parent and siblings. Returns False if it had ended before.
+
+    Args:
+        sentence: for the user.
+        lease: only while this lease holds.
+        sample: the picture that is to blame, to which the job's page links.
+    """
     detail = "".join(traceback.format_exception(error))[-8000:] if error else ""
     holders = Job.objects.filter(pk=pk, status__in=Job.OPEN)
     if lease is not None:
@@ -171,9 +216,11 @@ def fail_job(pk: int, *, sentence: str, error: BaseException | None = None, leas
     if holders.update(status=Job.Status.FAILED, **ended) != 1:
         return False
     log.error("job_failed", job=pk, sentence=sentence, error=repr(error))
+    if sample is not None:
+        update_ended_state(Job.objects.get(pk=pk), sample=sample.pk)
     parent = Job.objects.filter(pk=pk).values_list("parent_id", flat=True).first()
     if parent:
-        fail_job(parent, sentence=sentence, error=error)
+        fail_job(parent, sentence=sentence, error=error, sample=sample)
     _cancel_children_of(pk)
     return True
 
@@ -195,7 +242,7 @@ def _cancel_children_of(pk: int) -> None:
 
 
 def recover_jobs() -> None:
-    """Free the leases of the dead, and send again what may be lost. Every few seconds, by the watchman."""
+    """Free the leases of the dead, and send again what may be lost. Every few seconds, by the reaper."""
     _free_dead_leases()
     _send_lost_messages()
 
@@ -208,14 +255,14 @@ def _free_dead_leases() -> None:
 
 def release_lease(job: Job) -> None:
     """The worker that held this lease is dead. The job goes on elsewhere, but not for ever."""
-    if job.losses + 1 >= MAX_LOSSES:
+    if job.worker_deaths + 1 >= MAX_WORKER_DEATHS:
         sentence = (
-            f"The worker stopped {MAX_LOSSES} times while working on this, most likely for want of memory. "
+            f"The worker stopped {MAX_WORKER_DEATHS} times while working on this, most likely for want of memory. "
             "Close other programs or use a machine with more memory, and start it again."
         )
         fail_job(job.pk, sentence=sentence, lease=job.lease)
-    elif _held(job).filter(heartbeat_at=job.heartbeat_at).update(lease="", losses=F("losses") + 1) == 1:
-        log.warning("lease_freed", job=job.pk, losses=job.losses + 1)
+    elif _held(job).filter(heartbeat_at=job.heartbeat_at).update(lease="", worker_deaths=F("worker_deaths") + 1) == 1:
+        log.warning("lease_freed", job=job.pk, worker_deaths=job.worker_deaths + 1)
         dispatch([job])
 
 

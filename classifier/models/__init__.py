@@ -2,6 +2,7 @@
 
 from classifier.models.alias import Alias
 from classifier.models.api_key import ApiKey
+from classifier.models.custom_backbone import CustomBackbone
 from classifier.models.dataset_version import DatasetVersion
 from classifier.models.embedding import Embedding
 from classifier.models.export import Export
@@ -9,7 +10,6 @@ from classifier.models.image import Image
 from classifier.models.image_class import ImageClass
 from classifier.models.job import Job
 from classifier.models.model_version import ModelVersion
-from classifier.models.network import Network
 from classifier.models.project import Project
 from classifier.models.public_link import PublicLink
 from classifier.models.sample import Sample
@@ -18,6 +18,7 @@ from classifier.models.upload import Upload, UploadItem
 __all__ = [
     "Alias",
     "ApiKey",
+    "CustomBackbone",
     "DatasetVersion",
     "Embedding",
     "Export",
@@ -25,7 +26,6 @@ __all__ = [
     "ImageClass",
     "Job",
     "ModelVersion",
-    "Network",
     "Project",
     "PublicLink",
     "Sample",

@@ -6,7 +6,7 @@ from classifier.models.image import Image
 class Embedding(models.Model):
     """One image's features by one backbone, kept for ever.
 
-    `key` names backbone digest, preprocessing version and, if it is one, the distorted view; `vector` is
+    `key` names backbone digest, preprocessing version and, if it is one, the augmentation; `vector` is
     little-endian float32.
     """
 

@@ -12,7 +12,7 @@ class Export(models.Model):
     job = models.ForeignKey(Job, null=True, on_delete=models.SET_NULL, related_name="exports")
     sha256 = models.CharField(max_length=64, blank=True, help_text="of the archive; empty until there is one")
     size = models.PositiveBigIntegerField(default=0, help_text="bytes")
-    certificate = models.JSONField(null=True, help_text="how it agrees with the site, see ml.exports.certificate")
+    certificate = models.JSONField(null=True, help_text="how it agrees with the site")
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:

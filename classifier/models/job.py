@@ -13,15 +13,6 @@ class Job(models.Model):
     on. Only `classifier.jobs.lifecycle` writes either.
     """
 
-    class Kind(models.TextChoices):
-        INGEST = "ingest", "Reading pictures"
-        TRAIN = "train", "Training"
-        EMBED = "embed", "Computing embeddings"
-        EXPORT = "export", "Exporting"
-        BACKBONE = "backbone", "Adding a backbone"
-        IMPORT = "import", "Importing"
-        HUB = "hub", "Making a backbone's file for TensorFlow Hub"
-
     class Status(models.TextChoices):
         QUEUED = "QUEUED", "Waiting"
         RUNNING = "RUNNING", "Running"
@@ -34,7 +25,8 @@ class Job(models.Model):
     # A backbone is added for all projects of a user, or its file is made for all users: then there is none.
     project = models.ForeignKey(Project, null=True, on_delete=models.CASCADE, related_name="jobs")
     parent = models.ForeignKey("self", null=True, on_delete=models.CASCADE, related_name="children")
-    kind = models.CharField(max_length=10, choices=Kind)
+    kind = models.CharField(max_length=20, help_text="a name of classifier.jobs.kinds")
+    number = models.PositiveIntegerField(null=True, help_text="of its project, for people; parts of a job have none")
     status = models.CharField(max_length=10, choices=Status, default=Status.QUEUED)
     config = models.JSONField(default=dict, help_text="what was asked for; never changed")
 
@@ -42,13 +34,14 @@ class Job(models.Model):
     stage_started_at = models.DateTimeField(null=True)
     done = models.PositiveBigIntegerField(default=0, help_text="units of this stage that are done")
     total = models.PositiveBigIntegerField(default=0, help_text="units of this stage in all")
-    facts = models.JSONField(default=dict, help_text="what the work found out, by stage")
+    result = models.JSONField(default=dict, help_text="what it gave, see the result of its kind")
+    state = models.JSONField(default=dict, help_text="for the code alone, see classifier.jobs.kinds.JobState")
     curve = models.JSONField(default=list, help_text="points of loss and accuracy while training")
     error = models.TextField(blank=True, help_text="a sentence for the user")
     error_detail = models.TextField(blank=True, help_text="type and traceback, for the operator")
 
     lease = models.CharField(max_length=64, blank=True)
-    losses = models.PositiveSmallIntegerField(default=0, help_text="how many workers died on it")
+    worker_deaths = models.PositiveSmallIntegerField(default=0, help_text="how many workers died on it")
     created_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL)
     created_at = models.DateTimeField(auto_now_add=True)
     dispatched_at = models.DateTimeField(null=True)
@@ -72,13 +65,14 @@ class Job(models.Model):
                 | models.Q(status__in=["SUCCEEDED", "FAILED", "CANCELLED"], finished_at__isnull=False),
                 name="job_finished_has_a_time",
             ),
+            models.UniqueConstraint(fields=["project", "number"], name="job_number_once"),
         ]
 
     def __str__(self) -> str:
         return f"job {self.pk}"
 
     def get_absolute_url(self) -> str:
-        return reverse("job", args=[self.project.slug, self.pk]) if self.project else reverse("network_list")
+        return reverse("job", args=[self.project.slug, self.number]) if self.project else reverse("backbone_list")
 
     @property
     def own_project(self) -> Project:

@@ -12,6 +12,7 @@ from django.utils import timezone
 
 from classifier.models import ApiKey
 from classifier.services.projects import clean_name
+from ml.errors import UserError
 
 KEY_PREFIX = "pw_"
 FIRST_VISIT_LOCK = 4_202_611  # any number that nothing else locks
@@ -20,7 +21,7 @@ EVER_SINCE = datetime.min.replace(tzinfo=UTC)
 _noted: dict[str, datetime] = {}  # when this process has last noted the use of a key, by its hash
 
 
-class NotAllowed(Exception):
+class NotAllowed(UserError):
     """The message says why."""
 
 

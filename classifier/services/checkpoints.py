@@ -3,7 +3,7 @@
 from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 
-from classifier.jobs.lifecycle import report
+from classifier.jobs.lifecycle import update_ended_state, update_state
 from classifier.models import DatasetVersion, Job
 from classifier.services.images import read_file
 from classifier.services.model_versions import fingerprint
@@ -24,13 +24,12 @@ def load_checkpoint(path: str) -> bytes | None:
 
 def keep_checkpoint(job: Job, path: str, data: bytes) -> None:
     """In the place of the one before. Raises LeaseLost."""
-    report(job, facts={**job.facts, "checkpoint": path})
+    update_state(job, checkpoint=path)
     default_storage.save(path, ContentFile(data))
 
 
 def delete_old_checkpoints() -> None:
-    """Of jobs that have ended, however they ended. For the watchman."""
-    for job in Job.objects.filter(facts__has_key="checkpoint").exclude(status__in=Job.OPEN)[:100]:
-        facts = dict(job.facts)
-        default_storage.delete(facts.pop("checkpoint"))
-        Job.objects.filter(pk=job.pk).update(facts=facts)
+    """Of jobs that have ended, however they ended. For the reaper."""
+    for job in Job.objects.filter(state__has_key="checkpoint").exclude(status__in=Job.OPEN)[:100]:
+        default_storage.delete(job.state["checkpoint"])
+        update_ended_state(job, checkpoint=None)

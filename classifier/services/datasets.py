@@ -15,11 +15,12 @@ from classifier.services.projects import ensure_classes
 from classifier.storage import store_once
 from ml.datasets.dataset import Dataset
 from ml.datasets.splits import SPLITS, SplitSample, assign_splits
+from ml.errors import Unavailable
 
 DEFAULT_PERCENTAGE = 10  # of validation and of test, where nobody said another
 
 
-class DatasetCorrupt(Exception):
+class DatasetCorrupt(Unavailable):
     """The frozen list is not what its digest says."""
 
 

@@ -7,9 +7,10 @@ from numpy.typing import NDArray
 
 from classifier.models import Embedding, Image
 from classifier.prepared import insert_rows
+from ml.errors import Conflict
 
 
-class EmbeddingsMissing(Exception):
+class EmbeddingsMissing(Conflict):
     """A picture or its embedding went while it was needed. The message is a sentence for the user."""
 
 

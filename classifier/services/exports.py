@@ -12,28 +12,30 @@ from django.core.files.base import File
 from django.core.files.storage import default_storage
 from django.db import transaction
 
+from classifier.jobs.kinds import EXPORT, ExportResult
 from classifier.jobs.lifecycle import finish_job, queue_job
 from classifier.models import Export, Image, Job, ModelVersion, Project
+from classifier.services.custom_backbones import find_spec
 from classifier.services.embeddings import SLICE
-from classifier.services.networks import find_network
 from classifier.storage import store_once
 from ml.backbones.spec import LITE
+from ml.errors import Conflict, Refused
 from ml.exports.registry import FORMATS, ExportFormat
 from ml.training.artifacts import Evaluation
 
 
-class UnknownFormat(ValueError):
+class UnknownFormat(Refused):
     """The message names those there are."""
 
 
-class FormatAbsent(Exception):
+class FormatUnavailable(Conflict):
     """The version cannot have this format here; the message says why, and how to get it where one can."""
 
 
 def request_export(version: ModelVersion, format: str, *, by: User | None) -> Job:
     """The job that makes it: a new one, the one under way, or the one that has made it already.
 
-    Raises UnknownFormat, FormatAbsent.
+    Raises UnknownFormat, FormatUnavailable.
     """
     if format not in FORMATS:
         raise UnknownFormat(f"There is no format {format[:100]!r}. Choose one of: {', '.join(FORMATS)}.")
@@ -42,22 +44,22 @@ def request_export(version: ModelVersion, format: str, *, by: User | None) -> Jo
         export, _ = Export.objects.get_or_create(model_version=version, format=format)
         if export.job and (export.job.is_open or export.sha256):
             return export.job
-        if absence := why_absent(version, FORMATS[format]):
-            raise FormatAbsent(absence)
+        if reason := unavailable_reason(version, FORMATS[format]):
+            raise FormatUnavailable(reason)
         config = {"export": export.pk, "format": format}
-        export.job = queue_job(project=version.project, kind=Job.Kind.EXPORT, by=by, config=config)
+        export.job = queue_job(EXPORT, project=version.project, by=by, config=config)
         export.save(update_fields=["job"])
         return export.job
 
 
-def why_absent(version: ModelVersion, format: ExportFormat) -> str:
+def unavailable_reason(version: ModelVersion, format: ExportFormat) -> str:
     """Why this version cannot have the format, a sentence; empty where it can."""
-    network = find_network(version.backbone)
-    if network is not None and network.file == LITE:
+    custom = find_spec(version.backbone)
+    if custom is not None and custom.file == LITE:
         return "Its network came as a .tflite file, which cannot be made into other formats. Keep that file."
-    if network is not None and format.needs_layers:
+    if custom is not None and format.needs_layers:
         return "Its network came without layers, so there is nothing that Keras could keep."
-    return format.absence
+    return format.unavailable_reason
 
 
 def publish_export(job: Job, export: Export, files: Path, certificate: dict[str, Any]) -> None:
@@ -67,7 +69,7 @@ def publish_export(job: Job, export: Export, files: Path, certificate: dict[str,
     store_once(export.path, data)
     with transaction.atomic():
         export.save(update_fields=["sha256", "size", "certificate"])
-        finish_job(job, export=export.format)
+        finish_job(job, ExportResult(export=export.format))
 
 
 def record_refusal(export: Export, certificate: dict[str, Any]) -> None:

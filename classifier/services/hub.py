@@ -15,10 +15,12 @@ from django.core.files.storage import default_storage
 from django.db.models import QuerySet
 from django.utils import timezone
 
+from classifier.jobs.kinds import HUB
 from classifier.jobs.lifecycle import queue_job
 from classifier.models import Export, Job, ModelVersion, PublicLink
 from classifier.services.exports import open_export
 from ml.backbones.backbone import Backbone
+from ml.errors import Conflict, Unavailable
 from ml.exports.tf_hub import MODEL, pack_tar
 
 FORMAT = "tf_hub"
@@ -27,11 +29,11 @@ RETRY_SECONDS = 15
 FAILURE_COUNTS = timedelta(minutes=5)  # until a backbone that could not be made is tried again
 
 
-class NotMadeYet(Exception):
+class NotMadeYet(Conflict):
     """The file is not there; the message says what to do."""
 
 
-class BeingMade(Exception):
+class BeingMade(Unavailable):
     """The file is not there yet; the message says why."""
 
 
@@ -81,11 +83,11 @@ def open_backbone(backbone: Backbone) -> File:
     if default_storage.exists(path):
         return default_storage.open(path)
     # Nobody's job: it is made for all. Two that ask in the same moment may queue two; the second finds the file.
-    last = Job.objects.filter(kind=Job.Kind.HUB, config__backbone=backbone.name).first()
+    last = Job.objects.filter(kind=HUB.name, config__backbone=backbone.name).first()
     if last is not None and last.status == Job.Status.FAILED and _is_fresh(last):
         raise BeingMade(f"It could not be made. {last.error}")
     if last is None or not last.is_open:
-        queue_job(project=None, kind=Job.Kind.HUB, by=None, config={"backbone": backbone.name})
+        queue_job(HUB, project=None, by=None, config={"backbone": backbone.name})
     raise BeingMade("A worker is making the file, which takes about a minute. Please ask again then.")
 
 

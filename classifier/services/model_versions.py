@@ -8,20 +8,20 @@ from django.contrib.auth.models import User
 from django.db import transaction
 from django.db.models import Max
 
-from classifier.jobs.lifecycle import finish_job
-from classifier.models import Alias, DatasetVersion, Job, ModelVersion, Network, Project
+from classifier.jobs.kinds import TrainResult, VersionResult
+from classifier.jobs.lifecycle import finish_job, read_state
+from classifier.models import Alias, CustomBackbone, DatasetVersion, Job, ModelVersion, Project
 from classifier.models.alias import LIVE
+from classifier.services.custom_backbones import FIELDS_OF_OPENED, find_backbone
 from classifier.services.images import read_file
-from classifier.services.networks import find_backbone
 from classifier.storage import store_once
-from ml.images.augmentation import DISTORTION_VERSION
+from ml.images.augmentation import AUGMENTATION_VERSION
 from ml.images.decoding import PREPROCESSING_VERSION
 from ml.training.artifacts import Artifact, Evaluation, read_artifact, read_evaluation
 from ml.training.config import TrainConfig
 from ml.training.fine_tuning import TUNING_VERSION
 from ml.training.pipeline import IMPORTED, Trained
-
-RECIPE_VERSION = 1  # 1: the first. Raise it when the same config would train another head
+from ml.training.recipes.registry import RECIPES
 
 
 def fingerprint(dataset_version: DatasetVersion, config: TrainConfig) -> str:
@@ -31,10 +31,10 @@ def fingerprint(dataset_version: DatasetVersion, config: TrainConfig) -> str:
         "config": config.as_dict(),
         "backbone": find_backbone(config.backbone).digest,
         "preprocessing": PREPROCESSING_VERSION,
-        "recipe": RECIPE_VERSION,
+        "recipe": RECIPES[config.recipe].version,
     }
-    if config.views:
-        said["distortions"] = DISTORTION_VERSION
+    if config.augmentations:
+        said["distortions"] = AUGMENTATION_VERSION
     if config.fine_tuning:
         said["tuning"] = TUNING_VERSION
     return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
@@ -52,35 +52,36 @@ def publish_model_version(
     config: TrainConfig,
     trained: Trained,
     *,
-    network: Network | None = None,
-    **facts: Any,
+    custom: CustomBackbone | None = None,
+    measured: dict[str, float],
 ) -> ModelVersion:
     """Files first, then row, alias and the job's end in one transaction: a cancelled job publishes nothing.
 
-    `network` is the version's own backbone where it was fine-tuned; its files are stored already.
+    `custom` is the version's own backbone where it was fine-tuned; its files are stored already. `measured` are
+    seconds and rates, for the estimates of later trainings.
     """
     _store_artifact(trained)
     with transaction.atomic():
-        if network is not None:
-            network.save()
-        made, backbone = fingerprint(dataset_version, config), network.name if network else config.backbone
+        if custom is not None:
+            custom.save()
+        made, backbone = fingerprint(dataset_version, config), custom.name if custom else config.backbone
         version = _create_version(job, dataset_version, config.as_dict(), made, trained, backbone)
         settle_alias(job, version)
-        finish_job(job, model_version=version.number, **facts)
+        finish_job(job, TrainResult(model_version=version.number), measured=measured)
     return version
 
 
-def publish_import(job: Job, dataset_version: DatasetVersion, network: Network, trained: Trained) -> ModelVersion:
+def publish_import(job: Job, dataset_version: DatasetVersion, custom: CustomBackbone, trained: Trained) -> ModelVersion:
     """The same for a classifier that was trained elsewhere. The same file again is the version that is there."""
     _store_artifact(trained)
-    made = hashlib.sha256(f"imported {dataset_version.digest} {network.name}".encode()).hexdigest()
-    config = {"recipe": IMPORTED, "backbone": network.name, "source": network.source}
+    made = hashlib.sha256(f"imported {dataset_version.digest} {custom.name}".encode()).hexdigest()
+    config = {"recipe": IMPORTED, "backbone": custom.name, "source": custom.source}
     with transaction.atomic():
-        network.save(update_fields=["name", "spec", "size", "why"])
+        custom.save(update_fields=FIELDS_OF_OPENED)
         known = ModelVersion.objects.filter(project=job.project_id, fingerprint=made).first()
-        version = known or _create_version(job, dataset_version, config, made, trained, network.name)
+        version = known or _create_version(job, dataset_version, config, made, trained, custom.name)
         settle_alias(job, version)
-        finish_job(job, model_version=version.number, unchanged=known is not None)
+        finish_job(job, VersionResult(model_version=version.number, unchanged=known is not None))
     return version
 
 
@@ -112,7 +113,7 @@ def _create_version(
 def settle_alias(job: Job, version: ModelVersion) -> None:
     """The first version of a project becomes live by itself, a later one where the user asked for that."""
     first = not Alias.objects.filter(project=version.project_id, name=LIVE).exists()
-    if first or job.facts.get("promote"):
+    if first or read_state(job).promote:
         promote(version, by=job.created_by)
 
 

@@ -19,39 +19,24 @@ from classifier.models.alias import LIVE
 from classifier.prepared import PreparedQuery
 from classifier.selectors import list_projects, live_version
 from classifier.services.accounts import hash_api_key, note_key_use, owner_of_key
+from classifier.services.custom_backbones import find_backbone
 from classifier.services.model_versions import load_artifact
-from classifier.services.networks import find_backbone
-from classifier.services.remote import WorkerAbsent, WorkerEngine
+from classifier.services.remote import WorkerEngine
 from ml.backbones.backbone import Backbone
-from ml.backbones.spec import NetworkMissing
-from ml.backbones.weights import WeightsMissing
-from ml.download import DownloadFailed
-from ml.engines.confined import EngineFailed
-from ml.engines.conversion import ConversionFailed
 from ml.engines.litert import Embedder
-from ml.engines.loading import load_engine, needs_tensorflow
+from ml.engines.loading import load_engine
 from ml.engines.shared import SharedEngine
+from ml.errors import Conflict
 from ml.images.decoding import ImageRejected
-from ml.training.artifacts import ArtifactCorrupt
 from ml.training.inference import ArtifactCache, classify_pictures
 
 # Loading one takes a tenth of a second and 60 MB. Most sites use one; who tries a second must not wait each time.
 BACKBONES_HELD = 2
-# A version that cannot answer now; each of these has a sentence.
-CANNOT_ANSWER = (
-    ArtifactCorrupt,
-    ConversionFailed,
-    DownloadFailed,
-    EngineFailed,
-    NetworkMissing,
-    WeightsMissing,
-    WorkerAbsent,
-)
 HEAD_BYTES = 24 * 2**20  # of heads kept in each web process: a thousand of a few classes
 
 
 @dataclass(frozen=True)
-class Answering:
+class LiveVersion:
     """A model version, as far as answering goes. A class renamed after training answers with its new name."""
 
     number: int
@@ -74,7 +59,7 @@ artifacts = ArtifactCache(HEAD_BYTES)
 _engine_lock = threading.Lock()
 
 
-class NothingLive(Exception):
+class NothingLive(Conflict):
     """The project has no live model version yet."""
 
     def __init__(self) -> None:
@@ -91,7 +76,7 @@ class Answer:
 
 @dataclass(frozen=True)
 class Classification:
-    version: Answering
+    version: LiveVersion
     answers: list[Answer]
     milliseconds: float
 
@@ -105,23 +90,23 @@ def get_engine(name: str) -> Embedder:
 @functools.lru_cache(maxsize=BACKBONES_HELD)
 def _load_engine(name: str) -> Embedder:
     backbone = find_backbone(name)
-    if needs_tensorflow(backbone):
+    if backbone.needs_tensorflow:
         return WorkerEngine(backbone)
     load = partial(_load_here, backbone)
     # A stranger's network is a process of its own, of which one will do.
-    return SharedEngine(load, settings.PREDICT_THREADS) if backbone.network is None else load(settings.PREDICT_THREADS)
+    return SharedEngine(load, settings.PREDICT_THREADS) if backbone.is_trusted else load(settings.PREDICT_THREADS)
 
 
 def _load_here(backbone: Backbone, threads: int) -> Embedder:
-    return load_engine(backbone, settings.BACKBONE_DIR, threads=threads)
+    return load_engine(backbone, settings.ML.backbones_dir, threads=threads)
 
 
-def find_live(user: User, slug: str) -> Answering | None:
+def find_live(user: User, slug: str) -> LiveVersion | None:
     """What answers for this project now; None where nothing does, or the user has no such project."""
     return _answering(list(_live(user, slug)))
 
 
-def find_live_by_key(key: str, slug: str) -> Answering | None:
+def find_live_by_key(key: str, slug: str) -> LiveVersion | None:
     """`find_live` for the owner of an API key, in one question to the database; None also for a wrong key."""
     digest = hash_api_key(key)
     found = _answering(LIVE_BY_KEY.rows(digest, slug))
@@ -130,24 +115,24 @@ def find_live_by_key(key: str, slug: str) -> Answering | None:
     return found
 
 
-def _answering(rows: list[tuple[Any, ...]]) -> Answering | None:
+def _answering(rows: list[tuple[Any, ...]]) -> LiveVersion | None:
     if not rows:
         return None
     number, backbone, digest, *_ = rows[0]
-    return Answering(number, backbone, digest, {row[3]: row[4] for row in rows})
+    return LiveVersion(number, backbone, digest, {row[3]: row[4] for row in rows})
 
 
 def classify(project: Project, pictures: Sequence[bytes], version: ModelVersion | None = None) -> Classification:
-    """`answer` with the live version, or with the one given. Raises NothingLive, and CANNOT_ANSWER."""
+    """`answer` with the live version, or with the one given. Raises UserError."""
     version = version or live_version(project)
     if version is None:
         raise NothingLive
     names = dict(project.classes.values_list("pk", "name"))
-    return answer(Answering(version.number, version.backbone, version.artifact_digest, names), pictures)
+    return answer(LiveVersion(version.number, version.backbone, version.artifact_digest, names), pictures)
 
 
-def answer(version: Answering, pictures: Sequence[bytes]) -> Classification:
-    """What is in each picture; one that cannot be read answers why. Raises CANNOT_ANSWER."""
+def answer(version: LiveVersion, pictures: Sequence[bytes]) -> Classification:
+    """What is in each picture; one that cannot be read answers why. Raises UserError."""
     begun = time.perf_counter()
     artifact = artifacts.get(version.artifact_digest, lambda: load_artifact(version.artifact_digest))
     found = classify_pictures(pictures, get_engine(version.backbone), artifact, settings.IMAGE_LIMITS)

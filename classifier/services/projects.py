@@ -9,12 +9,13 @@ from django.db import IntegrityError, transaction
 from django.utils.text import slugify
 
 from classifier.models import ImageClass, Project
+from ml.datasets.names import MAX_CLASS_NAME_LENGTH
+from ml.errors import Refused
 
-LONGEST_CLASS_NAME = 200
 RESERVED_SLUGS = {"new", "samples"}  # addresses of their own below /projects/
 
 
-class InvalidName(ValueError):
+class InvalidName(Refused):
     """The name cannot be used; the message says why."""
 
 
@@ -28,6 +29,11 @@ def clean_name(name: str, *, longest: int) -> str:
     if any(unicodedata.category(character) in ("Cc", "Cs") for character in cleaned):
         raise InvalidName("The name has a control character in it.")
     return cleaned
+
+
+def clean_class_name(name: str) -> str:
+    """Return a class's name as `clean_name` leaves it."""
+    return clean_name(name, longest=MAX_CLASS_NAME_LENGTH)
 
 
 def create_project(name: str, *, by: User) -> Project:
@@ -54,7 +60,7 @@ def rename_project(project: Project, name: str) -> None:
 
 def get_or_create_class(project: Project, name: str) -> ImageClass:
     """The project's class of that name."""
-    name = clean_name(name, longest=LONGEST_CLASS_NAME)
+    name = clean_class_name(name)
     return ImageClass.objects.get_or_create(project=project, name=name)[0]
 
 
@@ -66,7 +72,7 @@ def ensure_classes(project: Project, names: Collection[str]) -> dict[str, ImageC
 
 def rename_class(image_class: ImageClass, name: str) -> None:
     """Another name for the same class: samples, splits and later versions are not touched."""
-    name = clean_name(name, longest=LONGEST_CLASS_NAME)
+    name = clean_class_name(name)
     others = ImageClass.objects.filter(project=image_class.project_id, name=name).exclude(pk=image_class.pk)
     if others.exists():
         raise InvalidName(f"There is already a class called “{name}”. Move the pictures there instead.")

@@ -13,6 +13,7 @@ from kombu.exceptions import OperationalError
 from numpy.typing import NDArray
 
 from ml.backbones.backbone import Backbone
+from ml.errors import Unavailable
 
 TASK = "worker.answer"
 SECONDS = 30  # a worker may be busy with a part of another job
@@ -20,7 +21,7 @@ AT_ONCE = 8  # pictures in a message
 NUMBERS, SENTENCE = b"n", b"s"  # what an answer begins with: a sentence may be as long as a row of numbers
 
 
-class WorkerAbsent(RuntimeError):
+class WorkerAbsent(Unavailable):
     """The message is a sentence for the user."""
 
 

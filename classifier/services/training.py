@@ -1,18 +1,19 @@
 """Pressing Train: why it cannot or should not start, in words, or the job."""
 
 from dataclasses import dataclass
-from typing import Any
 
 from django.contrib.auth.models import User
 from django.db import transaction
 
 from classifier.estimates import estimate_tuning
+from classifier.jobs.kinds import TRAIN, JobState
 from classifier.jobs.lifecycle import queue_job
 from classifier.models import Job, Project
 from classifier.selectors import class_counts
-from classifier.services.networks import check_backbone
+from classifier.services.custom_backbones import check_backbone
 from classifier.workers import missing_queues
 from ml.datasets.splits import SMALLEST_CLASS
+from ml.errors import Conflict
 from ml.training.config import TrainConfig
 
 WORST_IMBALANCE = 100
@@ -27,7 +28,7 @@ class Preflight:
     running: Job | None = None
 
 
-class TrainingRefused(Exception):
+class TrainingRefused(Conflict):
     """The pre-flight said no; `preflight` says why."""
 
     def __init__(self, preflight: Preflight) -> None:
@@ -39,7 +40,7 @@ def check_training(project: Project) -> Preflight:
     """Everything that can be known before queueing."""
     counted = class_counts(project)
     sizes = {name: counted[pk] for pk, name in project.classes.values_list("pk", "name") if counted.get(pk)}
-    running = project.jobs.filter(kind=Job.Kind.TRAIN, status__in=Job.OPEN).order_by("pk").first()
+    running = project.jobs.filter(kind=TRAIN.name, status__in=Job.OPEN).order_by("pk").first()
     return Preflight(_errors(sizes), [*_imbalance(sizes), *_absent_workers()], running)
 
 
@@ -86,8 +87,8 @@ def request_training(
     refused = preflight.errors or preflight.running or (preflight.warnings and not force)
     if refused:
         raise TrainingRefused(preflight)
-    facts: dict[str, Any] = {"promote": promote}
+    state = JobState(promote=promote)
     estimate = estimate_tuning(project, config) if config.fine_tuning else None
     if estimate:
-        facts["tuning_seconds"] = estimate.seconds[config.fine_tuning]
-    return queue_job(project=project, kind=Job.Kind.TRAIN, by=by, config=config.as_dict(), facts=facts)
+        state.tuning_seconds = estimate.seconds[config.fine_tuning]
+    return queue_job(TRAIN, project=project, by=by, config=config.as_dict(), state=state)

@@ -11,11 +11,12 @@ from django.core.files.storage import default_storage
 from django.db import transaction
 from django.utils.crypto import get_random_string
 
-from classifier.jobs.lifecycle import queue_job
+from classifier.jobs.kinds import INGEST
+from classifier.jobs.lifecycle import queue_job, update_ended_state
 from classifier.models import ImageClass, Job, Project, Sample, Upload, UploadItem
 from classifier.prepared import insert_rows
-from classifier.services.candidates import Candidate, read_candidate, read_candidates, storable
 from classifier.services.images import ensure_images
+from classifier.services.incoming_files import IncomingFile, read_incoming_file, read_incoming_files, storable
 from classifier.services.projects import ensure_classes
 from ml.datasets.archives import ArchiveEntry, ArchiveWalk
 
@@ -41,25 +42,25 @@ def start_upload(project: Project, source: str, *, by: User | None) -> Upload:
 def add_pictures(upload: Upload, pictures: Iterable[tuple[str, str, bytes]]) -> list[Outcome]:
     """Take (file name, class name, bytes) in; one outcome each, in their order. The request's own way in."""
     entries = [ArchiveEntry(name=name, class_name=label, data=data, reason=None) for name, label, data in pictures]
-    return record_candidates(upload, [read_candidate(entry) for entry in entries])
+    return record_files(upload, [read_incoming_file(entry) for entry in entries])
 
 
 def add_entries(upload: Upload, walk: ArchiveWalk, *, start: int = 0) -> Iterator[list[Outcome]]:
     """Take a walk through an archive in from its entry `start` on, on all cores; yields the outcomes of each
     batch once they are written."""
-    candidates = read_candidates(walk, start)
-    while batch := list(islice(candidates, BATCH)):
-        yield record_candidates(upload, batch)
+    files = read_incoming_files(walk, start)
+    while batch := list(islice(files, BATCH)):
+        yield record_files(upload, batch)
 
 
 @transaction.atomic
-def record_candidates(upload: Upload, candidates: list[Candidate]) -> list[Outcome]:
+def record_files(upload: Upload, files: list[IncomingFile]) -> list[Outcome]:
     """Write images, samples and the report of one batch."""
-    good = [candidate for candidate in candidates if candidate.facts]
-    new, known = ensure_images(candidate.facts for candidate in good if candidate.facts)
-    classes = ensure_classes(upload.project, {candidate.class_name for candidate in good})
+    good = [incoming for incoming in files if incoming.facts]
+    new, known = ensure_images(incoming.facts for incoming in good if incoming.facts)
+    classes = ensure_classes(upload.project, {incoming.class_name for incoming in good})
     recorder = _Recorder(upload, new | known, classes, _list_places(upload.project, known.values()))
-    outcomes = [recorder.record(candidate) for candidate in candidates]
+    outcomes = [recorder.record(incoming) for incoming in files]
     recorder.write()
     insert_rows(UploadItem, ITEM_FIELDS, [(upload.pk, *outcome) for outcome in outcomes])
     return outcomes
@@ -90,21 +91,21 @@ class _Recorder:
         self.new: dict[int, str] = {}  # image -> file name
         self.restored: list[int] = []  # images
 
-    def record(self, candidate: Candidate) -> Outcome:
-        status, reason = self._fate(candidate)
-        return Outcome(candidate.file_name, candidate.class_name, status.value, reason[:500])
+    def record(self, incoming: IncomingFile) -> Outcome:
+        status, reason = self._fate(incoming)
+        return Outcome(incoming.file_name, incoming.class_name, status.value, reason[:500])
 
-    def _fate(self, candidate: Candidate) -> tuple[UploadItem.Status, str]:
-        if candidate.facts is None:
-            return Status.REJECTED, candidate.reason
-        image = self.images[candidate.facts.sha256]
-        image_class = self.classes[candidate.class_name]
+    def _fate(self, incoming: IncomingFile) -> tuple[UploadItem.Status, str]:
+        if incoming.facts is None:
+            return Status.REJECTED, incoming.reason
+        image = self.images[incoming.facts.sha256]
+        image_class = self.classes[incoming.class_name]
         place = self.places.get(image)
         if place is not None and place.deleted_at is None:
             return Status.DUPLICATE, _why_duplicate(place, image_class)
         self.places[image] = _Place(image_class.pk, image_class.name)
         if place is None:
-            self.new[image] = candidate.file_name
+            self.new[image] = incoming.file_name
             return Status.STORED, ""
         self.restored.append(image)
         return Status.STORED, "It was in the trash and has been restored."
@@ -139,14 +140,14 @@ def queue_ingest(project: Project, *, source: str, config: dict[str, Any], by: U
     """An upload whose items an `ingest` job will write."""
     with transaction.atomic():
         upload = start_upload(project, source, by=by)
-        upload.job = queue_job(project=project, kind=Job.Kind.INGEST, by=by, config=config)
+        upload.job = queue_job(INGEST, project=project, by=by, config=config)
         upload.save(update_fields=["job"])
     return upload
 
 
 def delete_read_archives() -> None:
-    """What was uploaded for a job that has ended, however it ended, is not needed any more. For the watchman."""
+    """What was uploaded for a job that has ended, however it ended, is not needed any more. For the reaper."""
     kept = Job.objects.filter(config__has_key="archive").exclude(status__in=Job.OPEN)
-    for job in kept.exclude(facts__has_key="archive_deleted")[:100]:
+    for job in kept.exclude(state__has_key="archive_deleted")[:100]:
         default_storage.delete(job.config["archive"])
-        Job.objects.filter(pk=job.pk).update(facts={**job.facts, "archive_deleted": True})
+        update_ended_state(job, archive_deleted=True)

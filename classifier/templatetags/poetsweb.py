@@ -6,13 +6,15 @@ from typing import Any
 from django import template
 from django.conf import settings
 
-from classifier.models import Job, Network
-from ml.backbones.custom import network_backbone
+from classifier.jobs.kinds import KINDS
+from classifier.models import CustomBackbone, Job
+from ml.backbones.custom import custom_backbone
 from ml.backbones.registry import BACKBONES
 from ml.backbones.spec import parse_spec
 from ml.engines.conversion import converted_path
 from ml.engines.speed import read_speed
-from ml.training.config import FINE_TUNING
+from ml.training.config import describe_config
+from ml.training.recipes.registry import RECIPES
 
 register = template.Library()
 
@@ -46,6 +48,12 @@ def duration(seconds: float) -> str:
 
 
 @register.filter
+def kind_title(name: str) -> str:
+    """Return what a kind of job is called; its name where this program does not know it."""
+    return KINDS[name].title if name in KINDS else name
+
+
+@register.filter
 def took(job: Job) -> str:
     if not job.started_at or not job.finished_at:
         return "no time"
@@ -63,37 +71,32 @@ def backbone_title(name: str) -> str:
     """efficientnet_lite0 -> EfficientNet-Lite0; the name itself of one that is gone."""
     if name in BACKBONES:
         return BACKBONES[name].title
-    known = Network.objects.filter(name=name).values_list("title", flat=True).first()
+    known = CustomBackbone.objects.filter(name=name).values_list("title", flat=True).first()
     return known or name
 
 
 @register.filter
-def network_facts(network: Network) -> dict[str, Any] | None:
+def backbone_facts(custom: CustomBackbone) -> dict[str, Any] | None:
     """What is known of a network that was opened."""
-    if not network.spec:
+    if not custom.spec:
         return None
-    spec = parse_spec(network.spec["text"])
+    spec = parse_spec(custom.spec["text"])
     try:
-        speed = read_speed(converted_path(network_backbone(spec), settings.BACKBONE_DIR))
+        speed = read_speed(converted_path(custom_backbone(spec, settings.ML), settings.ML.backbones_dir))
     except OSError:  # it was not brought to this machine yet
         speed = None
     return {**asdict(spec), "speed": speed}
 
 
 @register.filter
-def distortions(config: dict[str, Any]) -> str:
-    """Of a version's config: "mirrored, cropped by 10 %; 4 views of each training picture"; "" without any."""
-    percents = {"random_crop": "cropped by", "random_scale": "scaled by up to", "random_brightness": "brightness ±"}
-    said = ["mirrored"] if config.get("flip_left_right") else []
-    said += [f"{words} {config[name]} %" for name, words in percents.items() if config.get(name)]
-    views = config.get("distorted_views", 0)
-    return f"{', '.join(said)}; {views} view{'' if views == 1 else 's'} of each training picture" if said else ""
+def settings_of(config: dict[str, Any]) -> list[tuple[str, str]]:
+    """List (label, value) of the settings of a version's config that had an effect."""
+    return describe_config(config)
 
 
 @register.filter
-def tuned(config: dict[str, Any]) -> str:
-    """Of a version's config: "its last blocks, learning rate 0.0001"."""
-    return f"{FINE_TUNING[config['fine_tuning']].lower()}, learning rate {config['fine_tuning_rate']:g}"
+def recipe_title(name: str) -> str:
+    return RECIPES[name].title if name in RECIPES else name
 
 
 @register.filter

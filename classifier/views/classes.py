@@ -12,6 +12,8 @@ from classifier.forms import NameForm
 from classifier.models import Project
 from classifier.services import images, projects, samples
 from classifier.views.access import SignedIn, project_page
+from ml.datasets.names import MAX_CLASS_NAME_LENGTH
+from ml.images.decoding import ImageRejected
 
 PAGE = 60
 THUMBNAIL_MIME = "image/jpeg"
@@ -35,7 +37,7 @@ def detail(request: SignedIn, project: Project, pk: int) -> HttpResponse:
         "count": selectors.class_counts(project).get(image_class.pk, 0),
         "others": project.classes.exclude(pk=pk).order_by("name"),
         "trashed": image_class.samples.filter(deleted_at__isnull=False).exists(),
-        "form": NameForm(initial={"name": image_class.name}, longest=projects.LONGEST_CLASS_NAME, label="Class name"),
+        "form": NameForm(initial={"name": image_class.name}, longest=MAX_CLASS_NAME_LENGTH, label="Class name"),
     }
     more = request.htmx and "before" in request.GET
     template = "classifier/_samples.html" if more else "classifier/class_page.html"
@@ -45,7 +47,7 @@ def detail(request: SignedIn, project: Project, pk: int) -> HttpResponse:
 @project_page
 @require_POST
 def create(request: SignedIn, project: Project) -> HttpResponse:
-    form = NameForm(request.POST, longest=projects.LONGEST_CLASS_NAME)
+    form = NameForm(request.POST, longest=MAX_CLASS_NAME_LENGTH)
     if not form.is_valid():
         messages.error(request, str(form.errors["name"][0]))
         return redirect(project)
@@ -149,7 +151,7 @@ def picture(request: SignedIn, project: Project, sha256: str) -> HttpResponseBas
 def _read(read: Callable[[], bytes]) -> bytes:
     try:
         return read()
-    except (OSError, ValueError):
+    except (OSError, ImageRejected):
         raise Http404 from None
 
 

@@ -6,7 +6,7 @@ from django.shortcuts import get_object_or_404, redirect
 from django.views.decorators.http import require_POST
 
 from classifier.models import Export, Project
-from classifier.services.exports import FormatAbsent, UnknownFormat, open_export, request_export
+from classifier.services.exports import FormatUnavailable, UnknownFormat, open_export, request_export
 from classifier.views.access import SignedIn, project_page
 
 
@@ -18,7 +18,7 @@ def export(request: SignedIn, project: Project, number: int, format: str) -> Htt
         job = request_export(version, format, by=request.user)
     except UnknownFormat:
         raise Http404 from None
-    except FormatAbsent as error:
+    except FormatUnavailable as error:
         messages.error(request, str(error))
         return redirect(version)
     return redirect(job if job.is_open else version)

@@ -13,7 +13,7 @@ from classifier import catalogue, selectors
 from classifier.models import ModelVersion, Project
 from classifier.services import hub
 from classifier.services.accounts import find_key_owner
-from classifier.services.networks import find_backbone, find_network
+from classifier.services.custom_backbones import find_backbone, find_spec
 from classifier.views.access import SignedIn, project_page
 from ml.backbones.spec import LITE
 
@@ -56,7 +56,7 @@ def backbone(request: HttpRequest, name: str, number: int) -> HttpResponseBase:
     listed = {one.name: one for one in catalogue.list_backbones(user)}.get(name)
     if listed is None or listed.hub_version != number:
         raise Http404
-    spec = find_network(name)
+    spec = find_spec(name)
     if spec is not None and spec.file == LITE:
         return _say(409, "This network came as a .tflite file, which cannot be made into a SavedModel.")
     try:

@@ -5,17 +5,20 @@ from django.http import FileResponse, Http404, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_POST
 
-from classifier import boards, selectors
+from classifier import selectors
 from classifier.charts import draw_curve
-from classifier.jobs.lifecycle import cancel_job
-from classifier.models import Job, ModelVersion, Project
-from classifier.services.summaries import open_summaries, summaries_name
+from classifier.jobs.kinds import KINDS, QUEUES
+from classifier.jobs.lifecycle import cancel_job, read_state
+from classifier.jobs.progress import job_progress
+from classifier.models import Job, ModelVersion, Project, Sample
+from classifier.services.event_files import event_files_name, open_event_files
+from classifier.tensorboard import proxy
 from classifier.views.access import SignedIn, project_page
 from classifier.workers import missing_queues
 
 
-def _find(request: SignedIn, project: Project, pk: int) -> Job:
-    job: Job = get_object_or_404(selectors.list_jobs(request.user).filter(project=project), pk=pk)
+def _find(request: SignedIn, project: Project, number: int) -> Job:
+    job: Job = get_object_or_404(selectors.list_jobs(request.user).filter(project=project), number=number)
     return job
 
 
@@ -25,20 +28,28 @@ def _context(project: Project, job: Job) -> dict[str, object]:
     return {
         "project": project,
         "job": job,
-        "progress": selectors.job_progress(job),
+        "progress": job_progress(job),
         "charts": draw_curve(job.curve),
         "upload": upload,
         "counts": selectors.upload_counts(upload) if upload else {},
         "export_version": _exported(job),
-        "board": boards.is_installed(),
+        "kind": KINDS[job.kind],
+        "failed_sample": _failed_sample(job),
+        "tensorboard": proxy.is_installed(),
         "ahead": ahead if job.status == Job.Status.QUEUED else 0,
-        "no_worker": job.is_open and bool(missing_queues(("ingest", "embed", "train"))),
+        "no_worker": job.is_open and bool(missing_queues(QUEUES)),
     }
 
 
 def _exported(job: Job) -> ModelVersion | None:
     """What an export job is about."""
     return ModelVersion.objects.filter(exports__job=job).select_related("project").first()
+
+
+def _failed_sample(job: Job) -> Sample | None:
+    """Find the picture that made the job fail, while it is in the project."""
+    samples = Sample.objects.filter(project=job.project_id, deleted_at=None, pk=read_state(job).sample or 0)
+    return samples.select_related("image_class__project").first()
 
 
 @project_page
@@ -48,34 +59,34 @@ def index(request: SignedIn, project: Project) -> HttpResponse:
 
 
 @project_page
-def detail(request: SignedIn, project: Project, pk: int) -> HttpResponse:
-    return render(request, "classifier/job_page.html", _context(project, _find(request, project, pk)))
+def detail(request: SignedIn, project: Project, number: int) -> HttpResponse:
+    return render(request, "classifier/job_page.html", _context(project, _find(request, project, number)))
 
 
 @project_page
-def part(request: SignedIn, project: Project, pk: int) -> HttpResponse:
-    return render(request, "classifier/_job_part.html", _context(project, _find(request, project, pk)))
+def part(request: SignedIn, project: Project, number: int) -> HttpResponse:
+    return render(request, "classifier/_job_part.html", _context(project, _find(request, project, number)))
 
 
 @project_page
-def download_summaries(request: SignedIn, project: Project, pk: int) -> FileResponse:
-    return send_summaries(_find(request, project, pk))
+def download_event_files(request: SignedIn, project: Project, number: int) -> FileResponse:
+    return send_event_files(_find(request, project, number))
 
 
-def send_summaries(job: Job) -> FileResponse:
+def send_event_files(job: Job) -> FileResponse:
     """Raises Http404 where there are none."""
     try:
-        file = open_summaries(job)
+        file = open_event_files(job)
     except OSError:
         raise Http404 from None
-    name = f"{summaries_name(job)}.zip"
+    name = f"{event_files_name(job)}.zip"
     return FileResponse(file, as_attachment=True, filename=name, content_type="application/zip")
 
 
 @project_page
 @require_POST
-def cancel(request: SignedIn, project: Project, pk: int) -> HttpResponse:
-    job = _find(request, project, pk)
+def cancel(request: SignedIn, project: Project, number: int) -> HttpResponse:
+    job = _find(request, project, number)
     if not cancel_job(job):
         messages.info(request, "The job had already ended.")
     return redirect(job)

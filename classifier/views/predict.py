@@ -9,6 +9,7 @@ from classifier.models import Project
 from classifier.services import prediction
 from classifier.services.images import read_bounded
 from classifier.views.access import SignedIn, project_page
+from ml.errors import UserError
 
 TOP = 5
 
@@ -28,8 +29,8 @@ def _answer(request: SignedIn, project: Project) -> HttpResponse:
         return _part(request, {"error": "Choose a picture first."}, 422)
     try:
         result = prediction.classify(project, [read_bounded(file) for file in files])
-    except (prediction.NothingLive, *prediction.CANNOT_ANSWER) as error:
-        return _part(request, {"error": str(error)}, 409)
+    except UserError as error:
+        return _part(request, {"error": str(error)}, error.status)
     answers = [
         {"file": file.name, "error": answer.error, "classes": answer.classes[:TOP]}
         for file, answer in zip(files, result.answers, strict=True)

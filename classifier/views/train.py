@@ -11,7 +11,7 @@ from classifier.forms import TrainForm
 from classifier.models import Project
 from classifier.services.training import TrainingRefused, check_training, request_training
 from classifier.views.access import SignedIn, project_page
-from ml.backbones.spec import is_network
+from ml.backbones.spec import is_custom
 from ml.training.config import TUNE_LAST, ConfigError, TrainConfig
 
 
@@ -48,10 +48,10 @@ def _tuning_time(project: Project, given: dict[str, Any]) -> dict[str, Any]:
     """What the fragment shows; nothing but a sentence for values that no training would take."""
     try:
         backbone = str(given.get("backbone") or settings.BACKBONE)
-        epochs = int(given.get("fine_tuning_epochs") or TrainConfig.fine_tuning_epochs)
+        epochs = int(given.get("fine_tuning_epochs") or TrainConfig.model_fields["fine_tuning_epochs"].default)
         config = TrainConfig(backbone=backbone, fine_tuning=TUNE_LAST, fine_tuning_epochs=epochs)
     except ConfigError:
-        return {"brought": is_network(backbone)}
+        return {"custom": is_custom(backbone)}
     except ValueError:
         return {}
     return {"config": config, "estimate": estimate_tuning(project, config)}

@@ -9,6 +9,8 @@ from django.utils.text import slugify
 from django.views.decorators.http import require_POST
 
 from classifier import selectors
+from classifier.jobs.kinds import KINDS
+from classifier.jobs.progress import job_progress
 from classifier.models import Project, Upload, UploadItem
 from classifier.services import uploads
 from classifier.services.images import read_bounded
@@ -74,7 +76,8 @@ def detail(request: SignedIn, project: Project, pk: int) -> HttpResponse:
         "project": project,
         "upload": upload,
         "job": upload.job,
-        "progress": selectors.job_progress(upload.job) if upload.job else None,
+        "kind": KINDS[upload.job.kind] if upload.job else None,
+        "progress": job_progress(upload.job) if upload.job else None,
         "counts": selectors.upload_counts(upload),
         "status": status,
         "items": page[:PAGE],

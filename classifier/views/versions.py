@@ -19,7 +19,7 @@ from ml.exports.registry import FORMATS
 from ml.training.artifacts import ArtifactCorrupt
 
 SHOWN = 60
-MOST_CLASSES_SHOWN = 50
+MAX_CLASSES_SHOWN = 50
 
 
 def _find(project: Project, number: int) -> ModelVersion:
@@ -53,7 +53,11 @@ def _exports(version: ModelVersion) -> list[dict[str, Any]]:
     """Each format with what was made of it so far."""
     made = {export.format: export for export in selectors.list_exports(version)}
     return [
-        {"format": known, "made": made.get(known.name), "absence": exports.why_absent(version, known)}
+        {
+            "format": known,
+            "made": made.get(known.name),
+            "unavailable_reason": exports.unavailable_reason(version, known),
+        }
         for known in FORMATS.values()
     ]
 
@@ -92,13 +96,13 @@ def _worth_showing(confusion: list[list[int]]) -> list[int]:
     """All classes; of very many those with the most errors, and then the most pictures: a page holds no million
     cells.
     """
-    if len(confusion) <= MOST_CLASSES_SHOWN:
+    if len(confusion) <= MAX_CLASSES_SHOWN:
         return list(range(len(confusion)))
     counts = np.array(confusion)
     answered, right = counts.sum(axis=0), counts.diagonal()
     errors = counts.sum(axis=1) + answered - 2 * right
     order = np.lexsort((-answered - right, -errors))
-    return sorted(order[:MOST_CLASSES_SHOWN].tolist())
+    return sorted(order[:MAX_CLASSES_SHOWN].tolist())
 
 
 @project_page

@@ -7,8 +7,9 @@ from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
-from ml.backbones.spec import NetworkSpec
+from ml.backbones.spec import TENSORFLOW, BackboneSpec, Origin
 from ml.backbones.weights import PublishedWeights
+from ml.settings import MLSettings
 
 # The recipe of a network: (file with the weights or None, input size in pixels) -> keras.Model, which takes
 # float32 RGB 0..255 of shape (N, S, S, 3) and gives float32 features of shape (N, F). The result is Any
@@ -29,11 +30,35 @@ class Backbone:
     # Bump whenever the recipe gives other numbers for the same weights (a layer, the preprocessing inside the
     # network, an epsilon): the digest follows, and nothing cached from the old recipe is mixed with the new.
     version: int
-    find_weights: Callable[[], Path | None]  # None: the recipe makes its own weights
+    find_weights: Callable[[MLSettings], Path | None]  # None: the recipe makes its own weights
     recipe: Recipe
     hidden: bool = False  # not offered to people
     published: PublishedWeights | None = None  # where its weights are fetched from, if no package carries them
-    network: NetworkSpec | None = None  # of one that people brought along
+    origin: Origin = Origin.BUNDLED
+    spec: BackboneSpec | None = None  # of a custom one
+    settings: MLSettings | None = None  # of this machine; the registry's own entries have none, see `get_backbone`
+
+    @property
+    def is_trusted(self) -> bool:
+        """Whether it may run in our own processes: nobody but us has made its files."""
+        return self.origin in (Origin.BUNDLED, Origin.DOWNLOADED, Origin.FINE_TUNED)
+
+    @property
+    def has_layers(self) -> bool:
+        """Whether it can be built as layers of Keras; others are frozen graphs or LiteRT files."""
+        return self.spec is None
+
+    @property
+    def needs_tensorflow(self) -> bool:
+        """Whether LiteRT cannot run it: then only workers can."""
+        return self.spec is not None and self.spec.engine == TENSORFLOW
+
+    @property
+    def machine(self) -> MLSettings:
+        """Return the settings it was got with. Raises LookupError for an entry of the registry itself."""
+        if self.settings is None:
+            raise LookupError(f"The backbone {self.name} was not got with settings; see get_backbone.")
+        return self.settings
 
     def ensure_weights(self, report: Callable[[int, int], None] = lambda received, total: None) -> None:
         """Fetch the weights where they are fetched, unless they are there. report(bytes, bytes in all).
@@ -41,7 +66,7 @@ class Backbone:
         Raises DownloadFailed.
         """
         if self.published is not None:
-            self.published.ensure(report)
+            self.published.ensure(self.machine, report)
 
     @cached_property
     def digest(self) -> str:
@@ -49,7 +74,7 @@ class Backbone:
 
         Raises WeightsMissing when the weights' package is not installed, or they were not fetched yet.
         """
-        weights = self.find_weights()
+        weights = self.find_weights(self.machine)
         parts = (
             _sha256_of(weights) if weights else "none",
             self.name,
@@ -60,7 +85,7 @@ class Backbone:
 
     def build_network(self) -> Any:
         """Build the keras.Model. Imports TensorFlow: call it in a converting process only."""
-        return self.recipe(self.find_weights(), self.input_size)
+        return self.recipe(self.find_weights(self.machine), self.input_size)
 
 
 @cache  # weights never change under a running process, and 20 MB take 15 ms to hash

@@ -1,14 +1,16 @@
-"""Networks that people brought along, as backbones (see ml.model_import)."""
+"""Custom backbones: networks that somebody added, or that fine-tuning made (see `ml.backbones.spec`)."""
 
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from ml.backbones.backbone import Backbone
-from ml.backbones.spec import GRAPH, NetworkSpec, network_folder
+from ml.backbones.spec import GRAPH, BackboneSpec, custom_backbone_dir
+from ml.settings import MLSettings
 
 
-def network_backbone(spec: NetworkSpec) -> Backbone:
+def custom_backbone(spec: BackboneSpec, settings: MLSettings) -> Backbone:
+    """Return the backbone that a spec describes; its files may be missing on this machine."""
     return Backbone(
         name=spec.name,
         title=spec.title,
@@ -19,17 +21,19 @@ def network_backbone(spec: NetworkSpec) -> Backbone:
         version=1,
         find_weights=partial(_find, spec),
         recipe=partial(_build, spec=spec),
-        network=spec,
+        origin=spec.origin,
+        spec=spec,
+        settings=settings,
     )
 
 
-def _find(spec: NetworkSpec) -> Path:
-    return network_folder(spec.name) / spec.file
+def _find(spec: BackboneSpec, settings: MLSettings) -> Path:
+    return custom_backbone_dir(spec.name, settings) / spec.file
 
 
-def _build(path: Path | None, size: int, *, spec: NetworkSpec) -> Any:
+def _build(path: Path | None, size: int, *, spec: BackboneSpec) -> Any:
     from ml.backbones.frozen_graphs import build_network
 
     if spec.file != GRAPH or path is None:
-        raise ValueError("A .tflite file cannot be made into other formats. Keep the file that was brought along.")
+        raise ValueError("A .tflite file cannot be converted to other formats. Keep the file that was added.")
     return build_network(path.read_bytes(), size, spec.features)

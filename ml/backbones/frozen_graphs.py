@@ -3,14 +3,13 @@
 Input `pictures`, float32 (N, S, S, 3) RGB 0..255; output `features`, float32 (N, F). All of it imports TensorFlow.
 """
 
-import os
 from pathlib import Path
 from typing import Any
 
 from ml.backbones.backbone import Backbone
-from ml.backbones.spec import GRAPH, network_folder
+from ml.backbones.spec import GRAPH, custom_backbone_dir
 from ml.errors import ImportRefused, first_line
-from ml.places import backbones_folder
+from ml.files import write_atomically
 from ml.sandbox.screening import screen_graph
 
 INPUT, OUTPUT = "pictures", "features"
@@ -22,9 +21,10 @@ def ensure_graph(backbone: Backbone, folder: Path | None = None) -> Any:
     """
     import tensorflow as tf
 
-    if backbone.network is not None and backbone.network.file == GRAPH:
-        return tf.compat.v1.GraphDef.FromString((network_folder(backbone.name) / GRAPH).read_bytes())
-    path = graph_path(backbone, folder or backbones_folder())
+    if backbone.spec is not None and backbone.spec.file == GRAPH:
+        path = custom_backbone_dir(backbone.name, backbone.machine) / GRAPH
+        return tf.compat.v1.GraphDef.FromString(path.read_bytes())
+    path = graph_path(backbone, folder or backbone.machine.backbones_dir)
     if not path.is_file():
         write_graph(backbone.build_network(), path)
     return tf.compat.v1.GraphDef.FromString(path.read_bytes())
@@ -47,10 +47,7 @@ def write_graph(network: Any, path: Path) -> None:
         return tf.identity(network(pictures, training=False), name=OUTPUT)
 
     frozen = convert_variables_to_constants_v2(look.get_concrete_function())
-    path.parent.mkdir(parents=True, exist_ok=True)
-    aside = path.with_name(f".{path.name}.{os.getpid()}")
-    aside.write_bytes(frozen.graph.as_graph_def().SerializeToString(deterministic=True))
-    os.replace(aside, path)
+    write_atomically(path, frozen.graph.as_graph_def().SerializeToString(deterministic=True))
 
 
 def read_graph(data: bytes) -> Any:
@@ -75,7 +72,7 @@ def import_graph(graph: Any, source: str, target: str) -> Any:
     source, target = (name if ":" in name else f"{name}:0" for name in (source, target))
 
     def build() -> None:
-        tf.graph_util.import_graph_def(graph, name="network")
+        tf.graph_util.import_graph_def(graph, name="backbone")
 
     try:
         wrapped = tf.compat.v1.wrap_function(build, [])
@@ -96,7 +93,7 @@ def build_network(data: bytes, input_size: int, features: int) -> Any:
 
     function = restore(data)
 
-    class Network(keras.layers.Layer):  # type: ignore[misc]
+    class CustomBackbone(keras.layers.Layer):  # type: ignore[misc]
         def call(self, pictures: Any) -> Any:
             return tf.ensure_shape(function(pictures), (None, features))
 
@@ -104,7 +101,7 @@ def build_network(data: bytes, input_size: int, features: int) -> Any:
             return (input_shape[0], features)
 
     pictures = keras.Input((input_size, input_size, 3))
-    return keras.Model(pictures, Network(name="network", trainable=False)(pictures))
+    return keras.Model(pictures, CustomBackbone(name="network", trainable=False)(pictures))
 
 
 def convert(data: bytes) -> bytes:

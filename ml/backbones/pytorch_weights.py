@@ -22,6 +22,8 @@ from typing import Any, NamedTuple, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from ml.errors import Unavailable
+
 MAGIC = 0x1950A86A20F9469CFC6C
 PROTOCOL = 1001
 MAX_FILE_BYTES = 1 << 30  # the largest network that makes sense here has a tenth of this
@@ -54,7 +56,7 @@ STORAGE_DTYPES = {
 }
 
 
-class WeightsCorrupt(ValueError):
+class WeightsCorrupt(Unavailable):
     """The file is truncated, is not in the legacy format, or asks for what a weights file has no need of."""
 
 

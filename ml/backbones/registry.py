@@ -6,25 +6,28 @@ weights from.
 """
 
 import importlib.util
-from functools import partial
+from dataclasses import replace
+from functools import cache, partial
 from pathlib import Path
 
 from ml.backbones.backbone import Backbone
-from ml.backbones.custom import network_backbone
+from ml.backbones.custom import custom_backbone
 from ml.backbones.efficientnet_lite import EFFICIENTNET_LITE
 from ml.backbones.inverted_residuals import build_inverted_residuals
 from ml.backbones.keras_applications import KerasApplication, build_keras_application, list_keras_applications
 from ml.backbones.mobilenet_v2 import MOBILENET_V2
-from ml.backbones.spec import is_network, read_spec
+from ml.backbones.spec import Origin, is_custom, read_spec
 from ml.backbones.testing import build_testing
 from ml.backbones.weights import PublishedWeights, WeightsMissing
+from ml.errors import Refused
+from ml.settings import MLSettings
 
 
-class UnknownBackbone(ValueError):
+class UnknownBackbone(Refused):
     """There is no backbone of that name; the message names those there are."""
 
 
-def packaged_weights(package: str, file: str) -> Path:
+def packaged_weights(package: str, file: str, settings: MLSettings) -> Path:
     """The path of `file` inside an installed package, which is not imported.
 
     Raises WeightsMissing with what to install.
@@ -37,8 +40,8 @@ def packaged_weights(package: str, file: str) -> Path:
     raise WeightsMissing(f"The weights {file} are not there. Install the package {wanted} (see requirements.txt).")
 
 
-def no_weights() -> None:
-    """For recipes that make their own weights."""
+def no_weights(settings: MLSettings) -> None:
+    """Find nothing, for recipes that make their own weights."""
 
 
 def _efficientnet_lite(number: int, input_size: int, width: float, depth: float, file: str) -> Backbone:
@@ -70,6 +73,7 @@ def _keras_application(application: KerasApplication) -> Backbone:
         find_weights=published.find,
         recipe=partial(build_keras_application, application=application),
         published=published,
+        origin=Origin.DOWNLOADED,
     )
 
 
@@ -111,14 +115,19 @@ DEFAULT_BACKBONE = "efficientnet_lite0"
 
 
 def is_known(name: str) -> bool:
-    """Whether a config may name it. A network that people brought along may still be missing on this machine."""
-    return name in BACKBONES or is_network(name)
+    """Return whether a config may name this backbone. A custom one may still be missing on this machine."""
+    return name in BACKBONES or is_custom(name)
 
 
-def get_backbone(name: str) -> Backbone:
-    """The backbone of that name. Raises UnknownBackbone, and NetworkMissing for one that people brought along."""
-    if is_network(name):
-        return network_backbone(read_spec(name))
+def get_backbone(name: str, settings: MLSettings) -> Backbone:
+    """Return the backbone of that name. Raises UnknownBackbone, and BackboneMissing for a custom one."""
+    if is_custom(name):
+        return custom_backbone(read_spec(name, settings), settings)
+    return _get_registered(name, settings)
+
+
+@cache  # so that its digest is computed once
+def _get_registered(name: str, settings: MLSettings) -> Backbone:
     if name not in BACKBONES:
         raise UnknownBackbone(f"There is no backbone {name!r}. Choose one of: {', '.join(sorted(BACKBONES))}.")
-    return BACKBONES[name]
+    return replace(BACKBONES[name], settings=settings)

@@ -1,10 +1,5 @@
-"""Weights that no package carries: fetched when first needed, or put by hand where they would be fetched to.
+"""Weights that no package carries: downloaded when first needed, or put where they would be downloaded to by hand."""
 
-`POETSWEB_WEIGHTS` names the folder and `WEIGHTS_URL` the site they come from; both are set by the settings, and child
-processes inherit them.
-"""
-
-import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,56 +7,54 @@ from pathlib import Path
 from filelock import FileLock
 
 from ml.download import download
-from ml.places import weights_folder
+from ml.errors import Unavailable
+from ml.settings import MLSettings
 
-PUBLISHER = "https://storage.googleapis.com"
 LIMIT = 2 * 2**30  # the largest known has 1.3 GB
 
 
-class WeightsMissing(RuntimeError):
+class WeightsMissing(Unavailable):
     """A backbone's weights are not on this machine; the message says how to get them."""
 
 
 @dataclass(frozen=True)
 class PublishedWeights:
-    path: str  # below the publisher's address
+    """A file of weights below the publisher's address."""
+
+    path: str
     checksum: str | None  # MD5 or SHA-256, hexadecimal; not every file has one
 
     @property
     def file_name(self) -> str:
         return self.path.rpartition("/")[2]
 
-    @property
-    def address(self) -> str:
-        return f"{os.environ.get('WEIGHTS_URL') or PUBLISHER}/{self.path}"
+    def target(self, settings: MLSettings) -> Path:
+        """Return where the file is, once it is there."""
+        return settings.weights_dir / self.file_name
 
-    @property
-    def target(self) -> Path:
-        return weights_folder() / self.file_name
-
-    def find(self) -> Path:
-        """Raises WeightsMissing."""
-        if not self.target.is_file():
+    def find(self, settings: MLSettings) -> Path:
+        """Return the file's path. Raises WeightsMissing."""
+        target = self.target(settings)
+        if not target.is_file():
             raise WeightsMissing(
-                f"The weights {self.file_name} are not here yet. The first training with them downloads them."
+                f"The weights {self.file_name} have not been downloaded yet. The first training with them does that."
             )
-        return self.target
+        return target
 
-    def ensure(self, report: Callable[[int, int], None]) -> None:
-        """Fetch them unless they are there; several may call this at once. Raises DownloadFailed."""
-        if self.target.is_file():
+    def ensure(self, settings: MLSettings, report: Callable[[int, int], None]) -> None:
+        """Download the file unless it is there; several may call this at once. Raises DownloadFailed."""
+        target = self.target(settings)
+        if target.is_file():
             return
-        weights_folder().mkdir(parents=True, exist_ok=True)
-        with FileLock(weights_folder() / f".{self.file_name}.lock"):
-            if not self.target.is_file():
-                otherwise = f"Or put the file by hand into the folder “{weights_folder().name}” of the data folder."
-                what = f"The weights {self.file_name}"
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with FileLock(target.with_name(f".{self.file_name}.lock")):
+            if not target.is_file():
                 download(
-                    self.address,
-                    self.target,
+                    f"{settings.weights_url}/{self.path}",
+                    target,
                     report,
-                    what=what,
+                    what=f"The weights {self.file_name}",
                     limit=LIMIT,
                     checksum=self.checksum,
-                    otherwise=otherwise,
+                    otherwise=f"Or put the file into the folder “{target.parent.name}” of the data folder by hand.",
                 )

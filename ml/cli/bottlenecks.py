@@ -1,6 +1,5 @@
 """Features of pictures, kept in a folder by the content of the picture and the backbone: never stale."""
 
-import os
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -11,7 +10,8 @@ from numpy.typing import NDArray
 
 from ml.cli.photos import Photo
 from ml.engines.litert import Embedder
-from ml.images.augmentation import View, load_view
+from ml.files import write_atomically
+from ml.images.augmentation import Augmentation, load_augmented
 from ml.images.decoding import ImageRejected
 from ml.machine import CORES
 
@@ -34,11 +34,7 @@ class Bottlenecks:
 
     def save(self, sha256: str, vector: NDArray[np.float32]) -> None:
         """Whole or not at all."""
-        path = self._path(sha256)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        aside = path.with_name(f".{path.name}.{os.getpid()}.{threading.get_ident()}")
-        vector.astype("<f4").tofile(aside)
-        os.replace(aside, path)
+        write_atomically(self._path(sha256), vector.astype("<f4").tobytes())
 
     def _path(self, sha256: str) -> Path:
         return self._folder / sha256[:2] / f"{sha256}.f32"
@@ -50,10 +46,11 @@ def fill(
     read: Callable[[Photo], bytes],
     load: Callable[[], Embedder],
     warn: Callable[[str], None],
-    view: View | None = None,
+    augmentation: Augmentation | None = None,
 ) -> Iterator[int]:
-    """Compute what is missing, of a view or of the pictures themselves, with an engine on each core; yields how
-    many are done.
+    """Compute what is missing, of the pictures themselves or of an augmented copy of each, with an engine on each core.
+
+    Yields how many are done.
 
     A file that is no picture is warned of and passed over: `load` then still gives None.
     """
@@ -62,7 +59,7 @@ def fill(
     def compute(group: list[Photo]) -> list[str]:
         if not hasattr(engines, "own"):
             engines.own = load()
-        return [said for photo in group if (said := _compute(bottlenecks, photo, read, engines.own, view))]
+        return [said for photo in group if (said := _compute(bottlenecks, photo, read, engines.own, augmentation))]
 
     groups = [photos[start : start + GROUP] for start in range(0, len(photos), GROUP)]
     with ThreadPoolExecutor(CORES, thread_name_prefix="embed") as pool:
@@ -73,10 +70,14 @@ def fill(
 
 
 def _compute(
-    bottlenecks: Bottlenecks, photo: Photo, read: Callable[[Photo], bytes], engine: Embedder, view: View | None
+    bottlenecks: Bottlenecks,
+    photo: Photo,
+    read: Callable[[Photo], bytes],
+    engine: Embedder,
+    augmentation: Augmentation | None,
 ) -> str:
     try:
-        picture = load_view(read(photo), engine.input_size, view)
+        picture = load_augmented(read(photo), engine.input_size, augmentation)
     except ImageRejected as error:
         return f"{photo.name}: {error}"
     bottlenecks.save(photo.sha256, engine.embed(picture[np.newaxis])[0])

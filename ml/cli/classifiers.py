@@ -22,8 +22,10 @@ from ml.cli.graph_cache import Layers
 from ml.engines.confined import EngineFailed
 from ml.engines.litert import Adapter, Embedder, LiteRTEngine
 from ml.engines.loading import load_engine
+from ml.errors import Refused
+from ml.files import write_atomically
 from ml.images.decoding import load_picture
-from ml.places import backbones_folder
+from ml.settings import MLSettings
 from ml.training.artifacts import HEAD, MANIFEST, ArtifactCorrupt, read_artifact
 from ml.training.head import Head
 
@@ -33,7 +35,7 @@ FROM_0_TO_1 = Adapter(1 / 255, 0.0)
 Scores = NDArray[np.float32]
 
 
-class LabelFailed(RuntimeError):
+class LabelFailed(Refused):
     """The message is a sentence for the user."""
 
 
@@ -58,7 +60,7 @@ class Classifier:
     remember: Callable[[], None] = field(default=lambda: None)
 
 
-def load_classifier(flags: GraphFlags, *, threads: int) -> Classifier:
+def load_classifier(flags: GraphFlags, settings: MLSettings, *, threads: int) -> Classifier:
     """`threads`: how many cores one picture may take; with 1, `classify` may be called by many threads at once.
 
     Raises LabelFailed.
@@ -68,10 +70,12 @@ def load_classifier(flags: GraphFlags, *, threads: int) -> Classifier:
         raise LabelFailed(f"There is no graph {graph}.")
     try:
         if graph.is_dir():
-            return _load_artifact(graph, threads) if (graph / MANIFEST).is_file() else _load_saved_model(flags, threads)
+            if (graph / MANIFEST).is_file():
+                return _load_artifact(graph, settings, threads)
+            return _load_saved_model(flags, settings, threads)
         if graph.suffix == ".tflite":
             return Classifier(_through(lambda: LiteRTEngine(graph, threads=threads)))
-        return _load_frozen_graph(flags, threads)
+        return _load_frozen_graph(flags, settings, threads)
     except LabelFailed:
         raise
     except Exception as error:  # a graph may be anything, and TensorFlow raises all sorts
@@ -98,33 +102,35 @@ def _through(load: Callable[[], Embedder], head: Head | None = None) -> Callable
 
 
 def _with_head(backbone: Backbone, head: Head, threads: int) -> Callable[[bytes], Scores]:
-    return _through(lambda: load_engine(backbone, backbones_folder(), threads=threads), head)
+    return _through(lambda: load_engine(backbone, backbone.machine.backbones_dir, threads=threads), head)
 
 
-def _load_artifact(folder: Path, threads: int) -> Classifier:
+def _load_artifact(folder: Path, settings: MLSettings, threads: int) -> Classifier:
     digest = hashlib.sha256((folder / MANIFEST).read_bytes()).hexdigest()
     try:
         artifact = read_artifact(digest, lambda name: (folder / name).read_bytes())
         name = artifact.manifest["backbone"]["name"]
     except (ArtifactCorrupt, KeyError, TypeError) as error:
         raise LabelFailed(f"{folder / HEAD} and its manifest do not fit together ({error}).") from None
-    return Classifier(_with_head(get_backbone(name), artifact.head, threads), [label for _, label in artifact.classes])
+    labels = [label for _, label in artifact.classes]
+    return Classifier(_with_head(get_backbone(name, settings), artifact.head, threads), labels)
 
 
-def _load_frozen_graph(flags: GraphFlags, threads: int) -> Classifier:
+def _load_frozen_graph(flags: GraphFlags, settings: MLSettings, threads: int) -> Classifier:
     content, layers = flags.graph.read_bytes(), Layers(flags.input_layer, flags.output_layer)
     own_size = not (flags.input_height or flags.input_width)
-    known = graph_cache.recall_head(content, layers, flags.input_mean, flags.input_std) if own_size else None
-    if known is not None:
-        return Classifier(_with_head(get_backbone(known.backbone), known.head, threads))
+    if own_size:
+        known = graph_cache.recall_head(content, layers, flags.input_mean, flags.input_std, settings)
+        if known is not None:
+            return Classifier(_with_head(known.backbone, known.head, threads))
     adapter = Adapter(1 / flags.input_std, -flags.input_mean / flags.input_std)
-    converted = graph_cache.converted_place(content, layers)
+    converted = graph_cache.converted_path(content, layers, settings)
     if own_size and converted.is_file():
         return Classifier(_through(lambda: LiteRTEngine(converted, threads=threads, adapter=adapter)))
-    return _run_frozen_graph(flags, content, layers)
+    return _run_frozen_graph(flags, content, layers, converted)
 
 
-def _run_frozen_graph(flags: GraphFlags, content: bytes, layers: Layers) -> Classifier:
+def _run_frozen_graph(flags: GraphFlags, content: bytes, layers: Layers, converted: Path) -> Classifier:
     import tensorflow as tf
 
     graph_def = tf.compat.v1.GraphDef.FromString(content)
@@ -141,7 +147,7 @@ def _run_frozen_graph(flags: GraphFlags, content: bytes, layers: Layers) -> Clas
         normalised = (pixels - np.float32(flags.input_mean)) / np.float32(flags.input_std)
         return np.asarray(function(tf.constant(normalised)).numpy(), np.float32)[0]
 
-    return Classifier(classify, remember=lambda: _convert(function, size, graph_cache.converted_place(content, layers)))
+    return Classifier(classify, remember=lambda: _convert(function, size, converted))
 
 
 def _size_of(shape: Any) -> int:
@@ -157,13 +163,13 @@ def _convert(function: Any, size: int, target: Path) -> None:
     spec = tf.TensorSpec([1, size, size, 3], tf.float32)
     fixed = tf.function(function, input_signature=[spec], autograph=False).get_concrete_function()
     with contextlib.suppress(Exception):  # the converter raises all sorts, and its own class is not public
-        graph_cache.keep_converted(target, tf.lite.TFLiteConverter.from_concrete_functions([fixed], function).convert())
+        write_atomically(target, tf.lite.TFLiteConverter.from_concrete_functions([fixed], function).convert())
 
 
-def _load_saved_model(flags: GraphFlags, threads: int) -> Classifier:
+def _load_saved_model(flags: GraphFlags, settings: MLSettings, threads: int) -> Classifier:
     """One of ours takes the file as it is; others take pictures from 0 to 1, as TensorFlow Hub's do."""
     content = _content_of(flags.graph)
-    converted = graph_cache.converted_place(content, Layers("serving_default", ""))
+    converted = graph_cache.converted_path(content, Layers("serving_default", ""), settings)
     if converted.is_file():
         return Classifier(_through(lambda: LiteRTEngine(converted, threads=threads, adapter=FROM_0_TO_1)))
     return _run_saved_model(flags.graph, converted)

@@ -5,19 +5,19 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
-class Talk:
+class Console:
     """Lines of results, warnings, and progress, which a terminal shows in place."""
 
     say: Callable[[str], None]
     warn: Callable[[str], None]
     progress: Callable[[str, int, int], None]
 
-    def as_loud_as(self, verbosity: str) -> "Talk":
+    def as_loud_as(self, verbosity: str) -> "Console":
         """As --logging_verbosity says; results and failures are always told."""
         if verbosity in ("DEBUG", "INFO"):
             return self
-        quiet = Talk(self._results_only, self.warn, lambda what, done, total: None)
-        return quiet if verbosity == "WARN" else Talk(quiet.say, lambda line: None, quiet.progress)
+        quiet = Console(self._results_only, self.warn, lambda what, done, total: None)
+        return quiet if verbosity == "WARN" else Console(quiet.say, lambda line: None, quiet.progress)
 
     def _results_only(self, line: str) -> None:
         if not line.startswith(("Step ", "Opening ")) and not line.endswith("bottleneck files created."):

@@ -9,12 +9,13 @@ from typing import Protocol
 import numpy as np
 
 from ml.cli.classifiers import GraphFlags, LabelFailed, Scores, load_classifier
-from ml.cli.console import Talk
+from ml.cli.console import Console
 from ml.cli.labelling import check_scores, check_size, read_labels
 from ml.cli.photos import Photo, Photos, list_photos, split_photos
 from ml.datasets.splits import TEST
 from ml.images.decoding import ImageRejected, verify_image
 from ml.machine import CORES
+from ml.settings import MLSettings
 from ml.training.evaluation import wilson_interval
 
 SMALLEST = 1e-38  # of a probability, before its logarithm
@@ -36,12 +37,12 @@ class Result:
     cross_entropy: float  # nats, in the mean
 
 
-def evaluate_graph(flags: Flags, talk: Talk) -> Result:
+def evaluate_graph(flags: Flags, settings: MLSettings, console: Console) -> Result:
     """Raises LabelFailed, BadPhotos, ArchiveRejected."""
     check_size(flags)
-    photos = list_photos(flags.image_dir, talk.warn)
-    chosen = _test_photos(flags, _list_readable(photos, talk))
-    classifier = load_classifier(flags, threads=1)
+    photos = list_photos(flags.image_dir, console.warn)
+    chosen = _test_photos(flags, _list_readable(photos, console))
+    classifier = load_classifier(flags, settings, threads=1)
     labels = read_labels(flags, classifier)
     places = _places(photos.labels, labels)
 
@@ -54,9 +55,9 @@ def evaluate_graph(flags: Flags, talk: Talk) -> Result:
     right, entropies = [], []
     with ThreadPoolExecutor(CORES) as pool:
         for number, (photo, scores) in enumerate(zip(chosen, pool.map(ask, chosen), strict=True), start=1):
-            talk.progress("Pictures", number, len(chosen))
+            console.progress("Pictures", number, len(chosen))
             if isinstance(scores, ImageRejected):
-                talk.warn(f"{photo.name}: {scores}")
+                console.warn(f"{photo.name}: {scores}")
                 continue
             check_scores(scores, labels)
             place = places[photo.label]
@@ -82,7 +83,7 @@ def _test_photos(flags: Flags, readable: list[Photo]) -> list[Photo]:
     return [photo for photo in readable if splits[photo.sha256] == TEST]
 
 
-def _list_readable(photos: Photos, talk: Talk) -> list[Photo]:
+def _list_readable(photos: Photos, console: Console) -> list[Photo]:
     """As `retrain` does: what is no picture has no part in the split."""
 
     def look(photo: Photo) -> str:
@@ -95,9 +96,9 @@ def _list_readable(photos: Photos, talk: Talk) -> list[Photo]:
     readable = []
     with ThreadPoolExecutor(CORES) as pool:
         for number, (photo, said) in enumerate(zip(photos.photos, pool.map(look, photos.photos), strict=True), start=1):
-            talk.progress("Photos looked at", number, len(photos.photos))
+            console.progress("Photos looked at", number, len(photos.photos))
             if said:
-                talk.warn(said)
+                console.warn(said)
             else:
                 readable.append(photo)
     return readable

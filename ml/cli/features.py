@@ -10,17 +10,17 @@ from numpy.typing import NDArray
 
 from ml.backbones.backbone import Backbone
 from ml.cli.bottlenecks import Bottlenecks, fill
-from ml.cli.console import Talk
+from ml.cli.console import Console
 from ml.cli.photos import BadPhotos, Photo, Photos
 from ml.engines.embeddings import embedding_key
 from ml.engines.loading import ensure_ready, load_engine
-from ml.images.augmentation import View
+from ml.images.augmentation import Augmentation
 from ml.training.head import Split
 
 
 @dataclass(frozen=True)
 class Data:
-    """The photos of each split, and their features row by row; behind those of training, their views'."""
+    """The photos of each split, and their features row by row; behind those of training, their augmented copies'."""
 
     photos: dict[str, list[Photo]]
     features: dict[str, NDArray[np.float32]]
@@ -39,50 +39,55 @@ class Features:
 
     folder: Path
     backbone: Backbone
-    backbones: Path  # where the converted network is and goes
     photos: Photos
-    talk: Talk
+    console: Console
     _held: dict[str, NDArray[np.float32]] = field(default_factory=dict)  # read once while looking for what is missing
 
-    def ensure(self, photos: list[Photo], view: View | None = None) -> list[Photo]:
-        """Compute what is missing of the photos, or of this view of them; those that can be read, in their order."""
-        missing = [photo for photo in photos if self._find(photo, view) is None]
+    def ensure(self, photos: list[Photo], augmentation: Augmentation | None = None) -> list[Photo]:
+        """Compute what is missing of the photos, or of this augmented copy of them.
+
+        Returns those that can be read, in their order.
+        """
+        missing = [photo for photo in photos if self._find(photo, augmentation) is None]
         if missing:
-            self._compute(missing, view)
-        unreadable = {photo.sha256 for photo in missing if self._find(photo, view) is None}
+            self._compute(missing, augmentation)
+        unreadable = {photo.sha256 for photo in missing if self._find(photo, augmentation) is None}
         return [photo for photo in photos if photo.sha256 not in unreadable]
 
-    def _find(self, photo: Photo, view: View | None) -> NDArray[np.float32] | None:
+    def _find(self, photo: Photo, augmentation: Augmentation | None) -> NDArray[np.float32] | None:
         """None where it is missing. Those of the pictures themselves are kept until `load` takes them."""
-        held = self._held if view is None else {}
+        held = self._held if augmentation is None else {}
         if photo.sha256 not in held:
-            vector = self._bottlenecks(view).load(photo.sha256)
+            vector = self._bottlenecks(augmentation).load(photo.sha256)
             if vector is not None:
                 held[photo.sha256] = vector
         return held.get(photo.sha256)
 
-    def _compute(self, missing: list[Photo], view: View | None) -> None:
-        what = f"Bottlenecks of view {view.number}" if view else "Bottlenecks"
-        ensure_ready(self.backbone, self.backbones)
-        load = partial(load_engine, self.backbone, self.backbones)
-        for done in fill(self._bottlenecks(view), missing, self.photos.read, load, self.talk.warn, view):
-            self.talk.progress(what, done, len(missing))
-        self.talk.say(f"{len(missing)} bottleneck files created.")
+    def _compute(self, missing: list[Photo], augmentation: Augmentation | None) -> None:
+        what = f"Bottlenecks of copy {augmentation.number}" if augmentation else "Bottlenecks"
+        folder = self.backbone.machine.backbones_dir
+        ensure_ready(self.backbone, folder)
+        load = partial(load_engine, self.backbone, folder)
+        for done in fill(
+            self._bottlenecks(augmentation), missing, self.photos.read, load, self.console.warn, augmentation
+        ):
+            self.console.progress(what, done, len(missing))
+        self.console.say(f"{len(missing)} bottleneck files created.")
 
-    def load(self, photos: list[Photo], views: Sequence[View | None] = (None,)) -> NDArray[np.float32]:
-        """(V * N, F): the N photos by each of the views in turn, None being the photos themselves.
+    def load(self, photos: list[Photo], augmentations: Sequence[Augmentation | None] = (None,)) -> NDArray[np.float32]:
+        """(V * N, F): the N photos as each of the augmented copies in turn, None being the photos themselves.
 
         Raises BadPhotos where a file has gone meanwhile.
         """
-        matrix = np.empty((len(views), len(photos), self.backbone.features), np.float32)
-        for block, view in zip(matrix, views, strict=True):
+        matrix = np.empty((len(augmentations), len(photos), self.backbone.features), np.float32)
+        for block, augmentation in zip(matrix, augmentations, strict=True):
             for row, photo in zip(block, photos, strict=True):
-                vector = self._find(photo, view)
+                vector = self._find(photo, augmentation)
                 if vector is None:
                     raise BadPhotos(f"The bottleneck file of {photo.name} has gone. Start it again.")
                 row[:] = vector
                 self._held.pop(photo.sha256, None)
         return matrix.reshape(-1, self.backbone.features)
 
-    def _bottlenecks(self, view: View | None) -> Bottlenecks:
-        return Bottlenecks(self.folder, embedding_key(self.backbone.digest, view), self.backbone.features)
+    def _bottlenecks(self, augmentation: Augmentation | None) -> Bottlenecks:
+        return Bottlenecks(self.folder, embedding_key(self.backbone.digest, augmentation), self.backbone.features)

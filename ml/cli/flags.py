@@ -6,8 +6,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from pydantic.fields import FieldInfo
+
 from ml.backbones.registry import BACKBONES
-from ml.training.config import MOST_VIEWS, TrainConfig
+from ml.training.config import TrainConfig
+from ml.training.setting import bounds_of, extra_of
 
 VERBOSITIES = ("DEBUG", "INFO", "WARN", "ERROR", "FATAL")
 
@@ -70,12 +73,7 @@ def add_retrain_flags(parser: ArgumentParser) -> None:
     add("--intermediate_output_graphs_dir", type=Path, default=Path("/tmp/intermediate_graph/"))  # noqa: S108
     add("--intermediate_store_frequency", type=whole(0, 10**9), default=0, help="steps between two of them; 0: none")
     add("--summaries_dir", type=Path, default=Path("/tmp/retrain_logs"), help="events for TensorBoard")  # noqa: S108
-    add("--how_many_training_steps", type=whole(1, 100_000), default=4000)
-    add("--learning_rate", type=real(1e-9, 100.0), default=0.01)
-    add("--testing_percentage", type=whole(1, 45), default=10)
-    add("--validation_percentage", type=whole(1, 45), default=10)
     add("--eval_step_interval", type=whole(1, 100_000), default=10, help="steps between two lines of results")
-    add("--train_batch_size", type=whole(1, 100_000), default=100)
     add("--test_batch_size", type=batch, default=-1, help="pictures to test on at the end; -1: all")
     add("--validation_batch_size", type=batch, default=100, help="pictures to validate on; -1: all")
     add("--print_misclassified_test_images", action="store_true")
@@ -83,19 +81,8 @@ def add_retrain_flags(parser: ArgumentParser) -> None:
     add("--bottleneck_dir", type=Path, default=Path("/tmp/bottleneck"), help="where features are kept")  # noqa: S108
     add("--final_tensor_name", type=tensor_name, default="final_result")
     add("--architecture", type=architecture, default="inception_v3", metavar="NAME", help="the pretrained network")
-    add("--seed", type=whole(0, 2**31 - 1), default=0, help="the same seed and pictures give the same graph")
     add("--assert_accuracy_at_least", type=real(0, 1), metavar="SHARE", help="write nothing if the test is below it")
-    add("--flip_left_right", action="store_true", help="train on mirrored pictures, too")
-    percent: dict[str, Any] = {"type": whole(0, 100), "default": 0, "metavar": "PERCENT"}
-    add("--random_crop", **percent, help="train on pictures of which so much is cut off at random edges, too")
-    add("--random_scale", **percent, help="likewise, scaled up by up to so much")
-    add("--random_brightness", **percent, help="likewise, up to so much lighter or darker")
-    add(
-        "--distorted_views",
-        type=whole(1, MOST_VIEWS),
-        default=TrainConfig.distorted_views,
-        help="of each training picture, where one of the four flags above is given",
-    )
+    add_setting_flags(parser)
     add(
         "--tfhub_module",
         default="",
@@ -110,6 +97,35 @@ def add_retrain_flags(parser: ArgumentParser) -> None:
         help="WARN: no lines of steps; ERROR and FATAL: no warnings either",
     )
     add("--project", default="", metavar="SLUG", help="add the photos to this project of the site and train there")
+
+
+def list_setting_flags() -> dict[str, str]:
+    """Return the flag of each training setting that has one: setting -> flag."""
+    flags = {name: extra_of(field)["flag"] for name, field in TrainConfig.model_fields.items()}
+    return {name: flag for name, flag in flags.items() if flag}
+
+
+def add_setting_flags(parser: ArgumentParser) -> None:
+    """Add the flags of the training settings, each with its bounds, its words and the original's default."""
+    for name, flag in list_setting_flags().items():
+        field = TrainConfig.model_fields[name]
+        if field.annotation is bool:
+            parser.add_argument(f"--{flag}", action="store_true", help=_escape(field))
+        else:
+            default = extra_of(field)["flag_default"]
+            parser.add_argument(f"--{flag}", type=_parser_of(field), default=default, help=_escape(field))
+
+
+def _parser_of(field: FieldInfo) -> Callable[[str], Any]:
+    bounds = bounds_of(field)
+    if field.annotation is int:
+        return whole(int(bounds["ge"]), int(bounds["le"]))
+    return real(max(bounds["gt"], 1e-9), bounds["le"])
+
+
+def _escape(field: FieldInfo) -> str:
+    """Return a setting's words for argparse, to which a per cent sign means something."""
+    return str(field.description).replace("%", "%%")
 
 
 def add_label_image_flags(parser: ArgumentParser) -> None:

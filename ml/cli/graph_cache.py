@@ -6,18 +6,18 @@ kilobytes; for others the converted form. All of it can be made again and may be
 
 import hashlib
 import json
-import os
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from ml.backbones.registry import UnknownBackbone, get_backbone
-from ml.backbones.spec import NetworkMissing
-from ml.backbones.weights import WeightsMissing
+from ml.backbones.backbone import Backbone
+from ml.backbones.registry import get_backbone
+from ml.errors import UserError
 from ml.exports.layers import DEVIATION, INPUT_LAYER, MEAN
-from ml.places import backbones_folder
+from ml.files import open_atomically
+from ml.settings import MLSettings
 from ml.training.head import Head
 
 
@@ -33,7 +33,7 @@ class Layers:
 class KnownHead:
     """A graph that `retrain` wrote: pictures go through its backbone, features through its head."""
 
-    backbone: str
+    backbone: Backbone
     head: Head
 
 
@@ -42,42 +42,35 @@ def graph_key(content: bytes, layers: Layers) -> str:
     return hashlib.sha256(said.encode()).hexdigest()[:40]
 
 
-def remember_head(content: bytes, output_layer: str, backbone: str, digest: str, head: Head) -> None:
+def remember_head(content: bytes, output_layer: str, backbone: Backbone, head: Head) -> None:
     """Of a graph that was just written."""
-    path = _folder() / f"{graph_key(content, Layers(INPUT_LAYER, output_layer))}.npz"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    aside = path.with_name(f".{os.getpid()}-{path.name}")
-    with aside.open("wb") as file:
-        np.savez(file, backbone=backbone, digest=digest, weights=head.weights, bias=head.bias)
-    os.replace(aside, path)
+    path = _folder(backbone.machine) / f"{graph_key(content, Layers(INPUT_LAYER, output_layer))}.npz"
+    with open_atomically(path) as file:
+        np.savez(file, backbone=backbone.name, digest=backbone.digest, weights=head.weights, bias=head.bias)
 
 
-def recall_head(content: bytes, layers: Layers, mean: float, deviation: float) -> KnownHead | None:
+def recall_head(
+    content: bytes, layers: Layers, mean: float, deviation: float, settings: MLSettings
+) -> KnownHead | None:
     """None where it is not known, its backbone has changed, or it is asked with other numbers than it was made for."""
-    path = _folder() / f"{graph_key(content, layers)}.npz"
+    path = _folder(settings) / f"{graph_key(content, layers)}.npz"
     if (mean, deviation) != (MEAN, DEVIATION) or not path.is_file():
         return None
     try:
         with np.load(path, allow_pickle=False) as arrays:
             name, digest = str(arrays["backbone"]), str(arrays["digest"])
             head = Head(arrays["weights"], arrays["bias"])
-        fits = get_backbone(name).digest == digest
-    except (OSError, ValueError, KeyError, zipfile.BadZipFile, UnknownBackbone, WeightsMissing, NetworkMissing):
+        backbone = get_backbone(name, settings)
+        fits = backbone.digest == digest
+    except (OSError, ValueError, KeyError, zipfile.BadZipFile, UserError):
         return None
-    return KnownHead(name, head) if fits else None
+    return KnownHead(backbone, head) if fits else None
 
 
-def converted_place(content: bytes, layers: Layers) -> Path:
+def converted_path(content: bytes, layers: Layers, settings: MLSettings) -> Path:
     """Where the converted form of a graph is, once it is there."""
-    return _folder() / f"{graph_key(content, layers)}.tflite"
+    return _folder(settings) / f"{graph_key(content, layers)}.tflite"
 
 
-def keep_converted(path: Path, data: bytes) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    aside = path.with_name(f".{os.getpid()}-{path.name}")
-    aside.write_bytes(data)
-    os.replace(aside, path)
-
-
-def _folder() -> Path:
-    return backbones_folder() / "seen"
+def _folder(settings: MLSettings) -> Path:
+    return settings.backbones_dir / "seen"

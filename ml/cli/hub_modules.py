@@ -2,61 +2,59 @@
 
 import hashlib
 import json
-import os
 import tempfile
 from pathlib import Path
 
 from ml.backbones.backbone import Backbone
 from ml.backbones.registry import get_backbone
-from ml.backbones.spec import NetworkMissing, keep_network
-from ml.cli.console import Talk
-from ml.model_import.fetching import ALLOW_PRIVATE
+from ml.backbones.spec import write_backbone
+from ml.cli.console import Console
+from ml.errors import UserError
+from ml.files import write_atomically
 from ml.model_import.opening import fetch, open_network
 from ml.model_import.program import Request
-from ml.places import weights_folder
+from ml.settings import MLSettings
 
 
-def find_module(handle: str, talk: Talk) -> Backbone:
+def find_module(handle: str, settings: MLSettings, console: Console) -> Backbone:
     """Raises ImportRefused."""
-    known = _record_of(handle)
+    known = _record_of(handle, settings)
     try:
-        return get_backbone(json.loads(known.read_text())["name"])
-    except (OSError, ValueError, KeyError, NetworkMissing):
-        return _open(handle, known, talk)
+        return get_backbone(json.loads(known.read_text())["name"], settings)
+    except (OSError, ValueError, KeyError, UserError):
+        return _open(handle, known, settings, console)
 
 
-def _record_of(handle: str) -> Path:
+def _record_of(handle: str, settings: MLSettings) -> Path:
     """Where the name of the network is written down. A module of TF Hub never changes; a file at hand may."""
     path = Path(handle)
     parts = [path] if path.is_file() else sorted(path.rglob("*")) if path.is_dir() else []
     seen = [handle, *(f"{part.stat().st_size} {part.stat().st_mtime_ns}" for part in parts)]
     key = hashlib.sha256("\n".join(seen).encode()).hexdigest()
-    return weights_folder() / "networks" / "handles" / f"{key}.json"
+    return settings.weights_dir / "custom" / "handles" / f"{key}.json"
 
 
-def _open(handle: str, known: Path, talk: Talk) -> Backbone:
+def _open(handle: str, known: Path, settings: MLSettings, console: Console) -> Backbone:
     known.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=known.parent, prefix=".module-") as name:
         folder = Path(name)
         path = Path(handle)
         if not path.exists():
-            path = _fetch(handle, folder, talk)
-        talk.say("Opening the module (once) …")
+            path = _fetch(handle, folder, console)
+        console.say("Opening the module (once) …")
         opened = open_network(path.resolve(), folder, Request(), title=handle[-100:], source=handle[:300])
-    if opened.why_not_litert:
-        talk.warn(f"LiteRT cannot run this module: {opened.why_not_litert}. TensorFlow runs it, which takes longer.")
-    keep_network(opened.spec, opened.files)
-    aside = known.with_name(f".{os.getpid()}-{known.name}")
-    aside.write_text(json.dumps({"name": opened.spec.name, "handle": handle}))
-    os.replace(aside, known)
-    return get_backbone(opened.spec.name)
+    if opened.litert_refusal:
+        console.warn(f"LiteRT cannot run this module: {opened.litert_refusal}. TensorFlow runs it, which takes longer.")
+    write_backbone(opened.spec, opened.files, settings)
+    write_atomically(known, json.dumps({"name": opened.spec.name, "handle": handle}))
+    return get_backbone(opened.spec.name, settings)
 
 
-def _fetch(handle: str, folder: Path, talk: Talk) -> Path:
-    os.environ[ALLOW_PRIVATE] = "true"  # whoever types an address at this machine may reach it anyway
+def _fetch(handle: str, folder: Path, console: Console) -> Path:
     return fetch(
         handle,
         folder,
+        allow_private=True,  # whoever types an address at this machine may reach it anyway
         alive=lambda: None,
-        report=lambda received: talk.progress("Downloaded MB", received >> 20, max(received >> 20, 1)),
+        report=lambda received: console.progress("Downloaded MB", received >> 20, max(received >> 20, 1)),
     )

@@ -12,6 +12,7 @@ import numpy as np
 from ml.cli.classifiers import Classifier, GraphFlags, LabelFailed, Scores, load_classifier
 from ml.images.decoding import ImageRejected
 from ml.machine import CORES
+from ml.settings import MLSettings
 
 BEST = 5
 DEFAULT_IMAGE = Path("tf_files/flower_photos/daisy/3475870145_685a19116d.jpg")  # the original's
@@ -35,11 +36,11 @@ class Named:
     error: str = ""
 
 
-def label_images(flags: Flags) -> Iterator[Named]:
+def label_images(flags: Flags, settings: MLSettings) -> Iterator[Named]:
     """Each picture in turn, computed on all cores. Raises LabelFailed where graph or labels cannot be used."""
     images = [*flags.image, *flags.images] or [DEFAULT_IMAGE]
     check_size(flags)
-    classifier = load_classifier(flags, threads=CORES if len(images) == 1 else 1)
+    classifier = load_classifier(flags, settings, threads=CORES if len(images) == 1 else 1)
     labels = read_labels(flags, classifier)
     with ThreadPoolExecutor(min(CORES, len(images))) as pool:
         for image, answer in zip(images, pool.map(lambda image: _ask(classifier, image), images), strict=True):

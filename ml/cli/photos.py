@@ -7,11 +7,12 @@ from pathlib import Path
 
 from ml.datasets.archives import ArchiveWalk, walk_folder
 from ml.datasets.splits import SMALLEST_CLASS, SplitSample, assign_splits
+from ml.errors import Refused
 
 FEW = 20  # the original warned below this
 
 
-class BadPhotos(ValueError):
+class BadPhotos(Refused):
     """Nothing can be trained on this folder. The message is a sentence for the user."""
 
 

@@ -1,7 +1,5 @@
 """`retrain`: a folder of photos to a graph, its labels, summaries and a SavedModel, with nothing else running."""
 
-import io
-import os
 import shutil
 import tempfile
 import threading
@@ -13,24 +11,27 @@ from numpy.typing import NDArray
 
 from ml.backbones.backbone import Backbone
 from ml.cli import graph_cache
-from ml.cli.console import Talk
+from ml.cli.console import Console
 from ml.cli.features import Data, Features
+from ml.cli.flags import list_setting_flags
 from ml.cli.photos import Photos, check_classes, list_photos, split_photos
 from ml.datasets.splits import SPLITS, TEST, TRAINING, VALIDATION
+from ml.errors import Refused
 from ml.exports.parts import Parts, one_line_labels
-from ml.images.augmentation import View
+from ml.files import open_atomically, write_atomically
+from ml.images.augmentation import Augmentation
 from ml.training.config import TrainConfig
 from ml.training.evaluation import evaluate
 from ml.training.event_files import EventFile, add_point
 from ml.training.head import Head, Split
 
 
-class RetrainFailed(RuntimeError):
+class RetrainFailed(Refused):
     """The message is a sentence for the user."""
 
 
 class Flags(Protocol):
-    """What `add_retrain_flags` gives."""
+    """What `add_retrain_flags` gives, beside the training settings."""
 
     image_dir: Path
     output_graph: Path
@@ -39,45 +40,36 @@ class Flags(Protocol):
     intermediate_output_graphs_dir: Path
     intermediate_store_frequency: int
     summaries_dir: Path
-    how_many_training_steps: int
-    learning_rate: float
     testing_percentage: int
     validation_percentage: int
     eval_step_interval: int
-    train_batch_size: int
     test_batch_size: int
     validation_batch_size: int
     print_misclassified_test_images: bool
     bottleneck_dir: Path
     final_tensor_name: str
-    seed: int
-    flip_left_right: bool
-    random_crop: int
-    random_scale: int
-    random_brightness: int
-    distorted_views: int
     assert_accuracy_at_least: float | None
     checkpoint_path: Path
 
 
-def retrain(flags: Flags, backbone: Backbone, backbones: Path, talk: Talk) -> float:
+def retrain(flags: Flags, backbone: Backbone, console: Console) -> float:
     """Do all that the flags say; the test accuracy. Raises ConfigError before anything is done, RetrainFailed,
     BadPhotos, ArchiveRejected, EmptySplit, and what `ensure_tflite` raises."""
     config = make_config(flags, backbone.name)
     check_targets(flags)
     # Seconds that go by while the features are computed.
     threading.Thread(target=_import_tensorflow, daemon=True).start()
-    photos = list_photos(flags.image_dir, talk.warn)
-    check_classes(photos, flags.image_dir, talk.warn)
-    features = Features(flags.bottleneck_dir, backbone, backbones, photos, talk)
-    data = _embed(flags, photos, features, config.views)
-    head = _train(flags, config, data, Parts("Retrained", 1, backbone, _no_head(), photos.labels), talk)
+    photos = list_photos(flags.image_dir, console.warn)
+    check_classes(photos, flags.image_dir, console.warn)
+    features = Features(flags.bottleneck_dir, backbone, photos, console)
+    data = _embed(flags, photos, features, config.augmentations)
+    head = _train(flags, config, data, Parts("Retrained", 1, backbone, _no_head(), photos.labels), console)
     test = data.split(TEST, flags.test_batch_size)
     probabilities = head.probabilities(test.features)
     accuracy = evaluate(probabilities, test.labels, photos.labels)["test_accuracy"] or 0.0
-    talk.say(f"Final test accuracy = {100 * accuracy:.1f}% (N={len(test.labels)})")
+    console.say(f"Final test accuracy = {100 * accuracy:.1f}% (N={len(test.labels)})")
     if flags.print_misclassified_test_images:
-        _print_misclassified(flags, data, photos.labels, probabilities, talk)
+        _print_misclassified(flags, data, photos.labels, probabilities, console)
     if flags.assert_accuracy_at_least is not None and accuracy < flags.assert_accuracy_at_least:
         raise RetrainFailed(too_low(accuracy, flags.assert_accuracy_at_least))
     write_files(flags, Parts(flags.image_dir.resolve().name, 1, backbone, head, photos.labels))
@@ -108,26 +100,13 @@ def _no_head() -> Head:
 
 def make_config(flags: Flags, backbone: str) -> TrainConfig:
     """Raises ConfigError."""
-    return TrainConfig(
-        backbone=backbone,
-        recipe="poets",
-        seed=flags.seed,
-        validation_percentage=flags.validation_percentage,
-        testing_percentage=flags.testing_percentage,
-        steps=flags.how_many_training_steps,
-        learning_rate=flags.learning_rate,
-        batch_size=flags.train_batch_size,
-        flip_left_right=flags.flip_left_right,
-        random_crop=flags.random_crop,
-        random_scale=flags.random_scale,
-        random_brightness=flags.random_brightness,
-        distorted_views=flags.distorted_views,
-    )
+    settings = {name: getattr(flags, flag) for name, flag in list_setting_flags().items()}
+    return TrainConfig(backbone=backbone, recipe="sgd", **settings)
 
 
-def _embed(flags: Flags, photos: Photos, features: Features, views: list[View]) -> Data:
+def _embed(flags: Flags, photos: Photos, features: Features, augmentations: list[Augmentation]) -> Data:
     features.backbone.ensure_weights(
-        lambda done, total: features.talk.progress("Downloading the weights, KB", done // 1024, total // 1024)
+        lambda done, total: features.console.progress("Downloading the weights, KB", done // 1024, total // 1024)
     )
     readable = features.ensure(photos.photos)
     kept = Photos(photos.walk, photos.labels, readable)
@@ -140,13 +119,15 @@ def _embed(flags: Flags, photos: Photos, features: Features, views: list[View]) 
     # In the order of the content, so that a part of a split is a fair one: in the walk's, classes follow each other.
     ordered = sorted(readable, key=lambda photo: photo.sha256)
     found = {name: [photo for photo in ordered if splits[photo.sha256] == name] for name in SPLITS}
-    for view in views:
-        features.ensure(found[TRAINING], view)
-    loaded = {name: features.load(found[name], [None, *views] if name == TRAINING else [None]) for name in SPLITS}
+    for augmentation in augmentations:
+        features.ensure(found[TRAINING], augmentation)
+    loaded = {
+        name: features.load(found[name], [None, *augmentations] if name == TRAINING else [None]) for name in SPLITS
+    }
     return Data(found, loaded)
 
 
-def _train(flags: Flags, config: TrainConfig, data: Data, parts: Parts, talk: Talk) -> Head:
+def _train(flags: Flags, config: TrainConfig, data: Data, parts: Parts, console: Console) -> Head:
     """Gradient descent as in the original, with its lines and summaries."""
     from ml.training.recipes.sgd import descend
 
@@ -155,7 +136,7 @@ def _train(flags: Flags, config: TrainConfig, data: Data, parts: Parts, talk: Ta
     intervals = descend(training, validation, len(parts.labels), config, interval=_interval(flags))
     for step, head, _ in intervals:
         if step % flags.eval_step_interval == 0 or step == config.steps:
-            _tell(step, head, config.learning_rate, {"train": training, "validation": validation}, writers, talk)
+            _tell(step, head, config.learning_rate, {"train": training, "validation": validation}, writers, console)
         if flags.intermediate_store_frequency and step % flags.intermediate_store_frequency == 0:
             target = flags.intermediate_output_graphs_dir / f"intermediate_{step}.pb"
             _write_graph(target, Parts(parts.title, 1, parts.backbone, head, parts.labels), flags.final_tensor_name)
@@ -172,30 +153,30 @@ def _interval(flags: Flags) -> int:
 
 
 def _tell(
-    step: int, head: Head, rate: float, splits: dict[str, Split], writers: dict[str, EventFile], talk: Talk
+    step: int, head: Head, rate: float, splits: dict[str, Split], writers: dict[str, EventFile], console: Console
 ) -> None:
     measured = add_point(writers, splits, step, head, learning_rate=rate)
     (training, entropy), (validation, _) = measured["train"], measured["validation"]
-    talk.say(f"Step {step}: Train accuracy = {100 * training:.1f}%")
-    talk.say(f"Step {step}: Cross entropy = {entropy:f}")
+    console.say(f"Step {step}: Train accuracy = {100 * training:.1f}%")
+    console.say(f"Step {step}: Cross entropy = {entropy:f}")
     held_out = len(splits["validation"].labels)
-    talk.say(f"Step {step}: Validation accuracy = {100 * validation:.1f}% (N={held_out})")
+    console.say(f"Step {step}: Validation accuracy = {100 * validation:.1f}% (N={held_out})")
 
 
 def _print_misclassified(
-    flags: Flags, data: Data, labels: list[str], probabilities: NDArray[np.float32], talk: Talk
+    flags: Flags, data: Data, labels: list[str], probabilities: NDArray[np.float32], console: Console
 ) -> None:
-    talk.say("=== MISCLASSIFIED TEST IMAGES ===")
+    console.say("=== MISCLASSIFIED TEST IMAGES ===")
     for photo, named in zip(data.photos[TEST], probabilities.argmax(axis=1), strict=False):
         if named != photo.label:
-            talk.say(f"{flags.image_dir / photo.name!s:>70}  {labels[named]}")
+            console.say(f"{flags.image_dir / photo.name!s:>70}  {labels[named]}")
 
 
 def write_files(flags: Flags, parts: Parts) -> None:
     """All that is left in the end. Imports TensorFlow."""
     _write_checkpoint(flags.checkpoint_path, parts.head)
     _write_graph(flags.output_graph, parts, flags.final_tensor_name)
-    _write_whole(flags.output_labels, one_line_labels(parts.labels).encode())
+    write_atomically(flags.output_labels, one_line_labels(parts.labels))
     if flags.saved_model_dir is not None:
         from ml.exports.saved_model import save
 
@@ -211,20 +192,12 @@ def _write_graph(path: Path, parts: Parts, final_tensor_name: str) -> None:
     from ml.exports.frozen_graph import freeze
 
     content = freeze(parts, final_tensor_name)
-    _write_whole(path, content)
+    write_atomically(path, content)
     # So that label_image answers at once, without TensorFlow.
-    graph_cache.remember_head(content, final_tensor_name, parts.backbone.name, parts.backbone.digest, parts.head)
+    graph_cache.remember_head(content, final_tensor_name, parts.backbone, parts.head)
 
 
 def _write_checkpoint(path: Path, head: Head) -> None:
     """The last layer's `weights` (F, C) and `bias` (C,)."""
-    buffer = io.BytesIO()
-    np.savez(buffer, allow_pickle=False, weights=head.weights, bias=head.bias)
-    _write_whole(path.with_name(f"{path.name}.npz"), buffer.getvalue())
-
-
-def _write_whole(path: Path, data: bytes) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    aside = path.with_name(f".{path.name}.{os.getpid()}")
-    aside.write_bytes(data)
-    os.replace(aside, path)
+    with open_atomically(path.with_name(f"{path.name}.npz")) as file:
+        np.savez(file, allow_pickle=False, weights=head.weights, bias=head.bias)

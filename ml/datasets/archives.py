@@ -31,9 +31,9 @@ from ml.datasets.entries import (
     NOT_A_FILE,
     ArchiveEntry,
     ArchiveLimits,
+    ArchiveMember,
     ArchiveRejected,
     ArchiveWalk,
-    Listed,
     Survey,
     list_file,
     make_entry,
@@ -83,14 +83,14 @@ def walk_folder(path: Path, limits: ArchiveLimits = DEFAULT_LIMITS) -> ArchiveWa
     return ArchiveWalk.of_any_order(len(plan), partial(_entry, path, plan, survey.layout, limits))
 
 
-def _list_files(root: Path, survey: Survey) -> Iterator[Listed]:
+def _list_files(root: Path, survey: Survey) -> Iterator[ArchiveMember]:
     pending = [""]
     size = 0
     while pending:
         below = pending.pop()
         children = _scan(root / below)
         if children is None:
-            closed = Listed(below, (), "This folder cannot be opened.")
+            closed = ArchiveMember(below, (), "This folder cannot be opened.")
             survey.add(closed)
             yield closed
         for found in children or []:
@@ -124,7 +124,7 @@ def _refusal(found: os.DirEntry[str], limits: ArchiveLimits) -> str | None:
     return too_large(limits) if found.stat(follow_symlinks=False).st_size > limits.max_file_bytes else None
 
 
-def _entry(root: Path, plan: list[Listed], layout: Layout, limits: ArchiveLimits, place: int) -> ArchiveEntry:
+def _entry(root: Path, plan: list[ArchiveMember], layout: Layout, limits: ArchiveLimits, place: int) -> ArchiveEntry:
     listed = plan[place]
     return make_entry(listed, layout, partial(_read, root / listed.name, limits), limits)
 

@@ -16,6 +16,7 @@ from ml.datasets.names import (
     is_nested_archive,
     split_name,
 )
+from ml.errors import Refused
 
 IS_LINK = "It is a link to another file; links are not followed."
 NOT_A_FILE = "It is not an ordinary file."
@@ -25,7 +26,7 @@ REST_UNREADABLE = "The archive is cut off or damaged from here on; the rest coul
 REST_NAME = "(the rest of the archive)"
 
 
-class ArchiveRejected(ValueError):
+class ArchiveRejected(Refused):
     """Nothing in this archive can be taken. The message is a sentence for the user."""
 
 
@@ -70,7 +71,7 @@ class ArchiveWalk(Iterator[ArchiveEntry]):
         return next(self.entries)
 
 
-class Listed(NamedTuple):
+class ArchiveMember(NamedTuple):
     """A file that is worth a line in the report, before it is read."""
 
     name: str
@@ -78,7 +79,7 @@ class Listed(NamedTuple):
     refusal: str | None
 
 
-def list_file(name: str, refusal: str | None, limits: ArchiveLimits) -> Listed | None:
+def list_file(name: str, refusal: str | None, limits: ArchiveLimits) -> ArchiveMember | None:
     """What is to become of the file called `name`: None if it is passed over in silence.
 
     `refusal` is what the reader of the format has against it, None if nothing.
@@ -89,8 +90,8 @@ def list_file(name: str, refusal: str | None, limits: ArchiveLimits) -> Listed |
     try:
         check_name(name, folders, last, limits.max_name_length)
     except EntryRefused as error:
-        return Listed(name, (), str(error))
-    return Listed(name, folders, refusal)
+        return ArchiveMember(name, (), str(error))
+    return ArchiveMember(name, folders, refusal)
 
 
 @dataclass
@@ -108,13 +109,13 @@ class Survey:
         if self.seen > self.limits.max_entries:
             raise too_many_entries(self.limits)
 
-    def add(self, listed: Listed) -> None:
+    def add(self, listed: ArchiveMember) -> None:
         self.total += 1
         if listed.refusal is None:
             self.layout.see(listed.folders)
 
 
-def make_entry(listed: Listed, layout: Layout, read: Callable[[], bytes], limits: ArchiveLimits) -> ArchiveEntry:
+def make_entry(listed: ArchiveMember, layout: Layout, read: Callable[[], bytes], limits: ArchiveLimits) -> ArchiveEntry:
     """The entry for a listed file; `read`, which may raise EntryRefused, is called if it is to be read."""
     name = displayable(listed.name, limits.max_name_length)
     try:

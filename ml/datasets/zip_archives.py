@@ -15,9 +15,9 @@ from ml.datasets.entries import (
     NOT_A_FILE,
     ArchiveEntry,
     ArchiveLimits,
+    ArchiveMember,
     ArchiveRejected,
     ArchiveWalk,
-    Listed,
     Survey,
     list_file,
     make_entry,
@@ -45,7 +45,7 @@ _DIRECTORY_ENTRY = b"PK\x01\x02"
 # A fair allowance for one line of the table of contents with its name; a table longer than that is not read.
 _BYTES_PER_ENTRY = 500
 
-Plan = list[tuple[zipfile.ZipInfo, Listed]]
+Plan = list[tuple[zipfile.ZipInfo, ArchiveMember]]
 
 
 def walk_zip(path: Path, limits: ArchiveLimits) -> ArchiveWalk:

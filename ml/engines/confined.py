@@ -25,6 +25,7 @@ from numpy.typing import NDArray
 
 from ml.backbones.spec import LITERT, TENSORFLOW
 from ml.engines.litert import Adapter, LiteRTEngine
+from ml.errors import Unavailable
 from ml.sandbox.confine import Limits, bare_environment, confined
 
 SECONDS = 120.0  # for one picture, and for what runs it to be loaded
@@ -32,7 +33,7 @@ _LENGTH = struct.Struct("<I")
 _LONG = 10**7  # seconds of a processor: it serves for as long as its worker does
 
 
-class EngineFailed(RuntimeError):
+class EngineFailed(Unavailable):
     """The message is a sentence for the user."""
 
 

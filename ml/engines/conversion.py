@@ -19,11 +19,11 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from ml.backbones.backbone import Backbone
-from ml.backbones.pytorch_weights import WeightsCorrupt
-from ml.backbones.registry import UnknownBackbone, get_backbone
-from ml.backbones.spec import CONVERTED, GRAPH, NetworkSpec, network_folder
-from ml.backbones.weights import WeightsMissing
+from ml.backbones.registry import get_backbone
+from ml.backbones.spec import CONVERTED, GRAPH, BackboneSpec, custom_backbone_dir
+from ml.errors import Unavailable, UserError
 from ml.sandbox.environment import child_environment
+from ml.settings import MLSettings
 
 CONVERSION_SECONDS = 300  # takes about 25 on two cores; past this it hangs
 STDERR_TAIL = 2000  # characters of the converter's complaint that are passed on
@@ -31,7 +31,7 @@ STDERR_TAIL = 2000  # characters of the converter's complaint that are passed on
 _checked: set[Path] = set()  # files this process has found to match their records
 
 
-class ConversionFailed(RuntimeError):
+class ConversionFailed(Unavailable):
     """A backbone could not be converted; the message says why."""
 
 
@@ -101,16 +101,19 @@ def _locked(path: Path) -> Iterator[None]:
 
 
 def _convert_aside(backbone: Backbone, path: Path) -> None:
-    """Convert in a folder of its own, then rename. Call with the lock held."""
+    """Convert in a folder of its own, then rename. Call with the lock held.
+
+    Not by `open_atomically`: another process writes these files, and the record comes last.
+    """
     prefix = f".{path.stem}-"
     for left_behind in path.parent.glob(f"{prefix}*"):  # by a process killed while it held the lock
         shutil.rmtree(left_behind, ignore_errors=True)
     with tempfile.TemporaryDirectory(prefix=prefix, dir=path.parent, ignore_cleanup_errors=True) as folder:
         aside = Path(folder, path.name)
-        if backbone.network is None:
+        if backbone.spec is None:
             _run_converter(backbone, aside)
         else:
-            _place(backbone.network, backbone.digest, aside)
+            _place(backbone, backbone.spec, aside)
         if not _matches(aside, backbone):
             raise ConversionFailed(f"{backbone.title} was converted from other weights or another recipe than asked.")
         if aside.with_suffix(".pb").is_file():
@@ -120,20 +123,20 @@ def _convert_aside(backbone: Backbone, path: Path) -> None:
         os.replace(record_path(aside), record_path(path))
 
 
-def _place(network: NetworkSpec, digest: str, path: Path) -> None:
-    """The converted form that came with a network, and its record."""
-    source = network_folder(network.name) / (CONVERTED if network.file == GRAPH else network.file)
+def _place(backbone: Backbone, spec: BackboneSpec, path: Path) -> None:
+    """Copy the converted form that came with a custom backbone, and write its record."""
+    source = custom_backbone_dir(spec.name, backbone.machine) / (CONVERTED if spec.file == GRAPH else spec.file)
     try:
         shutil.copyfile(source, path)
     except OSError as error:
-        raise ConversionFailed(f"The converted form of {network.title} is missing ({error.strerror}).") from None
-    record = {"name": network.name, "digest": digest, "sha256": _sha256_of(path)}
+        raise ConversionFailed(f"The converted form of {spec.title} is missing ({error.strerror}).") from None
+    record = {"name": spec.name, "digest": backbone.digest, "sha256": _sha256_of(path)}
     record_path(path).write_text(json.dumps(record, indent=2) + "\n")
 
 
 def _run_converter(backbone: Backbone, path: Path) -> None:
     """Run this module as a program. Raises ConversionFailed with the end of what it said."""
-    command = [sys.executable, "-m", "ml.engines.conversion", backbone.name, str(path)]
+    command = [sys.executable, "-m", "ml.engines.conversion", backbone.machine.dump(), backbone.name, str(path)]
     try:
         done = subprocess.run(  # noqa: S603 - our own module and a name from the registry
             command,
@@ -192,13 +195,13 @@ def _check_shapes(network: Any, backbone: Backbone) -> None:
 
 
 def main(arguments: list[str]) -> int:
-    """`python -m ml.engines.conversion NAME OUT`. Returns the exit code."""
-    if len(arguments) != 2:
-        print("Usage: python -m ml.engines.conversion NAME OUT", file=sys.stderr)
+    """Run `python -m ml.engines.conversion SETTINGS NAME OUT`, and return the exit code."""
+    if len(arguments) != 3:
+        print("Usage: python -m ml.engines.conversion SETTINGS NAME OUT", file=sys.stderr)
         return 2
     try:
-        convert(get_backbone(arguments[0]), Path(arguments[1]))
-    except (UnknownBackbone, WeightsMissing, WeightsCorrupt, ConversionFailed) as error:
+        convert(get_backbone(arguments[1], MLSettings.parse(arguments[0])), Path(arguments[2]))
+    except UserError as error:
         print(error, file=sys.stderr)
         return 1
     return 0

@@ -3,44 +3,42 @@
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ml.engines.litert import Embedder
-from ml.images.augmentation import View, load_view
+from ml.images.augmentation import Augmentation, load_stored
 from ml.images.decoding import PREPROCESSING_VERSION
 
-Key = TypeVar("Key")
 BATCH = 8  # the forward pass gains nothing from more, and a small batch keeps cancelling quick
 
 
-def embedding_key(backbone_digest: str, view: View | None = None) -> str:
-    """What an embedding is stored under, beside its image: another backbone, decoding or view is another key."""
+def embedding_key(backbone_digest: str, augmentation: Augmentation | None = None) -> str:
+    """Return the key of an embedding beside its image: another backbone, decoding or augmentation is another key."""
     plain = f"{backbone_digest[:40]}-p{PREPROCESSING_VERSION}"
-    return plain if view is None else f"{plain}-{view.marker}"
+    return plain if augmentation is None else f"{plain}-{augmentation.marker}"
 
 
 def embed_pictures(
-    keys: Sequence[Key],
-    read: Callable[[Key], bytes],
+    sha256s: Sequence[str],
+    read: Callable[[str], bytes],
     engine: Embedder,
     *,
-    view: View | None = None,
+    augmentation: Augmentation | None = None,
     batch: int = BATCH,
-) -> Iterator[tuple[list[Key], NDArray[np.float32]]]:
-    """Yield (keys, features of shape (n, F)) for successive batches of at most `batch` pictures, or of a view of each.
+) -> Iterator[tuple[list[str], NDArray[np.float32]]]:
+    """Yield (sha256s, features of shape (n, F)) for successive batches of pictures, or of an augmented copy of each.
 
-    `read` gives a key's file; reading and decoding run at most two batches ahead of the forward pass.
-    Whatever `read` raises comes out of the iterator.
+    `read` gives the file of a sha256; reading and decoding run at most two batches ahead of the forward pass.
+    Raises PictureUnreadable, and what `read` raises.
     """
-    groups = [keys[start : start + batch] for start in range(0, len(keys), batch)]
-    waiting: deque[tuple[Sequence[Key], Future[NDArray[np.uint8]]]] = deque()
+    groups = [sha256s[start : start + batch] for start in range(0, len(sha256s), batch)]
+    waiting: deque[tuple[Sequence[str], Future[NDArray[np.uint8]]]] = deque()
     decoder = ThreadPoolExecutor(1, thread_name_prefix="decode")
     try:
         for group in groups:
-            waiting.append((group, decoder.submit(_decode, group, read, engine.input_size, view)))
+            waiting.append((group, decoder.submit(_decode, group, read, engine.input_size, augmentation)))
             if len(waiting) > 2:
                 yield _forward(engine, *waiting.popleft())
         while waiting:
@@ -50,11 +48,13 @@ def embed_pictures(
         decoder.shutdown(wait=True, cancel_futures=True)
 
 
-def _decode(group: Sequence[Key], read: Callable[[Key], bytes], size: int, view: View | None) -> NDArray[np.uint8]:
-    return np.stack([load_view(read(key), size, view) for key in group])
+def _decode(
+    group: Sequence[str], read: Callable[[str], bytes], size: int, augmentation: Augmentation | None
+) -> NDArray[np.uint8]:
+    return np.stack([load_stored(sha256, read, size, augmentation) for sha256 in group])
 
 
 def _forward(
-    engine: Embedder, group: Sequence[Key], pictures: "Future[NDArray[np.uint8]]"
-) -> tuple[list[Key], NDArray[np.float32]]:
+    engine: Embedder, group: Sequence[str], pictures: "Future[NDArray[np.uint8]]"
+) -> tuple[list[str], NDArray[np.float32]]:
     return list(group), engine.embed(pictures.result())

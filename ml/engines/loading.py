@@ -1,39 +1,37 @@
 """The engine a backbone runs on, and getting it ready."""
 
 import json
-import os
 from pathlib import Path
 
 from ml.backbones.backbone import Backbone
-from ml.backbones.spec import GRAPH, TENSORFLOW, network_folder
+from ml.backbones.spec import GRAPH, custom_backbone_dir
 from ml.engines.confined import ConfinedEngine, in_litert, in_tensorflow
 from ml.engines.conversion import converted_path, ensure_tflite, record_path
-from ml.engines.litert import Adapter, Embedder, LiteRTEngine
+from ml.engines.litert import AS_IT_IS, Adapter, Embedder, LiteRTEngine
 from ml.engines.speed import ensure_speed, keep_speed, rate, read_speed
-
-
-def needs_tensorflow(backbone: Backbone) -> bool:
-    """Whether LiteRT cannot run it: then only workers can."""
-    return backbone.network is not None and backbone.network.engine == TENSORFLOW
+from ml.files import write_atomically
 
 
 def load_engine(backbone: Backbone, folder: Path, *, threads: int = 1) -> Embedder:
-    """An engine; `folder` holds converted backbones. Raises what `ensure_tflite` raises."""
-    network = backbone.network
-    if network is None:
-        return LiteRTEngine(ensure_tflite(backbone, folder), threads=threads)
-    if needs_tensorflow(backbone):
-        file, how = network_folder(backbone.name) / GRAPH, in_tensorflow()
-    else:
-        adapter = Adapter(network.scale, network.offset, network.logarithm)
-        file, how = ensure_tflite(backbone, folder), in_litert(threads, adapter)
+    """Load what runs a backbone: in this process if it is trusted, otherwise in a confined one.
+
+    `folder` holds converted backbones. Raises what `ensure_tflite` raises.
+    """
+    if backbone.needs_tensorflow:
+        file, how = custom_backbone_dir(backbone.name, backbone.machine) / GRAPH, in_tensorflow()
+        return ConfinedEngine(file, how, input_size=backbone.input_size, features=backbone.features)
+    spec, file = backbone.spec, ensure_tflite(backbone, folder)
+    adapter = Adapter(spec.scale, spec.offset, spec.logarithm) if spec else AS_IT_IS
+    if backbone.is_trusted:
+        return LiteRTEngine(file, threads=threads, adapter=adapter)
+    how = in_litert(threads, adapter)
     return ConfinedEngine(file, how, input_size=backbone.input_size, features=backbone.features)
 
 
 def ensure_ready(backbone: Backbone, folder: Path) -> float:
     """Convert and measure it, where that was not done yet: pictures a second. Raises what `load_engine` raises."""
     path = converted_path(backbone, folder)
-    if not needs_tensorflow(backbone):
+    if not backbone.needs_tensorflow:
         return ensure_speed(ensure_tflite(backbone, folder), lambda: load_engine(backbone, folder))
     known = read_speed(path)
     if known is not None:
@@ -41,7 +39,5 @@ def ensure_ready(backbone: Backbone, folder: Path) -> float:
     folder.mkdir(parents=True, exist_ok=True)
     engine = load_engine(backbone, folder)
     if not record_path(path).exists():
-        aside = path.with_name(f".{path.name}.{os.getpid()}")
-        aside.write_text(json.dumps({"name": backbone.name, "digest": backbone.digest}) + "\n")
-        os.replace(aside, record_path(path))
+        write_atomically(record_path(path), json.dumps({"name": backbone.name, "digest": backbone.digest}) + "\n")
     return keep_speed(path, rate(engine))

@@ -1,7 +1,6 @@
 """How fast a converted backbone is on this machine: measured once, kept in its record."""
 
 import json
-import os
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -11,6 +10,7 @@ import numpy as np
 
 from ml.engines.conversion import record_path
 from ml.engines.litert import Embedder, LiteRTEngine
+from ml.files import write_atomically
 from ml.machine import CORES
 
 SECONDS = 0.6
@@ -38,9 +38,7 @@ def keep_speed(path: Path, measured: float) -> float:
     """Write it to the record, which is there."""
     speed = round(measured, 1)
     record = record_path(path)
-    aside = record.with_name(f".{record.name}.{os.getpid()}")
-    aside.write_text(json.dumps({**json.loads(record.read_text()), FIELD: speed}, indent=2) + "\n")
-    os.replace(aside, record)
+    write_atomically(record, json.dumps({**json.loads(record.read_text()), FIELD: speed}, indent=2) + "\n")
     return speed
 
 

@@ -16,48 +16,11 @@ from ml.exports.registry import Answer
 
 GRAPH, LABELS = "retrained_graph.pb", "retrained_labels.txt"
 
-CODE = '''"""Name what is in pictures: python classify.py PICTURE…  Needs: pip install tensorflow pillow"""
-
-import sys
-from pathlib import Path
-
-import numpy as np
-import tensorflow as tf
-from PIL import Image, ImageOps
-
-here = Path(__file__).parent
-labels = (here / "retrained_labels.txt").read_text(encoding="utf-8").splitlines()
-graph_def = tf.compat.v1.GraphDef.FromString((here / "retrained_graph.pb").read_bytes())
-imported = tf.compat.v1.wrap_function(lambda: tf.graph_util.import_graph_def(graph_def, name="import"), [])
-classify = imported.prune("import/input:0", "import/final_result:0")
-size = int(imported.graph.as_graph_element("import/input:0").shape[1])
-for name in sys.argv[1:]:
-    picture = ImageOps.exif_transpose(Image.open(name)).convert("RGB").resize((size, size), Image.Resampling.BILINEAR)
-    pixels = (np.asarray(picture, np.float32)[np.newaxis] - 128) / 128
-    scores = classify(tf.constant(pixels)).numpy()[0]
-    for place in np.argsort(-scores)[:5]:
-        print(f"{name}\\t{labels[place]}\\t{scores[place]:.4f}")
-'''
-
-TEXT = """# {title}, version {version}
-
-An image classifier as a frozen TensorFlow graph, made with PoetsWeb. The original script reads it as it is:
-
-    python -m scripts.label_image --graph=retrained_graph.pb --labels=retrained_labels.txt \\
-        --input_height={size} --input_width={size} --image=picture.jpg
-
-| file | what it is |
-|---|---|
-| `retrained_graph.pb` | `input`: float32 (N, {size}, {size}, 3), RGB, (value - 128) / 128, to `final_result` |
-| `retrained_labels.txt` | the class of each of the {classes} outputs, one a line |
-| `classify.py` | names pictures with today's TensorFlow: `python classify.py picture.jpg` |
-"""
-
 
 def build(parts: Parts, folder: Path) -> None:
     """Imports TensorFlow."""
     (folder / GRAPH).write_bytes(freeze(parts))
-    parts.write_texts(folder, readme=TEXT, code=CODE, labels_file=LABELS)
+    parts.write_texts(folder, "frozen_graph", labels_file=LABELS)
 
 
 def freeze(parts: Parts, final_tensor_name: str = OUTPUT_LAYER) -> bytes:

@@ -17,42 +17,6 @@ from ml.exports.registry import Answer
 MODEL, METADATA = "model.onnx", "metadata.json"
 OPSET = 17  # of 2022: new enough for all that the networks do, old enough for every runtime in use
 
-CODE = '''"""Name what is in pictures: python classify.py PICTURE…  Needs: pip install onnxruntime pillow numpy"""
-
-import sys
-from pathlib import Path
-
-import numpy as np
-import onnxruntime
-from PIL import Image, ImageOps
-
-here = Path(__file__).parent
-labels = (here / "labels.txt").read_text(encoding="utf-8").splitlines()
-session = onnxruntime.InferenceSession(str(here / "model.onnx"), providers=["CPUExecutionProvider"])
-size = session.get_inputs()[0].shape[1]
-for name in sys.argv[1:]:
-    picture = ImageOps.exif_transpose(Image.open(name)).convert("RGB").resize((size, size), Image.Resampling.BILINEAR)
-    pixels = np.asarray(picture, np.float32)[np.newaxis]
-    scores = session.run(["probabilities"], {"pictures": pixels})[0][0]
-    for place in np.argsort(-scores)[:5]:
-        print(f"{name}\\t{labels[place]}\\t{scores[place]:.4f}")
-'''
-
-TEXT = """# {title}, version {version}
-
-An image classifier as an ONNX file, made with PoetsWeb.
-
-| file | what it is |
-|---|---|
-| `model.onnx` | `pictures`: float32 (N, {size}, {size}, 3), RGB from 0 to 255, to `probabilities` (N, {classes}) |
-| `labels.txt` | the class of each output, one a line |
-| `metadata.json` | the same facts for programs; both lie within `model.onnx` as well |
-| `classify.py` | names pictures: `python classify.py picture.jpg` |
-
-Squeeze the whole upright picture to {size} x {size} with antialiased bilinear resizing; do not crop it, and do not
-scale the values: the file does that itself.
-"""
-
 
 def build(parts: Parts, folder: Path) -> None:
     """Imports TensorFlow."""
@@ -76,7 +40,7 @@ def build(parts: Parts, folder: Path) -> None:
     set_model_props(model, as_json)
     (folder / MODEL).write_bytes(model.SerializeToString())
     (folder / METADATA).write_text(json.dumps(facts, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
-    parts.write_texts(folder, readme=TEXT, code=CODE)
+    parts.write_texts(folder, "onnx_model")
 
 
 def load(folder: Path) -> Answer:

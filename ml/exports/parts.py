@@ -1,8 +1,10 @@
 """What an export is made of, as files that a process of its own can read."""
 
 import json
+import shutil
 from dataclasses import dataclass, field
 from pathlib import Path
+from string import Template
 from typing import Any
 
 import numpy as np
@@ -10,10 +12,12 @@ from numpy.typing import NDArray
 
 from ml.backbones.backbone import Backbone
 from ml.backbones.registry import get_backbone
+from ml.settings import MLSettings
 from ml.training.head import Head
 
 _FACTS, _HEAD, _CALIBRATION = "parts.json", "head.npz", "calibration.npy"
 README, EXAMPLE = "README.md", "classify.py"
+TEMPLATES = Path(__file__).parent / "templates"
 NO_PICTURES: NDArray[np.uint8] = np.empty((0, 0, 0, 3), np.uint8)
 
 
@@ -32,6 +36,7 @@ class Parts:
             "version": self.version,
             "backbone": self.backbone.name,
             "labels": self.labels,
+            "settings": self.backbone.machine.dump(),
         }
         (folder / _FACTS).write_text(json.dumps(facts))
         np.savez(folder / _HEAD, weights=self.head.weights, bias=self.head.bias)
@@ -42,7 +47,8 @@ class Parts:
         facts = json.loads((folder / _FACTS).read_text())
         with np.load(folder / _HEAD, allow_pickle=False) as arrays:
             head = Head(arrays["weights"], arrays["bias"])
-        backbone, calibration = get_backbone(facts["backbone"]), np.load(folder / _CALIBRATION, allow_pickle=False)
+        backbone = get_backbone(facts["backbone"], MLSettings.parse(facts["settings"]))
+        calibration = np.load(folder / _CALIBRATION, allow_pickle=False)
         return cls(facts["title"], facts["version"], backbone, head, facts["labels"], calibration)
 
     def build_classifier(self) -> Any:
@@ -55,16 +61,25 @@ class Parts:
         dense.set_weights([self.head.weights, self.head.bias])
         return classifier
 
-    def write_texts(self, folder: Path, *, readme: str, code: str, labels_file: str = "labels.txt") -> None:
-        """The files for people: labels, README and a program that runs.
+    def write_texts(
+        self, folder: Path, exporter: str, *, labels_file: str = "labels.txt", dtype: str = "float32"
+    ) -> None:
+        """Write the files for people: the labels, the README and the program, the last two from `templates/`.
 
-        `readme` is a template with {title}, {version}, {size} and {classes}.
+        Args:
+            exporter: the name of the format's module, and of its folder of templates.
+            dtype: the type of the pictures' values, for the README.
         """
         (folder / labels_file).write_text(one_line_labels(self.labels), encoding="utf-8")
-        title, size = " ".join(self.title.split()), self.backbone.input_size
-        text = readme.format(title=title, version=self.version, size=size, classes=len(self.labels))
-        (folder / README).write_text(text, encoding="utf-8")
-        (folder / EXAMPLE).write_text(code, encoding="utf-8")
+        readme = Template((TEMPLATES / exporter / README).read_text(encoding="utf-8")).substitute(
+            title=" ".join(self.title.split()),
+            version=self.version,
+            size=self.backbone.input_size,
+            classes=len(self.labels),
+            dtype=dtype,
+        )
+        (folder / README).write_text(readme, encoding="utf-8")
+        shutil.copyfile(TEMPLATES / exporter / EXAMPLE, folder / EXAMPLE)
 
     def describe(self) -> dict[str, Any]:
         """For programs: what a file wants and gives."""

@@ -2,7 +2,7 @@
 
     python -m ml.exports.program build FORMAT PARTS OUT
     python -m ml.exports.program answer FORMAT OUT PICTURES SIZE
-    python -m ml.exports.program hub BACKBONE OUT
+    python -m ml.exports.program hub BACKBONE OUT SETTINGS
 
 `PICTURES` is a folder with files 0, 1, 2, …; the answers go to PICTURES.npy, the milliseconds for one picture to
 PICTURES.ms, and each line printed is the number of pictures done.
@@ -20,6 +20,7 @@ from ml.exports import tf_hub
 from ml.exports.parts import Parts
 from ml.exports.registry import FORMATS
 from ml.images.decoding import load_picture
+from ml.settings import MLSettings
 
 SAID_EVERY = 8  # pictures
 
@@ -27,7 +28,8 @@ SAID_EVERY = 8  # pictures
 def main(arguments: list[str]) -> int:
     action, format, *rest = arguments
     if action == "hub":
-        tf_hub.build_backbone(get_backbone(format), Path(rest[0]))
+        out, settings = rest
+        tf_hub.build_backbone(get_backbone(format, MLSettings.parse(settings)), Path(out))
         return 0
     code = FORMATS[format].code()
     if action == "build":

@@ -1,9 +1,12 @@
-"""What a model version can be exported to. A format is one entry here and code that builds and runs it.
+"""What a model version can be exported to. A format is one entry here, code that builds and runs it, and two files.
 
 The code is a module, or an object in one, with two functions, both called in processes of their own:
 
     build(parts: Parts, folder: Path) -> None    writes the format's files
     load(folder: Path) -> Answer                 gives a function that answers by these files alone
+
+The files are in `templates/`, in a folder that bears the module's name: README.md, a `string.Template`, and
+classify.py, a program that is copied as it is and needs nothing of ours.
 """
 
 import importlib.util
@@ -46,7 +49,7 @@ class ExportFormat:
     calibrates: bool = False  # needs training pictures to find the range of its numbers
 
     @property
-    def absence(self) -> str:
+    def unavailable_reason(self) -> str:
         """Why it cannot be made here, a sentence; empty where it can."""
         if all(importlib.util.find_spec(module) for module in self.needs):
             return ""

@@ -8,19 +8,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ml.backbones.backbone import Backbone
+from ml.errors import Refused
 from ml.exports.certificate import certify
 from ml.exports.parts import Parts
 from ml.exports.registry import ExportFormat
-from ml.places import backbones_folder, weights_folder
 from ml.sandbox.child import ChildFailed, run_child
 from ml.sandbox.confine import Limits, bare_environment, confined
+from ml.settings import MLSettings
 from ml.training.artifacts import Evaluation
 
 SECONDS = 1800.0
 PROCESSOR_SECONDS = 8 * 3600  # by the clock it is stopped earlier
 
 
-class ExportFailed(RuntimeError):
+class ExportFailed(Refused):
     """The message is a sentence for the user."""
 
 
@@ -32,7 +33,7 @@ def build_export(format: ExportFormat, parts: Parts, folder: Path, alive: Callab
     source.mkdir()
     out.mkdir()
     parts.write(source)
-    _run(["build", format.name, str(source), str(out)], folder, alive, lambda line: None)
+    _run(["build", format.name, str(source), str(out)], folder, alive, lambda line: None, parts.backbone.machine)
     return out
 
 
@@ -40,7 +41,8 @@ def build_hub_backbone(backbone: Backbone, folder: Path, alive: Callable[[], Non
     """The folder with the backbone's files for TensorFlow Hub, within `folder`; the rest as above."""
     out = folder / "model"
     out.mkdir()
-    _run(["hub", backbone.name, str(out)], folder, alive, lambda line: None)
+    arguments = ["hub", backbone.name, str(out), backbone.machine.dump()]
+    _run(arguments, folder, alive, lambda line: None, backbone.machine)
     return out
 
 
@@ -70,11 +72,16 @@ def certify_export(
     return certify(format, evaluation.probabilities, answers, evaluation.labels, milliseconds=milliseconds)
 
 
-def _run(arguments: Sequence[str], folder: Path, alive: Callable[[], None], said: Callable[[str], None]) -> None:
-    # The backbone may be a stranger's.
-    limits = Limits(
-        reads=(str(weights_folder()), str(backbones_folder())), writes=(str(folder),), seconds=PROCESSOR_SECONDS
-    )
+def _run(
+    arguments: Sequence[str],
+    folder: Path,
+    alive: Callable[[], None],
+    said: Callable[[str], None],
+    settings: MLSettings | None = None,
+) -> None:
+    """Run the program, confined, as the backbone may be a stranger's; with `settings` it may read weights."""
+    reads = (str(settings.weights_dir), str(settings.backbones_dir)) if settings else ()
+    limits = Limits(reads=reads, writes=(str(folder),), seconds=PROCESSOR_SECONDS)
     try:
         run_child(
             *confined("ml.exports.program", arguments, limits),

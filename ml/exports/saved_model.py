@@ -20,45 +20,10 @@ from ml.exports.registry import Answer
 
 MODEL, LABELS = "saved_model", "labels.txt"
 
-CODE = '''"""Name what is in pictures: python classify.py PICTURE…  Needs: pip install tensorflow"""
-
-import sys
-from pathlib import Path
-
-import tensorflow as tf
-
-(folder,) = (Path(__file__).parent / "saved_model").iterdir()
-classify = tf.saved_model.load(str(folder)).signatures["serving_default"]
-for name in sys.argv[1:]:
-    answer = classify(image_bytes=tf.constant([Path(name).read_bytes()]))
-    scores, classes = answer["scores"][0], answer["classes"][0]
-    for place in tf.argsort(scores, direction="DESCENDING")[:5]:
-        print(f"{name}\\t{classes[place].numpy().decode()}\\t{scores[place].numpy():.4f}")
-'''
-
-TEXT = """# {title}, version {version}
-
-An image classifier as a TensorFlow SavedModel, made with PoetsWeb.
-
-| file | what it is |
-|---|---|
-| `saved_model/{version}/` | the model, in the layout that TensorFlow Serving expects |
-| `labels.txt` | the class of each of the {classes} scores, one a line; they are in the model as well |
-| `classify.py` | names pictures: `python classify.py picture.jpg` |
-
-`serving_default` takes `image_bytes`, the files of pictures as they are (JPEG, PNG, GIF, BMP); it decodes them, turns
-photos upright, resizes and normalises. The signature `pictures` takes float32 (N, {size}, {size}, 3), RGB from 0 to 1.
-Both give `classes` and `scores`.
-
-    tensorflow_model_server --rest_api_port=8501 --model_name=classifier --model_base_path=$PWD/saved_model
-    printf '{{"instances": [{{"b64": "%s"}}]}}' "$(base64 -w0 picture.jpg)" |
-        curl -d @- localhost:8501/v1/models/classifier:predict
-"""
-
 
 def build(parts: Parts, folder: Path) -> None:
     """Imports TensorFlow."""
-    parts.write_texts(folder, readme=TEXT, code=CODE, labels_file=LABELS)
+    parts.write_texts(folder, "saved_model", labels_file=LABELS)
     save(parts, folder / LABELS, folder / MODEL / str(parts.version))
 
 

@@ -21,49 +21,10 @@ from ml.exports.registry import Answer
 
 MODEL, LABELS = "model", "labels.txt"
 
-CODE = '''"""Name what is in pictures: python classify.py PICTURE…
-
-Needs: pip install tensorflow tensorflow-hub pillow
-"""
-
-import sys
-from pathlib import Path
-
-import numpy as np
-import tensorflow_hub as hub
-from PIL import Image, ImageOps
-
-here = Path(__file__).parent
-labels = (here / "labels.txt").read_text(encoding="utf-8").splitlines()
-classify = hub.load(str(here / "model"))
-size = classify.signatures["default"].structured_input_signature[1]["images"].shape[1]
-for name in sys.argv[1:]:
-    picture = ImageOps.exif_transpose(Image.open(name)).convert("RGB").resize((size, size), Image.Resampling.BILINEAR)
-    scores = classify(np.asarray(picture, np.float32)[np.newaxis] / 255).numpy()[0]
-    for place in np.argsort(-scores)[:5]:
-        print(f"{name}\\t{labels[place]}\\t{scores[place]:.4f}")
-'''
-
-TEXT = """# {title}, version {version}
-
-An image classifier as a SavedModel for TensorFlow Hub, made with PoetsWeb.
-
-| file | what it is |
-|---|---|
-| `model/` | `hub.load` and `hub.KerasLayer` take it as it is; the labels are within as an asset |
-| `labels.txt` | the class of each of the {classes} probabilities, one a line |
-| `classify.py` | names pictures: `python classify.py picture.jpg` |
-
-It takes float32 (N, {size}, {size}, 3), RGB from 0 to 1, and gives probabilities (N, {classes}). Squeeze the whole
-upright picture to {size} x {size} with antialiased bilinear resizing; do not crop it.
-
-The site that made it serves the same at an address that its page names, for `hub.load("https://...")`.
-"""
-
 
 def build(parts: Parts, folder: Path) -> None:
     """Imports TensorFlow."""
-    parts.write_texts(folder, readme=TEXT, code=CODE, labels_file=LABELS)
+    parts.write_texts(folder, "tf_hub", labels_file=LABELS)
     save(parts.build_classifier(), parts.backbone.input_size, folder / MODEL, labels_file=folder / LABELS)
 
 

@@ -20,45 +20,6 @@ from ml.exports.registry import Answer
 
 MODEL, LABELS, METADATA = "model.tflite", "labels.txt", "metadata.json"
 
-CODE = '''"""Name what is in pictures: python classify.py PICTURE…  Needs: pip install ai-edge-litert pillow numpy"""
-
-import sys
-from pathlib import Path
-
-import numpy as np
-from ai_edge_litert.interpreter import Interpreter
-from PIL import Image, ImageOps
-
-here = Path(__file__).parent
-labels = (here / "labels.txt").read_text(encoding="utf-8").splitlines()
-interpreter = Interpreter(model_path=str(here / "model.tflite"))
-interpreter.allocate_tensors()
-source, target = interpreter.get_input_details()[0], interpreter.get_output_details()[0]
-size = int(source["shape"][1])
-for name in sys.argv[1:]:
-    picture = ImageOps.exif_transpose(Image.open(name)).convert("RGB").resize((size, size), Image.Resampling.BILINEAR)
-    interpreter.set_tensor(source["index"], np.asarray(picture, source["dtype"])[np.newaxis])
-    interpreter.invoke()
-    scores = interpreter.get_tensor(target["index"])[0]
-    for place in np.argsort(-scores)[:5]:
-        print(f"{name}\\t{labels[place]}\\t{scores[place]:.4f}")
-'''
-
-TEXT = """# {title}, version {version}
-
-An image classifier for TensorFlow Lite (LiteRT), made with PoetsWeb.
-
-| file | what it is |
-|---|---|
-| `model.tflite` | pictures as DTYPE (N, {size}, {size}, 3), RGB from 0 to 255, to probabilities (N, {classes}) |
-| `labels.txt` | the class of each output, one a line |
-| `metadata.json` | the same facts for programs; both lie within `model.tflite` as well (`unzip -l model.tflite`) |
-| `classify.py` | names pictures: `python classify.py picture.jpg` |
-
-Squeeze the whole upright picture to {size} x {size} with antialiased bilinear resizing; do not crop it, and do not
-scale the values: the file does that itself.
-"""
-
 
 @dataclass(frozen=True)
 class TFLite:
@@ -77,7 +38,7 @@ class TFLite:
         metadata = parts.describe()
         metadata["input"]["dtype"] = self.takes
         (folder / METADATA).write_text(json.dumps(metadata, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
-        parts.write_texts(folder, readme=TEXT.replace("DTYPE", self.takes), code=CODE, labels_file=LABELS)
+        parts.write_texts(folder, "tflite", labels_file=LABELS, dtype=self.takes)
         with zipfile.ZipFile(folder / MODEL, "a") as within:
             for name in (LABELS, METADATA):
                 within.writestr(zipfile.ZipInfo(name), (folder / name).read_bytes())

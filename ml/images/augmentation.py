@@ -1,27 +1,28 @@
-"""Distorted views of a picture: further training pictures that show the same thing a little differently.
+"""Augmented copies of a picture: further training pictures that show the same thing a little differently.
 
-The four distortions are TensorFlow for Poets' (`add_input_distortions` in its retrain.py), which distorted each
-picture anew at every step and computed its features every time. Here a picture has a few views, the same ones for
-ever, so that their features are computed once and kept like any others.
+The four augmentations are the distortions of TensorFlow for Poets (`add_input_distortions` in its retrain.py), which
+drew them anew at every step and computed the features every time. Here a picture has a few augmented copies, the same
+ones for ever, so that their features are computed once and kept like any others.
 """
 
 import hashlib
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from ml.images.decoding import load_picture
+from ml.images.decoding import ImageRejected, PictureUnreadable, load_picture
 
-# Bump whenever the same view may come out with other pixels: embeddings of views are cached by this number.
+# Bump whenever the same copy may come out with other pixels: embeddings of copies are cached by this number.
 # 1: first version.
-DISTORTION_VERSION = 1
+AUGMENTATION_VERSION = 1
 
 
 @dataclass(frozen=True)
-class View:
-    """Which distortions there are, in per cent, and which of a picture's views this is, counted from 1."""
+class Augmentation:
+    """One augmented copy of each picture: its number, from 1, and how strong each augmentation is, in per cent."""
 
     number: int
     flip_left_right: bool
@@ -31,42 +32,55 @@ class View:
 
     @property
     def marker(self) -> str:
-        """Names all that a view depends on beside its picture, in at most 20 characters."""
+        """Name all that a copy depends on beside its picture, in at most 20 characters."""
         flip = int(self.flip_left_right)
         percents = f"c{self.random_crop}s{self.random_scale}b{self.random_brightness}"
-        return f"d{DISTORTION_VERSION}f{flip}{percents}v{self.number}"
+        return f"d{AUGMENTATION_VERSION}f{flip}{percents}v{self.number}"
 
     def as_dict(self) -> dict[str, Any]:
         return asdict(self)
 
 
-def load_view(data: bytes, size: int, view: View | None) -> npt.NDArray[np.uint8]:
-    """What a backbone sees of a picture's view; without a view, the picture as it is.
+def load_augmented(data: bytes, size: int, augmentation: Augmentation | None) -> npt.NDArray[np.uint8]:
+    """Load an augmented copy of a picture as a backbone sees it; without an augmentation, the picture as it is.
 
     Returns uint8 RGB of shape (size, size, 3), the same on every machine. Raises ImageRejected.
 
     As in the original, the picture is enlarged by `random_crop` and by a factor up to `random_scale`, and a square
     of the wanted size is cut out anywhere; its levels are multiplied by a factor of 1 ± `random_brightness`, and end
-    at 255. Of the views every other is mirrored, where the original tossed a coin.
+    at 255. Every other copy is mirrored, where the original tossed a coin.
     """
-    if view is None:
+    if augmentation is None:
         return load_picture(data, size)
-    zoom, top, left, light = _draw(data, view)
-    factor = (1 + view.random_crop / 100) * (1 + zoom * view.random_scale / 100)
+    zoom, top, left, light = _draw(data, augmentation)
+    factor = (1 + augmentation.random_crop / 100) * (1 + zoom * augmentation.random_scale / 100)
     enlarged = load_picture(data, int(size * factor))
-    spare = len(enlarged) - size + 1  # places for the square
+    spare = len(enlarged) - size + 1  # positions for the square
     rows, columns = (slice(int(share * spare), int(share * spare) + size) for share in (top, left))
     cut = enlarged[rows, columns]
-    mirrored = cut[:, ::-1] if view.flip_left_right and view.number % 2 else cut
-    return _brighten(mirrored, 1 + (2 * light - 1) * view.random_brightness / 100)
+    mirrored = cut[:, ::-1] if augmentation.flip_left_right and augmentation.number % 2 else cut
+    return _brighten(mirrored, 1 + (2 * light - 1) * augmentation.random_brightness / 100)
 
 
-def _draw(data: bytes, view: View) -> list[float]:
-    """Four numbers from 0 up to 1, from the picture's content and the view.
+def load_stored(
+    sha256: str, read: Callable[[str], bytes], size: int, augmentation: Augmentation | None = None
+) -> npt.NDArray[np.uint8]:
+    """Read one of many stored pictures by its sha256, and load it as `load_augmented` does.
+
+    Raises PictureUnreadable, which names the picture, and what `read` raises.
+    """
+    try:
+        return load_augmented(read(sha256), size, augmentation)
+    except ImageRejected as error:
+        raise PictureUnreadable(sha256, error) from error
+
+
+def _draw(data: bytes, augmentation: Augmentation) -> list[float]:
+    """Four numbers from 0 up to 1, from the picture's content and the augmentation.
 
     From a hash and not from NumPy's generators, whose numbers may be others in another release.
     """
-    seed = f"{hashlib.sha256(data).hexdigest()} {view.marker}"
+    seed = f"{hashlib.sha256(data).hexdigest()} {augmentation.marker}"
     drawn = hashlib.shake_256(seed.encode()).digest(4 * 8)
     # 53 bits are what a float holds; with all 64, the largest would be rounded up to 1.
     return [(int.from_bytes(drawn[start : start + 8]) >> 11) / 2**53 for start in range(0, len(drawn), 8)]

@@ -51,6 +51,7 @@ from PIL import (  # noqa: F401
     WebPImagePlugin,
 )
 
+from ml.errors import Refused
 from ml.images.modes import READABLE_MODES, Size, scale_transparency_key, to_rgb
 from ml.images.sniffing import describe_non_picture
 
@@ -82,8 +83,16 @@ _TURNS = {
 }
 
 
-class ImageRejected(ValueError):
+class ImageRejected(Refused):
     """These bytes are not a picture to work with. The message is a plain sentence for the user."""
+
+
+class PictureUnreadable(Refused):
+    """One of many stored pictures cannot be read. `sha256` says which; the message says why."""
+
+    def __init__(self, sha256: str, reason: object) -> None:
+        super().__init__(str(reason))
+        self.sha256 = sha256
 
 
 @dataclass(frozen=True)

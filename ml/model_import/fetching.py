@@ -6,7 +6,6 @@ Hub's own resolver; or it names a file (.tflite, .tar.gz, .zip, .pb), which is d
 
 import http.client
 import ipaddress
-import os
 import socket
 import urllib.error
 import urllib.request
@@ -15,9 +14,8 @@ from typing import IO, Any
 from urllib.parse import urlsplit
 
 from ml.errors import ImportRefused
-from ml.model_import.sources import LARGEST
+from ml.model_import.sources import MAX_MODEL_BYTES
 
-ALLOW_PRIVATE = "FETCH_PRIVATE_ADDRESSES"  # of the environment, set by the settings
 TIMEOUT = 30  # seconds without a byte
 CHUNK = 2**18
 FILES = (".tflite", ".tar.gz", ".tgz", ".zip", ".pb", ".tar")
@@ -32,56 +30,49 @@ def kind_of(address: str) -> str:
         parts.port  # noqa: B018 - raises ValueError for a port that is no number
         if fits and "@" in parts.netloc:  # the address is shown to all who may see what is made of it
             raise ImportRefused("An address with a user name or password in it cannot be used.")
-    except ValueError as error:
-        if isinstance(error, ImportRefused):
-            raise
+    except ValueError:
         fits = False
     if not fits or any(character.isspace() or not character.isprintable() for character in address):
         raise ImportRefused("Give the address of a network on the web: https://…")
     return FILE if parts.path.lower().endswith(FILES) else HUB
 
 
-def resolve(address: str, out: Path) -> None:
+def resolve(address: str, out: Path, *, allow_private: bool) -> None:
     """Fetch what the address names into the folder `out`. Raises ImportRefused."""
     try:
         if kind_of(address) == HUB:
-            _resolve_hub(address, out)
+            _resolve_hub(address, allow_private)
         else:
-            _download(address, out / "file")
+            _download(address, out / "file", allow_private)
     except urllib.error.HTTPError as error:
         raise ImportRefused(f"{host_of(address)} answers {error.code} ({error.reason}).") from None
     except (OSError, http.client.HTTPException, ValueError) as error:
-        if isinstance(error, ImportRefused):
-            raise
-        reason = getattr(error, "reason", error)
-        if isinstance(reason, ImportRefused):
-            raise reason from None
-        raise ImportRefused(f"{host_of(address)} gave nothing that can be used ({str(reason)[:150]}).") from None
+        reason = str(getattr(error, "reason", error))[:150]
+        raise ImportRefused(f"{host_of(address)} gave nothing that can be used ({reason}).") from None
 
 
 def host_of(address: str) -> str:
     return urlsplit(address).hostname or "The address"
 
 
-def _resolve_hub(address: str, out: Path) -> None:
+def _resolve_hub(address: str, allow_private: bool) -> None:
     import warnings
 
-    os.environ["TFHUB_CACHE_DIR"] = str(out)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of packages that tensorflow_hub imports
         from tensorflow_hub import compressed_module_resolver
 
     class Resolver(compressed_module_resolver.HttpCompressedFileResolver):  # type: ignore[misc]
         def _call_urlopen(self, request: Any) -> Any:
-            return _Bounded(open_guarded(request))
+            return _Bounded(open_guarded(request, allow_private=allow_private))
 
     found = Path(Resolver()(address))
     if not (found / "saved_model.pb").is_file():
         raise ImportRefused(f"{host_of(address)} gave an archive that holds no SavedModel.")
 
 
-def _download(address: str, target: Path) -> None:
-    with open_guarded(address) as response, target.open("wb") as out:
+def _download(address: str, target: Path, allow_private: bool) -> None:
+    with open_guarded(address, allow_private=allow_private) as response, target.open("wb") as out:
         bounded = _Bounded(response)
         while chunk := bounded.read(CHUNK):
             out.write(chunk)
@@ -91,23 +82,23 @@ class _Bounded:
     """A response of which no more can be read than a network may have."""
 
     def __init__(self, response: IO[bytes]) -> None:
-        self._response, self._left = response, LARGEST
+        self._response, self._left = response, MAX_MODEL_BYTES
 
     def read(self, size: int = -1) -> bytes:
         data = self._response.read(size)
         self._left -= len(data)
         if self._left < 0:
-            raise ImportRefused(f"The download is larger than {LARGEST >> 30} GB and was stopped.")
+            raise ImportRefused(f"The download is larger than {MAX_MODEL_BYTES >> 30} GB and was stopped.")
         return data
 
     def close(self) -> None:
         self._response.close()
 
 
-def open_guarded(address: Any) -> Any:
+def open_guarded(address: Any, *, allow_private: bool) -> Any:
     """`urlopen` for addresses that strangers chose; redirects are looked at as well."""
     opener = urllib.request.OpenerDirector()  # without handlers of files and FTP, to which a redirect could lead
-    if os.environ.get(ALLOW_PRIVATE) == "true":
+    if allow_private:
         transport: tuple[type, ...] = (
             urllib.request.ProxyHandler,
             urllib.request.HTTPHandler,
@@ -147,7 +138,7 @@ def connect_guarded(address: tuple[str, int], *rest: Any, **options: Any) -> soc
         if not is_public(place):
             raise ImportRefused(
                 f"{host} is an address inside a private network, which is not fetched from. "
-                f"The administrator can allow it with {ALLOW_PRIVATE}=true."
+                "The administrator can allow it with FETCH_PRIVATE_ADDRESSES=true."
             )
     return socket.create_connection((found[0], port), *rest, **options)
 

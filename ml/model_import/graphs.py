@@ -13,7 +13,7 @@ from ml.errors import ImportRefused, first_line
 from ml.sandbox.screening import screen_graph
 
 SMALLEST = 1e-12  # of a probability, before its logarithm
-LARGEST_GRAPH = 2**31 - 1  # bytes; no protocol buffer is larger
+MAX_GRAPH_BYTES = 2**31 - 1  # bytes; no protocol buffer is larger
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ def open_frozen_graph(path: Path, *, input_size: int | None, output: str = "") -
     """(function, name of its input). The input is the one placeholder for pictures; the output `final_result` or the
     one end. Raises ImportRefused, HostileGraph.
     """
-    if path.stat().st_size > LARGEST_GRAPH:
+    if path.stat().st_size > MAX_GRAPH_BYTES:
         raise ImportRefused("The graph is larger than 2 GB.")
     graph = read_graph(path.read_bytes())
     source = _find_input(graph)

@@ -15,7 +15,7 @@ import numpy as np
 
 from ml.errors import ImportRefused, first_line
 from ml.model_import.graphs import Opened
-from ml.model_import.sources import LARGEST
+from ml.model_import.sources import MAX_MODEL_BYTES
 from ml.sandbox.screening import HostileGraph
 
 # Layers that run Python or another library, or read files named in their settings.
@@ -53,7 +53,7 @@ def open_tensorflow_js(folder: Path) -> Opened:
         network = tf_keras.models.model_from_json(json.dumps(topology))
         _give_weights(network, _read_weights(folder, described))
     except (ValueError, TypeError, KeyError, AttributeError, IndexError) as error:
-        raise _refused(error) from None
+        raise ImportRefused(f"Keras cannot load this file: {first_line(error)}") from None
     return _opened(network)
 
 
@@ -67,7 +67,7 @@ def _load_zip(path: Path) -> Any:
             _check_classes(_read_json(archive.read("config.json")), keras)
         return keras.models.load_model(path, compile=False, safe_mode=True)
     except (zipfile.BadZipFile, KeyError, ValueError, TypeError, OSError, AttributeError) as error:
-        raise _refused(error) from None
+        raise ImportRefused(f"Keras cannot load this file: {first_line(error)}") from None
 
 
 def _load_h5(path: Path) -> Any:
@@ -82,13 +82,7 @@ def _load_h5(path: Path) -> Any:
         _check_classes(_read_json(config.encode() if isinstance(config, str) else bytes(config)), tf_keras)
         return tf_keras.models.load_model(path, compile=False)
     except (ValueError, TypeError, KeyError, OSError, AttributeError) as error:
-        raise _refused(error) from None
-
-
-def _refused(error: BaseException) -> ValueError:
-    if isinstance(error, (ImportRefused, HostileGraph)):
-        return error
-    return ImportRefused(f"Keras cannot load this file: {first_line(error)}")
+        raise ImportRefused(f"Keras cannot load this file: {first_line(error)}") from None
 
 
 def _read_json(data: bytes) -> dict[str, Any]:
@@ -139,7 +133,7 @@ def _read_weights(folder: Path, described: dict[str, Any]) -> dict[str, Any]:
         paths = [folder / str(name) for name in group["paths"]]
         if any(path.parent != folder or not path.is_file() for path in paths):
             raise ImportRefused("Files of weights are missing beside model.json.")
-        if sum(path.stat().st_size for path in paths) > LARGEST:
+        if sum(path.stat().st_size for path in paths) > MAX_MODEL_BYTES:
             raise ImportRefused("Its weights are too large.")
         data, at = b"".join(path.read_bytes() for path in paths), 0
         for entry in group["weights"]:

@@ -4,16 +4,17 @@ import contextlib
 import json
 import math
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
-from ml.backbones.spec import CONVERTED, NetworkSpec, describe_found
+from ml.backbones.spec import CONVERTED, BackboneFiles, Origin, describe_found
 from ml.errors import ImportRefused
-from ml.model_import.fetching import ALLOW_PRIVATE, host_of, kind_of
+from ml.model_import.fetching import host_of, kind_of
 from ml.model_import.program import FOUND, REFUSED, Request, dump_request
-from ml.model_import.sources import LARGEST, MOST_CLASSES, MOST_FILES, MOST_LABELS
+from ml.model_import.sources import MAX_CLASSES, MAX_FILES, MAX_LABELS, MAX_MODEL_BYTES
 from ml.sandbox.child import ChildFailed, run_child
 from ml.sandbox.confine import Limits, bare_environment, confined
 
@@ -23,14 +24,16 @@ PROGRAM = "ml.model_import.program"
 
 
 @dataclass(frozen=True)
-class OpenedNetwork:
-    spec: NetworkSpec
-    files: dict[str, bytes]  # by name
+class OpenedNetwork(BackboneFiles):
+    """What a stranger's file turned out to be."""
+
     labels: list[str]
-    why_not_litert: str  # empty where LiteRT runs it
+    litert_refusal: str  # empty where LiteRT runs it
 
 
-def fetch(address: str, folder: Path, *, alive: Callable[[], None], report: Callable[[int], None]) -> Path:
+def fetch(
+    address: str, folder: Path, *, allow_private: bool, alive: Callable[[], None], report: Callable[[int], None]
+) -> Path:
     """What an address names, in `folder`: a file, or a folder with a SavedModel. report(bytes so far).
 
     Raises ImportRefused.
@@ -43,17 +46,19 @@ def fetch(address: str, folder: Path, *, alive: Callable[[], None], report: Call
     def watch() -> None:
         alive()
         count, size = measure_folder(out)
-        if size > LARGEST or count > MOST_FILES:
+        if size > MAX_MODEL_BYTES or count > MAX_FILES:
             raise ImportRefused(
-                f"What comes from {host_of(address)} is larger than {LARGEST >> 30} GB, or more than {MOST_FILES:,} "
-                "files, and was stopped."
+                f"What comes from {host_of(address)} is larger than {MAX_MODEL_BYTES >> 30} GB, or more than "
+                f"{MAX_FILES:,} files, and was stopped."
             )
         report(size)
 
     kind = kind_of(address)
     certificates = tuple(os.environ[name] for name in _CERTIFICATES if name in os.environ)
     limits = Limits(reads=certificates, online=True)
-    _run(["fetch", address, str(out)], folder, FETCH_SECONDS, watch, lambda line: None, limits=limits)
+    arguments = ["fetch", address, str(out), "private" if allow_private else "public"]
+    surroundings = {"TFHUB_CACHE_DIR": str(out)}
+    _run(arguments, folder, FETCH_SECONDS, watch, lambda line: None, limits=limits, surroundings=surroundings)
     return out / "file" if kind == FILE else out
 
 
@@ -87,9 +92,11 @@ def open_network(
     _run(["open", str(path), str(out), str(asked)], folder, SECONDS, alive, said, limits=Limits(reads=(str(path),)))
     try:
         found = json.loads(_read_own(out / FOUND))
-        spec = describe_found(found, title=title, source=source, licence=licence or "see its source")
+        origin = Origin.IMPORTED if request.classifier else Origin.UPLOADED
+        about = {"title": title, "source": source, "licence": licence or "see its source", "origin": origin}
+        spec = describe_found(found, **about)
         labels = _checked_labels(found)
-        if request.classifier and (spec.features != len(labels) or len(labels) > MOST_CLASSES):
+        if request.classifier and (spec.features != len(labels) or len(labels) > MAX_CLASSES):
             raise ValueError("classes")  # as the program has looked at: it may have been taken over
         files = {spec.file: _read_own(out / spec.file)}
         if (out / CONVERTED).is_file():
@@ -109,14 +116,14 @@ def open_network(
 def _read_own(path: Path) -> bytes:
     """What that process wrote: no link to a file that it could not read itself. Raises OSError, ValueError."""
     with os.fdopen(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK), "rb") as file:
-        if os.fstat(file.fileno()).st_size > LARGEST:
+        if os.fstat(file.fileno()).st_size > MAX_MODEL_BYTES:
             raise ValueError("too large")
         return file.read()
 
 
 def _checked_labels(found: dict[str, Any]) -> list[str]:
     labels = found["labels"]
-    if not isinstance(labels, list) or len(labels) > MOST_LABELS or not all(isinstance(one, str) for one in labels):
+    if not isinstance(labels, list) or len(labels) > MAX_LABELS or not all(isinstance(one, str) for one in labels):
         raise ValueError("labels")
     if not all(math.isfinite(found.get(name, 0.0)) for name in ("scale", "offset")):
         raise ValueError("scaling")
@@ -131,8 +138,9 @@ def _run(
     said: Callable[[str], None],
     *,
     limits: Limits,
+    surroundings: Mapping[str, str] = MappingProxyType({}),
 ) -> None:
-    environment = bare_environment(folder)
+    environment = {**bare_environment(folder), **surroundings}
     if limits.online:
         environment |= {name: os.environ[name] for name in _FOR_THE_WEB if name in os.environ}
     try:
@@ -157,7 +165,6 @@ def _run(
 
 _CERTIFICATES = ("SSL_CERT_FILE", "SSL_CERT_DIR")
 _FOR_THE_WEB = (
-    ALLOW_PRIVATE,
     *_CERTIFICATES,
     "http_proxy",
     "https_proxy",

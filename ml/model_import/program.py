@@ -1,10 +1,10 @@
 """What opens a stranger's file, run by `ml.sandbox.confine`: `python -m ml.model_import.program open FILE OUT REQUEST`.
 
 REQUEST is a JSON file (see `Request`). OUT gets `network.pb` or `network.tflite`, `converted.tflite` where LiteRT can
-run it, and `found.json`: what `spec.NetworkSpec` wants to know of it, `labels`, `probabilities`, `why` LiteRT cannot.
+run it, and `found.json`: what `spec.BackboneSpec` wants to know of it, `labels`, `probabilities`, `why` LiteRT cannot.
 Each line printed names a step. A refusal is the last line on stderr, and status 3.
 
-    python -m ml.model_import.program fetch ADDRESS OUT
+    python -m ml.model_import.program fetch ADDRESS OUT private|public
 
 resolves a TF Hub address into the folder OUT, with TensorFlow Hub's own resolver; it alone may reach other machines.
 """
@@ -20,14 +20,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ml.backbones.spec import CONVERTED, GRAPH, LARGEST_INPUT, LITE, LITERT, TENSORFLOW
+from ml.backbones.spec import CONVERTED, GRAPH, LITE, LITERT, MAX_INPUT_SIZE, TENSORFLOW
 from ml.engines.graph_conversion import convert_checked
 from ml.errors import ImportRefused, first_line
 from ml.model_import import tflite_files
 from ml.model_import.sources import (
     FROZEN_GRAPH,
     KERAS,
-    MOST_CLASSES,
+    MAX_CLASSES,
     TENSORFLOW_JS,
     TFLITE,
     Source,
@@ -63,7 +63,7 @@ def main(arguments: list[str]) -> int:
         if action == "fetch":
             from ml.model_import.fetching import resolve
 
-            resolve(first, Path(out))
+            resolve(first, Path(out), allow_private=rest == ["private"])
         else:
             _open(Path(first), Path(out), Request(**json.loads(Path(rest[0]).read_text())))
     except (ImportRefused, HostileGraph) as error:
@@ -111,6 +111,7 @@ def _open_lite(source: Source, out: Path, request: Request) -> dict[str, Any]:
 
 
 def _open_graph(source: Source, out: Path, request: Request, teachable: bool) -> dict[str, Any]:
+    from ml.backbones import frozen_graphs
     from ml.model_import import graphs
 
     opened, usual = _open_by_kind(source, request)
@@ -119,9 +120,9 @@ def _open_graph(source: Source, out: Path, request: Request, teachable: bool) ->
     print("probe", flush=True)
     pictures = probe_pictures(opened.input_size)
     plain = graphs.freeze(opened, scale=scale, offset=offset, logarithm=False)
-    probabilities = _check_answers(_run(graphs.restore(plain), pictures), request)
+    probabilities = _check_answers(_run(frozen_graphs.restore(plain), pictures), request)
     graph = graphs.freeze(opened, scale=scale, offset=offset, logarithm=True) if probabilities else plain
-    answers = _run(graphs.restore(graph), pictures)
+    answers = _run(frozen_graphs.restore(graph), pictures)
     (out / GRAPH).write_bytes(graph)
     print("convert", flush=True)
     why = convert_checked(graph, out / CONVERTED, pictures, answers)
@@ -179,8 +180,8 @@ def _check_answers(answers: NDArray[np.float32], request: Request) -> bool:
 def _check_labels(labels: list[str], outputs: int) -> None:
     if not labels:
         raise ImportRefused("It comes without labels. Send a text file with them, one a line.")
-    if outputs > MOST_CLASSES:
-        raise ImportRefused(f"It tells {outputs:,} classes apart; at most {MOST_CLASSES:,} can be imported.")
+    if outputs > MAX_CLASSES:
+        raise ImportRefused(f"It tells {outputs:,} classes apart; at most {MAX_CLASSES:,} can be imported.")
     if len(labels) != outputs:
         raise ImportRefused(f"It gives {outputs} scores, but there are {len(labels)} labels.")
     if not all(labels) or len(set(labels)) != len(labels):
@@ -188,8 +189,8 @@ def _check_labels(labels: list[str], outputs: int) -> None:
 
 
 def _check_size(size: int) -> None:
-    if not 8 <= size <= LARGEST_INPUT:
-        raise ImportRefused(f"It takes pictures of {size} pixels; from 8 to {LARGEST_INPUT} can be used.")
+    if not 8 <= size <= MAX_INPUT_SIZE:
+        raise ImportRefused(f"It takes pictures of {size} pixels; from 8 to {MAX_INPUT_SIZE} can be used.")
 
 
 def _describe(file: Path, size: int, features: int, probabilities: bool) -> dict[str, Any]:

@@ -36,7 +36,7 @@ def open_saved_model(folder: Path, *, input_size: int | None) -> Opened:
     for candidate in _candidates(loaded, input_size):
         try:
             _trace(candidate)
-        except (ValueError, TypeError, KeyError, AttributeError, tf.errors.OpError) as error:
+        except (ImportRefused, ValueError, TypeError, KeyError, AttributeError, tf.errors.OpError) as error:
             complaints.append(first_line(error))
         else:
             return candidate

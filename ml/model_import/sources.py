@@ -15,11 +15,11 @@ from ml.errors import ImportRefused
 
 SAVED_MODEL, FROZEN_GRAPH, TFLITE = "saved_model", "frozen_graph", "tflite"
 KERAS, TENSORFLOW_JS = "keras", "tensorflow_js"
-MOST_FILES = 10_000
-LARGEST = 2 * 2**30  # bytes unpacked; TensorFlow writes no graph that is larger
-MOST_LABELS, LABELS_BYTES = 100_000, 2**20
+MAX_FILES = 10_000
+MAX_MODEL_BYTES = 2 * 2**30  # bytes unpacked; TensorFlow writes no graph that is larger
+MAX_LABELS, MAX_LABELS_BYTES = 100_000, 2**20
 # Of a classifier that is imported: head and confusion matrix grow with the square.
-MOST_CLASSES = 2000
+MAX_CLASSES = 2000
 LABEL_FILES = ("labels.txt", "retrained_labels.txt", "output_labels.txt", "class_names.txt")
 _NUMBERED = re.compile(r"(\d+)[ :\t]+(.*)")
 _TFLITE_MARK = b"TFL3"  # at byte 4, as of every FlatBuffer with an identifier
@@ -90,8 +90,8 @@ def parse_labels(data: bytes) -> tuple[list[str], bool]:
         raise ImportRefused("The labels are not a text file in UTF-8.") from None
     while lines and not lines[-1].strip():
         lines.pop()
-    if len(lines) > MOST_LABELS:
-        raise ImportRefused(f"There are more than {MOST_LABELS:,} labels.")
+    if len(lines) > MAX_LABELS:
+        raise ImportRefused(f"There are more than {MAX_LABELS:,} labels.")
     numbered = [_NUMBERED.fullmatch(line.strip()) for line in lines]
     if len(lines) > 1 and all(match and int(match[1]) == place for place, match in enumerate(numbered)):
         return [match[2].strip() for match in numbered if match], True
@@ -100,9 +100,9 @@ def parse_labels(data: bytes) -> tuple[list[str], bool]:
 
 def _labels_of(paths: list[Path]) -> tuple[list[str], bool]:
     for path in paths:
-        if path.name in LABEL_FILES and path.stat().st_size <= LABELS_BYTES:
+        if path.name in LABEL_FILES and path.stat().st_size <= MAX_LABELS_BYTES:
             return parse_labels(path.read_bytes())
-        if path.name == "metadata.json" and path.stat().st_size <= LABELS_BYTES:
+        if path.name == "metadata.json" and path.stat().st_size <= MAX_LABELS_BYTES:
             labels = _labels_of_metadata(path.read_bytes())
             if labels:
                 return labels, True
@@ -115,7 +115,7 @@ def _labels_of_metadata(data: bytes) -> list[str]:
         labels = json.loads(data)["labels"]
     except (ValueError, KeyError, TypeError, RecursionError):
         return []
-    named = isinstance(labels, list) and len(labels) <= MOST_LABELS and all(isinstance(one, str) for one in labels)
+    named = isinstance(labels, list) and len(labels) <= MAX_LABELS and all(isinstance(one, str) for one in labels)
     return labels if named else []
 
 
@@ -124,7 +124,7 @@ def _labels_within(file: Path) -> tuple[list[str], bool]:
     try:
         with zipfile.ZipFile(file) as archive:
             for info in archive.infolist():
-                if info.filename.endswith(("labels.txt", "labelmap.txt")) and info.file_size <= LABELS_BYTES:
+                if info.filename.endswith(("labels.txt", "labelmap.txt")) and info.file_size <= MAX_LABELS_BYTES:
                     return parse_labels(archive.read(info))
     except (zipfile.BadZipFile, OSError, RuntimeError, NotImplementedError, zlib.error):
         pass
@@ -141,8 +141,8 @@ def unpack(entries: Iterator[_Entry], folder: Path) -> None:
     try:
         for number, (name, size, open_entry) in enumerate(entries):
             total += size
-            if number >= MOST_FILES or total > LARGEST:
-                raise ImportRefused(f"It holds more than {MOST_FILES:,} files or {LARGEST >> 30} GB.")
+            if number >= MAX_FILES or total > MAX_MODEL_BYTES:
+                raise ImportRefused(f"It holds more than {MAX_FILES:,} files or {MAX_MODEL_BYTES >> 30} GB.")
             target = folder.joinpath(*_safe_parts(name))
             target.parent.mkdir(parents=True, exist_ok=True)
             with open_entry() as source, target.open("wb") as out:
@@ -150,8 +150,6 @@ def unpack(entries: Iterator[_Entry], folder: Path) -> None:
     except (zipfile.BadZipFile, tarfile.TarError, zlib.error, EOFError, RuntimeError, NotImplementedError) as error:
         raise ImportRefused(f"The archive is damaged ({str(error)[:100] or 'it ends too early'}).") from None
     except (OSError, ValueError) as error:
-        if isinstance(error, ImportRefused):
-            raise
         raise ImportRefused(f"The archive cannot be unpacked ({type(error).__name__}).") from None
 
 

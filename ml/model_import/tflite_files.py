@@ -33,8 +33,6 @@ def inspect(path: Path) -> Interface:
         _check_input(sources[0])
         interpreter.allocate_tensors()
     except (ValueError, RuntimeError) as error:
-        if isinstance(error, ImportRefused):
-            raise
         raise ImportRefused(f"LiteRT cannot use this file: {first_line(error)}") from None
     shape = [int(size) for size in interpreter.get_output_details()[0]["shape"]]
     if len(shape) != 2 or shape[1] < 1:

@@ -34,9 +34,6 @@ _PASSED_ON = (
     "LANG",
     "LC_ALL",
     "LD_LIBRARY_PATH",
-    "POETSWEB_WEIGHTS",
-    "POETSWEB_BACKBONES",
-    "WEIGHTS_URL",
 )
 # What Python, TensorFlow and the search for a machine by its name read of a system.
 _SYSTEM = (

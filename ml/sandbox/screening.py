@@ -10,7 +10,9 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-# Operations that read or write files, talk to other machines or processes, end the program or bring another program
+from ml.errors import Refused
+
+# Operations that read or write files, console to other machines or processes, end the program or bring another program
 # along. By their names, because new ones of each family appear; no network that looks at pictures has one of these.
 _DENIED = re.compile(
     r"File|Reader|Save|Restore|Checkpoint|Dataset|PyFunc|^Debug|Debugger|Write.*Summary|SummaryWriter|SummaryDb"
@@ -33,7 +35,7 @@ _RESTORING = frozenset({"RestoreV2", "RestoreSlice", "Restore", "ShardedFilename
 _SAVING = frozenset({"SaveV2", "SaveSlices", "Save", "MergeV2Checkpoints"})
 
 
-class HostileGraph(ValueError):
+class HostileGraph(Refused):
     """The message names the operation."""
 
 

@@ -19,13 +19,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ml.errors import Unavailable
 from ml.training.head import Head
 
 FORMAT_VERSION = 1  # 1: the first
 MANIFEST, HEAD, EVALUATION = "manifest.json", "head.npz", "evaluation.npz"
 
 
-class ArtifactCorrupt(Exception):
+class ArtifactCorrupt(Unavailable):
     """The files are not what the digest says, or not of a format we know. The message says which."""
 
 

@@ -1,25 +1,29 @@
-"""What a training is asked to do: one frozen dataclass, stored whole on the job and in the artifact."""
+"""What a training is asked to do: one frozen model, stored whole on the job and in the artifact.
+
+A setting is declared here, or in its recipe's file, and nowhere else: see `ml.training.setting`.
+"""
 
 import reprlib
-from dataclasses import asdict, dataclass, fields
 from typing import Any
 
+from pydantic import ValidationError, field_validator, model_validator
+from pydantic.fields import FieldInfo
+
 from ml.backbones.registry import BACKBONES, DEFAULT_BACKBONE, is_known
-from ml.backbones.spec import is_network
-from ml.images.augmentation import View
+from ml.backbones.spec import is_custom
+from ml.errors import Refused
+from ml.images.augmentation import Augmentation
+from ml.training.recipes.registry import RECIPES, AllRecipeSettings
+from ml.training.setting import bounds_of, extra_of, setting
 
-RECIPES = {"auto": "Automatic", "poets": "As in TensorFlow for Poets"}
-MOST_SHOWN, LONGEST_SHOWN = 5, 200  # of the allowed values, and characters of the one given, in a sentence
-EXPERT_FIELDS = ("steps", "learning_rate", "batch_size")
-DISTORTIONS = ("flip_left_right", "random_crop", "random_scale", "random_brightness")
-MOST_VIEWS = 16
+MAX_SHOWN, MAX_SHOWN_CHARACTERS = 5, 200  # of the allowed values, and of the one given, in a sentence
+MAX_COPIES = 16
+MAX_EPOCHS = 100
 TUNE_NOTHING, TUNE_LAST, TUNE_ALL = "", "last", "all"
-FINE_TUNING = {TUNE_NOTHING: "Not at all", TUNE_LAST: "Its last blocks", TUNE_ALL: "The whole network"}
-TUNING_FIELDS = ("fine_tuning", "fine_tuning_epochs", "fine_tuning_rate")
-MOST_EPOCHS = 100
+FINE_TUNING = {TUNE_NOTHING: "None", TUNE_LAST: "Its last blocks", TUNE_ALL: "The whole network"}
 
 
-class ConfigError(ValueError):
+class ConfigError(Refused):
     """A value cannot be used; `field` is its name and the message names what is allowed."""
 
     def __init__(self, field: str, message: str) -> None:
@@ -27,128 +31,208 @@ class ConfigError(ValueError):
         self.field = field
 
 
-@dataclass(frozen=True)
-class TrainConfig:
-    backbone: str = DEFAULT_BACKBONE
-    recipe: str = "auto"  # auto: converges and stops by itself; poets: the original's gradient descent
-    seed: int = 0  # the same seed, dataset version and config give the same head, bit for bit
-    validation_percentage: int = 10  # of each class; for pictures that have no split yet
-    testing_percentage: int = 10  # likewise
-    steps: int = 500  # poets only: gradient steps (the original's --how_many_training_steps)
-    learning_rate: float = 0.01  # poets only
-    batch_size: int = 100  # poets only: pictures a step (--train_batch_size)
-    flip_left_right: bool = False  # these four: distortions of training pictures, see ml.images.augmentation
-    random_crop: int = 0  # per cent
-    random_scale: int = 0  # per cent
-    random_brightness: int = 0  # per cent
-    distorted_views: int = 4  # of each training picture, beside the picture itself; only where it is distorted
-    fine_tuning: str = TUNE_NOTHING  # which part of the backbone is trained on as well, see ml.training.fine_tuning
-    fine_tuning_epochs: int = 10  # at most: it stops when validation gets no better
-    fine_tuning_rate: float = 0.0001  # Adam's learning rate: small, or the backbone forgets what it knows
+def _percentage(label: str, help: str, flag: str) -> Any:
+    return setting(10, label=label, help=help, group="split", flag=flag, ge=1, le=45)
 
-    def __post_init__(self) -> None:
-        if not (isinstance(self.backbone, str) and is_known(self.backbone)):
-            _one_of("backbone", self.backbone, BACKBONES)
-        _one_of("recipe", self.recipe, RECIPES)
-        _whole("seed", self.seed, 0, 2**31 - 1)
-        _whole("validation_percentage", self.validation_percentage, 1, 45)
-        _whole("testing_percentage", self.testing_percentage, 1, 45)
-        _whole("steps", self.steps, 1, 100_000)
-        _whole("batch_size", self.batch_size, 1, 100_000)
-        _rate("learning_rate", self.learning_rate)
-        # 1 and 1.0 are the same config, and must be the same JSON wherever configs are compared by digest.
-        object.__setattr__(self, "learning_rate", float(self.learning_rate))
-        self._check_fine_tuning()
-        self._refuse_expert_fields_in_auto()
-        self._check_distortions()
 
-    def _refuse_expert_fields_in_auto(self) -> None:
-        if self.recipe != "auto":
-            return
-        for field in fields(self):
-            if field.name in EXPERT_FIELDS and getattr(self, field.name) != field.default:
-                raise ConfigError(field.name, f"{field.name} goes with the recipe 'poets'; 'auto' finds its own.")
+def _augmentation(label: str, help: str, flag: str) -> Any:
+    return setting(0, label=label, help=help, group="augmentation", flag=flag, ge=0, le=100)
 
-    def _check_distortions(self) -> None:
-        _yes_or_no("flip_left_right", self.flip_left_right)
-        for name in ("random_crop", "random_scale", "random_brightness"):
-            _whole(name, getattr(self, name), 0, 100)
-        _whole("distorted_views", self.distorted_views, 1, MOST_VIEWS)
-        chosen = [name for name in DISTORTIONS if getattr(self, name)]
-        if not chosen and self.distorted_views != TrainConfig.distorted_views:
-            raise ConfigError("distorted_views", f"distorted_views goes with one of {', '.join(DISTORTIONS)}.")
-        if chosen == ["flip_left_right"]:
-            # A mirror image is the same each time.
-            object.__setattr__(self, "distorted_views", 1)
 
-    def _check_fine_tuning(self) -> None:
-        _one_of("fine_tuning", self.fine_tuning, FINE_TUNING)
-        _whole("fine_tuning_epochs", self.fine_tuning_epochs, 1, MOST_EPOCHS)
-        _rate("fine_tuning_rate", self.fine_tuning_rate, 1)
-        object.__setattr__(self, "fine_tuning_rate", float(self.fine_tuning_rate))
-        if self.fine_tuning and is_network(self.backbone):
+class TrainConfig(AllRecipeSettings, frozen=True, strict=True, extra="forbid"):
+    """All settings of a training. Making one with a value that cannot be used raises ConfigError."""
+
+    backbone: str = setting(
+        DEFAULT_BACKBONE,
+        label="Backbone",
+        help="The pretrained network that turns a picture into features.",
+        group="backbone",
+    )
+    validation_percentage: int = _percentage(
+        "Validation, %", "Of each class, for choosing settings.", "validation_percentage"
+    )
+    testing_percentage: int = _percentage(
+        "Test, %", "Of each class, for measuring the accuracy at the end.", "testing_percentage"
+    )
+    flip_left_right: bool = setting(
+        False,
+        label="Mirror left and right",
+        help="Also train on mirrored pictures.",
+        group="augmentation",
+        flag="flip_left_right",
+    )
+    random_crop: int = _augmentation("Random crop, %", "How much is cut off at random edges.", "random_crop")
+    random_scale: int = _augmentation("Random scale, %", "Enlarged at random by up to this much.", "random_scale")
+    random_brightness: int = _augmentation(
+        "Random brightness, %", "Made lighter or darker at random by up to this much.", "random_brightness"
+    )
+    augmented_copies: int = setting(
+        4,
+        label="Copies of each picture",
+        help="How many augmented copies each training picture gets. Mirroring alone gives one.",
+        group="augmentation",
+        flag="augmented_copies",
+        ge=1,
+        le=MAX_COPIES,
+    )
+    fine_tuning: str = setting(
+        TUNE_NOTHING,
+        label="Fine-tuning",
+        help="Which part of the backbone is trained as well, after the last layer.",
+        group="fine_tuning",
+        choices=FINE_TUNING,
+    )
+    fine_tuning_epochs: int = setting(
+        10,
+        label="Epochs at most",
+        help="How many times each picture is shown. It stops earlier when validation stops improving.",
+        group="fine_tuning",
+        ge=1,
+        le=MAX_EPOCHS,
+    )
+    fine_tuning_rate: float = setting(
+        0.0001,
+        label="Fine-tuning learning rate",
+        help="Keep it small, or the backbone forgets what it has learned.",
+        group="fine_tuning",
+        gt=0,
+        le=1,
+    )
+
+    def __init__(self, **values: Any) -> None:
+        try:
+            super().__init__(**values)
+        except ValidationError as error:
+            raise _config_error(error) from None
+
+    @field_validator("backbone")
+    @classmethod
+    def _check_backbone(cls, name: str) -> str:
+        if not is_known(name):
+            raise ConfigError("backbone", _one_of("backbone", name, BACKBONES))
+        return name
+
+    @field_validator("recipe", "fine_tuning")
+    @classmethod
+    def _check_choice(cls, value: str, info: Any) -> str:
+        allowed = extra_of(cls.model_fields[info.field_name])["choices"]
+        if value not in allowed:
+            raise ConfigError(info.field_name, _one_of(info.field_name, value, allowed))
+        return value
+
+    @model_validator(mode="after")
+    def _check_together(self) -> "TrainConfig":
+        """Refuse settings that would do nothing: whoever gives one expects that it does something."""
+        for recipe in RECIPES.values():
+            if recipe.name != self.recipe:
+                self._refuse_changed(recipe.own_settings, f"the recipe '{recipe.name}'")
+        if not self.fine_tuning:
+            together = f"fine_tuning '{TUNE_LAST}' or '{TUNE_ALL}'"
+            self._refuse_changed(["fine_tuning_epochs", "fine_tuning_rate"], together)
+        elif is_custom(self.backbone):
             raise ConfigError(
-                "fine_tuning", "A backbone that was brought along cannot be fine-tuned. Choose one of PoetsWeb's own."
+                "fine_tuning", "Only the backbones that PoetsWeb offers can be fine-tuned, not one that was added."
             )
-        for name in TUNING_FIELDS[1:]:
-            if not self.fine_tuning and getattr(self, name) != getattr(TrainConfig, name):
-                raise ConfigError(name, f"{name} goes with fine_tuning '{TUNE_LAST}' or '{TUNE_ALL}'.")
+        chosen = [name for name in AUGMENTATIONS if getattr(self, name)]
+        if not chosen:
+            self._refuse_changed(["augmented_copies"], f"one of {', '.join(AUGMENTATIONS)}")
+        elif chosen == ["flip_left_right"]:
+            object.__setattr__(self, "augmented_copies", 1)  # a mirror image is the same each time
+        return self
+
+    def _refuse_changed(self, names: list[str], together: str) -> None:
+        for name in names:
+            if getattr(self, name) != type(self).model_fields[name].default:
+                raise ConfigError(name, f"{name} only has an effect together with {together}.")
 
     @property
-    def views(self) -> list[View]:
-        """The distorted views of each training picture; none where nothing is distorted."""
-        distortions = {name: getattr(self, name) for name in DISTORTIONS}
-        count = self.distorted_views if any(distortions.values()) else 0
-        return [View(number, **distortions) for number in range(1, count + 1)]
+    def augmentations(self) -> list[Augmentation]:
+        """List the augmented copies of each training picture; none where nothing is augmented."""
+        chosen = {name: getattr(self, name) for name in AUGMENTATIONS}
+        count = self.augmented_copies if any(chosen.values()) else 0
+        return [Augmentation(number, **chosen) for number in range(1, count + 1)]
 
     def as_dict(self) -> dict[str, Any]:
-        """For storing and comparing. Of distortions and fine-tuning only where there are any: what was stored before
-        them stays equal to what is made today."""
-        left_out: set[str] = set() if self.views else {*DISTORTIONS, "distorted_views"}
+        """Return the settings for storing and comparing.
+
+        Those of augmentation and fine-tuning are left out where there is none: what was stored before PoetsWeb had them
+        stays equal to what is made today.
+        """
+        left_out = set() if self.augmentations else set(names_of_group("augmentation"))
         if not self.fine_tuning:
-            left_out |= set(TUNING_FIELDS)
-        return {name: value for name, value in asdict(self).items() if name not in left_out}
+            left_out |= set(names_of_group("fine_tuning"))
+        return self.model_dump(exclude=left_out)
+
+
+AUGMENTATIONS = ("flip_left_right", "random_crop", "random_scale", "random_brightness")
+
+
+def names_of_group(group: str) -> list[str]:
+    """List the names of the settings of a group of the form."""
+    return [name for name, field in TrainConfig.model_fields.items() if extra_of(field)["group"] == group]
 
 
 def parse_config(values: dict[str, Any]) -> TrainConfig:
-    """A config from untrusted values; what is missing takes its default. Raises ConfigError."""
-    known = {field.name for field in fields(TrainConfig)}
+    """Make a config from untrusted values; what is missing takes its default. Raises ConfigError."""
+    known = TrainConfig.model_fields
     for name in values:
         if name not in known:
             field = name[:100] if isinstance(name, str) else _show(name)
-            raise ConfigError(field, f"Unknown setting {_show(name)}; known are {', '.join(sorted(known))}.")
+            raise ConfigError(field, f"There is no setting {_show(name)}. Known settings: {', '.join(sorted(known))}.")
     return TrainConfig(**values)
 
 
-def _one_of(name: str, value: Any, allowed: dict[str, Any]) -> None:
-    if not isinstance(value, str) or value not in allowed:
-        offered = [key or "''" for key in allowed if key != "testing"]
-        more = f" and {len(offered) - MOST_SHOWN} more" if len(offered) > MOST_SHOWN else ""
-        shown = ", ".join(offered[:MOST_SHOWN]) + more
-        raise ConfigError(name, f"{name} must be one of {shown}; got {_show(value)}.")
+def describe_config(config: dict[str, Any]) -> list[tuple[str, str]]:
+    """List (label, value) of those settings of a stored config that had an effect, but for backbone and recipe."""
+    others = {
+        name for recipe in RECIPES.values() if recipe.name != config.get("recipe") for name in recipe.own_settings
+    }
+    shown = []
+    for name, field in TrainConfig.model_fields.items():
+        if name in config and name not in others | {"backbone", "recipe"}:
+            shown.append((str(field.title), _show_stored(field, config[name])))
+    return shown
 
 
-def _yes_or_no(name: str, value: Any) -> None:
-    if not isinstance(value, bool):
-        raise ConfigError(name, f"{name} must be true or false; got {_show(value)}.")
+def _show_stored(field: FieldInfo, value: Any) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return str(extra_of(field).get("choices", {}).get(value, f"{value:g}" if isinstance(value, float) else value))
 
 
-def _whole(name: str, value: Any, low: int, high: int) -> None:
-    if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
-        raise ConfigError(name, f"{name} must be a whole number from {low} to {high}; got {_show(value)}.")
+def _config_error(error: ValidationError) -> ConfigError:
+    """Make a sentence that names what is allowed of the first thing that pydantic found."""
+    found = error.errors(include_url=False, include_context=False)[0]
+    name = str(found["loc"][0]) if found["loc"] else ""
+    field = TrainConfig.model_fields.get(name)
+    if field is None:
+        return ConfigError(name, f"There is no setting {_show(name)}.")
+    choices = extra_of(field).get("choices")
+    if field.annotation is str:
+        return ConfigError(name, _one_of(name, found["input"], choices or BACKBONES))
+    return ConfigError(name, f"{name} must be {describe_values(field)}; got {_show(found['input'])}.")
 
 
-def _rate(name: str, value: Any, most: int = 100) -> None:
-    number = not isinstance(value, bool) and isinstance(value, int | float)
-    # A comparison, because it is false for NaN and safe for whole numbers that no float can hold.
-    if not number or not 0 < value <= most:
-        raise ConfigError(name, f"{name} must be a number above 0 and at most {most}; got {_show(value)}.")
+def describe_values(field: FieldInfo) -> str:
+    """Say which values a setting takes: "a whole number from 1 to 45"."""
+    if field.annotation is bool:
+        return "true or false"
+    bounds = bounds_of(field)
+    if field.annotation is int:
+        return f"a whole number from {bounds['ge']} to {bounds['le']}"
+    return f"a number above {bounds['gt']} and at most {bounds['le']}"
+
+
+def _one_of(name: str, value: Any, allowed: dict[str, Any]) -> str:
+    offered = [key or "''" for key in allowed if key != "testing"]
+    more = f" and {len(offered) - MAX_SHOWN} more" if len(offered) > MAX_SHOWN else ""
+    return f"{name} must be one of {', '.join(offered[:MAX_SHOWN])}{more}; got {_show(value)}."
 
 
 def _show(value: Any) -> str:
-    """A short repr of any value: a sentence must not carry a megabyte."""
+    """Return a short repr of any value: a sentence must not carry a megabyte."""
     try:
         shown = reprlib.repr(value)
     except ValueError:  # Python refuses to write out whole numbers of more than 4,300 digits
         return "a huge number"
-    return shown if len(shown) <= LONGEST_SHOWN else f"{shown[:LONGEST_SHOWN]}…"
+    return shown if len(shown) <= MAX_SHOWN_CHARACTERS else f"{shown[:MAX_SHOWN_CHARACTERS]}…"

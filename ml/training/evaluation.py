@@ -1,4 +1,8 @@
-"""How good a head is, from pictures it never saw, and how sure we can be of that."""
+"""How good a head is, from pictures it never saw, and how sure we can be of that.
+
+By NumPy alone: scikit-learn and SciPy give the same numbers (the tests compare them), but take a second and 95 MB to
+import in the commands that answer without TensorFlow, and have no metrics of an empty test split.
+"""
 
 import math
 from typing import Any

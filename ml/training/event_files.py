@@ -1,6 +1,9 @@
 """Event files for TensorBoard, without TensorBoard: records as TensorFlow writes them.
 
 The tags are those of the original TensorFlow for Poets, so that old and new runs lie over each other.
+
+tensorboardX would write them in a thread, and once that has failed, on a full disk, the training waits for it for ever.
+TensorFlow, which every recipe loads anyway, raises.
 """
 
 import os
@@ -12,12 +15,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ml.training.confusion_picture import draw_confusion
-from ml.training.head import Head, Look, Split
+from ml.training.head import Head, Split, StepCallback
 
 BUCKETS = 30
 # Pictures that the training accuracy is measured on, evenly from all: the original takes one batch of a hundred.
-MOST_TRAINING_PICTURES = 2000
+MAX_TRAINING_PICTURES = 2000
 # So many points are all written; later ones ever further apart, some 150 of ten thousand.
 EVERY_POINT_UNTIL = 20
 
@@ -40,13 +42,6 @@ class EventFile:
         values = [Summary.Value(tag=tag, simple_value=value) for tag, value in scalars.items()]
         values += [Summary.Value(tag=tag, histo=histogram) for tag, histogram in histograms.items()]
         self._write(step=step, summary=Summary(value=values))
-
-    def add_picture(self, step: int, tag: str, png: bytes, size: tuple[int, int]) -> None:
-        """size: (width, height) in pixels."""
-        from tensorflow.core.framework.summary_pb2 import Summary
-
-        image = Summary.Image(width=size[0], height=size[1], colorspace=3, encoded_image_string=png)
-        self._write(step=step, summary=Summary(value=[Summary.Value(tag=tag, image=image)]))
 
     def close(self) -> None:
         self._writer.close()
@@ -93,7 +88,7 @@ def _describe_head(head: Head) -> tuple[dict[str, float], dict[str, Any]]:
     return scalars, histograms
 
 
-class TrainingSummaries:
+class TrainingEventFiles:
     """The runs `train`, `validation` and `test` of one training, as subfolders of a folder."""
 
     def __init__(self, folder: Path) -> None:
@@ -101,9 +96,9 @@ class TrainingSummaries:
         self._runs: dict[str, EventFile] = {}
         self._last_step = 0
 
-    def watch(self, training: Split, validation: Split) -> Look:
+    def watch(self, training: Split, validation: Split) -> StepCallback:
         """For `train_head`: what is called at each point of the curve."""
-        stride = -(-len(training.labels) // MOST_TRAINING_PICTURES)
+        stride = -(-len(training.labels) // MAX_TRAINING_PICTURES)
         splits = {"train": Split(training.features[::stride], training.labels[::stride]), "validation": validation}
         seen = due = 0
 
@@ -117,12 +112,10 @@ class TrainingSummaries:
 
         return look
 
-    def show_test(self, metrics: dict[str, Any], names: list[str]) -> None:
-        """What `evaluate` found on the test split, once the head is chosen."""
-        run = self._run("test")
-        if metrics["test_accuracy"] is not None:
-            run.add(self._last_step, {"accuracy_1": metrics["test_accuracy"]}, {})
-        run.add_picture(self._last_step, "confusion_matrix", *draw_confusion(np.array(metrics["confusion"]), names))
+    def show_test(self, accuracy: float | None) -> None:
+        """Write the accuracy on the test split, once the head is chosen; None: there is nothing to test with."""
+        if accuracy is not None:
+            self._run("test").add(self._last_step, {"accuracy_1": accuracy}, {})
 
     def close(self) -> None:
         for run in self._runs.values():

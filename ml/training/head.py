@@ -1,29 +1,35 @@
 """The trained last layer, and how to train one. TensorFlow is imported only where it trains."""
 
 import functools
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ml.errors import Refused
+
 Floats = NDArray[np.float32]
 Ints = NDArray[np.int64]
-Report = Callable[..., None]
 
 
-class Look(Protocol):
-    """Shows a head on its way, at each point of the curve; `scalars` are what the recipe steers by."""
+class Report(Protocol):
+    """Tell how far a stage is: its name, the part of it that is done, from 0 to 1, and a point of the curve if any."""
+
+    def __call__(self, stage: str, fraction: float, **point: float) -> None: ...
+
+
+class StepCallback(Protocol):
+    """Look at a head while it is trained, at each point of the curve; `scalars` are what the recipe steers by."""
 
     def __call__(self, step: int, head: "Head", *, is_last: bool = False, **scalars: float) -> None: ...
 
 
-class EmptySplit(ValueError):
+class EmptySplit(Refused):
     """There is no picture to train on, or none to choose by. The message is a sentence for the user."""
 
 
-class TrainingDiverged(ValueError):
+class TrainingDiverged(Refused):
     """The numbers of the head grew out of all bounds. The message is a sentence for the user."""
 
 
@@ -53,8 +59,8 @@ def softmax(logits: Floats) -> Floats:
     return np.asarray(exponents / exponents.sum(axis=1, keepdims=True), np.float32)
 
 
-def look_away(step: int, head: Head, *, is_last: bool = False, **scalars: float) -> None:
-    """A look that nobody takes."""
+def no_callback(step: int, head: Head, *, is_last: bool = False, **scalars: float) -> None:
+    """Do nothing: the callback of those who want none."""
 
 
 @functools.cache

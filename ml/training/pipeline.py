@@ -8,15 +8,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ml.backbones.backbone import Backbone
-from ml.backbones.registry import get_backbone
 from ml.datasets.dataset import Dataset
 from ml.datasets.splits import TEST, TRAINING, VALIDATION
 from ml.images.decoding import PREPROCESSING_VERSION
 from ml.training.artifacts import Evaluation, pack_artifact
 from ml.training.config import TrainConfig
 from ml.training.evaluation import evaluate
-from ml.training.event_files import TrainingSummaries
-from ml.training.head import Head, Split, look_away
+from ml.training.event_files import TrainingEventFiles
+from ml.training.head import Head, Report, Split, no_callback
 from ml.training.recipes.registry import train_head
 
 IMPORTED = "imported"  # in the place of a recipe
@@ -32,7 +31,7 @@ class Trained:
 
 
 @dataclass(frozen=True)
-class Answering:
+class TrainedClassifier:
     """What gives the answers of a model version. `test` are its backbone's features of the test pictures, (n, F);
     `metrics` what is to be told beside how good it is on them.
     """
@@ -47,29 +46,30 @@ def train(
     dataset: Dataset,
     features: Mapping[str, NDArray[np.float32]],
     config: TrainConfig,
-    report: Callable[..., None],
-    summaries: TrainingSummaries | None = None,
-    tune: Callable[[Head], Answering] | None = None,
+    backbone: Backbone,
+    report: Report,
+    summaries: TrainingEventFiles | None = None,
+    tune: Callable[[Head], TrainedClassifier] | None = None,
 ) -> Trained:
     """Train a head, tune the backbone from it where that is wanted, measure, and pack all.
 
     Calls report(stage, fraction, **facts).
 
-    features: of each split (n, F), picture by picture as in `dataset.rows`; of training (n * (1 + views), F), the
-    pictures themselves and behind them each of `config.views` in the same order.
+    features: of each split (n, F), picture by picture as in `dataset.rows`; of training (n * (1 + A), F), the
+    pictures themselves and behind them each of the A `config.augmentations` in the same order.
     summaries: are told on the way, and change nothing of what is trained.
     tune: makes of the head what shall answer.
     """
     report("head", 0.0)
-    training = Split(features[TRAINING], np.tile(dataset.labels(TRAINING), 1 + len(config.views)))
+    training = Split(features[TRAINING], np.tile(dataset.labels(TRAINING), 1 + len(config.augmentations)))
     validation = Split(features[VALIDATION], dataset.labels(VALIDATION))
-    look = summaries.watch(training, validation) if summaries else look_away
-    head = train_head(training, validation, len(dataset.classes), config, report, look)
-    found = tune(head) if tune else Answering(get_backbone(config.backbone), head, features[TEST])
+    callback = summaries.watch(training, validation) if summaries else no_callback
+    head = train_head(training, validation, len(dataset.classes), config, report, callback)
+    found = tune(head) if tune else TrainedClassifier(backbone, head, features[TEST])
     report("evaluate", 0.0)
     trained = _pack(dataset, found, config.as_dict())
     if summaries:
-        summaries.show_test(trained.metrics, [name for _, name in dataset.classes])
+        summaries.show_test(trained.metrics["test_accuracy"])
     return trained
 
 
@@ -83,10 +83,10 @@ def adopt(dataset: Dataset, features: NDArray[np.float32], backbone: Backbone, *
     classes = len(dataset.classes)
     head = Head(np.eye(classes, dtype=np.float32), np.zeros(classes, np.float32))
     config = {"recipe": IMPORTED, "backbone": backbone.name, "source": source}
-    return _pack(dataset, Answering(backbone, head, features), config)
+    return _pack(dataset, TrainedClassifier(backbone, head, features), config)
 
 
-def _pack(dataset: Dataset, found: Answering, config: dict[str, Any]) -> Trained:
+def _pack(dataset: Dataset, found: TrainedClassifier, config: dict[str, Any]) -> Trained:
     labels, probabilities = dataset.labels(TEST), found.head.probabilities(found.test)
     metrics = evaluate(probabilities, labels, [name for _, name in dataset.classes]) | found.metrics
     evaluation = Evaluation(dataset.sha256s(TEST), labels, probabilities)

@@ -73,8 +73,8 @@ def export(owner: Client, slug: str, format: str, folder: Path) -> Path:
 
 @pytest.mark.parametrize("format", FORMATS)
 def test_file_answers_elsewhere_as_the_site_does(format: str, slug: str, owner: Client, tmp_path: Path) -> None:
-    if FORMATS[format].absence:
-        pytest.skip(FORMATS[format].absence)
+    if FORMATS[format].unavailable_reason:
+        pytest.skip(FORMATS[format].unavailable_reason)
     folder = export(owner, slug, format, tmp_path)
     pictures = {name: make_jpeg(4711, colour=colour) for name, colour in COLOURS.items()}
     for name, data in pictures.items():

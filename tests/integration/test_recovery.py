@@ -12,7 +12,7 @@ import pytest
 from tests.datasets import COLOURS, coloured_pictures, make_zip
 from tests.integration.test_whole_path import computed_pictures
 from tests.site import Client, Site
-from worker.train import LARGEST_CHUNK
+from worker.train import MAX_CHUNK
 
 pytestmark = [pytest.mark.site, pytest.mark.timeout(400)]
 
@@ -124,7 +124,7 @@ def test_killed_worker_in_the_middle_of_embedding(own_site: Site, owner: Client)
     assert job["status"] == "SUCCEEDED", job["error"]
     # What was stored before the kill was not computed again: the jobs' own counts add up to every picture
     # once, less those whose job died after storing and before counting.
-    assert pictures - LARGEST_CHUNK <= computed_pictures(owner, number) <= pictures
+    assert pictures - MAX_CHUNK <= computed_pictures(owner, number) <= pictures
     assert stored_embeddings(own_site, slug) == pictures
 
 
@@ -135,7 +135,7 @@ def test_broker_emptied_while_a_job_is_queued(own_site: Site, owner: Client) -> 
     try:
         kill_worker(own_site, "trainer")
         number = train(owner, slug)
-        # A message that the dead one still took is sent again by the watchman.
+        # A message that the dead one still took is sent again by the reaper.
         own_site.wait(lambda: ask_broker(own_site, "client.llen('train')") != "0", 60)
         ask_broker(own_site, "client.flushdb()")
         assert owner.ok("GET", f"/jobs/{number}")["status"] == "QUEUED"
@@ -159,7 +159,7 @@ def test_cancel_is_seen_at_once_and_publishes_nothing(own_site: Site, owner: Cli
             number = train(owner, slug)
             if meet_in_the_middle(owner, number, "embed") and owner.call("POST", f"/jobs/{number}/cancel")[0] == 200:
                 job = owner.ok("GET", f"/jobs/{number}")
-                if job["done"] + LARGEST_CHUNK < each * len(COLOURS):
+                if job["done"] + MAX_CHUNK < each * len(COLOURS):
                     return slug, number, job["done"]
         raise AssertionError("It always ended before it could be cancelled.")
 
@@ -168,7 +168,7 @@ def test_cancel_is_seen_at_once_and_publishes_nothing(own_site: Site, owner: Cli
     own_site.wait(lambda: is_idle(own_site, "worker"), 60)
     code = "from classifier.models import Job; print(Job.objects.exclude(lease='').count())"
     assert ask(own_site, code) == "0"
-    assert stored_embeddings(own_site, slug) <= done + LARGEST_CHUNK  # what it had in hand
+    assert stored_embeddings(own_site, slug) <= done + MAX_CHUNK  # what it had in hand
     assert owner.ok("GET", f"/projects/{slug}/versions") == []
     assert owner.call("POST", f"/jobs/{number}/cancel")[0] == 409
 

@@ -120,7 +120,7 @@ def test_promote_and_roll_back_take_effect_at_once_in_every_process(owner: Clien
 
 def test_as_in_tensorflow_for_poets(owner: Client) -> None:
     slug, _ = make_trained_project(owner, "Poets")
-    body = {"recipe": "poets", "steps": 60, "learning_rate": 0.05, "batch_size": 20}
+    body = {"recipe": "sgd", "steps": 60, "learning_rate": 0.05, "batch_size": 20}
     job = owner.wait_job(owner.ok("POST", f"/projects/{slug}/train", body)["job"])
     assert job["status"] == "SUCCEEDED", job["error"]
     assert job["curve"][-1]["step"] == 60
@@ -135,9 +135,9 @@ def test_new_pictures_only_are_computed(owner: Client) -> None:
     assert computed_pictures(owner, job["id"]) == 5
 
 
-def test_distorted_views_are_computed_once(owner: Client) -> None:
+def test_augmented_copies_are_computed_once(owner: Client) -> None:
     slug, _ = make_trained_project(owner, "Distorted")
-    body = {"flip_left_right": True, "random_crop": 10, "random_brightness": 20, "distorted_views": 2}
+    body = {"flip_left_right": True, "random_crop": 10, "random_brightness": 20, "augmented_copies": 2}
     for seed, computed in ((0, 2 * 30), (1, 0)):  # of 36 pictures, 30 are for training
         job = owner.wait_job(owner.ok("POST", f"/projects/{slug}/train", {**body, "seed": seed})["job"])
         assert job["status"] == "SUCCEEDED", job["error"]
@@ -150,7 +150,7 @@ def computed_pictures(owner: Client, job: int) -> int:
     """How many forward passes the embed jobs of a training made, by their own count."""
     code = (
         "from classifier.models import Job; "
-        f"print(sum(job.facts.get('computed', 0) for job in Job.objects.filter(parent={job})))"
+        f"print(sum(job.result.get('computed', 0) for job in Job.objects.filter(parent={job})))"
     )
     return int(owner.site.manage("shell", "--no-imports", "-c", code).stdout.strip().splitlines()[-1])
 

@@ -57,7 +57,7 @@ def celery_services() -> dict[str, list[str]]:
 
 
 def test_the_roles_are_there() -> None:
-    assert set(SERVICES) == {"postgres", "redis", "prepare", "web", "worker", "trainer", "watchman"}
+    assert set(SERVICES) == {"postgres", "redis", "prepare", "web", "worker", "trainer", "reaper"}
 
 
 @each(OURS)
@@ -281,7 +281,9 @@ def test_image_has_a_python_that_we_support() -> None:
 def test_image_installs_hashed_packages_only() -> None:
     installs = [rest for word, rest in instructions() if word == "RUN" and "pip" in rest]
     assert len(installs) == 1
-    assert "--no-deps --require-hashes -r /tmp/requirements.txt" in installs[0]
+    assert "--no-deps --require-hashes" in installs[0]
+    copied = next(rest.split()[:-1] for word, rest in instructions() if word == "COPY")
+    assert re.findall(r"-r /tmp/(\S+)", installs[0]) == copied == ["requirements.txt", "requirements-s3.txt"]
 
 
 def test_image_environment_names_settings() -> None:
@@ -314,7 +316,7 @@ def test_targets_that_pages_name_exist(page: str) -> None:
 
 @pytest.mark.parametrize("page", ["README.md", "docs/operations.md"])
 def test_extras_that_pages_name_exist(page: str) -> None:
-    named = re.findall(r"EXTRAS=\"?([a-z ]+)", (ROOT / page).read_text())
+    named = re.findall(r"EXTRAS=\"?([a-z0-9 ]+)", (ROOT / page).read_text())
     listed = re.search(r"^ALL_EXTRAS := (.*)$", (ROOT / "Makefile").read_text(), re.MULTILINE)
     assert listed is not None
     assert named

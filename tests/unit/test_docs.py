@@ -13,47 +13,51 @@ WORDS = {"one": 1, "two": 2, "three": 3, "four": 4, "five": 5}
 MB, GB, MILLION = 2**20, 2**30, 10**6
 
 LOST_AFTER = "classifier.jobs.lifecycle:LOST_AFTER"
-LARGEST_CHUNK = "worker.train:LARGEST_CHUNK"
+TENSORBOARDS = "classifier.tensorboard.proxy:MAX_PROCESSES"
+SOURCES = "ml.model_import.sources"
+IDLE = "classifier.tensorboard.proxy:IDLE_SECONDS"
+DEATHS = "classifier.jobs.lifecycle:MAX_WORKER_DEATHS"
+MAX_CHUNK = "worker.train:MAX_CHUNK"
 HELD = "classifier.services.prediction:BACKBONES_HELD"
-MOST_BYTES = "poetsweb.settings:IMAGE_LIMITS.max_bytes"
-MOST_PIXELS = "poetsweb.settings:IMAGE_LIMITS.max_pixels"
+MAX_PICTURE_BYTES = "poetsweb.settings:IMAGE_LIMITS.max_bytes"
+MAX_PIXELS = "poetsweb.settings:IMAGE_LIMITS.max_pixels"
 
 # The page, what is written there with the number in brackets, the constant, and the unit the page has it in.
 NUMBERS: list[tuple[str, str, str, float]] = [
-    ("docs/architecture.md", r"`embed` jobs of (\S+) pictures and fewer", LARGEST_CHUNK, 1),
-    ("docs/operations.md", r"parts of up to (\S+) pictures", LARGEST_CHUNK, 1),
+    ("docs/architecture.md", r"`embed` jobs of (\S+) pictures and fewer", MAX_CHUNK, 1),
+    ("docs/operations.md", r"parts of up to (\S+) pictures", MAX_CHUNK, 1),
     ("docs/operations.md", r"a web process holds (\w+) at a time", HELD, 1),
     ("docs/decisions/0002*.md", r"web process keeps (\w+) backbones", HELD, 1),
     ("docs/decisions/0002*.md", r"up to (\d+) MB of them", "classifier.services.prediction:HEAD_BYTES", MB),
     ("docs/decisions/0003*.md", r"a sign of life every (\w+) seconds", "worker.run:BEAT_SECONDS", 1),
     ("docs/decisions/0003*.md", r"of a silent one away after (\d+) seconds", LOST_AFTER, 1),
-    ("docs/decisions/0003*.md", r"after (\w+) losses the job fails", "classifier.jobs.lifecycle:MAX_LOSSES", 1),
+    ("docs/decisions/0003*.md", r"after (\w+) dead workers the job fails", DEATHS, 1),
     ("docs/decisions/0007*.md", r"([\d.]+) % agreement", "ml.exports.registry:SAME_NUMBERS.agreement", 0.01),
     ("docs/decisions/0007*.md", r"mean difference of ([\d.]+)", "ml.exports.registry:SAME_NUMBERS.mean_difference", 1),
     ("docs/decisions/0009*.md", r"small rate\s\(([\d.]+)\)", "ml.training.config:TrainConfig.fine_tuning_rate", 1),
     ("docs/decisions/0009*.md", r"averages of (\d+)\spictures", "ml.training.fine_tuning.pictures:BATCH", 1),
     ("docs/decisions/0009*.md", r"no better for (\w+) epochs", "ml.training.fine_tuning:PATIENCE", 1),
-    ("docs/networks.md", r"At most (\S+) classes can be imported", "ml.model_import.sources:MOST_CLASSES", 1),
-    ("docs/networks.md", r"may take (\d+) GB of memory", "ml.sandbox.confine:MEMORY", GB),
-    ("docs/networks.md", r"fetched by a worker, at most (\d+) GB", "ml.model_import.sources:LARGEST", GB),
+    ("docs/custom-backbones.md", r"At most (\S+) classes can be imported", SOURCES + ":MAX_CLASSES", 1),
+    ("docs/custom-backbones.md", r"may take (\d+) GB of memory", "ml.sandbox.confine:MEMORY", GB),
+    ("docs/custom-backbones.md", r"fetched by a worker, at most (\d+) GB", SOURCES + ":MAX_MODEL_BYTES", GB),
     ("docs/operations.md", r"after (\d+) seconds another takes the job over", LOST_AFTER, 1),
     ("docs/operations.md", r"a worker whose clock is (\d+) seconds behind", LOST_AFTER, 1),
     ("docs/operations.md", r"silence of a worker until its job goes to another \| (\d+) s", LOST_AFTER, 1),
     ("docs/operations.md", r"within about (\d+) seconds", "classifier.jobs.lifecycle:SEND_AGAIN_AFTER", 1),
-    ("docs/operations.md", r"“The worker stopped (\d+) times", "classifier.jobs.lifecycle:MAX_LOSSES", 1),
-    ("docs/operations.md", r"dead workers until a job fails \| (\d+)", "classifier.jobs.lifecycle:MAX_LOSSES", 1),
-    ("docs/operations.md", r"100 MB each, (\w+) at\smost", "classifier.boards:MOST", 1),
-    ("docs/operations.md", r"It ends (\w+) minutes after the last look", "classifier.boards:IDLE_SECONDS", 60),
-    ("docs/operations.md", r"same time \| (\d+) on each machine; each ends", "classifier.boards:MOST", 1),
-    ("docs/operations.md", r"each ends after (\d+) minutes unseen", "classifier.boards:IDLE_SECONDS", 60),
-    ("docs/operations.md", r"size of a picture's file \| (\d+) MB", MOST_BYTES, MB),
-    ("docs/operations.md", r"pixels of a picture \| (\d+) million", MOST_PIXELS, MILLION),
+    ("docs/operations.md", r"“The worker stopped (\d+) times", DEATHS, 1),
+    ("docs/operations.md", r"dead workers until a job fails \| (\d+)", DEATHS, 1),
+    ("docs/operations.md", r"100 MB each, (\w+) at\smost", TENSORBOARDS, 1),
+    ("docs/operations.md", r"It ends (\w+) minutes after the last look", IDLE, 60),
+    ("docs/operations.md", r"same time \| (\d+) on each machine; each ends", TENSORBOARDS, 1),
+    ("docs/operations.md", r"each ends after (\d+) minutes unseen", IDLE, 60),
+    ("docs/operations.md", r"size of a picture's file \| (\d+) MB", MAX_PICTURE_BYTES, MB),
+    ("docs/operations.md", r"pixels of a picture \| (\d+) million", MAX_PIXELS, MILLION),
     ("docs/operations.md", r"files in an archive \| (\S+)", "poetsweb.settings:ARCHIVE_LIMITS.max_entries", 1),
     ("docs/operations.md", r"unpacks to \| (\d+) GB", "poetsweb.settings:ARCHIVE_LIMITS.max_total_bytes", GB),
     ("docs/operations.md", r"request to classify \| (\d+)", "poetsweb.settings:MAX_CLASSIFY_FILES", 1),
     ("docs/operations.md", r"files of one request \| (\S+)", "poetsweb.settings:DATA_UPLOAD_MAX_NUMBER_FILES", 1),
-    ("docs/picture-policy.md", r"up to (\d+) MB", MOST_BYTES, MB),
-    ("docs/picture-policy.md", r"(\d+) million pixels", MOST_PIXELS, MILLION),
+    ("docs/picture-policy.md", r"up to (\d+) MB", MAX_PICTURE_BYTES, MB),
+    ("docs/picture-policy.md", r"(\d+) million pixels", MAX_PIXELS, MILLION),
 ]
 
 

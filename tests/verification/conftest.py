@@ -24,12 +24,13 @@ from pathlib import Path
 import numpy as np
 from ml.backbones.registry import get_backbone
 from ml.engines.conversion import convert
+from poetsweb.folders import ML
 folder = Path(sys.argv[1])
 for name in sys.argv[2:]:
-    backbone = get_backbone(name)
+    backbone = get_backbone(name, ML)
     convert(backbone, folder / f"{name}.tflite")
     pictures = np.load(folder / f"{name}.npy").astype(np.float32)
-    classifier = backbone.recipe(backbone.find_weights(), backbone.input_size, classifier=True)
+    classifier = backbone.recipe(backbone.find_weights(ML), backbone.input_size, classifier=True)
     features = backbone.build_network()(pictures, training=False)
     np.savez(folder / f"{name}.npz", features=features, logits=classifier(pictures, training=False))
 """

@@ -4,27 +4,25 @@ from typing import Any
 
 from django.core.management.base import CommandError, CommandParser
 
-from classifier.management.cli import PoetsCommand
-from ml.cli.classifiers import LabelFailed
+from classifier.management.cli import CLICommand, silence_tensorflow
 from ml.cli.evaluating import Result, evaluate_graph
 from ml.cli.flags import add_evaluate_flags
-from ml.cli.photos import BadPhotos
-from ml.cli.silence import use_quietly
-from ml.datasets.archives import ArchiveRejected
+from ml.errors import UserError
+from poetsweb.folders import ML
 
 
-class Command(PoetsCommand):
+class Command(CLICommand):
     help = "Say how good a graph is on the test pictures of a folder, as TensorFlow for Poets' evaluate.py does."
 
     def add_arguments(self, parser: CommandParser) -> None:
         add_evaluate_flags(parser)
 
     def handle(self, *args: Any, **options: Any) -> None:
-        use_quietly(None)
+        silence_tensorflow()
         options["graph"] = options["named"] or options["graph"]
         try:
-            result = evaluate_graph(Namespace(**options), self.talk)
-        except (LabelFailed, BadPhotos, ArchiveRejected) as error:
+            result = evaluate_graph(Namespace(**options), ML, self.console)
+        except UserError as error:
             raise CommandError(str(error)) from None
         self._print_json(result) if options["json"] else self._print(result)
 

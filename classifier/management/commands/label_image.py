@@ -4,27 +4,27 @@ from typing import Any
 
 from django.core.management.base import CommandError, CommandParser
 
-from classifier.management.cli import PoetsCommand
-from ml.cli.classifiers import LabelFailed
+from classifier.management.cli import CLICommand, silence_tensorflow
 from ml.cli.flags import add_label_image_flags
 from ml.cli.labelling import Named, label_images
-from ml.cli.silence import use_quietly
+from ml.errors import UserError
+from poetsweb.folders import ML
 
 
-class Command(PoetsCommand):
+class Command(CLICommand):
     help = "Name what is in pictures, as TensorFlow for Poets' label_image.py does."
 
     def add_arguments(self, parser: CommandParser) -> None:
         add_label_image_flags(parser)
 
     def handle(self, *args: Any, **options: Any) -> None:
-        use_quietly(None)
+        silence_tensorflow()
         failed = False
         try:
-            for named in label_images(Namespace(**options)):
+            for named in label_images(Namespace(**options), ML):
                 failed |= bool(named.error)
                 self._print_json(named) if options["json"] else self._print(named)
-        except LabelFailed as error:
+        except UserError as error:
             raise CommandError(str(error)) from None
         if failed:
             raise CommandError("Not all pictures could be read.")

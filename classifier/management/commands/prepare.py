@@ -23,12 +23,12 @@ class Command(BaseCommand):
             self._prepare_backbone()
 
     def _prepare_backbone(self) -> None:
-        backbone = get_backbone(settings.BACKBONE)
-        settings.BACKBONE_DIR.mkdir(parents=True, exist_ok=True)
-        if not any(settings.BACKBONE_DIR.glob(f"{backbone.name}-*.tflite")):
+        backbone = get_backbone(settings.BACKBONE, settings.ML)
+        settings.ML.backbones_dir.mkdir(parents=True, exist_ok=True)
+        if not any(settings.ML.backbones_dir.glob(f"{backbone.name}-*.tflite")):
             self.stdout.write(f"Preparing the backbone {backbone.title}: once, about half a minute …")
             self.stdout.flush()
         try:
-            ensure_speed(ensure_tflite(backbone, settings.BACKBONE_DIR))
+            ensure_speed(ensure_tflite(backbone, settings.ML.backbones_dir))
         except (ConversionFailed, DownloadFailed) as error:
             raise CommandError(str(error)) from None

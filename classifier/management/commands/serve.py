@@ -1,4 +1,4 @@
-"""The whole site in one command: broker, worker, watchman and web server, started and stopped together."""
+"""The whole site in one command: broker, worker, reaper and web server, started and stopped together."""
 
 import contextlib
 import os
@@ -162,7 +162,7 @@ def processes() -> dict[str, list[str]]:
         "web": web,
         "worker": [*keep, *CELERY, "-n", "worker@%h", "-Q", "ingest,embed", "-c", str(settings.EMBED_WORKERS)],
         "trainer": [*keep, *CELERY, "-n", "trainer@%h", "-Q", "train", "-c", "1"],
-        "watchman": [*keep, sys.executable, "manage.py", "tend_jobs"],
+        "reaper": [*keep, sys.executable, "manage.py", "run_reaper"],
     }
 
 

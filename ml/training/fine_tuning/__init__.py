@@ -10,11 +10,13 @@
 The last three say how they are told what to do; all of it imports TensorFlow when called, and not before.
 """
 
+from ml.errors import Refused
+
 # Raise it when the same config would tune another backbone: checkpoints and fingerprints carry it.
 # 1: the first.
 TUNING_VERSION = 1
 PATIENCE = 3  # epochs without a better validation loss, then it stops
 
 
-class TuningFailed(RuntimeError):
+class TuningFailed(Refused):
     """The message is a sentence for the user."""

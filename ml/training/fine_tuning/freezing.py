@@ -9,12 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ml.backbones.backbone import Backbone
-from ml.backbones.spec import CONVERTED, GRAPH, LITERT, NetworkSpec
-from ml.model_import.opening import OpenedNetwork
+from ml.backbones.spec import CONVERTED, GRAPH, LITERT, BackboneFiles, BackboneSpec, Origin
 from ml.training.fine_tuning import TuningFailed
 
 
-def freeze_tuned(network: Any, backbone: Backbone, pictures: NDArray[np.uint8], scratch: Path) -> OpenedNetwork:
+def freeze_tuned(network: Any, backbone: Backbone, pictures: NDArray[np.uint8], scratch: Path) -> BackboneFiles:
     """The files of a tuned keras.Model that was built by `backbone`.
 
     Args:
@@ -34,11 +33,11 @@ def freeze_tuned(network: Any, backbone: Backbone, pictures: NDArray[np.uint8], 
         if why:
             raise TuningFailed(f"The fine-tuned network cannot be used: {why}. Train without fine-tuning.")
         files = {GRAPH: graph.read_bytes(), CONVERTED: converted.read_bytes()}
-    return OpenedNetwork(_describe(backbone, files[GRAPH]), files, [], "")
+    return BackboneFiles(_describe(backbone, files[GRAPH]), files)
 
 
-def _describe(backbone: Backbone, graph: bytes) -> NetworkSpec:
-    return NetworkSpec(
+def _describe(backbone: Backbone, graph: bytes) -> BackboneSpec:
+    return BackboneSpec(
         file=GRAPH,
         sha256=hashlib.sha256(graph).hexdigest(),
         input_size=backbone.input_size,
@@ -47,4 +46,5 @@ def _describe(backbone: Backbone, graph: bytes) -> NetworkSpec:
         title=f"{backbone.title}, fine-tuned",
         source=backbone.name,
         licence=backbone.licence,
+        origin=Origin.FINE_TUNED,
     )

@@ -55,8 +55,8 @@ def fine_tune(
 ) -> Tuned:
     """Train backbone and head together on the training pictures, from the trained `head`.
 
-    Each epoch shows every training picture once, as it is or one of `config.views`, drawn anew each time. Classes
-    weigh alike however many pictures they have, as they do for the head. `read` gives the file of a sha256. A
+    Each epoch shows every training picture once, as it is or as one of `config.augmentations`, drawn anew each time.
+    Classes weigh alike however many pictures they have, as they do for the head. `read` gives the file of a sha256. A
     checkpoint that cannot be used is as none. Imports TensorFlow. Raises TrainingDiverged, and what `read` and
     `watch` raise.
     """
@@ -105,13 +105,18 @@ class _Run:
         return state
 
     def _show_all(self, epoch: int) -> float:
-        """Every training picture once; the mean loss. Order and views follow from seed and epoch alone, so that an
-        epoch after a resumption is what it would have been."""
+        """Show every training picture once, and return the mean loss.
+
+        Order and augmentations follow from seed and epoch alone, so that an epoch after a resumption is what it would
+        have been.
+        """
         rng = np.random.default_rng([self.config.seed, epoch])
         order = rng.permutation(len(self.sha256s))
-        views = [None, *self.config.views]
-        drawn = rng.integers(len(views), size=len(order))
-        wanted: list[Wanted] = [(self.sha256s[row], views[view]) for row, view in zip(order, drawn, strict=True)]
+        augmentations = [None, *self.config.augmentations]
+        drawn = rng.integers(len(augmentations), size=len(order))
+        wanted: list[Wanted] = [
+            (self.sha256s[row], augmentations[augmentation]) for row, augmentation in zip(order, drawn, strict=True)
+        ]
         total = 0.0
         for number, pictures in enumerate(self.feed.batches(wanted)):
             rows = order[number * BATCH : number * BATCH + len(pictures)]

@@ -8,14 +8,14 @@ from types import TracebackType
 import numpy as np
 from numpy.typing import NDArray
 
-from ml.images.augmentation import View, load_view
+from ml.images.augmentation import Augmentation, load_stored
 from ml.machine import CORES
 
 BATCH = 16  # pictures; with 32, EfficientNet-Lite0 needs half a GB more and is no faster
 AHEAD = 2  # batches
 HELD = 2**27  # bytes of decoded pictures: 900 of 224 x 224. Decoding costs a twentieth of what training does
 
-Wanted = tuple[str, View | None]  # a picture's sha256, and which view of it
+Wanted = tuple[str, Augmentation | None]  # a picture's sha256, and which augmented copy of it
 Picture = NDArray[np.uint8]
 
 
@@ -38,7 +38,7 @@ class PictureFeed:
     def batches(self, wanted: Sequence[Wanted], batch: int = BATCH) -> Iterator[Picture]:
         """uint8 (n, S, S, 3) with n = `batch`, the last one smaller, in the order of `wanted`.
 
-        Whatever `read` and `load_view` raise comes out of it.
+        Raises PictureUnreadable, and what `read` raises.
         """
         waiting: deque[list[Future[Picture]]] = deque()
         for start in range(0, len(wanted), batch):
@@ -53,8 +53,8 @@ class PictureFeed:
         kept = self._kept.get(wanted)
         if kept is not None:
             return kept
-        sha256, view = wanted
-        picture = load_view(self._read(sha256), self._size, view)
+        sha256, augmentation = wanted
+        picture = load_stored(sha256, self._read, self._size, augmentation)
         if len(self._kept) < self._room:
             self._kept[wanted] = picture
         return picture

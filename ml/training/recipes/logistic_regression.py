@@ -1,4 +1,4 @@
-"""The recipe 'auto': L2-regularised multinomial logistic regression, the penalty chosen on validation."""
+"""The recipe “auto”: L2-regularised multinomial logistic regression, with the penalty chosen on validation."""
 
 import functools
 from collections.abc import Callable
@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ml.training.config import TrainConfig
-from ml.training.head import Floats, Head, Look, Report, Split, balanced_loss, measure_point, prepare_tensorflow
+from ml.training.head import Floats, Head, Report, Split, StepCallback, balanced_loss, measure_point, prepare_tensorflow
+from ml.training.recipes.recipe import Recipe, RecipeSettings
 
 # From "hardly more than the class means" to "as good as unregularised", each step about a factor of three.
 PENALTIES = (3.0, 1.0, 0.3, 0.1, 0.03, 0.01, 0.003, 0.001, 0.0003, 0.0001)
@@ -21,7 +21,7 @@ Flat = NDArray[np.float64]  # the weights and below them the bias, (F + 1) x C, 
 
 
 def train_auto(
-    training: Split, validation: Split, classes: int, config: TrainConfig, report: Report, look: Look
+    training: Split, validation: Split, classes: int, settings: RecipeSettings, report: Report, callback: StepCallback
 ) -> Head:
     """L-BFGS (Nocedal 1980, by SciPy) along a path of falling penalties, each begun at the last solution.
 
@@ -38,7 +38,7 @@ def train_auto(
             nonlocal step
             step += 1
             report("head", (index + 0.5) / len(PENALTIES), **problem.point(step, weights))
-            look(step, scaler.fold_into(problem.head(weights)), penalty=penalty)
+            callback(step, scaler.fold_into(problem.head(weights)), penalty=penalty)
 
         weights = problem.solve(penalty, weights, watch)
         loss = problem.validation_loss(weights)
@@ -50,7 +50,7 @@ def train_auto(
     # One more step, because it may lead back: to the head that was chosen.
     report("head", 1.0, **problem.point(step + 1, best))
     head = scaler.fold_into(problem.head(best))
-    look(step + 1, head, is_last=True, penalty=best_penalty)
+    callback(step + 1, head, is_last=True, penalty=best_penalty)
     return head
 
 
@@ -170,3 +170,12 @@ def _compiled_values() -> Any:
         return tf.reduce_sum(sample_weights * losses), gradient, tf.matmul(validation, table[:-1]) + table[-1]
 
     return values
+
+
+RECIPE = Recipe(
+    name="auto",
+    title="Automatic",
+    help="Converges and stops by itself, gives small classes more weight, and chooses on the validation pictures.",
+    version=1,  # 1: the first
+    train=train_auto,
+)

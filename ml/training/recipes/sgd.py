@@ -1,4 +1,4 @@
-"""The recipe 'poets': gradient descent as in the original TensorFlow for Poets (`retrain.py`)."""
+"""The recipe “sgd”: gradient descent as in the original TensorFlow for Poets (`retrain.py`)."""
 
 import functools
 from collections.abc import Iterator
@@ -6,31 +6,66 @@ from typing import Any
 
 import numpy as np
 
-from ml.training.config import TrainConfig
-from ml.training.head import Floats, Head, Ints, Look, Report, Split, measure_point, prepare_tensorflow
+from ml.training.head import Floats, Head, Ints, Report, Split, StepCallback, measure_point, prepare_tensorflow
+from ml.training.recipes.recipe import Recipe, RecipeSettings
+from ml.training.setting import setting
 
 EVAL_STEP_INTERVAL = 10  # the original's default
 START_DEVIATION = 0.001  # likewise, of a normal distribution cut at two deviations
 
 
-def train_poets(
-    training: Split, validation: Split, classes: int, config: TrainConfig, report: Report, look: Look
+class SGDSettings(RecipeSettings, frozen=True, strict=True, extra="forbid"):
+    """The settings of gradient descent, by the original's flags."""
+
+    steps: int = setting(
+        500,
+        label="Training steps",
+        help="How many steps of gradient descent to take.",
+        group="recipe",
+        flag="how_many_training_steps",
+        flag_default=4000,
+        ge=1,
+        le=100_000,
+    )
+    learning_rate: float = setting(
+        0.01,
+        label="Learning rate",
+        help="How large each step is.",
+        group="recipe",
+        flag="learning_rate",
+        gt=0,
+        le=100,
+        allow_inf_nan=False,
+    )
+    batch_size: int = setting(
+        100,
+        label="Batch size",
+        help="How many pictures each step looks at.",
+        group="recipe",
+        flag="train_batch_size",
+        ge=1,
+        le=100_000,
+    )
+
+
+def train_sgd(
+    training: Split, validation: Split, classes: int, settings: SGDSettings, report: Report, callback: StepCallback
 ) -> Head:
     """Descend, and report on the way.
 
     A point's training_loss is its last batch's, as in the original; validation is the whole split.
     """
     reached = None
-    for step, head, (loss, logits) in descend(training, validation, classes, config, interval=EVAL_STEP_INTERVAL):
-        report("head", step / config.steps, **measure_point(step, loss, logits, validation.labels))
-        look(step, head, is_last=step == config.steps, learning_rate=config.learning_rate)
+    for step, head, (loss, logits) in descend(training, validation, classes, settings, interval=EVAL_STEP_INTERVAL):
+        report("head", step / settings.steps, **measure_point(step, loss, logits, validation.labels))
+        callback(step, head, is_last=step == settings.steps, learning_rate=settings.learning_rate)
         reached = head
-    assert reached is not None  # noqa: S101 - a config has a step at least
+    assert reached is not None  # noqa: S101 - there is a step at least
     return reached
 
 
 def descend(
-    training: Split, validation: Split, classes: int, config: TrainConfig, *, interval: int
+    training: Split, validation: Split, classes: int, settings: SGDSettings, *, interval: int
 ) -> Iterator[tuple[int, Head, tuple[float, Floats]]]:
     """Plain gradient descent; each picture of a batch is drawn by drawing its class first.
 
@@ -38,16 +73,16 @@ def descend(
     the validation logits (N, C).
     """
     tf = prepare_tensorflow()
-    rng = np.random.default_rng(config.seed)
+    rng = np.random.default_rng(settings.seed)
     data = tf.constant(training.features), tf.one_hot(training.labels, classes)
     held_out = tf.constant(validation.features)
     weights = tf.constant(_start((training.features.shape[1], classes), rng))
     bias = tf.zeros([classes])
     members = [np.flatnonzero(training.labels == label) for label in range(classes)]
-    for step in range(0, config.steps, interval):
-        until = min(step + interval, config.steps)
-        drawn = tf.constant(_draw(members, (until - step, config.batch_size), rng))
-        weights, bias, loss, logits = _compiled_descent()(*data, held_out, drawn, weights, bias, config.learning_rate)
+    for step in range(0, settings.steps, interval):
+        until = min(step + interval, settings.steps)
+        drawn = tf.constant(_draw(members, (until - step, settings.batch_size), rng))
+        weights, bias, loss, logits = _compiled_descent()(*data, held_out, drawn, weights, bias, settings.learning_rate)
         yield until, Head(weights.numpy(), bias.numpy()), (float(loss), logits.numpy())
 
 
@@ -98,3 +133,13 @@ def _compiled_descent() -> Any:
         return weights, bias, loss, tf.matmul(validation, weights) + bias
 
     return descend_batches
+
+
+RECIPE = Recipe(
+    name="sgd",
+    title="Gradient descent",
+    help="Plain stochastic gradient descent, as TensorFlow for Poets trained.",
+    version=1,  # 1: the first
+    train=train_sgd,
+    settings=SGDSettings,
+)

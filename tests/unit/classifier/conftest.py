@@ -11,8 +11,9 @@ from django.core.cache import cache
 from django.test import Client
 
 from classifier.jobs import lifecycle
+from classifier.jobs.kinds import TRAIN
 from classifier.models import Export, Job, ModelVersion, Project
-from classifier.services import datasets, embeddings, exports, model_versions, summaries, uploads
+from classifier.services import datasets, embeddings, event_files, exports, model_versions, uploads
 from classifier.services.projects import create_project
 from ml.backbones.registry import get_backbone
 from ml.engines.embeddings import embedding_key
@@ -21,6 +22,7 @@ from ml.training.config import TrainConfig
 from ml.training.evaluation import evaluate
 from ml.training.head import Head
 from ml.training.pipeline import Trained
+from poetsweb.folders import ML
 from tests.datasets import coloured_pictures
 
 PASSWORD = "correct-horse-9"
@@ -106,10 +108,10 @@ def trained(filled: Project) -> ModelVersion:
 
 def publish(project: Project, **config: Any) -> ModelVersion:
     settings = TrainConfig(backbone="testing", **config)
-    job = lifecycle.queue_job(project=project, kind=Job.Kind.TRAIN, by=project.owner, config=settings.as_dict())
+    job = lifecycle.queue_job(TRAIN, project=project, by=project.owner, config=settings.as_dict())
     claimed = lifecycle.claim_job(job.pk)
     assert claimed is not None
-    store_fake_summaries(claimed)
+    store_fake_event_files(claimed)
     version = datasets.freeze_dataset_version(
         project, validation_percentage=10, testing_percentage=10, by=project.owner
     )
@@ -118,26 +120,28 @@ def publish(project: Project, **config: Any) -> ModelVersion:
     classes = len(frozen.classes)
     bias = np.zeros(classes, np.float32)
     bias[0] = 1 + settings.seed
-    head = Head(np.zeros((get_backbone("testing").features, classes), np.float32), bias)
-    probabilities = head.probabilities(np.zeros((len(test), get_backbone("testing").features), np.float32))
+    head = Head(np.zeros((get_backbone("testing", ML).features, classes), np.float32), bias)
+    probabilities = head.probabilities(np.zeros((len(test), get_backbone("testing", ML).features), np.float32))
     labels = np.array([row[1] for row in test])
     metrics = evaluate(probabilities, labels, [name for _, name in frozen.classes])
     evaluation = Evaluation([row[0] for row in test], labels, probabilities)
     digest, files = pack_artifact({"classes": frozen.classes, "seed": settings.seed}, head, evaluation)
-    return model_versions.publish_model_version(claimed, version, settings, Trained(digest, files, metrics))
+    return model_versions.publish_model_version(
+        claimed, version, settings, Trained(digest, files, metrics), measured={}
+    )
 
 
-def store_fake_summaries(job: Job) -> None:
+def store_fake_event_files(job: Job) -> None:
     """Of a training that wrote one file; for whoever holds its lease."""
     with tempfile.TemporaryDirectory() as folder:
         Path(folder, "train").mkdir()
         Path(folder, "train", "events").write_bytes(b"accuracy")
-        summaries.store_summaries(job, Path(folder))
+        event_files.store_event_files(job, Path(folder))
 
 
 def store_fake_embeddings(project: Project) -> str:
     """Embeddings of the project's pictures, all ones; returns their key."""
-    backbone = get_backbone("testing")
+    backbone = get_backbone("testing", ML)
     key = embedding_key(backbone.digest)
     images = [sample.image for sample in project.samples.select_related("image")]
     embeddings.store_embeddings(images, np.ones((len(images), backbone.features), np.float32), key)

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from ml.backbones.registry import get_backbone
 from ml.backbones.weights import WeightsMissing
 from ml.engines.conversion import converted_path, record_path
 from ml.engines.speed import ensure_speed
+from poetsweb.folders import ML
 from tests.pictures import make_jpeg
 
 BUNDLED = ["efficientnet_lite0", "efficientnet_lite1", "efficientnet_lite2", "mobilenet_v2_1.0_224"]
@@ -23,7 +25,7 @@ BUNDLED = ["efficientnet_lite0", "efficientnet_lite1", "efficientnet_lite2", "mo
 
 @pytest.fixture(autouse=True)
 def _own_backbones(settings: Any, tmp_path: Path) -> None:
-    settings.BACKBONE_DIR = tmp_path / "backbones"
+    settings.ML = replace(settings.ML, backbones_dir=tmp_path / "backbones")
 
 
 def test_bundled_ones_are_listed_with_what_is_known_of_them(as_owner: Client) -> None:
@@ -35,8 +37,8 @@ def test_bundled_ones_are_listed_with_what_is_known_of_them(as_owner: Client) ->
 
 
 def test_ready_one_shows_its_measured_speed(settings: Any, backbones: Path, filled: Project, as_owner: Client) -> None:
-    shutil.copytree(backbones, settings.BACKBONE_DIR)
-    path = converted_path(get_backbone("testing"), settings.BACKBONE_DIR)
+    shutil.copytree(backbones, settings.ML.backbones_dir)
+    path = converted_path(get_backbone("testing", ML), settings.ML.backbones_dir)
     ensure_speed(path)
     record = json.loads(record_path(path).read_text())
     record_path(path).write_text(json.dumps({**record, "images_per_second": 1234.4}))
@@ -88,15 +90,15 @@ def test_chosen_one_is_not_hidden_among_the_others(filled: Project, as_owner: Cl
 
 
 def test_version_whose_weights_cannot_be_had_answers_with_a_sentence(
-    trained: ModelVersion, as_owner: Client, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    trained: ModelVersion, as_owner: Client, settings: Any, tmp_path: Path
 ) -> None:
-    monkeypatch.setenv("POETSWEB_WEIGHTS", str(tmp_path / "weights"))
-    monkeypatch.setenv("WEIGHTS_URL", "http://127.0.0.1:1")  # nobody answers there
+    nobody = "http://127.0.0.1:1"
+    settings.ML = replace(settings.ML, weights_dir=tmp_path / "weights", weights_url=nobody)
     ModelVersion.objects.filter(pk=trained.pk).update(backbone="xception")
     slug = trained.project.slug
     answer = as_owner.post(f"/api/v1/projects/{slug}/classify", {"image": BytesIO(make_jpeg(1))})
     assert answer.status_code == 503
     assert "could not be downloaded" in answer.json()["error"]
     page = as_owner.post(reverse("classify", args=[slug]), {"image": BytesIO(make_jpeg(1))})
-    assert page.status_code == 409
+    assert page.status_code == 503
     assert "could not be downloaded" in page.content.decode()

@@ -133,7 +133,7 @@ def test_fingerprint_depends_on_what_matters(filled: Project) -> None:
 def test_fingerprint_without_distortions_is_that_of_before_there_were_any() -> None:
     """Or a version trained then would be trained again."""
     dataset = DatasetVersion(digest="d" * 64)
-    assert model_versions.fingerprint(dataset, TrainConfig(recipe="poets", steps=50)) == FINGERPRINT
+    assert model_versions.fingerprint(dataset, TrainConfig(recipe="sgd", steps=50)) == FINGERPRINT
 
 
 def test_fingerprint_depends_on_distortions_and_on_how_they_are_drawn(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -142,7 +142,7 @@ def test_fingerprint_depends_on_distortions_and_on_how_they_are_drawn(monkeypatc
     def found(**distortions: int) -> str:
         return model_versions.fingerprint(dataset, TrainConfig(backbone="testing", **distortions))  # type: ignore[arg-type]
 
-    all_found = [found(), found(random_crop=5), found(random_scale=5), found(random_crop=5, distorted_views=3)]
+    all_found = [found(), found(random_crop=5), found(random_scale=5), found(random_crop=5, augmented_copies=3)]
     assert len(set(all_found)) == 4
     monkeypatch.setattr("classifier.services.model_versions.DISTORTION_VERSION", 2)
     assert found() == all_found[0]

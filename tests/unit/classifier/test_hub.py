@@ -12,11 +12,13 @@ from django.urls import reverse
 from django.utils import timezone
 
 from classifier.jobs import lifecycle
+from classifier.jobs.kinds import HUB
 from classifier.models import Job, ModelVersion, PublicLink
 from classifier.selectors import list_jobs
 from classifier.services import hub
 from classifier.services.accounts import create_api_key, revoke_api_key
 from ml.backbones.registry import get_backbone
+from poetsweb.folders import ML
 from tests.unit.classifier.conftest import publish, store_export
 from worker.run import run_job
 
@@ -145,7 +147,7 @@ def test_backbone_is_made_when_first_asked_for(
     assert {"saved_model.pb", "fingerprint.pb"} <= set(names(as_stranger.get(BACKBONE)))
 
     monkeypatch.setattr("worker.hub.build_hub_backbone", lambda *_: pytest.fail("It is there already."))
-    again = lifecycle.queue_job(project=None, kind=Job.Kind.HUB, by=None, config=job.config)
+    again = lifecycle.queue_job(HUB, project=None, by=None, config=job.config)
     run_job(again.pk)
     again.refresh_from_db()
     assert again.status == Job.Status.SUCCEEDED
@@ -173,6 +175,6 @@ def test_backbone_that_cannot_be_made_says_why(as_owner: Client, monkeypatch: py
 
 
 def test_backbone_with_a_name_with_dots_has_an_address() -> None:
-    backbone = get_backbone("mobilenet_v2_1.0_224")
+    backbone = get_backbone("mobilenet_v2_1.0_224", ML)
     assert reverse("hub_backbone", args=[backbone.name, backbone.version]) == "/hub/backbones/mobilenet_v2_1.0_224/1"
-    assert hub.backbone_path(backbone) != hub.backbone_path(get_backbone("testing"))
+    assert hub.backbone_path(backbone) != hub.backbone_path(get_backbone("testing", ML))

@@ -8,13 +8,14 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from classifier.jobs import lifecycle
+from classifier.jobs.kinds import EMBED, TRAIN, EmbedResult, TrainResult
 from classifier.jobs.lifecycle import LeaseLost
 from classifier.models import Job, Project
 
 
 @pytest.fixture
 def job(project: Project) -> Job:
-    return lifecycle.queue_job(project=project, kind=Job.Kind.TRAIN, by=project.owner)
+    return lifecycle.queue_job(TRAIN, project=project, by=project.owner)
 
 
 @pytest.fixture
@@ -47,10 +48,10 @@ def test_claimed_by_one_only(job: Job) -> None:
 def test_finished_job_is_not_claimed_again(job: Job) -> None:
     claimed = lifecycle.claim_job(job.pk)
     assert claimed is not None
-    lifecycle.finish_job(claimed, model_version=3)
+    lifecycle.finish_job(claimed, TrainResult(model_version=3))
     assert lifecycle.claim_job(job.pk) is None
     job.refresh_from_db()
-    assert job.facts == {"model_version": 3}
+    assert job.result == {"model_version": 3, "unchanged": False}
     assert job.finished_at is not None
 
 
@@ -82,7 +83,7 @@ def test_lease_of_a_dead_worker_is_freed_and_the_job_sent_again(job: Job, sent: 
     assert sent == [job.pk]
     successor = lifecycle.claim_job(job.pk)
     assert successor is not None
-    assert successor.losses == 1
+    assert successor.worker_deaths == 1
     with pytest.raises(LeaseLost):  # the dead one was only asleep
         lifecycle.report(dead, done=5)
 
@@ -97,7 +98,7 @@ def test_living_worker_keeps_its_lease(job: Job, sent: list[int]) -> None:
 
 
 def test_job_that_kills_every_worker_fails_with_a_sentence(job: Job, sent: list[int]) -> None:
-    for _ in range(lifecycle.MAX_LOSSES):
+    for _ in range(lifecycle.MAX_WORKER_DEATHS):
         assert lifecycle.claim_job(job.pk) is not None
         age(job, heartbeat_at=60)
         lifecycle.recover_jobs()
@@ -118,7 +119,7 @@ def test_parent_waits_for_children_and_goes_on_after_the_last(job: Job, sent: li
     parent = lifecycle.claim_job(job.pk)
     assert parent is not None
     lifecycle.enter_stage(parent, "embed", total=5)
-    children = lifecycle.queue_children(parent, kind=Job.Kind.EMBED, configs=[{"units": 2}, {"units": 3}])
+    children = lifecycle.queue_children(parent, EMBED, configs=[{"units": 2}, {"units": 3}])
     lifecycle.park_job(parent)
     sent.clear()
     age(job, dispatched_at=60)
@@ -131,7 +132,7 @@ def test_parent_waits_for_children_and_goes_on_after_the_last(job: Job, sent: li
         assert sent == []
         claimed = lifecycle.claim_job(child.pk)
         assert claimed is not None
-        lifecycle.finish_job(claimed, computed=1)
+        lifecycle.finish_job(claimed, EmbedResult(computed=1))
         job.refresh_from_db()
         assert job.done == (2, 5)[number]
     assert sent == [job.pk]
@@ -141,7 +142,7 @@ def test_parent_waits_for_children_and_goes_on_after_the_last(job: Job, sent: li
 def test_message_that_comes_twice_does_not_queue_the_children_twice(job: Job, sent: list[int]) -> None:
     parent = lifecycle.claim_job(job.pk)
     assert parent is not None
-    lifecycle.queue_children(parent, kind=Job.Kind.EMBED, configs=[{}])
+    lifecycle.queue_children(parent, EMBED, configs=[{}])
     lifecycle.park_job(parent)
     assert lifecycle.claim_job(job.pk) is None
 
@@ -149,7 +150,7 @@ def test_message_that_comes_twice_does_not_queue_the_children_twice(job: Job, se
 def test_parent_whose_last_child_died_before_telling_is_found(job: Job, sent: list[int]) -> None:
     parent = lifecycle.claim_job(job.pk)
     assert parent is not None
-    (child,) = lifecycle.queue_children(parent, kind=Job.Kind.EMBED, configs=[{}])
+    (child,) = lifecycle.queue_children(parent, EMBED, configs=[{}])
     lifecycle.park_job(parent)
     Job.objects.filter(pk=child.pk).update(status="SUCCEEDED", finished_at=timezone.now())  # and then the power failed
     age(job, dispatched_at=60)
@@ -161,7 +162,7 @@ def test_parent_whose_last_child_died_before_telling_is_found(job: Job, sent: li
 def test_failed_child_fails_its_parent_and_stops_its_siblings(job: Job) -> None:
     parent = lifecycle.claim_job(job.pk)
     assert parent is not None
-    first, second = lifecycle.queue_children(parent, kind=Job.Kind.EMBED, configs=[{}, {}])
+    first, second = lifecycle.queue_children(parent, EMBED, configs=[{}, {}])
     lifecycle.park_job(parent)
     claimed = lifecycle.claim_job(first.pk)
     assert claimed is not None
@@ -175,7 +176,7 @@ def test_failed_child_fails_its_parent_and_stops_its_siblings(job: Job) -> None:
 def test_cancelled_parent_takes_its_children_along(job: Job) -> None:
     parent = lifecycle.claim_job(job.pk)
     assert parent is not None
-    (child,) = lifecycle.queue_children(parent, kind=Job.Kind.EMBED, configs=[{}])
+    (child,) = lifecycle.queue_children(parent, EMBED, configs=[{}])
     claimed = lifecycle.claim_job(child.pk)
     assert claimed is not None
     lifecycle.cancel_job(job)
@@ -186,7 +187,7 @@ def test_cancelled_parent_takes_its_children_along(job: Job) -> None:
 def test_unreachable_broker_loses_no_job(project: Project, settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.undo()  # the real _send, and no broker listens
     with transaction.atomic():
-        job = lifecycle.queue_job(project=project, kind=Job.Kind.TRAIN, by=project.owner)
+        job = lifecycle.queue_job(TRAIN, project=project, by=project.owner)
     assert status_of(job) == Job.Status.QUEUED
 
 
@@ -199,12 +200,12 @@ def test_database_refuses_what_cannot_be(values: dict[str, Any], job: Job) -> No
 
 
 def test_only_one_module_writes_status() -> None:
-    """`services/jobs.py` is the only writer of a job's status and lease."""
+    """`jobs/lifecycle.py` is the only writer of a job's status and lease."""
     import re
     from pathlib import Path
 
     root = Path(__file__).resolve().parents[3]
     writes = re.compile(r"update\([^)]*\b(status|lease)=|\.status\s*=[^=]|\.lease\s*=[^=]")
     for path in [*(root / "classifier").rglob("*.py"), *(root / "worker").rglob("*.py")]:
-        if path.name != "jobs.py" and "migrations" not in path.parts:
+        if path.name != "lifecycle.py" and "migrations" not in path.parts:
             assert not writes.search(path.read_text()), path

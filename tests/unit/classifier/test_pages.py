@@ -7,10 +7,11 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 from django.urls import reverse
 
+from classifier.jobs.kinds import TRAIN
 from classifier.models import ApiKey, ImageClass, ModelVersion, Project, Sample, Upload
 from classifier.services import prediction
 from classifier.services.accounts import NotAllowed, create_administrator
-from classifier.services.projects import create_project, delete_class
+from classifier.services.projects import InvalidName, create_project, delete_class
 from classifier.services.samples import delete_samples, purge_samples
 from tests.datasets import coloured_pictures
 from tests.pictures import make_jpeg
@@ -202,7 +203,7 @@ def test_samples_of_another_project_are_not_touched(filled: Project, stranger: U
 
 
 def test_class_with_pictures_is_not_deleted(filled: Project) -> None:
-    with pytest.raises(ValueError, match="Move or delete its pictures first"):
+    with pytest.raises(InvalidName, match="Move or delete its pictures first"):
         delete_class(filled.classes.get(name="red"))
 
 
@@ -277,7 +278,7 @@ def test_version_page_tells_of_distortions(filled: Project, as_owner: Client) ->
     assert "Distortions" not in plain
     mirrored = as_owner.get(publish(filled, flip_left_right=True).get_absolute_url()).content.decode()
     assert "mirrored; 1 view of each training picture" in mirrored
-    settings = {"random_crop": 10, "random_scale": 5, "random_brightness": 20, "distorted_views": 2}
+    settings = {"random_crop": 10, "random_scale": 5, "random_brightness": 20, "augmented_copies": 2}
     page = as_owner.get(publish(filled, **settings).get_absolute_url()).content.decode()
     assert "cropped by 10 %, scaled by up to 5 %, brightness ± 20 %; 2 views of each training picture" in page
 
@@ -316,9 +317,8 @@ def test_untrained_project_cannot_answer(project: Project, as_owner: Client) -> 
 
 def test_job_page_shows_progress_and_error(filled: Project, as_owner: Client) -> None:
     from classifier.jobs import lifecycle
-    from classifier.models import Job
 
-    job = lifecycle.queue_job(project=filled, kind=Job.Kind.TRAIN, by=filled.owner)
+    job = lifecycle.queue_job(TRAIN, project=filled, by=filled.owner)
     page = as_owner.get(job.get_absolute_url()).content.decode()
     assert "Waiting" in page
     assert "No worker is running" in page
@@ -326,7 +326,7 @@ def test_job_page_shows_progress_and_error(filled: Project, as_owner: Client) ->
     assert claimed is not None
     lifecycle.enter_stage(claimed, "embed", total=200)
     lifecycle.report(claimed, done=50)
-    part = as_owner.get(reverse("job_part", args=[filled.slug, job.pk])).content.decode()
+    part = as_owner.get(reverse("job_part", args=[filled.slug, job.number])).content.decode()
     assert "50 of 200 pictures" in part
     assert "left" in part
     lifecycle.fail_job(job.pk, sentence="It <broke>.", error=ValueError("secret detail"))
@@ -340,7 +340,7 @@ def test_curve_is_drawn(filled: Project, as_owner: Client) -> None:
     from classifier.jobs import lifecycle
     from classifier.models import Job
 
-    job = lifecycle.queue_job(project=filled, kind=Job.Kind.TRAIN, by=filled.owner)
+    job = lifecycle.queue_job(TRAIN, project=filled, by=filled.owner)
     point = {"training_loss": 1.0, "validation_loss": 1.1, "validation_accuracy": 0.5}
     Job.objects.filter(pk=job.pk).update(curve=[{"step": 10, **point}, {"step": 20, **point}])
     assert as_owner.get(job.get_absolute_url()).content.decode().count("<polyline") == 3

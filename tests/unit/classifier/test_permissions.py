@@ -9,15 +9,15 @@ from django.contrib.auth.models import User
 from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
 
-from classifier import boards
-from classifier.models import ImageClass, Job, ModelVersion, Network, Sample, Upload
+from classifier.models import CustomBackbone, ImageClass, Job, ModelVersion, Sample, Upload
 from classifier.services.accounts import create_api_key, revoke_api_key
-from classifier.services.networks import request_backbone
+from classifier.services.custom_backbones import request_backbone
+from classifier.tensorboard import proxy
 from tests.unit.classifier.conftest import store_export
 
 # Open to everybody, or only about whoever asks.
 OPEN = {"health", "empty", "set_up", "sign_in", "sign_out", "sign_up"}
-OWN = {"project_list", "project_new", "sample_project", "change_password", "api_keys", "revoke_key", "network_list"}
+OWN = {"project_list", "project_new", "sample_project", "change_password", "api_keys", "revoke_key", "backbone_list"}
 HUB = {"hub_version", "hub_backbone"}  # also by key and by public link: see test_hub
 API_OPEN = {"/api/v1/openapi.json", "/api/v1/docs"}
 API_OWN = {"/api/v1/projects", "/api/v1/sample-projects", "/api/v1/backbones"}
@@ -51,7 +51,7 @@ def arguments(trained: ModelVersion) -> dict[str, Any]:
             "class": ImageClass.objects.filter(project=project).values_list("pk", flat=True)[0],
             "upload": Upload.objects.filter(project=project).values_list("pk", flat=True)[0],
             "job": Job.objects.filter(project=project, kind="train").values_list("pk", flat=True)[0],
-            "network": Network.objects.filter(owner=project.owner).values_list("pk", flat=True)[0],
+            "network": CustomBackbone.objects.filter(owner=project.owner).values_list("pk", flat=True)[0],
         },
         "sha256": sample.image.sha256,
         "number": trained.number,
@@ -64,8 +64,8 @@ def arguments(trained: ModelVersion) -> dict[str, Any]:
 @pytest.fixture(autouse=True)
 def _board(monkeypatch: pytest.MonkeyPatch) -> None:
     """TensorBoard itself is tried in test_boards; here it says what must not be heard by others."""
-    monkeypatch.setattr(boards, "is_installed", lambda: True)
-    monkeypatch.setattr(boards, "ask_board", lambda *_: boards.BoardAnswer(200, {}, b"Colours"))
+    monkeypatch.setattr(proxy, "is_installed", lambda: True)
+    monkeypatch.setattr(proxy, "ask_tensorboard", lambda *_: proxy.TensorBoardAnswer(200, {}, b"Colours"))
 
 
 @pytest.fixture(autouse=True)

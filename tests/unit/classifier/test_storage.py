@@ -13,6 +13,7 @@ from django.core.files.uploadedfile import TemporaryUploadedFile
 
 from classifier.services.images import read_file
 from classifier.storage import store_once
+from tests.disk import full_disk
 
 pytestmark = pytest.mark.usefixtures("folder_storage")
 
@@ -45,12 +46,21 @@ def fail_to_write(handle: int, data: bytes) -> int:
     raise OSError(errno.ENOSPC, "No space left on device")
 
 
-def test_full_disk_leaves_nothing_behind(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(os, "write", fail_to_write)
-    with pytest.raises(OSError, match="No space"):
+def test_full_disk_leaves_nothing_behind(tmp_path: Path) -> None:
+    with full_disk(room=3), pytest.raises(OSError, match="too large"):
         default_storage.save("incoming/1", ContentFile(b"data"))
-    monkeypatch.undo()
     assert files_in(tmp_path) == []
+
+
+def test_files_may_be_read_by_all_and_written_by_us() -> None:
+    before = os.umask(0)
+    try:
+        default_storage.save("incoming/1", ContentFile(b"data"))
+        store_once("images/ab/abc", b"data")
+    finally:
+        os.umask(before)
+    modes = [os.stat(default_storage.path(name)).st_mode & 0o777 for name in ("incoming/1", "images/ab/abc")]
+    assert modes == [0o644, 0o644]
 
 
 def test_picture_is_stored_once_the_disk_has_room_again(monkeypatch: pytest.MonkeyPatch) -> None:

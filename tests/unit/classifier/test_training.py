@@ -92,7 +92,7 @@ def test_second_click_finds_the_first_job(filled: Project, as_owner: Client) -> 
 
 
 def test_form_queues_with_its_settings(filled: Project, as_owner: Client) -> None:
-    values = {"recipe": "poets", "steps": "70", "learning_rate": "0.5", "batch_size": "10", "testing_percentage": "20"}
+    values = {"recipe": "sgd", "steps": "70", "learning_rate": "0.5", "batch_size": "10", "testing_percentage": "20"}
     response = as_owner.post(reverse("train", args=[filled.slug]), values)
     job = Job.objects.get(kind="train")
     assert response["Location"] == job.get_absolute_url()
@@ -103,17 +103,17 @@ def test_form_queues_with_its_settings(filled: Project, as_owner: Client) -> Non
 
 
 def test_form_queues_with_its_distortions(filled: Project, as_owner: Client) -> None:
-    values = {"flip_left_right": "on", "random_crop": "10", "random_brightness": "20", "distorted_views": "2"}
+    values = {"flip_left_right": "on", "random_crop": "10", "random_brightness": "20", "augmented_copies": "2"}
     as_owner.post(reverse("train", args=[filled.slug]), values)
     config = Job.objects.get(kind="train").config
     assert (config["flip_left_right"], config["random_crop"], config["random_scale"]) == (True, 10, 0)
-    assert (config["random_brightness"], config["distorted_views"]) == (20, 2)
+    assert (config["random_brightness"], config["augmented_copies"]) == (20, 2)
 
 
 def test_form_as_it_comes_distorts_nothing(filled: Project, as_owner: Client) -> None:
     page = as_owner.get(reverse("train", args=[filled.slug]))
     values = {name: field.initial for name, field in page.context["form"].fields.items() if field.initial is not None}
-    assert values["distorted_views"] == 4
+    assert values["augmented_copies"] == 4
     as_owner.post(reverse("train", args=[filled.slug]), {**values, "backbone": "testing"})
     assert Job.objects.get(kind="train").config == CONFIG.as_dict()
 
@@ -122,7 +122,7 @@ def test_api_takes_distortions(filled: Project, as_owner: Client) -> None:
     body = {"flip_left_right": True, "random_crop": 0, "random_scale": 10}
     answer = as_owner.post(f"/api/v1/projects/{filled.slug}/train", body, content_type="application/json")
     config = Job.objects.get(pk=answer.json()["job"]).config
-    assert (config["flip_left_right"], config["random_scale"], config["distorted_views"]) == (True, 10, 4)
+    assert (config["flip_left_right"], config["random_scale"], config["augmented_copies"]) == (True, 10, 4)
 
 
 @pytest.mark.parametrize(
@@ -131,8 +131,8 @@ def test_api_takes_distortions(filled: Project, as_owner: Client) -> None:
         ("random_crop", "101", "random_crop must be a whole number from 0 to 100"),
         ("random_scale", "-1", "random_scale must be a whole number from 0 to 100"),
         ("random_brightness", "bright", "whole number"),
-        ("distorted_views", "17", "distorted_views must be a whole number from 1 to 16"),
-        ("distorted_views", "8", "distorted_views goes with one of flip_left_right, random_crop"),
+        ("augmented_copies", "17", "augmented_copies must be a whole number from 1 to 16"),
+        ("augmented_copies", "8", "augmented_copies goes with one of flip_left_right, random_crop"),
         ("steps", "0", "steps must be a whole number from 1 to 100000"),
         ("learning_rate", "0", "learning_rate must be a number above 0"),
         ("testing_percentage", "90", "testing_percentage must be a whole number from 1 to 45"),
@@ -142,7 +142,7 @@ def test_api_takes_distortions(filled: Project, as_owner: Client) -> None:
 def test_form_says_what_is_wrong_beside_the_field(
     field: str, value: str, sentence: str, filled: Project, as_owner: Client
 ) -> None:
-    response = as_owner.post(reverse("train", args=[filled.slug]), {"recipe": "poets", field: value})
+    response = as_owner.post(reverse("train", args=[filled.slug]), {"recipe": "sgd", field: value})
     assert response.status_code == 422
     assert sentence in response.content.decode()
     assert not Job.objects.filter(kind="train").exists()
@@ -158,8 +158,8 @@ def test_form_says_what_is_wrong_beside_the_field(
         ({"sed": 1}, "sed"),
         ({"flip_left_right": "yes"}, "flip_left_right must be true or false"),
         ({"random_crop": 10.5}, "random_crop must be a whole number from 0 to 100"),
-        ({"random_crop": 10, "distorted_views": 0}, "distorted_views must be a whole number from 1 to 16"),
-        ({"distorted_views": 2}, "distorted_views goes with one of"),
+        ({"random_crop": 10, "augmented_copies": 0}, "augmented_copies must be a whole number from 1 to 16"),
+        ({"augmented_copies": 2}, "augmented_copies goes with one of"),
     ],
 )
 def test_api_says_what_is_wrong(body: dict[str, object], words: str, filled: Project, as_owner: Client) -> None:

@@ -1,5 +1,6 @@
 """Fine-tuning from the Train button to a version with a backbone of its own."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -8,19 +9,22 @@ from django.core.files.storage import default_storage
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
+from tests.unit.classifier.test_views import claim
 
 from classifier.estimates import PASSES, estimate_tuning
 from classifier.jobs import lifecycle
-from classifier.models import DatasetVersion, Job, ModelVersion, Network, Project
-from classifier.selectors import job_progress, list_networks
+from classifier.jobs.progress import job_progress
+from classifier.models import CustomBackbone, DatasetVersion, Job, ModelVersion, Project
+from classifier.selectors import list_custom_backbones
 from classifier.services import checkpoints, prediction
 from classifier.services.training import request_training
-from ml.backbones.spec import is_network
+from ml.backbones.spec import is_custom
 from ml.training.config import ConfigError, TrainConfig
 from tests.textures import make_texture, textures
 from tests.unit.classifier.conftest import add_pictures
-from tests.unit.classifier.test_views import claim
-from worker.run import HANDLERS, run_job
+from worker.embed import embed as embed_job
+from worker.run import run_job
+from worker.train import train as train_job
 
 TUNED: dict[str, Any] = {"fine_tuning": "all", "fine_tuning_rate": 0.005, "fine_tuning_epochs": 8}
 TRAINED_ON = 480
@@ -29,8 +33,7 @@ NOW = timezone.now()
 
 @pytest.fixture(autouse=True)
 def _here(backbones: Path, settings: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    settings.BACKBONE_DIR = backbones
-    monkeypatch.setenv("POETSWEB_WEIGHTS", str(tmp_path / "weights"))
+    settings.ML = replace(settings.ML, backbones_dir=backbones, weights_dir=tmp_path / "weights")
 
 
 @pytest.fixture
@@ -44,9 +47,9 @@ def prepare(project: Project, **config: Any) -> Job:
     """The training, as far as its embeddings."""
     wanted = TrainConfig(backbone="testing", **{**TUNED, **config})
     job = request_training(project, wanted, by=project.owner, force=True)
-    HANDLERS["train"](claim(job))
+    train_job(claim(job))
     for child in job.children.order_by("pk"):
-        HANDLERS["embed"](claim(child))
+        embed_job(claim(child))
     job.refresh_from_db()
     return job
 
@@ -54,7 +57,7 @@ def prepare(project: Project, **config: Any) -> Job:
 def train(project: Project, **config: Any) -> Job:
     job = prepare(project, **config)
     if job.is_open:
-        HANDLERS["train"](claim(job))
+        train_job(claim(job))
     job.refresh_from_db()
     assert job.status == Job.Status.SUCCEEDED, job.error
     return job
@@ -64,31 +67,31 @@ def train(project: Project, **config: Any) -> Job:
 def test_version_has_a_backbone_of_its_own_and_answers_with_it(slopes: Project) -> None:
     job = train(slopes)
     version = ModelVersion.objects.get()
-    assert is_network(version.backbone)
+    assert is_custom(version.backbone)
     assert version.config["backbone"] == "testing"
     assert (version.metrics["test_accuracy"] or 0) >= 0.85
     told = version.metrics["fine_tuning"]
     assert told["after"]["validation_loss"] < told["before"]["validation_loss"]
     assert 1 <= told["best_epoch"] <= told["epochs"] == 8
-    network = Network.objects.get()
+    network = CustomBackbone.objects.get()
     assert (network.name, network.project, network.owner, network.job) == (
         version.backbone,
         slopes,
         slopes.owner,
         job,
     )
-    assert not list_networks(slopes.owner).exists()
+    assert not list_custom_backbones(slopes.owner).exists()
     pictures = [make_texture(9000 + number, number % 2) for number in range(20)]
     answers = prediction.classify(slopes, pictures).answers
     right = [answer.classes[0][0] == ("falling", "rising")[number % 2] for number, answer in enumerate(answers)]
     assert sum(right) >= 16
-    assert job.facts["tuned_pictures"] == 8 * TRAINED_ON
-    assert 0 < job.facts["tuned_rate"] <= job.facts["step_rate"]
+    assert job.state["measured"]["fine_tuning_pictures"] == 8 * TRAINED_ON
+    assert 0 < job.state["measured"]["fine_tuning_rate"] <= job.state["measured"]["step_rate"]
     assert [point["epoch"] for point in job.curve if "epoch" in point] == list(range(9))
 
     again = train(slopes)
-    assert again.facts["unchanged"] is True
-    assert ModelVersion.objects.count() == Network.objects.count() == 1
+    assert again.result["unchanged"] is True
+    assert ModelVersion.objects.count() == CustomBackbone.objects.count() == 1
 
 
 @pytest.mark.slow
@@ -96,7 +99,7 @@ def test_tuning_that_does_not_help_keeps_the_backbone(slopes: Project, as_owner:
     train(slopes, fine_tuning_rate=0.5)
     version = ModelVersion.objects.get()
     assert version.backbone == "testing"
-    assert not Network.objects.exists()
+    assert not CustomBackbone.objects.exists()
     told = version.metrics["fine_tuning"]
     assert told["best_epoch"] == 0
     assert told["before"] == told["after"]
@@ -112,7 +115,7 @@ def killed(job: Job, monkeypatch: pytest.MonkeyPatch, epochs: int) -> None:
     def keep_and_die(job: Job, path: str, data: bytes) -> None:
         kept(job, path, data)
         if sum("epoch" in point for point in job.curve) - 1 == epochs:
-            Job.objects.filter(pk=job.pk).update(lease="", losses=1)
+            Job.objects.filter(pk=job.pk).update(lease="", worker_deaths=1)
 
     monkeypatch.setattr(checkpoints, "keep_checkpoint", keep_and_die)
     run_job(job.pk)
@@ -125,18 +128,18 @@ def killed(job: Job, monkeypatch: pytest.MonkeyPatch, epochs: int) -> None:
 def test_job_whose_worker_died_goes_on_from_the_last_epoch(slopes: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     job = prepare(slopes)
     killed(job, monkeypatch, epochs=5)
-    assert default_storage.exists(job.facts["checkpoint"])
+    assert default_storage.exists(job.state["checkpoint"])
     checkpoints.delete_old_checkpoints()
-    assert default_storage.exists(job.facts["checkpoint"])
+    assert default_storage.exists(job.state["checkpoint"])
     run_job(job.pk)
     job.refresh_from_db()
     assert job.status == Job.Status.SUCCEEDED, job.error
-    assert job.facts["tuned_pictures"] == 3 * TRAINED_ON
+    assert job.state["measured"]["fine_tuning_pictures"] == 3 * TRAINED_ON
     assert [point["epoch"] for point in job.curve if "epoch" in point] == list(range(9))
     checkpoints.delete_old_checkpoints()
-    assert not default_storage.exists(job.facts["checkpoint"])
+    assert not default_storage.exists(job.state["checkpoint"])
     job.refresh_from_db()
-    assert "checkpoint" not in job.facts
+    assert "checkpoint" not in job.state
     checkpoints.delete_old_checkpoints()  # and once more
 
 
@@ -144,11 +147,11 @@ def test_job_whose_worker_died_goes_on_from_the_last_epoch(slopes: Project, monk
 def test_lost_checkpoint_costs_only_time(slopes: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     job = prepare(slopes)
     killed(job, monkeypatch, epochs=2)
-    default_storage.delete(job.facts["checkpoint"])
+    default_storage.delete(job.state["checkpoint"])
     run_job(job.pk)
     job.refresh_from_db()
     assert job.status == Job.Status.SUCCEEDED, job.error
-    assert job.facts["tuned_pictures"] == 8 * TRAINED_ON
+    assert job.state["measured"]["fine_tuning_pictures"] == 8 * TRAINED_ON
 
 
 @pytest.mark.slow
@@ -172,7 +175,7 @@ def test_cancelled_job_stops_within_a_batch_and_publishes_nothing(
     assert job.status == Job.Status.CANCELLED
     assert reports == [16, 32, 48]
     assert not ModelVersion.objects.exists()
-    assert not Network.objects.exists()
+    assert not CustomBackbone.objects.exists()
 
 
 @pytest.mark.slow
@@ -187,7 +190,7 @@ def test_bar_is_about_the_pictures_that_are_left(slopes: Project, monkeypatch: p
 
     monkeypatch.setattr(lifecycle, "enter_stage", note)
     run_job(job.pk)
-    assert [stage for stage, _, _ in seen] == ["load", "head", "build", "fine_tune", "convert", "answer", "evaluate"]
+    assert [stage for stage, _, _ in seen] == ["load", "head", "build", "fine_tune", "convert", "extract", "evaluate"]
     assert ("fine_tune", 8 * TRAINED_ON, pytest.approx(0.2)) in seen
     assert [fraction for _, _, fraction in seen] == sorted(fraction for _, _, fraction in seen)
     Job.objects.filter(pk=job.pk).update(status="RUNNING", finished_at=None, stage="fine_tune", done=48, total=480)
@@ -213,16 +216,16 @@ def test_estimate_is_from_the_backbone_until_something_was_measured(slopes: Proj
     assert guessed.seconds["all"] / guessed.seconds["last"] == pytest.approx(PASSES["all"] / PASSES["last"])
     assert estimate_tuning(slopes, TrainConfig(backbone="inception_v3", fine_tuning="last")) is None
     for extent in PASSES:
-        like = {"config": {"backbone": "testing", "fine_tuning": extent}, "facts": {}}
-        done = {"tuned_rate": 100.0}
-        Job.objects.create(project=slopes, kind="train", **{**like, "facts": done}, status="CANCELLED", finished_at=NOW)
-        Job.objects.create(project=slopes, kind="train", **{**like, "facts": done}, status="SUCCEEDED", finished_at=NOW)
+        like = {"config": {"backbone": "testing", "fine_tuning": extent}, "state": {}}
+        done = {"measured": {"fine_tuning_rate": 100.0}}
+        Job.objects.create(project=slopes, kind="train", **{**like, "state": done}, status="CANCELLED", finished_at=NOW)
+        Job.objects.create(project=slopes, kind="train", **{**like, "state": done}, status="SUCCEEDED", finished_at=NOW)
     measured = estimate_tuning(slopes, config)
     assert measured is not None
     assert measured.measured
     assert measured.seconds == {"last": pytest.approx(38.4), "all": pytest.approx(38.4)}
     job = request_training(slopes, config, by=slopes.owner, force=True)
-    assert job.facts["tuning_seconds"] == pytest.approx(38.4)
+    assert job.state["tuning_seconds"] == pytest.approx(38.4)
 
 
 def test_page_says_how_long_it_takes(filled: Project, as_owner: Client) -> None:

@@ -8,11 +8,12 @@ from ml.backbones.backbone import Backbone
 from ml.backbones.registry import get_backbone
 from ml.engines.conversion import ensure_tflite
 from ml.engines.litert import LiteRTEngine
+from poetsweb.folders import ML
 
 
 @pytest.fixture(scope="session")
 def backbone() -> Backbone:
-    return get_backbone("testing")
+    return get_backbone("testing", ML)
 
 
 @pytest.fixture(scope="session")

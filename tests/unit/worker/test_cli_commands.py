@@ -6,6 +6,7 @@ import os
 import re
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,15 +14,25 @@ import numpy as np
 import pytest
 from django.core.management import CommandError, call_command
 
+from classifier.management.commands import evaluate, label_image
+from ml.settings import MLSettings
 from ml.training.artifacts import Evaluation, pack_artifact
 from ml.training.head import Head
+from poetsweb.folders import ML
 from tests.datasets import COLOURS, coloured_pictures
 from tests.pictures import make_jpeg
+from worker.management.commands import retrain
 
 
 @pytest.fixture(autouse=True)
 def _converted(backbones: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("POETSWEB_BACKBONES", str(backbones))
+    use(replace(ML, backbones_dir=backbones), monkeypatch)
+
+
+def use(settings: MLSettings, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the commands have these settings."""
+    for command in (evaluate, label_image, retrain):
+        monkeypatch.setattr(command, "ML", settings)
 
 
 @pytest.fixture(scope="module")
@@ -62,7 +73,7 @@ def made(photos: Path, tmp_path_factory: pytest.TempPathFactory, backbones: Path
     (out / "logs").mkdir()
     (out / "logs" / "thesis.txt").write_text("years of work")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("POETSWEB_BACKBONES", str(backbones))
+        use(replace(ML, backbones_dir=backbones), patch)
         given = flags(photos, out)
         said, warned = run("retrain", saved_model_dir=out / "saved", intermediate_store_frequency=20, **given)
     (out / "said.txt").write_text(said)
@@ -127,8 +138,8 @@ def test_again_nothing_is_computed_anew_and_the_graph_is_the_same(photos: Path, 
     assert first["classes"] == second["classes"]
 
 
-def test_distorted_views_are_computed_once_and_make_another_graph(photos: Path, made: Path, tmp_path: Path) -> None:
-    given = {**flags(photos, tmp_path), "random_crop": 10, "random_brightness": 30, "distorted_views": 2}
+def test_augmented_copies_are_computed_once_and_make_another_graph(photos: Path, made: Path, tmp_path: Path) -> None:
+    given = {**flags(photos, tmp_path), "random_crop": 10, "random_brightness": 30, "augmented_copies": 2}
     said, _ = run("retrain", "--flip_left_right", **given)
     created = [int(line.split()[0]) for line in said.splitlines() if line.endswith("bottleneck files created.")]
     assert created == [75, 63, 63]  # all pictures, then both views of the 63 that are for training
@@ -181,7 +192,7 @@ def test_own_tensor_name(photos: Path, made: Path, tmp_path: Path) -> None:
     ("given", "words", "status"),
     [
         ({"image_dir": "/nowhere"}, "There is no folder /nowhere", 1),
-        ({"distorted_views": 5}, "distorted_views goes with one of flip_left_right", 2),
+        ({"augmented_copies": 5}, "augmented_copies goes with one of flip_left_right", 2),
         ({"tfhub_module": "no address"}, "Give the address of a network on the web", 1),
         ({"project": "x", "tfhub_module": "https://tfhub.dev/x"}, "--tfhub_module does not go with --project", 2),
         ({"project": "x", "intermediate_store_frequency": 1}, "--intermediate_store_frequency does not go", 2),
@@ -342,7 +353,7 @@ def test_verbosity(verbosity: str, steps: bool, warnings: bool, photos: Path, ma
 def test_module_of_tf_hub_in_the_place_of_an_architecture(
     photos: Path, hub_address: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("POETSWEB_WEIGHTS", str(tmp_path / "weights"))
+    use(MLSettings(tmp_path / "weights", tmp_path / "backbones"), monkeypatch)
     given = {**flags(photos, tmp_path), "tfhub_module": f"{hub_address}/vector", "how_many_training_steps": 200}
     said, _ = run("retrain", learning_rate=1, **given)
     assert "Opening the module (once) …" in said

@@ -5,7 +5,7 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from worker.train import LARGEST_CHUNK, SMALLEST_CHUNK, cut_chunks
+from worker.train import MAX_CHUNK, MIN_CHUNK, cut_chunks
 
 
 @given(st.integers(0, 5000))
@@ -14,7 +14,7 @@ def test_chunks_hold_every_image_once_and_shrink(count: int) -> None:
     assert [image for chunk in chunks for image in chunk] == list(range(count))
     sizes = [len(chunk) for chunk in chunks]
     assert all(before >= after for before, after in pairwise(sizes))
-    assert all(SMALLEST_CHUNK <= size <= LARGEST_CHUNK for size in sizes[:-1])
+    assert all(MIN_CHUNK <= size <= MAX_CHUNK for size in sizes[:-1])
 
 
 @given(st.integers(0, 500), st.integers(1, 5000))
@@ -25,4 +25,4 @@ def test_chunks_do_not_shrink_before_the_end(count: int, after: int) -> None:
 
 
 def test_many_images_are_cut_large() -> None:
-    assert len(list(cut_chunks(list(range(100_000))))) < 100_000 / LARGEST_CHUNK * 1.05
+    assert len(list(cut_chunks(list(range(100_000))))) < 100_000 / MAX_CHUNK * 1.05

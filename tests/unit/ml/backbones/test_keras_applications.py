@@ -1,6 +1,5 @@
 """The networks whose weights no package carries: their names, their scaling, and a file made for the test."""
 
-import dataclasses
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +12,8 @@ from ml.backbones.weights import WeightsMissing
 from ml.engines.conversion import ConversionFailed, ensure_tflite
 from ml.engines.litert import LiteRTEngine
 from ml.images.decoding import load_picture
+from ml.settings import MLSettings
+from poetsweb.folders import ML
 from tests.pictures import photo_like_jpeg
 from tests.weights_files import MOBILENET, MOBILENET_FILE, make_mobilenet, write_weights
 
@@ -21,24 +22,22 @@ POETS = ["inception_v3", *(f"mobilenet_{width}_{size}" for width in WIDTHS for s
 APPLICATIONS = {application.name: application for application in list_keras_applications()}
 
 
-@pytest.fixture(autouse=True)
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
     folder = tmp_path / "weights"
     folder.mkdir()
-    monkeypatch.setenv("POETSWEB_WEIGHTS", str(folder))
-    monkeypatch.setenv("WEIGHTS_URL", "http://127.0.0.1:1")  # nobody answers there
     return folder
 
 
 @pytest.fixture
-def backbone() -> Backbone:
-    """A copy that has not looked for its weights yet."""
-    return dataclasses.replace(get_backbone(MOBILENET))
+def backbone(folder: Path, tmp_path: Path) -> Backbone:
+    """One whose weights nobody publishes."""
+    return get_backbone(MOBILENET, MLSettings(folder, tmp_path / "backbones", "http://127.0.0.1:1"))
 
 
 @pytest.mark.parametrize("name", POETS)
 def test_names_of_tensorflow_for_poets(name: str) -> None:
-    backbone = get_backbone(name)
+    backbone = get_backbone(name, ML)
     if name.startswith("mobilenet"):
         _, width, size = name.split("_")
         assert (backbone.input_size, backbone.features) == (int(size), int(1024 * float(width)))
@@ -70,7 +69,7 @@ def test_scaled_as_keras_does_it(scaling: str, module: str) -> None:
 
 
 def test_missing_weights_say_when_they_come(backbone: Backbone) -> None:
-    with pytest.raises(WeightsMissing, match="The first training with them downloads them"):
+    with pytest.raises(WeightsMissing, match="The first training with them does that"):
         _ = backbone.digest
 
 

@@ -1,7 +1,6 @@
 import dataclasses
 import subprocess
 import sys
-from functools import partial
 from pathlib import Path
 
 import pytest
@@ -9,6 +8,7 @@ import pytest
 from ml.backbones.backbone import Backbone
 from ml.backbones.registry import BACKBONES, DEFAULT_BACKBONE, UnknownBackbone, get_backbone, packaged_weights
 from ml.backbones.weights import WeightsMissing
+from poetsweb.folders import ML
 
 LITE0_DIGEST = "2c9b82512940a9f7924211df16c8beae98236887fb2cc5b10885ad9948a8167d"
 BUNDLED = {
@@ -28,18 +28,18 @@ def test_get_backbone_default() -> None:
 
 def test_get_backbone_unknown_names_the_allowed() -> None:
     with pytest.raises(UnknownBackbone, match=r"'resnet'.*efficientnet_lite0, efficientnet_lite1"):
-        get_backbone("resnet")
+        get_backbone("resnet", ML)
 
 
 def test_registry_keys_are_the_names() -> None:
     assert all(name == backbone.name for name, backbone in BACKBONES.items())
-    assert get_backbone("testing").hidden
+    assert get_backbone("testing", ML).hidden
 
 
 @pytest.mark.parametrize(("name", "digest"), [*BUNDLED.items(), ("testing", TESTING_DIGEST)])
 def test_digest_is_the_same_on_every_machine(name: str, digest: str) -> None:
     # Embeddings and model versions are found by it: a change here makes every cached embedding worthless.
-    assert get_backbone(name).digest == digest
+    assert get_backbone(name, ML).digest == digest
 
 
 @pytest.mark.parametrize("change", [{"name": "other"}, {"version": 2}, {"input_size": 64}])
@@ -50,7 +50,9 @@ def test_digest_follows(change: dict[str, object], backbone: Backbone) -> None:
 def test_digest_follows_the_weights(tmp_path: Path, backbone: Backbone) -> None:
     (tmp_path / "a").write_bytes(b"a")
     (tmp_path / "b").write_bytes(b"b")
-    digests = {dataclasses.replace(backbone, find_weights=partial(Path, tmp_path, file)).digest for file in "ab"}
+    digests = {
+        dataclasses.replace(backbone, find_weights=lambda settings, file=file: tmp_path / file).digest for file in "ab"
+    }
     assert len(digests | {backbone.digest}) == 3
 
 
@@ -60,15 +62,17 @@ def test_packaged_weights_missing_says_what_to_install(package: str) -> None:
         packaged_weights(package, "models/none.pth")
 
 
-@pytest.mark.parametrize("module", ["", ".engine", ".convert", ".pytorch_weights"])
+@pytest.mark.parametrize(
+    "module", ["backbones.registry", "engines.litert", "engines.conversion", "backbones.pytorch_weights"]
+)
 def test_import_leaves_tensorflow_out(module: str) -> None:
-    code = f"import sys, ml.backbones.registry{module}; print(*{{'tensorflow', 'keras'}} & set(sys.modules))"
+    code = f"import sys, ml.{module}; print(*{{'tensorflow', 'keras'}} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == ""
 
 
 def test_digest_leaves_tensorflow_out() -> None:
-    use = "from ml.backbones.registry import get_backbone; get_backbone('efficientnet_lite0').digest"
-    code = f"import sys; {use}; print('keras' in sys.modules)"
+    imports = "from ml.backbones.registry import get_backbone; from poetsweb.folders import ML"
+    code = f"import sys; {imports}; get_backbone('efficientnet_lite0', ML).digest; print('keras' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"

@@ -4,6 +4,7 @@ import hashlib
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -13,6 +14,7 @@ import pytest
 
 from ml.backbones.weights import PublishedWeights, WeightsMissing
 from ml.download import DownloadFailed
+from ml.settings import MLSettings
 
 DATA = b"weights" * 100_000
 
@@ -28,18 +30,16 @@ class Handler(SimpleHTTPRequestHandler):
         """Quiet."""
 
 
-@pytest.fixture(autouse=True)
-def published(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """What the publisher has, below one folder."""
+@pytest.fixture
+def settings(tmp_path: Path) -> Iterator[MLSettings]:
+    """Settings of a machine without weights, and of a publisher that has some."""
     folder = tmp_path / "published"
     (folder / "some").mkdir(parents=True)
     (folder / "some" / "w.h5").write_bytes(DATA)
     Handler.asked = []
     server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Handler, directory=str(folder)))
     threading.Thread(target=server.serve_forever, daemon=True).start()
-    monkeypatch.setenv("POETSWEB_WEIGHTS", str(tmp_path / "weights"))
-    monkeypatch.setenv("WEIGHTS_URL", f"http://127.0.0.1:{server.server_port}")
-    yield folder
+    yield MLSettings(tmp_path / "weights", tmp_path / "backbones", f"http://127.0.0.1:{server.server_port}")
     server.shutdown()
     server.server_close()
 
@@ -49,62 +49,62 @@ def weights(checksum: str | None = None, path: str = "some/w.h5") -> PublishedWe
 
 
 @pytest.mark.parametrize("checksum", [None, hashlib.md5(DATA).hexdigest(), hashlib.sha256(DATA).hexdigest()])
-def test_fetched_with_progress(checksum: str | None) -> None:
+def test_fetched_with_progress(checksum: str | None, settings: MLSettings) -> None:
     said: list[tuple[int, int]] = []
     wanted = weights(checksum)
     with pytest.raises(WeightsMissing):
-        wanted.find()
-    wanted.ensure(lambda received, total: said.append((received, total)))
-    assert wanted.find().read_bytes() == DATA
+        wanted.find(settings)
+    wanted.ensure(settings, lambda received, total: said.append((received, total)))
+    assert wanted.find(settings).read_bytes() == DATA
     assert said[-1] == (len(DATA), len(DATA))
     assert len(said) > 1
 
 
-def test_damaged_ones_are_not_kept(tmp_path: Path) -> None:
+def test_damaged_ones_are_not_kept(tmp_path: Path, settings: MLSettings) -> None:
     with pytest.raises(DownloadFailed, match="checksum differs") as error:
-        weights("0" * 32).ensure(lambda received, total: None)
-    assert "put the file by hand into the folder “weights”" in str(error.value)
+        weights("0" * 32).ensure(settings, lambda received, total: None)
+    assert "put the file into the folder “weights” of the data folder by hand" in str(error.value)
     assert [path for path in (tmp_path / "weights").iterdir() if not path.name.endswith(".lock")] == []
 
 
-def test_file_put_there_by_hand_is_left_alone() -> None:
+def test_file_put_there_by_hand_is_left_alone(settings: MLSettings) -> None:
     wanted = weights("0" * 32)
-    wanted.target.parent.mkdir(parents=True)
-    wanted.target.write_bytes(b"by hand")
-    wanted.ensure(lambda received, total: None)
-    assert wanted.find().read_bytes() == b"by hand"
+    wanted.target(settings).parent.mkdir(parents=True)
+    wanted.target(settings).write_bytes(b"by hand")
+    wanted.ensure(settings, lambda received, total: None)
+    assert wanted.find(settings).read_bytes() == b"by hand"
     assert Handler.asked == []
 
 
-def test_part_that_a_killed_process_left_is_taken_over(tmp_path: Path) -> None:
+def test_part_that_a_killed_process_left_is_taken_over(settings: MLSettings) -> None:
     wanted = weights()
-    wanted.target.parent.mkdir(parents=True)
-    left = wanted.target.with_name(f".{wanted.target.name}.part")
+    wanted.target(settings).parent.mkdir(parents=True)
+    left = wanted.target(settings).with_name(f".{wanted.target(settings).name}.part")
     left.write_bytes(b"x" * (len(DATA) + 1))
-    wanted.ensure(lambda received, total: None)
-    assert wanted.find().read_bytes() == DATA
+    wanted.ensure(settings, lambda received, total: None)
+    assert wanted.find(settings).read_bytes() == DATA
     assert not left.exists()
 
 
-def test_many_at_once_fetch_once() -> None:
+def test_many_at_once_fetch_once(settings: MLSettings) -> None:
     with ThreadPoolExecutor(8) as pool:
-        list(pool.map(lambda _: weights().ensure(lambda received, total: None), range(8)))
+        list(pool.map(lambda _: weights().ensure(settings, lambda received, total: None), range(8)))
     assert Handler.asked == ["/some/w.h5"]
 
 
-def test_missing_there(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_there(settings: MLSettings) -> None:
     with pytest.raises(DownloadFailed, match=r"could not be downloaded from http.*404.*try again.*by hand"):
-        weights(path="some/other.h5").ensure(lambda received, total: None)
+        weights(path="some/other.h5").ensure(settings, lambda received, total: None)
 
 
-def test_no_network(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("WEIGHTS_URL", "http://127.0.0.1:1")
+def test_no_network(settings: MLSettings) -> None:
+    settings = replace(settings, weights_url="http://127.0.0.1:1")
     with pytest.raises(DownloadFailed, match="Check this machine's connection and try again"):
-        weights().ensure(lambda received, total: None)
+        weights().ensure(settings, lambda received, total: None)
 
 
-def test_more_than_anybody_publishes_is_stopped(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_more_than_anybody_publishes_is_stopped(monkeypatch: pytest.MonkeyPatch, settings: MLSettings) -> None:
     monkeypatch.setattr("ml.backbones.weights.LIMIT", 1000)
     with pytest.raises(DownloadFailed, match="was stopped"):
-        weights().ensure(lambda received, total: None)
-    assert not weights().target.exists()
+        weights().ensure(settings, lambda received, total: None)
+    assert not weights().target(settings).exists()

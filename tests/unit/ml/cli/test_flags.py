@@ -69,7 +69,7 @@ def test_defaults_of_retrain(name: str) -> None:
         ("--random_crop=10", 10),
         ("--random_scale=100", 100),
         ("--random_brightness=0", 0),
-        ("--distorted_views=16", 16),
+        ("--augmented_copies=16", 16),
     ],
 )
 def test_given_values(given: str, expected: object) -> None:
@@ -78,7 +78,7 @@ def test_given_values(given: str, expected: object) -> None:
 
 def test_mirroring_is_asked_for_by_its_name_alone() -> None:
     assert parse("--flip_left_right")["flip_left_right"] is True
-    assert parse()["distorted_views"] == 4
+    assert parse()["augmented_copies"] == 4
 
 
 @pytest.mark.parametrize(
@@ -97,7 +97,7 @@ def test_mirroring_is_asked_for_by_its_name_alone() -> None:
         ("--random_crop=101", "not between 0 and 100"),
         ("--random_scale=-5", "not between 0 and 100"),
         ("--random_brightness=1.5", "not a whole number"),
-        ("--distorted_views=0", "not between 1 and 16"),
+        ("--augmented_copies=0", "not between 1 and 16"),
         ("--flip_left_right=yes", "ignored explicit argument"),
         ("--how_many_steps=5", "unrecognized arguments"),
         ("--how_many=5", "unrecognized arguments"),  # no guessing at what was meant

@@ -16,13 +16,15 @@ from ml.engines.conversion import ConversionFailed, ensure_tflite, main, record_
 
 ENSURE = """
 import pathlib, sys
-from ml.backbones.registry import convert, get_backbone
+from ml.backbones.registry import get_backbone
+from ml.engines import conversion as convert
+from poetsweb.folders import ML
 run = convert._run_converter
 def counted(*args):
     open(sys.argv[1] + "/conversions", "a").write("x")
     run(*args)
 convert._run_converter = counted
-print(convert.ensure_tflite(get_backbone("testing"), pathlib.Path(sys.argv[1])))
+print(convert.ensure_tflite(get_backbone("testing", ML), pathlib.Path(sys.argv[1])))
 """
 
 

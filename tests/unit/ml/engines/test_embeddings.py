@@ -8,8 +8,8 @@ import pytest
 
 from ml.engines.embeddings import BATCH, embed_pictures, embedding_key
 from ml.engines.litert import LiteRTEngine
-from ml.images.augmentation import View, load_view
-from ml.images.decoding import PREPROCESSING_VERSION, ImageRejected, load_picture
+from ml.images.augmentation import Augmentation, load_augmented
+from ml.images.decoding import PREPROCESSING_VERSION, PictureUnreadable, load_picture
 from tests.pictures import make_jpeg
 
 AHEAD = 2  # batches
@@ -55,9 +55,9 @@ def test_embed_batch_size(engine: LiteRTEngine, batch: int) -> None:
 
 
 def test_embed_a_view_of_each(engine: LiteRTEngine) -> None:
-    view = View(1, flip_left_right=True, random_crop=20, random_scale=0, random_brightness=30)
+    view = Augmentation(1, flip_left_right=True, random_crop=20, random_scale=0, random_brightness=30)
     ((_, features),) = embed_pictures(range(5), make_jpeg, engine, view=view)
-    expected = engine.embed(np.stack([load_view(make_jpeg(number), 32, view) for number in range(5)]))
+    expected = engine.embed(np.stack([load_augmented(make_jpeg(number), 32, view) for number in range(5)]))
     np.testing.assert_array_equal(features, expected)
 
 
@@ -82,7 +82,7 @@ def test_embed_read_error_comes_out(engine: LiteRTEngine, broken: int) -> None:
 
 
 def test_embed_broken_picture_comes_out(engine: LiteRTEngine) -> None:
-    with pytest.raises(ImageRejected):
+    with pytest.raises(PictureUnreadable):
         list(embed_pictures(range(20), Reader(broken=3), engine))
 
 
@@ -140,5 +140,5 @@ def test_embedding_key_names_backbone_and_decoding(monkeypatch: pytest.MonkeyPat
 
 
 def test_embedding_key_of_a_view_is_the_pictures_and_its_marker() -> None:
-    view = View(16, flip_left_right=True, random_crop=100, random_scale=100, random_brightness=100)
+    view = Augmentation(16, flip_left_right=True, random_crop=100, random_scale=100, random_brightness=100)
     assert embedding_key("a" * 64, view) == f"{embedding_key('a' * 64)}-{view.marker}"

@@ -9,13 +9,14 @@ import pytest
 from ml.backbones.registry import get_backbone
 from ml.engines.conversion import converted_path, ensure_tflite, record_path
 from ml.engines.speed import FIELD, ensure_speed, read_speed
+from poetsweb.folders import ML
 
 
 @pytest.fixture
 def converted(backbones: Path, tmp_path: Path) -> Path:
     """The tiny backbone in a folder of its own, not measured yet."""
     shutil.copytree(backbones, tmp_path / "backbones")
-    path = converted_path(get_backbone("testing"), tmp_path / "backbones")
+    path = converted_path(get_backbone("testing", ML), tmp_path / "backbones")
     record = json.loads(record_path(path).read_text())
     record.pop(FIELD, None)
     record_path(path).write_text(json.dumps(record))
@@ -34,7 +35,9 @@ def test_measuring_leaves_the_rest_of_the_record(converted: Path) -> None:
     ensure_speed(converted)
     after = json.loads(record_path(converted).read_text())
     assert {name: after[name] for name in before} == before
-    assert ensure_tflite(get_backbone("testing"), converted.parent) == converted  # it is still the file of its record
+    assert (
+        ensure_tflite(get_backbone("testing", ML), converted.parent) == converted
+    )  # it is still the file of its record
 
 
 @pytest.mark.parametrize("record", ["", "[]", "{}", '{"images_per_second": "fast"}', '{"images_per_second": -1}'])

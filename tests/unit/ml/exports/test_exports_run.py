@@ -15,9 +15,10 @@ from ml.exports.registry import FORMATS
 from ml.exports.run import ExportFailed, build_export, certify_export
 from ml.training.artifacts import Evaluation
 from ml.training.head import Head
+from poetsweb.folders import ML
 from tests.pictures import make_jpeg
 
-TESTING = get_backbone("testing")
+TESTING = get_backbone("testing", ML)
 HEAD = Head(np.random.default_rng(1).standard_normal((TESTING.features, 3)).astype(np.float32), np.zeros(3, np.float32))
 PARTS = Parts("Colours\nof things", 7, TESTING, HEAD, ["red", "a\nb", "<script>苹果"])
 

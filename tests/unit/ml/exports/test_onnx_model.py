@@ -12,11 +12,12 @@ from ml.exports import onnx_model
 from ml.exports.parts import Parts
 from ml.exports.registry import FORMATS
 from ml.training.head import Head
+from poetsweb.folders import ML
 
-if FORMATS["onnx"].absence:
-    pytest.skip(FORMATS["onnx"].absence, allow_module_level=True)
+if FORMATS["onnx"].unavailable_reason:
+    pytest.skip(FORMATS["onnx"].unavailable_reason, allow_module_level=True)
 
-TESTING = get_backbone("testing")
+TESTING = get_backbone("testing", ML)
 LABELS = ["red", "苹果", "a\nb"]
 HEAD = Head(np.random.default_rng(1).standard_normal((TESTING.features, 3)).astype(np.float32), np.zeros(3, np.float32))
 

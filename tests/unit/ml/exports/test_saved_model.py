@@ -12,12 +12,13 @@ from ml.exports import saved_model
 from ml.exports.parts import Parts
 from ml.images.decoding import load_picture
 from ml.training.head import Head
+from poetsweb.folders import ML
 from tests.lazy_tensorflow import tf
 from tests.pictures import encode, exif, photo_like_jpeg
 
 pytestmark = pytest.mark.slow
 
-TESTING = get_backbone("testing")
+TESTING = get_backbone("testing", ML)
 LABELS = ["red", "苹果", "<b>"]
 
 

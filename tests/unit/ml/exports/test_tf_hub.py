@@ -12,11 +12,12 @@ from ml.backbones.registry import get_backbone
 from ml.exports import tf_hub
 from ml.exports.parts import Parts
 from ml.training.head import Head
+from poetsweb.folders import ML
 from tests.lazy_tensorflow import tf
 
 pytestmark = pytest.mark.slow
 
-TESTING = get_backbone("testing")
+TESTING = get_backbone("testing", ML)
 LABELS = ["red", "苹果"]
 HEAD = Head(np.random.default_rng(1).standard_normal((TESTING.features, 2)).astype(np.float32), np.zeros(2, np.float32))
 PICTURES = np.random.default_rng(2).random((3, 32, 32, 3), np.float32)  # from 0 to 1

@@ -57,14 +57,10 @@ def test_name_with_one_private_address_among_public_ones_is_refused(monkeypatch:
         connect_guarded(("example.org", 80), 1)
 
 
-def test_private_address_is_a_sentence_that_says_how_to_allow_it(
-    hub_address: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.delenv(fetching.ALLOW_PRIVATE, raising=False)
+def test_private_address_is_a_sentence_that_says_how_to_allow_it(hub_address: str, tmp_path: Path) -> None:
     with pytest.raises(ImportRefused, match="FETCH_PRIVATE_ADDRESSES=true"):
-        resolve(f"{hub_address}/vector.tflite", tmp_path)
-    monkeypatch.setenv(fetching.ALLOW_PRIVATE, "true")
-    resolve(f"{hub_address}/vector.tflite", tmp_path)
+        resolve(f"{hub_address}/vector.tflite", tmp_path, allow_private=False)
+    resolve(f"{hub_address}/vector.tflite", tmp_path, allow_private=True)
     assert (tmp_path / "file").read_bytes()[4:8] == b"TFL3"
 
 
@@ -73,17 +69,16 @@ def test_addresses_of_the_public_internet_are_fetched_from(place: str) -> None:
     assert fetching.is_public(place)
 
 
-@pytest.mark.parametrize("allowed", ["true", "false"])
+@pytest.mark.parametrize("allowed", [True, False])
 @pytest.mark.parametrize("target", ["ftp://127.0.0.1:{port}/a", "file:///etc/passwd", "data:,x"])
 def test_redirect_leads_to_nothing_but_the_web(
-    target: str, allowed: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    target: str, allowed: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv(fetching.ALLOW_PRIVATE, allowed)
     monkeypatch.setattr(fetching, "is_public", lambda place: True)
     asked: list[str] = []
     with socket.create_server(("127.0.0.1", 0)) as inner, redirecting(target, inner, asked) as address:
         with pytest.raises(ImportRefused):
-            resolve(f"{address}/a.tflite", tmp_path)
+            resolve(f"{address}/a.tflite", tmp_path, allow_private=allowed)
         inner.setblocking(False)
         with pytest.raises(BlockingIOError):  # nobody has come
             inner.accept()
@@ -106,10 +101,9 @@ def redirecting(target: str, inner: socket.socket, asked: list[str]) -> Iterator
 def test_download_is_stopped_where_it_is_too_large(
     hub_address: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv(fetching.ALLOW_PRIVATE, "true")
-    monkeypatch.setattr(fetching, "LARGEST", 100)
+    monkeypatch.setattr(fetching, "MAX_MODEL_BYTES", 100)
     with pytest.raises(ImportRefused, match="was stopped"):
-        resolve(f"{hub_address}/vector.tflite", tmp_path)
+        resolve(f"{hub_address}/vector.tflite", tmp_path, allow_private=True)
 
 
 @pytest.mark.parametrize(

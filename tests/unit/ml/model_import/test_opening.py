@@ -10,7 +10,7 @@ import pytest
 
 import ml.engines.confined
 from ml.backbones.registry import get_backbone
-from ml.backbones.spec import CONVERTED, GRAPH, LITE, NetworkSpec, keep_network, parse_spec, read_spec
+from ml.backbones.spec import CONVERTED, GRAPH, LITE, BackboneSpec, parse_spec, read_spec, write_backbone
 from ml.engines.confined import ConfinedEngine, EngineFailed, in_litert, in_tensorflow
 from ml.engines.litert import AS_IT_IS, Adapter, LiteRTEngine
 from ml.engines.loading import load_engine
@@ -18,8 +18,9 @@ from ml.errors import ImportRefused
 from ml.model_import import opening
 from ml.model_import.opening import OpenedNetwork, open_network
 from ml.model_import.program import Request, _check_labels
-from ml.model_import.sources import MOST_CLASSES
+from ml.model_import.sources import MAX_CLASSES
 from ml.sandbox.confine import bare_environment
+from ml.settings import MLSettings
 from tests.network_files import CLASSES, FEATURES, SIZE
 
 LABELS = "a\nb\nc\n"
@@ -56,7 +57,7 @@ def test_all_forms_of_a_network_give_the_same_features(
 def test_what_litert_cannot_run_runs_in_tensorflow(strange_networks: Path, tmp_path: Path, pictures: object) -> None:
     opened = open_it(strange_networks / "hard", tmp_path)
     assert opened.spec.engine == "tensorflow"
-    assert "Digamma" in opened.why_not_litert
+    assert "Digamma" in opened.litert_refusal
     (tmp_path / GRAPH).write_bytes(opened.files[GRAPH])
     engine = ConfinedEngine(tmp_path / GRAPH, in_tensorflow(), input_size=SIZE, features=FEATURES)
     features = engine.embed(pictures)  # type: ignore[arg-type]
@@ -101,12 +102,12 @@ def test_network_that_does_not_end_is_stopped(strange_networks: Path, monkeypatc
 
 
 def test_network_that_was_brought_along_never_runs_in_the_process_that_asks(
-    strange_networks: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    strange_networks: Path, tmp_path: Path
 ) -> None:
-    monkeypatch.setenv("POETSWEB_WEIGHTS", str(tmp_path / "weights"))
+    settings = MLSettings(tmp_path / "weights", tmp_path / "backbones")
     opened = open_it(strange_networks / "quantised.tflite", tmp_path)
-    keep_network(opened.spec, opened.files)
-    engine = load_engine(get_backbone(opened.spec.name), tmp_path / "backbones", threads=2)
+    write_backbone(opened.spec, opened.files, settings)
+    engine = load_engine(get_backbone(opened.spec.name, settings), tmp_path / "backbones", threads=2)
     assert isinstance(engine, ConfinedEngine)
     engine.close()
 
@@ -180,10 +181,10 @@ def test_layers_that_hold_programs_are_refused_by_name(strange_networks: Path, t
 
 def test_more_classes_than_a_page_could_hold_are_refused() -> None:
     """The confusion matrix of a hundred thousand classes would take 80 GB."""
-    labels = [str(number) for number in range(MOST_CLASSES + 1)]
+    labels = [str(number) for number in range(MAX_CLASSES + 1)]
     with pytest.raises(ImportRefused, match="at most 2,000 can be imported"):
         _check_labels(labels, len(labels))
-    _check_labels(labels[:-1], MOST_CLASSES)
+    _check_labels(labels[:-1], MAX_CLASSES)
 
 
 def test_secrets_of_the_site_are_not_in_its_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -192,14 +193,14 @@ def test_secrets_of_the_site_are_not_in_its_environment(tmp_path: Path, monkeypa
     assert "secret" not in bare_environment(tmp_path).values()
 
 
-def test_network_is_kept_under_a_name_of_its_content(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("POETSWEB_WEIGHTS", str(tmp_path))
-    spec = NetworkSpec(GRAPH, "0" * 64, 32, 5, "litert", title="é", source="s")
-    folder = keep_network(spec, {GRAPH: b"x"})
-    assert keep_network(spec, {GRAPH: b"x"}) == folder
-    assert read_spec(spec.name) == spec
+def test_network_is_kept_under_a_name_of_its_content(tmp_path: Path) -> None:
+    settings = MLSettings(tmp_path, tmp_path)
+    spec = BackboneSpec(GRAPH, "0" * 64, 32, 5, "litert", title="é", source="s")
+    folder = write_backbone(spec, {GRAPH: b"x"}, settings)
+    assert write_backbone(spec, {GRAPH: b"x"}, settings) == folder
+    assert read_spec(spec.name, settings) == spec
     assert os.listdir(folder.parent) == [spec.name]
-    assert NetworkSpec(GRAPH, "0" * 64, 32, 5, "litert", title="e", source="s").name != spec.name
+    assert BackboneSpec(GRAPH, "0" * 64, 32, 5, "litert", title="e", source="s").name != spec.name
 
 
 def test_what_a_process_that_was_taken_over_leaves_is_not_followed(

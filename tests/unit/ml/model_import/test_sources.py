@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ml.errors import ImportRefused
+from ml.errors import ImportRefused, first_line
 from ml.model_import import sources
 from ml.model_import.sources import FROZEN_GRAPH, SAVED_MODEL, TFLITE, find_source, parse_labels
 
@@ -94,7 +94,7 @@ def test_links_and_devices_are_refused(kind: bytes, tmp_path: Path) -> None:
 
 
 def test_too_many_and_too_large_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sources, "LARGEST", 1000)
+    monkeypatch.setattr(sources, "MAX_MODEL_BYTES", 1000)
     with pytest.raises(ImportRefused, match="more than"):
         find(write_zip(tmp_path / "a.zip", {"a.pb": b"x" * 600, "b.pb": b"x" * 600}), tmp_path)
 
@@ -147,4 +147,4 @@ def test_any_bytes_are_labels_or_a_sentence(data: bytes) -> None:
     ],
 )
 def test_first_line_says_what_is_wrong(said: str, line: str) -> None:
-    assert sources.first_line(ValueError(said)) == line
+    assert first_line(ValueError(said)) == line

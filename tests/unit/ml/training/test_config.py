@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ml.training.config import RECIPES, ConfigError, TrainConfig, parse_config
+from ml.training.config import ConfigError, TrainConfig, parse_config
+from ml.training.recipes.registry import RECIPES
 
 FIELDS = tuple(field.name for field in fields(TrainConfig))
 LEAVES = (
@@ -30,7 +31,7 @@ KEYS = st.sampled_from(FIELDS) | st.text(max_size=10) | st.integers() | st.none(
 
 def sane_configs() -> st.SearchStrategy[dict[str, Any]]:
     return st.fixed_dictionaries(
-        {"recipe": st.just("poets")},
+        {"recipe": st.just("sgd")},
         optional={
             "backbone": st.sampled_from(["efficientnet_lite0", "testing"]),
             "seed": st.integers(0, 2**31 - 1),
@@ -106,9 +107,9 @@ def test_parse_config_nothing_gives_the_defaults() -> None:
         ("random_scale", True),
         ("random_brightness", "10"),
         ("random_brightness", None),
-        ("distorted_views", 0),
-        ("distorted_views", 17),
-        ("distorted_views", 5),  # of what?
+        ("augmented_copies", 0),
+        ("augmented_copies", 17),
+        ("augmented_copies", 5),  # of what?
         ("fine_tuning", "first"),
         ("fine_tuning", True),
         ("fine_tuning", None),
@@ -124,7 +125,7 @@ def test_parse_config_nothing_gives_the_defaults() -> None:
 )
 def test_parse_config_bad_value_names_the_field(field: str, value: Any) -> None:
     with pytest.raises(ConfigError) as caught:
-        parse_config({"recipe": "poets", field: value})
+        parse_config({"recipe": "sgd", field: value})
     assert caught.value.field == field
     assert field in str(caught.value)
 
@@ -151,14 +152,14 @@ def test_parse_config_hidden_backbone_is_not_offered() -> None:
 
 
 def test_as_dict_whole_learning_rate_is_the_same_json() -> None:
-    whole, point = (TrainConfig(recipe="poets", learning_rate=rate) for rate in (1, 1.0))
+    whole, point = (TrainConfig(recipe="sgd", learning_rate=rate) for rate in (1, 1.0))
     assert json.dumps(whole.as_dict()) == json.dumps(point.as_dict())
 
 
 @pytest.mark.parametrize("recipe", RECIPES)
 def test_parse_config_distortions_go_with_both_recipes(recipe: str) -> None:
-    config = parse_config({"recipe": recipe, "flip_left_right": True, "random_crop": 10, "distorted_views": 2})
-    assert [(view.number, view.flip_left_right, view.random_crop) for view in config.views] == [
+    config = parse_config({"recipe": recipe, "flip_left_right": True, "random_crop": 10, "augmented_copies": 2})
+    assert [(view.number, view.flip_left_right, view.random_crop) for view in config.augmentations] == [
         (1, True, 10),
         (2, True, 10),
     ]
@@ -166,15 +167,15 @@ def test_parse_config_distortions_go_with_both_recipes(recipe: str) -> None:
 
 
 def test_mirror_image_alone_is_one_view() -> None:
-    config = TrainConfig(flip_left_right=True, distorted_views=8)
-    assert (config.distorted_views, len(config.views)) == (1, 1)
+    config = TrainConfig(flip_left_right=True, augmented_copies=8)
+    assert (config.augmented_copies, len(config.augmentations)) == (1, 1)
     assert config == TrainConfig(flip_left_right=True)
 
 
 def test_config_without_distortions_is_stored_as_before_there_were_any() -> None:
     """Or versions that were trained then would not be found."""
-    assert TrainConfig().views == []
-    assert TrainConfig(distorted_views=4).as_dict() == {
+    assert TrainConfig().augmentations == []
+    assert TrainConfig(augmented_copies=4).as_dict() == {
         "backbone": "efficientnet_lite0",
         "recipe": "auto",
         "seed": 0,
@@ -189,7 +190,7 @@ def test_config_without_distortions_is_stored_as_before_there_were_any() -> None
 @pytest.mark.parametrize("recipe", RECIPES)
 def test_parse_config_fine_tuning_goes_with_both_recipes(recipe: str) -> None:
     config = parse_config({"recipe": recipe, "fine_tuning": "last", "fine_tuning_rate": 1, "random_crop": 5})
-    assert (config.fine_tuning_epochs, config.fine_tuning_rate, len(config.views)) == (10, 1.0, 4)
+    assert (config.fine_tuning_epochs, config.fine_tuning_rate, len(config.augmentations)) == (10, 1.0, 4)
     assert parse_config(json.loads(json.dumps(config.as_dict()))) == config
     assert config.as_dict() == TrainConfig(**config.as_dict()).as_dict()
 

@@ -6,6 +6,9 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.stats import binomtest
+from sklearn.metrics import confusion_matrix as confusion_matrix_of_sklearn
+from sklearn.metrics import precision_recall_fscore_support
 
 from ml.training.evaluation import confusion_matrix, evaluate, wilson_interval
 
@@ -53,6 +56,22 @@ def test_evaluate_precision_and_recall() -> None:
     assert (cat["n"], cat["precision"], cat["recall"]) == (3, 1.0, 0.333333)
     assert (dog["n"], dog["precision"], dog["recall"]) == (1, 0.333333, 1.0)
     assert (cow["n"], cow["precision"], cow["recall"]) == (0, None, None)
+
+
+@pytest.mark.parametrize(("classes", "count"), [(2, 30), (6, 8), (10, 1000)])
+def test_evaluate_agrees_with_scikit_learn_and_scipy(classes: int, count: int) -> None:
+    rng = np.random.default_rng(count)
+    probabilities, labels = rng.random((count, classes), np.float32), rng.integers(classes, size=count)
+    metrics = evaluate(probabilities, labels, [f"class {number}" for number in range(classes)])
+    predicted, every = probabilities.argmax(axis=1), range(classes)
+    precision, recall, _, counts = precision_recall_fscore_support(
+        labels, predicted, labels=every, zero_division=np.nan
+    )
+    found = [[one["precision"], one["recall"], one["n"]] for one in metrics["per_class"]]
+    np.testing.assert_allclose(np.array(found, float), np.stack([precision, recall, counts], axis=1), atol=1e-6)
+    assert metrics["confusion"] == confusion_matrix_of_sklearn(labels, predicted, labels=every).tolist()
+    wilson = binomtest(int((predicted == labels).sum()), count).proportion_ci(method="wilson")
+    assert metrics["interval"] == pytest.approx((wilson.low, wilson.high), abs=1e-6)
 
 
 def test_evaluate_nothing() -> None:

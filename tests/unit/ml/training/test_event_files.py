@@ -1,22 +1,22 @@
 """Event files: what a training writes of itself, read back by TensorFlow."""
 
-import io
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from PIL import Image
 
+from ml.backbones.registry import get_backbone
 from ml.datasets.dataset import Dataset
 from ml.datasets.splits import SPLITS, TEST, TRAINING, VALIDATION
 from ml.training.config import TrainConfig
-from ml.training.confusion_picture import RIGHT, SIDE, WRONG, draw_confusion
-from ml.training.event_files import TrainingSummaries
+from ml.training.event_files import TrainingEventFiles
 from ml.training.head import Head, Split, TrainingDiverged
 from ml.training.pipeline import train
 from ml.training.recipes.registry import train_head
+from poetsweb.folders import ML
 
+TESTING = get_backbone("testing", ML)
 STATISTICS = {"mean", "stddev_1", "max", "min", "histogram"}
 RNG = np.random.default_rng(3)
 LABELS = np.arange(60) % 3
@@ -44,10 +44,10 @@ def scalars(event: Any) -> dict[str, float]:
 
 @pytest.mark.parametrize("recipe", STEERED_BY)
 def test_training_writes_runs_as_the_original_named_them(recipe: str, tmp_path: Path) -> None:
-    summaries = TrainingSummaries(tmp_path)
+    summaries = TrainingEventFiles(tmp_path)
     points: list[dict[str, float]] = []
     report = lambda stage, fraction, **point: points.append(point) if point else None  # noqa: E731
-    trained = train(DATASET, BY_SPLIT, configured(recipe), report, summaries)
+    trained = train(DATASET, BY_SPLIT, configured(recipe), TESTING, report, summaries)
     summaries.close()
     assert {path.name for path in tmp_path.iterdir()} == {"train", "validation", "test"}
     for run in ("train", "validation"):
@@ -63,16 +63,20 @@ def test_training_writes_runs_as_the_original_named_them(recipe: str, tmp_path: 
     assert scalars(read_events(tmp_path / "validation")[-1])["accuracy_1"] == pytest.approx(
         points[-1]["validation_accuracy"], abs=1e-4
     )
-    accuracy, picture = read_events(tmp_path / "test")
-    assert scalars(accuracy) == {"accuracy_1": pytest.approx(trained.metrics["test_accuracy"])}
-    (value,) = picture.summary.value
-    shown = Image.open(io.BytesIO(value.image.encoded_image_string))
-    assert (value.tag, shown.size) == ("confusion_matrix", (value.image.width, value.image.height))
+    (tested,) = read_events(tmp_path / "test")
+    assert scalars(tested) == {"accuracy_1": pytest.approx(trained.metrics["test_accuracy"])}
+
+
+def test_nothing_to_test_with_is_no_run(tmp_path: Path) -> None:
+    summaries = TrainingEventFiles(tmp_path)
+    summaries.show_test(None)
+    summaries.close()
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("recipe", STEERED_BY)
 def test_last_point_describes_the_head_that_was_chosen(recipe: str, tmp_path: Path) -> None:
-    summaries = TrainingSummaries(tmp_path)
+    summaries = TrainingEventFiles(tmp_path)
     training, validation = Split(FEATURES[:40], LABELS[:40]), Split(FEATURES[40:], LABELS[40:])
     look = summaries.watch(training, validation)
     head = train_head(training, validation, 3, configured(recipe), lambda *_, **__: None, look)
@@ -84,14 +88,14 @@ def test_last_point_describes_the_head_that_was_chosen(recipe: str, tmp_path: Pa
 
 def test_summaries_change_nothing_of_what_is_trained(tmp_path: Path) -> None:
     for recipe in STEERED_BY:
-        summaries = TrainingSummaries(tmp_path / recipe)
-        with_them = train(DATASET, BY_SPLIT, configured(recipe), lambda *_, **__: None, summaries)
+        summaries = TrainingEventFiles(tmp_path / recipe)
+        with_them = train(DATASET, BY_SPLIT, configured(recipe), TESTING, lambda *_, **__: None, summaries)
         summaries.close()
-        assert with_them == train(DATASET, BY_SPLIT, configured(recipe), lambda *_, **__: None)
+        assert with_them == train(DATASET, BY_SPLIT, configured(recipe), TESTING, lambda *_, **__: None)
 
 
 def test_training_out_of_bounds_leaves_what_it_wrote(tmp_path: Path) -> None:
-    summaries = TrainingSummaries(tmp_path)
+    summaries = TrainingEventFiles(tmp_path)
     wild = configured("poets", learning_rate=100.0)
     with np.errstate(all="ignore"), pytest.raises(TrainingDiverged):
         train(
@@ -108,7 +112,7 @@ def test_training_out_of_bounds_leaves_what_it_wrote(tmp_path: Path) -> None:
 
 
 def test_points_of_a_long_training_are_thinned(tmp_path: Path) -> None:
-    summaries = TrainingSummaries(tmp_path)
+    summaries = TrainingEventFiles(tmp_path)
     head = Head(np.eye(4, 3, dtype=np.float32), np.zeros(3, np.float32))
     look = summaries.watch(Split(FEATURES, LABELS), Split(FEATURES, LABELS))
     for step in range(1, 10_001):
@@ -119,36 +123,3 @@ def test_points_of_a_long_training_are_thinned(tmp_path: Path) -> None:
     assert steps[-1] == 10_000
     assert len(steps) < 400
     assert sum(path.stat().st_size for path in tmp_path.rglob("*") if path.is_file()) < 2**20
-
-
-def shown(matrix: list[list[int]], names: list[str]) -> Image.Image:
-    png, size = draw_confusion(np.array(matrix), names)
-    picture = Image.open(io.BytesIO(png)).convert("RGB")
-    assert picture.size == size
-    return picture
-
-
-def test_confusion_picture_shades_rows_by_their_shares() -> None:
-    picture = shown([[4, 0], [3, 0]], ["cat", "a very long name that nobody could read here"])
-    margin, cell = picture.width - 128, 64
-    corners = {(row, column): picture.getpixel((margin + cell * column + 4, margin + cell * row + 4))
-               for row in range(2) for column in range(2)}  # fmt: skip
-    assert corners == {(0, 0): RIGHT, (0, 1): (255, 255, 255), (1, 0): WRONG, (1, 1): (255, 255, 255)}
-    assert 0 < margin < 250
-
-
-def test_confusion_picture_has_names_on_both_sides() -> None:
-    picture = np.array(shown([[1, 0], [0, 1]], ["short", "a longer name"]).convert("L"))
-    margin = picture.shape[0] - 128
-    ink = picture < 128
-    beside, above = ink[margin:, :margin], np.rot90(ink[:margin, margin:], -1)
-    widths = [[np.ptp(np.flatnonzero(part.any(axis=0))) for part in np.split(strip, 2)] for strip in (beside, above)]
-    assert widths[0] == pytest.approx(widths[1], abs=1)  # the same labels in the same order
-    assert widths[0][0] < widths[0][1]
-
-
-@pytest.mark.parametrize("classes", [1, 2, 70, 960, 1500])
-def test_confusion_picture_stays_small(classes: int) -> None:
-    picture = shown(np.eye(classes, dtype=int).tolist(), [f"class {number}" for number in range(classes)])
-    assert max(picture.size) <= SIDE + 250
-    assert len(draw_confusion(np.eye(classes, dtype=int), [""] * classes)[0]) < 2**18

@@ -14,7 +14,7 @@ from ml.training.recipes import logistic_regression, sgd
 from ml.training.recipes.registry import train_head
 
 AUTO = TrainConfig(backbone="testing")
-POETS = TrainConfig(backbone="testing", recipe="poets", steps=300, learning_rate=0.1)
+POETS = TrainConfig(backbone="testing", recipe="sgd", steps=300, learning_rate=0.1)
 RECIPES = pytest.mark.parametrize("config", [AUTO, POETS], ids=["auto", "poets"])
 
 
@@ -55,9 +55,9 @@ def test_train_again_gives_the_same_bits(config: TrainConfig) -> None:
     assert one.bias.tobytes() == two.bias.tobytes()
 
 
-def test_train_poets_another_seed_gives_another_head() -> None:
+def test_train_sgd_another_seed_gives_another_head() -> None:
     training, validation = clouds([30] * 2), clouds([5] * 2, seed=1)
-    configs = [TrainConfig(recipe="poets", steps=20, seed=seed) for seed in (1, 2)]
+    configs = [TrainConfig(recipe="sgd", steps=20, seed=seed) for seed in (1, 2)]
     one, two = (train_head(training, validation, 2, config, silent) for config in configs)
     assert one.weights.tobytes() != two.weights.tobytes()
 
@@ -200,7 +200,7 @@ def test_auto_chooses_the_penalty_by_validation(monkeypatch: pytest.MonkeyPatch)
 
 def test_poets_loss_falls() -> None:
     losses: list[float] = []
-    config = TrainConfig(recipe="poets")
+    config = TrainConfig(recipe="sgd")
     training, validation = clouds([40] * 3, apart=0.7), clouds([10] * 3, seed=1, apart=0.7)
     train_head(training, validation, 3, config, lambda *_, **point: losses.append(point["validation_loss"]))
     assert len(losses) == 50
@@ -211,7 +211,7 @@ def test_poets_loss_falls() -> None:
 @pytest.mark.parametrize(("steps", "last"), [(1, [1]), (10, [10]), (25, [10, 20, 25])])
 def test_poets_reports_every_ten_steps_and_the_last(steps: int, last: list[int]) -> None:
     seen: list[int] = []
-    config = TrainConfig(recipe="poets", steps=steps, batch_size=3)
+    config = TrainConfig(recipe="sgd", steps=steps, batch_size=3)
     train_head(clouds([5, 5]), clouds([2, 2]), 2, config, lambda *_, **point: seen.append(point["step"]))
     assert seen == last
 
@@ -235,7 +235,7 @@ def test_poets_starts_near_zero_as_the_original() -> None:
 def test_poets_one_step_is_gradient_descent() -> None:
     """One step from the known start, in NumPy: weights -= rate * X^T (p - y) / batch."""
     training = clouds([6, 6])
-    config = TrainConfig(recipe="poets", steps=1, batch_size=8, learning_rate=0.5, seed=7)
+    config = TrainConfig(recipe="sgd", steps=1, batch_size=8, learning_rate=0.5, seed=7)
     head = train_head(training, training, 2, config, silent)
     rng = np.random.default_rng(7)
     start = sgd._start((20, 2), rng)

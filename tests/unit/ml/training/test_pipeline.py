@@ -9,24 +9,27 @@ import pytest
 from numpy.typing import NDArray
 
 from ml.backbones.backbone import Backbone
+from ml.backbones.registry import get_backbone
 from ml.datasets.dataset import Dataset
 from ml.datasets.splits import SPLITS, TEST, TRAINING, SplitSample, assign_splits
 from ml.engines.embeddings import embed_pictures
 from ml.engines.litert import LiteRTEngine
-from ml.images.augmentation import View
+from ml.images.augmentation import Augmentation
 from ml.images.decoding import PREPROCESSING_VERSION, ImageRejected
 from ml.training.artifacts import Artifact, read_artifact, read_evaluation
 from ml.training.config import TrainConfig, parse_config
 from ml.training.inference import classify_pictures
 from ml.training.pipeline import Trained, train
+from poetsweb.folders import ML
 from tests.pictures import make_jpeg
 
+TESTING = get_backbone("testing", ML)
 CLASSES = [(5, "red"), (2, "green"), (9, "blue")]
 COLOURS = [(190, 60, 60), (60, 170, 60), (60, 60, 190)]
 PER_CLASS = 30
 CONFIGS = [
     TrainConfig(backbone="testing"),
-    TrainConfig(backbone="testing", recipe="poets", learning_rate=1.0, seed=3),
+    TrainConfig(backbone="testing", recipe="sgd", learning_rate=1.0, seed=3),
 ]
 
 
@@ -57,7 +60,7 @@ def features(dataset: Dataset, pictures: dict[str, tuple[bytes, int]], engine: L
 
 
 def embed(
-    keys: list[str], pictures: dict[str, tuple[bytes, int]], engine: LiteRTEngine, view: View | None = None
+    keys: list[str], pictures: dict[str, tuple[bytes, int]], engine: LiteRTEngine, view: Augmentation | None = None
 ) -> NDArray[np.float32]:
     batches = embed_pictures(keys, lambda key: pictures[key][0], engine, view=view)
     return np.concatenate([batch for _, batch in batches])
@@ -75,7 +78,7 @@ def read(trained: Trained) -> Artifact:
 def test_train_artifact_classifies_held_out_pictures(
     config: TrainConfig, dataset: Dataset, features: Features, engine: LiteRTEngine
 ) -> None:
-    trained = train(dataset, features, config, silent)
+    trained = train(dataset, features, config, TESTING, silent)
     assert trained.metrics["test_accuracy"] == 1.0
     others = [make_jpeg(1000 + number, colour=COLOURS[number % 3]) for number in range(15)]
     for number, answer in enumerate(classify_pictures(others, engine, read(trained))):
@@ -85,12 +88,12 @@ def test_train_artifact_classifies_held_out_pictures(
 
 @pytest.mark.parametrize("config", CONFIGS, ids=["auto", "poets"])
 def test_train_again_gives_the_same_files(config: TrainConfig, dataset: Dataset, features: Features) -> None:
-    one, two = (train(dataset, features, config, silent) for _ in range(2))
+    one, two = (train(dataset, features, config, TESTING, silent) for _ in range(2))
     assert (one.digest, one.files) == (two.digest, two.files)
 
 
 def test_train_manifest_says_what_it_was_made_of(dataset: Dataset, features: Features, backbone: Backbone) -> None:
-    trained = train(dataset, features, CONFIGS[0], silent)
+    trained = train(dataset, features, CONFIGS[0], TESTING, silent)
     artifact = read(trained)
     assert artifact.classes == CLASSES
     assert artifact.manifest["dataset_digest"] == dataset.digest
@@ -108,7 +111,7 @@ def test_train_manifest_says_what_it_was_made_of(dataset: Dataset, features: Fea
 def test_train_metrics_are_of_the_test_split_alone(dataset: Dataset, features: Features) -> None:
     """Test pictures named wrongly on purpose change every metric, and the head not at all."""
     wrong = [(sha256, (label + 1) % 3 if split == TEST else label, split) for sha256, label, split in dataset.rows]
-    right = train(dataset, features, CONFIGS[0], silent)
+    right = train(dataset, features, CONFIGS[0], TESTING, silent)
     misnamed = train(Dataset(dataset.digest, CLASSES, wrong), features, CONFIGS[0], silent)
     np.testing.assert_array_equal(read(right).head.weights, read(misnamed).head.weights)
     assert (right.metrics["test_accuracy"], misnamed.metrics["test_accuracy"]) == (1.0, 0.0)
@@ -118,7 +121,7 @@ def test_train_metrics_are_of_the_test_split_alone(dataset: Dataset, features: F
 
 
 def test_train_evaluation_lists_the_test_pictures(dataset: Dataset, features: Features) -> None:
-    trained = train(dataset, features, CONFIGS[0], silent)
+    trained = train(dataset, features, CONFIGS[0], TESTING, silent)
     evaluation = read_evaluation(trained.digest, trained.files.__getitem__)
     rows = [row for row in dataset.rows if row[2] == TEST]
     assert evaluation.sha256s == [sha256 for sha256, _, _ in rows]
@@ -131,7 +134,9 @@ def test_train_evaluation_lists_the_test_pictures(dataset: Dataset, features: Fe
 
 def test_train_reports_its_stages_in_order(dataset: Dataset, features: Features) -> None:
     calls: list[tuple[str, float, dict[str, Any]]] = []
-    train(dataset, features, CONFIGS[0], lambda stage, fraction, **point: calls.append((stage, fraction, point)))
+    train(
+        dataset, features, CONFIGS[0], TESTING, lambda stage, fraction, **point: calls.append((stage, fraction, point))
+    )
     assert list(dict.fromkeys(stage for stage, _, _ in calls)) == ["head", "evaluate"]
     assert all(0 <= fraction <= 1 for _, fraction, _ in calls)
 
@@ -147,17 +152,17 @@ def test_dataset_splits_hold_every_picture_once(dataset: Dataset) -> None:
 def test_train_learns_from_the_views_and_measures_on_the_pictures(
     dataset: Dataset, features: Features, pictures: dict[str, tuple[bytes, int]], engine: LiteRTEngine
 ) -> None:
-    config = replace(CONFIGS[0], flip_left_right=True, random_brightness=70, distorted_views=4)
-    views = [embed(dataset.sha256s(TRAINING), pictures, engine, view) for view in config.views]
+    config = replace(CONFIGS[0], flip_left_right=True, random_brightness=70, augmented_copies=4)
+    views = [embed(dataset.sha256s(TRAINING), pictures, engine, view) for view in config.augmentations]
     with_views = {**features, TRAINING: np.concatenate([features[TRAINING], *views])}
-    trained = train(dataset, with_views, config, silent)
+    trained = train(dataset, with_views, config, TESTING, silent)
     assert trained.metrics["test_accuracy"] == 1.0
     assert trained.metrics["test_n"] == len(dataset.sha256s(TEST))
     assert parse_config(read(trained).manifest["config"]) == config
-    assert trained.files == train(dataset, with_views, config, silent).files
+    assert trained.files == train(dataset, with_views, config, TESTING, silent).files
 
-    plain = train(dataset, features, CONFIGS[0], silent)
-    unusual = embed(dataset.sha256s(TEST), pictures, engine, replace(config.views[0], number=9))
+    plain = train(dataset, features, CONFIGS[0], TESTING, silent)
+    unusual = embed(dataset.sha256s(TEST), pictures, engine, replace(config.augmentations[0], number=9))
     assert loss(read(trained), unusual, dataset) < loss(read(plain), unusual, dataset)
 
 
@@ -168,9 +173,12 @@ def loss(artifact: Artifact, features: NDArray[np.float32], dataset: Dataset) ->
 
 def test_train_views_leave_the_balance_of_the_classes(dataset: Dataset, features: Features) -> None:
     """Each picture three times over, by its class, is the same problem."""
-    config = replace(CONFIGS[0], flip_left_right=True, random_crop=1, distorted_views=2)
+    config = replace(CONFIGS[0], flip_left_right=True, random_crop=1, augmented_copies=2)
     thrice = {**features, TRAINING: np.tile(features[TRAINING], (3, 1))}
-    trained, plain = train(dataset, thrice, config, silent), train(dataset, features, CONFIGS[0], silent)
+    trained, plain = (
+        train(dataset, thrice, config, TESTING, silent),
+        train(dataset, features, CONFIGS[0], TESTING, silent),
+    )
     np.testing.assert_allclose(
         read(trained).head.probabilities(features[TEST]), read(plain).head.probabilities(features[TEST]), atol=1e-3
     )

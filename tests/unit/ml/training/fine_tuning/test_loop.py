@@ -8,12 +8,13 @@ import pytest
 
 from ml.backbones.backbone import Backbone
 from ml.backbones.registry import get_backbone
-from ml.backbones.spec import CONVERTED, keep_network
+from ml.backbones.spec import CONVERTED, write_backbone
 from ml.datasets.splits import TEST, TRAINING
 from ml.engines.litert import LiteRTEngine
 from ml.exports import keras_model
 from ml.exports.parts import Parts
 from ml.images.decoding import load_picture
+from ml.settings import MLSettings
 from ml.training.config import TrainConfig
 from ml.training.fine_tuning import PATIENCE, TuningFailed
 from ml.training.fine_tuning.freezing import freeze_tuned
@@ -69,13 +70,12 @@ def test_tuned_backbone_is_no_keras_model(
     backbone: Backbone,
     slopes: Task,
     tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setenv("POETSWEB_WEIGHTS", str(tmp_path))
+    settings = MLSettings(tmp_path, tmp_path)
     pictures = np.stack([load_picture(slopes.read(sha256), 32) for sha256 in slopes.dataset.sha256s(TEST)[:2]])
     opened = freeze_tuned(tuned[0].network, backbone, pictures, tmp_path)
-    keep_network(opened.spec, opened.files)
-    parts = Parts("Slopes", 1, get_backbone(opened.spec.name), tuned[0].head, list(SLOPES))
+    write_backbone(opened.spec, opened.files, settings)
+    parts = Parts("Slopes", 1, get_backbone(opened.spec.name, settings), tuned[0].head, list(SLOPES))
     with pytest.raises(SystemExit, match="is no Keras model"):
         keras_model.build(parts, tmp_path)
     probabilities = np.asarray(parts.build_classifier()(pictures.astype(np.float32)))

@@ -5,14 +5,14 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from ml.images.augmentation import View, load_view
-from ml.images.decoding import ImageRejected
+from ml.images.augmentation import Augmentation, load_augmented
+from ml.images.decoding import PictureUnreadable
 from ml.training.fine_tuning.pictures import PictureFeed, Wanted
 from tests.pictures import make_jpeg
 
 SIZE = 16
 FILES = {str(number): make_jpeg(number) for number in range(10)}
-VIEW = View(1, True, 0, 0, 0)
+VIEW = Augmentation(1, True, 0, 0, 0)
 WANTED: list[Wanted] = [(name, VIEW if int(name) % 3 == 0 else None) for name in FILES]
 
 
@@ -28,7 +28,7 @@ def test_batches_are_in_order_and_what_fits_is_read_once(room: int) -> None:
         for _ in range(3):
             batches = list(feed.batches(WANTED, 4))
             assert [len(batch) for batch in batches] == [4, 4, 2]
-            expected = np.stack([load_view(FILES[name], SIZE, view) for name, view in WANTED])
+            expected = np.stack([load_augmented(FILES[name], SIZE, view) for name, view in WANTED])
             np.testing.assert_array_equal(np.concatenate(batches), expected)
     kept = min(room, 10)
     assert sum(reads.values()) == pytest.approx(10 * 3 - 2 * kept, abs=4)  # two threads may keep one more each
@@ -47,5 +47,5 @@ def test_nothing_gives_no_batch() -> None:
 
 
 def test_picture_that_cannot_be_read_comes_out() -> None:
-    with PictureFeed({**FILES, "9": b"none"}.__getitem__, SIZE) as feed, pytest.raises(ImageRejected):
+    with PictureFeed({**FILES, "9": b"none"}.__getitem__, SIZE) as feed, pytest.raises(PictureUnreadable):
         list(feed.batches(WANTED, 4))

@@ -1,0 +1,79 @@
+"""Forms for networks that people bring along."""
+
+from typing import Any
+
+from django import forms
+from django.core.exceptions import ValidationError
+
+from ml.backbones.spec import MAX_INPUT_SIZE
+
+RANGE_CHOICES = [
+    ("", "As usual for such a file"),
+    ("0..1", "0 to 1 (TF Hub, TensorFlow Serving)"),
+    ("-1..1", "-1 to 1 (Teachable Machine, TensorFlow Lite)"),
+    ("0..255", "0 to 255 (the pixels as they are)"),
+    ("label_image", "mean 128, deviation 128 (TensorFlow for Poets)"),
+]
+
+
+class _Interface(forms.Form):
+    """What a file does not always say of itself."""
+
+    range = forms.ChoiceField(
+        choices=RANGE_CHOICES, required=False, label="Numbers it expects", help_text="What the pixels become for it."
+    )
+    input_size = forms.IntegerField(
+        required=False,
+        min_value=8,
+        max_value=MAX_INPUT_SIZE,
+        label="Picture size",
+        help_text="Pixels, where the file does not say. Usually 224.",
+    )
+
+    def asked(self) -> dict[str, Any]:
+        return {name: self.cleaned_data[name] for name in ("range", "input_size") if name in self.cleaned_data}
+
+
+class BackboneForm(_Interface):
+    """A backbone from an address or a file."""
+
+    address = forms.CharField(
+        required=False,
+        max_length=2000,
+        label="Address",
+        help_text="Of TF Hub or any site that speaks its protocol, or of a file.",
+    )
+    file = forms.FileField(
+        required=False,
+        label="Or a file",
+        help_text="A SavedModel as .zip or .tar.gz, a .tflite, .keras, .h5 or frozen .pb.",
+    )
+    title = forms.CharField(required=False, max_length=100, help_text="What it is called in your lists.")
+    licence = forms.CharField(required=False, max_length=100, help_text="Where you know it, as Apache-2.0.")
+
+    def clean(self) -> dict[str, Any]:
+        values: dict[str, Any] = super().clean() or {}
+        if not self.errors and bool(values.get("address")) == bool(values.get("file")):
+            self.add_error("address", ValidationError("Give an address or a file, one of the two."))
+        return values
+
+
+class ImportForm(_Interface):
+    """A classifier that was trained elsewhere."""
+
+    graph = forms.FileField(
+        label="The classifier",
+        help_text="retrained_graph.pb, a SavedModel as .zip, .tflite, .keras, .h5, or an export of Teachable Machine.",
+    )
+    labels = forms.FileField(
+        required=False, help_text="A label a line, as retrained_labels.txt. Not needed where the archive has them."
+    )
+    output = forms.CharField(
+        required=False,
+        max_length=200,
+        label="Output",
+        help_text="Of a frozen graph, where it is not called final_result.",
+    )
+
+    def asked(self) -> dict[str, Any]:
+        return {**super().asked(), "output": self.cleaned_data.get("output", "")}

@@ -1,0 +1,198 @@
+"""The kinds of job, as data: what each is called, where it runs, its stages, what it gives, and how a page shows it.
+
+To add one: an entry here, its file in `worker/`, and a template for what it leaves on its page. `run` is a name and not
+a function, because the site starts work without importing it.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import BaseModel, Field
+
+Config = Mapping[str, Any]
+
+
+class NoResult(BaseModel, extra="forbid"):
+    """A job that leaves nothing to tell of."""
+
+
+class UploadResult(BaseModel, extra="forbid"):
+    """What became of one file."""
+
+    file: str
+    status: str = Field(description="stored, duplicate or rejected")
+    reason: str
+
+
+class IngestResult(BaseModel, extra="forbid"):
+    upload: int | None = Field(None, description="the upload, whose report has all files")
+    counts: dict[str, int] | None = Field(None, description="files by status")
+    results: list[UploadResult] | None = Field(None, description="the first 1,000 files, once the job has ended")
+
+
+class VersionResult(BaseModel, extra="forbid"):
+    model_version: int | None = Field(None, description="the number of the model version")
+    unchanged: bool = Field(False, description="the same pictures and settings had given this version before")
+
+
+class TrainResult(VersionResult):
+    event_files: int | None = Field(None, description="bytes of the event files for TensorBoard, if there are any")
+
+
+class EmbedResult(BaseModel, extra="forbid"):
+    computed: int = Field(0, description="pictures whose embedding was not there yet")
+
+
+class ExportResult(BaseModel, extra="forbid"):
+    export: str | None = Field(None, description="the format")
+
+
+class BackboneResult(BaseModel, extra="forbid"):
+    backbone: str | None = Field(None, description="the name to train with")
+
+
+class StoredFile(BaseModel, extra="forbid"):
+    """A file in the default storage whose name comes from its content."""
+
+    sha256: str
+    size: int  # bytes
+
+
+class JobState(BaseModel, extra="forbid"):
+    """What a job knows of itself, for the code alone; see `lifecycle.read_state` and `lifecycle.update_state`."""
+
+    promote: bool = False  # make the version live as soon as it is trained
+    tuning_seconds: float | None = None  # the estimate for fine-tuning when it was queued
+    dataset_version: int | None = None  # the row's id: frozen when the job first ran
+    checkpoint: str | None = None  # where fine-tuning stands, in the default storage
+    event_files: StoredFile | None = None
+    archive_deleted: bool = False  # the uploaded archive, once the job has ended
+    sample: int | None = None  # the picture that made it fail
+    measured: dict[str, float] = Field(default_factory=dict)  # seconds and rates, for the estimates of later jobs
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A part of the work. Its share of the one bar is its weight against those of the stages that apply."""
+
+    name: str
+    title: str
+    weight: float = 1.0
+    unit: str = ""  # of `done` and `total`; without one they are not shown
+    seconds: float | None = None  # what it takes where no rate can tell, as it begins with loading TensorFlow
+    applies: Callable[[Config], bool] = lambda config: True  # to a job with this config
+
+
+@dataclass(frozen=True)
+class JobKind:
+    name: str
+    title: str
+    queue: str
+    run: str  # "module:function", called by the worker with the claimed job
+    stages: tuple[Stage, ...] = ()
+    result: type[BaseModel] = NoResult
+    template: str = ""  # what the job's page shows of it; the context has the job
+
+    def stages_of(self, config: Config) -> list[Stage]:
+        """List the stages that a job with this config goes through."""
+        return [stage for stage in self.stages if stage.applies(config)]
+
+
+class UnknownStage(LookupError):
+    """A job entered a stage that its kind does not have."""
+
+
+def _fine_tunes(config: Config) -> bool:
+    return bool(config.get("fine_tuning"))
+
+
+def _downloads(config: Config) -> bool:
+    return config.get("sample_set") == "flowers"
+
+
+LOADING_SECONDS = 30.0  # what a stage takes that loads TensorFlow and converts a network
+
+INGEST = JobKind(
+    name="ingest",
+    title="Reading pictures",
+    queue="ingest",
+    run="worker.ingest:ingest",
+    stages=(
+        Stage("download", "Downloading", unit="MB", applies=_downloads),
+        Stage("read", "Reading pictures", unit="pictures"),
+    ),
+    result=IngestResult,
+    template="classifier/jobs/_ingest.html",
+)
+TRAIN = JobKind(
+    name="train",
+    title="Training",
+    queue="train",
+    run="worker.train:train",
+    # Embedding is nearly all of a first training, and over at once where all embeddings are cached. Where the backbone
+    # is trained as well, that is nearly all.
+    stages=(
+        Stage("fetch", "Downloading the backbone’s weights", 1, unit="MB"),
+        Stage("freeze", "Freezing the dataset", 1),
+        Stage("prepare", "Preparing the backbone", 3, seconds=LOADING_SECONDS),
+        Stage("embed", "Computing embeddings", 80, unit="pictures"),
+        Stage("load", "Loading embeddings", 3),
+        Stage("head", "Training the head", 10, seconds=8.0),
+        Stage("build", "Preparing for fine-tuning", 13, seconds=LOADING_SECONDS, applies=_fine_tunes),
+        Stage("fine_tune", "Fine-tuning the backbone", 500, unit="pictures", applies=_fine_tunes),
+        Stage("convert", "Converting the fine-tuned backbone", 13, seconds=LOADING_SECONDS, applies=_fine_tunes),
+        Stage("extract", "Computing features of the validation and test pictures", 13, "pictures", applies=_fine_tunes),
+        Stage("evaluate", "Evaluating on the test pictures", 2),
+    ),
+    result=TrainResult,
+    template="classifier/jobs/_train.html",
+)
+EMBED = JobKind(name="embed", title="Computing embeddings", queue="embed", run="worker.embed:embed", result=EmbedResult)
+EXPORT = JobKind(
+    name="export",
+    title="Exporting",
+    queue="train",
+    run="worker.export:export",
+    stages=(
+        Stage("build", "Building the files", seconds=LOADING_SECONDS),
+        Stage("check", "Running the test pictures through them", unit="pictures"),
+    ),
+    result=ExportResult,
+    template="classifier/jobs/_export.html",
+)
+_OPENING = (
+    Stage("open", "Examining the file", 20, seconds=LOADING_SECONDS),
+    Stage("probe", "Running a test picture", 10),
+    Stage("convert", "Converting the network", 30, seconds=LOADING_SECONDS),
+)
+BACKBONE = JobKind(
+    name="backbone",
+    title="Adding a backbone",
+    queue="train",
+    run="worker.custom_backbone:add_backbone",
+    stages=(
+        Stage("fetch", "Downloading the network", 40, unit="MB", applies=lambda config: bool(config.get("address"))),
+        *_OPENING,
+        Stage("measure", "Measuring its speed", 5),
+    ),
+    result=BackboneResult,
+)
+IMPORT = JobKind(
+    name="import",
+    title="Importing",
+    queue="train",
+    run="worker.custom_backbone:import_version",
+    stages=(*_OPENING, Stage("extract", "Classifying the test pictures", 40, unit="pictures")),
+    result=VersionResult,
+    template="classifier/jobs/_import.html",
+)
+HUB = JobKind(
+    name="hub",
+    title="Building a backbone’s file for TensorFlow Hub",
+    queue="train",
+    run="worker.hub:build_hub_file",
+    stages=(Stage("build", "Building the files", seconds=LOADING_SECONDS),),
+)
+KINDS = {kind.name: kind for kind in (INGEST, TRAIN, EMBED, EXPORT, BACKBONE, IMPORT, HUB)}
+QUEUES = tuple(dict.fromkeys(kind.queue for kind in KINDS.values()))

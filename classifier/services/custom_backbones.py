@@ -1,0 +1,190 @@
+"""Networks that people bring along: asking for one, keeping what was opened, and having it at hand as a backbone."""
+
+from typing import Any
+
+from django.conf import settings
+from django.contrib.auth.models import User
+from django.core.files.base import File
+from django.core.files.storage import default_storage
+from django.db import transaction
+from django.utils.crypto import get_random_string
+
+from classifier.jobs.kinds import BACKBONE, IMPORT, BackboneResult, JobKind
+from classifier.jobs.lifecycle import finish_job, queue_job
+from classifier.models import CustomBackbone, Job, Project
+from classifier.models.custom_backbone import backbone_file_path
+from classifier.selectors import list_custom_backbones
+from classifier.services.images import read_file
+from classifier.services.projects import clean_name
+from classifier.storage import store_once
+from ml.backbones.backbone import Backbone
+from ml.backbones.registry import get_backbone
+from ml.backbones.spec import (
+    MAX_INPUT_SIZE,
+    BackboneFiles,
+    BackboneMissing,
+    BackboneSpec,
+    is_custom,
+    parse_spec,
+    read_spec,
+    write_backbone,
+)
+from ml.errors import ImportRefused
+from ml.model_import.fetching import host_of, kind_of
+from ml.model_import.program import RANGES
+from ml.model_import.sources import MAX_LABELS_BYTES, MAX_MODEL_BYTES
+from ml.training.config import ConfigError, TrainConfig
+
+MAX_OUTPUT_NAME_LENGTH = 200  # characters of the name of an operation
+
+
+def request_backbone(
+    *, by: User, address: str = "", file: File | None = None, title: str = "", licence: str = "", **asked: Any
+) -> Job:
+    """Queue the job that opens it. `asked`: range, input_size. Raises ImportRefused, InvalidName."""
+    address = address.strip()
+    if bool(address) == bool(file):
+        raise ImportRefused("Give either an address or a file.")
+    if address:
+        kind_of(address)
+    source = (address or _name_of(file))[:300]
+    given = clean_name(title or _title_of(address, source), longest=100)
+    config = {"address": address, **_checked(asked), **_keep(file)}
+    known = _printable(licence).strip()[:100]
+    return _queue(None, BACKBONE, config, by=by, title=given, source=source, licence=known)
+
+
+def request_import(project: Project, file: File, *, by: User, labels: File | None = None, **asked: Any) -> Job:
+    """Queue the job that makes a model version of it. `asked`: range, input_size, output. Raises ImportRefused."""
+    if labels is not None and (labels.size or 0) > MAX_LABELS_BYTES:
+        raise ImportRefused("The file of labels is too large.")
+    config: dict[str, Any] = {**_checked(asked), "labels": None}
+    if labels is not None:
+        try:
+            config["labels"] = labels.read().decode("utf-8-sig")
+        except UnicodeDecodeError:
+            raise ImportRefused("The labels are not a text file in UTF-8.") from None
+        if "\0" in config["labels"]:  # PostgreSQL keeps no NUL
+            raise ImportRefused("The labels are not a text file: there are bytes of value 0 in it.")
+    source = _name_of(file)
+    return _queue(project, IMPORT, {**config, **_keep(file)}, by=by, title=source[:100], source=source)
+
+
+def _queue(project: Project | None, kind: JobKind, config: dict[str, Any], *, by: User, **about: str) -> Job:
+    with transaction.atomic():
+        job = queue_job(kind, project=project, by=by, config=config)
+        CustomBackbone.objects.create(owner=by, project=project, job=job, **about)
+    return job
+
+
+def _name_of(file: File | None) -> str:
+    """Of an upload, as far as it can be shown."""
+    name = (file.name or "").replace("\\", "/").rpartition("/")[2] if file else ""
+    return _printable(name)[:300] or "network"
+
+
+def _printable(text: str) -> str:
+    return "".join(character for character in text if character.isprintable())
+
+
+def _title_of(address: str, source: str) -> str:
+    """What is said of it where nobody gave it a title."""
+    parts = [part for part in address.split("?")[0].split("/")[3:] if part]
+    return (" ".join(parts[-3:]) or host_of(address) if address else source)[:100]
+
+
+def _keep(file: File | None) -> dict[str, str]:
+    """Where the upload lies until its job has ended. The key is the one that `delete_read_archives` looks for."""
+    if file is None:
+        return {}
+    if not file.size:
+        raise ImportRefused("The file is empty.")
+    if file.size > MAX_MODEL_BYTES:
+        raise ImportRefused(f"The file is larger than {MAX_MODEL_BYTES >> 30} GB.")
+    return {"archive": default_storage.save(f"incoming/networks/{get_random_string(24)}", file), "name": _name_of(file)}
+
+
+def _checked(asked: dict[str, Any]) -> dict[str, Any]:
+    """Raises ImportRefused."""
+    wanted, size, output = asked.get("range") or "", asked.get("input_size"), asked.get("output") or ""
+    if wanted and wanted not in RANGES:
+        raise ImportRefused(f"The range must be one of {', '.join(RANGES)}, or empty.")
+    if size is not None and not (isinstance(size, int) and 8 <= size <= MAX_INPUT_SIZE):
+        raise ImportRefused(f"The input size must be a whole number of pixels from 8 to {MAX_INPUT_SIZE}.")
+    if len(output) > MAX_OUTPUT_NAME_LENGTH or not output.isprintable():
+        raise ImportRefused("The output must be the name of an operation in the graph.")
+    return {"range": wanted, "input_size": size, "output": output}
+
+
+def store_backbone_files(custom: CustomBackbone, opened: BackboneFiles, *, litert_refusal: str = "") -> None:
+    """The files to the storage, and to this machine; the row is saved later."""
+    spec = opened.spec
+    for file, data in opened.files.items():
+        store_once(backbone_file_path(spec.name, file), data)
+    write_backbone(spec, opened.files, settings.ML)
+    custom.name, custom.size = spec.name, sum(len(data) for data in opened.files.values())
+    custom.spec = {"text": spec.dump(), "files": sorted(opened.files)}
+    custom.litert_refusal = litert_refusal[:300]
+
+
+def describe_tuned(job: Job, opened: BackboneFiles) -> CustomBackbone:
+    """The row, which is saved with its version, of what a training made of a backbone."""
+    spec, project = opened.spec, job.own_project
+    about = {"title": spec.title, "source": spec.source, "licence": spec.licence}
+    return CustomBackbone(owner=project.owner, project=project, job=job, **about)
+
+
+FIELDS_OF_OPENED = ["name", "spec", "size", "litert_refusal"]
+
+
+def publish_backbone(job: Job, custom: CustomBackbone) -> None:
+    """The row and the job's end together. The same one again takes the place of the earlier."""
+    with transaction.atomic():
+        # Two jobs of one network must not both take the place of the earlier.
+        User.objects.select_for_update().get(pk=custom.owner_id)
+        earlier = list_custom_backbones(custom.owner).filter(name=custom.name).exclude(pk=custom.pk)
+        earlier.update(is_offered=False)
+        custom.save(update_fields=FIELDS_OF_OPENED)
+        finish_job(job, BackboneResult(backbone=custom.name))
+
+
+def remove_backbone(custom: CustomBackbone) -> None:
+    """Off the list. What was trained with it goes on."""
+    custom.is_offered = False
+    custom.save(update_fields=["is_offered"])
+
+
+def check_backbone(config: TrainConfig, user: User) -> None:
+    """A network must be the user's own. Raises ConfigError."""
+    if is_custom(config.backbone) and not list_custom_backbones(user).filter(name=config.backbone).exists():
+        raise ConfigError("backbone", "There is no such backbone among yours.")
+
+
+def find_backbone(name: str) -> Backbone:
+    """`get_backbone`; a network is brought to this machine first. Raises BackboneMissing, OSError."""
+    if is_custom(name):
+        try:
+            read_spec(name, settings.ML)
+        except BackboneMissing:
+            _bring_here(name)
+    return get_backbone(name, settings.ML)
+
+
+def find_spec(name: str) -> BackboneSpec | None:
+    """What is known of a backbone that was brought along; None for any other, and for one that is gone."""
+    if not is_custom(name):
+        return None
+    row = CustomBackbone.objects.filter(name=name).filter(spec__isnull=False).first()
+    return parse_spec(row.spec["text"]) if row else None
+
+
+def _bring_here(name: str) -> None:
+    row = CustomBackbone.objects.filter(name=name).filter(spec__isnull=False).first()
+    if row is None:
+        raise BackboneMissing(f"The network {name} is not kept any more.")
+    spec = parse_spec(row.spec["text"])
+    try:
+        files = {file: read_file(backbone_file_path(name, file)) for file in row.spec["files"]}
+    except OSError as error:
+        raise BackboneMissing(f"The files of the network “{row.title}” are missing from the storage.") from error
+    write_backbone(spec, files, settings.ML)

@@ -1,0 +1,41 @@
+"""The event files of a training: what TensorBoard shows, as one zip beside the artifact."""
+
+import hashlib
+from pathlib import Path
+
+from django.core.files.base import File
+from django.core.files.storage import default_storage
+
+from classifier.jobs.kinds import StoredFile
+from classifier.jobs.lifecycle import beat, read_state, update_state
+from classifier.models import Job
+from classifier.services.exports import pack_files
+from classifier.storage import store_once
+
+
+def store_event_files(job: Job, folder: Path) -> None:
+    """The zip first, then the row. Nothing where nothing was written; raises LeaseLost before anything is stored."""
+    if not any(folder.iterdir()):
+        return
+    beat(job)
+    data = pack_files(folder, folder=event_files_name(job))
+    sha256 = hashlib.sha256(data).hexdigest()
+    store_once(_path(sha256), data)
+    update_state(job, event_files=StoredFile(sha256=sha256, size=len(data)))
+
+
+def open_event_files(job: Job) -> File:
+    """Raises OSError where there are none, or the storage has lost them."""
+    stored = read_state(job).event_files
+    if stored is None:
+        raise FileNotFoundError
+    return default_storage.open(_path(stored.sha256))
+
+
+def event_files_name(job: Job) -> str:
+    """Of the folder in the zip, and of the zip."""
+    return f"{job.own_project.slug}-job{job.number}-event-files"
+
+
+def _path(sha256: str) -> str:
+    return f"summaries/{sha256}.zip"

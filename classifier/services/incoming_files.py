@@ -1,0 +1,137 @@
+"""entry -> incoming file: a file's bytes verified and stored, on all cores. Touches no database."""
+
+import functools
+import sys
+from collections import deque
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from itertools import chain, islice
+
+from classifier.services.images import store_picture
+from classifier.services.projects import InvalidName, clean_class_name
+from classifier.storage import forks_may_store
+from ml.datasets.archives import ArchiveEntry, ArchiveWalk
+from ml.datasets.names import MAX_CLASS_NAME_LENGTH
+from ml.forks import CAN_FORK, fork_map
+from ml.images.decoding import ImageFacts, ImageRejected
+from ml.machine import CORES
+
+# Handing a single file over and back would cost as much as verifying it; large ones go to threads by themselves.
+GROUP, GROUP_BYTES = 32, 4 * 2**20
+AHEAD, AHEAD_BYTES = 16, 128 * 2**20  # groups that threads are ahead of the database, and their bytes
+WORTH_FORKING = 4 * GROUP  # entries
+
+
+@dataclass(frozen=True, slots=True)
+class IncomingFile:
+    """A file on its way in: `facts` once its bytes are stored and its class name is a name, `reason` if refused."""
+
+    file_name: str
+    class_name: str
+    facts: ImageFacts | None = None
+    reason: str = ""
+
+
+def read_incoming_files(walk: ArchiveWalk, start: int = 0) -> Iterator[IncomingFile]:
+    """All from the entry `start` on, in their order.
+
+    In forks where that can be: of small pictures, so much is done in Python that threads mostly wait for each
+    other. Otherwise in threads.
+    """
+    if walk.entry and walk.total - start >= WORTH_FORKING and CAN_FORK and forks_may_store():
+        return _read_in_forks(walk.entry, range(start, walk.total))
+    return _read_in_threads(islice(walk, start, None))
+
+
+def _read_in_forks(entry: Callable[[int], ArchiveEntry], places: range) -> Iterator[IncomingFile]:
+    groups = [places[first : first + GROUP] for first in range(0, len(places), GROUP)]
+
+    def read(group: int) -> list[IncomingFile]:
+        return [read_incoming_file(entry(place)) for place in groups[group]]
+
+    return chain.from_iterable(fork_map(read, len(groups), processes=CORES))
+
+
+def _read_in_threads(entries: Iterator[ArchiveEntry]) -> Iterator[IncomingFile]:
+    with _short_turns(), ThreadPoolExecutor(CORES, thread_name_prefix="verify") as pool:
+        yield from _verify_ahead(pool, entries)
+
+
+@contextmanager
+def _short_turns() -> Iterator[None]:
+    """Threads that come back from decoding wait for the interpreter while another thread writes a batch.
+
+    By default they get their turn after 5 ms, which is several pictures' time.
+    """
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(0.0005)
+    try:
+        yield
+    finally:
+        sys.setswitchinterval(before)
+
+
+def _verify_ahead(pool: ThreadPoolExecutor, entries: Iterator[ArchiveEntry]) -> Iterator[IncomingFile]:
+    """In order. The archive is read ahead of the verifying, as far as AHEAD groups or AHEAD_BYTES of them."""
+    waiting: deque[tuple[int, Future[list[IncomingFile]]]] = deque()
+    held = 0
+    for group, size in _group(entries):
+        waiting.append((size, pool.submit(_read_group, group)))
+        held += size
+        while waiting and (len(waiting) > AHEAD or held > AHEAD_BYTES):
+            size, future = waiting.popleft()
+            held -= size
+            yield from future.result()
+    for _, future in waiting:
+        yield from future.result()
+
+
+def _group(entries: Iterator[ArchiveEntry]) -> Iterator[tuple[list[ArchiveEntry], int]]:
+    """Up to GROUP files or GROUP_BYTES and what is above it, with their size."""
+    group: list[ArchiveEntry] = []
+    size = 0
+    for entry in entries:
+        group.append(entry)
+        size += len(entry.data or b"")
+        if len(group) == GROUP or size >= GROUP_BYTES:
+            yield group, size
+            group, size = [], 0
+    if group:
+        yield group, size
+
+
+def _read_group(entries: list[ArchiveEntry]) -> list[IncomingFile]:
+    return [read_incoming_file(entry) for entry in entries]
+
+
+def read_incoming_file(entry: ArchiveEntry) -> IncomingFile:
+    """Verify and store one file's bytes. Touches no database, so that any thread may do it."""
+    incoming = IncomingFile(
+        storable(entry.name, 1000) or "unnamed", storable(entry.class_name or "", MAX_CLASS_NAME_LENGTH)
+    )
+    if entry.data is None:
+        return replace(incoming, reason=entry.reason or "It cannot be read.")
+    if not incoming.class_name.strip():
+        return replace(incoming, reason="It lies outside the class folders.")
+    try:
+        name = _clean_class_name(entry.class_name or "")
+        return replace(incoming, class_name=name, facts=store_picture(entry.data))
+    except InvalidName as error:
+        return replace(incoming, reason=f"Its class name cannot be used. {error}")
+    except ImageRejected as error:
+        return replace(incoming, reason=str(error))
+
+
+_clean_short_name = functools.lru_cache(maxsize=1024)(clean_class_name)  # thousands of pictures share a few names
+
+
+def _clean_class_name(name: str) -> str:
+    """Raises InvalidName."""
+    return _clean_short_name(name) if len(name) <= MAX_CLASS_NAME_LENGTH else clean_class_name(name)
+
+
+def storable(text: str, longest: int) -> str:
+    """For the report: PostgreSQL keeps no NUL in a text."""
+    return text.replace("\0", "\ufffd")[:longest]

@@ -1,0 +1,106 @@
+"""Backbones that people bring along, and classifiers that become versions."""
+
+from functools import wraps
+from typing import Any
+
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.http import HttpResponse, HttpResponseBase
+from django.shortcuts import get_object_or_404, redirect, render
+from django.views.decorators.http import require_POST
+
+from classifier import selectors
+from classifier.custom_backbone_forms import BackboneForm, ImportForm
+from classifier.jobs.lifecycle import cancel_job
+from classifier.jobs.progress import job_progress
+from classifier.models import CustomBackbone, Project
+from classifier.services.custom_backbones import remove_backbone, request_backbone, request_import
+from classifier.services.projects import InvalidName
+from classifier.views.access import SignedIn, View, project_page
+from classifier.workers import missing_queues
+from ml.errors import ImportRefused
+
+
+def backbone_page(view: View) -> View:
+    """Calls view(request, custom) for its owner; for anybody else there is no such page."""
+
+    @login_required
+    @wraps(view)
+    def guarded(request: SignedIn, pk: int) -> HttpResponseBase:
+        return view(request, get_object_or_404(selectors.list_custom_backbones(request.user), pk=pk))
+
+    return guarded
+
+
+def _sent(request: SignedIn) -> tuple[Any, Any]:
+    """What a form is bound to; an empty one that was sent is wrong, not new."""
+    return (request.POST, request.FILES) if request.method == "POST" else (None, None)
+
+
+@login_required
+def index(request: SignedIn) -> HttpResponse:
+    form = BackboneForm(*_sent(request))
+    if request.method == "POST" and form.is_valid():
+        values = form.cleaned_data
+        try:
+            job = request_backbone(
+                by=request.user,
+                address=values["address"],
+                file=values["file"],
+                title=values["title"],
+                licence=values["licence"],
+                **form.asked(),
+            )
+            return redirect("backbone", job.custom_backbones.get().pk)
+        except (ImportRefused, InvalidName) as error:
+            form.add_error("address" if values["address"] else "file", str(error))
+    context = {"form": form, "backbones": selectors.list_custom_backbones(request.user)}
+    return render(request, "classifier/custom_backbones_page.html", context, status=422 if form.errors else 200)
+
+
+@backbone_page
+def detail(request: SignedIn, custom: CustomBackbone) -> HttpResponse:
+    return render(request, "classifier/custom_backbone_page.html", _context(custom))
+
+
+@backbone_page
+def part(request: SignedIn, custom: CustomBackbone) -> HttpResponse:
+    return render(request, "classifier/_custom_backbone_part.html", _context(custom))
+
+
+def _context(custom: CustomBackbone) -> dict[str, object]:
+    job = custom.job
+    waits = job is not None and job.is_open and bool(missing_queues(("train",)))
+    progress = job_progress(job) if job else None
+    return {"backbone": custom, "job": job, "progress": progress, "no_worker": waits}
+
+
+@backbone_page
+@require_POST
+def cancel(request: SignedIn, custom: CustomBackbone) -> HttpResponse:
+    if custom.job is None or not cancel_job(custom.job):
+        messages.info(request, "The job had already ended.")
+    return redirect(custom)
+
+
+@backbone_page
+@require_POST
+def remove(request: SignedIn, custom: CustomBackbone) -> HttpResponse:
+    remove_backbone(custom)
+    messages.success(request, f"“{custom.title}” is no longer offered. What was trained with it goes on.")
+    return redirect("backbone_list")
+
+
+@project_page
+def import_version(request: SignedIn, project: Project) -> HttpResponse:
+    form = ImportForm(*_sent(request))
+    if request.method == "POST" and form.is_valid():
+        values = form.cleaned_data
+        try:
+            return redirect(
+                request_import(project, values["graph"], by=request.user, labels=values["labels"], **form.asked())
+            )
+        except ImportRefused as error:
+            form.add_error("graph", str(error))
+    context = {"project": project, "form": form}
+    return render(request, "classifier/import_page.html", context, status=422 if form.errors else 200)

@@ -1,0 +1,26 @@
+"""What the computing must be told of its surroundings: one frozen object, passed in and handed to child processes."""
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+PUBLISHER = "https://storage.googleapis.com"
+
+
+@dataclass(frozen=True)
+class MLSettings:
+    weights_dir: Path  # weights that no package carries, and custom backbones
+    backbones_dir: Path  # converted backbones, and what else is made once a machine and can be made again
+    weights_url: str = PUBLISHER  # where weights are downloaded from, without a slash at the end
+    fetch_private_addresses: bool = False  # whether networks may be fetched from inside the local network
+
+    def dump(self) -> str:
+        """Return the settings as JSON, for the arguments of a child process."""
+        return json.dumps(asdict(self), default=str)
+
+    @classmethod
+    def parse(cls, text: str) -> "MLSettings":
+        """Return the settings that `dump` wrote."""
+        values = json.loads(text)
+        weights_dir, backbones_dir = (Path(values.pop(name)) for name in ("weights_dir", "backbones_dir"))
+        return cls(weights_dir, backbones_dir, **values)

@@ -1,0 +1,91 @@
+"""A training's event files: kept with its job, given to those who may see it."""
+
+import io
+import zipfile
+from pathlib import Path
+
+import pytest
+from django.core.files.storage import default_storage
+from django.test import Client
+from django.urls import reverse
+
+from classifier.jobs import lifecycle
+from classifier.jobs.kinds import TRAIN
+from classifier.models import Job, ModelVersion, Project
+from classifier.services import event_files
+from ml.training.config import TrainConfig
+from tests.unit.classifier.conftest import store_fake_embeddings, store_fake_event_files
+from worker.run import run_job
+
+
+def addresses(job: Job) -> list[str]:
+    return [reverse("job_event_files", args=[job.project.slug, job.number]), f"/api/v1/jobs/{job.pk}/event-files"]
+
+
+def test_page_and_api_give_them(trained: ModelVersion, as_owner: Client) -> None:
+    job = trained.job
+    assert job is not None
+    assert addresses(job)[0] in as_owner.get(job.get_absolute_url()).content.decode()
+    for address in addresses(job):
+        response = as_owner.get(address)
+        data = b"".join(response.streaming_content)  # type: ignore[attr-defined]
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            assert archive.namelist() == [f"colours-job{job.number}-event-files/train/events"]
+        assert as_owner.get(f"/api/v1/jobs/{job.pk}").json()["result"]["summaries"] == len(data)
+
+
+def test_job_without_them_offers_none(filled: Project, as_owner: Client) -> None:
+    job = lifecycle.queue_job(TRAIN, project=filled, by=filled.owner)
+    lifecycle.cancel_job(job)
+    assert addresses(job)[0] not in as_owner.get(job.get_absolute_url()).content.decode()
+    assert {as_owner.get(address).status_code for address in addresses(job)} == {404}
+
+
+def test_lost_file_is_not_there(trained: ModelVersion, as_owner: Client) -> None:
+    assert trained.job is not None
+    default_storage.delete(f"summaries/{trained.job.state['event_files']['sha256']}.zip")
+    assert {as_owner.get(address).status_code for address in addresses(trained.job)} == {404}
+
+
+def test_who_lost_the_lease_stores_nothing(filled: Project) -> None:
+    job = lifecycle.queue_job(TRAIN, project=filled, by=filled.owner)
+    claimed = lifecycle.claim_job(job.pk)
+    assert claimed is not None
+    lifecycle.cancel_job(job)
+    with pytest.raises(lifecycle.LeaseLost):
+        store_fake_event_files(claimed)
+    assert not default_storage.exists("summaries")
+
+
+def test_training_that_wrote_nothing_stores_nothing(filled: Project, tmp_path: Path) -> None:
+    job = lifecycle.queue_job(TRAIN, project=filled, by=filled.owner)
+    (tmp_path / "empty").mkdir()
+    event_files.store_event_files(job, tmp_path / "empty")
+    assert "event_files" not in job.state
+
+
+def test_failed_training_keeps_what_it_wrote(
+    filled: Project, as_owner: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Features and a rate that no training bears."""
+    monkeypatch.setattr("worker.run.BEAT_SECONDS", 60)  # no second writer to the database of a test
+    store_fake_embeddings(filled)
+    config = TrainConfig(backbone="testing", recipe="sgd", steps=60, learning_rate=100.0, batch_size=1)
+    job = lifecycle.queue_job(TRAIN, project=filled, by=filled.owner, config=config.as_dict())
+    scale_embeddings(1e30)
+    run_job(job.pk)
+    job.refresh_from_db()
+    assert (job.status, job.error[:32]) == ("FAILED", "The training ran out of bounds. ")
+    response = as_owner.get(addresses(job)[0])
+    with zipfile.ZipFile(io.BytesIO(b"".join(response.streaming_content))) as archive:  # type: ignore[attr-defined]
+        assert {name.split("/")[1] for name in archive.namelist()} == {"train", "validation"}
+
+
+def scale_embeddings(factor: float) -> None:
+    import numpy as np
+
+    from classifier.models import Embedding
+
+    for row in Embedding.objects.all():
+        vector = np.frombuffer(row.vector, np.float32) * np.float32(factor)
+        Embedding.objects.filter(pk=row.pk).update(vector=vector.tobytes())

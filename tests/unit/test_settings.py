@@ -1,0 +1,29 @@
+"""The settings refuse what cannot work, in a sentence that says what to do."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.site import ROOT
+
+WITHOUT_BOTO3 = "import runpy, sys; sys.modules['boto3'] = None; sys.argv = ['manage.py', 'check']; "
+RUN = "runpy.run_path('manage.py', run_name='__main__')"
+
+
+@pytest.mark.parametrize(("bucket", "status"), [("poets", 1), ("", 0)])
+def test_bucket_without_its_package_says_what_to_install(bucket: str, status: int, tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", WITHOUT_BOTO3 + RUN],
+        cwd=ROOT,
+        env={**os.environ, "S3_BUCKET": bucket, "POETSWEB_DATA": str(tmp_path)},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == status, done.stderr
+    if bucket:
+        (said,) = done.stderr.splitlines()
+        assert said.startswith("PoetsWeb cannot start: S3_BUCKET is set, and the package boto3 is missing; install it")
+        assert "make run EXTRAS=s3" in said
