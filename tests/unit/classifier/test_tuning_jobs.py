@@ -63,6 +63,7 @@ def train(project: Project, **config: Any) -> Job:
     return job
 
 
+@pytest.mark.slow
 def test_version_has_a_backbone_of_its_own_and_answers_with_it(slopes: Project) -> None:
     job = train(slopes)
     version = ModelVersion.objects.get()
@@ -93,6 +94,7 @@ def test_version_has_a_backbone_of_its_own_and_answers_with_it(slopes: Project) 
     assert ModelVersion.objects.count() == CustomBackbone.objects.count() == 1
 
 
+@pytest.mark.slow
 def test_tuning_that_does_not_help_keeps_the_backbone(slopes: Project, as_owner: Client) -> None:
     train(slopes, fine_tuning_rate=0.5)
     version = ModelVersion.objects.get()
@@ -122,6 +124,7 @@ def killed(job: Job, monkeypatch: pytest.MonkeyPatch, epochs: int) -> None:
     assert job.status == Job.Status.RUNNING
 
 
+@pytest.mark.slow
 def test_job_whose_worker_died_goes_on_from_the_last_epoch(slopes: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     job = prepare(slopes)
     killed(job, monkeypatch, epochs=5)
@@ -140,6 +143,7 @@ def test_job_whose_worker_died_goes_on_from_the_last_epoch(slopes: Project, monk
     checkpoints.delete_old_checkpoints()  # and once more
 
 
+@pytest.mark.slow
 def test_lost_checkpoint_costs_only_time(slopes: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     job = prepare(slopes)
     killed(job, monkeypatch, epochs=2)
@@ -150,6 +154,7 @@ def test_lost_checkpoint_costs_only_time(slopes: Project, monkeypatch: pytest.Mo
     assert job.state["measured"]["fine_tuning_pictures"] == 8 * TRAINED_ON
 
 
+@pytest.mark.slow
 def test_cancelled_job_stops_within_a_batch_and_publishes_nothing(
     slopes: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -173,6 +178,7 @@ def test_cancelled_job_stops_within_a_batch_and_publishes_nothing(
     assert not CustomBackbone.objects.exists()
 
 
+@pytest.mark.slow
 def test_bar_is_about_the_pictures_that_are_left(slopes: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     job = prepare(slopes)
     seen = []
@@ -272,6 +278,7 @@ def test_custom_backbone_is_refused(filled: Project, as_owner: Client) -> None:
     assert "cannot be fine-tuned" in answer.json()["error"]
 
 
+@pytest.mark.slow
 def test_tuned_network_of_a_version_is_nobodys_backbone(slopes: Project, as_owner: Client) -> None:
     train(slopes)
     body = {"backbone": ModelVersion.objects.get().backbone}

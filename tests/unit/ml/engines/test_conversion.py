@@ -80,6 +80,7 @@ def test_ensure_uses_a_good_file(copied: Path, backbone: Backbone, conversions: 
     assert not conversions
 
 
+@pytest.mark.slow
 def test_ensure_two_processes_convert_once(tmp_path: Path) -> None:
     command = [sys.executable, "-c", ENSURE, str(tmp_path)]
     started = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(2)]

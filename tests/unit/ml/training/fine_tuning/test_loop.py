@@ -23,6 +23,8 @@ from ml.training.head import Head, TrainingDiverged
 from tests.textures import SLOPES
 from tests.unit.ml.training.fine_tuning.conftest import CONFIG, EACH, Recorder, Task
 
+pytestmark = pytest.mark.slow
+
 
 def run(backbone: Backbone, task: Task, config: TrainConfig = CONFIG, **options: object) -> tuple[Tuned, Recorder]:
     watch = options.pop("watch", None) or Recorder()
