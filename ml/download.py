@@ -1,4 +1,4 @@
-"""Fetching a file over HTTP: bounded in size and in waiting, checked, and whole or not there."""
+"""Download a file over HTTP, with limits on its size and on the waiting time, checked, and complete or not at all."""
 
 import hashlib
 import os
@@ -15,7 +15,7 @@ CHUNK = 2**18
 
 
 class DownloadFailed(Unavailable):
-    """The message is a sentence for the user."""
+    """A download failed. The message is a sentence for the user."""
 
 
 def download(
@@ -28,20 +28,21 @@ def download(
     checksum: str | None = None,
     otherwise: str = "",
 ) -> None:
-    """Fetch `address` to `target`, calling report(bytes, bytes in all). One at a time to a target.
+    """Download `address` to `target`, calling report(bytes so far, bytes in total).
 
-    Raises DownloadFailed.
+    Only one download at a time may write to a target. Raise `DownloadFailed` if the file does not arrive complete and
+    with the right checksum.
 
     Args:
-        what: the subject of the sentences, as "The flowers".
-        limit: bytes, after which it is stopped.
-        checksum: MD5 or SHA-256, hexadecimal, where its publisher gives one.
-        otherwise: what one can do instead, a sentence.
+        what: the subject of the error messages, such as "The flowers".
+        limit: the number of bytes after which the download is stopped.
+        checksum: MD5 or SHA-256, hexadecimal, if the publisher gives one.
+        otherwise: a sentence that says what the user can do instead.
     """
     if not address.startswith(("https://", "http://")):
         raise DownloadFailed(f"{what} cannot be downloaded: {address} is not a web address.")
     target.parent.mkdir(parents=True, exist_ok=True)
-    # Not by `open_atomically`: of one name, so that the next download overwrites what a killed process left.
+    # `open_atomically` does not fit: with a fixed name, the next download overwrites what a killed process left.
     aside = target.with_name(f".{target.name}.part")
     try:
         with aside.open("wb") as out:
@@ -62,7 +63,7 @@ def _receive(
     limit: int,
     otherwise: str,
 ) -> list[str]:
-    """MD5 and SHA-256 of what came."""
+    """Receive the content, pass it to `write`, and return its MD5 and SHA-256."""
     request = Request(address, headers={"User-Agent": "PoetsWeb"})  # noqa: S310 - checked above
     checksums, received = (hashlib.md5(usedforsecurity=False), hashlib.sha256()), 0
     try:

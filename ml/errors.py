@@ -1,12 +1,12 @@
-"""Errors whose message was written for the user.
+"""Define the errors whose message was written for the user.
 
-Whatever else is raised is our own fault, and is reported as that. The status is the one that the HTTP API answers with;
-a job that ends with such an error shows its message, and a command prints it.
+Any other exception is a bug, and is reported as one. `status` is the HTTP status that the API answers with; a job that
+ends with such an error shows its message, and a command prints it.
 """
 
 
 class UserError(Exception):
-    """Say in one sentence, to the user, what cannot be done and what would help."""
+    """An error that tells the user in one sentence what cannot be done and what would help."""
 
     status = 422
 
@@ -16,19 +16,19 @@ class Refused(UserError):
 
 
 class Conflict(UserError):
-    """It cannot be done in the state that things are in now."""
+    """The request cannot be carried out in the current state of things."""
 
     status = 409
 
 
 class Unavailable(UserError):
-    """Something is missing or out of order that should be there; it may be back later."""
+    """Something that should be there is missing or out of order; it may be back later."""
 
     status = 503
 
 
 class ImportRefused(Refused):
-    """A network that somebody brought along cannot be used."""
+    """A network that somebody uploaded or linked to cannot be used."""
 
 
 def first_line(error: BaseException) -> str:

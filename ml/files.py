@@ -1,4 +1,4 @@
-"""Write files so that each is whole under its name or not there, whenever the process dies."""
+"""Write files so that each is complete under its name or absent, whenever the process dies."""
 
 import os
 import secrets
@@ -9,22 +9,22 @@ from typing import BinaryIO
 
 
 def write_atomically(path: Path, data: bytes | str, *, mode: int = 0o666) -> None:
-    """Write a whole file, text as UTF-8, in place of what is there; the rest as with `open_atomically`."""
+    """Write a whole file, text as UTF-8, replacing what is there, in the same way as `open_atomically`."""
     with open_atomically(path, mode=mode) as file:
         file.write(data.encode() if isinstance(data, str) else data)
 
 
 @contextmanager
 def open_atomically(path: Path, *, mode: int = 0o666) -> Iterator[BinaryIO]:
-    """Open a new file, which takes the name `path` when the block ends, and is deleted when the block raises.
+    """Open a new file that takes the name `path` when the block ends, and is deleted if the block raises.
 
-    Whoever reads `path` meanwhile finds what was there before. Any number of threads and processes may write the same
-    path: each writes a file of its own, and the last to end wins. Folders that are missing are made.
+    Until then, readers of `path` find what was there before. Any number of threads and processes may write the same
+    path: each writes a file of its own, and the last to finish wins. Missing folders are created.
 
     Args:
-        mode: the permission bits, from which the process's umask is taken, as from those of any new file.
+        mode: the permission bits, to which the process's umask is applied as for any new file.
     """
-    # Beside it, as a rename does not leave the disk; the name is short, as that of `path` may have all bytes there are.
+    # In the same folder, because a rename stays on one disk; with a short name, because `path` may use the full length.
     aside = path.with_name(f".aside-{secrets.token_hex(8)}")
     with _create(aside, mode) as file:
         try:

@@ -1,7 +1,7 @@
-"""Work for all cores in forked copies of this process, where threads would wait for each other's interpreter.
+"""Spread work over all cores in forked copies of this process, because threads would wait for the interpreter lock.
 
-A fork begins at once and has all that this process holds, so that nothing is sent to it; only results come back.
-What is called in it must keep away from whatever the copies would share: connections, and files that are read
+A fork starts at once and has everything that this process holds, so nothing needs to be sent to it; only results come
+back. The code that runs in it must not use anything the copies would share, such as connections and files that are read
 with `seek`. Other threads do not exist in it.
 """
 
@@ -17,7 +17,7 @@ from typing import IO, Any, TypeVar
 
 Result = TypeVar("Result")
 
-# macOS's own libraries do not bear it.
+# The system libraries of macOS do not survive a fork.
 CAN_FORK = sys.platform == "linux"
 
 
@@ -28,11 +28,11 @@ class _Fork:
 
 
 def fork_map(work: Callable[[int], Result], count: int, *, processes: int) -> Iterator[Result]:
-    """work(0), work(1), … work(count - 1), in this order, from so many forks.
+    """Yield work(0), work(1), ..., work(count - 1), in this order, computed in `processes` forks.
 
-    A fork runs ahead only as far as its results fit in a pipe. What `work` raises is raised here; MemoryError
-    where a fork was killed, as that is what the system kills for. The forks end with the iterator, however it
-    ends, and soon after this process if it is killed.
+    A fork runs ahead only as far as its results fit in a pipe. Whatever `work` raises is raised here; raise
+    `MemoryError` if a fork was killed, because that is usually why the system kills a process. The forks end with the
+    iterator, however that ends, and soon after this process if it is killed.
     """
     forks: list[_Fork] = []
     try:
@@ -46,7 +46,7 @@ def fork_map(work: Callable[[int], Result], count: int, *, processes: int) -> It
 
 
 def _fork(work: Callable[[int], Any], places: Sequence[int], strange: list[IO[bytes]]) -> _Fork:
-    """A fork that works on the places; `strange` are the pipes of others, which it must not hold open."""
+    """Start a fork that works on the given places. It must not hold `strange`, the pipes of other forks, open."""
     reading, writing = os.pipe()
     with warnings.catch_warnings():
         # Python warns of locks that other threads may hold. See the top for what keeps us away from them.
@@ -83,7 +83,7 @@ def _run(work: Callable[[int], Any], places: Sequence[int], writing: int) -> Non
 
 
 def _sendable(error: Exception) -> Exception:
-    """The error, or one that says the same: not all survive being sent."""
+    """Return the error, or one that says the same if it cannot be pickled."""
     try:
         pickle.loads(pickle.dumps(error))  # noqa: S301 - our own
     except Exception:

@@ -1,10 +1,10 @@
-"""What this machine has."""
+"""Describe this machine."""
 
 import os
 
 
 def _count_cores() -> int:
-    """Those that this process may use, which in a container may be fewer than there are."""
+    """Count the cores this process may use, which in a container may be fewer than the machine has."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1

@@ -1,4 +1,4 @@
-"""What the computing must be told of its surroundings: one frozen object, passed in and handed to child processes."""
+"""Tell the computing code about its surroundings in one frozen object, which is passed in and on to child processes."""
 
 import json
 from dataclasses import asdict, dataclass
@@ -9,6 +9,8 @@ PUBLISHER = "https://storage.googleapis.com"
 
 @dataclass(frozen=True)
 class MLSettings:
+    """The settings of this machine that the computing code needs."""
+
     weights_dir: Path  # weights that no package carries, and custom backbones
     backbones_dir: Path  # converted backbones, and what else is made once a machine and can be made again
     weights_url: str = PUBLISHER  # where weights are downloaded from, without a slash at the end

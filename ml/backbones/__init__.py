@@ -1,1 +1,1 @@
-"""The pretrained networks that turn a picture into features: their registry, architectures and weights."""
+"""Provide the pretrained networks that turn a picture into features: their registry, architectures and weights."""

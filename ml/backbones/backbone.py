@@ -1,4 +1,4 @@
-"""What a backbone is: a pretrained network that turns a picture into features."""
+"""Define a backbone: a pretrained network that turns a picture into features."""
 
 import hashlib
 from collections.abc import Callable
@@ -11,15 +11,26 @@ from ml.backbones.spec import TENSORFLOW, BackboneSpec, Origin
 from ml.backbones.weights import PublishedWeights
 from ml.settings import MLSettings
 
-# The recipe of a network: (file with the weights or None, input size in pixels) -> keras.Model, which takes
-# float32 RGB 0..255 of shape (N, S, S, 3) and gives float32 features of shape (N, F). The result is Any
-# because naming its type would import TensorFlow.
+# Builds a network: (file with the weights or None, input size in pixels) -> keras.Model, which takes float32 RGB
+# 0..255 of shape (N, S, S, 3) and gives float32 features of shape (N, F). The result is Any because naming its type
+# would import TensorFlow.
 Recipe = Callable[[Path | None, int], Any]
 
 
 @dataclass(frozen=True)
 class Backbone:
-    """One pretrained network: how to call it, what it needs, how to build it."""
+    """A pretrained network: what it is called, where its weights are, and how to build it.
+
+    Attributes:
+        name: identifies it in configs, manifests and file names.
+        input_size: width and height of the pictures it takes (S), in pixels.
+        features: how many numbers it computes for a picture (F).
+        find_weights: returns the weights file for the given settings, or raises `WeightsMissing`.
+        recipe: builds the keras.Model from the weights file and the input size.
+        published: the address that the weights are downloaded from, if no package contains them.
+        spec: describes a custom backbone; None for those in the registry.
+        settings: the settings of this machine, set by `get_backbone`; None for the registry's own entries.
+    """
 
     name: str  # in configs, manifests and file names
     title: str  # shown to people
@@ -35,44 +46,44 @@ class Backbone:
     hidden: bool = False  # not offered to people
     published: PublishedWeights | None = None  # where its weights are fetched from, if no package carries them
     origin: Origin = Origin.BUNDLED
-    spec: BackboneSpec | None = None  # of a custom one
-    settings: MLSettings | None = None  # of this machine; the registry's own entries have none, see `get_backbone`
+    spec: BackboneSpec | None = None  # of a custom backbone
+    settings: MLSettings | None = None  # of this machine; the registry's own entries have none
 
     @property
     def is_trusted(self) -> bool:
-        """Whether it may run in our own processes: nobody but us has made its files."""
+        """Return whether it may run in our own processes, because nobody but us has made its files."""
         return self.origin in (Origin.BUNDLED, Origin.DOWNLOADED, Origin.FINE_TUNED)
 
     @property
     def has_layers(self) -> bool:
-        """Whether it can be built as layers of Keras; others are frozen graphs or LiteRT files."""
+        """Return whether it can be built from Keras layers; other backbones are frozen graphs or LiteRT files."""
         return self.spec is None
 
     @property
     def needs_tensorflow(self) -> bool:
-        """Whether LiteRT cannot run it: then only workers can."""
+        """Return whether LiteRT cannot run it, so that only workers can."""
         return self.spec is not None and self.spec.engine == TENSORFLOW
 
     @property
     def machine(self) -> MLSettings:
-        """Return the settings it was got with. Raises LookupError for an entry of the registry itself."""
+        """Return the settings it was obtained with. Raise `LookupError` for an entry of the registry itself."""
         if self.settings is None:
             raise LookupError(f"The backbone {self.name} was not got with settings; see get_backbone.")
         return self.settings
 
     def ensure_weights(self, report: Callable[[int, int], None] = lambda received, total: None) -> None:
-        """Fetch the weights where they are fetched, unless they are there. report(bytes, bytes in all).
+        """Download the weights if they are downloadable and missing, calling report(bytes so far, bytes in total).
 
-        Raises DownloadFailed.
+        Raise `DownloadFailed` if that does not succeed.
         """
         if self.published is not None:
             self.published.ensure(self.machine, report)
 
     @cached_property
     def digest(self) -> str:
-        """Sha256 (hex) over the weights' bytes, name, version and input size: the same on every machine.
+        """Return the SHA-256 (hex) of weights, name, version and input size, which is the same on every machine.
 
-        Raises WeightsMissing when the weights' package is not installed, or they were not fetched yet.
+        Raise `WeightsMissing` if the weights' package is not installed, or if they have not been downloaded yet.
         """
         weights = self.find_weights(self.machine)
         parts = (
@@ -84,7 +95,10 @@ class Backbone:
         return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
     def build_network(self) -> Any:
-        """Build the keras.Model. Imports TensorFlow: call it in a converting process only."""
+        """Build the keras.Model: float32 RGB 0..255 of shape (N, S, S, 3) to float32 features (N, F).
+
+        Import TensorFlow; call it only in processes that may do so.
+        """
         return self.recipe(self.find_weights(self.machine), self.input_size)
 
 

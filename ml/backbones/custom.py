@@ -1,4 +1,4 @@
-"""Custom backbones: networks that somebody added, or that fine-tuning made (see `ml.backbones.spec`)."""
+"""Make backbones from networks that somebody added, or that fine-tuning made (see `ml.backbones.spec`)."""
 
 from functools import partial
 from pathlib import Path

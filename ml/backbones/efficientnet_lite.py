@@ -1,7 +1,7 @@
-"""EfficientNet-Lite: Google's variant of EfficientNet (Tan and Le, 2019) for small machines.
+"""Describe EfficientNet-Lite, Google's variant of EfficientNet (Tan and Le, 2019) for small machines.
 
-No squeeze-and-excite, ReLU6 for swish, a stem and head that do not scale. The weights were trained in TensorFlow, so
-`SAME` padding is TensorFlow's.
+It has no squeeze-and-excite blocks, ReLU6 instead of swish, and a stem and head that do not scale. The weights were
+trained in TensorFlow, so `SAME` padding is TensorFlow's.
 """
 
 from ml.backbones.inverted_residuals import Architecture, Block, BlockNames, Names, Stage

@@ -1,6 +1,7 @@
-"""Backbones as frozen TensorFlow graphs: a classifier's graph is put together from one in a moment.
+"""Store backbones as frozen TensorFlow graphs, from which the graph of a classifier can be assembled in a moment.
 
-Input `pictures`, float32 (N, S, S, 3) RGB 0..255; output `features`, float32 (N, F). All of it imports TensorFlow.
+Input `pictures`, float32 (N, S, S, 3) RGB 0..255; output `features`, float32 (N, F). All functions but `graph_path`
+import TensorFlow.
 """
 
 from pathlib import Path
@@ -17,8 +18,9 @@ SCOPE = "backbone"  # of the operations, once the graph is imported
 
 
 def ensure_graph(backbone: Backbone, folder: Path | None = None) -> Any:
-    """The GraphDef, from `folder` or made there. Raises ValueError for a network that came as a .tflite file, and what
-    `build_network` raises.
+    """Return the backbone's GraphDef, making its file in `folder` first if it is missing.
+
+    Raise `ValueError` for a network that was added as a .tflite file, and whatever `build_network` raises.
     """
     import tensorflow as tf
 
@@ -32,12 +34,15 @@ def ensure_graph(backbone: Backbone, folder: Path | None = None) -> Any:
 
 
 def graph_path(backbone: Backbone, folder: Path) -> Path:
-    """Raises WeightsMissing."""
+    """Return where the backbone's graph is in `folder`, once it has been made.
+
+    Raise `WeightsMissing` as `digest` does.
+    """
     return folder / f"{backbone.name}-{backbone.digest[:16]}.pb"
 
 
 def write_graph(network: Any, path: Path) -> None:
-    """A keras.Model's, whole or not at all."""
+    """Write a keras.Model as a frozen graph, completely or not at all."""
     import tensorflow as tf
     from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
@@ -52,7 +57,7 @@ def write_graph(network: Any, path: Path) -> None:
 
 
 def read_graph(data: bytes) -> Any:
-    """A GraphDef that was looked through. Raises ImportRefused, HostileGraph."""
+    """Parse a GraphDef and screen it. Raise `ImportRefused` if it is no graph, `HostileGraph` if it is not harmless."""
     import tensorflow as tf
     from google.protobuf.message import DecodeError
 
@@ -67,7 +72,10 @@ def read_graph(data: bytes) -> Any:
 
 
 def import_graph(graph: Any, source: str, target: str) -> Any:
-    """A function from one tensor to another, by their names. Raises ImportRefused."""
+    """Return a function from one tensor of the graph to another, both given by name.
+
+    Raise `ImportRefused` if TensorFlow cannot use the graph.
+    """
     import tensorflow as tf
 
     source, target = (name if ":" in name else f"{name}:0" for name in (source, target))
@@ -83,12 +91,15 @@ def import_graph(graph: Any, source: str, target: str) -> Any:
 
 
 def restore(data: bytes) -> Any:
-    """Our form as a function: pictures (N, S, S, 3) 0..255 -> features (N, F). Raises ImportRefused, HostileGraph."""
+    """Return a graph in our form as a function: pictures (N, S, S, 3) 0..255 -> features (N, F).
+
+    Raise `ImportRefused` if it cannot be used, `HostileGraph` if it is not harmless.
+    """
     return import_graph(read_graph(data), INPUT, OUTPUT)
 
 
 def build_network(data: bytes, input_size: int, features: int) -> Any:
-    """Our form as a keras.Model, whose one layer cannot be trained."""
+    """Return a graph in our form as a keras.Model, whose single layer cannot be trained."""
     import keras
     import tensorflow as tf
 
@@ -106,7 +117,10 @@ def build_network(data: bytes, input_size: int, features: int) -> Any:
 
 
 def convert(data: bytes) -> bytes:
-    """The LiteRT form, with LiteRT's own operations alone. Raises what the converter raises."""
+    """Convert a graph in our form to LiteRT, using LiteRT's own operations only.
+
+    Raise whatever the converter raises.
+    """
     import tensorflow as tf
 
     function = restore(data)

@@ -1,7 +1,7 @@
-"""Networks of inverted residual blocks in Keras, with weights from PyTorch state dicts.
+"""Build networks of inverted residual blocks in Keras, with weights from PyTorch state dicts.
 
 Sources: Sandler et al., "MobileNetV2" (2018), who introduced the block, and Tan and Le, "EfficientNet" (2019), who
-scale its width and depth. What differs from network to network is data: an `Architecture`.
+scale its width and depth. The differences between the networks are data: an `Architecture`.
 """
 
 import math
@@ -20,7 +20,7 @@ CLASSES = 1000  # ImageNet's
 
 
 class Block(NamedTuple):
-    """One inverted residual block; `expand` multiplies the channels that come in (`inside`)."""
+    """One inverted residual block from `inside` to `outside` channels; `expand` multiplies the former."""
 
     kernel: int
     stride: int
@@ -30,7 +30,7 @@ class Block(NamedTuple):
 
 
 class Stage(NamedTuple):
-    """A run of blocks; only its first one has the stride."""
+    """A run of equal blocks, of which only the first has the stride."""
 
     repeats: int
     kernel: int
@@ -40,20 +40,24 @@ class Stage(NamedTuple):
 
 
 class Names(NamedTuple):
-    """What a convolution and the normalisation behind it are called in the state dict."""
+    """The names of a convolution and of the normalisation after it in the state dict."""
 
     convolution: str
     normalisation: str
 
 
 class BlockNames(NamedTuple):
-    expand: Names  # not there where a block does not expand
+    """The names of a block's three convolutions in the state dict."""
+
+    expand: Names  # not in the state dict if the block does not expand
     depthwise: Names
     project: Names
 
 
 @dataclass(frozen=True)
 class Architecture:
+    """The layout of a network: its stages, its channels, its preprocessing and the names of its weights."""
+
     stages: tuple[Stage, ...]
     stem: int  # channels
     head: int  # channels: the features
@@ -77,7 +81,7 @@ def round_channels(channels: int, width: float) -> int:
 
 
 def list_blocks(architecture: Architecture, width: float, depth: float) -> Iterator[Block]:
-    """The blocks in order. The first and last stage keep one block at any depth, as published."""
+    """Yield the blocks in order. The first and last stage keep their number of blocks at any depth, as published."""
     inside, stages = architecture.stem, architecture.stages
     for number, stage in enumerate(stages):
         outside = round_channels(stage.outside, width)
@@ -99,13 +103,13 @@ def build_inverted_residuals(
     """Build the keras.Model with its weights.
 
     Args:
-        weights: the state dict's file.
-        input_size: pixels, square (S).
-        architecture, width, depth: which network. Stem and head are not scaled.
-        classifier: end with the logits of ImageNet's 1000 classes, to prove a build right.
+        weights: the file with the state dict.
+        input_size: width and height in pixels (S).
+        architecture, width, depth: which network to build. Stem and head are not scaled.
+        classifier: end with the logits of ImageNet's 1000 classes, to verify the network against published results.
 
-    Returns a network from float32 RGB 0..255 of shape (N, S, S, 3) to float32 (N, head), or (N, 1000).
-    Raises WeightsCorrupt when the file lacks a tensor of the right shape, or holds one that no layer takes.
+    Return a network from float32 RGB 0..255 of shape (N, S, S, 3) to float32 (N, head), or (N, 1000). Raise
+    `WeightsCorrupt` if the file lacks a tensor of the right shape, or has one that no layer uses.
     """
     import keras
 
@@ -124,13 +128,13 @@ def build_inverted_residuals(
 
 
 class _Layers:
-    """Adds layers to a network, taking each one's weights out of the state dict by PyTorch's names."""
+    """Adds layers to a network, taking each layer's weights out of the state dict by PyTorch's names."""
 
     def __init__(self, state: StateDict, architecture: Architecture) -> None:
         self.state, self.architecture = state, architecture
 
     def convolve(self, x: Any, names: Names, filters: int, kernel: int = 1, stride: int = 1) -> Any:
-        """Convolution and normalisation. PyTorch's kernel is (out, in, h, w), Keras' (h, w, in, out)."""
+        """Add a convolution and its normalisation. PyTorch's kernel is (out, in, h, w), Keras' (h, w, in, out)."""
         import keras
 
         shape = (filters, x.shape[-1], kernel, kernel)
@@ -140,7 +144,10 @@ class _Layers:
         return self._normalise(_with_weights(layer, x, [weights]), names.normalisation)
 
     def convolve_depthwise(self, x: Any, names: Names, kernel: int, stride: int) -> Any:
-        """One filter per channel. PyTorch's kernel is (channels, 1, h, w), Keras' (h, w, channels, 1)."""
+        """Add a convolution with one filter per channel and its normalisation.
+
+        PyTorch's kernel is (channels, 1, h, w), Keras' (h, w, channels, 1).
+        """
         import keras
 
         shape = (x.shape[-1], 1, kernel, kernel)

@@ -1,7 +1,7 @@
-"""The networks of keras.applications as feature extractors; their weights are fetched when first used.
+"""Provide the networks of keras.applications as feature extractors; their weights are downloaded when first used.
 
-The facts in the table beside this file (sizes, scaling, addresses, checksums) are those of Keras 3's own sources,
-keras/src/applications. Licences are those under which the weights were published.
+The facts in the table beside this file (sizes, scaling, addresses, checksums) come from Keras 3's own sources,
+keras/src/applications. The licences are those under which the weights were published.
 """
 
 import csv
@@ -21,7 +21,7 @@ _CAFFE_MEAN_BGR = (103.939, 116.779, 123.68)
 
 
 class KerasApplication(NamedTuple):
-    """One network. `function` is its name in keras.applications."""
+    """One network of keras.applications, in which `function` is its name."""
 
     function: str
     input_size: int
@@ -34,13 +34,14 @@ class KerasApplication(NamedTuple):
 
     @property
     def name(self) -> str:
-        """As TensorFlow for Poets called those it had; otherwise the function's name in small letters."""
+        """Return the name TensorFlow for Poets used for the network, or else the function's name in lower case."""
         if self.alpha is not None:
             return f"mobilenet_{self._width}_{self.input_size}"
         return "inception_v3" if self.function == "InceptionV3" else self.function.lower()
 
     @property
     def title(self) -> str:
+        """Return the name to show to people."""
         return self.function if self.alpha is None else f"{self.function} {self._width} ({self.input_size})"
 
     @property
@@ -49,7 +50,7 @@ class KerasApplication(NamedTuple):
 
 
 def list_keras_applications() -> Iterator[KerasApplication]:
-    """Those of TensorFlow for Poets first."""
+    """Yield the networks, those of TensorFlow for Poets first."""
     for width, written in _WIDTHS.items():
         for size in _MOBILENET_SIZES:
             path = f"tensorflow/keras-applications/mobilenet/mobilenet_{written}_{size}_tf_no_top.h5"
@@ -63,9 +64,9 @@ def list_keras_applications() -> Iterator[KerasApplication]:
 
 
 def build_keras_application(weights: Path | None, input_size: int, *, application: KerasApplication) -> Any:
-    """The keras.Model: float32 RGB 0..255 (N, S, S, 3) -> float32 features (N, F).
+    """Build the keras.Model: float32 RGB 0..255 (N, S, S, 3) -> float32 features (N, F).
 
-    Raises ValueError where the weights do not fit the network.
+    Raise `ValueError` if the weights do not fit the network.
     """
     import keras
 

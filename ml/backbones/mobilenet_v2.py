@@ -1,5 +1,6 @@
-"""MobileNetV2 (Sandler et al., 2018), as torchvision lays it out and trained it: with ImageNet's mean and deviation
-taken off the pixels, and padding alike on all sides.
+"""Describe MobileNetV2 (Sandler et al., 2018) as torchvision defines and trained it.
+
+The pixels are normalised with ImageNet's mean and deviation, and padding is the same on all sides.
 """
 
 from ml.backbones.inverted_residuals import Architecture, Block, BlockNames, Names, Stage
@@ -10,7 +11,7 @@ DEVIATION = (0.229, 0.224, 0.225)
 
 
 def _name_block(number: int, block: Block) -> BlockNames:
-    """A block is a sequence: (expand,) depthwise, each with its normalisation inside, project, its normalisation."""
+    """Name a block's layers: (expand,) depthwise, each with its normalisation inside, project, its normalisation."""
     name = f"features.{number + 1}.conv"
     depthwise = 0 if block.expand == 1 else 1
     return BlockNames(

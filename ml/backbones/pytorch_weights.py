@@ -1,13 +1,13 @@
 """Read a PyTorch state dict in the legacy (not zip) file format, without torch.
 
-The file is five pickles (magic number, protocol version, facts about the system, the state dict, the keys of
-the storages) followed, per key in that order, by an int64 count and that many little-endian items. In the
-state dict a tensor is a call of `torch._utils._rebuild_tensor_v2` on a persistent id that names its storage.
-Source of the format: `_legacy_save` in torch/serialization.py.
+The file consists of five pickles (magic number, protocol version, facts about the system, the state dict, the keys of
+the storages) followed, for each key in that order, by an int64 count and that many little-endian items. In the state
+dict a tensor is a call of `torch._utils._rebuild_tensor_v2` on a persistent id that names its storage. Source of the
+format: `_legacy_save` in torch/serialization.py.
 
-A pickle is a program, so the file is not trusted: a scan of the opcodes admits only what state dicts need and
-bounds the memory they take; the unpickler admits four kinds of names, none of which is a real function; every
-tensor must lie within its storage.
+A pickle is a program, so the file is not trusted: a scan of the opcodes admits only what state dicts need and bounds
+the memory they take; the unpickler admits four kinds of names, none of which is a real function; every tensor must lie
+within its storage.
 """
 
 import io
@@ -57,7 +57,7 @@ STORAGE_DTYPES = {
 
 
 class WeightsCorrupt(Unavailable):
-    """The file is truncated, is not in the legacy format, or asks for what a weights file has no need of."""
+    """The file is truncated, is not in the legacy format, or asks for something a weights file does not need."""
 
 
 class _Storage(NamedTuple):
@@ -74,7 +74,10 @@ class _Tensor(NamedTuple):
 
 
 class _Unpickler(pickle.Unpickler):
-    """Knows four kinds of names. What it hands out is immutable or made anew, so BUILD can change nothing."""
+    """An unpickler that knows four kinds of names.
+
+    What it returns is immutable or newly made, so the BUILD opcode can change nothing.
+    """
 
     def __init__(self, file: io.BytesIO) -> None:
         super().__init__(file, encoding="utf-8")
@@ -101,8 +104,8 @@ class _Unpickler(pickle.Unpickler):
 def read_state_dict(path: Path) -> dict[str, NDArray[Any]]:
     """Read the tensors of a legacy PyTorch file, by name, in the file's order.
 
-    Returns read-only arrays with the shapes and strides as saved (views of one buffer: nothing is copied).
-    Raises WeightsCorrupt, and OSError when the file cannot be read.
+    Return read-only arrays with the shapes and strides as saved (views of one buffer: nothing is copied). Raise
+    `WeightsCorrupt` if it is no valid state dict, and `OSError` if the file cannot be read.
     """
     if path.stat().st_size > MAX_FILE_BYTES:
         raise WeightsCorrupt(f"The weights file is larger than {MAX_FILE_BYTES >> 20} MB.")
@@ -126,7 +129,7 @@ def _check_header(file: io.BytesIO) -> None:
 
 
 def _load(file: io.BytesIO) -> tuple[Any, dict[str, _Storage]]:
-    """Load the next pickle: its value, and the storages it names."""
+    """Load the next pickle, and return its value and the storages it names."""
     start = file.tell()
     _guarded(lambda: _scan(file))
     file.seek(start)
@@ -144,7 +147,7 @@ def _guarded(read: Callable[[], Any]) -> Any:
 
 
 def _scan(file: io.BytesIO) -> None:
-    """Walk one pickle's opcodes without running them; `genops` itself refuses arguments past the end."""
+    """Walk one pickle's opcodes without running them; `genops` itself refuses arguments beyond the end."""
     for count, (opcode, argument, _position) in enumerate(pickletools.genops(file)):
         if opcode.name not in ADMITTED_OPCODES or count > MAX_OPCODES:
             raise WeightsCorrupt(f"The weights file is not a plain state dict (opcode {opcode.name}, number {count}).")
@@ -154,7 +157,7 @@ def _scan(file: io.BytesIO) -> None:
 
 
 def _read_storages(data: bytes, position: int, storages: list[_Storage]) -> dict[str, NDArray[Any]]:
-    """The flat contents of each storage, from the part of the file after the pickles."""
+    """Return the flat contents of each storage, from the part of the file after the pickles."""
     arrays = {}
     for storage in storages:
         count = int.from_bytes(data[position : position + 8], "little", signed=True)
@@ -167,7 +170,7 @@ def _read_storages(data: bytes, position: int, storages: list[_Storage]) -> dict
 
 
 def _view(tensor: _Tensor, arrays: dict[str, NDArray[Any]]) -> NDArray[Any]:
-    """The tensor as a strided view of its storage: a reshape would scramble channels-last tensors."""
+    """Return the tensor as a strided view of its storage, because a reshape would scramble channels-last tensors."""
     flat = arrays[_typed(tensor.storage, _Storage).key]
     shape, strides = _sizes(tensor.shape), _sizes(tensor.strides)
     offset = _sizes((tensor.offset,))[0]

@@ -1,8 +1,8 @@
-"""The registry of backbones: the pretrained networks that turn a picture into features.
+"""Register the backbones: the pretrained networks that turn a picture into features.
 
-Importing this package costs nothing: weights are looked for, and TensorFlow is imported, only when a
-backbone is converted. Adding a backbone is one entry in `BACKBONES` and one pinned requirement or address to fetch
-weights from.
+Importing this module costs nothing: weights are looked for, and TensorFlow is imported, only when a backbone is
+converted. To add a backbone, add one entry to `BACKBONES` and one pinned requirement or download address for its
+weights.
 """
 
 import importlib.util
@@ -24,13 +24,13 @@ from ml.settings import MLSettings
 
 
 class UnknownBackbone(Refused):
-    """There is no backbone of that name; the message names those there are."""
+    """There is no backbone of that name; the message lists the names there are."""
 
 
 def packaged_weights(package: str, file: str, settings: MLSettings) -> Path:
-    """The path of `file` inside an installed package, which is not imported.
+    """Return the path of `file` inside an installed package, without importing the package.
 
-    Raises WeightsMissing with what to install.
+    Raise `WeightsMissing`, which says what to install, if it is not there.
     """
     spec = importlib.util.find_spec(package)
     for folder in (spec.submodule_search_locations if spec else None) or ():
@@ -41,11 +41,11 @@ def packaged_weights(package: str, file: str, settings: MLSettings) -> Path:
 
 
 def no_weights(settings: MLSettings) -> None:
-    """Find nothing, for recipes that make their own weights."""
+    """Return None, for recipes that make their own weights."""
 
 
 def _efficientnet_lite(number: int, input_size: int, width: float, depth: float, file: str) -> Backbone:
-    """One of the family, with the scaling as published."""
+    """Return one network of the family, scaled as published."""
     name = f"efficientnet_lite{number}"
     return Backbone(
         name=name,
@@ -120,7 +120,10 @@ def is_known(name: str) -> bool:
 
 
 def get_backbone(name: str, settings: MLSettings) -> Backbone:
-    """Return the backbone of that name. Raises UnknownBackbone, and BackboneMissing for a custom one."""
+    """Return the backbone of that name, for a machine with these settings.
+
+    Raise `UnknownBackbone`, or `BackboneMissing` if it is a custom one that is not on this machine.
+    """
     if is_custom(name):
         return custom_backbone(read_spec(name, settings), settings)
     return _get_registered(name, settings)

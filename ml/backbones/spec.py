@@ -1,4 +1,4 @@
-"""What is known of a custom backbone: its spec in `network.json`, and where its files are."""
+"""Describe custom backbones: the spec, which is stored in `network.json`, and the location of the files."""
 
 import hashlib
 import json
@@ -20,7 +20,7 @@ LITERT, TENSORFLOW = "litert", "tensorflow"
 
 
 class Origin(StrEnum):
-    """Where a backbone comes from, which says whether its files can be trusted."""
+    """Where a backbone comes from, which decides whether its files can be trusted."""
 
     BUNDLED = "bundled"  # its weights come with a package
     DOWNLOADED = "downloaded"  # its weights are fetched from their publisher, and checked
@@ -30,11 +30,27 @@ class Origin(StrEnum):
 
 
 class BackboneMissing(Unavailable):
-    """A custom backbone is not on this machine, or its files are not what they were."""
+    """A custom backbone is not on this machine, or its files have been changed."""
 
 
 @dataclass(frozen=True)
 class BackboneSpec:
+    """Everything that is known about a custom backbone.
+
+    Attributes:
+        file: the name of the network's file: GRAPH, a frozen graph in our form, or LITE, a .tflite file.
+        sha256: of that file.
+        input_size: width and height of the pictures it takes (S), in pixels.
+        features: how many numbers it computes for a picture (F).
+        engine: LITERT, or TENSORFLOW if an operation cannot be converted.
+        scale, offset: for LITE, the network takes pixel * scale + offset; a graph does that itself.
+        logarithm: for LITE, the network gives probabilities, of which the logarithms are used as features.
+        title: shown to people.
+        source: the address, the file's name, or the backbone it was fine-tuned from.
+        licence: a name, or where to look for it.
+        origin: whether its files can be trusted.
+    """
+
     file: str  # GRAPH or LITE
     sha256: str  # of that file
     input_size: int  # pixels, square
@@ -50,7 +66,7 @@ class BackboneSpec:
     origin: Origin = Origin.UPLOADED
 
     def __post_init__(self) -> None:
-        """Raises ValueError for what `program` never writes."""
+        """Raise `ValueError` for values that `ml.model_import.program` never writes."""
         known = self.file in (GRAPH, LITE) and self.engine in (LITERT, TENSORFLOW)
         fits = 8 <= self.input_size <= MAX_INPUT_SIZE and 1 <= self.features <= MAX_FEATURES
         if not (known and fits and re.fullmatch(r"[0-9a-f]{64}", self.sha256)):
@@ -58,7 +74,7 @@ class BackboneSpec:
 
     @property
     def name(self) -> str:
-        """Return the backbone's name: the same for the same network with the same title and source."""
+        """Return the backbone's name, which is the same for the same network with the same title and source."""
         content = asdict(self)
         del content["origin"]  # names were given before there were origins
         return f"net_{hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:20]}"
@@ -69,7 +85,7 @@ class BackboneSpec:
 
 
 def parse_spec(text: str) -> BackboneSpec:
-    """Return the spec that `dump` wrote; one without an origin is not trusted. Raises ValueError, TypeError."""
+    """Return the spec that `dump` wrote; without an origin it is not trusted. Raise `ValueError` or `TypeError`."""
     values = json.loads(text)
     names = {field.name for field in fields(BackboneSpec)}
     if not isinstance(values, dict) or {*values, "origin"} != names:
@@ -83,12 +99,12 @@ def is_custom(name: str) -> bool:
 
 
 def custom_backbone_dir(name: str, settings: MLSettings) -> Path:
-    """Return where the files of a custom backbone are on this machine, once they are."""
+    """Return where the files of a custom backbone are on this machine, once they are there."""
     return settings.weights_dir / "custom" / name
 
 
 def read_spec(name: str, settings: MLSettings) -> BackboneSpec:
-    """Read the spec of a custom backbone of this machine. Raises BackboneMissing."""
+    """Read the spec of a custom backbone. Raise `BackboneMissing` if it is not on this machine."""
     try:
         return parse_spec((custom_backbone_dir(name, settings) / SPEC).read_text())
     except (OSError, ValueError, TypeError):
@@ -97,17 +113,17 @@ def read_spec(name: str, settings: MLSettings) -> BackboneSpec:
 
 @dataclass(frozen=True)
 class BackboneFiles:
-    """A custom backbone with its files, by name."""
+    """A custom backbone with the contents of its files by name."""
 
     spec: BackboneSpec
     files: dict[str, bytes]
 
 
 def write_backbone(spec: BackboneSpec, files: dict[str, bytes], settings: MLSettings) -> Path:
-    """Write a custom backbone to its folder, whole or not at all; what is there already stays.
+    """Write a custom backbone to its folder, completely or not at all, unless it is there already.
 
     Args:
-        files: by their names.
+        files: the contents by file name.
     """
     folder = custom_backbone_dir(spec.name, settings)
     if folder.is_dir():
@@ -127,6 +143,9 @@ def write_backbone(spec: BackboneSpec, files: dict[str, bytes], settings: MLSett
 
 
 def describe_found(found: dict[str, Any], **about: Any) -> BackboneSpec:
-    """Join what the confined program found out with what we know ourselves. Raises ValueError, TypeError."""
+    """Combine what the confined program found out with what we know ourselves.
+
+    Raise `ValueError` or `TypeError` if that makes no valid spec.
+    """
     names = {field.name for field in fields(BackboneSpec)} - {"origin"}  # whoever took that program over is not trusted
     return BackboneSpec(**{name: value for name, value in found.items() if name in names}, **about)

@@ -1,7 +1,7 @@
-"""A tiny fixed network that stands in for a real backbone in tests.
+"""Build a tiny fixed network that stands in for a real backbone in tests.
 
-Its weights come from a hash, so they are the same on every machine and with every NumPy. Its features are the
-averages of two layers of filter responses: enough to separate plain colours and simple textures linearly.
+Its weights come from a hash, so they are the same on every machine and with every version of NumPy. Its features are
+the averages of two layers of filter responses, which is enough to separate plain colours and simple textures linearly.
 """
 
 import hashlib
@@ -15,9 +15,9 @@ FILTERS = (16, 32)  # of the two layers; the features are the averages of both
 
 
 def fixed_kernel(label: str, shape: tuple[int, int, int, int]) -> NDArray[np.float32]:
-    """A kernel (height, width, in, out) of numbers from SHAKE-256 of `label`, with a variance of 2 / fan-in.
+    """Return a kernel (height, width, in, out) of numbers from SHAKE-256 of `label`, with a variance of 2 / fan-in.
 
-    That variance keeps the signal's size from layer to layer (He et al., 2015).
+    That variance preserves the signal's size from layer to layer (He et al., 2015).
     """
     count = int(np.prod(shape))
     raw = np.frombuffer(hashlib.shake_256(label.encode()).digest(count), dtype=np.uint8)

@@ -1,4 +1,4 @@
-"""Weights that no package carries: downloaded when first needed, or put where they would be downloaded to by hand."""
+"""Download weights that no package contains when they are first needed, or find them where somebody has put them."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,18 +14,19 @@ LIMIT = 2 * 2**30  # the largest known has 1.3 GB
 
 
 class WeightsMissing(Unavailable):
-    """A backbone's weights are not on this machine; the message says how to get them."""
+    """The weights of a backbone are not on this machine; the message says how to get them."""
 
 
 @dataclass(frozen=True)
 class PublishedWeights:
-    """A file of weights below the publisher's address."""
+    """A file of weights, given by its path below the publisher's address."""
 
     path: str
     checksum: str | None  # MD5 or SHA-256, hexadecimal; not every file has one
 
     @property
     def file_name(self) -> str:
+        """Return the last part of the path."""
         return self.path.rpartition("/")[2]
 
     def target(self, settings: MLSettings) -> Path:
@@ -33,7 +34,7 @@ class PublishedWeights:
         return settings.weights_dir / self.file_name
 
     def find(self, settings: MLSettings) -> Path:
-        """Return the file's path. Raises WeightsMissing."""
+        """Return the file's path. Raise `WeightsMissing` if it has not been downloaded."""
         target = self.target(settings)
         if not target.is_file():
             raise WeightsMissing(
@@ -42,7 +43,10 @@ class PublishedWeights:
         return target
 
     def ensure(self, settings: MLSettings, report: Callable[[int, int], None]) -> None:
-        """Download the file unless it is there; several may call this at once. Raises DownloadFailed."""
+        """Download the file if it is missing, calling report(bytes so far, bytes in total).
+
+        Several processes may call this at once. Raise `DownloadFailed` if the download does not succeed.
+        """
         target = self.target(settings)
         if target.is_file():
             return

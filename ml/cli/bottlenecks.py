@@ -1,4 +1,4 @@
-"""Features of pictures, kept in a folder by the content of the picture and the backbone: never stale."""
+"""Store features in a folder under the picture's content and the backbone, so that they are never stale."""
 
 import threading
 from collections.abc import Callable, Iterator
@@ -19,13 +19,13 @@ GROUP = 8  # pictures handed to a thread at a time
 
 
 class Bottlenecks:
-    """One folder of features (F,), float32, one file a picture."""
+    """A folder of features, float32 (F,), with one file per picture."""
 
     def __init__(self, folder: Path, key: str, features: int) -> None:
         self._folder, self._features = folder / key, features
 
     def load(self, sha256: str) -> NDArray[np.float32] | None:
-        """None where there are none, or what is there is not what was written."""
+        """Return the features, or None if there are none or the file is damaged."""
         try:
             vector = np.fromfile(self._path(sha256), "<f4")
         except OSError:
@@ -33,7 +33,7 @@ class Bottlenecks:
         return vector if vector.shape == (self._features,) and np.isfinite(vector).all() else None
 
     def save(self, sha256: str, vector: NDArray[np.float32]) -> None:
-        """Whole or not at all."""
+        """Write the features, completely or not at all."""
         write_atomically(self._path(sha256), vector.astype("<f4").tobytes())
 
     def _path(self, sha256: str) -> Path:
@@ -48,11 +48,9 @@ def fill(
     warn: Callable[[str], None],
     augmentation: Augmentation | None = None,
 ) -> Iterator[int]:
-    """Compute what is missing, of the pictures themselves or of an augmented copy of each, with an engine on each core.
+    """Compute the features of pictures, or of an augmented copy of each, with an engine on each core.
 
-    Yields how many are done.
-
-    A file that is no picture is warned of and passed over: `load` then still gives None.
+    Yield how many are done. Warn of a file that is not a picture and skip it; `load` then still returns None.
     """
     engines = threading.local()
 

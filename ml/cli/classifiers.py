@@ -1,6 +1,7 @@
-"""What `label_image` and `evaluate` can ask: a frozen graph, a .tflite file, a SavedModel, or an artifact of the site.
+"""Load what `label_image` and `evaluate` can use: a frozen graph, a .tflite file, a SavedModel, or the site's artifact.
 
-Each answers one picture's file with scores (C,). TensorFlow is loaded only for graphs that were not graph_cache before.
+Each answers one picture's file with scores, float32 (C,). TensorFlow is loaded only for graphs that are not yet in the
+cache (see `graph_cache`).
 """
 
 import contextlib
@@ -29,18 +30,18 @@ from ml.settings import MLSettings
 from ml.training.artifacts import HEAD, MANIFEST, ArtifactCorrupt, read_artifact
 from ml.training.head import Head
 
-SIZE = 224  # where neither flags nor graph say another, as in the original
+SIZE = 224  # if neither flags nor graph say otherwise, as in the original
 FROM_0_TO_1 = Adapter(1 / 255, 0.0)
 
 Scores = NDArray[np.float32]
 
 
 class LabelFailed(Refused):
-    """The message is a sentence for the user."""
+    """The pictures cannot be labelled. The message is a sentence for the user."""
 
 
 class GraphFlags(Protocol):
-    """What `add_graph_flags` gives."""
+    """The values that the flags of `add_graph_flags` have."""
 
     graph: Path
     labels: Path | None
@@ -54,16 +55,23 @@ class GraphFlags(Protocol):
 
 @dataclass(frozen=True)
 class Classifier:
+    """A function from a picture's file to scores, with its labels.
+
+    Attributes:
+        classify: raises `ImageRejected` for a picture that cannot be read.
+        labels: None if the graph does not contain any.
+        remember: makes the next start faster; call it after the answers are given, because it may take seconds.
+    """
+
     classify: Callable[[bytes], Scores]
-    labels: list[str] | None = None  # where it brings its own
-    # What makes the next call quick; for when the answers are given. It may take seconds.
+    labels: list[str] | None = None
     remember: Callable[[], None] = field(default=lambda: None)
 
 
 def load_classifier(flags: GraphFlags, settings: MLSettings, *, threads: int) -> Classifier:
-    """`threads`: how many cores one picture may take; with 1, `classify` may be called by many threads at once.
+    """Load the graph that the flags name. Raise `LabelFailed` if it cannot be used.
 
-    Raises LabelFailed.
+    `threads` is the number of cores for one picture; with 1, many threads may call `classify` at once.
     """
     graph = flags.graph
     if not graph.exists():
@@ -84,9 +92,9 @@ def load_classifier(flags: GraphFlags, settings: MLSettings, *, threads: int) ->
 
 
 def _through(load: Callable[[], Embedder], head: Head | None = None) -> Callable[[bytes], Scores]:
-    """Pictures through an engine, one for each thread that asks, and a head where there is one."""
+    """Return a function that sends pictures through an engine, one per calling thread, and a head if there is one."""
     engines = threading.local()
-    engines.own = load()  # what is wrong with it is found out at once
+    engines.own = load()  # to find out at once if it cannot be loaded
 
     def classify(data: bytes) -> Scores:
         if not hasattr(engines, "own"):
@@ -94,7 +102,7 @@ def _through(load: Callable[[], Embedder], head: Head | None = None) -> Callable
         picture = load_picture(data, engines.own.input_size)[np.newaxis]
         try:
             features = engines.own.embed(picture)
-        except EngineFailed as error:  # of a network that was brought along
+        except EngineFailed as error:  # raised by networks that somebody added
             raise LabelFailed(str(error)) from None
         return (head.probabilities(features) if head is not None else features)[0]
 
@@ -151,13 +159,13 @@ def _run_frozen_graph(flags: GraphFlags, content: bytes, layers: Layers, convert
 
 
 def _size_of(shape: Any) -> int:
-    """Of a graph's input (N, S, S, 3), where it says."""
+    """Return the picture size of a graph's input (N, S, S, 3), or the default if the graph does not say."""
     known = shape.rank == 4 and shape[1] is not None
     return int(shape[1]) if known else SIZE
 
 
 def _convert(function: Any, size: int, target: Path) -> None:
-    """Nothing is said where it cannot be: the next call then takes as long as this one."""
+    """Convert to LiteRT, silently giving up if that fails: the next call then takes as long as this one."""
     import tensorflow as tf
 
     spec = tf.TensorSpec([1, size, size, 3], tf.float32)
@@ -167,7 +175,10 @@ def _convert(function: Any, size: int, target: Path) -> None:
 
 
 def _load_saved_model(flags: GraphFlags, settings: MLSettings, threads: int) -> Classifier:
-    """One of ours takes the file as it is; others take pictures from 0 to 1, as TensorFlow Hub's do."""
+    """Load a SavedModel.
+
+    One of ours takes the file itself; others take pictures from 0 to 1, like those of TensorFlow Hub.
+    """
     content = _content_of(flags.graph)
     converted = graph_cache.converted_path(content, Layers("serving_default", ""), settings)
     if converted.is_file():
@@ -176,7 +187,7 @@ def _load_saved_model(flags: GraphFlags, settings: MLSettings, threads: int) -> 
 
 
 def _content_of(folder: Path) -> bytes:
-    """Stands for all files of it."""
+    """Return bytes that stand for all files of a folder."""
     listed = []
     for path in sorted(path for path in folder.rglob("*") if path.is_file()):
         with path.open("rb") as file:
@@ -194,7 +205,7 @@ def _run_saved_model(folder: Path, converted: Path) -> Classifier:
 
     def classify(data: bytes) -> Scores:
         if spec.dtype == tf.string:
-            load_picture(data, SIZE)  # for the sentence, where it is no picture
+            load_picture(data, SIZE)  # raises a sentence if it is not a picture
             given = tf.constant([data])
         else:
             given = tf.constant(load_picture(data, _size_of(spec.shape))[np.newaxis].astype(np.float32) / 255)

@@ -1,4 +1,4 @@
-"""Where the words of a command go."""
+"""Define where the output of a command goes."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -6,14 +6,14 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Console:
-    """Lines of results, warnings, and progress, which a terminal shows in place."""
+    """The output of a command: lines of results, warnings, and progress, which a terminal shows in place."""
 
     say: Callable[[str], None]
     warn: Callable[[str], None]
     progress: Callable[[str, int, int], None]
 
     def as_loud_as(self, verbosity: str) -> "Console":
-        """As --logging_verbosity says; results and failures are always told."""
+        """Return a console for a level of --logging_verbosity; results and failures are always shown."""
         if verbosity in ("DEBUG", "INFO"):
             return self
         quiet = Console(self._results_only, self.warn, lambda what, done, total: None)

@@ -1,4 +1,4 @@
-"""`evaluate`: how good a graph is on the test pictures of a folder, by the split that `retrain` makes of it."""
+"""Implement `evaluate`: measure how good a graph is on a folder's test pictures, with the same split as `retrain`."""
 
 import re
 from concurrent.futures import ThreadPoolExecutor
@@ -22,7 +22,7 @@ SMALLEST = 1e-38  # of a probability, before its logarithm
 
 
 class Flags(GraphFlags, Protocol):
-    """What `add_evaluate_flags` gives."""
+    """The values that the flags of `add_evaluate_flags` have."""
 
     image_dir: Path
     testing_percentage: int
@@ -31,6 +31,8 @@ class Flags(GraphFlags, Protocol):
 
 @dataclass(frozen=True)
 class Result:
+    """How good a graph is on the test pictures."""
+
     pictures: int
     accuracy: float
     interval: tuple[float, float]  # 95 %, by Wilson
@@ -38,7 +40,7 @@ class Result:
 
 
 def evaluate_graph(flags: Flags, settings: MLSettings, console: Console) -> Result:
-    """Raises LabelFailed, BadPhotos, ArchiveRejected."""
+    """Evaluate the graph that the flags name. Raise `LabelFailed`, `BadPhotos` or `ArchiveRejected`."""
     check_size(flags)
     photos = list_photos(flags.image_dir, console.warn)
     chosen = _test_photos(flags, _list_readable(photos, console))
@@ -84,7 +86,7 @@ def _test_photos(flags: Flags, readable: list[Photo]) -> list[Photo]:
 
 
 def _list_readable(photos: Photos, console: Console) -> list[Photo]:
-    """As `retrain` does: what is no picture has no part in the split."""
+    """List the photos that are readable pictures; as in `retrain`, others have no part in the split."""
 
     def look(photo: Photo) -> str:
         try:
@@ -105,7 +107,7 @@ def _list_readable(photos: Photos, console: Console) -> list[Photo]:
 
 
 def _places(classes: list[str], labels: list[str]) -> list[int]:
-    """Of each class folder among the labels of the graph. Raises LabelFailed."""
+    """Return the position of each class folder among the labels of the graph. Raise `LabelFailed` if one is missing."""
     known = {_in_a_line(label): place for place, label in enumerate(labels)}
     # The original wrote labels in small letters, with spaces for all that was neither letter nor digit.
     original = {_as_the_original(label): place for place, label in enumerate(labels)}
@@ -117,7 +119,7 @@ def _places(classes: list[str], labels: list[str]) -> list[int]:
 
 
 def _in_a_line(label: str) -> str:
-    """As files of labels have it."""
+    """Return the label as it is written in label files."""
     return " ".join(label.split())
 
 

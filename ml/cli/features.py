@@ -1,4 +1,4 @@
-"""Photos to features: what is missing is computed, the rest comes from the bottleneck folder."""
+"""Compute the features of photos, taking from the bottleneck folder those that are there already."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -20,13 +20,13 @@ from ml.training.head import Split
 
 @dataclass(frozen=True)
 class Data:
-    """The photos of each split, and their features row by row; behind those of training, their augmented copies'."""
+    """The photos of each split and their features, row by row; augmented copies follow the training photos."""
 
     photos: dict[str, list[Photo]]
     features: dict[str, NDArray[np.float32]]
 
     def split(self, name: str, most: int = -1) -> Split:
-        """A whole split, or its first rows."""
+        """Return a whole split, or its first `most` rows."""
         features = self.features[name]
         labels = np.array([photo.label for photo in self.photos[name]], np.int64)
         rows = slice(None) if most < 0 else slice(most)
@@ -35,18 +35,18 @@ class Data:
 
 @dataclass(frozen=True)
 class Features:
-    """The features of photos by one backbone, in a folder; computed where they are missing."""
+    """The features of photos by one backbone, stored in a folder and computed if they are missing."""
 
     folder: Path
     backbone: Backbone
     photos: Photos
     console: Console
-    _held: dict[str, NDArray[np.float32]] = field(default_factory=dict)  # read once while looking for what is missing
+    _held: dict[str, NDArray[np.float32]] = field(default_factory=dict)  # read while looking for missing ones
 
     def ensure(self, photos: list[Photo], augmentation: Augmentation | None = None) -> list[Photo]:
-        """Compute what is missing of the photos, or of this augmented copy of them.
+        """Compute the missing features of the photos, or of this augmented copy of them.
 
-        Returns those that can be read, in their order.
+        Return the photos that can be read, in their order.
         """
         missing = [photo for photo in photos if self._find(photo, augmentation) is None]
         if missing:
@@ -55,7 +55,10 @@ class Features:
         return [photo for photo in photos if photo.sha256 not in unreadable]
 
     def _find(self, photo: Photo, augmentation: Augmentation | None) -> NDArray[np.float32] | None:
-        """None where it is missing. Those of the pictures themselves are kept until `load` takes them."""
+        """Return the features, or None if they are missing.
+
+        Those of the photos themselves stay in memory until `load`.
+        """
         held = self._held if augmentation is None else {}
         if photo.sha256 not in held:
             vector = self._bottlenecks(augmentation).load(photo.sha256)
@@ -75,9 +78,9 @@ class Features:
         self.console.say(f"{len(missing)} bottleneck files created.")
 
     def load(self, photos: list[Photo], augmentations: Sequence[Augmentation | None] = (None,)) -> NDArray[np.float32]:
-        """(V * N, F): the N photos as each of the augmented copies in turn, None being the photos themselves.
+        """Return float32 (V * N, F): the N photos for each of V augmentations in turn; None means the plain photos.
 
-        Raises BadPhotos where a file has gone meanwhile.
+        Raise `BadPhotos` if a file has disappeared meanwhile.
         """
         matrix = np.empty((len(augmentations), len(photos), self.backbone.features), np.float32)
         for block, augmentation in zip(matrix, augmentations, strict=True):

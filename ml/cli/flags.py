@@ -1,4 +1,4 @@
-"""The flags of the original scripts, by their names and with their defaults, and what each may be."""
+"""Define the flags of the original scripts, with their names, defaults and allowed values."""
 
 import re
 from argparse import ArgumentParser, ArgumentTypeError
@@ -16,6 +16,8 @@ VERBOSITIES = ("DEBUG", "INFO", "WARN", "ERROR", "FATAL")
 
 
 def whole(low: int, high: int) -> Callable[[str], int]:
+    """Return a parser for whole numbers from `low` to `high`. It raises `ArgumentTypeError`, as all parsers here do."""
+
     def parse(text: str) -> int:
         try:
             number = int(text)
@@ -29,6 +31,8 @@ def whole(low: int, high: int) -> Callable[[str], int]:
 
 
 def real(low: float, high: float) -> Callable[[str], float]:
+    """Return a parser for numbers from `low` to `high`."""
+
     def parse(text: str) -> float:
         try:
             number = float(text)
@@ -42,6 +46,7 @@ def real(low: float, high: float) -> Callable[[str], float]:
 
 
 def architecture(text: str) -> str:
+    """Parse the name of a backbone."""
     if text in BACKBONES:
         return text
     if text.endswith("_quantized"):
@@ -53,18 +58,19 @@ def architecture(text: str) -> str:
 
 
 def tensor_name(text: str) -> str:
-    """As TensorFlow allows for the name of an operation."""
+    """Parse a name that TensorFlow allows for an operation."""
     if not re.fullmatch(r"[A-Za-z0-9.][A-Za-z0-9_.\\/>-]*", text):
         raise ArgumentTypeError(f"{text!r} cannot name a tensor. Use letters, digits and _ . / -")
     return text
 
 
 def batch(text: str) -> int:
-    """-1 is all."""
+    """Parse a number of pictures, in which -1 means all."""
     return -1 if text.strip() == "-1" else whole(1, 10**9)(text)
 
 
 def add_retrain_flags(parser: ArgumentParser) -> None:
+    """Add the flags of `retrain`."""
     add = parser.add_argument
     add("--image_dir", type=Path, required=True, help="a folder whose sub-folders are the classes")
     add("--output_graph", type=Path, default=Path("/tmp/output_graph.pb"), help="the trained graph")  # noqa: S108
@@ -100,7 +106,7 @@ def add_retrain_flags(parser: ArgumentParser) -> None:
 
 
 def list_setting_flags() -> dict[str, str]:
-    """Return the flag of each training setting that has one: setting -> flag."""
+    """Return setting -> flag for each training setting that has a flag."""
     flags = {name: extra_of(field)["flag"] for name, field in TrainConfig.model_fields.items()}
     return {name: flag for name, flag in flags.items() if flag}
 
@@ -124,11 +130,12 @@ def _parser_of(field: FieldInfo) -> Callable[[str], Any]:
 
 
 def _escape(field: FieldInfo) -> str:
-    """Return a setting's words for argparse, to which a per cent sign means something."""
+    """Return a setting's help for argparse, in which a per cent sign has a meaning."""
     return str(field.description).replace("%", "%%")
 
 
 def add_label_image_flags(parser: ArgumentParser) -> None:
+    """Add the flags of `label_image`."""
     add = parser.add_argument
     add("images", nargs="*", type=Path, metavar="IMAGE", help="pictures, beside those of --image")
     add("--image", action="append", type=Path, default=[], help="a picture; may be given several times")
@@ -137,6 +144,7 @@ def add_label_image_flags(parser: ArgumentParser) -> None:
 
 
 def add_evaluate_flags(parser: ArgumentParser) -> None:
+    """Add the flags of `evaluate`."""
     add = parser.add_argument
     add("named", nargs="?", type=Path, metavar="GRAPH", help="the same as --graph")
     add("--image_dir", type=Path, default=Path("tf_files/flower_photos"), help="the folder that was trained on")
@@ -147,6 +155,7 @@ def add_evaluate_flags(parser: ArgumentParser) -> None:
 
 
 def add_graph_flags(parser: ArgumentParser) -> None:
+    """Add the flags that say which graph to use and how."""
     add = parser.add_argument
     add(
         "--graph",

@@ -1,7 +1,7 @@
-"""Graphs that were seen before: what LiteRT needs to answer for them, so that TensorFlow need not be loaded again.
+"""Remember what LiteRT needs to answer for a graph that was used before, so that TensorFlow need not be loaded again.
 
-A graph is known by its content. For one that `retrain` wrote, its backbone's name and its head are kept, which is a few
-kilobytes; for others the converted form. All of it can be made again and may be deleted at any time.
+A graph is identified by its content. For one that `retrain` wrote, the cache holds the backbone's name and the head, a
+few kilobytes; for others, the converted form. Everything in it can be made again and may be deleted at any time.
 """
 
 import hashlib
@@ -23,7 +23,7 @@ from ml.training.head import Head
 
 @dataclass(frozen=True)
 class Layers:
-    """Which part of a graph is asked."""
+    """The names of a graph's input and output that are used."""
 
     input: str
     output: str
@@ -38,12 +38,13 @@ class KnownHead:
 
 
 def graph_key(content: bytes, layers: Layers) -> str:
+    """Return the key of a graph with the given input and output."""
     said = json.dumps([hashlib.sha256(content).hexdigest(), layers.input, layers.output])
     return hashlib.sha256(said.encode()).hexdigest()[:40]
 
 
 def remember_head(content: bytes, output_layer: str, backbone: Backbone, head: Head) -> None:
-    """Of a graph that was just written."""
+    """Store the backbone and head of a graph that was just written."""
     path = _folder(backbone.machine) / f"{graph_key(content, Layers(INPUT_LAYER, output_layer))}.npz"
     with open_atomically(path) as file:
         np.savez(file, backbone=backbone.name, digest=backbone.digest, weights=head.weights, bias=head.bias)
@@ -52,7 +53,11 @@ def remember_head(content: bytes, output_layer: str, backbone: Backbone, head: H
 def recall_head(
     content: bytes, layers: Layers, mean: float, deviation: float, settings: MLSettings
 ) -> KnownHead | None:
-    """None where it is not known, its backbone has changed, or it is asked with other numbers than it was made for."""
+    """Return the stored backbone and head of a graph.
+
+    Return None if they are not stored, if the backbone has changed, or if the normalisation is not the one of
+    `retrain`.
+    """
     path = _folder(settings) / f"{graph_key(content, layers)}.npz"
     if (mean, deviation) != (MEAN, DEVIATION) or not path.is_file():
         return None
@@ -68,7 +73,7 @@ def recall_head(
 
 
 def converted_path(content: bytes, layers: Layers, settings: MLSettings) -> Path:
-    """Where the converted form of a graph is, once it is there."""
+    """Return where the converted form of a graph is, once it is there."""
     return _folder(settings) / f"{graph_key(content, layers)}.tflite"
 
 

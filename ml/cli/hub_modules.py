@@ -1,4 +1,4 @@
-"""`--tfhub_module`: an address of TF Hub, or a file or folder at hand, as a backbone; opened once and then known."""
+"""Implement `--tfhub_module`: use an address of TF Hub, or a local file or folder, as a backbone; open it only once."""
 
 import hashlib
 import json
@@ -17,7 +17,7 @@ from ml.settings import MLSettings
 
 
 def find_module(handle: str, settings: MLSettings, console: Console) -> Backbone:
-    """Raises ImportRefused."""
+    """Return the backbone that the handle names, fetching and opening it if necessary. Raise `ImportRefused`."""
     known = _record_of(handle, settings)
     try:
         return get_backbone(json.loads(known.read_text())["name"], settings)
@@ -26,7 +26,10 @@ def find_module(handle: str, settings: MLSettings, console: Console) -> Backbone
 
 
 def _record_of(handle: str, settings: MLSettings) -> Path:
-    """Where the name of the network is written down. A module of TF Hub never changes; a file at hand may."""
+    """Return where the name of the network is stored.
+
+    A module of TF Hub never changes, but a local file may, so its size and modification time are part of the key.
+    """
     path = Path(handle)
     parts = [path] if path.is_file() else sorted(path.rglob("*")) if path.is_dir() else []
     seen = [handle, *(f"{part.stat().st_size} {part.stat().st_mtime_ns}" for part in parts)]
@@ -54,7 +57,7 @@ def _fetch(handle: str, folder: Path, console: Console) -> Path:
     return fetch(
         handle,
         folder,
-        allow_private=True,  # whoever types an address at this machine may reach it anyway
+        allow_private=True,  # whoever types an address on this machine can reach it anyway
         alive=lambda: None,
         report=lambda received: console.progress("Downloaded MB", received >> 20, max(received >> 20, 1)),
     )

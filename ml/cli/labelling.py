@@ -1,4 +1,4 @@
-"""`label_image`: what is in pictures, by a frozen graph, a .tflite file, a SavedModel or an artifact."""
+"""Implement `label_image`: say what is in pictures, by a frozen graph, a .tflite file, a SavedModel or an artifact."""
 
 import time
 from collections.abc import Iterator
@@ -20,7 +20,7 @@ LABEL_FILES = ("retrained_labels.txt", "labels.txt", "output_labels.txt")
 
 
 class Flags(GraphFlags, Protocol):
-    """What `add_label_image_flags` gives."""
+    """The values that the flags of `add_label_image_flags` have."""
 
     images: list[Path]
     image: list[Path]
@@ -28,7 +28,7 @@ class Flags(GraphFlags, Protocol):
 
 @dataclass(frozen=True)
 class Named:
-    """A picture's classes, the likeliest first, or why it could not be read."""
+    """A picture's classes, the likeliest first, or the reason why it could not be read."""
 
     image: Path
     seconds: float
@@ -37,7 +37,10 @@ class Named:
 
 
 def label_images(flags: Flags, settings: MLSettings) -> Iterator[Named]:
-    """Each picture in turn, computed on all cores. Raises LabelFailed where graph or labels cannot be used."""
+    """Yield the result for each picture in turn, computed on all cores.
+
+    Raise `LabelFailed` if the graph or its labels cannot be used.
+    """
     images = [*flags.image, *flags.images] or [DEFAULT_IMAGE]
     check_size(flags)
     classifier = load_classifier(flags, settings, threads=CORES if len(images) == 1 else 1)
@@ -49,13 +52,13 @@ def label_images(flags: Flags, settings: MLSettings) -> Iterator[Named]:
 
 
 def check_size(flags: GraphFlags) -> None:
-    """Raises LabelFailed."""
+    """Raise `LabelFailed` if the flags give different heights and widths."""
     if flags.input_height != flags.input_width and flags.input_height and flags.input_width:
         raise LabelFailed("--input_height and --input_width must be the same: pictures are squeezed to a square.")
 
 
 def _ask(classifier: Classifier, image: Path) -> tuple[float, Scores] | str:
-    """(seconds, scores), or why the picture could not be read."""
+    """Return (seconds, scores), or the reason why the picture could not be read."""
     try:
         data = image.read_bytes()
         begun = time.perf_counter()
@@ -77,13 +80,16 @@ def _name(image: Path, answer: tuple[float, Scores] | str, labels: list[str]) ->
 
 
 def check_scores(scores: Scores, labels: list[str]) -> None:
-    """Raises LabelFailed."""
+    """Raise `LabelFailed` if there is not one score for each label."""
     if scores.shape != (len(labels),):
         raise LabelFailed(f"The graph gives {scores.size} scores, but there are {len(labels)} labels.")
 
 
 def read_labels(flags: GraphFlags, classifier: Classifier) -> list[str]:
-    """From the flag, the classifier itself, or a file within or beside it. Raises LabelFailed."""
+    """Read the labels from the flag's file, the classifier itself, or a file within or beside it.
+
+    Raise `LabelFailed`.
+    """
     if flags.labels is None and classifier.labels is not None:
         return classifier.labels
     beside = [flags.graph.parent / name for name in LABEL_FILES]

@@ -1,4 +1,4 @@
-"""A folder of class folders as the pictures of a training."""
+"""Read a folder of class folders as the pictures of a training."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -9,17 +9,19 @@ from ml.datasets.archives import ArchiveWalk, walk_folder
 from ml.datasets.splits import SMALLEST_CLASS, SplitSample, assign_splits
 from ml.errors import Refused
 
-FEW = 20  # the original warned below this
+FEW = 20  # the original warned of smaller classes
 
 
 class BadPhotos(Refused):
-    """Nothing can be trained on this folder. The message is a sentence for the user."""
+    """The folder cannot be used for a training. The message is a sentence for the user."""
 
 
 @dataclass(frozen=True)
 class Photo:
-    name: str  # below the folder
-    place: int  # in the walk, which gives its bytes
+    """A file in a class folder."""
+
+    name: str  # path below the folder
+    place: int  # position in the walk, which reads it
     sha256: str
     label: int  # index of its class
     split: str = ""
@@ -27,12 +29,14 @@ class Photo:
 
 @dataclass(frozen=True)
 class Photos:
+    """The photos of a folder, and the walk that reads them."""
+
     walk: ArchiveWalk
-    labels: list[str]  # names of the class folders as they are, sorted
+    labels: list[str]  # names of the class folders, sorted
     photos: list[Photo]
 
     def read(self, photo: Photo) -> bytes:
-        """Raises BadPhotos where the file has gone or changed since it was listed."""
+        """Read a photo. Raise `BadPhotos` if its file has disappeared or changed since it was listed."""
         assert self.walk.entry is not None  # noqa: S101 - a folder's has one
         data = self.walk.entry(photo.place).data
         if data is None or sha256(data).hexdigest() != photo.sha256:
@@ -41,7 +45,10 @@ class Photos:
 
 
 def list_photos(folder: Path, warn: Callable[[str], None]) -> Photos:
-    """The files of all classes; what each is was not looked at yet. Raises BadPhotos and ArchiveRejected."""
+    """List the files of all classes, without checking yet what they contain.
+
+    Raise `BadPhotos` if there is no such folder, `ArchiveRejected` if it is beyond the limits.
+    """
     if not folder.is_dir():
         raise BadPhotos(f"There is no folder {folder}.")
     walk = walk_folder(folder)
@@ -61,7 +68,7 @@ def list_photos(folder: Path, warn: Callable[[str], None]) -> Photos:
 
 
 def check_classes(photos: Photos, folder: Path, warn: Callable[[str], None]) -> None:
-    """Raises BadPhotos where there is too little to train on."""
+    """Warn of small classes, and raise `BadPhotos` if there is too little to train on."""
     if not photos.labels:
         raise BadPhotos(f"No class folders with pictures were found in {folder}.")
     if len(photos.labels) == 1:
@@ -75,6 +82,6 @@ def check_classes(photos: Photos, folder: Path, warn: Callable[[str], None]) -> 
 
 
 def split_photos(photos: list[Photo], *, validation_percentage: int, testing_percentage: int) -> dict[str, str]:
-    """sha256 -> split, from the pictures' content alone: wherever they lie and whatever they are called."""
+    """Return sha256 -> split, which depends only on the pictures' content, not on their folders and names."""
     samples = [SplitSample(photo.sha256, photo.label) for photo in photos]
     return assign_splits(samples, validation_percentage=validation_percentage, testing_percentage=testing_percentage)

@@ -1,4 +1,4 @@
-"""`retrain`: a folder of photos to a graph, its labels, summaries and a SavedModel, with nothing else running."""
+"""Implement `retrain`: make a graph, its labels, summaries and a SavedModel from a folder of photos."""
 
 import shutil
 import tempfile
@@ -27,11 +27,11 @@ from ml.training.head import Head, Split
 
 
 class RetrainFailed(Refused):
-    """The message is a sentence for the user."""
+    """The training failed or was refused. The message is a sentence for the user."""
 
 
 class Flags(Protocol):
-    """What `add_retrain_flags` gives, beside the training settings."""
+    """The values that the flags of `add_retrain_flags` have, except those of the training settings."""
 
     image_dir: Path
     output_graph: Path
@@ -53,11 +53,14 @@ class Flags(Protocol):
 
 
 def retrain(flags: Flags, backbone: Backbone, console: Console) -> float:
-    """Do all that the flags say; the test accuracy. Raises ConfigError before anything is done, RetrainFailed,
-    BadPhotos, ArchiveRejected, EmptySplit, and what `ensure_tflite` raises."""
+    """Do everything the flags say, and return the test accuracy.
+
+    Raise `ConfigError` before anything is done. Raise `RetrainFailed`, `BadPhotos`, `ArchiveRejected`, `EmptySplit`,
+    and whatever `ensure_tflite` raises.
+    """
     config = make_config(flags, backbone.name)
     check_targets(flags)
-    # Seconds that go by while the features are computed.
+    # Importing takes seconds, which pass while the features are computed.
     threading.Thread(target=_import_tensorflow, daemon=True).start()
     photos = list_photos(flags.image_dir, console.warn)
     check_classes(photos, flags.image_dir, console.warn)
@@ -77,11 +80,12 @@ def retrain(flags: Flags, backbone: Backbone, console: Console) -> float:
 
 
 def too_low(accuracy: float, bar: float) -> str:
+    """Return the message for a test accuracy below the required one."""
     return f"The test accuracy {accuracy:.4f} is below --assert_accuracy_at_least={bar:g}. Nothing was written."
 
 
 def check_targets(flags: Flags) -> None:
-    """What would fail at the end is said at the beginning. Raises RetrainFailed."""
+    """Check at the beginning what would fail at the end. Raise `RetrainFailed` if files could not be written."""
     for path in (flags.output_graph, flags.output_labels):
         if path.is_dir():
             raise RetrainFailed(f"{path} is a folder; it should be a file.")
@@ -99,7 +103,7 @@ def _no_head() -> Head:
 
 
 def make_config(flags: Flags, backbone: str) -> TrainConfig:
-    """Raises ConfigError."""
+    """Make the config from the flags. Raise `ConfigError`."""
     settings = {name: getattr(flags, flag) for name, flag in list_setting_flags().items()}
     return TrainConfig(backbone=backbone, recipe="sgd", **settings)
 
@@ -116,7 +120,7 @@ def _embed(flags: Flags, photos: Photos, features: Features, augmentations: list
         validation_percentage=flags.validation_percentage,
         testing_percentage=flags.testing_percentage,
     )
-    # In the order of the content, so that a part of a split is a fair one: in the walk's, classes follow each other.
+    # Sorted by content, so that a part of a split is a fair sample: in the order of the walk, the classes are grouped.
     ordered = sorted(readable, key=lambda photo: photo.sha256)
     found = {name: [photo for photo in ordered if splits[photo.sha256] == name] for name in SPLITS}
     for augmentation in augmentations:
@@ -128,7 +132,7 @@ def _embed(flags: Flags, photos: Photos, features: Features, augmentations: list
 
 
 def _train(flags: Flags, config: TrainConfig, data: Data, parts: Parts, console: Console) -> Head:
-    """Gradient descent as in the original, with its lines and summaries."""
+    """Run gradient descent as in the original, with its lines of output and its summaries."""
     from ml.training.recipes.sgd import descend
 
     training, validation = data.split(TRAINING), data.split(VALIDATION, flags.validation_batch_size)
@@ -148,7 +152,7 @@ def _train(flags: Flags, config: TrainConfig, data: Data, parts: Parts, console:
 
 
 def _interval(flags: Flags) -> int:
-    """Steps between two looks: all that is asked for falls on one."""
+    """Return the steps between two looks at the head, so that every step asked for is one of them."""
     return int(np.gcd(flags.eval_step_interval, flags.intermediate_store_frequency or flags.eval_step_interval))
 
 
@@ -173,7 +177,7 @@ def _print_misclassified(
 
 
 def write_files(flags: Flags, parts: Parts) -> None:
-    """All that is left in the end. Imports TensorFlow."""
+    """Write all files that remain in the end. Import TensorFlow."""
     _write_checkpoint(flags.checkpoint_path, parts.head)
     _write_graph(flags.output_graph, parts, flags.final_tensor_name)
     write_atomically(flags.output_labels, one_line_labels(parts.labels))
@@ -184,7 +188,7 @@ def write_files(flags: Flags, parts: Parts) -> None:
         with tempfile.TemporaryDirectory(dir=flags.saved_model_dir.parent, prefix=".saved-model-") as aside:
             save(parts, flags.output_labels, Path(aside, "model"))
             if flags.saved_model_dir.exists():
-                flags.saved_model_dir.rmdir()  # empty, as was looked at in the beginning
+                flags.saved_model_dir.rmdir()  # empty, as was checked at the beginning
             shutil.move(Path(aside, "model"), flags.saved_model_dir)
 
 
@@ -193,11 +197,11 @@ def _write_graph(path: Path, parts: Parts, final_tensor_name: str) -> None:
 
     content = freeze(parts, final_tensor_name)
     write_atomically(path, content)
-    # So that label_image answers at once, without TensorFlow.
+    # This lets label_image answer at once, without TensorFlow.
     graph_cache.remember_head(content, final_tensor_name, parts.backbone, parts.head)
 
 
 def _write_checkpoint(path: Path, head: Head) -> None:
-    """The last layer's `weights` (F, C) and `bias` (C,)."""
+    """Write the last layer's `weights` (F, C) and `bias` (C,)."""
     with open_atomically(path.with_name(f"{path.name}.npz")) as file:
         np.savez(file, allow_pickle=False, weights=head.weights, bias=head.bias)

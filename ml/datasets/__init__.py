@@ -1,1 +1,1 @@
-"""From what people send, archives and folders, to labelled pictures and their splits."""
+"""Turn the archives and folders that people send into labelled pictures, and assign their splits."""

@@ -1,21 +1,21 @@
-"""Walking an archive or a folder of labelled pictures, one folder per class, writing nothing to disk.
+"""Walk an archive or a folder of labelled pictures, with one folder per class, without writing to disk.
 
-| in the archive                                  | what becomes of it                                   |
+| in the archive                                  | result                                               |
 |-------------------------------------------------|------------------------------------------------------|
 | `daisy/1.jpg`, `flower_photos/daisy/1.jpg`      | a picture of the class `daisy`: its immediate folder |
 | `1.jpg`, `flower_photos/LICENSE.txt`            | refused: outside the class folders                   |
-| hidden files, `Thumbs.db`, `__MACOSX/`, folders | passed over in silence                               |
-| `../1.jpg`, `/etc/1.jpg`, drive letters,        | refused for their names                              |
+| hidden files, `Thumbs.db`, `__MACOSX/`, folders | skipped without a word                               |
+| `../1.jpg`, `/etc/1.jpg`, drive letters,        | refused because of the name                          |
 | control characters, overlong names              |                                                      |
-| links, devices, nested archives; what is        | refused, with a sentence each                        |
-| encrypted, too large or damaged                 |                                                      |
-| cut off midway                                  | all before it, then one entry that says so           |
+| links, devices, nested archives, and files that | refused, each with a sentence                        |
+| are encrypted, too large or damaged             |                                                      |
+| an archive that is cut off                      | all files before the cut, then one entry that says so |
 
-One bad file never stops the good ones. Whether a file is a picture is not asked here.
+One bad file never stops the good ones. This module does not check whether a file is a picture.
 
-`walk_archive` and `walk_folder` return an iterator that knows its `total`, for a progress bar: all names are
-looked at first anyway, to find the class folders. What is wrong with the whole raises ArchiveRejected at the
-call, before the first entry.
+`walk_archive` and `walk_folder` return an iterator that knows its `total`, for a progress bar: all names have to be
+read first anyway, to find the class folders. A problem with the whole archive raises `ArchiveRejected` at the call,
+before the first entry.
 """
 
 import os
@@ -59,9 +59,9 @@ _FOREIGN = (b"Rar!", b"7z\xbc\xaf\x27\x1c")
 
 
 def walk_archive(path: Path, limits: ArchiveLimits = DEFAULT_LIMITS) -> ArchiveWalk:
-    """The files of a zip, by name, or of a tar, in its own order; which of them it is, the content tells.
+    """Walk the files of a zip (sorted by name) or of a tar (in its own order).
 
-    Raises ArchiveRejected.
+    The content decides which of the two it is, not the file name. Raise `ArchiveRejected` if nothing can be read.
     """
     with path.open("rb") as file:
         head = file.read(512)
@@ -77,7 +77,10 @@ def walk_archive(path: Path, limits: ArchiveLimits = DEFAULT_LIMITS) -> ArchiveW
 
 
 def walk_folder(path: Path, limits: ArchiveLimits = DEFAULT_LIMITS) -> ArchiveWalk:
-    """The files below a folder, by name. Links are not followed. Raises ArchiveRejected."""
+    """Walk the files below a folder, sorted by name, without following links.
+
+    Raise `ArchiveRejected` if the limits are exceeded.
+    """
     survey = Survey(limits)
     plan = sorted(_list_files(path, survey), key=lambda listed: listed.name)
     return ArchiveWalk.of_any_order(len(plan), partial(_entry, path, plan, survey.layout, limits))
@@ -130,7 +133,10 @@ def _entry(root: Path, plan: list[ArchiveMember], layout: Layout, limits: Archiv
 
 
 def _read(path: Path, limits: ArchiveLimits) -> bytes:
-    """The bytes of an ordinary file, looked at again, for it may have changed. Raises EntryRefused."""
+    """Read an ordinary file, checking it again because it may have changed since it was listed.
+
+    Raise `EntryRefused` if it cannot be opened, is not an ordinary file any more, or has become too large.
+    """
     try:
         # Neither through a link nor waiting at a pipe that has taken the file's place.
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)

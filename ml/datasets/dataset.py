@@ -1,4 +1,4 @@
-"""A frozen dataset version as plain data."""
+"""Represent a frozen dataset version as plain data."""
 
 from dataclasses import dataclass
 
@@ -8,16 +8,22 @@ from numpy.typing import NDArray
 
 @dataclass(frozen=True)
 class Dataset:
-    """A frozen dataset version. `rows` are (sha256, class index, split), in the order of the manifest."""
+    """A frozen dataset version.
+
+    Attributes:
+        digest: identifies the content; the same content has the same digest.
+        classes: (class id, class name) in class order.
+        rows: (image sha256, class index, split) in the order of the manifest.
+    """
 
     digest: str
     classes: list[tuple[int, str]]
     rows: list[tuple[str, int, str]]
 
     def sha256s(self, split: str | None = None) -> list[str]:
-        """Of all pictures, or of a split's."""
+        """Return the sha256s of a split's pictures, or of all pictures."""
         return [row[0] for row in self.rows if split in (None, row[2])]
 
     def labels(self, split: str) -> NDArray[np.int64]:
-        """Class indices of a split's pictures."""
+        """Return the class indices of a split's pictures: int64 of shape (N,), in the order of `sha256s(split)`."""
         return np.array([row[1] for row in self.rows if row[2] == split], np.int64)

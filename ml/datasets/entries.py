@@ -1,4 +1,4 @@
-"""What the readers of zips, tars and folders share: limits, entries, and the step from a name to an entry."""
+"""Define what the readers of zips, tars and folders share: limits, entries, and the step from a name to an entry."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -22,16 +22,18 @@ IS_LINK = "It is a link to another file; links are not followed."
 NOT_A_FILE = "It is not an ordinary file."
 IS_DAMAGED = "It is damaged in the archive and cannot be read."
 REST_UNREADABLE = "The archive is cut off or damaged from here on; the rest could not be read."
-# Stands in for a name in the report where what follows has none that could be read.
+# Stands for the files in the report whose names could not be read.
 REST_NAME = "(the rest of the archive)"
 
 
 class ArchiveRejected(Refused):
-    """Nothing in this archive can be taken. The message is a sentence for the user."""
+    """Nothing in this archive can be used. The message is a sentence for the user."""
 
 
 @dataclass(frozen=True)
 class ArchiveLimits:
+    """The limits within which an archive or a folder is read."""
+
     max_entries: int = 200_000  # everything listed counts, folders and hidden files too
     max_total_bytes: int = 20 * 2**30  # unpacked
     max_file_bytes: int = 50 * 2**20  # unpacked, each
@@ -44,7 +46,7 @@ DEFAULT_LIMITS = ArchiveLimits()
 
 
 class ArchiveEntry(NamedTuple):
-    """A file with its class, or the reason why it was refused: then `class_name` and `data` are None."""
+    """A file with its class, or the reason why it was refused; then `class_name` and `data` are None."""
 
     name: str  # as in the archive, safe to show
     class_name: str | None
@@ -54,9 +56,9 @@ class ArchiveEntry(NamedTuple):
 
 @dataclass
 class ArchiveWalk(Iterator[ArchiveEntry]):
-    """The entries, read one by one as they are asked for; `total` of them will come.
+    """An iterator over `total` entries, each of which is read when it is asked for.
 
-    `entry`, where there is one, gives any of them by its place, in a forked copy of this process as well.
+    `entry`, if it is given, returns any entry by its position, and may be called in a forked copy of this process.
     """
 
     total: int
@@ -65,6 +67,7 @@ class ArchiveWalk(Iterator[ArchiveEntry]):
 
     @classmethod
     def of_any_order(cls, total: int, entry: Callable[[int], ArchiveEntry]) -> Self:
+        """Make a walk from a function that can read the entries in any order."""
         return cls(total, map(entry, range(total)), entry)
 
     def __next__(self) -> ArchiveEntry:
@@ -72,7 +75,7 @@ class ArchiveWalk(Iterator[ArchiveEntry]):
 
 
 class ArchiveMember(NamedTuple):
-    """A file that is worth a line in the report, before it is read."""
+    """A file that will have a line in the report, before it is read. `refusal` says why it will not be read, if so."""
 
     name: str
     folders: Folders
@@ -80,9 +83,9 @@ class ArchiveMember(NamedTuple):
 
 
 def list_file(name: str, refusal: str | None, limits: ArchiveLimits) -> ArchiveMember | None:
-    """What is to become of the file called `name`: None if it is passed over in silence.
+    """Return the member for a file called `name`, or None if it is skipped without a word.
 
-    `refusal` is what the reader of the format has against it, None if nothing.
+    `refusal` is the format reader's own objection to the file, if it has one.
     """
     folders, last = split_name(name)
     if not last or is_litter(last) or in_litter(folders):
@@ -96,7 +99,7 @@ def list_file(name: str, refusal: str | None, limits: ArchiveLimits) -> ArchiveM
 
 @dataclass
 class Survey:
-    """The first look at all names: how many there are and where the class folders lie."""
+    """A first pass over all names, which counts the files and finds the class folders."""
 
     limits: ArchiveLimits
     layout: Layout = field(default_factory=Layout)
@@ -104,19 +107,23 @@ class Survey:
     total: int = 0
 
     def count(self) -> None:
-        """One more thing listed, of whatever sort. Raises ArchiveRejected past the limit."""
+        """Count one more item of any kind. Raise `ArchiveRejected` beyond the limit."""
         self.seen += 1
         if self.seen > self.limits.max_entries:
             raise too_many_entries(self.limits)
 
     def add(self, listed: ArchiveMember) -> None:
+        """Count a file for the report and, unless it is refused, take its folders into account."""
         self.total += 1
         if listed.refusal is None:
             self.layout.see(listed.folders)
 
 
 def make_entry(listed: ArchiveMember, layout: Layout, read: Callable[[], bytes], limits: ArchiveLimits) -> ArchiveEntry:
-    """The entry for a listed file; `read`, which may raise EntryRefused, is called if it is to be read."""
+    """Make the entry for a listed file, calling `read` only if the file is to be read.
+
+    An `EntryRefused` that `read` raises becomes the reason in the entry.
+    """
     name = displayable(listed.name, limits.max_name_length)
     try:
         if listed.refusal is not None:
@@ -131,7 +138,7 @@ def make_entry(listed: ArchiveMember, layout: Layout, read: Callable[[], bytes],
 
 
 def closing_entry(reason: str) -> ArchiveEntry:
-    """The last entry of a walk that could not be finished."""
+    """Return the last entry of a walk that could not be finished."""
     return ArchiveEntry(REST_NAME, None, None, reason)
 
 

@@ -1,6 +1,6 @@
-"""What the name of an entry says: to skip it, to refuse it, or which class the file belongs to.
+"""Decide from the name of an entry whether to skip it, to refuse it, or which class the file belongs to.
 
-Names come from strangers. They are only ever looked at and shown, never used to open or write a file.
+Names come from strangers. They are only inspected and shown, never used to open or write a file.
 """
 
 import functools
@@ -32,16 +32,16 @@ Folders = tuple[str, ...]
 
 
 class EntryRefused(ValueError):
-    """This entry cannot be taken; the others can. The message is a sentence for the user."""
+    """The entry cannot be used, although others may be. The message is a sentence for the user."""
 
 
 @dataclass
 class Layout:
-    """Finds out, from all names, which folder holds the class folders.
+    """Finds out, from all names, which folder contains the class folders.
 
-    The deepest folder that holds every file is either the one class there is (`daisy/1.jpg, daisy/2.jpg`) or,
-    when some files lie deeper, the top folder above the classes (`flower_photos/daisy/1.jpg`). Then what lies
-    directly in it, such as `flower_photos/LICENSE.txt`, belongs to no class.
+    The deepest folder that contains every file is either the only class (`daisy/1.jpg, daisy/2.jpg`) or, when some
+    files lie deeper, the top folder above the classes (`flower_photos/daisy/1.jpg`). In the second case a file directly
+    in it, such as `flower_photos/LICENSE.txt`, belongs to no class.
     """
 
     common: Folders | None = None
@@ -50,7 +50,7 @@ class Layout:
     _names: dict[Folders, str] = field(default_factory=dict)  # of the classes found so far
 
     def see(self, folders: Folders) -> None:
-        """Take one more file into account, by the folders it lies in."""
+        """Take one more file into account, given the folders it lies in."""
         if not folders or folders is self._last:
             return
         self._last = folders
@@ -61,7 +61,10 @@ class Layout:
             self.common = self.common[:-1]
 
     def class_of(self, folders: Folders) -> str:
-        """The class of a file in `folders`: its immediate folder. Raises EntryRefused."""
+        """Return the class of a file in `folders`, which is its immediate folder.
+
+        Raise `EntryRefused` if the file lies outside the class folders or if the folder's name cannot be a class name.
+        """
         if folders not in self._names:
             if not folders or (folders == self.common and self.depth > len(folders)):
                 raise EntryRefused(OUTSIDE_CLASSES)
@@ -70,12 +73,12 @@ class Layout:
 
 
 def looks_like_archive(name: str) -> bool:
-    """Whether a file of this name is one for `walk_archive`. Only the name is looked at."""
+    """Return whether a file of this name may be passed to `walk_archive`. Only the name is checked."""
     return name.lower().endswith(_ARCHIVE_SUFFIXES)
 
 
 def is_nested_archive(name: str, data: bytes) -> bool:
-    """Whether an entry is an archive, by its name or its first bytes."""
+    """Return whether an entry is an archive, judging by its name or its first bytes."""
     if name.lower().endswith(_NESTED_SUFFIXES) or data.startswith(_ARCHIVE_SIGNATURES):
         return True
     return data.startswith(b"ustar", _TAR_SIGNATURE_AT)
@@ -87,9 +90,9 @@ def _split_folder(folder: str) -> Folders:
 
 
 def split_name(name: str) -> tuple[Folders, str]:
-    """The folders of a path and its last part, whichever way its slashes lean, without the empty ones and `.`.
+    """Split a path into its folders and its last part, dropping empty parts and `.`.
 
-    A path without any part has an empty last one.
+    Slashes and backslashes both separate. The last part is empty if the path has no parts.
     """
     folder, _, last = name.replace("\\", "/").rpartition("/")
     folders = _split_folder(folder)
@@ -99,18 +102,18 @@ def split_name(name: str) -> tuple[Folders, str]:
 
 
 def is_litter(part: str) -> bool:
-    """A hidden file or folder, or what operating systems leave behind: passed over in silence, with all in it."""
+    """Return whether a path part is hidden or left behind by an operating system, to be skipped with its contents."""
     return (part.startswith(".") and part != "..") or part.lower() in _LITTER
 
 
 @functools.lru_cache(maxsize=64)
 def in_litter(folders: Folders) -> bool:
-    """Whether any of the folders is one."""
+    """Return whether any of the folders is litter."""
     return any(is_litter(folder) for folder in folders)
 
 
 def check_name(name: str, folders: Folders, last: str, max_length: int) -> None:
-    """Raises EntryRefused for a name that nobody gives a picture."""
+    """Raise `EntryRefused` if the name is too long, absolute, leads out of the archive or has control characters."""
     if len(name) > max_length:
         raise EntryRefused("Its name is too long.")
     if not name.isprintable() and _CONTROL.search(name):
@@ -122,7 +125,7 @@ def check_name(name: str, folders: Folders, last: str, max_length: int) -> None:
 
 
 def displayable(name: str, max_length: int) -> str:
-    """The name for a report: one line, valid text, not endless."""
+    """Return the name for a report: one line of valid text of limited length."""
     if name.isprintable() and len(name) <= max_length:
         return name
     text = _SURROGATE.sub("\ufffd", _CONTROL.sub("\ufffd", name))

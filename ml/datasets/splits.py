@@ -1,10 +1,10 @@
-"""Which split each picture belongs to: decided from its sha256, kept for ever, stratified, never empty.
+"""Assign each picture to a split: decided from its sha256, kept forever, stratified, never empty.
 
-Within a class the pictures without a split are taken in the order of their sha256 - a shuffle that every
-machine agrees on - to fill first what is empty, then the test and the validation share; the rest is for
-training. A picture that has a split keeps it. The one exception is a class of three or more that would still
-have an empty split (its only test picture was deleted, say, and nothing is new): then one picture moves, out
-of training where possible.
+Within a class, the pictures without a split are taken in the order of their sha256, which is a shuffle that every
+machine agrees on. They fill empty splits first, then the shares of test and validation; the rest is for training. A
+picture that has a split keeps it. The one exception is a class of three or more pictures that would still have an empty
+split, for instance because its only test picture was deleted and no new one was added: then one picture moves, out of
+training where possible.
 """
 
 from collections import Counter
@@ -18,7 +18,7 @@ SMALLEST_CLASS = 3  # one picture for each split
 
 @dataclass(frozen=True)
 class SplitSample:
-    """A picture of one project. `split` is "" while none is decided."""
+    """A picture of one project. `split` is "" as long as none has been decided."""
 
     sha256: str
     class_id: int
@@ -28,11 +28,11 @@ class SplitSample:
 def assign_splits(
     samples: Iterable[SplitSample], *, validation_percentage: int = 10, testing_percentage: int = 10
 ) -> dict[str, str]:
-    """The splits to write down: sha256 -> split, only for pictures whose split is new or must change.
+    """Return the splits to store as sha256 -> split, only for pictures whose split is new or must change.
 
     Args:
-        samples: each sha256 once.
-        validation_percentage, testing_percentage: 0 to 100 together at most, of each class.
+        samples: the pictures, each sha256 once.
+        validation_percentage, testing_percentage: the shares of each class, together at most 100.
     """
     by_class: dict[int, list[SplitSample]] = {}
     for sample in sorted(samples, key=lambda sample: sample.sha256):
@@ -45,7 +45,7 @@ def assign_splits(
 
 
 def _shares(count: int, validation_percentage: int, testing_percentage: int) -> dict[str, int]:
-    """How many of a class's `count` pictures each split should have, in the order of filling."""
+    """Return how many of a class's `count` pictures each split should have, in the order of filling."""
     if count < SMALLEST_CLASS:
         return {TEST: 0, VALIDATION: 0, TRAINING: count}
     test = min(max(1, round(count * testing_percentage / 100)), count - 2)
@@ -73,7 +73,10 @@ def _next_split(counts: Counter[str], shares: dict[str, int]) -> str:
 
 
 def _fill_empty(splits: dict[str, str], counts: Counter[str]) -> None:
-    """Move one picture into each empty split, from training first: what was tested on stays a test."""
+    """Move one picture into each empty split.
+
+    Take it from training if possible, so that pictures once used for testing stay in the test split.
+    """
     for empty in (name for name in SPLITS if counts[name] == 0):
         giver = next(name for name in (TRAINING, VALIDATION, TEST) if counts[name] > 1)
         moved = next(sha256 for sha256, split in splits.items() if split == giver)

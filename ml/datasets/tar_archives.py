@@ -1,6 +1,7 @@
-"""Walking a tar, plain or packed with gzip, bzip2 or xz: twice, because the layout is known only at its end.
+"""Walk a tar, plain or compressed with gzip, bzip2 or xz, in two passes.
 
-The first pass reads the headers, the second the files, both strictly forwards and in small steps.
+The first pass reads the headers, because the layout is known only at the end; the second reads the files. Both go
+strictly forwards and in small steps.
 """
 
 import bz2
@@ -45,11 +46,11 @@ TAR_PACKINGS = (_GZIP, _BZIP2, _XZ)
 
 
 class _TarBroken(Exception):
-    """The archive cannot be followed further."""
+    """The archive cannot be read any further."""
 
 
 def walk_tar(path: Path, limits: ArchiveLimits) -> ArchiveWalk:
-    """The files of a tar in its own order. Raises ArchiveRejected if none can be read."""
+    """Walk the files of a tar in its own order. Raise `ArchiveRejected` if none can be read."""
     survey = Survey(limits)
     complete = _survey(path, survey)
     # The entry that tells about the missing rest counts as well.
@@ -58,7 +59,7 @@ def walk_tar(path: Path, limits: ArchiveLimits) -> ArchiveWalk:
 
 
 def _survey(path: Path, survey: Survey) -> bool:
-    """The first pass. Returns whether the archive could be followed to its end."""
+    """Make the first pass, and return whether the archive could be read to its end."""
     size = 0
     try:
         for member, _ in _members(path, survey.limits):
@@ -100,7 +101,7 @@ def _refusal(member: tarfile.TarInfo, limits: ArchiveLimits) -> str | None:
 
 
 def _read(stream: "_Forward", member: tarfile.TarInfo) -> bytes:
-    """The bytes of a file that is within the limits. Raises EntryRefused if the archive ends before it."""
+    """Read a file that is within the limits. Raise `EntryRefused` if the archive is damaged or ends before it does."""
     try:
         stream.seek(member.offset_data)
         data = stream.read_data(member.size)
@@ -114,7 +115,7 @@ def _read(stream: "_Forward", member: tarfile.TarInfo) -> bytes:
 
 
 def _members(path: Path, limits: ArchiveLimits) -> Iterator[tuple[tarfile.TarInfo, "_Forward"]]:
-    """All headers, each with the stream positioned somewhere before the next."""
+    """Yield all headers, each with the stream positioned somewhere before the next header."""
     most = limits.max_total_bytes + limits.max_entries * _OVERHEAD_PER_ENTRY + _OVERHEAD
     with _unpack(path) as unpacked:
         skips = isinstance(unpacked, io.BufferedReader) and unpacked.seekable()
@@ -146,7 +147,7 @@ def _unpack(path: Path) -> IO[bytes]:
 
 @dataclass
 class _Forward:
-    """What tarfile needs of a file, and no more: it goes forwards only and reads no endless headers."""
+    """The file interface that tarfile needs, restricted to reading forwards and to headers of limited size."""
 
     unpacked: IO[bytes]
     most: int  # bytes that may come out
@@ -159,7 +160,7 @@ class _Forward:
         return self.position
 
     def read(self, size: int) -> bytes:
-        """For tarfile, which reads headers and nothing else."""
+        """Read for tarfile, which reads nothing but headers."""
         if not 0 <= size <= _MAX_HEADER_READ:
             raise _TarBroken
         data = self.read_data(size)
@@ -189,7 +190,7 @@ class _Forward:
 
 
 class _Xz(io.RawIOBase):
-    """Unpacks xz within a bounded memory, which lzma.open cannot promise."""
+    """A stream that decompresses xz within limited memory, which `lzma.open` cannot guarantee."""
 
     def __init__(self, path: Path) -> None:
         self._file = path.open("rb")
@@ -211,7 +212,10 @@ class _Xz(io.RawIOBase):
         return len(data)
 
     def _next(self, most: int) -> bytes:
-        """At least one byte and at most `most`, or none at the end. Raises EOFError, LZMAError."""
+        """Return between one and `most` bytes, or none at the end.
+
+        Raise `EOFError` or `LZMAError` if the data is broken.
+        """
         data = b""
         while not data:
             packed = self._file.read(_STEP) if self._decoder.needs_input or self._decoder.eof else b""

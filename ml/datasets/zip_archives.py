@@ -1,4 +1,4 @@
-"""Walking a zip. Its table of contents comes first, so the order is by name and the total is known."""
+"""Walk a zip. Its table of contents can be read first, so the order is by name and the total is known."""
 
 import os
 import stat
@@ -49,7 +49,7 @@ Plan = list[tuple[zipfile.ZipInfo, ArchiveMember]]
 
 
 def walk_zip(path: Path, limits: ArchiveLimits) -> ArchiveWalk:
-    """The files of a zip by name. Raises ArchiveRejected if none can be read."""
+    """Walk the files of a zip, sorted by name. Raise `ArchiveRejected` if none can be read."""
     _check_directory(path, limits)
     archive = _open(path)
     survey = Survey(limits)
@@ -59,7 +59,7 @@ def walk_zip(path: Path, limits: ArchiveLimits) -> ArchiveWalk:
 
 
 def _open(path: Path) -> zipfile.ZipFile:
-    """The zip with its table of contents read."""
+    """Open the zip and read its table of contents."""
     try:
         return zipfile.ZipFile(path)
     # A damaged table raises all sorts: BadZipFile, NotImplementedError, UnicodeDecodeError, struct.error...
@@ -68,7 +68,7 @@ def _open(path: Path) -> zipfile.ZipFile:
 
 
 def _check_directory(path: Path, limits: ArchiveLimits) -> None:
-    """Refuse a table of contents that is missing or too long, before it is taken into memory."""
+    """Refuse a table of contents that is missing or too long, before it is read into memory."""
     with path.open("rb") as file:
         size = file.seek(0, 2)
         start = max(0, size - _END_SIZE - _MAX_COMMENT - _SIZE64)
@@ -86,7 +86,7 @@ def _check_directory(path: Path, limits: ArchiveLimits) -> None:
 
 
 def _directory_length(tail: bytes, end: int) -> int:
-    """The length of the table in bytes: from the record at `end`, or from a 64-bit one before it."""
+    """Return the length of the table in bytes, from the record at `end` or from a 64-bit record before it."""
     record = end - _SIZE64
     if record >= 0 and tail.startswith(_LOCATOR64, end - 20) and tail.startswith(_END64, record):
         return int(struct.unpack_from("<Q", tail, record + 40)[0])
@@ -108,7 +108,7 @@ def _list_files(archive: zipfile.ZipFile, survey: Survey) -> Plan:
 
 
 def _overlapping(infos: list[zipfile.ZipInfo]) -> set[int]:
-    """The ids of entries that run into the next: a bomb lists the same bytes many times over."""
+    """Return the ids of entries that run into the next: a zip bomb lists the same bytes many times over."""
     ordered = sorted(infos, key=lambda info: info.header_offset)
     return {
         id(info)
@@ -118,7 +118,7 @@ def _overlapping(infos: list[zipfile.ZipInfo]) -> set[int]:
 
 
 def _name_of(info: zipfile.ZipInfo) -> str:
-    """The name as meant: macOS writes UTF-8 without saying so, and the standard then takes it for cp437."""
+    """Return the intended name: macOS writes UTF-8 without declaring it, and the standard then reads it as cp437."""
     # orig_filename, because filename ends at a NUL, which must not go unseen.
     name = info.orig_filename
     if info.flag_bits & _FLAG_UTF8 or name.isascii():
@@ -162,10 +162,10 @@ def _entry(archive: zipfile.ZipFile, plan: Plan, layout: Layout, limits: Archive
 
 
 def _read(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> bytes:
-    """The bytes of one entry, at most `info.file_size`, which the limits hold for. Raises EntryRefused.
+    """Read one entry, which has at most `info.file_size` bytes; the limits have been checked against that number.
 
-    `ZipFile.open` would be several times as long over a small picture, and it moves the file's position, which
-    forked copies of this process share.
+    Raise `EntryRefused` if it is damaged. `ZipFile.open` is not used: it takes several times as long for a small
+    picture, and it moves the file position, which forked copies of this process share.
     """
     if info.compress_size > 2 * info.file_size + _PACKING_OVERHEAD:
         raise EntryRefused(IS_DAMAGED)
@@ -187,7 +187,7 @@ def _descriptor(archive: zipfile.ZipFile) -> int:
 
 
 def _packed_bytes(file: int, info: zipfile.ZipInfo) -> bytes:
-    """What lies behind the entry's own header, whose name and extra field may have other lengths than the table's."""
+    """Read the bytes behind the entry's own header, whose name and extra field may be longer than the table's."""
     expected = _LOCAL_HEADER_SIZE + len(info.orig_filename) + info.compress_size + _LIKELY_EXTRA
     read = os.pread(file, expected, info.header_offset)
     if len(read) < _LOCAL_HEADER_SIZE or not read.startswith(_LOCAL_ENTRY):
@@ -200,5 +200,5 @@ def _packed_bytes(file: int, info: zipfile.ZipInfo) -> bytes:
 
 
 def _unpack(packed: bytes, size: int) -> bytes:
-    """At most `size` bytes and one, whatever the entry would unpack to."""
+    """Decompress at most `size` + 1 bytes, however many the entry would expand to."""
     return zlib.decompressobj(-zlib.MAX_WBITS).decompress(packed, size + 1)

@@ -1,1 +1,1 @@
-"""What runs a backbone: LiteRT, a confined process for strangers' networks, conversion, and measured speed."""
+"""Run backbones with LiteRT, or in a confined process if they are strangers', and convert and measure them."""

@@ -1,12 +1,13 @@
-"""Strangers' networks answer in a confined process of their own, asked through pipes: a file that was well behaved when
-it was opened may still crash, or never end, with another picture.
+"""Run strangers' networks in a confined process of their own, which is asked through pipes.
+
+Even a file that behaved well when it was opened may crash, or never finish, with another picture.
 
     python -m ml.engines.confined FILE SIZE tensorflow
     python -m ml.engines.confined FILE SIZE litert THREADS SCALE OFFSET LOGARITHM
 
-FILE is in our form (see ml.model_import.graphs), or a .tflite file with the numbers of its Adapter. Each request is a
-32-bit count of bytes and as many, of uint8 pictures (n, S, S, 3); each answer the same with float32 features (n, F). It
-ends when its input does.
+FILE is a graph in our form (see `ml.model_import.graphs`), or a .tflite file with the numbers of its Adapter. Each
+request is a 32-bit byte count and as many bytes of uint8 pictures (n, S, S, 3); each answer is the same with float32
+features (n, F). The process ends when its input does.
 """
 
 import contextlib
@@ -30,17 +31,17 @@ from ml.sandbox.confine import Limits, bare_environment, confined
 
 SECONDS = 120.0  # for one picture, and for what runs it to be loaded
 _LENGTH = struct.Struct("<I")
-_LONG = 10**7  # seconds of a processor: it serves for as long as its worker does
+_LONG = 10**7  # seconds of processor time: it serves as long as its worker does
 
 
 class EngineFailed(Unavailable):
-    """The message is a sentence for the user."""
+    """The network did not answer. The message is a sentence for the user."""
 
 
 class ConfinedEngine:
-    """Behind the interface of an engine. The process starts with the first picture.
+    """An engine whose network runs in a confined process, which is started for the first picture.
 
-    `how`: the last arguments of the program, see `in_tensorflow` and `in_litert`.
+    `how` contains the last arguments of the program, which `in_tensorflow` and `in_litert` make.
     """
 
     def __init__(self, file: Path, how: Sequence[str], *, input_size: int, features: int) -> None:
@@ -50,7 +51,10 @@ class ConfinedEngine:
         self._lock = threading.Lock()
 
     def embed(self, pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Features (N, F) of pictures (N, S, S, 3), one after the other. Raises EngineFailed."""
+        """Return the features (N, F) of pictures (N, S, S, 3), computed one after the other.
+
+        Raise `EngineFailed` if the process crashes or does not answer in time.
+        """
         features = np.empty((len(pictures), self.features), np.float32)
         with self._lock:
             for row, picture in enumerate(pictures):
@@ -59,7 +63,7 @@ class ConfinedEngine:
 
     def _ask(self, picture: NDArray[np.uint8]) -> NDArray[np.float32]:
         if self._process is None or self._process.poll() is not None:
-            self.close()  # the pipes of the one that ended
+            self.close()  # closes the pipes of the process that ended
             self._process = self._start()
         watch = threading.Timer(SECONDS, self._process.kill)
         watch.start()
@@ -78,7 +82,7 @@ class ConfinedEngine:
         return np.frombuffer(answer, np.float32)
 
     def _start(self) -> "subprocess.Popen[bytes]":
-        # It ends when its pipe does, not with the thread that asks first.
+        # It ends when its pipe is closed, not with the thread that happens to ask first.
         self._scratch = tempfile.TemporaryDirectory(prefix="poetsweb-network-")
         limits = Limits(reads=(str(self._file),), writes=(self._scratch.name,), seconds=_LONG, tied=False)
         module, arguments = confined("ml.engines.confined", [str(self._file), str(self.input_size), *self._how], limits)
@@ -91,13 +95,14 @@ class ConfinedEngine:
         )
 
     def close(self) -> None:
+        """Stop the process and delete its scratch folder."""
         process, self._process = self._process, None
         if process is not None:
             process.kill()
             process.wait()
             for pipe in (process.stdin, process.stdout):
                 if pipe:
-                    with contextlib.suppress(OSError):  # what could not be sent any more
+                    with contextlib.suppress(OSError):  # for data that can no longer be sent
                         pipe.close()
         if self._scratch is not None:
             self._scratch.cleanup()
@@ -114,23 +119,24 @@ def _send(pipe: IO[bytes] | None, data: bytes) -> None:
 
 
 def _receive(pipe: IO[bytes] | None, expected: int) -> bytes:
-    """A whole answer of as many bytes; nothing where it is another."""
+    """Return an answer of exactly `expected` bytes, or nothing if it has another length."""
     assert pipe is not None  # noqa: S101 - for the type checker
     head = pipe.read(_LENGTH.size)
     return pipe.read(expected) if head == _LENGTH.pack(expected) else b""
 
 
 def in_tensorflow() -> list[str]:
-    """For the few networks that LiteRT cannot run."""
+    """Return the arguments for one of the few networks that LiteRT cannot run."""
     return [TENSORFLOW]
 
 
 def in_litert(threads: int, adapter: Adapter) -> list[str]:
+    """Return the arguments for a network that LiteRT runs."""
     return [LITERT, str(threads), repr(adapter.scale), repr(adapter.offset), str(int(adapter.logarithm))]
 
 
 def _load(file: Path, engine: str, *how: str) -> Callable[[NDArray[np.uint8]], NDArray[np.float32]]:
-    """Pictures (n, S, S, 3) to features (n, F). Imports TensorFlow where that is asked for."""
+    """Return a function from pictures (n, S, S, 3) to features (n, F). Import TensorFlow if that is the engine."""
     if engine == LITERT:
         threads, scale, offset, logarithm = how
         adapter = Adapter(float(scale), float(offset), bool(int(logarithm)))
@@ -144,7 +150,7 @@ def _load(file: Path, engine: str, *how: str) -> Callable[[NDArray[np.uint8]], N
 
 
 def serve(arguments: Sequence[str], source: IO[bytes], target: IO[bytes]) -> None:
-    """Answer until there is nothing more to read."""
+    """Answer requests until the input ends."""
     file, size, *how = arguments
     embed, shape = _load(Path(file), *how), (-1, int(size), int(size), 3)
     while len(head := source.read(_LENGTH.size)) == _LENGTH.size:
@@ -154,5 +160,5 @@ def serve(arguments: Sequence[str], source: IO[bytes], target: IO[bytes]) -> Non
 
 if __name__ == "__main__":
     answers = os.fdopen(os.dup(1), "wb")
-    os.dup2(2, 1)  # libraries print what they like; the pipe is for answers
+    os.dup2(2, 1)  # libraries may print anything; the pipe is for answers only
     serve(sys.argv[1:], sys.stdin.buffer, answers)

@@ -1,7 +1,7 @@
-"""Convert backbones to LiteRT files: once per machine, in a process of their own.
+"""Convert backbones to LiteRT files, once per machine, in a process of their own.
 
-TensorFlow takes seconds and hundreds of megabytes and must not be loaded before a fork, so whoever needs a
-converted backbone calls `ensure_tflite`, which runs this module as a program when the file is not there.
+TensorFlow takes seconds and hundreds of megabytes and must not be loaded before a fork. Therefore `ensure_tflite` runs
+this module as a program if the file is not there.
 """
 
 import hashlib
@@ -36,12 +36,12 @@ class ConversionFailed(Unavailable):
 
 
 def ensure_tflite(backbone: Backbone, folder: Path) -> Path:
-    """The backbone's LiteRT file in `folder`, which is made and filled when needed.
+    """Return the backbone's LiteRT file in `folder`, converting the backbone first if necessary.
 
-    Any number of threads and processes may call this at once: one converts and the others wait. A file that
-    does not match the sha256 in its record is converted again.
+    Any number of threads and processes may call this at once: one converts and the others wait. A file that does not
+    match the sha256 in its record is converted again.
 
-    Raises ConversionFailed, DownloadFailed, and WeightsMissing when the weights' package is not installed.
+    Raise `ConversionFailed`, `DownloadFailed`, or `WeightsMissing` if the weights' package is not installed.
     """
     backbone.ensure_weights()
     path = converted_path(backbone, folder)
@@ -54,17 +54,17 @@ def ensure_tflite(backbone: Backbone, folder: Path) -> Path:
 
 
 def converted_path(backbone: Backbone, folder: Path) -> Path:
-    """Where the backbone's LiteRT file is in `folder`, once it is there. Raises WeightsMissing."""
+    """Return where the backbone's LiteRT file is in `folder`, once it is there. Raise `WeightsMissing`."""
     return folder / f"{backbone.name}-{backbone.digest[:16]}.tflite"
 
 
 def record_path(path: Path) -> Path:
-    """Where the record of a converted file is."""
+    """Return where the record of a converted file is."""
     return path.with_name(f"{path.name}.json")
 
 
 def _is_good(path: Path, backbone: Backbone) -> bool:
-    """`_matches`, but a file that matched is not read again by this process."""
+    """Return whether the file matches its record, without reading it again in this process once it did."""
     if path in _checked and path.exists():
         return True
     if good := _matches(path, backbone):
@@ -73,7 +73,7 @@ def _is_good(path: Path, backbone: Backbone) -> bool:
 
 
 def _matches(path: Path, backbone: Backbone) -> bool:
-    """Whether the file is there and is the one its record tells of."""
+    """Return whether the file exists and is the one described by its record."""
     try:
         record = json.loads(record_path(path).read_text())
         return bool(record["digest"] == backbone.digest and record["sha256"] == _sha256_of(path))
@@ -101,9 +101,9 @@ def _locked(path: Path) -> Iterator[None]:
 
 
 def _convert_aside(backbone: Backbone, path: Path) -> None:
-    """Convert in a folder of its own, then rename. Call with the lock held.
+    """Convert in a separate folder, then rename. Call it with the lock held.
 
-    Not by `open_atomically`: another process writes these files, and the record comes last.
+    `open_atomically` does not fit, because another process writes these files and the record must come last.
     """
     prefix = f".{path.stem}-"
     for left_behind in path.parent.glob(f"{prefix}*"):  # by a process killed while it held the lock
@@ -135,7 +135,7 @@ def _place(backbone: Backbone, spec: BackboneSpec, path: Path) -> None:
 
 
 def _run_converter(backbone: Backbone, path: Path) -> None:
-    """Run this module as a program. Raises ConversionFailed with the end of what it said."""
+    """Run this module as a program. Raise `ConversionFailed` with the end of its error output."""
     command = [sys.executable, "-m", "ml.engines.conversion", backbone.machine.dump(), backbone.name, str(path)]
     try:
         done = subprocess.run(  # noqa: S603 - our own module and a name from the registry
@@ -154,11 +154,10 @@ def _run_converter(backbone: Backbone, path: Path) -> None:
 
 
 def convert(backbone: Backbone, path: Path) -> None:
-    """Write the backbone as a frozen graph, then as a float32 LiteRT file, whose batch dimension can be resized, and
-    then the record of that.
+    """Write the backbone as a frozen graph and as a float32 LiteRT file with any batch size, and its record.
 
-    Imports TensorFlow: run it in a converting process only. Raises WeightsMissing, WeightsCorrupt and
-    ConversionFailed.
+    Import TensorFlow; run it in a converting process only. Raise `WeightsMissing`, `WeightsCorrupt` or
+    `ConversionFailed`.
     """
     import keras
     import tensorflow as tf

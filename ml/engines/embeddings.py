@@ -1,4 +1,4 @@
-"""Pictures to embeddings: one thread decodes ahead while another runs the backbone."""
+"""Compute embeddings of pictures: one thread decodes ahead while another runs the backbone."""
 
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
@@ -15,7 +15,10 @@ BATCH = 8  # the forward pass gains nothing from more, and a small batch keeps c
 
 
 def embedding_key(backbone_digest: str, augmentation: Augmentation | None = None) -> str:
-    """Return the key of an embedding beside its image: another backbone, decoding or augmentation is another key."""
+    """Return the key of an embedding beside its image's sha256.
+
+    The key changes with the backbone, the preprocessing version and the augmentation.
+    """
     plain = f"{backbone_digest[:40]}-p{PREPROCESSING_VERSION}"
     return plain if augmentation is None else f"{plain}-{augmentation.marker}"
 
@@ -28,10 +31,10 @@ def embed_pictures(
     augmentation: Augmentation | None = None,
     batch: int = BATCH,
 ) -> Iterator[tuple[list[str], NDArray[np.float32]]]:
-    """Yield (sha256s, features of shape (n, F)) for successive batches of pictures, or of an augmented copy of each.
+    """Yield (sha256s, float32 features (n, F)) for successive batches of pictures, or of an augmented copy of each.
 
-    `read` gives the file of a sha256; reading and decoding run at most two batches ahead of the forward pass.
-    Raises PictureUnreadable, and what `read` raises.
+    `read` returns the file with a sha256; reading and decoding run at most two batches ahead of the forward pass. Raise
+    `PictureUnreadable`, and whatever `read` raises.
     """
     groups = [sha256s[start : start + batch] for start in range(0, len(sha256s), batch)]
     waiting: deque[tuple[Sequence[str], Future[NDArray[np.uint8]]]] = deque()

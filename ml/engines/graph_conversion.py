@@ -1,4 +1,4 @@
-"""A frozen graph to LiteRT, kept only if it gives the same numbers. Imports TensorFlow."""
+"""Convert a frozen graph to LiteRT, and keep the result only if it gives the same numbers. Import TensorFlow."""
 
 import re
 from pathlib import Path
@@ -10,8 +10,10 @@ AGREES = 1e-2  # of the largest number: LiteRT and TensorFlow add in another ord
 
 
 def convert_checked(graph: bytes, target: Path, pictures: NDArray[np.uint8], answers: NDArray[np.float32]) -> str:
-    """Write the LiteRT form of our form of a graph (see `graphs`) to `target`. Why LiteRT cannot run it; empty where
-    it does, and gives `answers`, (K, F), for `pictures`, (K, S, S, 3).
+    """Write the LiteRT form of a graph in our form (see `ml.model_import.graphs`) to `target`.
+
+    Return an empty string if LiteRT runs it and gives `answers`, (K, F), for `pictures`, (K, S, S, 3). Otherwise return
+    why LiteRT cannot run it, and leave no file.
     """
     from ml.backbones.frozen_graphs import convert
     from ml.engines.litert import LiteRTEngine
@@ -32,7 +34,7 @@ def convert_checked(graph: bytes, target: Path, pictures: NDArray[np.uint8], ans
 
 
 def _why(complaint: str) -> str:
-    """In a few words of ours: those of the converter name paths and fill pages."""
+    """Summarise a complaint of the converter, whose own messages contain paths and fill pages."""
     operations = sorted(set(re.findall(r"'?tf\.(\w+)'? op is|custom op: (?:Flex)?(\w+)", complaint)))
     named = ", ".join(first or second for first, second in operations[:5])
     return f"it has no operation {named}" if named else "it cannot be converted"

@@ -1,4 +1,4 @@
-"""Turns pictures into features with LiteRT: no TensorFlow, loaded in 0.03 s.
+"""Turn pictures into features with LiteRT, which needs no TensorFlow and loads in 0.03 s.
 
 LiteRT writes one harmless line about XNNPACK to stderr when a process loads its first interpreter.
 """
@@ -15,23 +15,23 @@ from numpy.typing import NDArray
 
 
 class Embedder(Protocol):
-    """What the rest of the product knows of an engine."""
+    """The interface of an engine, which is all that the rest of the product knows about it."""
 
     @property
     def input_size(self) -> int:
-        """Width and height of a picture, in pixels."""
+        """Return the width and height of a picture in pixels (S)."""
 
     @property
     def features(self) -> int:
-        """Numbers per picture (F)."""
+        """Return how many numbers there are per picture (F)."""
 
     def embed(self, pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Features (N, F) of RGB pictures 0..255 of shape (N, S, S, 3)."""
+        """Return the float32 features (N, F) of uint8 RGB pictures 0..255 of shape (N, S, S, 3)."""
 
 
 @dataclass(frozen=True)
 class Adapter:
-    """What a network that people brought along needs around it."""
+    """What a network that somebody added needs before its input and after its output."""
 
     scale: float = 1.0  # what goes in is pixel * scale + offset
     offset: float = 0.0
@@ -45,8 +45,8 @@ SMALLEST = 1e-12  # of a probability, before its logarithm
 class LiteRTEngine:
     """One LiteRT interpreter behind a lock, because an interpreter serves one thread at a time.
 
-    `invoke` releases the GIL: other threads go on meanwhile, and two engines in two threads do nearly twice
-    the work of one (126 against 69 images/s with EfficientNet-Lite0 on two cores; two processes do 138).
+    `invoke` releases the GIL, so other threads continue meanwhile, and two engines in two threads do nearly twice the
+    work of one (126 against 69 images/s with EfficientNet-Lite0 on two cores; two processes do 138).
     """
 
     def __init__(self, path: Path, *, threads: int = 1, adapter: Adapter = AS_IT_IS) -> None:
@@ -55,9 +55,9 @@ class LiteRTEngine:
         Args:
             path: what `ensure_tflite` returned.
             threads: processor cores for one call; more engines with one thread each give more images/s.
-            adapter: for what does not take pixels and give features by itself.
+            adapter: for networks that do not take pixels and give features by themselves.
 
-        Raises ValueError when the file cannot be opened or is not a LiteRT model.
+        Raise `ValueError` if the file cannot be opened or is not a LiteRT model.
         """
         self._lock = threading.Lock()
         self._interpreter = _load(path, threads)
@@ -69,17 +69,17 @@ class LiteRTEngine:
         self.features = int(target["shape"][-1])
         # EfficientNet-Lite0, images/s by batch 1, 2, 4, 8, 16, 32. One thread: 69 69 70 65 64 71, so a batch
         # only costs memory (6 MB per picture). Two threads: 106 119 125 134 118 128, so eight.
-        # What people brought along may know no batch at all.
+        # A network that somebody added may have a fixed batch of one.
         self._batch = 1 if threads == 1 or self._table is not None else 8
         self._allocated = 0  # the batch the interpreter has room for
 
     def embed(self, pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Features of pictures. With one thread each is run by itself, whatever else is in the call.
+        """Return the features of pictures. With one thread each is run by itself, whatever else is in the call.
 
         Args:
-            pictures: uint8 RGB 0..255 of shape (N, S, S, 3), S being `input_size`; N may be 0.
+            pictures: uint8 RGB 0..255 of shape (N, S, S, 3) with S = `input_size`; N may be 0.
 
-        Returns float32 of shape (N, F). Raises ValueError for another shape or dtype.
+        Return float32 of shape (N, F). Raise `ValueError` for another shape or dtype.
         """
         self._check(pictures)
         features = np.empty((len(pictures), self.features), dtype=np.float32)
@@ -110,7 +110,7 @@ class LiteRTEngine:
 
 
 def _table(adapter: Adapter, source: dict[str, Any]) -> NDArray[Any]:
-    """What each of the 256 values of a pixel becomes, in the type that goes in."""
+    """Return what each of the 256 pixel values becomes, in the dtype of the network's input."""
     wanted = np.arange(256, dtype=np.float64) * adapter.scale + adapter.offset
     if source["dtype"] == np.float32:
         return wanted.astype(np.float32)
@@ -121,7 +121,7 @@ def _table(adapter: Adapter, source: dict[str, Any]) -> NDArray[Any]:
 
 
 def _finishing(adapter: Adapter, target: dict[str, Any]) -> Callable[[NDArray[Any]], NDArray[np.float32]]:
-    """From the type that comes out to float32."""
+    """Return a function from the network's output to float32 features."""
     scale, zero = target["quantization"]
 
     def finish(found: NDArray[Any]) -> NDArray[np.float32]:

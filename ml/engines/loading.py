@@ -1,4 +1,4 @@
-"""The engine a backbone runs on, and getting it ready."""
+"""Load the engine that a backbone runs on, and prepare a backbone for use."""
 
 import json
 from pathlib import Path
@@ -15,7 +15,7 @@ from ml.files import write_atomically
 def load_engine(backbone: Backbone, folder: Path, *, threads: int = 1) -> Embedder:
     """Load what runs a backbone: in this process if it is trusted, otherwise in a confined one.
 
-    `folder` holds converted backbones. Raises what `ensure_tflite` raises.
+    `folder` contains converted backbones. Raise whatever `ensure_tflite` raises.
     """
     if backbone.needs_tensorflow:
         file, how = custom_backbone_dir(backbone.name, backbone.machine) / GRAPH, in_tensorflow()
@@ -29,7 +29,10 @@ def load_engine(backbone: Backbone, folder: Path, *, threads: int = 1) -> Embedd
 
 
 def ensure_ready(backbone: Backbone, folder: Path) -> float:
-    """Convert and measure it, where that was not done yet: pictures a second. Raises what `load_engine` raises."""
+    """Convert the backbone and measure its speed unless that has been done, and return the pictures per second.
+
+    Raise whatever `load_engine` raises.
+    """
     path = converted_path(backbone, folder)
     if not backbone.needs_tensorflow:
         return ensure_speed(ensure_tflite(backbone, folder), lambda: load_engine(backbone, folder))

@@ -1,4 +1,4 @@
-"""The engines of one backbone for the many threads of a process."""
+"""Share the engines of one backbone between the many threads of a process."""
 
 import threading
 from collections.abc import Callable, Iterator
@@ -13,13 +13,17 @@ from ml.engines.litert import Embedder
 class SharedEngine:
     """The engines of one backbone for the many threads of a process, behind an engine's interface.
 
-    Who is alone gets one that runs on all cores: the shortest time to an answer. When several ask at once,
-    each gets an engine with a single thread, as many engines as there are cores: that is the most answers
-    a second, because threads that compute one picture together wait for each other wherever cores are busy.
+    A request that comes alone gets an engine that runs on all cores, which gives the shortest time to an answer. When
+    several come at once, each gets an engine with a single thread, with as many engines as there are cores: that gives
+    the most answers per second, because threads that compute one picture together wait for each other whenever cores
+    are busy.
     """
 
     def __init__(self, load: Callable[[int], Embedder], cores: int) -> None:
-        """`load(threads)` gives a new engine. Those with one thread are loaded when first needed."""
+        """Load the engine for all cores; those with one thread are loaded when first needed.
+
+        `load(threads)` returns a new engine.
+        """
         self._load, self._cores = load, cores
         self._wide = load(cores)
         self._idle: list[Embedder] = []  # with one thread
@@ -28,6 +32,7 @@ class SharedEngine:
         self.input_size, self.features = self._wide.input_size, self._wide.features
 
     def embed(self, pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Return float32 features (N, F) of uint8 pictures (N, S, S, 3), after waiting for a free engine."""
         with self._engine() as engine:
             return engine.embed(pictures)
 

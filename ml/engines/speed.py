@@ -1,4 +1,4 @@
-"""How fast a converted backbone is on this machine: measured once, kept in its record."""
+"""Measure how fast a converted backbone is on this machine, once, and keep the result in its record."""
 
 import json
 import time
@@ -18,7 +18,7 @@ FIELD = "images_per_second"
 
 
 def read_speed(path: Path) -> float | None:
-    """Pictures a second of the converted backbone at `path`; None where it is not there or was not measured."""
+    """Return the pictures per second of the converted backbone at `path`, or None if they have not been measured."""
     try:
         speed = json.loads(record_path(path).read_text()).get(FIELD)
     except (OSError, ValueError, AttributeError):
@@ -27,15 +27,16 @@ def read_speed(path: Path) -> float | None:
 
 
 def ensure_speed(path: Path, load: Callable[[], Embedder] | None = None) -> float:
-    """The same, measured where it was not yet. The backbone is there: `ensure_tflite` gave its path. `load` gives an
-    engine for it, where it is not an ordinary one.
+    """Return the pictures per second of the converted backbone at `path`, measuring them if that has not been done.
+
+    The file must exist, as `ensure_tflite` guarantees. `load` returns an engine for it, if it is not an ordinary one.
     """
     known = read_speed(path)
     return known if known is not None else keep_speed(path, measure_speed(load or (lambda: LiteRTEngine(path))))
 
 
 def keep_speed(path: Path, measured: float) -> float:
-    """Write it to the record, which is there."""
+    """Write the pictures per second to the record, which must exist, and return them rounded."""
     speed = round(measured, 1)
     record = record_path(path)
     write_atomically(record, json.dumps({**json.loads(record.read_text()), FIELD: speed}, indent=2) + "\n")
@@ -43,7 +44,7 @@ def keep_speed(path: Path, measured: float) -> float:
 
 
 def measure_speed(load: Callable[[], Embedder], *, seconds: float = SECONDS) -> float:
-    """Forward passes a second with one engine on each core, as the workers run it."""
+    """Return the forward passes per second with one engine on each core, which is how the workers run them."""
     with ThreadPoolExecutor(CORES) as pool:
         engines = list(pool.map(lambda _: load(), range(CORES)))
         picture = _grey(engines[0])
@@ -53,7 +54,7 @@ def measure_speed(load: Callable[[], Embedder], *, seconds: float = SECONDS) -> 
 
 
 def rate(engine: Embedder, *, seconds: float = SECONDS) -> float:
-    """Of one engine alone."""
+    """Return the forward passes per second of one engine alone."""
     picture = _grey(engine)
     engine.embed(picture)
     return _rate(engine, picture, time.perf_counter() + seconds)

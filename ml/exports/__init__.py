@@ -1,1 +1,1 @@
-"""A model version as files for elsewhere: one file a format, and the certificate that it agrees with the site."""
+"""Export a model version to other formats, one file per format, and certify that each agrees with the site."""

@@ -1,4 +1,4 @@
-"""Whether an exported file answers as the site does, from all test pictures sent through the file itself."""
+"""Compare an exported file's answers with the site's, with all test pictures sent through the file itself."""
 
 from typing import Any
 
@@ -16,9 +16,10 @@ def certify(
     *,
     milliseconds: float,
 ) -> dict[str, Any]:
-    """Compare answers. site, file: probabilities (N, C) of the same N >= 1 pictures; labels: (N,).
+    """Compare the answers of the site and of the file, both probabilities (N, C) of the same N >= 1 pictures.
 
-    `passed` says whether the file may be used, `reasons` why not, in sentences.
+    `labels` are the true class indices (N,), `milliseconds` the time the file takes for a picture. Return the
+    certificate as plain data: `passed` says whether the file may be used, and `reasons` why not, in sentences.
     """
     difference = np.abs(site.astype(np.float64) - file)
     answered, named = site.argmax(axis=1), file.argmax(axis=1)
@@ -44,7 +45,7 @@ def certify(
 
 def _shortfalls(bar: Bar, agreement: float, mean_difference: float, accuracy_loss: float, count: int) -> list[str]:
     reasons = []
-    # Of fifty test pictures one is two in a hundred: a near tie that falls the other way.
+    # One of fifty test pictures is already 2 %, and may be a near tie that falls the other way.
     may_be_lost = max(bar.accuracy_loss, 1 / count)
     if agreement < bar.agreement:
         reasons.append(f"It agrees on {agreement:.1%} of the test pictures; {bar.agreement:.1%} are needed.")

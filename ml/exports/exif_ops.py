@@ -1,7 +1,7 @@
-"""EXIF orientation in TensorFlow operations, so that a SavedModel sees a phone's photo upright.
+"""Apply EXIF orientation in TensorFlow operations, so that a SavedModel sees a phone's photo upright.
 
-TensorFlow decodes pictures but never turns them. What is read is what `ml.images.decoding` reads: the orientation in
-the first directory of the EXIF block (Exif 2.32, 4.6.2 and 4.6.4) of a JPEG.
+TensorFlow decodes pictures but never turns them. This reads what `ml.images.decoding` reads: the orientation in the
+first directory of the EXIF block (Exif 2.32, 4.6.2 and 4.6.4) of a JPEG.
 """
 
 from typing import Any
@@ -14,17 +14,20 @@ _ORIENTATION = 0x0112
 
 
 def read_orientation(data: Any) -> Any:
-    """int32, 1 to 8: how a picture's file, a scalar string, has yet to be turned; 1 where nothing is said."""
+    """Return how a picture still has to be turned, int32 from 1 to 8; 1 if its file does not say.
+
+    `data` is the file's content as a scalar string.
+    """
     import tensorflow as tf
 
     read = tf.cast(tf.io.decode_raw(tf.strings.substr(data, 0, READ), tf.uint8), tf.int32)
-    bytes = tf.concat([read, tf.zeros([16], tf.int32)], 0)  # so that the looks below stay within
+    bytes = tf.concat([read, tf.zeros([16], tf.int32)], 0)  # so that the reads below stay within bounds
     tiff = _find_exif(bytes, tf.size(read))
     return tf.cond(tiff > 0, lambda: _in_first_directory(bytes[tiff:]), lambda: tf.constant(1))
 
 
 def _find_exif(bytes: Any, size: Any) -> Any:
-    """Where the TIFF header within the EXIF segment begins; 0 if there is none. Walks from segment to segment."""
+    """Walk from segment to segment, and return where the TIFF header in the EXIF segment starts; 0 if there is none."""
     import tensorflow as tf
 
     mark = tf.constant(list(_EXIF_MARK), tf.int32)
@@ -39,7 +42,7 @@ def _find_exif(bytes: Any, size: Any) -> Any:
         return tf.minimum(at + 2 + length, size), tf.where(is_exif, at + 10, found)
 
     is_jpeg = (bytes[0] == 0xFF) & (bytes[1] == _START)
-    begin = tf.where(is_jpeg, 2, size)  # at the end nothing is a segment
+    begin = tf.where(is_jpeg, 2, size)  # at the end there is no segment
     _, found = tf.while_loop(goes_on, step, (begin, tf.constant(0)))
     return found
 
@@ -66,7 +69,7 @@ def _in_first_directory(tiff: Any) -> Any:
 
 
 def turn_upright(picture: Any, orientation: Any) -> Any:
-    """A picture (H, W, 3) turned and mirrored as its orientation says."""
+    """Return a picture (H, W, 3) turned and mirrored according to its orientation."""
     import tensorflow as tf
 
     def transposed() -> Any:

@@ -1,7 +1,7 @@
-"""A frozen graph as the original TensorFlow for Poets wrote it, which its `label_image.py` reads as it is.
+"""Export a frozen graph as the original TensorFlow for Poets wrote it, which its `label_image.py` reads unchanged.
 
-Input `input`: pictures as float32 (N, S, S, 3) that were normalised with a mean and a deviation of 128, the defaults
-of `label_image.py`. Output `final_result`: probabilities (N, C).
+Input `input`: pictures as float32 (N, S, S, 3), normalised with a mean and a deviation of 128, the defaults of
+`label_image.py`. Output `final_result`: probabilities (N, C).
 """
 
 from pathlib import Path
@@ -18,13 +18,16 @@ GRAPH, LABELS = "retrained_graph.pb", "retrained_labels.txt"
 
 
 def build(parts: Parts, folder: Path) -> None:
-    """Imports TensorFlow."""
+    """Write the format's files to `folder`. Import TensorFlow."""
     (folder / GRAPH).write_bytes(freeze(parts))
     parts.write_texts(folder, "frozen_graph", labels_file=LABELS)
 
 
 def freeze(parts: Parts, final_tensor_name: str = OUTPUT_LAYER) -> bytes:
-    """The graph: the backbone's, with a few operations before and behind it. Imports TensorFlow."""
+    """Return the serialised graph: the backbone's graph with a few operations before and after it.
+
+    Import TensorFlow.
+    """
     import tensorflow as tf
 
     v1, backbone, size = tf.compat.v1, ensure_graph(parts.backbone), parts.backbone.input_size
@@ -39,7 +42,7 @@ def freeze(parts: Parts, final_tensor_name: str = OUTPUT_LAYER) -> bytes:
 
 
 def load(folder: Path) -> Answer:
-    """Through TensorFlow, by the names of input and output. Imports it."""
+    """Return a function that answers with the exported graph, by the names of input and output. Import TensorFlow."""
     import tensorflow as tf
 
     graph_def = tf.compat.v1.GraphDef.FromString((folder / GRAPH).read_bytes())

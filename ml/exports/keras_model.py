@@ -1,4 +1,4 @@
-"""The classifier as Keras keeps it: to train on, to cut up, to build upon."""
+"""Export the classifier as a Keras model, to train further, take apart or build upon."""
 
 from pathlib import Path
 
@@ -11,7 +11,10 @@ MODEL = "model.keras"
 
 
 def build(parts: Parts, folder: Path) -> None:
-    """Imports TensorFlow. Ends the process with a sentence for a frozen graph, of which Keras keeps no layers."""
+    """Write the format's files to `folder`. Import TensorFlow.
+
+    A frozen graph has no Keras layers: raise `SystemExit` with a sentence, which ends the process.
+    """
     if not parts.backbone.has_layers:
         raise SystemExit("A backbone that was fine-tuned or brought along is kept as a graph, which is no Keras model.")
     parts.build_classifier().save(folder / MODEL)
@@ -19,7 +22,7 @@ def build(parts: Parts, folder: Path) -> None:
 
 
 def load(folder: Path) -> Answer:
-    """Through Keras. Imports TensorFlow."""
+    """Return a function that answers with the exported model through Keras. Import TensorFlow."""
     import keras
 
     classifier = keras.models.load_model(folder / MODEL)

@@ -1,4 +1,4 @@
-"""What a frozen graph takes, as the original `label_image.py` gives it by default: float32 (N, S, S, 3), normalised."""
+"""Name the input and output of a frozen graph, and how the original `label_image.py` normalises pictures by default."""
 
 INPUT_LAYER, OUTPUT_LAYER = "input", "final_result"
 MEAN = DEVIATION = 128.0

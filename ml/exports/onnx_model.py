@@ -1,7 +1,7 @@
-"""ONNX, by tf2onnx: for ONNX Runtime and what else reads it, in most languages.
+"""Export to ONNX with tf2onnx, for ONNX Runtime and other programs that read it, in most languages.
 
-Input `pictures`: float32 (N, S, S, 3), RGB from 0 to 255. Output `probabilities`: (N, C). The file's own metadata hold
-the labels, as JSON, and what `metadata.json` says.
+Input `pictures`: float32 (N, S, S, 3), RGB from 0 to 255. Output `probabilities`: (N, C). The file's own metadata
+contain the labels, as JSON, and the content of `metadata.json`.
 """
 
 import json
@@ -15,11 +15,11 @@ from ml.exports.parts import Parts
 from ml.exports.registry import Answer
 
 MODEL, METADATA = "model.onnx", "metadata.json"
-OPSET = 17  # of 2022: new enough for all that the networks do, old enough for every runtime in use
+OPSET = 17  # of 2022: new enough for all operations of the networks, old enough for every runtime in use
 
 
 def build(parts: Parts, folder: Path) -> None:
-    """Imports TensorFlow."""
+    """Write the format's files to `folder`. Import TensorFlow."""
     import tensorflow as tf
     import tf2onnx
     from onnx.helper import set_model_props
@@ -44,7 +44,7 @@ def build(parts: Parts, folder: Path) -> None:
 
 
 def load(folder: Path) -> Answer:
-    """Through ONNX Runtime, which knows nothing of TensorFlow."""
+    """Return a function that answers with the exported file through ONNX Runtime, which needs no TensorFlow."""
     import onnxruntime
 
     session = onnxruntime.InferenceSession(str(folder / MODEL), providers=["CPUExecutionProvider"])

@@ -1,4 +1,4 @@
-"""What an export is made of, as files that a process of its own can read."""
+"""Collect what an export is made of, and pass it as files to the process that builds it."""
 
 import json
 import shutil
@@ -23,14 +23,26 @@ NO_PICTURES: NDArray[np.uint8] = np.empty((0, 0, 0, 3), np.uint8)
 
 @dataclass(frozen=True)
 class Parts:
-    title: str  # of the project, for the README
+    """Everything that an export is made of.
+
+    Attributes:
+        title: the project's title, for the README.
+        version: the number of the model version.
+        backbone: the backbone that computes the features.
+        head: the trained last layer.
+        labels: the names of the classes, in the order of the head's outputs.
+        calibration: training pictures, uint8 (K, S, S, 3), for formats that measure the range of their numbers on them.
+    """
+
+    title: str
     version: int
     backbone: Backbone
     head: Head
-    labels: list[str]  # in the order of the head's outputs
-    calibration: NDArray[np.uint8] = field(default_factory=lambda: NO_PICTURES)  # (K, S, S, 3), training pictures
+    labels: list[str]
+    calibration: NDArray[np.uint8] = field(default_factory=lambda: NO_PICTURES)
 
     def write(self, folder: Path) -> None:
+        """Write the parts to a folder, for `read`."""
         facts = {
             "title": self.title,
             "version": self.version,
@@ -44,6 +56,7 @@ class Parts:
 
     @classmethod
     def read(cls, folder: Path) -> "Parts":
+        """Read the parts that `write` wrote."""
         facts = json.loads((folder / _FACTS).read_text())
         with np.load(folder / _HEAD, allow_pickle=False) as arrays:
             head = Head(arrays["weights"], arrays["bias"])
@@ -52,7 +65,7 @@ class Parts:
         return cls(facts["title"], facts["version"], backbone, head, facts["labels"], calibration)
 
     def build_classifier(self) -> Any:
-        """The keras.Model: float32 RGB 0..255 (N, S, S, 3) -> probabilities (N, C). Imports TensorFlow."""
+        """Build the keras.Model: float32 RGB 0..255 (N, S, S, 3) -> probabilities (N, C). Import TensorFlow."""
         import keras
 
         network = self.backbone.build_network()
@@ -82,7 +95,7 @@ class Parts:
         shutil.copyfile(TEMPLATES / exporter / EXAMPLE, folder / EXAMPLE)
 
     def describe(self) -> dict[str, Any]:
-        """For programs: what a file wants and gives."""
+        """Return a description of the file's input and output for programs, as plain data."""
         size = self.backbone.input_size
         return {
             "version": self.version,
@@ -95,5 +108,5 @@ class Parts:
 
 
 def one_line_labels(labels: list[str]) -> str:
-    """labels.txt: a label a line, in the order of the outputs. A line break within a label becomes a space."""
+    """Return the content of labels.txt: one label per line, in the order of the outputs, with line breaks as spaces."""
     return "".join(" ".join(label.split()) + "\n" for label in labels)

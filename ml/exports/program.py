@@ -1,10 +1,10 @@
-"""The processes that build an export and send pictures through it: TensorFlow stays out of whoever starts them.
+"""Build an export and send pictures through it, as a program, so that its caller need not load TensorFlow.
 
     python -m ml.exports.program build FORMAT PARTS OUT
     python -m ml.exports.program answer FORMAT OUT PICTURES SIZE
     python -m ml.exports.program hub BACKBONE OUT SETTINGS
 
-`PICTURES` is a folder with files 0, 1, 2, …; the answers go to PICTURES.npy, the milliseconds for one picture to
+`PICTURES` is a folder with files 0, 1, 2, ...; the answers go to PICTURES.npy, the milliseconds for one picture to
 PICTURES.ms, and each line printed is the number of pictures done.
 """
 
@@ -26,6 +26,7 @@ SAID_EVERY = 8  # pictures
 
 
 def main(arguments: list[str]) -> int:
+    """Run the program with its command-line arguments, and return the exit code."""
     action, format, *rest = arguments
     if action == "hub":
         out, settings = rest
@@ -42,7 +43,10 @@ def main(arguments: list[str]) -> int:
 
 
 def answer(code: object, folder: Path, pictures: Path, size: int) -> None:
-    """Each picture by itself, decoded as everywhere else where the file does not do that itself."""
+    """Send each picture through the file by itself, and write the answers and the time for one picture.
+
+    Pictures are decoded here as everywhere else, for the formats that do not decode files themselves.
+    """
     run = code.load(folder)  # type: ignore[attr-defined]
     answers, seconds = [], []
     count = len(list(pictures.iterdir()))
@@ -55,7 +59,7 @@ def answer(code: object, folder: Path, pictures: Path, size: int) -> None:
         if number % SAID_EVERY == 0:
             print(number + 1, flush=True)
     np.save(pictures.with_suffix(".npy"), np.stack(answers))
-    # The median: the first picture also waits for what is made once.
+    # The median, because the first picture also waits for one-time initialisation.
     pictures.with_suffix(".ms").write_text(str(1000 * statistics.median(seconds)))
 
 

@@ -1,12 +1,13 @@
-"""What a model version can be exported to. A format is one entry here, code that builds and runs it, and two files.
+"""Register the formats that a model version can be exported to.
 
-The code is a module, or an object in one, with two functions, both called in processes of their own:
+A format is one entry here, code that builds and runs it, and two files. The code is a module, or an object in one, with
+two functions, both called in processes of their own:
 
     build(parts: Parts, folder: Path) -> None    writes the format's files
-    load(folder: Path) -> Answer                 gives a function that answers by these files alone
+    load(folder: Path) -> Answer                 returns a function that answers from these files only
 
-The files are in `templates/`, in a folder that bears the module's name: README.md, a `string.Template`, and
-classify.py, a program that is copied as it is and needs nothing of ours.
+The files are in `templates/`, in a folder with the module's name: README.md, a `string.Template`, and classify.py, a
+program that is copied unchanged and does not need our code.
 """
 
 import importlib.util
@@ -18,39 +19,59 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-# A picture's file and the picture as the backbone sees it, uint8 (1, S, S, 3), of which a format takes what it is made
-# for -> probabilities, float32 (1, C).
+# A picture's file and the same picture as the backbone sees it, uint8 (1, S, S, 3), of which a format uses one
+# -> probabilities, float32 (1, C).
 Answer = Callable[[bytes, NDArray[np.uint8]], NDArray[np.float32]]
 
 
 @dataclass(frozen=True)
 class Bar:
-    """What a file must reach when its answers to all test pictures are set beside the site's."""
+    """What a file must reach when its answers to all test pictures are compared with the site's.
 
-    agreement: float = 0.0  # the least share of pictures with the same answer
-    mean_difference: float = 1.0  # the largest mean |Δp| over all classes and pictures
-    accuracy_loss: float = 1.0  # how much lower its accuracy may be; a single picture decides nothing
+    Attributes:
+        agreement: the least share of pictures with the same predicted class.
+        mean_difference: the largest mean difference between probabilities, over all classes and pictures.
+        accuracy_loss: how much lower its accuracy may be, where a single picture is always tolerated.
+    """
+
+    agreement: float = 0.0
+    mean_difference: float = 1.0
+    accuracy_loss: float = 1.0
 
 
-# Fewer bits give other probabilities; what counts is whether the answers are as often right.
+# Fewer bits change the probabilities; what counts is whether the answers are right as often.
 SAME_NUMBERS, FEWER_BITS = Bar(agreement=0.995, mean_difference=0.02), Bar(accuracy_loss=0.015)
 
 
 @dataclass(frozen=True)
 class ExportFormat:
-    name: str  # in addresses and file names
+    """A format that a model version can be exported to.
+
+    Attributes:
+        name: identifies it in addresses and file names.
+        title: its name for people.
+        purpose: one line for people that says what it is good for.
+        where: its code, as for `pkgutil.resolve_name`.
+        bar: what its files must reach to be certified.
+        extra: the extra that installs its packages (`make run EXTRAS=`), if it needs one.
+        needs: the modules of that extra.
+        needs_layers: whether it needs Keras layers, which networks that somebody added do not have.
+        calibrates: whether it needs training pictures to find the range of its numbers.
+    """
+
+    name: str
     title: str
-    purpose: str  # one line for people
-    where: str  # its code, as for pkgutil.resolve_name
+    purpose: str
+    where: str
     bar: Bar = SAME_NUMBERS
-    extra: str = ""  # what `make run EXTRAS=` installs for it
-    needs: tuple[str, ...] = ()  # the modules of that extra
-    needs_layers: bool = False  # of Keras; networks that people brought along have none
-    calibrates: bool = False  # needs training pictures to find the range of its numbers
+    extra: str = ""
+    needs: tuple[str, ...] = ()
+    needs_layers: bool = False
+    calibrates: bool = False
 
     @property
     def unavailable_reason(self) -> str:
-        """Why it cannot be made here, a sentence; empty where it can."""
+        """Return a sentence that says why the format is not available on this site, or an empty string."""
         if all(importlib.util.find_spec(module) for module in self.needs):
             return ""
         return (
@@ -59,7 +80,7 @@ class ExportFormat:
         )
 
     def code(self) -> Any:
-        """It may import TensorFlow when it builds."""
+        """Return its code. Importing it needs no TensorFlow; building may."""
         return pkgutil.resolve_name(self.where)
 
 

@@ -18,16 +18,17 @@ from ml.settings import MLSettings
 from ml.training.artifacts import Evaluation
 
 SECONDS = 1800.0
-PROCESSOR_SECONDS = 8 * 3600  # by the clock it is stopped earlier
+PROCESSOR_SECONDS = 8 * 3600  # SECONDS of wall-clock time stop it earlier
 
 
 class ExportFailed(Refused):
-    """The message is a sentence for the user."""
+    """The export could not be made. The message is a sentence for the user."""
 
 
 def build_export(format: ExportFormat, parts: Parts, folder: Path, alive: Callable[[], None]) -> Path:
-    """The folder with the format's files, within `folder`. `alive` is called twice a second; what it raises stops
-    the work. Raises ExportFailed.
+    """Build the format's files in a new folder within `folder`, and return that folder.
+
+    `alive` is called twice a second, and stops the work if it raises. Raise `ExportFailed` if the files cannot be made.
     """
     source, out = folder / "parts", folder / "export"
     source.mkdir()
@@ -38,7 +39,10 @@ def build_export(format: ExportFormat, parts: Parts, folder: Path, alive: Callab
 
 
 def build_hub_backbone(backbone: Backbone, folder: Path, alive: Callable[[], None]) -> Path:
-    """The folder with the backbone's files for TensorFlow Hub, within `folder`; the rest as above."""
+    """Build a backbone's files for TensorFlow Hub in a new folder within `folder`, and return that folder.
+
+    `alive` and the errors are as for `build_export`.
+    """
     out = folder / "model"
     out.mkdir()
     arguments = ["hub", backbone.name, str(out), backbone.machine.dump()]
@@ -55,7 +59,11 @@ def certify_export(
     alive: Callable[[], None],
     report: Callable[[int], None],
 ) -> dict[str, Any]:
-    """The certificate (see `certify`). `read` gives a test picture's bytes by sha256; report(pictures done)."""
+    """Send the test pictures through the exported file, and return the certificate (see `certify`).
+
+    `read` returns a picture's bytes by sha256; report(pictures done) and `alive` are called as it goes. Raise
+    `ExportFailed` if the file does not answer as it should.
+    """
     pictures = out.parent / "pictures"
     pictures.mkdir()
     for number, sha256 in enumerate(evaluation.sha256s):
@@ -63,7 +71,7 @@ def certify_export(
         if number % 50 == 0:
             alive()
     arguments = ["answer", format.name, str(out), str(pictures), str(size)]
-    # Libraries print what they like; a number is ours.
+    # Libraries may print anything; only lines with a number are ours.
     _run(arguments, out.parent, alive, lambda line: report(int(line)) if line.strip().isdecimal() else None)
     answers: NDArray[np.float32] = np.load(pictures.with_suffix(".npy"), allow_pickle=False)
     if answers.shape != evaluation.probabilities.shape:
@@ -79,7 +87,7 @@ def _run(
     said: Callable[[str], None],
     settings: MLSettings | None = None,
 ) -> None:
-    """Run the program, confined, as the backbone may be a stranger's; with `settings` it may read weights."""
+    """Run the program, confined because the backbone may be a stranger's; with `settings` it may read weights."""
     reads = (str(settings.weights_dir), str(settings.backbones_dir)) if settings else ()
     limits = Limits(reads=reads, writes=(str(folder),), seconds=PROCESSOR_SECONDS)
     try:
@@ -96,5 +104,5 @@ def _run(
             raise ExportFailed(f"The export did not end within {SECONDS / 60:.0f} minutes.") from None
         raise ExportFailed(f"The files could not be made (status {error.status}). {error.last_line}") from None
     if any(path.is_symlink() or not (path.is_file() or path.is_dir()) for path in folder.rglob("*")):
-        # Whoever took that process over hopes that we read in its place what it may not.
+        # Code that took over that process may hope that we follow a link to a file it may not read itself.
         raise ExportFailed("The files could not be made: there is something else than files among them.")

@@ -1,12 +1,12 @@
-"""A SavedModel in the layout of TensorFlow Serving: a folder whose name is the version's number.
+"""Export a SavedModel in the layout of TensorFlow Serving: a folder whose name is the version's number.
 
-| signature          | takes                                                    | gives                          |
-|--------------------|----------------------------------------------------------|--------------------------------|
+| signature          | takes                                                     | gives                          |
+|--------------------|-----------------------------------------------------------|--------------------------------|
 | `serving_default`  | `image_bytes`: string (N,), files of pictures as they are | `classes` string, `scores`     |
-|                    |                                                          | float32, both (N, C)           |
-| `pictures`         | `pictures`: float32 (N, S, S, 3), RGB from 0 to 1        | the same                       |
+|                    |                                                           | float32, both (N, C)           |
+| `pictures`         | `pictures`: float32 (N, S, S, 3), RGB from 0 to 1         | the same                       |
 
-Called as a function, as `hub.load` gives it, it takes what `pictures` takes and gives the scores (N, C).
+Called as a function, as with `hub.load`, it takes what `pictures` takes and returns the scores (N, C).
 """
 
 from pathlib import Path
@@ -22,13 +22,13 @@ MODEL, LABELS = "saved_model", "labels.txt"
 
 
 def build(parts: Parts, folder: Path) -> None:
-    """Imports TensorFlow."""
+    """Write the format's files to `folder`. Import TensorFlow."""
     parts.write_texts(folder, "saved_model", labels_file=LABELS)
     save(parts, folder / LABELS, folder / MODEL / str(parts.version))
 
 
 def save(parts: Parts, labels_file: Path, target: Path) -> None:
-    """The SavedModel alone, to a new folder. Imports TensorFlow."""
+    """Write only the SavedModel, to a new folder. Import TensorFlow."""
     import tensorflow as tf
 
     module = _build_module(parts, labels_file)
@@ -48,7 +48,7 @@ def _build_module(parts: Parts, labels_file: Path) -> Any:
     def see(data: Any) -> Any:
         decoded = tf.io.decode_image(data, channels=3, expand_animations=False)
         upright = turn_upright(decoded, read_orientation(data))
-        # Rounded, as a resized picture is one of whole numbers everywhere else.
+        # Rounded, because resized pictures consist of whole numbers everywhere else.
         return tf.round(tf.image.resize(upright, [size, size], antialias=True))
 
     @tf.function(input_signature=[tf.TensorSpec([None, size, size, 3], tf.float32, name="pictures")], autograph=False)  # type: ignore[untyped-decorator]
@@ -72,7 +72,10 @@ def _build_module(parts: Parts, labels_file: Path) -> Any:
 
 
 def load(folder: Path) -> Answer:
-    """Through the signature that takes files; through the other for the formats that TensorFlow cannot decode."""
+    """Return a function that answers through the signature that takes files. Import TensorFlow.
+
+    It uses the other signature for formats that TensorFlow cannot decode.
+    """
     import tensorflow as tf
 
     (version,) = (folder / MODEL).iterdir()

@@ -1,8 +1,9 @@
-"""A SavedModel as TensorFlow Hub serves them, for a classifier and for a backbone alone.
+"""Export a SavedModel for TensorFlow Hub, either a classifier or only a backbone.
 
 Called as a function it takes float32 (N, S, S, 3), RGB from 0 to 1, as all picture models of TensorFlow Hub do
-(https://www.tensorflow.org/hub/common_signatures/images), and gives probabilities (N, C) or features (N, F). The
-signatures `default` and `serving_default` do the same by name: `images` to `default`. Its variables are not trainable.
+(https://www.tensorflow.org/hub/common_signatures/images), and returns probabilities (N, C) or features (N, F). The
+signatures `default` and `serving_default` do the same by name: from `images` to `default`. Its variables are not
+trainable.
 """
 
 import gzip
@@ -23,18 +24,18 @@ MODEL, LABELS = "model", "labels.txt"
 
 
 def build(parts: Parts, folder: Path) -> None:
-    """Imports TensorFlow."""
+    """Write the format's files to `folder`. Import TensorFlow."""
     parts.write_texts(folder, "tf_hub", labels_file=LABELS)
     save(parts.build_classifier(), parts.backbone.input_size, folder / MODEL, labels_file=folder / LABELS)
 
 
 def build_backbone(backbone: Backbone, folder: Path) -> None:
-    """The backbone alone, in the folder itself. Imports TensorFlow."""
+    """Write only the backbone, directly to `folder`. Import TensorFlow."""
     save(backbone.build_network(), backbone.input_size, folder)
 
 
 def save(network: Any, size: int, target: Path, labels_file: Path | None = None) -> None:
-    """network: takes float32 (N, S, S, 3) from 0 to 255. Imports TensorFlow."""
+    """Write a keras.Model that takes float32 (N, S, S, 3) from 0 to 255 as a SavedModel. Import TensorFlow."""
     import tensorflow as tf
 
     signature = [tf.TensorSpec([None, size, size, 3], tf.float32, name="images")]
@@ -47,7 +48,7 @@ def save(network: Any, size: int, target: Path, labels_file: Path | None = None)
     def serve(images: Any) -> Any:
         return {"default": call(images)}
 
-    # By the names of a reusable SavedModel, which `hub.KerasLayer` looks for; a tf.Module has some of them itself.
+    # A reusable SavedModel has these names, which `hub.KerasLayer` expects; a tf.Module uses some of them itself.
     module: Any = tf.train.Checkpoint()
     module.variables = [variable.value for variable in network.variables]
     module.trainable_variables, module.regularization_losses = [], []
@@ -58,7 +59,7 @@ def save(network: Any, size: int, target: Path, labels_file: Path | None = None)
 
 
 def load(folder: Path) -> Answer:
-    """As `hub.load` does. Imports TensorFlow."""
+    """Return a function that answers with the exported SavedModel, loaded as `hub.load` does. Import TensorFlow."""
     import tensorflow as tf
 
     classify = tf.saved_model.load(str(folder / MODEL))
@@ -70,8 +71,8 @@ def load(folder: Path) -> Answer:
 
 
 def pack_tar(files: Iterable[tuple[str, bytes]], target: IO[bytes]) -> None:
-    """What TensorFlow Hub downloads: a tar.gz with these files, (path, bytes). The same files give the same bytes."""
-    # Weights hardly shrink, so the quickest way of trying will do.
+    """Write the tar.gz that TensorFlow Hub downloads, from (path, bytes). The same files give the same bytes."""
+    # Weights hardly compress, so the fastest level will do.
     with (
         gzip.GzipFile("", "wb", compresslevel=1, fileobj=target, mtime=0) as packed,
         tarfile.open(mode="w|", fileobj=packed) as archive,
@@ -86,7 +87,7 @@ def pack_tar(files: Iterable[tuple[str, bytes]], target: IO[bytes]) -> None:
 
 
 def _add_folder(archive: tarfile.TarFile, name: str, known: set[str]) -> None:
-    """Before what is in it: TensorFlow Hub makes no folder that is not listed."""
+    """Add a folder before its contents, because TensorFlow Hub creates only folders that are listed."""
     if name not in known:
         entry = tarfile.TarInfo(name)
         entry.type, entry.mode = tarfile.DIRTYPE, 0o755

@@ -1,7 +1,7 @@
-"""TensorFlow Lite: backbone, head and softmax in one file, in as many bits as wanted, and a README that runs.
+"""Export to TensorFlow Lite: backbone, head and softmax in one file, in 32, 16 or 8 bits.
 
-Labels and metadata lie beside the model and within it: a zip behind its end, as TensorFlow Lite's own tools keep
-associated files (https://ai.google.dev/edge/litert/models/metadata). Interpreters read past it.
+Labels and metadata lie beside the model and within it, in a zip appended to its end, which is how TensorFlow Lite's own
+tools store associated files (https://ai.google.dev/edge/litert/models/metadata). Interpreters ignore it.
 """
 
 import json
@@ -23,13 +23,13 @@ MODEL, LABELS, METADATA = "model.tflite", "labels.txt", "metadata.json"
 
 @dataclass(frozen=True)
 class TFLite:
-    """One of the sorts. `prepare(converter, parts)` sets the converter up."""
+    """One variant of the format. `prepare(converter, parts)` configures the converter."""
 
     takes: str  # the type of the numbers that come in
     prepare: Callable[[Any, Parts], None]
 
     def build(self, parts: Parts, folder: Path) -> None:
-        """Imports TensorFlow."""
+        """Write the format's files to `folder`. Import TensorFlow."""
         import tensorflow as tf
 
         converter = tf.lite.TFLiteConverter.from_keras_model(parts.build_classifier())
@@ -44,7 +44,7 @@ class TFLite:
                 within.writestr(zipfile.ZipInfo(name), (folder / name).read_bytes())
 
     def load(self, folder: Path) -> Answer:
-        """Through LiteRT, one picture after the other, as a phone would."""
+        """Return a function that answers through LiteRT, one picture after the other, as a phone would."""
         from ml.engines.litert import LiteRTEngine
 
         engine: Any = LiteRTEngine(folder / MODEL)
@@ -52,11 +52,11 @@ class TFLite:
 
 
 def _as_it_is(converter: Any, parts: Parts) -> None:
-    """32 bits."""
+    """Leave the weights at 32 bits."""
 
 
 def _halve(converter: Any, parts: Parts) -> None:
-    """Weights of 16 bits; interpreters reckon with 32 where the processor has no 16."""
+    """Store the weights in 16 bits; interpreters compute with 32 if the processor cannot compute with 16."""
     import tensorflow as tf
 
     converter.optimizations = [tf.lite.Optimize.DEFAULT]
@@ -64,7 +64,10 @@ def _halve(converter: Any, parts: Parts) -> None:
 
 
 def _quantise(converter: Any, parts: Parts) -> None:
-    """Whole numbers within, a picture's own bytes in, probabilities out. The pictures show the range of each layer."""
+    """Use whole numbers inside, take a picture's own bytes and return probabilities.
+
+    The calibration pictures show the range of each layer's numbers. Raise `ValueError` if there are none.
+    """
     import tensorflow as tf
 
     if not len(parts.calibration):

@@ -1,1 +1,1 @@
-"""Bytes to pictures as a backbone sees them, and augmented copies of them."""
+"""Decode bytes to pictures as a backbone sees them, and make augmented copies of them."""

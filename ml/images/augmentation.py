@@ -1,8 +1,8 @@
-"""Augmented copies of a picture: further training pictures that show the same thing a little differently.
+"""Make augmented copies of a picture: further training pictures that show the same thing a little differently.
 
 The four augmentations are the distortions of TensorFlow for Poets (`add_input_distortions` in its retrain.py), which
-drew them anew at every step and computed the features every time. Here a picture has a few augmented copies, the same
-ones for ever, so that their features are computed once and kept like any others.
+drew new ones at every step and computed the features every time. Here a picture has a few fixed augmented copies, so
+that their features are computed once and cached like any others.
 """
 
 import hashlib
@@ -22,7 +22,7 @@ AUGMENTATION_VERSION = 1
 
 @dataclass(frozen=True)
 class Augmentation:
-    """One augmented copy of each picture: its number, from 1, and how strong each augmentation is, in per cent."""
+    """One augmented copy of each picture: its number, from 1, and the strength of each augmentation in per cent."""
 
     number: int
     flip_left_right: bool
@@ -32,23 +32,25 @@ class Augmentation:
 
     @property
     def marker(self) -> str:
-        """Name all that a copy depends on beside its picture, in at most 20 characters."""
+        """Return a name of at most 20 characters for everything, apart from the picture, that a copy depends on."""
         flip = int(self.flip_left_right)
         percents = f"c{self.random_crop}s{self.random_scale}b{self.random_brightness}"
         return f"d{AUGMENTATION_VERSION}f{flip}{percents}v{self.number}"
 
     def as_dict(self) -> dict[str, Any]:
+        """Return the fields as a dictionary."""
         return asdict(self)
 
 
 def load_augmented(data: bytes, size: int, augmentation: Augmentation | None) -> npt.NDArray[np.uint8]:
-    """Load an augmented copy of a picture as a backbone sees it; without an augmentation, the picture as it is.
+    """Load an augmented copy of a picture as a backbone sees it or, without an augmentation, the picture itself.
 
-    Returns uint8 RGB of shape (size, size, 3), the same on every machine. Raises ImageRejected.
+    Return uint8 RGB of shape (size, size, 3), the same on every machine. Raise `ImageRejected` if the bytes are no
+    readable picture.
 
-    As in the original, the picture is enlarged by `random_crop` and by a factor up to `random_scale`, and a square
-    of the wanted size is cut out anywhere; its levels are multiplied by a factor of 1 ± `random_brightness`, and end
-    at 255. Every other copy is mirrored, where the original tossed a coin.
+    As in the original, the picture is enlarged by `random_crop` and by a factor up to `random_scale`, and a square of
+    the wanted size is cut out at a random position; its levels are multiplied by a factor of 1 ± `random_brightness`
+    and clipped at 255. Every other copy is mirrored, where the original tossed a coin.
     """
     if augmentation is None:
         return load_picture(data, size)
@@ -67,7 +69,7 @@ def load_stored(
 ) -> npt.NDArray[np.uint8]:
     """Read one of many stored pictures by its sha256, and load it as `load_augmented` does.
 
-    Raises PictureUnreadable, which names the picture, and what `read` raises.
+    Raise `PictureUnreadable`, which names the picture, if it cannot be decoded, and whatever `read` raises.
     """
     try:
         return load_augmented(read(sha256), size, augmentation)
@@ -76,9 +78,9 @@ def load_stored(
 
 
 def _draw(data: bytes, augmentation: Augmentation) -> list[float]:
-    """Four numbers from 0 up to 1, from the picture's content and the augmentation.
+    """Return four numbers in [0, 1) that depend on the picture's content and the augmentation.
 
-    From a hash and not from NumPy's generators, whose numbers may be others in another release.
+    They come from a hash rather than from NumPy's generators, whose numbers may differ between releases.
     """
     seed = f"{hashlib.sha256(data).hexdigest()} {augmentation.marker}"
     drawn = hashlib.shake_256(seed.encode()).digest(4 * 8)

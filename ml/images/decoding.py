@@ -1,11 +1,11 @@
-"""Bytes to pictures: the only place that decodes.
+"""Decode bytes to pictures. No other module does.
 
-Training, the web form, the APIs and batch prediction all see a picture through `load_picture`. What it shows
-is the picture a person would expect, upright, in 8-bit RGB:
+Training, the web form, the APIs and batch prediction all see a picture through `load_picture`. It returns the picture a
+person would expect, upright, in 8-bit RGB:
 
-| in the file              | what becomes of it                                                              |
+| in the file              | result                                                                          |
 |--------------------------|---------------------------------------------------------------------------------|
-| EXIF orientation 1-8     | turned and mirrored as it says; a broken or absurd one is ignored               |
+| EXIF orientation 1-8     | rotated and mirrored accordingly; an invalid one is ignored                     |
 | transparency of any kind | laid on white                                                                   |
 | grey, black and white    | the same grey in R, G and B                                                     |
 | palette                  | its colours                                                                     |
@@ -20,8 +20,8 @@ is the picture a person would expect, upright, in 8-bit RGB:
 | ICC profile              | ignored: phones and browsers that run an exported model have only the plain     |
 |                          | pixels, and the features must be the same there as here                         |
 
-`docs/picture-policy.md` says the same to users. The shape is squashed to a square, as TensorFlow for Poets
-did: the whole picture is seen, whatever its proportions.
+`docs/picture-policy.md` says the same to users. The picture is squashed to a square, as in TensorFlow for Poets, so
+that all of it is seen, whatever its proportions.
 
 All functions are thread-safe: they keep no state, and the decoders and the resizer release the GIL.
 """
@@ -84,11 +84,11 @@ _TURNS = {
 
 
 class ImageRejected(Refused):
-    """These bytes are not a picture to work with. The message is a plain sentence for the user."""
+    """These bytes cannot be used as a picture. The message is a plain sentence for the user."""
 
 
 class PictureUnreadable(Refused):
-    """One of many stored pictures cannot be read. `sha256` says which; the message says why."""
+    """One of many stored pictures cannot be read. `sha256` says which one; the message says why."""
 
     def __init__(self, sha256: str, reason: object) -> None:
         super().__init__(str(reason))
@@ -97,6 +97,8 @@ class PictureUnreadable(Refused):
 
 @dataclass(frozen=True)
 class ImageLimits:
+    """The limits on a picture's file size and pixel count."""
+
     max_bytes: int = 50 * 2**20
     # Checked in the header, before anything is decoded: 100 million pixels decode to 400 MB.
     # Cannot be raised past MAX_IMAGE_PIXELS below.
@@ -106,13 +108,15 @@ class ImageLimits:
 DEFAULT_LIMITS = ImageLimits()
 
 # Both are set once, for the process. Pillow's own guard sees what we cannot, such as the frames of a GIF: it
-# warns from this many pixels on and refuses twice as many. Its remarks on broken EXIF are not for our log.
+# warns from this many pixels on and refuses twice as many. Its warnings about EXIF do not belong in our log.
 Image.MAX_IMAGE_PIXELS = DEFAULT_LIMITS.max_pixels
 warnings.filterwarnings("ignore", module=r"PIL\.")
 
 
 @dataclass(frozen=True)
 class ImageFacts:
+    """The facts about a picture that has been decoded successfully."""
+
     sha256: str  # of the bytes as they came, hexadecimal
     width: int  # upright, in pixels: after EXIF orientation
     height: int
@@ -121,9 +125,9 @@ class ImageFacts:
 
 
 def verify_image(data: bytes, limits: ImageLimits = DEFAULT_LIMITS) -> ImageFacts:
-    """Decode `data` fully, as cheaply as that goes, and say what it is.
+    """Decode all of `data`, as cheaply as possible, and return the facts about the picture.
 
-    What this accepts, `load_picture` and `make_thumbnail` can load. Raises ImageRejected.
+    `load_picture` and `make_thumbnail` can load whatever this accepts. Raise `ImageRejected` for anything else.
     """
     with _plain_words(data, limits):
         picture = _open(data, limits)
@@ -137,18 +141,19 @@ def verify_image(data: bytes, limits: ImageLimits = DEFAULT_LIMITS) -> ImageFact
 
 
 def load_picture(data: bytes, size: int, limits: ImageLimits = DEFAULT_LIMITS) -> npt.NDArray[np.uint8]:
-    """The one function that turns bytes into what a backbone sees.
+    """Load a picture as a backbone sees it; no other function does this.
 
-    Returns uint8 RGB of shape (size, size, 3), read-only: the whole picture, upright, squashed to a square
-    (bilinear, antialiased). Raises ImageRejected.
+    Return uint8 RGB of shape (size, size, 3), read-only: the whole picture, upright, squashed to a square (bilinear,
+    antialiased). Raise `ImageRejected` if the bytes are no readable picture.
     """
     return np.asarray(_render(data, limits, lambda upright: (size, size)))
 
 
 def make_thumbnail(data: bytes, size: int, limits: ImageLimits = DEFAULT_LIMITS) -> bytes:
-    """A JPEG of the upright picture fitted into size x size pixels, never enlarged, without any metadata.
+    """Return a JPEG of the upright picture that fits into size x size pixels, never enlarged, without metadata.
 
-    JPEG, because WebP takes ten times as long to write. Raises ImageRejected.
+    It is a JPEG because WebP takes ten times as long to write. Raise `ImageRejected` if the bytes are no readable
+    picture.
     """
     picture = _render(data, limits, lambda upright: _fit(upright, size))
     # Pillow carries over what it has read beside the pixels and would write some of it: comment, profile.
@@ -159,7 +164,7 @@ def make_thumbnail(data: bytes, size: int, limits: ImageLimits = DEFAULT_LIMITS)
 
 
 def _render(data: bytes, limits: ImageLimits, target: Callable[[Size], Size]) -> Image.Image:
-    """Upright RGB of the size that `target` gives for the upright size of the picture."""
+    """Return upright RGB in the size that `target` returns for the picture's upright size."""
     with _plain_words(data, limits):
         picture = _open(data, limits)
         stored = picture.size
@@ -175,7 +180,7 @@ def _render(data: bytes, limits: ImageLimits, target: Callable[[Size], Size]) ->
 
 
 def _size_to_cut(picture: Image.Image, stored: Size, target: Callable[[Size], Size]) -> Size:
-    """The size to resize the picture to as it lies in the file, before it is turned upright."""
+    """Return the size to resize the picture to as it lies in the file, before it is turned upright."""
     orientation = _orientation(picture)
     return _turned(target(_turned(stored, orientation)), orientation)
 
@@ -190,7 +195,7 @@ def _fit(upright: Size, size: int) -> Size:
 
 
 def _open(data: bytes, limits: ImageLimits) -> Image.Image:
-    """The picture with its header read and checked, nothing decoded."""
+    """Read and check the picture's header, without decoding the pixels."""
     if not data:
         raise ImageRejected("The file is empty.")
     if len(data) > limits.max_bytes:
@@ -221,7 +226,7 @@ def _check_pixels(size: Size, limits: ImageLimits) -> None:
 
 
 def _check_tiles(picture: Image.Image, limits: ImageLimits) -> None:
-    """A small TIFF may be cut into huge tiles, and room is made for a whole tile."""
+    """Refuse a TIFF with huge tiles: even a small picture may have them, and memory is allocated for a whole tile."""
     if isinstance(picture, TiffImagePlugin.TiffImageFile):
         width = picture.tag_v2.get(_TIFF_TILE_WIDTH, 1)
         length = picture.tag_v2.get(_TIFF_TILE_LENGTH, 1)
@@ -235,7 +240,7 @@ def _format_of(picture: Image.Image) -> str:
 
 
 def _orientation(picture: Image.Image) -> int:
-    """1-8, how the picture has yet to be turned. The TIFF plugin turns by itself."""
+    """Return how the picture still has to be turned, 1 to 8. Pillow's TIFF plugin turns pictures itself."""
     exif = picture.info.get("exif")
     if not isinstance(exif, bytes) or picture.format == "TIFF":
         return 1
@@ -246,10 +251,10 @@ def _orientation(picture: Image.Image) -> int:
 
 
 def _read_orientation(tiff: bytes) -> int:
-    """The orientation in the first directory of an EXIF block, 1 if absent or absurd.
+    """Read the orientation in the first directory of an EXIF block; return 1 if it is missing or invalid.
 
-    Read here because Pillow's reader takes in all tags, falls back on XMP, which browsers do not, and warns.
-    Raises struct.error where the block ends too early.
+    Pillow's reader is not used because it parses all tags, falls back on XMP, which browsers do not, and emits
+    warnings. Raise `struct.error` if the block ends too early.
     """
     order = {b"II*\x00": "<", b"MM\x00*": ">"}.get(tiff[:4])
     if order is None:
@@ -265,7 +270,7 @@ def _read_orientation(tiff: bytes) -> int:
 
 @contextmanager
 def _plain_words(data: bytes, limits: ImageLimits) -> Iterator[None]:
-    """Whatever a decoder raises over `data` becomes ImageRejected."""
+    """Turn whatever a decoder raises over `data` into `ImageRejected`."""
     try:
         yield
     except ImageRejected:
@@ -288,7 +293,7 @@ def _is_cut_off(data: bytes, error: Exception) -> bool:
 
 
 def _pixels_in(error: Exception) -> int:
-    """The number in Pillow's message on a bomb: the header's size is not to be had otherwise."""
+    """Return the number in Pillow's message about a decompression bomb, as the size is not available otherwise."""
     found = re.search(r"(\d+) pixels", str(error))
     return int(found.group(1)) if found else 2 * DEFAULT_LIMITS.max_pixels
 
@@ -299,5 +304,5 @@ def _too_many_pixels(pixels: int, limits: ImageLimits) -> str:
 
 
 def _amount(count: int, large: int, large_unit: str, unit: str) -> str:
-    """178000000 -> "178 million pixels", 2500 -> "2,500 pixels"."""
+    """Format a number with its unit: 178000000 -> "178 million pixels", 2500 -> "2,500 pixels"."""
     return f"{count // large} {large_unit}" if count >= large else f"{count:,} {unit}"

@@ -1,7 +1,7 @@
-"""From any pixel mode to 8-bit RGB at a wanted size. `ml/images/decoding.py` holds the policy as a table.
+"""Convert any pixel mode to 8-bit RGB at a given size. `ml/images/decoding.py` describes the policy in a table.
 
-Whatever can be is done after the resizing, on the small picture: there it costs nothing, and a picture of
-100 million pixels needs no second copy.
+As much as possible is done after the resizing, on the small picture: there it costs nothing, and a picture of 100
+million pixels needs no second copy.
 """
 
 import math
@@ -27,7 +27,7 @@ _WHITE_IS_ZERO = 0
 
 
 def to_rgb(picture: Image.Image, size: Size) -> Image.Image:
-    """The loaded `picture`, of a mode in READABLE_MODES, as RGB of exactly `size`; EXIF is not looked at."""
+    """Convert a loaded picture of a mode in READABLE_MODES to RGB of exactly `size`, ignoring EXIF."""
     if picture.mode in _DEEP:
         return _deep_to_rgb(picture, size)
     if picture.mode in _TRANSPARENT or "transparency" in picture.info:
@@ -41,10 +41,10 @@ def to_rgb(picture: Image.Image, size: Size) -> Image.Image:
 
 
 def scale_transparency_key(picture: Image.Image, bits: int) -> None:
-    """Bring the one transparent colour of a PNG of `bits` per channel to the scale of the loaded pixels.
+    """Scale the one transparent colour of a PNG with `bits` per channel to the range of the loaded pixels.
 
-    Pillow leaves this key as it is in the file, while it scales 2- and 4-bit grey up to 8 and cuts 16-bit RGB
-    down.
+    Pillow leaves this colour as it is in the file, although it scales 2- and 4-bit grey up to 8 bits and cuts 16-bit
+    RGB down to 8.
     """
     key = picture.info.get("transparency")
     if picture.mode == "L" and bits in (2, 4) and isinstance(key, int):
@@ -58,7 +58,7 @@ def _resize(picture: Image.Image, size: Size) -> Image.Image:
 
 
 def _over_white(picture: Image.Image, size: Size) -> Image.Image:
-    """Resized with premultiplied alpha, so that invisible pixels lend no colour to their neighbours."""
+    """Lay the picture on white, resized with premultiplied alpha so that invisible pixels tint no neighbours."""
     small = np.asarray(_resize(_premultiplied(picture), size))
     colour, alpha = small[..., :3], small[..., 3:]
     # No overflow: a premultiplied colour is at most its alpha.
@@ -86,7 +86,7 @@ def _deep_to_rgb(picture: Image.Image, size: Size) -> Image.Image:
 
 
 def _key_to_white(picture: Image.Image, white: float) -> Image.Image:
-    """The picture with the one grey that its PNG calls transparent replaced by white."""
+    """Replace the one grey that a PNG declares transparent by white."""
     key = picture.info.get("transparency")
     if not isinstance(key, int) or picture.mode == "F":
         return picture
@@ -96,7 +96,7 @@ def _key_to_white(picture: Image.Image, white: float) -> Image.Image:
 
 
 def _range_of(picture: Image.Image) -> tuple[float, float]:
-    """The values that become 0 and 255."""
+    """Return the values that become 0 and 255."""
     if picture.mode not in ("I", "F"):
         return 0.0, 4095.0 if _tag(picture, _TIFF_BITS_PER_SAMPLE) == (12,) else 65535.0
     low, high = _finite_extrema(picture)
@@ -121,5 +121,5 @@ def _to_8_bits(values: npt.NDArray[np.float64], low: float, high: float) -> npt.
 
 
 def _tag(picture: Image.Image, number: int) -> Any:
-    """A tag of a TIFF, or None; other formats have none."""
+    """Return a tag of a TIFF, or None; other formats have no tags."""
     return getattr(picture, "tag_v2", {}).get(number)

@@ -1,7 +1,7 @@
-"""What a file that is no readable picture looks like, in words a person can act on.
+"""Describe a file that is not a readable picture, in words a person can act on.
 
-Only the first bytes are looked at and nothing is decoded. Used for sentences, never for decisions:
-whether bytes are a picture is decided by decoding them, in `ml/images/decoding.py`.
+Only the first bytes are read and nothing is decoded. The result is used for messages, never for decisions: whether
+bytes are a picture is decided by decoding them, in `ml/images/decoding.py`.
 """
 
 # (offset, signature, sentence). The first match wins, so the specific ones come before the general.
@@ -51,7 +51,7 @@ _NEVER_IN_TEXT = bytes(range(9)) + bytes(range(14, 27))
 
 
 def describe_non_picture(data: bytes) -> str:
-    """One sentence for the user about bytes that could not be opened as a picture."""
+    """Return one sentence for the user about bytes that could not be opened as a picture."""
     head = data[:2048]
     for offset, signature, sentence in _SENTENCES:
         if head.startswith(signature, offset):

@@ -1,7 +1,7 @@
-"""A network from an address: never from inside the local network unless that is allowed, and bounded.
+"""Fetch a network from an address, within limits, and from the local network only if that is allowed.
 
-An address is a TF Hub handle, which answers `?tf-hub-format=compressed` with a tar.gz, and is resolved by TensorFlow
-Hub's own resolver; or it names a file (.tflite, .tar.gz, .zip, .pb), which is downloaded as it is.
+An address is either a TF Hub handle, which answers `?tf-hub-format=compressed` with a tar.gz and is resolved by
+TensorFlow Hub's own resolver, or it names a file (.tflite, .tar.gz, .zip, .pb), which is downloaded unchanged.
 """
 
 import http.client
@@ -23,12 +23,12 @@ HUB, FILE = "hub", "file"
 
 
 def kind_of(address: str) -> str:
-    """HUB or FILE. Raises ImportRefused for what is no address of the web."""
+    """Return HUB or FILE. Raise `ImportRefused` if this is not an address on the web."""
     try:
         parts = urlsplit(address)
         fits = parts.scheme in ("http", "https") and bool(parts.hostname) and len(address) <= 2000
         parts.port  # noqa: B018 - raises ValueError for a port that is no number
-        if fits and "@" in parts.netloc:  # the address is shown to all who may see what is made of it
+        if fits and "@" in parts.netloc:  # the address is shown to everyone who may see the network
             raise ImportRefused("An address with a user name or password in it cannot be used.")
     except ValueError:
         fits = False
@@ -38,7 +38,7 @@ def kind_of(address: str) -> str:
 
 
 def resolve(address: str, out: Path, *, allow_private: bool) -> None:
-    """Fetch what the address names into the folder `out`. Raises ImportRefused."""
+    """Fetch what the address names into the folder `out`. Raise `ImportRefused` if that does not succeed."""
     try:
         if kind_of(address) == HUB:
             _resolve_hub(address, allow_private)
@@ -52,6 +52,7 @@ def resolve(address: str, out: Path, *, allow_private: bool) -> None:
 
 
 def host_of(address: str) -> str:
+    """Return the host for messages."""
     return urlsplit(address).hostname or "The address"
 
 
@@ -59,7 +60,7 @@ def _resolve_hub(address: str, allow_private: bool) -> None:
     import warnings
 
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of packages that tensorflow_hub imports
+        warnings.simplefilter("ignore")  # warnings of packages that tensorflow_hub imports
         from tensorflow_hub import compressed_module_resolver
 
     class Resolver(compressed_module_resolver.HttpCompressedFileResolver):  # type: ignore[misc]
@@ -79,7 +80,7 @@ def _download(address: str, target: Path, allow_private: bool) -> None:
 
 
 class _Bounded:
-    """A response of which no more can be read than a network may have."""
+    """A response from which only so much can be read as a network may have."""
 
     def __init__(self, response: IO[bytes]) -> None:
         self._response, self._left = response, MAX_MODEL_BYTES
@@ -96,8 +97,8 @@ class _Bounded:
 
 
 def open_guarded(address: Any, *, allow_private: bool) -> Any:
-    """`urlopen` for addresses that strangers chose; redirects are looked at as well."""
-    opener = urllib.request.OpenerDirector()  # without handlers of files and FTP, to which a redirect could lead
+    """Open addresses that strangers chose, like `urlopen`; redirects are checked as well."""
+    opener = urllib.request.OpenerDirector()  # without handlers for file: and ftp:, to which a redirect could lead
     if allow_private:
         transport: tuple[type, ...] = (
             urllib.request.ProxyHandler,
@@ -128,9 +129,10 @@ _OF_THE_WEB = (
 
 
 def connect_guarded(address: tuple[str, int], *rest: Any, **options: Any) -> socket.socket:
-    """`socket.create_connection`, but only to addresses of the public internet.
+    """Connect like `socket.create_connection`, but only to addresses of the public internet.
 
-    It connects to the very address that was looked at: a name that is looked up twice may give another.
+    The connection goes to the very address that was checked, because a second look-up of the name may give another.
+    Raise `ImportRefused` for private addresses.
     """
     host, port = address
     found = [str(entry[4][0]) for entry in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)]
@@ -144,7 +146,7 @@ def connect_guarded(address: tuple[str, int], *rest: Any, **options: Any) -> soc
 
 
 def is_public(place: str) -> bool:
-    """Whether an address is one of the public internet, and so is the IPv4 address that it may stand for."""
+    """Return whether an address, and any IPv4 address embedded in it, belongs to the public internet."""
     address = ipaddress.ip_address(place.partition("%")[0])
     if isinstance(address, ipaddress.IPv6Address):
         within = address.ipv4_mapped or address.sixtofour or (address.teredo or (None, None))[1]
@@ -155,7 +157,7 @@ def is_public(place: str) -> bool:
     return address.is_global and not (address.is_multicast or getattr(address, "is_site_local", False))
 
 
-# Of which the last 32 bits are an IPv4 address: NAT64 (RFC 6052), and what once was "IPv4-compatible".
+# Networks whose last 32 bits are an IPv4 address: NAT64 (RFC 6052) and the former "IPv4-compatible" addresses.
 _HOLD_IPV4 = (ipaddress.IPv6Network("64:ff9b::/96"), ipaddress.IPv6Network("::/96"))
 
 

@@ -1,6 +1,6 @@
-"""A stranger's frozen graph into ours (see `ml.backbones.frozen_graphs`). All of it imports TensorFlow.
+"""Convert a stranger's frozen graph to our form (see `ml.backbones.frozen_graphs`). All of it imports TensorFlow.
 
-How pictures are scaled, and the logarithm of a classifier's probabilities, become part of the graph.
+The scaling of pictures, and the logarithm of a classifier's probabilities, become part of the graph.
 """
 
 from collections.abc import Callable
@@ -18,17 +18,27 @@ MAX_GRAPH_BYTES = 2**31 - 1  # bytes; no protocol buffer is larger
 
 @dataclass(frozen=True)
 class Opened:
-    """What was found in a stranger's file: a function of pictures as it wants them."""
+    """A network found in a stranger's file.
 
-    call: Callable[[Any], Any]  # float32 (N, S, S, 3), scaled -> (N, ...), within a graph
+    Attributes:
+        call: float32 pictures (N, S, S, 3), scaled as the network expects -> (N, ...), within a graph.
+        input_size: width and height of the pictures in pixels (S).
+        batch: the number of pictures it takes at once, or None for any.
+        holder: an object that keeps its variables alive.
+    """
+
+    call: Callable[[Any], Any]
     input_size: int
-    batch: int | None  # None: any number at once
-    holder: Any = None  # what keeps its variables alive
+    batch: int | None
+    holder: Any = None
 
 
 def open_frozen_graph(path: Path, *, input_size: int | None, output: str = "") -> tuple[Opened, str]:
-    """(function, name of its input). The input is the one placeholder for pictures; the output `final_result` or the
-    one end. Raises ImportRefused, HostileGraph.
+    """Return the graph as a function, and the name of its input.
+
+    The input is the only placeholder for pictures, or one with a usual name; the output is `output`, one with a usual
+    name such as `final_result`, or the only end. Raise `ImportRefused` if they are not clear, `HostileGraph` if the
+    graph is not harmless.
     """
     if path.stat().st_size > MAX_GRAPH_BYTES:
         raise ImportRefused("The graph is larger than 2 GB.")
@@ -41,7 +51,10 @@ def open_frozen_graph(path: Path, *, input_size: int | None, output: str = "") -
 
 
 def _find_input(graph: Any) -> str:
-    """The node that takes pictures. Older graphs decode JPEG files first; what is behind that takes pictures."""
+    """Return the name of the node that takes pictures.
+
+    Older graphs decode JPEG files first; the node after that takes pictures.
+    """
     placeholders = [node.name for node in graph.node if node.op == "Placeholder"]
     names = {node.name for node in graph.node}
     for name in ("input", "Placeholder", "Mul", "pictures", "inputs", "images", "input_1"):
@@ -67,7 +80,7 @@ def _find_output(graph: Any) -> str:
 
 
 def _size_of(graph: Any, name: str) -> tuple[int | None, int | None]:
-    """(pixels, pictures at once) of an input, where its shape says."""
+    """Return (pixels, pictures at once) of an input as far as its shape says."""
     node = next(node for node in graph.node if node.name == name)
     dims = [dim.size for dim in node.attr["shape"].shape.dim] if "shape" in node.attr else []
     if len(dims) != 4:
@@ -78,7 +91,10 @@ def _size_of(graph: Any, name: str) -> tuple[int | None, int | None]:
 
 
 def freeze(opened: Opened, *, scale: float, offset: float, logarithm: bool) -> bytes:
-    """Our form of it. Raises ImportRefused."""
+    """Return the network in our form, serialised.
+
+    Raise `ImportRefused` if its variables cannot be made constants, `HostileGraph` if it is not harmless.
+    """
     import tensorflow as tf
     from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
@@ -99,7 +115,7 @@ def freeze(opened: Opened, *, scale: float, offset: float, logarithm: bool) -> b
 
 
 def flatten(found: Any) -> Any:
-    """(N, F) of what a network gives: (N, h, w, F) is averaged over the places, as a pooling layer does."""
+    """Return a network's output as float32 (N, F); average (N, h, w, F) over the positions, as a pooling layer does."""
     import tensorflow as tf
 
     if found.shape.rank == 4:

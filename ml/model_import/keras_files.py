@@ -1,7 +1,7 @@
-"""Networks as Keras and TensorFlow.js keep them: .keras, .h5, and model.json with its weights. Imports TensorFlow.
+"""Open the files of Keras and TensorFlow.js: .keras, .h5, and model.json with its weights. Import TensorFlow.
 
-Such a file says which classes to make; those that hold programs or read files are refused by name before anything is
-made. Files of the older Keras, Teachable Machine's among them, are read by the older Keras (tf_keras).
+Such a file says which classes to instantiate; those that contain programs or read files are refused by name before
+anything is made. Files of the older Keras, including Teachable Machine's, are read by the older Keras (tf_keras).
 """
 
 import json
@@ -35,12 +35,15 @@ _JSON_BYTES = 2**26
 
 
 def open_keras_file(path: Path) -> Opened:
-    """A .keras or .h5 file. Raises ImportRefused, HostileGraph."""
+    """Open a .keras or .h5 file. Raise `ImportRefused` if it cannot be used, `HostileGraph` if it is not harmless."""
     return _opened(_load_zip(path) if zipfile.is_zipfile(path) else _load_h5(path))
 
 
 def open_tensorflow_js(folder: Path) -> Opened:
-    """A folder with model.json of the kind “layers-model”. Raises ImportRefused, HostileGraph."""
+    """Open a folder with a model.json of the kind “layers-model”.
+
+    Raise `ImportRefused` if it cannot be used, `HostileGraph` if it is not harmless.
+    """
     import tf_keras
 
     described = _read_json((folder / "model.json").read_bytes())
@@ -96,7 +99,7 @@ def _read_json(data: bytes) -> dict[str, Any]:
 
 
 def _check_classes(config: dict[str, Any], library: Any) -> None:
-    """Raises HostileGraph for a class that is not one of the library's harmless ones."""
+    """Raise `HostileGraph` for a class that is not one of the library's harmless ones."""
     kinds = (library.layers, library.initializers, library.regularizers, library.constraints, library.activations)
     known = _CONTAINERS | {name for kind in kinds for name, value in vars(kind).items() if callable(value)}
     known -= {*_DENIED, *_DENIED_TOO}
@@ -109,7 +112,7 @@ def _check_classes(config: dict[str, Any], library: Any) -> None:
 
 
 def _classes_in(config: Any) -> Iterator[Any]:
-    """What each part says it is; of a part from elsewhere, where that is."""
+    """Yield the class name of each part of the config, and its module if that is not Keras'."""
     waiting = [config]
     while waiting:
         part = waiting.pop()
@@ -127,7 +130,7 @@ def _classes_in(config: Any) -> Iterator[Any]:
 
 
 def _read_weights(folder: Path, described: dict[str, Any]) -> dict[str, Any]:
-    """Arrays by name, in the order of the manifest."""
+    """Return the arrays by name, in the order of the manifest."""
     found = {}
     for group in described["weightsManifest"]:
         paths = [folder / str(name) for name in group["paths"]]
@@ -146,7 +149,7 @@ def _read_weights(folder: Path, described: dict[str, Any]) -> dict[str, Any]:
 
 
 def _give_weights(network: Any, arrays: dict[str, Any]) -> None:
-    """By name, or in their order where names differ. Raises ValueError where they do not fit."""
+    """Set the weights by name, or in their order if the names differ. Raise `ValueError` if they do not fit."""
     names = [variable.name.split(":")[0] for variable in network.weights]
     chosen = [arrays[name] for name in names] if set(names) <= set(arrays) else list(arrays.values())
     network.set_weights(chosen)

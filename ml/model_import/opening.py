@@ -1,4 +1,4 @@
-"""Have a stranger's file opened by the confined process, and take over what it found."""
+"""Have a stranger's file opened by the confined process, and check and return what it found."""
 
 import contextlib
 import json
@@ -25,18 +25,23 @@ PROGRAM = "ml.model_import.program"
 
 @dataclass(frozen=True)
 class OpenedNetwork(BackboneFiles):
-    """What a stranger's file turned out to be."""
+    """A network from a stranger's file, as a custom backbone with its files.
+
+    Attributes:
+        labels: the names of its classes, if the file has them.
+        litert_refusal: why LiteRT cannot run it, or an empty string.
+    """
 
     labels: list[str]
-    litert_refusal: str  # empty where LiteRT runs it
+    litert_refusal: str
 
 
 def fetch(
     address: str, folder: Path, *, allow_private: bool, alive: Callable[[], None], report: Callable[[int], None]
 ) -> Path:
-    """What an address names, in `folder`: a file, or a folder with a SavedModel. report(bytes so far).
+    """Fetch what an address names into `folder`, and return the path of a file, or of a folder with a SavedModel.
 
-    Raises ImportRefused.
+    `alive` and report(bytes so far) are called as it goes. Raise `ImportRefused` if there is nothing that can be used.
     """
     from ml.model_import.fetching import FILE
 
@@ -63,7 +68,7 @@ def fetch(
 
 
 def measure_folder(folder: Path) -> tuple[int, int]:
-    """(files and folders, bytes) below a folder in which another process is at work."""
+    """Return (files and folders, bytes) below a folder in which another process is working."""
     count = size = 0
     for path in folder.rglob("*"):
         with contextlib.suppress(FileNotFoundError):  # renamed meanwhile
@@ -83,8 +88,10 @@ def open_network(
     alive: Callable[[], None] = lambda: None,
     said: Callable[[str], None] = lambda step: None,
 ) -> OpenedNetwork:
-    """Open the file, or the folder, at `path`. `folder` is empty scratch space; `said` names each step: look, probe,
-    convert. Raises ImportRefused.
+    """Open the file, or the folder, at `path`, with the empty folder `folder` as scratch space.
+
+    `said` is called with the name of each step: look, probe, convert. Raise `ImportRefused` if the network cannot be
+    used.
     """
     out, asked = folder / "out", folder / "request.json"
     out.mkdir()
@@ -97,7 +104,7 @@ def open_network(
         spec = describe_found(found, **about)
         labels = _checked_labels(found)
         if request.classifier and (spec.features != len(labels) or len(labels) > MAX_CLASSES):
-            raise ValueError("classes")  # as the program has looked at: it may have been taken over
+            raise ValueError("classes")  # checked again, because the process may have been taken over
         files = {spec.file: _read_own(out / spec.file)}
         if (out / CONVERTED).is_file():
             files[CONVERTED] = _read_own(out / CONVERTED)
@@ -108,13 +115,16 @@ def open_network(
         KeyError,
         AttributeError,
         RecursionError,
-    ):  # whoever took that process over wrote something else
+    ):  # a process that was taken over may have written anything
         raise ImportRefused("The file could not be opened.") from None
     return OpenedNetwork(spec, files, labels, str(found.get("why", ""))[:300])
 
 
 def _read_own(path: Path) -> bytes:
-    """What that process wrote: no link to a file that it could not read itself. Raises OSError, ValueError."""
+    """Read a file that the confined process wrote, without following a link to a file it may not read itself.
+
+    Raise `OSError` or `ValueError` if it is no ordinary file of an acceptable size.
+    """
     with os.fdopen(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK), "rb") as file:
         if os.fstat(file.fileno()).st_size > MAX_MODEL_BYTES:
             raise ValueError("too large")

@@ -1,12 +1,14 @@
-"""What opens a stranger's file, run by `ml.sandbox.confine`: `python -m ml.model_import.program open FILE OUT REQUEST`.
+"""Open a stranger's file, as a program run by `ml.sandbox.confine`.
 
-REQUEST is a JSON file (see `Request`). OUT gets `network.pb` or `network.tflite`, `converted.tflite` where LiteRT can
-run it, and `found.json`: what `spec.BackboneSpec` wants to know of it, `labels`, `probabilities`, `why` LiteRT cannot.
-Each line printed names a step. A refusal is the last line on stderr, and status 3.
+    python -m ml.model_import.program open FILE OUT REQUEST
+
+REQUEST is a JSON file (see `Request`). OUT gets `network.pb` or `network.tflite`, `converted.tflite` if LiteRT can run
+it, and `found.json`: the values of `spec.BackboneSpec`, `labels`, `probabilities`, and `why` LiteRT cannot run it. Each
+line printed names a step. A refusal is the last line on stderr, with status 3.
 
     python -m ml.model_import.program fetch ADDRESS OUT private|public
 
-resolves a TF Hub address into the folder OUT, with TensorFlow Hub's own resolver; it alone may reach other machines.
+resolves an address into the folder OUT (see `fetching`); only this command may reach other machines.
 """
 
 import contextlib
@@ -39,7 +41,7 @@ from ml.sandbox.screening import HostileGraph
 
 REFUSED = 3
 FOUND = "found.json"
-# What the numbers of a picture become: pixel * scale + offset.
+# (scale, offset) by name: the network takes pixel * scale + offset.
 RANGES: dict[str, tuple[float, float]] = {
     "0..1": (1 / 255, 0.0),
     "-1..1": (1 / 127.5, -1.0),
@@ -50,14 +52,25 @@ RANGES: dict[str, tuple[float, float]] = {
 
 @dataclass(frozen=True)
 class Request:
-    classifier: bool = False  # its answers are wanted, not features
-    range: str = ""  # of RANGES; empty: what is usual for such a file
-    input_size: int | None = None  # where the file does not say
-    output: str = ""  # of a frozen graph
-    labels: str | None = None  # the text of a labels file
+    """What the caller wants, and what the file itself may not say.
+
+    Attributes:
+        classifier: whether its answers are wanted rather than features.
+        range: the range of its input, one of RANGES; if empty, what is usual for such a file.
+        input_size: width and height of its pictures in pixels, if the file does not say.
+        output: the name of a frozen graph's output.
+        labels: the text of a labels file.
+    """
+
+    classifier: bool = False
+    range: str = ""
+    input_size: int | None = None
+    output: str = ""
+    labels: str | None = None
 
 
 def main(arguments: list[str]) -> int:
+    """Run the program with its command-line arguments, and return the exit code."""
     action, first, out, *rest = arguments
     try:
         if action == "fetch":
@@ -134,21 +147,21 @@ def _open_graph(source: Source, out: Path, request: Request, teachable: bool) ->
 
 
 def _open_by_kind(source: Source, request: Request) -> tuple[Any, str]:
-    """(an `Opened`, the range that is usual for such a file)."""
+    """Return an `Opened`, and the input range that is usual for such a file."""
     from ml.model_import import graphs, keras_files, saved_models
 
     if source.kind == FROZEN_GRAPH:
         opened, name = graphs.open_frozen_graph(source.path, input_size=request.input_size, output=request.output)
         return opened, "label_image" if request.classifier and name != "Placeholder" else "0..1"
     if source.kind == KERAS:
-        return keras_files.open_keras_file(source.path), "0..255"  # Keras' networks scale within
+        return keras_files.open_keras_file(source.path), "0..255"  # Keras' networks scale pictures themselves
     if source.kind == TENSORFLOW_JS:
         return keras_files.open_tensorflow_js(source.path), "-1..1"
     return saved_models.open_saved_model(source.path, input_size=request.input_size), "0..1"
 
 
 def probe_pictures(size: int) -> NDArray[np.uint8]:
-    """A slope of colours and a field of noise: (2, S, S, 3)."""
+    """Return a gradient of colours and a field of noise, uint8 (2, S, S, 3)."""
     ramp = np.linspace(0, 255, size)
     slope = np.stack([np.tile(ramp, (size, 1)), np.tile(ramp[:, None], (1, size)), np.full((size, size), 90.0)], -1)
     noise = np.random.default_rng(7).integers(0, 256, (size, size, 3))
@@ -156,7 +169,10 @@ def probe_pictures(size: int) -> NDArray[np.uint8]:
 
 
 def _run(function: Any, pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """One picture after the other: a graph may take no more at once. Raises ImportRefused."""
+    """Run one picture after the other, because a graph may take no more at once.
+
+    Raise `ImportRefused` if it cannot answer.
+    """
     import tensorflow as tf
 
     try:
@@ -167,7 +183,7 @@ def _run(function: Any, pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
 
 
 def _check_answers(answers: NDArray[np.float32], request: Request) -> bool:
-    """Whether they are probabilities of a classifier. Raises ImportRefused."""
+    """Return whether the answers are a classifier's probabilities. Raise `ImportRefused` if they are unusable."""
     if not np.isfinite(answers).all():
         raise ImportRefused("It answers a picture with numbers that are none (NaN or infinity).")
     if not request.classifier:
@@ -201,6 +217,7 @@ def _describe(file: Path, size: int, features: int, probabilities: bool) -> dict
 
 
 def dump_request(request: Request) -> str:
+    """Return the request as JSON."""
     return json.dumps(asdict(request))
 
 

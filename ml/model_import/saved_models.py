@@ -1,8 +1,8 @@
-"""What goes into a stranger's SavedModel and what comes out. Imports TensorFlow.
+"""Find the input and output of a stranger's SavedModel. Import TensorFlow.
 
-TF Hub's common signature for images is looked for first: called as a function, float32 (N, S, S, 3) from 0 to 1 to
-(N, F) (https://www.tensorflow.org/hub/common_saved_model_apis/images). Then signatures with one input for pictures, as
-the first version of TF Hub and TensorFlow Serving have them.
+TF Hub's common signature for images is tried first: called as a function, it maps float32 (N, S, S, 3) from 0 to 1 to
+(N, F) (https://www.tensorflow.org/hub/common_saved_model_apis/images). Then come signatures with a single input for
+pictures, as in the first version of TF Hub and in TensorFlow Serving.
 """
 
 from collections.abc import Iterator
@@ -21,7 +21,7 @@ _FLOAT = 1  # DT_FLOAT of types.proto
 
 
 def open_saved_model(folder: Path, *, input_size: int | None) -> Opened:
-    """Raises ImportRefused, HostileGraph."""
+    """Open a SavedModel. Raise `ImportRefused` if it cannot be used, `HostileGraph` if it is not harmless."""
     import tensorflow as tf
 
     meta_graph = _choose_graph(folder)
@@ -47,7 +47,7 @@ def open_saved_model(folder: Path, *, input_size: int | None) -> Opened:
 
 
 def _open_first_version(folder: Path, meta_graph: Any, tags: list[str], input_size: int | None) -> Opened:
-    """As the first version of TensorFlow saved them: its variables are made constants in a session of that version."""
+    """Open a SavedModel of TensorFlow 1, turning its variables into constants in a session of that version."""
     import tensorflow as tf
 
     v1 = tf.compat.v1
@@ -67,7 +67,7 @@ def _open_first_version(folder: Path, meta_graph: Any, tags: list[str], input_si
 
 
 def _choose_tensors(signatures: Any) -> tuple[Any, Any]:
-    """(input, output) of the first signature that takes pictures."""
+    """Return (input, output) of the first signature that takes pictures."""
     for name in (*SIGNATURES, *sorted(signatures)):
         if name in signatures and len(signatures[name].inputs) == 1:
             (source,) = signatures[name].inputs.values()
@@ -79,7 +79,7 @@ def _choose_tensors(signatures: Any) -> tuple[Any, Any]:
 
 
 def _choose_graph(folder: Path) -> Any:
-    """Of its graphs the one with the fewest tags that is not for training; all of them are looked through first."""
+    """Return the graph with the fewest tags that is not for training, after screening all graphs."""
     from google.protobuf.message import DecodeError
     from tensorflow.core.protobuf.saved_model_pb2 import SavedModel
 
@@ -115,7 +115,7 @@ def _shapes_of_call(loaded: Any) -> list[list[int | None]]:
 
 
 def _shape_of(spec: Any) -> list[int | None] | None:
-    """Of an input for pictures: four dimensions, the last being the colours."""
+    """Return the shape of an input for pictures, which has four dimensions, the last for colours, or else None."""
     import tensorflow as tf
 
     shape = getattr(spec, "shape", None)

@@ -1,4 +1,4 @@
-"""A file as people bring it, to what there is to open in it: kind, path and labels."""
+"""Find out what is in a file that somebody sent: the kind of network, its path and its labels."""
 
 import json
 import re
@@ -18,26 +18,35 @@ KERAS, TENSORFLOW_JS = "keras", "tensorflow_js"
 MAX_FILES = 10_000
 MAX_MODEL_BYTES = 2 * 2**30  # bytes unpacked; TensorFlow writes no graph that is larger
 MAX_LABELS, MAX_LABELS_BYTES = 100_000, 2**20
-# Of a classifier that is imported: head and confusion matrix grow with the square.
+# The limit for an imported classifier, whose head and confusion matrix grow with the square.
 MAX_CLASSES = 2000
 LABEL_FILES = ("labels.txt", "retrained_labels.txt", "output_labels.txt", "class_names.txt")
 _NUMBERED = re.compile(r"(\d+)[ :\t]+(.*)")
-_TFLITE_MARK = b"TFL3"  # at byte 4, as of every FlatBuffer with an identifier
+_TFLITE_MARK = b"TFL3"  # at byte 4, as in every FlatBuffer with an identifier
 
 
 @dataclass(frozen=True)
 class Source:
+    """A network that was found, before it is opened.
+
+    Attributes:
+        kind: one of SAVED_MODEL, FROZEN_GRAPH, TFLITE, KERAS, TENSORFLOW_JS.
+        path: a folder for SavedModel and TensorFlow.js, otherwise a file.
+        labels: the names of its classes; empty if there are none.
+        teachable: whether it is from Teachable Machine, which is recognised by how it writes labels.
+    """
+
     kind: str
-    path: Path  # a folder for a SavedModel and for TensorFlow.js, otherwise a file
-    labels: list[str]  # empty where there are none
-    teachable: bool = False  # of Teachable Machine, which shows itself in how it writes labels
+    path: Path
+    labels: list[str]
+    teachable: bool = False
 
 
 def find_source(file: Path, scratch: Path) -> Source:
-    """What `file` is, by its content; an archive is unpacked into `scratch`. Raises ImportRefused."""
+    """Find out by its content what `file` is; an archive is unpacked into `scratch`. Raise `ImportRefused`."""
     with file.open("rb") as opened:
         head = opened.read(512)
-    if head[4:8] == _TFLITE_MARK:  # ours and Google's have a zip behind their end
+    if head[4:8] == _TFLITE_MARK:  # checked first, because ours and Google's end in a zip
         labels, numbered = _labels_within(file)
         return Source(TFLITE, file, labels, numbered)
     if head.startswith(b"\x89HDF") or _is_keras_file(file):
@@ -54,7 +63,7 @@ def find_source(file: Path, scratch: Path) -> Source:
 
 
 def _is_keras_file(file: Path) -> bool:
-    """A .keras file is a zip, too."""
+    """Return whether this is a .keras file, which is a zip too."""
     if not zipfile.is_zipfile(file):
         return False
     try:
@@ -65,7 +74,10 @@ def _is_keras_file(file: Path) -> bool:
 
 
 def find_in_folder(folder: Path) -> Source:
-    """A SavedModel, or a file of one of the other kinds, somewhere below. Raises ImportRefused."""
+    """Find a SavedModel, or a file of one of the other kinds, somewhere below a folder.
+
+    Raise `ImportRefused` if there is none, or more than one file of a kind.
+    """
     paths = sorted(path for path in folder.rglob("*") if path.is_file())
     labels, numbered = _labels_of(paths)
     for path in paths:
@@ -83,7 +95,10 @@ def find_in_folder(folder: Path) -> Source:
 
 
 def parse_labels(data: bytes) -> tuple[list[str], bool]:
-    """(labels, whether they were numbered): a label a line, or "0 apple" on each. Raises ImportRefused."""
+    """Return (labels, whether they were numbered) from a text with a label per line, or "0 apple" and so on.
+
+    Raise `ImportRefused` if it is not UTF-8 or too long.
+    """
     try:
         lines = data.decode("utf-8-sig").splitlines()
     except UnicodeDecodeError:
@@ -110,7 +125,7 @@ def _labels_of(paths: list[Path]) -> tuple[list[str], bool]:
 
 
 def _labels_of_metadata(data: bytes) -> list[str]:
-    """As Teachable Machine writes them beside TensorFlow.js."""
+    """Return the labels from a metadata.json, which Teachable Machine writes beside TensorFlow.js files."""
     try:
         labels = json.loads(data)["labels"]
     except (ValueError, KeyError, TypeError, RecursionError):
@@ -120,7 +135,7 @@ def _labels_of_metadata(data: bytes) -> list[str]:
 
 
 def _labels_within(file: Path) -> tuple[list[str], bool]:
-    """Those that lie in a .tflite, as in a zip."""
+    """Return the labels from the zip that a .tflite file may contain, and whether they were numbered."""
     try:
         with zipfile.ZipFile(file) as archive:
             for info in archive.infolist():
@@ -136,7 +151,7 @@ _Entry = tuple[str, int, Callable[[], IO[bytes]]]
 
 
 def unpack(entries: Iterator[_Entry], folder: Path) -> None:
-    """Ordinary files only, below `folder`, bounded in number and in size. Raises ImportRefused."""
+    """Unpack ordinary files below `folder`, limited in number and size. Raise `ImportRefused` for anything else."""
     total = 0
     try:
         for number, (name, size, open_entry) in enumerate(entries):
@@ -154,7 +169,7 @@ def unpack(entries: Iterator[_Entry], folder: Path) -> None:
 
 
 def _copy(source: IO[bytes], out: IO[bytes], size: int) -> None:
-    """As many bytes as were announced, and not one more."""
+    """Copy as many bytes as were announced, and not one more."""
     left = size
     while chunk := source.read(min(2**20, left + 1)):
         left -= len(chunk)

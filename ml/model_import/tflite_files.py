@@ -1,4 +1,4 @@
-""".tflite files: what goes in and comes out, asked of LiteRT itself, without TensorFlow."""
+"""Inspect the input and output of .tflite files, by asking LiteRT itself, without TensorFlow."""
 
 import json
 import zipfile
@@ -16,13 +16,15 @@ METADATA = "metadata.json"
 
 @dataclass(frozen=True)
 class Interface:
+    """The input size in pixels, the number of outputs, and the scaling of a .tflite file."""
+
     input_size: int
     outputs: int
-    scaling: tuple[float, float] | None  # pixel * scale + offset, where the file itself tells
+    scaling: tuple[float, float] | None  # it takes pixel * scale + offset; None if the file does not say
 
 
 def inspect(path: Path) -> Interface:
-    """Raises ImportRefused."""
+    """Return the interface of a .tflite file. Raise `ImportRefused` if it does not map pictures to rows of numbers."""
     from ai_edge_litert.interpreter import Interpreter
 
     try:
@@ -51,14 +53,14 @@ def _check_input(source: dict[str, Any]) -> None:
 def _scaling(path: Path, source: dict[str, Any]) -> tuple[float, float] | None:
     if source["dtype"] != np.float32:
         scale, zero = source["quantization"]
-        # Bytes go in as they are, those with a sign moved by half their range; this is what they stand for.
+        # Bytes are passed unchanged, signed ones shifted by half their range; this is the number they stand for.
         shift = 128 if source["dtype"] == np.int8 else 0
         return (scale, -scale * (zero + shift)) if scale else (1.0, 0.0)
     return _scaling_told(path)
 
 
 def _scaling_told(path: Path) -> tuple[float, float] | None:
-    """As our own files tell it in the zip behind their end."""
+    """Return the scaling from the metadata that our own files contain, in the zip at their end."""
     try:
         with zipfile.ZipFile(path) as archive:
             if archive.getinfo(METADATA).file_size > 2**20:

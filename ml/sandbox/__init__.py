@@ -1,1 +1,1 @@
-"""Child processes: started, watched, and confined where they open what a stranger made."""
+"""Start and watch child processes, and confine those that open what a stranger made."""

@@ -1,4 +1,4 @@
-"""Run one of our modules as a program, watch it, and stop it when it takes too long or nobody wants it any more."""
+"""Run one of our modules as a program, watch it, and stop it if it takes too long or nobody wants it any more."""
 
 import subprocess
 import sys
@@ -6,13 +6,16 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from threading import Thread
 
-EVERY = 0.5  # seconds between two looks
+EVERY = 0.5  # seconds between two checks
 STDERR_TAIL = 2000
 
 
 class ChildFailed(RuntimeError):
-    """`status` is None where it took too long; `last_line` is the last it said, without control characters (names in it
-    may come from a stranger's file) and without the path of its folder. It may not be for users.
+    """The program failed.
+
+    `status` is its exit status, or None if it took too long. `last_line` is the last line of its error output, without
+    control characters (names in it may come from a stranger's file) and without the path of its folder. It may be
+    unsuitable for users.
     """
 
     def __init__(self, status: int | None, last_line: str) -> None:
@@ -30,10 +33,10 @@ def run_child(
     alive: Callable[[], None] = lambda: None,
     said: Callable[[str], None] = lambda line: None,
 ) -> None:
-    """`python -m module arguments…`, its remarks in `folder`/stderr.
+    """Run `python -m module arguments...`, with its error output in `folder`/stderr.
 
-    `alive` is called twice a second, and `said` with the last line printed; what they raise stops the program.
-    Raises ChildFailed.
+    `alive` is called twice a second, and `said` with the last line printed; if one of them raises, the program is
+    stopped. Raise `ChildFailed` if the program fails or takes longer than `seconds`.
     """
     with (folder / "stderr").open("w+b") as errors:
         process = subprocess.Popen(  # noqa: S603 - our own module, arguments of our own making
@@ -72,7 +75,7 @@ def _printable(line: str) -> str:
 
 def _listen(process: "subprocess.Popen[str]", lines: list[str]) -> None:
     for line in process.stdout or ():
-        lines[:] = [line]  # only the last is ever looked at
+        lines[:] = [line]  # only the last line is needed
 
 
 def _watch(
@@ -82,7 +85,7 @@ def _watch(
     alive: Callable[[], None],
     said: Callable[[str], None],
 ) -> bool:
-    """Whether it ended in time."""
+    """Wait for the process, and return whether it ended in time."""
     spent = 0.0
     while True:
         try:

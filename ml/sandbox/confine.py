@@ -1,11 +1,11 @@
-"""Runs one of our modules as a program that may do little, because it opens a stranger's network.
+"""Run one of our modules as a program with few rights, because it opens a stranger's network.
 
-    python -m ml.sandbox.confine LIMITS MODULE ARGUMENT…
+    python -m ml.sandbox.confine LIMITS MODULE ARGUMENT...
 
-It may not take more memory, time or disk than it was given. Where the system allows that without being root (Linux), it
-opens no other files than it needs, starts no programs, reaches no other machine and ends with whoever started it.
-All that is decided before the module, or anything else that begins a thread, is imported: a process with threads
-cannot leave the network.
+It may not use more memory, time or disk than it was given. Where the system allows that without root (Linux), it can
+only open the files it needs, start no programs, reach no other machine, and it ends with whoever started it. All this
+is set up before the module, or anything else that starts a thread, is imported, because a process with threads cannot
+leave the network.
 """
 
 import contextlib
@@ -23,11 +23,11 @@ from pathlib import Path
 from ml.sandbox.landlock import restrict_files
 
 MEMORY = 6 * 2**30  # bytes of data; TensorFlow itself takes one
-SECONDS = 900  # of a processor
+SECONDS = 900  # of processor time
 FILE = 4 * 2**30  # bytes of one file
 _NEW_USER, _NEW_NETWORK, _SIGNAL_AT_DEATH = 0x10000000, 0x40000000, 1  # Linux, sched.h and prctl.h
 _ROOT = Path(__file__).parents[2]
-# What libraries need. Passwords and keys of the site are in none of them.
+# Variables that libraries need, none of which contains passwords or keys of the site.
 _PASSED_ON = (
     "PATH",
     "HOME",
@@ -35,7 +35,7 @@ _PASSED_ON = (
     "LC_ALL",
     "LD_LIBRARY_PATH",
 )
-# What Python, TensorFlow and the search for a machine by its name read of a system.
+# System files that Python, TensorFlow and the resolver of host names read.
 _SYSTEM = (
     *("/usr", "/lib", "/lib64", "/nix/store", "/proc/self", "/proc/cpuinfo", "/proc/meminfo", "/proc/stat"),
     *("/proc/filesystems", "/sys/devices/system", "/sys/fs/cgroup", "/dev/urandom", "/dev/random", "/dev/zero"),
@@ -47,31 +47,40 @@ _SYSTEM = (
 
 @dataclass(frozen=True)
 class Limits:
-    reads: tuple[str, ...] = ()  # files and folders, beside those of Python and of the system
+    """What a confined process may do.
+
+    Attributes:
+        reads: files and folders it may read, in addition to those of Python and of the system.
+        writes: files and folders it may read and write.
+        seconds: of processor time.
+        online: whether it may open connections to other machines.
+        tied: whether it ends with the thread that started it, which does not fit processes that serve several threads.
+    """
+
+    reads: tuple[str, ...] = ()
     writes: tuple[str, ...] = ()
-    seconds: int = SECONDS  # of a processor
+    seconds: int = SECONDS
     online: bool = False
-    # Whether it ends with the thread that started it; not for those that serve several.
     tied: bool = True
 
 
 def confined(module: str, arguments: Iterable[str], limits: Limits) -> tuple[str, list[str]]:
-    """(module, arguments) that run `module` within the limits."""
+    """Return (module, arguments) that run `module` within the limits."""
     return "ml.sandbox.confine", [json.dumps(asdict(limits)), module, *arguments]
 
 
 def bare_environment(folder: Path) -> dict[str, str]:
-    """`child_environment` without the site's secrets, and with `folder` for the settings of Keras, too."""
+    """Return `child_environment` without the site's secrets, and with `folder` for the settings of Keras."""
     from ml.sandbox.environment import child_environment
 
     whole = child_environment(folder)
     ours = ("PYTHONPATH", "TMPDIR", "TF_CPP_MIN_LOG_LEVEL", "CUDA_VISIBLE_DEVICES", "KERAS_BACKEND")
     kept = {name: whole[name] for name in (*_PASSED_ON, *ours) if name in whole}
-    return {**kept, "KERAS_HOME": str(folder)}  # the settings of whoever runs the site are not for it
+    return {**kept, "KERAS_HOME": str(folder)}  # not the Keras settings of the user who runs the site
 
 
 def confine(limits: Limits) -> None:
-    """From now on the limits hold, for this process and its children."""
+    """Apply the limits to this process and its children, from now on."""
     for limit, value in (
         (resource.RLIMIT_CORE, 0),
         (resource.RLIMIT_CPU, limits.seconds),
@@ -85,19 +94,20 @@ def confine(limits: Limits) -> None:
         if limits.tied:
             libc.prctl(_SIGNAL_AT_DEATH, signal.SIGKILL, 0, 0, 0)
         if not limits.online and libc.unshare(_NEW_USER | _NEW_NETWORK) and os.geteuid() == 0:
-            libc.unshare(_NEW_NETWORK)  # root needs no namespace of users for it
+            libc.unshare(_NEW_NETWORK)  # root needs no user namespace for it
     reads = [*map(Path, (*_SYSTEM, *limits.reads)), *_of_python()]
     restrict_files(reads=reads, writes=[Path("/dev/null"), *map(Path, limits.writes)], tcp=limits.online)
 
 
 def _of_python() -> list[Path]:
-    """Its packages and libraries, and of ours what computes: settings and data lie beside that."""
+    """Return Python's packages and libraries, and the computing part of our code: settings and data lie beside it."""
     libraries = os.environ.get("LD_LIBRARY_PATH", "").split(os.pathsep)
     found = {sys.prefix, sys.base_prefix, sys.executable, *libraries, *sys.path} - {"", ".", str(_ROOT), os.getcwd()}
     return [*map(Path, sorted(found)), _ROOT / "ml"]
 
 
 def main(arguments: Sequence[str]) -> None:
+    """Apply the limits, then run the module."""
     limits, module, *rest = arguments
     confine(Limits(**json.loads(limits)))
     sys.argv = [module, *rest]

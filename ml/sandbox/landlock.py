@@ -1,7 +1,7 @@
-"""Which files a process may open from now on: Landlock, which the kernel of Linux gives to every process since 5.13.
+"""Restrict which files a process may open, with Landlock, which every Linux process may use since kernel 5.13.
 
-Nothing here raises where the system has no Landlock; what is forbidden holds for the children of the process, too.
-https://docs.kernel.org/userspace-api/landlock.html
+Nothing here raises if the system has no Landlock. The restrictions also apply to the children of the process. See
+https://docs.kernel.org/userspace-api/landlock.html.
 """
 
 import contextlib
@@ -24,7 +24,11 @@ _TCP, _SCOPES = 0b11, 0b11
 
 
 def restrict_files(*, reads: Iterable[Path], writes: Iterable[Path], tcp: bool) -> bool:
-    """From now on only these, and all below them, can be opened; nothing can be executed. Whether that holds."""
+    """Allow only these paths, and everything below them, to be opened from now on, and nothing to be executed.
+
+    Without `tcp`, connections are forbidden too, where the kernel can do that. Return whether the restrictions are in
+    force.
+    """
     if sys.platform != "linux":
         return False
     libc = ctypes.CDLL(None, use_errno=True)
@@ -46,7 +50,7 @@ def restrict_files(*, reads: Iterable[Path], writes: Iterable[Path], tcp: bool) 
 
 
 def _wanted(version: int, rights: int, tcp: bool) -> tuple[bytes, int]:
-    """The structure that says what is forbidden unless a rule allows it, and how long it is."""
+    """Return the structure that says what is forbidden unless a rule allows it, and its length."""
     fields = [rights]
     if version >= _NET_SINCE:
         fields.append(0 if tcp else _TCP)
@@ -57,7 +61,7 @@ def _wanted(version: int, rights: int, tcp: bool) -> tuple[bytes, int]:
 
 
 def _allow(libc: ctypes.CDLL, ruleset: int, path: Path, allowed: int) -> None:
-    with contextlib.suppress(OSError):  # what is not there needs no rule
+    with contextlib.suppress(OSError):  # a missing path needs no rule
         place = os.open(path, os.O_PATH | os.O_CLOEXEC)
         try:
             fitting = allowed if os.path.isdir(path) else allowed & _OF_FILES

@@ -1,9 +1,9 @@
-"""Looks through a graph, before TensorFlow does, for operations that reach beyond their own numbers.
+"""Screen a graph, before TensorFlow loads it, for operations that reach beyond their own numbers.
 
-All that is in a file is looked at, also what nothing calls: TensorFlow may put one function in the place of another,
-and which nodes loading runs depends on the way it loads. Operations that save or restore a network's own variables are
-part of every SavedModel; they may be there, but what answers pictures must not need them, nor restoring those that
-save.
+Everything in a file is checked, even what nothing calls: TensorFlow may substitute one function for another, and which
+nodes run when a file is loaded depends on how it is loaded. Operations that save or restore a network's own variables
+are part of every SavedModel. They are allowed, but the part that answers pictures must not need them, nor may the part
+that restores need those that save.
 """
 
 import re
@@ -12,8 +12,8 @@ from typing import Any
 
 from ml.errors import Refused
 
-# Operations that read or write files, console to other machines or processes, end the program or bring another program
-# along. By their names, because new ones of each family appear; no network that looks at pictures has one of these.
+# Operations that read or write files, connect to other machines or processes, end the program or contain another
+# program. They are matched by name because new ones of each family appear. No network for pictures needs them.
 _DENIED = re.compile(
     r"File|Reader|Save|Restore|Checkpoint|Dataset|PyFunc|^Debug|Debugger|Write.*Summary|SummaryWriter|SummaryDb"
     r"|Rpc|^_?Send|^_?Recv|^_?HostSend|^_?HostRecv|Collective|^Nccl|^Print|DecodeProto|EncodeProto|Remap|^Lmdb|^LMDB|^Sql"
@@ -21,8 +21,7 @@ _DENIED = re.compile(
     r"|Iterator(V2)?$|^IO>|^Kafka|^ImmutableConst$|^DumpTensor$|^ImportEvent$|^Abort$|^Copy(Host)?$|^Mlir|^XlaCustomCall"
     r"|^XlaLaunch|^RemoteFused|^TRT"
 )
-# Of operations that keep or change something, these alone: variables, random numbers, tables and lists in memory,
-# and calls.
+# Of the stateful operations only these are allowed: variables, random numbers, tables and lists in memory, and calls.
 _KEEPS_TO_ITSELF = re.compile(
     r"_Arg|_Retval|Placeholder\w*|If|While|Case|StatefulPartitionedCall|Empty|Assert|CheckNumerics(V2)?|GuaranteeConst"
     r"|VarHandleOp|VarIsInitializedOp|Variable(V2|Shape)?|TemporaryVariable|ReadVariableOp|DisableCopyOnRead"
@@ -36,17 +35,17 @@ _SAVING = frozenset({"SaveV2", "SaveSlices", "Save", "MergeV2Checkpoints"})
 
 
 class HostileGraph(Refused):
-    """The message names the operation."""
+    """The graph contains an operation that is not allowed, which the message names."""
 
 
 def screen_graph(graph: Any) -> None:
-    """A GraphDef. Raises HostileGraph."""
+    """Check a GraphDef. Raise `HostileGraph` if it is not harmless."""
     functions = {function.signature.name: function for function in graph.library.function}
     _refuse([*graph.node, *_nodes_of(graph.library.function)], functions)
 
 
 def screen_saved_model(saved_model: Any) -> None:
-    """Each MetaGraphDef of a SavedModel. Raises HostileGraph."""
+    """Check each MetaGraphDef of a SavedModel. Raise `HostileGraph` if one is not harmless."""
     for meta_graph in saved_model.meta_graphs:
         _screen_meta_graph(meta_graph)
 
@@ -55,7 +54,7 @@ def _screen_meta_graph(meta: Any) -> None:
     nodes = {node.name: node for node in meta.graph_def.node}
     library = meta.graph_def.library.function
     functions = {function.signature.name: function for function in library}
-    # Twice the same name would hide one of the two below.
+    # If a name occurs twice, the dictionaries hide one of the two.
     if len(nodes) != len(meta.graph_def.node) or len(functions) != len(library):
         raise HostileGraph("Two of its operations or functions have the same name. Such files are not opened.")
     _refuse([*nodes.values(), *_nodes_of(library)], functions, besides=_RESTORING | _SAVING)
@@ -67,13 +66,13 @@ def _screen_meta_graph(meta: Any) -> None:
 
 
 def _run_by_name(meta: Any, functions: dict[str, Any]) -> list[Any]:
-    """Functions that Python calls, among them those that initialise, and those put in the place of others."""
+    """Return the functions that Python calls, including initialisers, and those that are substituted for others."""
     named = [functions[name] for name in meta.object_graph_def.concrete_functions if name in functions]
     return [*named, *(function for function in functions.values() if "api_implements" in function.attr)]
 
 
 def _starts(meta: Any) -> list[str]:
-    """Names of what is run first: outputs of signatures and initialisers."""
+    """Return the names of what runs first: outputs of signatures, and initialisers."""
     names = [tensor.name for signature in meta.signature_def.values() for tensor in signature.outputs.values()]
     names += [name for collection in meta.collection_def.values() for name in collection.node_list.value]
     names += [asset.tensor_info.name for asset in meta.asset_file_def]
@@ -97,7 +96,7 @@ def _initialisers(meta: Any, collection: str) -> list[str]:
 
 
 def _reach(starts: Iterable[str], nodes: dict[str, Any]) -> list[Any]:
-    """The nodes that these need, themselves among them."""
+    """Return these nodes and all nodes that they need."""
     waiting, seen = [_node_name(name) for name in starts], set()
     found = []
     while waiting:
@@ -119,7 +118,7 @@ def _nodes_of(functions: Iterable[Any]) -> Iterator[Any]:
 
 
 def _with_called(nodes: Iterable[Any], functions: dict[str, Any]) -> Iterator[Any]:
-    """These nodes and those of all functions they call, each function once."""
+    """Yield these nodes and those of all functions they call, each function once."""
     waiting, seen = list(nodes), set()
     while waiting:
         node = waiting.pop()
@@ -131,7 +130,7 @@ def _with_called(nodes: Iterable[Any], functions: dict[str, Any]) -> Iterator[An
 
 
 def _called(node: Any) -> Iterator[str]:
-    yield node.op  # the old way to call a function
+    yield node.op  # functions used to be called by using their name as an operation
     for value in node.attr.values():
         if value.HasField("func"):
             yield value.func.name

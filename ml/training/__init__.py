@@ -1,1 +1,1 @@
-"""From embeddings to a head, its evaluation and its artifact."""
+"""Train a head from embeddings, evaluate it and pack its artifact."""

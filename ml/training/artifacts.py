@@ -1,10 +1,10 @@
-"""The files of a model version: manifest.json and arrays, never a pickle.
+"""Write and read the files of a model version: manifest.json and arrays, never a pickle.
 
-The manifest names the sha256 of each array file, and the artifact's digest is the manifest's sha256: whoever
-knows the digest can trust the whole.
+The manifest contains the sha256 of each array file, and the artifact's digest is the manifest's sha256: whoever knows
+the digest can trust all of it.
 
-Reading takes no more memory than a few times the files' own sizes: only arrays we know by name are read, they
-must be stored uncompressed, and as large as their headers say.
+Reading takes no more memory than a few times the files' own sizes: only arrays with known names are read, and they must
+be stored uncompressed and have the size their headers declare.
 """
 
 import hashlib
@@ -27,12 +27,18 @@ MANIFEST, HEAD, EVALUATION = "manifest.json", "head.npz", "evaluation.npz"
 
 
 class ArtifactCorrupt(Unavailable):
-    """The files are not what the digest says, or not of a format we know. The message says which."""
+    """The files do not match the digest, or have an unknown format. The message says which."""
 
 
 @dataclass(frozen=True)
 class Evaluation:
-    """The test split, picture by picture. labels: (N,), probabilities: (N, C)."""
+    """The results on the test split, picture by picture.
+
+    Attributes:
+        sha256s: the N pictures.
+        labels: their class indices, int64 (N,).
+        probabilities: the head's answers, float32 (N, C).
+    """
 
     sha256s: list[str]
     labels: NDArray[np.int64]
@@ -41,17 +47,19 @@ class Evaluation:
 
 @dataclass(frozen=True)
 class Artifact:
+    """A model version's manifest and head, as read from its files."""
+
     manifest: dict[str, Any]
     head: Head
 
     @property
     def classes(self) -> list[tuple[int, str]]:
-        """(class id, name when trained), in the order of the head's outputs."""
+        """Return (class id, name when trained) in the order of the head's outputs."""
         return [(int(pk), str(name)) for pk, name in self.manifest["classes"]]
 
 
 def pack_artifact(manifest: dict[str, Any], head: Head, evaluation: Evaluation) -> tuple[str, dict[str, bytes]]:
-    """(digest, file name -> bytes). The same content gives the same bytes."""
+    """Return (digest, file name -> bytes). The same content always gives the same bytes."""
     files = {
         HEAD: _pack({"weights": head.weights.astype("<f4"), "bias": head.bias.astype("<f4")}),
         EVALUATION: _pack(
@@ -69,7 +77,10 @@ def pack_artifact(manifest: dict[str, Any], head: Head, evaluation: Evaluation) 
 
 
 def read_artifact(digest: str, read: Callable[[str], bytes]) -> Artifact:
-    """The artifact with this digest; `read` gives a file by name. Raises ArtifactCorrupt."""
+    """Read the artifact with this digest; `read` returns a file by name.
+
+    Raise `ArtifactCorrupt` if a file is missing, damaged, altered, or of another format version.
+    """
     manifest = _read_manifest(digest, read)
     weights, bias = _read_arrays(manifest, HEAD, ("weights", "bias"), read)
     _check(weights, np.float32, 2)
@@ -85,7 +96,10 @@ def read_artifact(digest: str, read: Callable[[str], bytes]) -> Artifact:
 
 
 def read_evaluation(digest: str, read: Callable[[str], bytes]) -> Evaluation:
-    """The test split's answers of that artifact. Raises ArtifactCorrupt."""
+    """Read the results on the test split from the artifact with this digest.
+
+    Raise `ArtifactCorrupt` as `read_artifact` does.
+    """
     names = ("sha256s", "labels", "probabilities")
     sha256s, labels, probabilities = _read_arrays(_read_manifest(digest, read), EVALUATION, names, read)
     _check(sha256s, np.uint8, 2)
@@ -127,7 +141,7 @@ def _read_arrays(
 
 
 def _unpack(archive: zipfile.ZipFile, array: str) -> NDArray[Any]:
-    """One array. Raises ValueError and what zipfile raises."""
+    """Return one array. Raise `ValueError` if it is malformed, and whatever zipfile raises."""
     if archive.getinfo(f"{array}.npy").compress_type != zipfile.ZIP_STORED:
         raise ValueError(f"{array} is compressed")
     data = archive.read(f"{array}.npy")
@@ -155,7 +169,7 @@ def _check(array: NDArray[Any], dtype: type[np.generic], dimensions: int) -> Non
 
 
 def _pack(arrays: dict[str, NDArray[Any]]) -> bytes:
-    """An npz whose bytes depend on the arrays alone (numpy gives each member the same fixed date)."""
+    """Make an npz whose bytes depend on the arrays only (numpy gives each member the same fixed date)."""
     buffer = io.BytesIO()
     np.savez(buffer, allow_pickle=False, **arrays)
     return buffer.getvalue()

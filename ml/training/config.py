@@ -1,4 +1,4 @@
-"""What a training is asked to do: one frozen model, stored whole on the job and in the artifact.
+"""Define the settings of a training as one frozen model, stored whole on the job and in the artifact.
 
 A setting is declared here, or in its recipe's file, and nowhere else: see `ml.training.setting`.
 """
@@ -16,7 +16,7 @@ from ml.images.augmentation import Augmentation
 from ml.training.recipes.registry import RECIPES, AllRecipeSettings
 from ml.training.setting import bounds_of, extra_of, setting
 
-MAX_SHOWN, MAX_SHOWN_CHARACTERS = 5, 200  # of the allowed values, and of the one given, in a sentence
+MAX_SHOWN, MAX_SHOWN_CHARACTERS = 5, 200  # in a message: how many allowed values, how long the given one
 MAX_COPIES = 16
 MAX_EPOCHS = 100
 TUNE_NOTHING, TUNE_LAST, TUNE_ALL = "", "last", "all"
@@ -24,7 +24,7 @@ FINE_TUNING = {TUNE_NOTHING: "None", TUNE_LAST: "Its last blocks", TUNE_ALL: "Th
 
 
 class ConfigError(Refused):
-    """A value cannot be used; `field` is its name and the message names what is allowed."""
+    """A value cannot be used. `field` is the setting's name, and the message says what is allowed."""
 
     def __init__(self, field: str, message: str) -> None:
         super().__init__(message)
@@ -40,7 +40,19 @@ def _augmentation(label: str, help: str, flag: str) -> Any:
 
 
 class TrainConfig(AllRecipeSettings, frozen=True, strict=True, extra="forbid"):
-    """All settings of a training. Making one with a value that cannot be used raises ConfigError."""
+    """All settings of a training, checked and frozen. Raise `ConfigError` for a value that cannot be used.
+
+    The settings fall into groups, which are also the parts of the form:
+
+        backbone        the name of the backbone that computes the features
+        recipe          `recipe` and the settings that belong to one recipe only (see `ml.training.recipes`)
+        split           the shares of validation and test, in per cent of each class, and the seed
+        augmentation    which distortions augmented copies get, how strong in per cent, and the number of copies
+        fine_tuning     which part of the backbone is trained too, for at most how many epochs, at which learning rate
+
+    A setting that would have no effect must keep its default. Mirroring alone allows only one augmented copy, so
+    `augmented_copies` is then set to 1.
+    """
 
     backbone: str = setting(
         DEFAULT_BACKBONE,
@@ -122,7 +134,7 @@ class TrainConfig(AllRecipeSettings, frozen=True, strict=True, extra="forbid"):
 
     @model_validator(mode="after")
     def _check_together(self) -> "TrainConfig":
-        """Refuse settings that would do nothing: whoever gives one expects that it does something."""
+        """Refuse settings that would have no effect: whoever gives one expects it to have an effect."""
         for recipe in RECIPES.values():
             if recipe.name != self.recipe:
                 self._refuse_changed(recipe.own_settings, f"the recipe '{recipe.name}'")
@@ -147,7 +159,7 @@ class TrainConfig(AllRecipeSettings, frozen=True, strict=True, extra="forbid"):
 
     @property
     def augmentations(self) -> list[Augmentation]:
-        """List the augmented copies of each training picture; none where nothing is augmented."""
+        """List the augmented copies of each training picture; the list is empty if nothing is augmented."""
         chosen = {name: getattr(self, name) for name in AUGMENTATIONS}
         count = self.augmented_copies if any(chosen.values()) else 0
         return [Augmentation(number, **chosen) for number in range(1, count + 1)]
@@ -155,8 +167,8 @@ class TrainConfig(AllRecipeSettings, frozen=True, strict=True, extra="forbid"):
     def as_dict(self) -> dict[str, Any]:
         """Return the settings for storing and comparing.
 
-        Those of augmentation and fine-tuning are left out where there is none: what was stored before PoetsWeb had them
-        stays equal to what is made today.
+        Leave out those of augmentation and fine-tuning if they are not used, so that configs stored before PoetsWeb had
+        them stay equal to new ones.
         """
         left_out = set() if self.augmentations else set(names_of_group("augmentation"))
         if not self.fine_tuning:
@@ -168,12 +180,12 @@ AUGMENTATIONS = ("flip_left_right", "random_crop", "random_scale", "random_brigh
 
 
 def names_of_group(group: str) -> list[str]:
-    """List the names of the settings of a group of the form."""
+    """List the names of the settings in a group of the form."""
     return [name for name, field in TrainConfig.model_fields.items() if extra_of(field)["group"] == group]
 
 
 def parse_config(values: dict[str, Any]) -> TrainConfig:
-    """Make a config from untrusted values; what is missing takes its default. Raises ConfigError."""
+    """Make a config from untrusted values; missing settings get their defaults. Raise `ConfigError`."""
     known = TrainConfig.model_fields
     for name in values:
         if name not in known:
@@ -183,7 +195,7 @@ def parse_config(values: dict[str, Any]) -> TrainConfig:
 
 
 def describe_config(config: dict[str, Any]) -> list[tuple[str, str]]:
-    """List (label, value) of those settings of a stored config that had an effect, but for backbone and recipe."""
+    """List (label, value) of the settings of a stored config that had an effect, except backbone and recipe."""
     others = {
         name for recipe in RECIPES.values() if recipe.name != config.get("recipe") for name in recipe.own_settings
     }
@@ -201,7 +213,7 @@ def _show_stored(field: FieldInfo, value: Any) -> str:
 
 
 def _config_error(error: ValidationError) -> ConfigError:
-    """Make a sentence that names what is allowed of the first thing that pydantic found."""
+    """Turn the first thing that pydantic found into a sentence that says what is allowed."""
     found = error.errors(include_url=False, include_context=False)[0]
     name = str(found["loc"][0]) if found["loc"] else ""
     field = TrainConfig.model_fields.get(name)
@@ -214,7 +226,7 @@ def _config_error(error: ValidationError) -> ConfigError:
 
 
 def describe_values(field: FieldInfo) -> str:
-    """Say which values a setting takes: "a whole number from 1 to 45"."""
+    """Say which values a setting takes, for example "a whole number from 1 to 45"."""
     if field.annotation is bool:
         return "true or false"
     bounds = bounds_of(field)
@@ -230,7 +242,7 @@ def _one_of(name: str, value: Any, allowed: dict[str, Any]) -> str:
 
 
 def _show(value: Any) -> str:
-    """Return a short repr of any value: a sentence must not carry a megabyte."""
+    """Return a short repr of any value, because a sentence must not carry a megabyte."""
     try:
         shown = reprlib.repr(value)
     except ValueError:  # Python refuses to write out whole numbers of more than 4,300 digits

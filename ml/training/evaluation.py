@@ -1,7 +1,7 @@
-"""How good a head is, from pictures it never saw, and how sure we can be of that.
+"""Measure how good a head is on pictures it never saw, and how certain that measurement is.
 
-By NumPy alone: scikit-learn and SciPy give the same numbers (the tests compare them), but take a second and 95 MB to
-import in the commands that answer without TensorFlow, and have no metrics of an empty test split.
+NumPy is enough: scikit-learn and SciPy give the same numbers (the tests compare them), but take a second and 95 MB to
+import in the commands that answer without TensorFlow, and have no metrics for an empty test split.
 """
 
 import math
@@ -14,7 +14,10 @@ Z_95 = 1.959964  # the standard normal's 97.5 % point
 
 
 def wilson_interval(hits: int, trials: int) -> tuple[float, float]:
-    """95 % interval for a proportion (Wilson 1927): honest for few trials and at 0 % and 100 %."""
+    """Return the 95 % confidence interval of a proportion (Wilson 1927).
+
+    It stays honest for few trials and near 0 % and 100 %. It is (0, 1) without any trials.
+    """
     if trials == 0:
         return 0.0, 1.0
     share, z2 = hits / trials, Z_95**2
@@ -24,14 +27,21 @@ def wilson_interval(hits: int, trials: int) -> tuple[float, float]:
 
 
 def confusion_matrix(labels: NDArray[Any], predicted: NDArray[Any], classes: int) -> NDArray[np.int64]:
-    """(C, C) counts: row = true class, column = predicted class."""
+    """Return counts, int64 (C, C): rows are true classes, columns predicted classes.
+
+    labels and predicted are class indices (N,).
+    """
     matrix = np.zeros((classes, classes), np.int64)
     np.add.at(matrix, (labels, predicted), 1)
     return matrix
 
 
 def evaluate(probabilities: NDArray[np.float32], labels: NDArray[Any], names: list[str]) -> dict[str, Any]:
-    """Metrics of the test split: probabilities (N, C), labels (N,). A ratio over nothing is None."""
+    """Return the metrics of the test split as plain data, from probabilities (N, C), labels (N,) and class names.
+
+    They are the accuracy with its Wilson interval, precision and recall of each class, and the confusion matrix. A
+    ratio over nothing is None.
+    """
     matrix = confusion_matrix(labels, probabilities.argmax(axis=1), len(names))
     hits, trials = int(np.trace(matrix)), int(matrix.sum())
     low, high = wilson_interval(hits, trials)

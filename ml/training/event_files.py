@@ -1,9 +1,9 @@
-"""Event files for TensorBoard, without TensorBoard: records as TensorFlow writes them.
+"""Write event files for TensorBoard without TensorBoard, as records in TensorFlow's format.
 
-The tags are those of the original TensorFlow for Poets, so that old and new runs lie over each other.
+The tags are those of the original TensorFlow for Poets, so that old and new runs can be compared in one chart.
 
-tensorboardX would write them in a thread, and once that has failed, on a full disk, the training waits for it for ever.
-TensorFlow, which every recipe loads anyway, raises.
+tensorboardX would write them in a thread; once that thread has failed, on a full disk, the training waits for it
+forever. TensorFlow, which every recipe loads anyway, raises an error instead.
 """
 
 import os
@@ -18,14 +18,14 @@ from numpy.typing import NDArray
 from ml.training.head import Head, Split, StepCallback
 
 BUCKETS = 30
-# Pictures that the training accuracy is measured on, evenly from all: the original takes one batch of a hundred.
+# How many pictures, evenly spaced, the training accuracy is measured on; the original takes a batch of a hundred.
 MAX_TRAINING_PICTURES = 2000
-# So many points are all written; later ones ever further apart, some 150 of ten thousand.
+# All points up to this number are written; later ones ever further apart, about 150 of ten thousand.
 EVERY_POINT_UNTIL = 20
 
 
 class EventFile:
-    """A run: a folder with an event file. Other files in it are left alone, unlike in the original."""
+    """A run: a folder with an event file. Unlike in the original, other files in the folder are kept."""
 
     def __init__(self, folder: Path) -> None:
         import tensorflow as tf
@@ -36,7 +36,7 @@ class EventFile:
         self._write(file_version="brain.Event:2")
 
     def add(self, step: int, scalars: dict[str, float], histograms: dict[str, Any]) -> None:
-        """histograms: by tag, as TensorFlow's HistogramProto."""
+        """Add scalars and histograms (TensorFlow's HistogramProto), both by tag, at a step."""
         from tensorflow.core.framework.summary_pb2 import Summary
 
         values = [Summary.Value(tag=tag, simple_value=value) for tag, value in scalars.items()]
@@ -44,6 +44,7 @@ class EventFile:
         self._write(step=step, summary=Summary(value=values))
 
     def close(self) -> None:
+        """Close the file."""
         self._writer.close()
 
     def _write(self, **content: Any) -> None:
@@ -53,8 +54,8 @@ class EventFile:
 
 
 def measure(head: Head, split: Split) -> tuple[float, float]:
-    """(accuracy, mean cross-entropy in nats) of a head on a split."""
-    with np.errstate(all="ignore"):  # numbers that ran out of bounds are to be seen, too
+    """Return (accuracy, mean cross-entropy in nats) of a head on a split."""
+    with np.errstate(all="ignore"):  # a diverged training should be visible, too
         probabilities = head.probabilities(split.features)
     right = probabilities[np.arange(len(split.labels)), split.labels].astype(np.float64)
     entropy = float(-np.log(np.maximum(right, 1e-38)).mean())
@@ -64,8 +65,10 @@ def measure(head: Head, split: Split) -> tuple[float, float]:
 def add_point(
     runs: dict[str, EventFile], splits: dict[str, Split], step: int, head: Head, **scalars: float
 ) -> dict[str, tuple[float, float]]:
-    """What the original writes at a step: how good the head is on each run's split, other scalars by name, and how
-    the head's numbers lie. Gives (accuracy, mean cross-entropy in nats) of each run.
+    """Write what the original writes at a step, and return (accuracy, mean cross-entropy in nats) for each run.
+
+    That is the accuracy and cross-entropy of the head on each run's split, further scalars by name, and the
+    distribution of the head's weights and biases.
     """
     lie, histograms = _describe_head(head)
     measured = {name: measure(head, split) for name, split in splits.items()}
@@ -75,7 +78,10 @@ def add_point(
 
 
 def _describe_head(head: Head) -> tuple[dict[str, float], dict[str, Any]]:
-    """By the original's names: there, `stddev` is a scope that holds the reckoning. Left out: what is no number."""
+    """Return scalars and histograms of the head's arrays under the original's tags, without arrays that are not finite.
+
+    In the original, `stddev` is a name scope for the computation, so the scalar is `stddev_1`.
+    """
     scalars, histograms = {}, {}
     for name, array in (("weights", head.weights), ("biases", head.bias)):
         if np.isfinite(array).all():
@@ -97,7 +103,7 @@ class TrainingEventFiles:
         self._last_step = 0
 
     def watch(self, training: Split, validation: Split) -> StepCallback:
-        """For `train_head`: what is called at each point of the curve."""
+        """Return a callback for `train_head` that writes points of the curve, ever fewer as the training goes on."""
         stride = -(-len(training.labels) // MAX_TRAINING_PICTURES)
         splits = {"train": Split(training.features[::stride], training.labels[::stride]), "validation": validation}
         seen = due = 0
@@ -113,11 +119,12 @@ class TrainingEventFiles:
         return look
 
     def show_test(self, accuracy: float | None) -> None:
-        """Write the accuracy on the test split, once the head is chosen; None: there is nothing to test with."""
+        """Write the accuracy on the test split once the head is chosen; None means that there are no test pictures."""
         if accuracy is not None:
             self._run("test").add(self._last_step, {"accuracy_1": accuracy}, {})
 
     def close(self) -> None:
+        """Close all files."""
         for run in self._runs.values():
             run.close()
 

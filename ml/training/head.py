@@ -1,4 +1,7 @@
-"""The trained last layer, and how to train one. TensorFlow is imported only where it trains."""
+"""Define the trained last layer and what training one needs.
+
+TensorFlow is imported only by the function that prepares it.
+"""
 
 import functools
 from dataclasses import dataclass
@@ -14,60 +17,60 @@ Ints = NDArray[np.int64]
 
 
 class Report(Protocol):
-    """Tell how far a stage is: its name, the part of it that is done, from 0 to 1, and a point of the curve if any."""
+    """A function that is told the progress of a stage, as a fraction from 0 to 1, and a point of the curve if any."""
 
     def __call__(self, stage: str, fraction: float, **point: float) -> None: ...
 
 
 class StepCallback(Protocol):
-    """Look at a head while it is trained, at each point of the curve; `scalars` are what the recipe steers by."""
+    """A function that sees the head at each point of the curve; `scalars` are the values that steer the recipe."""
 
     def __call__(self, step: int, head: "Head", *, is_last: bool = False, **scalars: float) -> None: ...
 
 
 class EmptySplit(Refused):
-    """There is no picture to train on, or none to choose by. The message is a sentence for the user."""
+    """There are no pictures to train on, or none to validate on. The message is a sentence for the user."""
 
 
 class TrainingDiverged(Refused):
-    """The numbers of the head grew out of all bounds. The message is a sentence for the user."""
+    """The numbers of the head grew without bounds. The message is a sentence for the user."""
 
 
 @dataclass(frozen=True)
 class Head:
-    """A dense layer with softmax. weights: (F, C), bias: (C,), float32."""
+    """A dense layer with softmax: weights (F, C) and bias (C,), both float32."""
 
     weights: Floats
     bias: Floats
 
     def probabilities(self, features: Floats) -> Floats:
-        """features (N, F) -> probabilities (N, C), each row summing to 1."""
+        """Return the probabilities, float32 (N, C) with rows that sum to 1, for features (N, F)."""
         return softmax(features @ self.weights + self.bias)
 
 
 @dataclass(frozen=True)
 class Split:
-    """Pictures of one split. features: (N, F) float32, labels: (N,) class indices."""
+    """The pictures of one split: features, float32 (N, F), and labels, class indices (N,)."""
 
     features: Floats
     labels: Ints
 
 
 def softmax(logits: Floats) -> Floats:
-    """Row by row, safe for large logits."""
+    """Return the softmax of each row of logits (N, C) as float32; large logits do not overflow."""
     exponents = np.exp(logits - logits.max(axis=1, keepdims=True))
     return np.asarray(exponents / exponents.sum(axis=1, keepdims=True), np.float32)
 
 
 def no_callback(step: int, head: Head, *, is_last: bool = False, **scalars: float) -> None:
-    """Do nothing: the callback of those who want none."""
+    """Do nothing; the default for callers that need no callback."""
 
 
 @functools.cache
 def prepare_tensorflow() -> Any:
-    """TensorFlow, made deterministic: the same inputs and seed give the same bits on one kind of machine.
+    """Return TensorFlow in deterministic mode: the same inputs and seed give the same bits on the same kind of machine.
 
-    What is drawn by chance is drawn by NumPy from the config's seed, so TensorFlow needs none.
+    All random numbers come from NumPy and the config's seed, so TensorFlow needs no seed of its own.
     """
     import tensorflow as tf
 
@@ -76,8 +79,10 @@ def prepare_tensorflow() -> Any:
 
 
 def measure_point(step: int, training_loss: float, logits: Floats, labels: Ints) -> dict[str, float]:
-    """One point of the curve. logits (N, C) and labels (N,) are validation's; losses are mean cross-entropy
-    in nats.
+    """Return one point of the curve.
+
+    logits (N, C) and labels (N,) belong to the validation split; the losses are mean cross-entropies in nats, and that
+    of validation weighs all classes the same.
     """
     return {
         "step": step,
@@ -88,8 +93,11 @@ def measure_point(step: int, training_loss: float, logits: Floats, labels: Ints)
 
 
 def balanced_loss(logits: Floats, labels: Ints) -> float:
-    """Mean cross-entropy over the classes present, each weighing alike. logits (N, C), labels (N,)."""
-    # In double precision from the logits, not from float32 probabilities, which end at 1e-45.
+    """Return the mean cross-entropy in nats over the classes present, each with the same weight.
+
+    logits are (N, C), labels (N,).
+    """
+    # Computed in double precision from the logits, because float32 probabilities vanish below 1e-45.
     shifted = logits.astype(np.float64) - logits.max(axis=1, keepdims=True)
     losses = np.log(np.exp(shifted).sum(axis=1)) - shifted[np.arange(len(labels)), labels]
     sums, counts = np.bincount(labels, losses), np.bincount(labels)

@@ -1,4 +1,4 @@
-"""Answers: one backbone in memory and, beside it, the small heads of as many projects as are asked for."""
+"""Classify pictures with one backbone in memory and, beside it, the small heads of many projects."""
 
 import threading
 from collections import OrderedDict
@@ -13,7 +13,10 @@ from ml.training.artifacts import Artifact
 
 
 class ArtifactCache:
-    """The artifacts used last, by digest, up to so many bytes, or a single larger one. They never change."""
+    """The most recently used artifacts by digest, up to `max_bytes` in total, or a single larger one.
+
+    Artifacts never change, so nothing needs to be invalidated.
+    """
 
     def __init__(self, max_bytes: int) -> None:
         self._max_bytes = max_bytes
@@ -22,7 +25,10 @@ class ArtifactCache:
         self._lock = threading.Lock()
 
     def get(self, digest: str, load: Callable[[], Artifact]) -> Artifact:
-        """The artifact, loaded where it is not held. Two threads may load the same one; that is harmless."""
+        """Return the artifact, loading it if it is not in the cache.
+
+        Two threads may load the same artifact at once, which is harmless.
+        """
         with self._lock:
             if digest in self._held:
                 self._held.move_to_end(digest)
@@ -44,7 +50,7 @@ class ArtifactCache:
 
 
 def _size_of(artifact: Artifact) -> int:
-    """Bytes in memory: the arrays, and the manifest roughly, whose confusion matrix grows with C x C."""
+    """Return the bytes in memory: the arrays, and roughly the manifest, whose confusion matrix grows with C x C."""
     classes = len(artifact.head.bias)
     manifest = 20_000 + 1_000 * classes + 8 * classes**2
     return artifact.head.weights.nbytes + artifact.head.bias.nbytes + manifest
@@ -53,12 +59,12 @@ def _size_of(artifact: Artifact) -> int:
 def classify_pictures(
     pictures: Sequence[bytes], engine: Embedder, artifact: Artifact, limits: ImageLimits = DEFAULT_LIMITS
 ) -> list[NDArray[np.float32] | ImageRejected]:
-    """Encoded pictures -> probabilities (C,) each, or why a picture could not be read."""
+    """Return, for each encoded picture, its probabilities, float32 (C,), or the reason why it could not be read."""
     decoded = [_decode(picture, engine.input_size, limits) for picture in pictures]
     good = [picture for picture in decoded if not isinstance(picture, ImageRejected)]
     if not good:
         return [picture for picture in decoded if isinstance(picture, ImageRejected)]
-    batch = np.stack(good) if len(good) > 1 else good[0][np.newaxis]  # a single picture need not be copied
+    batch = np.stack(good) if len(good) > 1 else good[0][np.newaxis]  # a single picture needs no copy
     answers = iter(artifact.head.probabilities(engine.embed(batch)))
     return [picture if isinstance(picture, ImageRejected) else next(answers) for picture in decoded]
 

@@ -1,4 +1,4 @@
-"""From a dataset version and its embeddings to the files of a model version."""
+"""Train a model version from a dataset version and its embeddings."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -18,12 +18,12 @@ from ml.training.event_files import TrainingEventFiles
 from ml.training.head import Head, Report, Split, no_callback
 from ml.training.recipes.registry import train_head
 
-IMPORTED = "imported"  # in the place of a recipe
+IMPORTED = "imported"  # in place of a recipe's name
 
 
 @dataclass(frozen=True)
 class Trained:
-    """What training gives: the artifact's files by name, its digest, and the metrics for people."""
+    """The result of a training: the artifact's files by name, its digest, and the metrics to show."""
 
     digest: str
     files: dict[str, bytes]
@@ -32,8 +32,11 @@ class Trained:
 
 @dataclass(frozen=True)
 class TrainedClassifier:
-    """What gives the answers of a model version. `test` are its backbone's features of the test pictures, (n, F);
-    `metrics` what is to be told beside how good it is on them.
+    """The backbone and head that will answer for a model version.
+
+    Attributes:
+        test: the backbone's features of the test pictures, float32 (N, F).
+        metrics: further metrics, to be shown beside those of the test split.
     """
 
     backbone: Backbone
@@ -51,14 +54,16 @@ def train(
     summaries: TrainingEventFiles | None = None,
     tune: Callable[[Head], TrainedClassifier] | None = None,
 ) -> Trained:
-    """Train a head, tune the backbone from it where that is wanted, measure, and pack all.
+    """Train a head, fine-tune the backbone if `tune` is given, evaluate, and pack the artifact.
 
-    Calls report(stage, fraction, **facts).
+    Args:
+        features: float32 (N, F) for validation and test, in the order of `dataset.rows`. For training
+            (N * (1 + A), F): the pictures themselves, then each of the A `config.augmentations`, in the same order.
+        report: called as report(stage, fraction, **point).
+        summaries: event files to write; they do not influence the training.
+        tune: fine-tunes from the trained head, and returns what will answer in its place.
 
-    features: of each split (n, F), picture by picture as in `dataset.rows`; of training (n * (1 + A), F), the
-    pictures themselves and behind them each of the A `config.augmentations` in the same order.
-    summaries: are told on the way, and change nothing of what is trained.
-    tune: makes of the head what shall answer.
+    Raise `EmptySplit`, `TrainingDiverged`, and whatever `tune` raises.
     """
     report("head", 0.0)
     training = Split(features[TRAINING], np.tile(dataset.labels(TRAINING), 1 + len(config.augmentations)))
@@ -74,11 +79,13 @@ def train(
 
 
 def adopt(dataset: Dataset, features: NDArray[np.float32], backbone: Backbone, *, source: str) -> Trained:
-    """A classifier that was trained elsewhere, as a model version.
+    """Make a model version from a classifier that was trained elsewhere.
+
+    Its backbone already gives logits, so the head is the identity.
 
     Args:
-        features: (N, C) of the dataset's test pictures, N may be 0: logits of the classes in the dataset's order.
-        source: where it came from, for people.
+        features: logits of the dataset's test pictures, float32 (N, C), N may be 0, in the order of the classes.
+        source: where the classifier came from, to be shown.
     """
     classes = len(dataset.classes)
     head = Head(np.eye(classes, dtype=np.float32), np.zeros(classes, np.float32))

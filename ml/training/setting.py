@@ -1,6 +1,6 @@
-"""How a training setting is declared: once, with its bounds, its default and its words.
+"""Declare training settings, each once, with its bounds, its default and its words.
 
-Form fields, the API's schema, the flags of `retrain` and what a version's page shows derive from it.
+Form fields, the API's schema, the flags of `retrain` and the page of a version derive from the declarations.
 """
 
 from typing import Any
@@ -10,7 +10,7 @@ from pydantic.fields import FieldInfo
 
 
 class Settings(BaseModel, frozen=True, strict=True, extra="forbid"):
-    """Settings that are checked when they are made and never change."""
+    """A set of settings that are checked when it is made and never change."""
 
 
 def setting(
@@ -27,12 +27,12 @@ def setting(
     """Declare a setting.
 
     Args:
-        label: what people call it, on a form and on a version's page.
+        label: its name on a form and on a version's page.
         help: a sentence or two for people who see it for the first time.
-        group: the part of the form it stands in, see `config.GROUPS`.
-        flag: what `retrain` calls it, without the dashes; settings without one are not offered there.
-        flag_default: the original's default, where it is another.
-        choices: allowed value -> what people call it.
+        group: the part of the form it belongs to, see `TrainConfig`.
+        flag: its name in `retrain`, without the dashes; settings without one are not available there.
+        flag_default: the original's default, if it differs.
+        choices: allowed value -> its name for people.
         bounds: ge, gt, le of pydantic.
     """
     extra: dict[str, Any] = {
@@ -46,13 +46,13 @@ def setting(
 
 
 def extra_of(field: FieldInfo) -> dict[str, Any]:
-    """Return what `setting` keeps of a field beside its bounds."""
+    """Return what `setting` stores about a field in addition to its bounds."""
     extra = field.json_schema_extra
     return extra if isinstance(extra, dict) else {}
 
 
 def bounds_of(field: FieldInfo) -> dict[str, float]:
-    """Return the bounds of a field by their names: ge, gt, le."""
+    """Return the bounds of a field by name: ge, gt, le."""
     return {
         name: getattr(constraint, name)
         for constraint in field.metadata
@@ -62,6 +62,6 @@ def bounds_of(field: FieldInfo) -> dict[str, float]:
 
 
 def bounds_in_json_schema(field: FieldInfo) -> dict[str, float]:
-    """Return the bounds of a field as JSON Schema calls them."""
+    """Return the bounds of a field under their names in JSON Schema."""
     names = {"ge": "minimum", "gt": "exclusiveMinimum", "le": "maximum"}
     return {names[name]: bound for name, bound in bounds_of(field).items()}

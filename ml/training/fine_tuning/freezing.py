@@ -1,4 +1,4 @@
-"""A tuned backbone as a network of its own: a frozen graph and its LiteRT form, proven to give the same numbers."""
+"""Store a tuned backbone as a custom one: a frozen graph and its LiteRT form, proven to give the same numbers."""
 
 import hashlib
 import tempfile
@@ -14,13 +14,13 @@ from ml.training.fine_tuning import TuningFailed
 
 
 def freeze_tuned(network: Any, backbone: Backbone, pictures: NDArray[np.uint8], scratch: Path) -> BackboneFiles:
-    """The files of a tuned keras.Model that was built by `backbone`.
+    """Return the files of a tuned keras.Model that was built by `backbone`.
 
     Args:
-        pictures: (K, S, S, 3), a few on which LiteRT must give what Keras gives.
-        scratch: a folder in which to work.
+        pictures: uint8 (K, S, S, 3), a few on which LiteRT must give the same features as Keras.
+        scratch: a folder to work in.
 
-    Imports TensorFlow. Raises TuningFailed.
+    Import TensorFlow. Raise `TuningFailed` if LiteRT cannot run the network or gives other numbers.
     """
     from ml.backbones.frozen_graphs import write_graph
     from ml.engines.graph_conversion import convert_checked

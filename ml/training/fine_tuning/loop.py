@@ -1,4 +1,4 @@
-"""Epochs of fine-tuning: it stops when validation gets no better, and what was best on validation is what it gives."""
+"""Run the epochs of fine-tuning, stop when validation no longer improves, and keep the weights that were best on it."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -17,21 +17,31 @@ from ml.training.head import Floats, Head, TrainingDiverged, measure_point
 
 
 class Watch(Protocol):
-    """Whoever wants to know how it goes. Whatever these raise stops the work."""
+    """An observer of the fine-tuning. Whatever its methods raise stops the work."""
 
     def begin(self, pictures: int) -> None:
-        """So many are to be shown at most."""
+        """Learn how many training pictures will be shown at most."""
 
     def shown(self, pictures: int) -> None:
-        """So many were, all in all. After every batch, those of validation too, of which none are counted."""
+        """Learn how many training pictures have been shown so far.
+
+        It is called after every batch, also after those of validation, which are not counted.
+        """
 
     def epoch_ended(self, points: list[Point], checkpoint: Callable[[], bytes]) -> None:
-        """`points` of all epochs so far. `checkpoint()` is what `fine_tune` goes on from."""
+        """Learn the points of all epochs so far; `checkpoint()` returns bytes from which `fine_tune` can continue."""
 
 
 @dataclass(frozen=True)
 class Tuned:
-    """`network` is the backbone's keras.Model with the weights of the best epoch; 0 is before the first."""
+    """The result of a fine-tuning.
+
+    Attributes:
+        network: the backbone's keras.Model with the weights of the best epoch.
+        head: the head of that epoch.
+        points: the curve, one point per epoch.
+        best_epoch: the epoch with the least validation loss; 0 stands for the state before the first.
+    """
 
     network: Any
     head: Head
@@ -40,6 +50,7 @@ class Tuned:
 
     @property
     def helped(self) -> bool:
+        """Return whether fine-tuning improved on the trained head."""
         return self.best_epoch > 0
 
 
@@ -53,12 +64,13 @@ def fine_tune(
     watch: Watch,
     checkpoint: bytes | None = None,
 ) -> Tuned:
-    """Train backbone and head together on the training pictures, from the trained `head`.
+    """Train backbone and head together on the training pictures, starting from the trained `head`.
 
     Each epoch shows every training picture once, as it is or as one of `config.augmentations`, drawn anew each time.
-    Classes weigh alike however many pictures they have, as they do for the head. `read` gives the file of a sha256. A
-    checkpoint that cannot be used is as none. Imports TensorFlow. Raises TrainingDiverged, and what `read` and
-    `watch` raise.
+    All classes have the same weight, however many pictures they have, as in the training of the head. `read` returns
+    the file with a sha256. A checkpoint that cannot be used is ignored.
+
+    Import TensorFlow. Raise `TrainingDiverged`, and whatever `read` and `watch` raise.
     """
     extent, rate = config.fine_tuning, config.fine_tuning_rate
     network = TunableNetwork(backbone, head, extent=extent, rate=rate)
@@ -107,8 +119,8 @@ class _Run:
     def _show_all(self, epoch: int) -> float:
         """Show every training picture once, and return the mean loss.
 
-        Order and augmentations follow from seed and epoch alone, so that an epoch after a resumption is what it would
-        have been.
+        Order and augmentations depend on seed and epoch only, so that an epoch after a resumption is the same as it
+        would have been without the interruption.
         """
         rng = np.random.default_rng([self.config.seed, epoch])
         order = rng.permutation(len(self.sha256s))
@@ -120,7 +132,7 @@ class _Run:
         total = 0.0
         for number, pictures in enumerate(self.feed.batches(wanted)):
             rows = order[number * BATCH : number * BATCH + len(pictures)]
-            # By the size of a whole batch, so that a picture of the last, smaller one weighs no more.
+            # Divided by the size of a full batch, so that pictures in the last, smaller batch weigh no more.
             total += self.network.step(pictures, self.labels[rows], self.weights[rows] / np.float32(BATCH)) * BATCH
             self.done += len(pictures)
             self.watch.shown(self.done)
@@ -129,7 +141,7 @@ class _Run:
         return total / len(order)
 
     def _measure(self, epoch: int, training_loss: float | None = None) -> Point:
-        """On validation."""
+        """Measure loss and accuracy on the validation split."""
         logits = []
         for pictures in self.feed.batches(self.held_out):
             logits.append(self.network.logits(pictures))
@@ -140,6 +152,6 @@ class _Run:
 
 
 def balanced_weights(labels: Any, classes: int) -> Floats:
-    """What each picture weighs, (N,), 1 in the mean: the pictures of each class that has any weigh alike together."""
+    """Return the weight of each picture, float32 (N,) with mean 1, so that all classes with pictures weigh the same."""
     counts = np.bincount(labels, minlength=classes)
     return np.asarray(len(labels) / (counts[labels] * np.count_nonzero(counts)), np.float32)

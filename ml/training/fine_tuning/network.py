@@ -1,4 +1,4 @@
-"""Backbone and head as one network, a step of its training, and its weights. All of it imports TensorFlow."""
+"""Join backbone and head to one network that can be trained step by step. All of it imports TensorFlow."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -14,14 +14,17 @@ Arrays = list[NDArray[Any]]
 
 
 class TunableNetwork:
-    """`features` is the backbone's keras.Model: pictures (N, S, S, 3), float32 RGB 0..255, to features (N, F)."""
+    """Backbone and head as one network with an optimiser.
+
+    `features` is the backbone's keras.Model: pictures (N, S, S, 3), float32 RGB 0..255, to features (N, F).
+    """
 
     def __init__(self, backbone: Backbone, head: Head, *, extent: str, rate: float) -> None:
-        """Deterministic, as everything that is trained here (see `prepare_tensorflow`).
+        """Build the network; its training is deterministic (see `prepare_tensorflow`).
 
         Args:
-            extent: which layers learn beside the head, see `choose_layers`.
-            rate: Adam's (Kingma and Ba, 2015).
+            extent: which layers learn in addition to the head, see `choose_layers`.
+            rate: the learning rate of Adam (Kingma and Ba, 2015).
         """
         prepare_tensorflow()
         import keras
@@ -44,7 +47,7 @@ class TunableNetwork:
         learned = [variable.value for variable in self._variables]
 
         def logits(pictures: Any) -> Any:
-            # As in use: nothing is dropped, and normalisations go by what they have learned before.
+            # In inference mode, as in use: no dropout, and normalisation layers use the averages learned before.
             return self._whole(tf.cast(pictures, tf.float32), training=False)
 
         @tf.function(input_signature=[pictures, labels, weights], autograph=False)  # type: ignore[untyped-decorator]
@@ -60,37 +63,40 @@ class TunableNetwork:
         return step.get_concrete_function(), look.get_concrete_function()
 
     def step(self, pictures: NDArray[np.uint8], labels: Ints, weights: Floats) -> float:
-        """Learn from a batch: pictures (N, S, S, 3), labels (N,) and what each picture weighs (N,). Returns the sum of
-        their weighted cross-entropies, in nats, before the step.
+        """Learn from a batch: uint8 pictures (N, S, S, 3), labels (N,) and the weight of each picture (N,).
+
+        Return the sum of the weighted cross-entropies, in nats, before the step.
         """
         import tensorflow as tf
 
         return float(self._step(tf.constant(pictures), tf.constant(labels), tf.constant(weights)))
 
     def logits(self, pictures: NDArray[np.uint8]) -> Floats:
-        """(N, C) of pictures (N, S, S, 3)."""
+        """Return the logits, float32 (N, C), of uint8 pictures (N, S, S, 3)."""
         import tensorflow as tf
 
         return np.asarray(self._look(tf.constant(pictures)).numpy(), np.float32)
 
     @property
     def head(self) -> Head:
+        """Return the head as it is now."""
         weights, bias = self._dense.get_weights()
         return Head(np.asarray(weights), np.asarray(bias))
 
     def read_weights(self) -> Arrays:
-        """Of what learns."""
+        """Return copies of the weights that learn."""
         return [variable.numpy() for variable in self._variables]
 
     def write_weights(self, weights: Sequence[NDArray[Any]]) -> None:
-        """Raises ValueError for those of another network."""
+        """Replace the weights that learn. Raise `ValueError` if they have other shapes."""
         _assign(self._variables, weights)
 
     def read_optimizer(self) -> Arrays:
+        """Return copies of the optimiser's variables."""
         return [np.asarray(variable.numpy()) for variable in self._optimizer.variables]
 
     def write_optimizer(self, values: Sequence[NDArray[Any]]) -> None:
-        """Raises ValueError for those of another network."""
+        """Replace the optimiser's variables. Raise `ValueError` if they have other shapes."""
         _assign(self._optimizer.variables, values)
 
 

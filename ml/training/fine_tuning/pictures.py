@@ -1,4 +1,4 @@
-"""Batches of pictures as the backbone sees them, decoded ahead on all cores; as many as fit stay in memory."""
+"""Provide batches of pictures as the backbone sees them, decoded ahead on all cores and cached in memory."""
 
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
@@ -13,17 +13,20 @@ from ml.machine import CORES
 
 BATCH = 16  # pictures; with 32, EfficientNet-Lite0 needs half a GB more and is no faster
 AHEAD = 2  # batches
-HELD = 2**27  # bytes of decoded pictures: 900 of 224 x 224. Decoding costs a twentieth of what training does
+HELD = 2**27  # bytes of decoded pictures: 900 of 224 x 224. Decoding costs a twentieth of the training
 
 Wanted = tuple[str, Augmentation | None]  # a picture's sha256, and which augmented copy of it
 Picture = NDArray[np.uint8]
 
 
 class PictureFeed:
-    """Use it in a `with`: its threads end there."""
+    """A source of batches, to be used in a `with` statement, at whose end its threads stop."""
 
     def __init__(self, read: Callable[[str], bytes], size: int, *, held: int = HELD) -> None:
-        """`read` gives the file of a sha256, `size` is the backbone's (S), `held` the bytes to keep decoded."""
+        """Make a feed that keeps at most `held` bytes of decoded pictures.
+
+        `read` returns the file with a sha256; `size` is the backbone's input size in pixels (S).
+        """
         self._read, self._size = read, size
         self._room = held // (3 * size * size)  # pictures
         self._kept: dict[Wanted, Picture] = {}
@@ -36,9 +39,9 @@ class PictureFeed:
         self._pool.shutdown(wait=True, cancel_futures=True)
 
     def batches(self, wanted: Sequence[Wanted], batch: int = BATCH) -> Iterator[Picture]:
-        """uint8 (n, S, S, 3) with n = `batch`, the last one smaller, in the order of `wanted`.
+        """Yield uint8 (n, S, S, 3) in the order of `wanted`, with n = `batch` except for a smaller last one.
 
-        Raises PictureUnreadable, and what `read` raises.
+        Raise `PictureUnreadable`, and whatever `read` raises.
         """
         waiting: deque[list[Future[Picture]]] = deque()
         for start in range(0, len(wanted), batch):
@@ -49,7 +52,10 @@ class PictureFeed:
             yield _stack(waiting.popleft())
 
     def _load(self, wanted: Wanted) -> Picture:
-        """The first that come stay: who goes through all of them in turns gains nothing by throwing some out."""
+        """Load a picture, keeping those that come first.
+
+        As all pictures are used in turns, replacing kept ones by later ones would gain nothing.
+        """
         kept = self._kept.get(wanted)
         if kept is not None:
             return kept

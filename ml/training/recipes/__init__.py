@@ -1,1 +1,1 @@
-"""How a head is trained: one file a recipe, and their registry."""
+"""Train a head in one of several ways: one file per recipe, and their registry."""

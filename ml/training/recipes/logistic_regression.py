@@ -1,4 +1,4 @@
-"""The recipe “auto”: L2-regularised multinomial logistic regression, with the penalty chosen on validation."""
+"""Implement the recipe “auto”: L2-regularised multinomial logistic regression with a penalty chosen on validation."""
 
 import functools
 from collections.abc import Callable
@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 from ml.training.head import Floats, Head, Report, Split, StepCallback, balanced_loss, measure_point, prepare_tensorflow
 from ml.training.recipes.recipe import Recipe, RecipeSettings
 
-# From "hardly more than the class means" to "as good as unregularised", each step about a factor of three.
+# From hardly more than the class means to practically unregularised, in steps of about a factor of three.
 PENALTIES = (3.0, 1.0, 0.3, 0.1, 0.03, 0.01, 0.003, 0.001, 0.0003, 0.0001)
 PATIENCE = 2  # weaker penalties to try after the validation loss began to rise
-PART = 8192  # pictures; far fewer would be too small for their memory to be given back at once
+PART = 8192  # pictures; the memory of much smaller parts would not be returned to the system at once
 MAX_ITERATIONS = 200  # for one penalty; L-BFGS from the last solution needs 5 to 30
 
 Flat = NDArray[np.float64]  # the weights and below them the bias, (F + 1) x C, as one row of numbers
@@ -23,10 +23,10 @@ Flat = NDArray[np.float64]  # the weights and below them the bias, (F + 1) x C, 
 def train_auto(
     training: Split, validation: Split, classes: int, settings: RecipeSettings, report: Report, callback: StepCallback
 ) -> Head:
-    """L-BFGS (Nocedal 1980, by SciPy) along a path of falling penalties, each begun at the last solution.
+    """Minimise with L-BFGS (Nocedal 1980, by SciPy) along a path of falling penalties, each from the last solution.
 
-    Classes weigh alike however many pictures they have. The penalty with the least validation loss wins, and
-    the path ends when weaker ones only make it worse. Nothing is drawn by chance: the seed changes nothing.
+    All classes weigh the same, however many pictures they have. The penalty with the least validation loss wins, and
+    the path ends when weaker ones only make it worse. Nothing is random, so the seed has no effect.
     """
     scaler = _Scaler.fit(training.features)
     problem = _Problem(training, validation, classes, scaler)
@@ -47,7 +47,7 @@ def train_auto(
             best, best_loss, best_penalty = weights, loss, penalty
         if since_best >= PATIENCE:
             break
-    # One more step, because it may lead back: to the head that was chosen.
+    # One more point for the chosen head, which may be an earlier one.
     report("head", 1.0, **problem.point(step + 1, best))
     head = scaler.fold_into(problem.head(best))
     callback(step + 1, head, is_last=True, penalty=best_penalty)
@@ -56,7 +56,10 @@ def train_auto(
 
 @dataclass(frozen=True)
 class _Scaler:
-    """Centre each feature and scale all by one number, so that a penalty means the same for any backbone."""
+    """A transformation that centres each feature and divides all by one number.
+
+    It makes a penalty mean the same for any backbone.
+    """
 
     mean: Floats
     scale: np.float32
@@ -75,7 +78,7 @@ class _Scaler:
         return scaled
 
     def fold_into(self, head: Head) -> Head:
-        """The same answers from features as the backbone gives them."""
+        """Return a head that gives the same answers from unscaled features."""
         weights = head.weights / self.scale
         bias = head.bias - self.mean.astype(np.float64) @ weights.astype(np.float64)
         return Head(weights, bias.astype(np.float32))
@@ -83,7 +86,7 @@ class _Scaler:
 
 @dataclass(frozen=True)
 class _Values:
-    """What was computed at one place. gradient is the loss's, without the penalty's part."""
+    """The results at one point of the parameter space; `gradient` is that of the loss without the penalty."""
 
     weights: Flat
     loss: float
@@ -92,7 +95,7 @@ class _Values:
 
 
 class _Problem:
-    """Weighted cross-entropy plus penalty/2 |weights|^2. The bias is not penalised."""
+    """The objective: weighted cross-entropy plus penalty/2 |weights|^2. The bias is not penalised."""
 
     def __init__(self, training: Split, validation: Split, classes: int, scaler: _Scaler) -> None:
         tf = prepare_tensorflow()
@@ -136,7 +139,7 @@ class _Problem:
         return balanced_loss(self._at(weights).validation_logits, self._labels)
 
     def _at(self, weights: Flat) -> _Values:
-        # The callback and the choice ask about the place where the optimiser has just been.
+        # The callback and the choice ask about the point that the optimiser has just evaluated.
         if self._last is None or not np.array_equal(weights, self._last.weights):
             table = prepare_tensorflow().constant(weights.reshape(self._shape), "float32")
             loss, gradient, logits = _compiled_values()(*self._data, table)
@@ -146,7 +149,10 @@ class _Problem:
 
 
 def _scaled_tensor(features: Floats, scaler: _Scaler) -> Any:
-    """Part by part: TensorFlow makes two copies of what it is given, and many pictures are most of the memory."""
+    """Scale the features and copy them to TensorFlow in parts.
+
+    TensorFlow makes two copies of its input, and with many pictures the features take most of the memory.
+    """
     tf = prepare_tensorflow()
     parts = (features[start : start + PART] for start in range(0, len(features), PART))
     return tf.concat([tf.constant(scaler.apply(part)) for part in parts], axis=0)
@@ -154,7 +160,7 @@ def _scaled_tensor(features: Floats, scaler: _Scaler) -> Any:
 
 @functools.cache
 def _compiled_values() -> Any:
-    """Compiled once a process, for any number of pictures, features and classes."""
+    """Compile the computation once per process, for any number of pictures, features and classes."""
     tf = prepare_tensorflow()
     matrix, vector = tf.TensorSpec([None, None], tf.float32), tf.TensorSpec([None], tf.float32)
 
@@ -163,8 +169,8 @@ def _compiled_values() -> Any:
         logits = tf.matmul(features, table[:-1]) + table[-1]
         losses = tf.nn.softmax_cross_entropy_with_logits(targets, logits)
         error = (tf.nn.softmax(logits) - targets) * sample_weights[:, None]
-        # Not features^T error: with the large matrix second, in the order it lies in memory, the product
-        # takes a third of the time.
+        # Not features^T error: with the large matrix second, in its memory order, the product takes a third of
+        # the time.
         slope = tf.transpose(tf.matmul(error, features, transpose_a=True))
         gradient = tf.concat([slope, tf.reduce_sum(error, axis=0, keepdims=True)], axis=0)
         return tf.reduce_sum(sample_weights * losses), gradient, tf.matmul(validation, table[:-1]) + table[-1]

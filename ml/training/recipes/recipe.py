@@ -1,4 +1,4 @@
-"""What a recipe is: a way to train a head, with a version of its own."""
+"""Define a recipe: a way to train a head, with a version of its own."""
 
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -8,7 +8,7 @@ from ml.training.setting import Settings, setting
 
 
 class RecipeSettings(Settings, frozen=True, strict=True, extra="forbid"):
-    """The settings that every recipe may use; those of one recipe alone stand in its file."""
+    """The settings that every recipe may use; those of a single recipe are in its file."""
 
     seed: int = setting(
         0,
@@ -22,7 +22,7 @@ class RecipeSettings(Settings, frozen=True, strict=True, extra="forbid"):
 
 
 class Train(Protocol):
-    """Train a head. `settings` are the recipe's own; `report` and `callback` are called as it goes."""
+    """A function that trains a head. `settings` are the recipe's own; `report` and `callback` are called as it goes."""
 
     def __call__(
         self,
@@ -37,14 +37,25 @@ class Train(Protocol):
 
 @dataclass(frozen=True)
 class Recipe:
+    """A way to train a head.
+
+    Attributes:
+        name: identifies the recipe in configs and on the command line.
+        title: its name for people.
+        help: a sentence for people.
+        version: part of the fingerprint of a training; raise it if the same settings would train another head.
+        train: the function that trains.
+        settings: the settings it uses.
+    """
+
     name: str
     title: str
-    help: str  # a sentence for people
-    version: int  # raise it when the same settings would train another head: fingerprints carry it
+    help: str
+    version: int
     train: Train
     settings: type[RecipeSettings] = RecipeSettings
 
     @property
     def own_settings(self) -> list[str]:
-        """List the names of the settings that go with this recipe alone."""
+        """List the names of the settings that belong to this recipe only."""
         return [name for name in self.settings.model_fields if name not in RecipeSettings.model_fields]

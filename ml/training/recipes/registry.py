@@ -1,4 +1,7 @@
-"""The recipes, and training a head by one of them. To add one: its file, and here its entry and its settings."""
+"""Register the recipes, and train a head with one of them.
+
+To add a recipe, add its file, and here its entry and its settings.
+"""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -23,7 +26,7 @@ RECIPES: dict[str, Recipe] = {recipe.name: recipe for recipe in (logistic_regres
 
 
 class AllRecipeSettings(sgd.SGDSettings, frozen=True, strict=True, extra="forbid"):
-    """The recipe and its settings: derive from those of each recipe that has some."""
+    """The choice of the recipe and the settings of all recipes, inherited from the settings class of each recipe."""
 
     recipe: str = setting(
         "auto",
@@ -42,10 +45,14 @@ def train_head(
     report: Report,
     callback: StepCallback = no_callback,
 ) -> Head:
-    """Train a head by the recipe of a config. `report("head", fraction, **point)` and `callback` are called as it goes.
+    """Train a head with the recipe of a config, and return it.
 
-    A point is what `measure_point` gives; its step rises from call to call, and the last point is the
-    returned head's. A class without pictures in a split is no obstacle. Raises EmptySplit, TrainingDiverged.
+    `report("head", fraction, **point)` and `callback` are called as it goes. A point is what `measure_point` returns;
+    its step rises from call to call, and the last point is the returned head's. A class may have no pictures in a
+    split.
+
+    Raise `EmptySplit` if there are no pictures to train or validate on, and `TrainingDiverged` if the head is not
+    finite.
     """
     for name, split in (("training", training), ("validation", validation)):
         if not len(split.labels):
@@ -60,10 +67,10 @@ def train_head(
 
 @contextmanager
 def _blas_on_one_core() -> Iterator[None]:
-    """Hold the threads of NumPy's and SciPy's BLAS back.
+    """Restrict the BLAS of NumPy and SciPy to one thread.
 
-    They wait for work in a loop, on the cores that TensorFlow counts on: each pass over the pictures would take half as
-    long again.
+    Their threads wait for work in a busy loop, on the cores that TensorFlow counts on, which makes each pass over the
+    pictures half as long again.
     """
     import scipy.optimize  # noqa: F401 - what is not loaded yet cannot be held back
     from threadpoolctl import threadpool_limits

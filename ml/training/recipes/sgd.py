@@ -1,4 +1,4 @@
-"""The recipe “sgd”: gradient descent as in the original TensorFlow for Poets (`retrain.py`)."""
+"""Implement the recipe “sgd”: gradient descent as in the original TensorFlow for Poets (`retrain.py`)."""
 
 import functools
 from collections.abc import Iterator
@@ -11,11 +11,11 @@ from ml.training.recipes.recipe import Recipe, RecipeSettings
 from ml.training.setting import setting
 
 EVAL_STEP_INTERVAL = 10  # the original's default
-START_DEVIATION = 0.001  # likewise, of a normal distribution cut at two deviations
+START_DEVIATION = 0.001  # likewise, of a normal distribution truncated at two deviations
 
 
 class SGDSettings(RecipeSettings, frozen=True, strict=True, extra="forbid"):
-    """The settings of gradient descent, by the original's flags."""
+    """The settings of gradient descent, named after the original's flags."""
 
     steps: int = setting(
         500,
@@ -51,9 +51,9 @@ class SGDSettings(RecipeSettings, frozen=True, strict=True, extra="forbid"):
 def train_sgd(
     training: Split, validation: Split, classes: int, settings: SGDSettings, report: Report, callback: StepCallback
 ) -> Head:
-    """Descend, and report on the way.
+    """Run gradient descent and report the points of the curve.
 
-    A point's training_loss is its last batch's, as in the original; validation is the whole split.
+    A point's training_loss is that of its last batch, as in the original; validation uses the whole split.
     """
     reached = None
     for step, head, (loss, logits) in descend(training, validation, classes, settings, interval=EVAL_STEP_INTERVAL):
@@ -67,10 +67,10 @@ def train_sgd(
 def descend(
     training: Split, validation: Split, classes: int, settings: SGDSettings, *, interval: int
 ) -> Iterator[tuple[int, Head, tuple[float, Floats]]]:
-    """Plain gradient descent; each picture of a batch is drawn by drawing its class first.
+    """Run plain gradient descent; each picture of a batch is drawn by first drawing its class.
 
-    Yields, after every `interval` steps and after the last: the step, the head, and the last batch's loss with
-    the validation logits (N, C).
+    Yield, after every `interval` steps and after the last: the step, the head, and the last batch's loss with the
+    validation logits (N, C).
     """
     tf = prepare_tensorflow()
     rng = np.random.default_rng(settings.seed)
@@ -94,7 +94,7 @@ def _start(shape: tuple[int, int], rng: np.random.Generator) -> Floats:
 
 
 def _draw(members: list[Ints], shape: tuple[int, int], rng: np.random.Generator) -> Ints:
-    """Indices of pictures, (steps, batch): class uniformly, then a picture of it, with replacement."""
+    """Draw indices of pictures, (steps, batch): first a class uniformly, then a picture of it, with replacement."""
     filled = [pictures for pictures in members if len(pictures)]
     labels = rng.integers(len(filled), size=shape)
     sizes = np.array([len(pictures) for pictures in filled])
@@ -105,14 +105,14 @@ def _draw(members: list[Ints], shape: tuple[int, int], rng: np.random.Generator)
 
 @functools.cache
 def _compiled_descent() -> Any:
-    """Compiled once a process, for any number of pictures, features, classes and steps."""
+    """Compile the steps once per process, for any number of pictures, features, classes and steps."""
     tf = prepare_tensorflow()
     matrix, vector = tf.TensorSpec([None, None], tf.float32), tf.TensorSpec([None], tf.float32)
     drawn_spec, rate_spec = tf.TensorSpec([None, None], tf.int64), tf.TensorSpec([], tf.float32)
     signature = [matrix, matrix, matrix, drawn_spec, matrix, vector, rate_spec]
 
-    # The loop is written as the graph has it: TensorFlow's translation of Python loops (AutoGraph) does not know
-    # Python 3.13.
+    # The loop is written with graph operations because TensorFlow's translation of Python loops (AutoGraph) does
+    # not support Python 3.13.
     @tf.function(input_signature=signature, autograph=False)  # type: ignore[untyped-decorator]
     def descend_batches(
         features: Any, targets: Any, validation: Any, drawn: Any, weights: Any, bias: Any, rate: Any

@@ -1,4 +1,7 @@
-"""Classify pictures: python classify.py PICTURE…  Needs: pip install tensorflow pillow"""
+"""Classify pictures.
+
+Run: python classify.py PICTURE… Needs: pip install tensorflow pillow
+"""
 
 import sys
 from pathlib import Path

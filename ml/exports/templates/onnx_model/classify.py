@@ -1,4 +1,7 @@
-"""Classify pictures: python classify.py PICTURE…  Needs: pip install onnxruntime pillow numpy"""
+"""Classify pictures.
+
+Run: python classify.py PICTURE… Needs: pip install onnxruntime pillow numpy
+"""
 
 import sys
 from pathlib import Path

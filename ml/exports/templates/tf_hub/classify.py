@@ -1,6 +1,6 @@
-"""Classify pictures: python classify.py PICTURE…
+"""Classify pictures.
 
-Needs: pip install tensorflow tensorflow-hub pillow
+Run: python classify.py PICTURE… Needs: pip install tensorflow tensorflow-hub pillow
 """
 
 import sys

@@ -1,4 +1,7 @@
-"""Classify pictures: python classify.py PICTURE…  Needs: pip install ai-edge-litert pillow numpy"""
+"""Classify pictures.
+
+Run: python classify.py PICTURE… Needs: pip install ai-edge-litert pillow numpy
+"""
 
 import sys
 from pathlib import Path
