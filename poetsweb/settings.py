@@ -75,7 +75,7 @@ TIME_ZONE = ENV.TIME_ZONE
 USE_TZ = True
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 TEST_RUNNER = "django.test.runner.DiscoverRunner"
-# Preloading puts a domain into every browser for good: a decision for its owner, taken at hstspreload.org, not a default.
+# Preloading puts a domain into every browser for good: that is for its owner to decide, not a default.
 SILENCED_SYSTEM_CHECKS = ["security.W021"]
 
 # --- Accounts --------------------------------------------------------------------------------------
