@@ -3,6 +3,7 @@
 The figures are retrain_cold, retrain_warm, label_one and label_hundred.
 """
 
+import functools
 import itertools
 import os
 import subprocess
@@ -63,7 +64,7 @@ with ThreadPoolExecutor(CORES) as pool:
 
 def retrain_cold(stage: Stage) -> Figure:
     """Measure `retrain` on pictures it has never seen; the backbone is prepared, as `make run` leaves it."""
-    commands = stage.commands
+    commands = _commands(stage)
     photos = [lambda way=way: PHOTOS * way() for way in stage.raw.ways("answer", PHOTOS // 4)]  # type: ignore[misc]
     found = compare(commands.retrain_anew, [photos, [import_tensorflow]], rounds=COLD_ROUNDS)
     ratio = 1 / found.share
@@ -95,9 +96,16 @@ def label_hundred(stage: Stage) -> Figure:
 
 def _ready(stage: Stage) -> "Commands":
     """Return the commands after all features and the graph have been made."""
-    if not (stage.commands.folder / "graph.pb").exists():
-        stage.commands.retrain()
-    return stage.commands
+    commands = _commands(stage)
+    if not (commands.folder / "graph.pb").exists():
+        commands.retrain()
+    return commands
+
+
+@functools.cache
+def _commands(stage: Stage) -> "Commands":
+    """Return the commands, which all figures of a run share."""
+    return Commands(stage)
 
 
 def import_tensorflow() -> float:

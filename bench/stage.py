@@ -9,15 +9,12 @@ import time
 import zipfile
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from bench.load import LoadClient
 from bench.photos import draw_photos, numbered
 from bench.raw import RawMachine
 from tests.site import Client, Site, free_port
-
-if TYPE_CHECKING:
-    from bench.command import Commands
 
 CLASSES = 5
 # Empty means the default of a fresh installation, whatever this shell or a .env file says.
@@ -74,13 +71,6 @@ class Stage:
     def raw(self) -> RawMachine:
         """Return the plain loops over the same work."""
         return RawMachine(self.photos, self.backbone_file, self.folder / "raw")
-
-    @cached_property
-    def commands(self) -> "Commands":
-        """Return the command line with its folder of photos."""
-        from bench.command import Commands  # imported here because it needs this module
-
-        return Commands(self)
 
     @cached_property
     def load(self) -> LoadClient:

@@ -1,5 +1,8 @@
+"""The addresses of the pages, and of the API under /api/v1/."""
+
 from django.urls import path
 
+from classifier.api.router import api
 from classifier.views import (
     accounts,
     classes,
@@ -18,6 +21,7 @@ from classifier.views import (
 )
 
 urlpatterns = [
+    path("api/v1/", api.urls),
     path("", home.project_list, name="project_list"),
     path("health", errors.health, name="health"),
     path("health/empty", errors.empty, name="empty"),

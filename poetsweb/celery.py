@@ -1,4 +1,4 @@
-"""Define the Celery application with its queues, and record every worker's sign of life in the cache."""
+"""Define the Celery application and its queues."""
 
 import os
 import warnings
@@ -28,12 +28,3 @@ def use_our_logging(**_: Any) -> None:
     from django.conf import settings
 
     logging.config.dictConfig(settings.LOGGING)
-
-
-@signals.heartbeat_sent.connect
-def tell_alive(sender: Any, **_: Any) -> None:
-    """Record, every two seconds from the worker's main process, that the worker is alive and which queues it serves."""
-    from classifier.workers import record_worker
-
-    consumer = sender.eventer  # the heart has an event dispatcher, which knows the worker's name
-    record_worker(consumer.hostname, sorted(app.amqp.queues.consume_from))

@@ -1,130 +1,165 @@
-"""Read environment variables with types, and report a wrong value in one sentence that says what to write instead.
+"""Define and read the environment variables of PoetsWeb. `.env.example` describes each of them.
 
-All readers raise Django's `ImproperlyConfigured` for a wrong value.
+They are read once and checked together, so that somebody who wrote three wrong values is told about all three.
 """
 
-import hashlib
 import os
-import tempfile
 import zoneinfo
-from collections.abc import Callable
 from pathlib import Path
-from typing import TypeVar
+from typing import Annotated, Any
 from urllib.parse import urlsplit
 
 from django.core.exceptions import ImproperlyConfigured
+from dotenv import load_dotenv
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationError, field_validator
+from pydantic_core import ErrorDetails
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-T = TypeVar("T")
+from ml.backbones.registry import BACKBONES, DEFAULT_BACKBONE
+from ml.settings import PUBLISHER
 
-TRUE_WORDS = {"1", "true", "yes", "on"}
-MAX_SOCKET_FOLDER_BYTES = 84  # bytes, which leaves room for a number and a name
-FALSE_WORDS = {"0", "false", "no", "off"}
-
-
-def read(name: str, default: T, parse: Callable[[str], T], expected: str) -> T:
-    """Return the variable `name` after parsing, or `default` if it is unset or empty."""
-    raw = os.environ.get(name, "").strip()
-    if not raw:
-        return default
-    try:
-        return parse(raw)
-    except ValueError:
-        raise ImproperlyConfigured(f"{name}={raw!r} is not valid; write {expected}.") from None
+BASE_DIR = Path(__file__).resolve().parent.parent
+SECRETS = ("SECRET_KEY", "DATABASE_URL", "REDIS_URL")  # each may be in a file that NAME_FILE names
+MAX_SECRET_BYTES = 10_000
+FLOWERS = "https://storage.googleapis.com/download.tensorflow.org/example_images/flower_photos.tgz"
 
 
-def text(name: str, default: str = "") -> str:
-    """Read a text."""
-    return read(name, default, str, "some text")
+def _url(*beginnings: str) -> AfterValidator:
+    """Return a check that a URL begins with one of these.
 
-
-def boolean(name: str, default: bool) -> bool:
-    """Read one of the usual words for true and false."""
-
-    def parse(raw: str) -> bool:
-        if raw.lower() in TRUE_WORDS | FALSE_WORDS:
-            return raw.lower() in TRUE_WORDS
-        raise ValueError
-
-    return read(name, default, parse, "true or false")
-
-
-def integer(name: str, default: int, *, low: int, high: int) -> int:
-    """Read a whole number from `low` to `high`."""
-
-    def parse(raw: str) -> int:
-        value = int(raw)
-        if not low <= value <= high:
-            raise ValueError
-        return value
-
-    return read(name, default, parse, f"a whole number from {low} to {high}")
-
-
-def words(name: str, default: list[str]) -> list[str]:
-    """Read values that are separated by commas."""
-
-    def parse(raw: str) -> list[str]:
-        return [word.strip() for word in raw.split(",") if word.strip()]
-
-    return read(name, default, parse, "values separated by commas")
-
-
-def folder(name: str, default: Path) -> Path:
-    """Read a path and make it absolute, relative to the current folder."""
-    return read(name, default, lambda raw: Path(raw).expanduser().resolve(), "the path of a folder")
-
-
-def choice(name: str, default: str, allowed: tuple[str, ...]) -> str:
-    """Read one of the allowed values."""
-
-    def parse(raw: str) -> str:
-        if raw not in allowed:
-            raise ValueError
-        return raw
-
-    return read(name, default, parse, "one of " + ", ".join(allowed))
-
-
-def load_file(path: Path) -> None:
-    """Load NAME=value lines of a `.env` file into the environment; variables that are already set there win."""
-    import environ
-
-    if path.is_file():
-        environ.Env.read_env(path, overwrite=False)
-
-
-def socket_folder(data_dir: Path, name: str) -> Path:
-    """Return a folder for Unix sockets, the same for every process that uses this data folder.
-
-    The path of a socket may have at most 107 bytes (103 on macOS), so a deep data folder gets a short folder elsewhere.
-    Its name depends on the path and the user, so that two installations never share it.
+    Its messages do not show the URL, because it may contain a password.
     """
-    folder = data_dir / name
-    if len(os.fsencode(folder)) <= MAX_SOCKET_FOLDER_BYTES:
-        return folder
-    mark = hashlib.sha256(os.fsencode(data_dir)).hexdigest()[:16]
-    return Path(tempfile.gettempdir()) / f"poetsweb-{os.getuid()}-{mark}-{name}"
+
+    def check(url: str) -> str:
+        try:
+            urlsplit(url).port  # noqa: B018 - raises ValueError for a port that is no number
+        except ValueError:
+            raise ValueError("has a port that is not a number") from None
+        if url and not url.startswith(beginnings):
+            raise ValueError(f"must begin with {', '.join(beginnings[:-1])} or {beginnings[-1]}")
+        return url
+
+    return AfterValidator(check)
 
 
-def time_zone(name: str, default: str) -> str:
-    """Read the name of a time zone."""
-
-    def parse(raw: str) -> str:
-        if raw not in zoneinfo.available_timezones():
-            raise ValueError
-        return raw
-
-    return read(name, default, parse, "the name of a time zone, such as Europe/Berlin")
+def _known_backbone(name: str) -> str:
+    if name not in BACKBONES:
+        raise ValueError(f"must be one of {', '.join(BACKBONES)}")
+    return name
 
 
-def address(name: str, default: str, beginnings: tuple[str, ...]) -> str:
-    """Read a URL that begins with one of `beginnings`; errors do not show it, because it may contain a password."""
-    raw = text(name, default)
+def _known_time_zone(name: str) -> str:
+    if name not in zoneinfo.available_timezones():
+        raise ValueError("must be the name of a time zone, such as Europe/Berlin")
+    return name
+
+
+def _split(words: str | list[str]) -> list[str]:
+    return [word.strip() for word in words.split(",") if word.strip()] if isinstance(words, str) else words
+
+
+Words = Annotated[list[str], NoDecode, BeforeValidator(_split)]
+Folder = Annotated[Path, AfterValidator(lambda path: path.expanduser().resolve())]
+
+
+class Environment(BaseSettings):
+    """The variables with their types, limits and defaults; None if settings.py computes the default."""
+
+    model_config = SettingsConfigDict(case_sensitive=True, env_ignore_empty=True, frozen=True)
+
+    POETSWEB_DATA: Folder = BASE_DIR / "var"
+    HOST: str = "127.0.0.1"
+    PORT: int = Field(8000, ge=1, le=65535)
+    ALLOWED_HOSTS: Words = ["localhost", "127.0.0.1", "[::1]"]
+    POETSWEB_SIGNUP: bool = True
+    SECRET_KEY: str | None = None
+    TIME_ZONE: Annotated[str, AfterValidator(_known_time_zone)] = "UTC"
+    DEBUG: bool = False
+    LOG_JSON: bool = False
+
+    HTTPS: bool = False
+    BEHIND_PROXY: bool = False
+    CSRF_TRUSTED_ORIGINS: Words = []
+    HSTS_SECONDS: int | None = Field(None, ge=0, le=10**9)
+    HSTS_SUBDOMAINS: bool = False
+
+    DATABASE_URL: Annotated[str | None, _url("postgres://", "postgresql://", "sqlite:///")] = None
+    REDIS_URL: Annotated[str, _url("redis://", "rediss://", "unix://")] = ""
+    S3_BUCKET: str = ""
+    S3_ENDPOINT_URL: Annotated[str, _url("https://", "http://")] = ""
+
+    WEB_WORKERS: int | None = Field(None, ge=1, le=64)
+    WEB_THREADS: int = Field(8, ge=1, le=64)
+    EMBED_WORKERS: int | None = Field(None, ge=1, le=256)
+    PREDICT_THREADS: int | None = Field(None, ge=1, le=64)
+
+    MAX_IMAGE_MB: int = Field(50, ge=1, le=2000)
+    MAX_IMAGE_MEGAPIXELS: int = Field(100, ge=1, le=100)
+    MAX_ARCHIVE_ENTRIES: int = Field(200_000, ge=1, le=10**7)
+    MAX_ARCHIVE_GB: int = Field(20, ge=1, le=10_000)
+    MAX_CLASSIFY_FILES: int = Field(100, ge=1, le=2000)
+
+    POETSWEB_BACKBONE: Annotated[str, AfterValidator(_known_backbone)] = DEFAULT_BACKBONE
+    WEIGHTS_URL: Annotated[str, _url("https://", "http://")] = PUBLISHER
+    FETCH_PRIVATE_ADDRESSES: bool = False
+    FLOWERS_URL: Annotated[str, _url("https://", "http://")] = FLOWERS
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _strip(cls, value: Any) -> Any:
+        return value.strip() if isinstance(value, str) else value
+
+
+def read_environment(file: Path) -> Environment:
+    """Read the variables from the environment and the `.env` file; the environment wins.
+
+    The lines of the file become environment variables because other libraries read some of them: boto3 reads the keys
+    of the bucket. Raise `ImproperlyConfigured` with a sentence for each wrong variable.
+    """
+    load_dotenv(file)
     try:
-        known = not raw or raw.startswith(beginnings)
-        urlsplit(raw).port  # noqa: B018 - raises ValueError for a port that is no number
-    except ValueError:
-        raise ImproperlyConfigured(f"{name} has a port that is not a number.") from None
-    if not known:
-        raise ImproperlyConfigured(f"{name} must begin with {', '.join(beginnings[:-1])} or {beginnings[-1]}.")
-    return raw
+        return Environment(**_read_secret_files())
+    except ValidationError as error:
+        found = error.errors(include_url=False)
+        raise ImproperlyConfigured(" ".join(_explain(one) for one in found)) from None
+
+
+def _read_secret_files() -> dict[str, Any]:
+    """Return the secrets that are in files, as Docker and Kubernetes pass them: SECRET_KEY_FILE=/run/secrets/key."""
+    found: dict[str, Any] = {}
+    for name in SECRETS:
+        path = os.environ.get(f"{name}_FILE", "").strip()
+        if not path:
+            continue
+        if os.environ.get(name, "").strip():
+            raise ImproperlyConfigured(f"Both {name} and {name}_FILE are set; set one of them.")
+        try:
+            with open(path, encoding="utf-8") as file:
+                found[name] = file.read(MAX_SECRET_BYTES).strip()
+        except (OSError, UnicodeDecodeError) as error:
+            why = error.strerror if isinstance(error, OSError) else "it is not text"
+            raise ImproperlyConfigured(f"{name}_FILE names a file that cannot be read: {why}.") from None
+        if not found[name]:
+            raise ImproperlyConfigured(f"{name}_FILE names a file that is empty.")
+    return found
+
+
+def _explain(error: ErrorDetails) -> str:
+    """Return a sentence that says what to write instead."""
+    name = str(error["loc"][0])
+    if error["type"] == "value_error":  # our own message, which must not show the value
+        return f"{name} {error['ctx']['error']}."
+    return f"{name}={str(error['input'])[:100]!r} is not valid; write {_describe_values(name)}."
+
+
+def _describe_values(name: str) -> str:
+    field = Environment.model_fields[name]
+    if field.annotation is bool:
+        return "true or false"
+    bounds: dict[str, Any] = {}
+    for one in field.metadata:
+        bounds |= {key: getattr(one, key) for key in ("ge", "le") if hasattr(one, key)}
+    return f"a whole number from {bounds['ge']} to {bounds['le']}" if bounds else "some text"
+
+
+ENVIRONMENT = read_environment(BASE_DIR / ".env")

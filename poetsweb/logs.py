@@ -34,7 +34,7 @@ def _console() -> structlog.typing.Processor:
     return structlog.dev.ConsoleRenderer(colors=False, exception_formatter=structlog.dev.plain_traceback)
 
 
-def logging_config(debug: bool, *, json: bool) -> dict[str, Any]:
+def logging_config(*, json: bool) -> dict[str, Any]:
     """Return Django's LOGGING, and configure structlog to write through the same handler."""
     structlog.configure(
         processors=[*SHARED, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],

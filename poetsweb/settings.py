@@ -5,29 +5,28 @@ from importlib.util import find_spec
 import environ
 from django.core.exceptions import ImproperlyConfigured
 
-from ml.backbones.registry import BACKBONES, DEFAULT_BACKBONE
 from ml.datasets.archives import ArchiveLimits
 from ml.images.decoding import ImageLimits
 from ml.machine import CORES
-from poetsweb import env
-from poetsweb.folders import DATA_DIR, ML  # noqa: F401 - ML is a setting too
+from poetsweb.env import ENVIRONMENT as ENV
+from poetsweb.folders import DATA_DIR, ML, socket_folder  # noqa: F401 - ML is a setting too
 from poetsweb.logs import logging_config
 from poetsweb.secret import read_or_create_secret
 
 # --- Where things are ------------------------------------------------------------------------------
-HOST = env.text("HOST", "127.0.0.1")
-PORT = env.integer("PORT", 8000, low=1, high=65535)
-DEBUG = env.boolean("DEBUG", False)
-HTTPS = env.boolean("HTTPS", False)
-WEB_WORKERS = env.integer("WEB_WORKERS", min(CORES, 4), low=1, high=64)
-WEB_THREADS = env.integer("WEB_THREADS", 8, low=1, high=64)
-EMBED_WORKERS = env.integer("EMBED_WORKERS", CORES, low=1, high=256)
-SECRET_KEY = env.text("SECRET_KEY") or read_or_create_secret(DATA_DIR / "secret_key")
+HOST = ENV.HOST
+PORT = ENV.PORT
+DEBUG = ENV.DEBUG
+HTTPS = ENV.HTTPS
+WEB_WORKERS = ENV.WEB_WORKERS or min(CORES, 4)
+WEB_THREADS = ENV.WEB_THREADS
+EMBED_WORKERS = ENV.EMBED_WORKERS or CORES
+SECRET_KEY = ENV.SECRET_KEY or read_or_create_secret(DATA_DIR / "secret_key")
 
 # --- The site --------------------------------------------------------------------------------------
-ALLOWED_HOSTS = env.words("ALLOWED_HOSTS", ["localhost", "127.0.0.1", "[::1]"])
-CSRF_TRUSTED_ORIGINS = env.words("CSRF_TRUSTED_ORIGINS", [])
-SIGNUP_OPEN = env.boolean("POETSWEB_SIGNUP", True)
+ALLOWED_HOSTS = ENV.ALLOWED_HOSTS
+CSRF_TRUSTED_ORIGINS = ENV.CSRF_TRUSTED_ORIGINS
+SIGNUP_OPEN = ENV.POETSWEB_SIGNUP
 ROOT_URLCONF = "poetsweb.urls"
 WSGI_APPLICATION = "poetsweb.wsgi.application"
 INSTALLED_APPS = [
@@ -72,11 +71,12 @@ TEMPLATES = [
     }
 ]
 LANGUAGE_CODE = "en-gb"
-TIME_ZONE = env.time_zone("TIME_ZONE", "UTC")
+TIME_ZONE = ENV.TIME_ZONE
 USE_TZ = True
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 TEST_RUNNER = "django.test.runner.DiscoverRunner"
-SILENCED_SYSTEM_CHECKS: list[str] = []
+# Preloading puts a domain into every browser permanently, which its owner must decide.
+SILENCED_SYSTEM_CHECKS = ["security.W021"]
 
 # --- Accounts --------------------------------------------------------------------------------------
 LOGIN_URL = "sign_in"
@@ -91,18 +91,16 @@ SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = HTTPS
 SESSION_COOKIE_HTTPONLY = True
 SECURE_SSL_REDIRECT = HTTPS
 SECURE_REDIRECT_EXEMPT = [r"^health"]  # asked for from this machine, without TLS
-SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if env.boolean("BEHIND_PROXY", False) else None
-SECURE_HSTS_SECONDS = env.integer("HSTS_SECONDS", 3600 if HTTPS else 0, low=0, high=10**9)
-SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = env.boolean("HSTS_SUBDOMAINS", False)
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if ENV.BEHIND_PROXY else None
+SECURE_HSTS_SECONDS = (3600 if HTTPS else 0) if ENV.HSTS_SECONDS is None else ENV.HSTS_SECONDS
+SECURE_HSTS_INCLUDE_SUBDOMAINS = ENV.HSTS_SUBDOMAINS
 SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
 CSRF_FAILURE_VIEW = "classifier.views.errors.csrf_failure"
 CSRF_COOKIE_HTTPONLY = True  # scripts read the token from the page
 
 # --- Database --------------------------------------------------------------------------------------
-DATABASE_URL = env.address(
-    "DATABASE_URL", f"sqlite:///{DATA_DIR / 'db.sqlite3'}", ("postgres://", "postgresql://", "sqlite:///")
-)
+DATABASE_URL = ENV.DATABASE_URL or f"sqlite:///{DATA_DIR / 'db.sqlite3'}"
 DATABASES = {"default": environ.Env.db_url_config(DATABASE_URL)}
 if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
     # WAL lets readers go on while one writer writes; IMMEDIATE takes the write lock at BEGIN, where the
@@ -118,8 +116,8 @@ else:
     DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
 
 # --- Broker and cache ------------------------------------------------------------------------------
-EMBEDDED_VALKEY_SOCKET = env.socket_folder(DATA_DIR, "valkey") / "valkey.sock"
-REDIS_URL = env.address("REDIS_URL", "", ("redis://", "rediss://", "unix://"))
+EMBEDDED_VALKEY_SOCKET = socket_folder("valkey") / "valkey.sock"
+REDIS_URL = ENV.REDIS_URL
 CACHE_URL = REDIS_URL or f"unix://{EMBEDDED_VALKEY_SOCKET}"
 CELERY_BROKER_URL = CACHE_URL.replace("unix://", "redis+socket://", 1)
 CACHES = {
@@ -151,7 +149,7 @@ CELERY_BROKER_TRANSPORT_OPTIONS = {
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 
 # --- Files -----------------------------------------------------------------------------------------
-S3_BUCKET = env.text("S3_BUCKET")
+S3_BUCKET = ENV.S3_BUCKET
 if S3_BUCKET and find_spec("boto3") is None:
     raise ImproperlyConfigured(
         "S3_BUCKET is set, and the package boto3 is missing; install it with “make run EXTRAS=s3”, "
@@ -167,7 +165,7 @@ S3_STORAGE = {
     "BACKEND": "storages.backends.s3.S3Storage",
     "OPTIONS": {
         "bucket_name": S3_BUCKET,
-        "endpoint_url": env.text("S3_ENDPOINT_URL") or None,
+        "endpoint_url": ENV.S3_ENDPOINT_URL or None,
         "file_overwrite": True,
         "querystring_auth": True,
     },
@@ -187,24 +185,22 @@ DATA_UPLOAD_MAX_MEMORY_SIZE = 10 * 2**20
 
 # --- Limits ----------------------------------------------------------------------------------------
 IMAGE_LIMITS = ImageLimits(
-    max_bytes=env.integer("MAX_IMAGE_MB", 50, low=1, high=2000) * 2**20,
-    max_pixels=env.integer("MAX_IMAGE_MEGAPIXELS", 100, low=1, high=100) * 10**6,
+    max_bytes=ENV.MAX_IMAGE_MB * 2**20,
+    max_pixels=ENV.MAX_IMAGE_MEGAPIXELS * 10**6,
 )
 ARCHIVE_LIMITS = ArchiveLimits(
-    max_entries=env.integer("MAX_ARCHIVE_ENTRIES", 200_000, low=1, high=10**7),
-    max_total_bytes=env.integer("MAX_ARCHIVE_GB", 20, low=1, high=10_000) * 2**30,
+    max_entries=ENV.MAX_ARCHIVE_ENTRIES,
+    max_total_bytes=ENV.MAX_ARCHIVE_GB * 2**30,
     max_file_bytes=IMAGE_LIMITS.max_bytes,
 )
-MAX_CLASSIFY_FILES = env.integer("MAX_CLASSIFY_FILES", 100, low=1, high=2000)
+MAX_CLASSIFY_FILES = ENV.MAX_CLASSIFY_FILES
 
 # --- TensorBoard, where it is installed ------------------------------------------------------------
-TENSORBOARD_DIR = env.socket_folder(DATA_DIR, "boards")
+TENSORBOARD_DIR = socket_folder("boards")
 
 # --- Computing -------------------------------------------------------------------------------------
-BACKBONE = env.choice("POETSWEB_BACKBONE", DEFAULT_BACKBONE, tuple(BACKBONES))
-PREDICT_THREADS = env.integer("PREDICT_THREADS", min(CORES, 4), low=1, high=64)
-FLOWERS_URL = env.text(
-    "FLOWERS_URL", "https://storage.googleapis.com/download.tensorflow.org/example_images/flower_photos.tgz"
-)
+BACKBONE = ENV.POETSWEB_BACKBONE
+PREDICT_THREADS = ENV.PREDICT_THREADS or min(CORES, 4)
+FLOWERS_URL = ENV.FLOWERS_URL
 
-LOGGING = logging_config(DEBUG, json=env.boolean("LOG_JSON", False))
+LOGGING = logging_config(json=ENV.LOG_JSON)

@@ -4,8 +4,6 @@ from django.conf import settings
 from django.http import HttpRequest, JsonResponse
 from django.urls import include, path, re_path
 
-from classifier.api.router import api
-
 
 def api_not_found(request: HttpRequest) -> JsonResponse:
     """Answer in JSON for an address that is not in the API."""
@@ -13,9 +11,8 @@ def api_not_found(request: HttpRequest) -> JsonResponse:
 
 
 urlpatterns = [
-    path("api/v1/", api.urls),
-    re_path("^api/", api_not_found),
     path("", include("classifier.urls")),
+    re_path("^api/", api_not_found),
 ]
 handler404 = "classifier.views.errors.not_found"
 handler500 = "classifier.views.errors.server_error"

@@ -24,7 +24,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if item.nodeid.startswith(SERVICES):
             item.add_marker("services")
-        if any(item.get_closest_marker(name) for name in ("site", "browser", "verification")):
+        dear = "strange_networks" in getattr(item, "fixturenames", ())
+        if dear or any(item.get_closest_marker(name) for name in ("site", "browser", "verification")):
             item.add_marker("slow")
 
 

@@ -1,5 +1,6 @@
 """What is dear to make is made once in a run, by the first of the processes that run tests to ask for it."""
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -7,10 +8,10 @@ import pytest
 from filelock import FileLock
 
 
-def make_once(factory: pytest.TempPathFactory, worker: str, name: str, make: Callable[[Path], object]) -> Path:
-    """A folder that all tests of the run read and none writes. `worker`: of pytest-xdist, or "master" without it."""
+def make_once(factory: pytest.TempPathFactory, name: str, make: Callable[[Path], object]) -> Path:
+    """A folder that all tests of the run read and none writes."""
     own = factory.getbasetemp()
-    whole = own if worker == "master" else own.parent
+    whole = own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
     folder = whole / "once" / name
     folder.parent.mkdir(exist_ok=True)
     with FileLock(f"{folder}.lock"):

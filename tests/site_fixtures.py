@@ -1,6 +1,8 @@
 """One running application for all tests that need one: `manage.py serve`, with the tiny backbone."""
 
+import shutil
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -16,13 +18,17 @@ from tests.site import Client, Site
 
 
 @pytest.fixture(scope="session")
-def backbones(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Path:
-    """A folder with the tiny backbone, converted."""
+def tiny_backbone(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the tiny backbone, converted, to be read alone."""
+    return make_once(tmp_path_factory, "tiny_backbone", partial(ensure_tflite, get_backbone("testing", ML)))
 
-    def convert(folder: Path) -> None:
-        ensure_tflite(get_backbone("testing", ML), folder / "backbones")  # as in a data folder
 
-    return make_once(tmp_path_factory, worker_id, "prepared", convert) / "backbones"
+@pytest.fixture(scope="session")
+def backbones(tiny_backbone: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same, where more may be put beside it."""
+    return Path(
+        shutil.copytree(tiny_backbone, tmp_path_factory.mktemp("prepared") / "backbones")
+    )  # as in a data folder
 
 
 @pytest.fixture(scope="session")
@@ -46,9 +52,9 @@ def flowers_address() -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
-def strange_networks(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Path:
+def strange_networks(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Networks as strangers bring them, see `network_files`."""
-    return make_once(tmp_path_factory, worker_id, "networks", make_networks)
+    return make_once(tmp_path_factory, "networks", make_networks)
 
 
 @pytest.fixture(scope="session")

@@ -73,7 +73,7 @@ class FineTuning:
         return found
 
     def _note_speed(self, watch: TuningProgress) -> None:
-        """Note the speeds from which the form predicts how long the next one will take; see `classifier.estimates`."""
+        """Note the speeds that predict how long the next one will take; see `classifier.services.estimates`."""
         self.measured = {"fine_tuning_pictures": watch.pictures}
         for name, rate in (("fine_tuning_rate", watch.rate), ("step_rate", watch.step_rate)):
             if rate:

@@ -12,7 +12,7 @@ from typing import Any
 
 import structlog
 from billiard.exceptions import WorkerLostError
-from celery import shared_task, signals
+from celery import current_app, shared_task, signals
 from django.db import DatabaseError, close_old_connections, connection
 
 from classifier.jobs import lifecycle
@@ -20,6 +20,7 @@ from classifier.jobs.kinds import KINDS
 from classifier.models import Job
 from classifier.services import remote
 from classifier.services.custom_backbones import find_backbone
+from classifier.workers import record_worker
 from ml.errors import UserError
 from ml.images.decoding import PictureUnreadable
 from worker.embed import engine_of
@@ -79,6 +80,13 @@ def free_lease_of_killed_child(args: Any = (), exception: Any = None, **_: Any) 
         for job in Job.objects.filter(pk=args[0], status=Job.Status.RUNNING).exclude(lease=""):
             lifecycle.release_lease(job)
         connection.close()  # the parent forks children, and a connection must not be inherited
+
+
+@signals.heartbeat_sent.connect
+def tell_alive(sender: Any, **_: Any) -> None:
+    """Tell every two seconds, from the worker's main process, that it lives and which queues it serves."""
+    consumer = sender.eventer  # the heart knows its event dispatcher, which knows the worker's name
+    record_worker(consumer.hostname, sorted(current_app.amqp.queues.consume_from))
 
 
 @contextmanager

@@ -10,10 +10,10 @@ from ninja.files import UploadedFile
 from ninja.params import functions as params
 
 from classifier import catalogue
+from classifier.access import SignedIn
 from classifier.api import backbone_schemas, schemas
 from classifier.api.errors import ERRORS
 from classifier.services.custom_backbones import request_backbone
-from classifier.views.access import SignedIn
 
 router = Router()
 NO_FILE = params.File(None)

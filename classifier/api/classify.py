@@ -10,12 +10,11 @@ from ninja import File, Router
 from ninja.errors import HttpError
 from ninja.files import UploadedFile as NinjaFile
 
+from classifier.access import SignedIn, find_project
 from classifier.api import schemas
-from classifier.api.access import find_project
 from classifier.api.errors import ERRORS
 from classifier.services import prediction
 from classifier.services.images import read_bounded
-from classifier.views.access import SignedIn
 
 router = Router()
 

@@ -5,15 +5,15 @@ from typing import Any
 from django.shortcuts import get_object_or_404
 from ninja import Router, Status
 
+from classifier.access import SignedIn
 from classifier.api import schemas
 from classifier.api.errors import ERRORS
 from classifier.api.present import present_export
 from classifier.api.versions import find_version
+from classifier.downloads import send_export
 from classifier.models import Export
 from classifier.selectors import list_exports
 from classifier.services.exports import request_export
-from classifier.views.access import SignedIn
-from classifier.views.exports import send_export
 
 router = Router()
 

@@ -6,11 +6,10 @@ from ninja import File, Form, Router, Status
 from ninja.files import UploadedFile
 from ninja.params import functions as params
 
+from classifier.access import SignedIn, find_project
 from classifier.api import backbone_schemas, schemas
-from classifier.api.access import find_project
 from classifier.api.errors import ERRORS
 from classifier.services.custom_backbones import request_import
-from classifier.views.access import SignedIn
 
 router = Router()
 NO_FILE = params.File(None)

@@ -6,12 +6,11 @@ from django.shortcuts import get_object_or_404
 from ninja import Router, Status
 
 from classifier import selectors
+from classifier.access import SignedIn, find_project
 from classifier.api import schemas
-from classifier.api.access import find_project
 from classifier.api.errors import ERRORS
 from classifier.api.present import present_project
 from classifier.services import projects, sample_sets
-from classifier.views.access import SignedIn
 
 router = Router()
 

@@ -8,12 +8,11 @@ from ninja import Router
 from ninja.params import functions as params
 
 from classifier import selectors
+from classifier.access import SignedIn, find_project
 from classifier.api import schemas
-from classifier.api.access import find_project
 from classifier.api.errors import ERRORS
 from classifier.api.present import present_sample
 from classifier.services import images, samples
-from classifier.views.access import SignedIn
 
 PAGE = 100
 

@@ -124,7 +124,7 @@ class _TrainOptions(Schema, extra="forbid"):
 
     def config_values(self) -> dict[str, Any]:
         """Return the settings that were given."""
-        given = self.model_dump(exclude={"promote", "force"}, exclude_unset=True)
+        given = {name: getattr(self, name) for name in self.model_fields_set & TrainConfig.model_fields.keys()}
         return {name: value for name, value in given.items() if value is not None}
 
 

@@ -8,15 +8,14 @@ from ninja import Router, Status
 from ninja.errors import HttpError
 
 from classifier import selectors
+from classifier.access import SignedIn, find_project
 from classifier.api import schemas
-from classifier.api.access import find_project
 from classifier.api.errors import ERRORS
 from classifier.api.present import present_job
+from classifier.downloads import send_event_files
 from classifier.jobs import lifecycle
 from classifier.models import Job
 from classifier.services import training
-from classifier.views.access import SignedIn
-from classifier.views.job import send_event_files
 from ml.training.config import parse_config
 
 router = Router()

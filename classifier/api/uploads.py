@@ -8,13 +8,12 @@ from ninja.errors import HttpError
 from ninja.files import UploadedFile
 from ninja.params import functions as params
 
+from classifier.access import SignedIn, find_project
 from classifier.api import schemas
-from classifier.api.access import find_project
 from classifier.api.errors import ERRORS
 from classifier.api.present import present_item, present_upload
 from classifier.services import projects, uploads
 from classifier.services.images import read_bounded
-from classifier.views.access import SignedIn
 from ml.datasets.archives import looks_like_archive
 
 router = Router()

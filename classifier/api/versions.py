@@ -7,13 +7,12 @@ from django.urls import reverse
 from ninja import Router, Status
 
 from classifier import selectors
+from classifier.access import SignedIn, find_project
 from classifier.api import schemas
-from classifier.api.access import find_project
 from classifier.api.errors import ERRORS
 from classifier.api.present import present_evaluation, present_version
 from classifier.models import ModelVersion
 from classifier.services import hub, model_versions
-from classifier.views.access import SignedIn
 
 router = Router()
 

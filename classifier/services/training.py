@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from django.contrib.auth.models import User
 from django.db import transaction
 
-from classifier.estimates import estimate_tuning
 from classifier.jobs.kinds import TRAIN, JobState
 from classifier.jobs.lifecycle import queue_job
 from classifier.models import Job, Project
 from classifier.selectors import class_counts
 from classifier.services.custom_backbones import check_backbone
+from classifier.services.estimates import estimate_tuning
 from classifier.workers import missing_queues
 from ml.datasets.splits import SMALLEST_CLASS
 from ml.errors import Conflict

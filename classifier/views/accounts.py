@@ -20,9 +20,9 @@ from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_POST
 from redis.exceptions import RedisError
 
+from classifier.access import SignedIn
 from classifier.forms import AccountForm, NameForm
 from classifier.services import accounts
-from classifier.views.access import SignedIn
 
 TRIES, TRIES_SECONDS = 10, 300
 

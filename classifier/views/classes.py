@@ -8,10 +8,11 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_POST
 
 from classifier import selectors
+from classifier.access import SignedIn, project_page
 from classifier.forms import NameForm
 from classifier.models import Project
+from classifier.parsing import parse_number
 from classifier.services import images, projects, samples
-from classifier.views.access import SignedIn, project_page
 from ml.datasets.names import MAX_CLASS_NAME_LENGTH
 from ml.images.decoding import ImageRejected
 
@@ -20,15 +21,11 @@ THUMBNAIL_MIME = "image/jpeg"
 FOR_EVER = "private, max-age=31536000, immutable"  # the address holds the sha256
 
 
-def _number(text: str | None) -> int | None:
-    return int(text) if text and text.isascii() and text.isdigit() and len(text) < 19 else None
-
-
 @project_page
 def detail(request: SignedIn, project: Project, pk: int) -> HttpResponse:
     image_class = get_object_or_404(project.classes, pk=pk)
     found = selectors.list_samples(project, image_class)
-    page, following = selectors.page_of_samples(found, before=_number(request.GET.get("before")), size=PAGE)
+    page, following = selectors.page_of_samples(found, before=parse_number(request.GET.get("before")), size=PAGE)
     context = {
         "project": project,
         "class": image_class,
@@ -79,13 +76,13 @@ def delete(request: SignedIn, project: Project, pk: int) -> HttpResponse:
 
 
 def _chosen(request: SignedIn) -> list[int]:
-    return [number for text in request.POST.getlist("sample") if (number := _number(text)) is not None]
+    return [number for text in request.POST.getlist("sample") if (number := parse_number(text)) is not None]
 
 
 @project_page
 @require_POST
 def move(request: SignedIn, project: Project) -> HttpResponse:
-    to = get_object_or_404(project.classes, pk=_number(request.POST.get("to")) or 0)
+    to = get_object_or_404(project.classes, pk=parse_number(request.POST.get("to")) or 0)
     moved = samples.move_samples(project, _chosen(request), to=to)
     messages.success(request, f"{_pictures(moved)} moved to “{to.name}”.")
     return redirect(_back(request, project))
@@ -119,14 +116,14 @@ def _pictures(count: int) -> str:
 
 
 def _back(request: SignedIn, project: Project) -> str:
-    image_class = project.classes.filter(pk=_number(request.POST.get("from")) or 0).first()
+    image_class = project.classes.filter(pk=parse_number(request.POST.get("from")) or 0).first()
     return (image_class or project).get_absolute_url()
 
 
 @project_page
 def trash(request: SignedIn, project: Project) -> HttpResponse:
     found = selectors.list_samples(project, deleted=True)
-    page, following = selectors.page_of_samples(found, before=_number(request.GET.get("before")), size=PAGE)
+    page, following = selectors.page_of_samples(found, before=parse_number(request.GET.get("before")), size=PAGE)
     context = {"project": project, "samples": page, "next": following}
     template = "classifier/_samples.html" if request.htmx else "classifier/trash_page.html"
     return render(request, template, context)

@@ -10,13 +10,13 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_POST
 
 from classifier import selectors
+from classifier.access import SignedIn, View, project_page
 from classifier.custom_backbone_forms import BackboneForm, ImportForm
 from classifier.jobs.lifecycle import cancel_job
 from classifier.jobs.progress import job_progress
 from classifier.models import CustomBackbone, Project
 from classifier.services.custom_backbones import remove_backbone, request_backbone, request_import
 from classifier.services.projects import InvalidName
-from classifier.views.access import SignedIn, View, project_page
 from classifier.workers import missing_queues
 from ml.errors import ImportRefused
 

@@ -1,13 +1,14 @@
 """A model version as files for elsewhere."""
 
 from django.contrib import messages
-from django.http import FileResponse, Http404, HttpResponse, HttpResponseBase
+from django.http import FileResponse, Http404, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.views.decorators.http import require_POST
 
+from classifier.access import SignedIn, project_page
+from classifier.downloads import send_export
 from classifier.models import Export, Project
-from classifier.services.exports import FormatUnavailable, UnknownFormat, open_export, request_export
-from classifier.views.access import SignedIn, project_page
+from classifier.services.exports import FormatUnavailable, UnknownFormat, request_export
 
 
 @project_page
@@ -25,17 +26,7 @@ def export(request: SignedIn, project: Project, number: int, format: str) -> Htt
 
 
 @project_page
-def download(request: SignedIn, project: Project, number: int, format: str) -> HttpResponseBase:
+def download(request: SignedIn, project: Project, number: int, format: str) -> FileResponse:
     made = Export.objects.exclude(sha256="").select_related("model_version")
     found = get_object_or_404(made, model_version__project=project, model_version__number=number, format=format)
     return send_export(project, found)
-
-
-def send_export(project: Project, found: Export) -> FileResponse:
-    """Raises Http404 where the storage has lost it."""
-    try:
-        file = open_export(found)
-    except OSError:
-        raise Http404 from None
-    name = f"{project.slug}-v{found.model_version.number}-{found.format}.zip"
-    return FileResponse(file, as_attachment=True, filename=name, content_type="application/zip")

@@ -6,13 +6,13 @@ from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_POST
 
+from classifier.access import SignedIn
 from classifier.forms import NameForm
 from classifier.models import Alias, Sample
 from classifier.models.alias import LIVE
 from classifier.selectors import list_projects
 from classifier.services.projects import create_project
 from classifier.services.sample_sets import SAMPLE_SETS, start_sample_project
-from classifier.views.access import SignedIn
 
 
 @login_required

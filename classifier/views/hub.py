@@ -10,11 +10,11 @@ from django.shortcuts import get_object_or_404, redirect
 from django.views.decorators.http import require_POST, require_safe
 
 from classifier import catalogue, selectors
+from classifier.access import SignedIn, project_page
 from classifier.models import ModelVersion, Project
 from classifier.services import hub
 from classifier.services.accounts import find_key_owner
 from classifier.services.custom_backbones import find_backbone, find_spec
-from classifier.views.access import SignedIn, project_page
 from ml.backbones.spec import LITE
 
 NOBODY = "Send a valid API key: add ?key=YOUR_KEY to the address, or the header “Authorization: Bearer YOUR_KEY”."

@@ -1,19 +1,19 @@
 """A job as it goes: the page asks for its living part every second, so a reload loses nothing."""
 
 from django.contrib import messages
-from django.http import FileResponse, Http404, HttpResponse
+from django.http import FileResponse, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_POST
 
 from classifier import selectors
+from classifier.access import SignedIn, project_page
 from classifier.charts import draw_curve
+from classifier.downloads import send_event_files
 from classifier.jobs.kinds import KINDS, QUEUES
 from classifier.jobs.lifecycle import cancel_job, read_state
 from classifier.jobs.progress import job_progress
 from classifier.models import Job, ModelVersion, Project, Sample
-from classifier.services.event_files import event_files_name, open_event_files
 from classifier.tensorboard import proxy
-from classifier.views.access import SignedIn, project_page
 from classifier.workers import missing_queues
 
 
@@ -71,16 +71,6 @@ def part(request: SignedIn, project: Project, number: int) -> HttpResponse:
 @project_page
 def download_event_files(request: SignedIn, project: Project, number: int) -> FileResponse:
     return send_event_files(_find(request, project, number))
-
-
-def send_event_files(job: Job) -> FileResponse:
-    """Raises Http404 where there are none."""
-    try:
-        file = open_event_files(job)
-    except OSError:
-        raise Http404 from None
-    name = f"{event_files_name(job)}.zip"
-    return FileResponse(file, as_attachment=True, filename=name, content_type="application/zip")
 
 
 @project_page

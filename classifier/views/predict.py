@@ -5,10 +5,10 @@ from django.http import HttpResponse
 from django.shortcuts import render
 
 from classifier import selectors
+from classifier.access import SignedIn, project_page
 from classifier.models import Project
 from classifier.services import prediction
 from classifier.services.images import read_bounded
-from classifier.views.access import SignedIn, project_page
 from ml.errors import UserError
 
 TOP = 5

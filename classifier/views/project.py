@@ -10,10 +10,10 @@ from django.shortcuts import redirect, render
 from django.views.decorators.http import require_POST
 
 from classifier import selectors
+from classifier.access import SignedIn, project_page
 from classifier.forms import NameForm
 from classifier.models import Project, Sample
 from classifier.services.projects import rename_project
-from classifier.views.access import SignedIn, project_page
 
 STRIP = 6  # thumbnails beside each class
 

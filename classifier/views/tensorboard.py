@@ -8,9 +8,9 @@ from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods
 
 from classifier import selectors
+from classifier.access import SignedIn, project_page
 from classifier.models import Project
 from classifier.tensorboard import proxy
-from classifier.views.access import SignedIn, project_page
 from classifier.views.errors import answer_page
 
 MAX_REQUEST_BYTES = 2**20  # of a question

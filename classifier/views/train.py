@@ -6,11 +6,11 @@ from django.conf import settings
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
 
-from classifier.estimates import estimate_tuning
+from classifier.access import SignedIn, project_page
 from classifier.forms import TrainForm
 from classifier.models import Project
+from classifier.services.estimates import estimate_tuning
 from classifier.services.training import TrainingRefused, check_training, request_training
-from classifier.views.access import SignedIn, project_page
 from ml.backbones.spec import is_custom
 from ml.training.config import TUNE_LAST, ConfigError, TrainConfig
 

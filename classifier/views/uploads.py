@@ -9,13 +9,13 @@ from django.utils.text import slugify
 from django.views.decorators.http import require_POST
 
 from classifier import selectors
+from classifier.access import SignedIn, project_page
 from classifier.jobs.kinds import KINDS
 from classifier.jobs.progress import job_progress
 from classifier.models import Project, Upload, UploadItem
+from classifier.parsing import parse_number
 from classifier.services import uploads
 from classifier.services.images import read_bounded
-from classifier.views.access import SignedIn, project_page
-from classifier.views.classes import _number
 from ml.datasets.archives import looks_like_archive
 
 PAGE = 200
@@ -71,7 +71,7 @@ def detail(request: SignedIn, project: Project, pk: int) -> HttpResponse:
     items = upload.items.order_by("pk")
     if status in UploadItem.Status.values:
         items = items.filter(status=status)
-    page = list(items.filter(pk__gt=_number(request.GET.get("after")) or 0)[: PAGE + 1])
+    page = list(items.filter(pk__gt=parse_number(request.GET.get("after")) or 0)[: PAGE + 1])
     context = {
         "project": project,
         "upload": upload,

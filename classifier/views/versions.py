@@ -10,11 +10,11 @@ from django.urls import reverse
 from django.views.decorators.http import require_POST
 
 from classifier import selectors
+from classifier.access import SignedIn, project_page
 from classifier.models import ModelVersion, Project, PublicLink
+from classifier.parsing import parse_number
 from classifier.services import exports, model_versions
 from classifier.services.hub import FORMAT
-from classifier.views.access import SignedIn, project_page
-from classifier.views.classes import _number
 from ml.exports.registry import FORMATS
 from ml.training.artifacts import ArtifactCorrupt
 
@@ -110,7 +110,7 @@ def cell(request: SignedIn, project: Project, number: int) -> HttpResponse:
     """The pictures behind one cell of the confusion matrix."""
     version = _find(project, number)
     names = selectors.class_names(version)
-    true, predicted = (_number(request.GET.get(name)) for name in ("true", "predicted"))
+    true, predicted = (parse_number(request.GET.get(name)) for name in ("true", "predicted"))
     if true is None or predicted is None or max(true, predicted) >= len(names):
         raise Http404
     try:

@@ -14,6 +14,7 @@ from ml.files import write_atomically
 from ml.sandbox.screening import screen_graph
 
 INPUT, OUTPUT = "pictures", "features"
+SCOPE = "backbone"  # of the operations, once the graph is imported
 
 
 def ensure_graph(backbone: Backbone, folder: Path | None = None) -> Any:
@@ -80,11 +81,11 @@ def import_graph(graph: Any, source: str, target: str) -> Any:
     source, target = (name if ":" in name else f"{name}:0" for name in (source, target))
 
     def build() -> None:
-        tf.graph_util.import_graph_def(graph, name="backbone")
+        tf.graph_util.import_graph_def(graph, name=SCOPE)
 
     try:
         wrapped = tf.compat.v1.wrap_function(build, [])
-        return wrapped.prune(f"network/{source}", f"network/{target}")
+        return wrapped.prune(f"{SCOPE}/{source}", f"{SCOPE}/{target}")
     except (ValueError, TypeError, KeyError, tf.errors.OpError) as error:
         raise ImportRefused(f"TensorFlow cannot use this graph: {first_line(error)}") from None
 

@@ -2,7 +2,7 @@
 
 import subprocess
 import sys
-from pathlib import Path
+from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -11,54 +11,83 @@ from tests.site import Client, Site
 
 pytestmark = pytest.mark.site
 
-# For each address a line: what it gives for two grey pictures, or why it was refused.
+# For each line it reads, a cache and an address, it writes one: what that gives for two grey pictures, or why it was
+# refused. One process for all, as TensorFlow takes long to load.
 LOAD = """
-import sys
+import os, sys
 import urllib.error
 import numpy as np
 import tensorflow_hub as hub
 pictures = np.full((2, 32, 32, 3), 0.5, np.float32)
-for address in sys.argv[1:]:
+assert "django" not in sys.modules
+for line in sys.stdin:
+    os.environ["TFHUB_CACHE_DIR"], address = line.split()
     try:
         loaded = hub.load(address)
     except urllib.error.HTTPError as error:
-        print(error.code)
+        print(error.code, flush=True)
         continue
     answer = loaded(pictures).numpy()
     assert np.array_equal(loaded.signatures["default"](images=pictures)["default"], answer)
-    print(answer.shape, round(float(answer[0].sum()), 3))
-assert "django" not in sys.modules
+    print(answer.shape, round(float(answer[0].sum()), 3), flush=True)
 """
 
-
-def load(folder: Path, *addresses: str) -> list[str]:
-    folder.mkdir()  # a cache of its own, or what was loaded once would be given again
-    env = {"TFHUB_CACHE_DIR": str(folder), "TF_CPP_MIN_LOG_LEVEL": "3"}
-    command = [sys.executable, "-c", LOAD, *addresses]
-    done = subprocess.run(command, cwd=folder, env=env, capture_output=True, text=True, timeout=120)
-    assert done.returncode == 0, done.stderr[-2000:]
-    return done.stdout.splitlines()
+Load = Callable[..., list[str]]
 
 
-def test_hub_loads_a_version_for_whom_it_is(site: Site, owner: Client, stranger: Client, tmp_path: Path) -> None:
+@pytest.fixture(scope="module")
+def load(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Load]:
+    """load(address, …) says what each gives. The caches of each call are its own, or what was loaded once would be
+    given again."""
+    folder = tmp_path_factory.mktemp("elsewhere")
+    env = {"TF_CPP_MIN_LOG_LEVEL": "3"}
+    with (folder / "errors").open("w") as errors:
+        process = subprocess.Popen(
+            [sys.executable, "-c", LOAD],
+            cwd=folder,
+            env=env,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=errors,
+            text=True,
+        )
+    assert process.stdin is not None
+    assert process.stdout is not None
+
+    def load(*addresses: str) -> list[str]:
+        cache = tmp_path_factory.mktemp("cache")
+        found = []
+        for address in addresses:
+            print(cache, address, file=process.stdin, flush=True)
+            found.append(process.stdout.readline().strip())
+            assert found[-1], (folder / "errors").read_text()[-2000:]
+        return found
+
+    yield load
+    process.stdin.close()
+    assert process.wait(30) == 0
+    process.stdout.close()
+
+
+def test_hub_loads_a_version_for_whom_it_is(site: Site, owner: Client, stranger: Client, load: Load) -> None:
     slug, _ = make_trained_project(owner, "Served for Hub")
     address, version = f"{site.address}/hub/{slug}/live", f"/projects/{slug}/versions/1"
     mine, link = f"{address}?key={owner.key}", owner.ok("POST", f"{version}/public-link")["url"]
-    assert load(tmp_path / "before", mine, link) == ["409", "409"]  # nothing was made yet
+    assert load(mine, link) == ["409", "409"]  # nothing was made yet
     job = owner.wait_job(owner.ok("POST", f"{version}/exports", {"format": "tf_hub"})["job"])
     assert job["status"] == "SUCCEEDED", job["error"]
 
     others = [f"{address}?key={stranger.key}", f"{address}?key=wrong", address]
-    assert load(tmp_path / "made", mine, link, *others) == ["(2, 3) 1.0", "(2, 3) 1.0", "404", "401", "401"]
+    assert load(mine, link, *others) == ["(2, 3) 1.0", "(2, 3) 1.0", "404", "401", "401"]
     owner.ok("DELETE", f"{version}/public-link")
-    assert load(tmp_path / "revoked", link) == ["404"]
+    assert load(link) == ["404"]
     assert not [secret for secret in (owner.key, stranger.key, link) if secret in site.log.read_text()]
 
 
-def test_hub_loads_a_backbone_that_is_made_meanwhile(site: Site, stranger: Client, tmp_path: Path) -> None:
+def test_hub_loads_a_backbone_that_is_made_meanwhile(site: Site, stranger: Client, load: Load) -> None:
     address = f"{site.address}/hub/backbones/testing/1"
     mine = f"{address}?key={stranger.key}"
-    assert load(tmp_path / "before", address, mine) == ["401", "503"]
+    assert load(address, mine) == ["401", "503"]
     site.wait(lambda: list((site.data / "files" / "hub").glob("*.tar.gz")), 60)
-    (answer,) = load(tmp_path / "made", mine)
+    (answer,) = load(mine)
     assert answer.startswith("(2, 48) ")

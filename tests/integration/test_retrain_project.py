@@ -64,7 +64,7 @@ def test_beside_a_running_site(photos: Path, site: Site, owner: Client, tmp_path
     done = site.manage("retrain", *flags(photos, tmp_path, slug))
     assert f"Version 1 of the project {slug}" in done.stdout
     (version,) = owner.ok("GET", f"/projects/{slug}/versions")
-    assert (version["config"]["recipe"], version["config"]["steps"], version["live"]) == ("poets", 60, True)
+    assert (version["config"]["recipe"], version["config"]["steps"], version["live"]) == ("sgd", 60, True)
     found = owner.ok("GET", f"/projects/{slug}/jobs")
     assert {job["status"] for job in found} == {"SUCCEEDED"}
 

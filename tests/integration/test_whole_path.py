@@ -31,10 +31,10 @@ def test_from_archive_to_answer(owner: Client) -> None:
     assert job["progress"] == 1
     assert [point["step"] for point in job["curve"]] == sorted(point["step"] for point in job["curve"])
 
-    with zipfile.ZipFile(io.BytesIO(owner.fetch(f"/jobs/{job['id']}/summaries"))) as events:
+    with zipfile.ZipFile(io.BytesIO(owner.fetch(f"/jobs/{job['id']}/event-files"))) as events:
         runs = {name.split("/")[1] for name in events.namelist() if "/events.out.tfevents." in name}
         assert runs == {"train", "validation", "test"}
-        assert sum(entry.compress_size for entry in events.infolist()) < job["result"]["summaries"] < 2**20
+        assert sum(entry.compress_size for entry in events.infolist()) < job["result"]["event_files"] < 2**20
 
     version = owner.ok("GET", f"/projects/{slug}/versions/1")
     assert version["live"] is True

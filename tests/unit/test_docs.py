@@ -34,7 +34,12 @@ NUMBERS: list[tuple[str, str, str, float]] = [
     ("docs/decisions/0003*.md", r"after (\w+) dead workers the job fails", DEATHS, 1),
     ("docs/decisions/0007*.md", r"([\d.]+) % agreement", "ml.exports.registry:SAME_NUMBERS.agreement", 0.01),
     ("docs/decisions/0007*.md", r"mean difference of ([\d.]+)", "ml.exports.registry:SAME_NUMBERS.mean_difference", 1),
-    ("docs/decisions/0009*.md", r"small rate\s\(([\d.]+)\)", "ml.training.config:TrainConfig.fine_tuning_rate", 1),
+    (
+        "docs/decisions/0009*.md",
+        r"small rate\s\(([\d.]+)\)",
+        "ml.training.config:TrainConfig.model_fields.fine_tuning_rate.default",
+        1,
+    ),
     ("docs/decisions/0009*.md", r"averages of (\d+)\spictures", "ml.training.fine_tuning.pictures:BATCH", 1),
     ("docs/decisions/0009*.md", r"no better for (\w+) epochs", "ml.training.fine_tuning:PATIENCE", 1),
     ("docs/custom-backbones.md", r"At most (\S+) classes can be imported", SOURCES + ":MAX_CLASSES", 1),
@@ -70,7 +75,7 @@ def read_constant(place: str) -> float:
     module, _, names = place.partition(":")
     found: Any = importlib.import_module(module)
     for name in names.split("."):
-        found = getattr(found, name)
+        found = found[name] if isinstance(found, dict) else getattr(found, name)
     return found.total_seconds() if isinstance(found, timedelta) else float(found)
 
 

@@ -1,6 +1,5 @@
-"""`.env.example` and settings.py tell of the same variables, with the same defaults."""
+"""`.env.example` and poetsweb/env.py tell of the same variables, with the same defaults."""
 
-import ast
 import os
 import re
 import subprocess
@@ -10,38 +9,18 @@ from pathlib import Path
 
 import pytest
 
-from poetsweb import env
+from poetsweb.env import Environment
 
 ROOT = Path(__file__).resolve().parents[2]
-READERS = {"text", "boolean", "integer", "words", "folder", "choice", "time_zone", "address"}
 LINE = re.compile(r"^#([A-Z][A-Z0-9_]*)=(.*)$", re.MULTILINE)
 EXAMPLE = (ROOT / ".env.example").read_text()
-COMPUTED = object()
-SOURCE = "\n".join((ROOT / f"poetsweb/{name}.py").read_text() for name in ("folders", "settings"))
-
-
-def read_settings() -> dict[str, object]:
-    """Variable -> its default where settings.py writes it as a constant, else COMPUTED."""
-    found: dict[str, object] = {}
-    for node in ast.walk(ast.parse(SOURCE)):
-        match node:
-            case ast.Call(func=ast.Attribute(value=ast.Name("env"), attr=reader)) if reader in READERS:
-                name = node.args[0]
-                assert isinstance(name, ast.Constant), f"line {node.lineno}: write the variable's name out"
-                assert name.value not in found, f"{name.value} is read twice"
-                found[str(name.value)] = literal(node.args[1]) if len(node.args) > 1 else ""
-    return found
-
-
-def literal(node: ast.expr) -> object:
-    try:
-        return ast.literal_eval(node)
-    except ValueError:
-        return COMPUTED
+OF_THE_MACHINE = {"POETSWEB_DATA"}  # the others that depend on it have no default there
 
 
 def as_written(default: object) -> str:
     match default:
+        case None:
+            return ""
         case bool():
             return str(default).lower()
         case list():
@@ -50,32 +29,16 @@ def as_written(default: object) -> str:
             return str(default)
 
 
-SETTINGS = read_settings()
-
-
-NO_READERS = ("load_file", "read", "pass_on")
-
-
-def test_every_reader_of_env_is_known() -> None:
-    """A new reader in env.py must be named above, or its variables would be overlooked."""
-    takes_a_name = {
-        name
-        for name, value in vars(env).items()
-        if callable(value) and getattr(value, "__module__", "") == env.__name__ and name not in NO_READERS
-    }
-    assert takes_a_name - {"socket_folder"} == READERS
-
-
-def test_settings_reads_the_environment_through_env_alone() -> None:
+def test_settings_read_the_environment_through_env_alone() -> None:
     source = (ROOT / "poetsweb/settings.py").read_text()
     assert "os.environ" not in source
     assert "getenv" not in source
 
 
-def test_example_and_settings_name_the_same_variables() -> None:
+def test_example_and_environment_name_the_same_variables() -> None:
     names = [name for name, _ in LINE.findall(EXAMPLE)]
     assert len(names) == len(set(names)), "one of them is there twice"
-    assert set(names) == set(SETTINGS)
+    assert set(names) == set(Environment.model_fields)
 
 
 def test_example_sets_nothing() -> None:
@@ -85,15 +48,10 @@ def test_example_sets_nothing() -> None:
 
 @pytest.mark.parametrize(("name", "value"), LINE.findall(EXAMPLE))
 def test_example_shows_the_default(name: str, value: str) -> None:
-    default = SETTINGS[name]
-    if name == "POETSWEB_BACKBONE":
-        from ml.backbones.registry import DEFAULT_BACKBONE
-
-        default = DEFAULT_BACKBONE
-    if name == "FLOWERS_URL" or default is not COMPUTED:
-        assert value == as_written(default)
-    else:
+    if name in OF_THE_MACHINE:
         assert value == "", "a default that depends on the machine is not written as if it did not"
+    else:
+        assert value == as_written(Environment.model_fields[name].default)
 
 
 def test_every_variable_has_a_comment() -> None:

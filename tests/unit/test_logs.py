@@ -12,7 +12,7 @@ from poetsweb.logs import logging_config
 
 def make_logger(stream: io.StringIO, *, json: bool) -> logging.Logger:
     """As the site's own: with its formatter."""
-    formatter = logging_config(False, json=json)["formatters"]["line"]
+    formatter = logging_config(json=json)["formatters"]["line"]
     handler = logging.StreamHandler(stream)
     handler.setFormatter(formatter["()"](**{key: value for key, value in formatter.items() if key != "()"}))
     logger = logging.Logger("test")

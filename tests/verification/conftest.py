@@ -3,7 +3,6 @@
 import os
 import subprocess
 import sys
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,7 +17,7 @@ from ml.engines.litert import LiteRTEngine
 
 NAMES = sorted(name for name, backbone in BACKBONES.items() if not backbone.hidden and not backbone.published)
 
-# Run apart: TensorFlow must not be loaded into the process that runs the tests.
+# Run apart: TensorFlow must not be loaded into the process that runs the tests. All in one, which loads it once.
 BUILD = """
 import sys
 from pathlib import Path
@@ -26,13 +25,14 @@ import numpy as np
 from ml.backbones.registry import get_backbone
 from ml.engines.conversion import convert
 from poetsweb.folders import ML
-name, folder = sys.argv[1], Path(sys.argv[2])
-backbone = get_backbone(name, ML)
-convert(backbone, folder / f"{name}.tflite")
-pictures = np.load(folder / f"{name}.npy").astype(np.float32)
-classifier = backbone.recipe(backbone.find_weights(ML), backbone.input_size, classifier=True)
-features = backbone.build_network()(pictures, training=False)
-np.savez(folder / f"{name}.npz", features=features, logits=classifier(pictures, training=False))
+folder = Path(sys.argv[1])
+for name in sys.argv[2:]:
+    backbone = get_backbone(name, ML)
+    convert(backbone, folder / f"{name}.tflite")
+    pictures = np.load(folder / f"{name}.npy").astype(np.float32)
+    classifier = backbone.recipe(backbone.find_weights(ML), backbone.input_size, classifier=True)
+    features = backbone.build_network()(pictures, training=False)
+    np.savez(folder / f"{name}.npz", features=features, logits=classifier(pictures, training=False))
 """
 
 
@@ -49,8 +49,13 @@ class Built:
 @pytest.fixture(scope="session")
 def all_built(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Built]:
     folder = tmp_path_factory.mktemp("built")
-    with ThreadPoolExecutor(2) as pool:  # each takes a core, and 1 GB
-        return dict(zip(NAMES, pool.map(lambda name: _build(name, folder), NAMES), strict=True))
+    drawn = {name: _draw_pictures(BACKBONES[name].input_size) for name in NAMES}
+    for name, pictures in drawn.items():
+        np.save(folder / f"{name}.npy", pictures)
+    command = [sys.executable, "-c", BUILD, str(folder), *NAMES]
+    done = subprocess.run(command, env={**os.environ, "CUDA_VISIBLE_DEVICES": "-1"}, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr[-3000:]
+    return {name: _read(name, folder, pictures) for name, pictures in drawn.items()}
 
 
 @pytest.fixture(params=NAMES)
@@ -58,12 +63,7 @@ def built(request: pytest.FixtureRequest, all_built: dict[str, Built]) -> Built:
     return all_built[request.param]
 
 
-def _build(name: str, folder: Path) -> Built:
-    pictures = _draw_pictures(BACKBONES[name].input_size)
-    np.save(folder / f"{name}.npy", pictures)
-    command = [sys.executable, "-c", BUILD, name, str(folder)]
-    done = subprocess.run(command, env={**os.environ, "CUDA_VISIBLE_DEVICES": "-1"}, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr[-3000:]
+def _read(name: str, folder: Path, pictures: NDArray[np.uint8]) -> Built:
     with np.load(folder / f"{name}.npz") as arrays:
         return Built(LiteRTEngine(folder / f"{name}.tflite"), pictures, arrays["features"], arrays["logits"])
 

@@ -39,7 +39,8 @@ def publish(by: User, engine: str = "litert") -> CustomBackbone:
     job = lifecycle.claim_job(request_backbone(by=by, address=ADDRESS).pk)
     assert job is not None
     network = job.custom_backbones.get()
-    custom_backbones.store_backbone_files(network, opened(engine))
+    found = opened(engine)
+    custom_backbones.store_backbone_files(network, found, litert_refusal=found.litert_refusal)
     publish_backbone(job, network)
     return network
 
@@ -255,7 +256,7 @@ def test_imported_version_says_where_it_came_from(trained: ModelVersion, as_owne
     config = {"recipe": "imported", "backbone": "net_x", "source": "old_graph.pb"}
     ModelVersion.objects.filter(pk=trained.pk).update(metrics=metrics, config=config, backbone="net_x")
     page = as_owner.get(trained.get_absolute_url()).content.decode()
-    assert "Imported from old_graph.pb" in page
+    assert "<dt>Imported from</dt><dd>old_graph.pb</dd>" in page
     assert "There were no pictures of its classes" in page
 
 

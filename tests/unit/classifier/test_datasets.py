@@ -20,7 +20,9 @@ from ml.training.config import TrainConfig
 from tests.datasets import coloured_pictures
 from tests.unit.classifier.conftest import add_pictures, publish, store_fake_embeddings
 
-FINGERPRINT = "83a338ba2bf27ce8ec034c126fce651c39d318b983f3bbedaa2aab63db0386c6"  # of 50 steps of poets
+FINGERPRINT = (
+    "6c7dd86f78b4f757cda258016f807a6b4f50cb9f8203c9f04b61a535b1d23204"  # of all defaults, since the first version
+)
 
 
 def freeze(project: Project) -> DatasetVersion:
@@ -130,21 +132,21 @@ def test_fingerprint_depends_on_what_matters(filled: Project) -> None:
     assert model_versions.find_version(dataset, TrainConfig(backbone="testing", seed=9)) is None
 
 
-def test_fingerprint_without_distortions_is_that_of_before_there_were_any() -> None:
+def test_fingerprint_of_the_defaults_stays() -> None:
     """Or a version trained then would be trained again."""
     dataset = DatasetVersion(digest="d" * 64)
-    assert model_versions.fingerprint(dataset, TrainConfig(recipe="sgd", steps=50)) == FINGERPRINT
+    assert model_versions.fingerprint(dataset, TrainConfig()) == FINGERPRINT
 
 
-def test_fingerprint_depends_on_distortions_and_on_how_they_are_drawn(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_fingerprint_depends_on_augmentation_and_on_how_it_is_drawn(monkeypatch: pytest.MonkeyPatch) -> None:
     dataset = DatasetVersion(digest="d" * 64)
 
-    def found(**distortions: int) -> str:
-        return model_versions.fingerprint(dataset, TrainConfig(backbone="testing", **distortions))  # type: ignore[arg-type]
+    def found(**augmentation: int) -> str:
+        return model_versions.fingerprint(dataset, TrainConfig(backbone="testing", **augmentation))  # type: ignore[arg-type]
 
     all_found = [found(), found(random_crop=5), found(random_scale=5), found(random_crop=5, augmented_copies=3)]
     assert len(set(all_found)) == 4
-    monkeypatch.setattr("classifier.services.model_versions.DISTORTION_VERSION", 2)
+    monkeypatch.setattr("classifier.services.model_versions.AUGMENTATION_VERSION", 2)
     assert found() == all_found[0]
     assert found(random_crop=5) != all_found[1]
 

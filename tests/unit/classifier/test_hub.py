@@ -129,6 +129,7 @@ def test_public_link_over_the_api(served: str, as_owner: Client, client: Client)
     assert as_owner.post(address).json()["url"] != first
 
 
+@pytest.mark.slow
 def test_backbone_is_made_when_first_asked_for(
     stranger: User, as_stranger: Client, client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:

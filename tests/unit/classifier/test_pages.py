@@ -273,14 +273,16 @@ def _engine(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(prediction, "get_engine", lambda name: FakeEngine())
 
 
-def test_version_page_tells_of_distortions(filled: Project, as_owner: Client) -> None:
+def test_version_page_tells_of_augmentation(filled: Project, as_owner: Client) -> None:
     plain = as_owner.get(publish(filled).get_absolute_url()).content.decode()
-    assert "Distortions" not in plain
+    assert "Random crop" not in plain
     mirrored = as_owner.get(publish(filled, flip_left_right=True).get_absolute_url()).content.decode()
-    assert "mirrored; 1 view of each training picture" in mirrored
+    assert "Mirror left and right: yes" in mirrored
+    assert "Copies of each picture: 1" in mirrored
     settings = {"random_crop": 10, "random_scale": 5, "random_brightness": 20, "augmented_copies": 2}
     page = as_owner.get(publish(filled, **settings).get_absolute_url()).content.decode()
-    assert "cropped by 10 %, scaled by up to 5 %, brightness ± 20 %; 2 views of each training picture" in page
+    for said in ("Random crop, %: 10", "Random scale, %: 5", "Random brightness, %: 20", "Copies of each picture: 2"):
+        assert said in page
 
 
 @pytest.mark.usefixtures("_engine")

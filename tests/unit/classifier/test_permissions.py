@@ -51,7 +51,7 @@ def arguments(trained: ModelVersion) -> dict[str, Any]:
             "class": ImageClass.objects.filter(project=project).values_list("pk", flat=True)[0],
             "upload": Upload.objects.filter(project=project).values_list("pk", flat=True)[0],
             "job": Job.objects.filter(project=project, kind="train").values_list("pk", flat=True)[0],
-            "network": CustomBackbone.objects.filter(owner=project.owner).values_list("pk", flat=True)[0],
+            "backbone": CustomBackbone.objects.filter(owner=project.owner).values_list("pk", flat=True)[0],
         },
         "sha256": sample.image.sha256,
         "number": trained.number,

@@ -132,7 +132,11 @@ def test_api_takes_distortions(filled: Project, as_owner: Client) -> None:
         ("random_scale", "-1", "random_scale must be a whole number from 0 to 100"),
         ("random_brightness", "bright", "whole number"),
         ("augmented_copies", "17", "augmented_copies must be a whole number from 1 to 16"),
-        ("augmented_copies", "8", "augmented_copies goes with one of flip_left_right, random_crop"),
+        (
+            "augmented_copies",
+            "8",
+            "augmented_copies only has an effect together with one of flip_left_right, random_crop",
+        ),
         ("steps", "0", "steps must be a whole number from 1 to 100000"),
         ("learning_rate", "0", "learning_rate must be a number above 0"),
         ("testing_percentage", "90", "testing_percentage must be a whole number from 1 to 45"),
@@ -152,14 +156,14 @@ def test_form_says_what_is_wrong_beside_the_field(
     ("body", "words"),
     [
         ({"backbone": "resnet"}, "backbone must be one of efficientnet_lite0"),
-        ({"recipe": "magic"}, "recipe must be one of auto, poets"),
-        ({"steps": 5}, "goes with the recipe 'poets'"),
+        ({"recipe": "magic"}, "recipe must be one of auto, sgd"),
+        ({"steps": 5}, "together with the recipe 'sgd'"),
         ({"seed": "x"}, "seed must be a whole number"),
         ({"sed": 1}, "sed"),
         ({"flip_left_right": "yes"}, "flip_left_right must be true or false"),
         ({"random_crop": 10.5}, "random_crop must be a whole number from 0 to 100"),
         ({"random_crop": 10, "augmented_copies": 0}, "augmented_copies must be a whole number from 1 to 16"),
-        ({"augmented_copies": 2}, "augmented_copies goes with one of"),
+        ({"augmented_copies": 2}, "augmented_copies only has an effect together with one of"),
     ],
 )
 def test_api_says_what_is_wrong(body: dict[str, object], words: str, filled: Project, as_owner: Client) -> None:

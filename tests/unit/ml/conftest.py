@@ -17,8 +17,8 @@ def backbone() -> Backbone:
 
 
 @pytest.fixture(scope="session")
-def tflite(backbone: Backbone, backbones: Path) -> Path:
-    return ensure_tflite(backbone, backbones)
+def tflite(backbone: Backbone, tiny_backbone: Path) -> Path:
+    return ensure_tflite(backbone, tiny_backbone)
 
 
 @pytest.fixture(scope="session")

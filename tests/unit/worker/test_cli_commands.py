@@ -97,6 +97,7 @@ def test_writes_graph_labels_and_intermediate_graphs(made: Path) -> None:
     assert found == ["intermediate_20.pb", "intermediate_40.pb", "intermediate_60.pb"]
 
 
+@pytest.mark.slow
 def test_summaries_are_events_and_other_files_stay(made: Path) -> None:
     import tensorflow as tf
 
@@ -191,7 +192,7 @@ def test_own_tensor_name(photos: Path, made: Path, tmp_path: Path) -> None:
     ("given", "words", "status"),
     [
         ({"image_dir": "/nowhere"}, "There is no folder /nowhere", 1),
-        ({"augmented_copies": 5}, "augmented_copies goes with one of flip_left_right", 2),
+        ({"augmented_copies": 5}, "augmented_copies only has an effect together with one of flip_left_right", 2),
         ({"tfhub_module": "no address"}, "Give the address of a network on the web", 1),
         ({"project": "x", "tfhub_module": "https://tfhub.dev/x"}, "--tfhub_module does not go with --project", 2),
         ({"project": "x", "intermediate_store_frequency": 1}, "--intermediate_store_frequency does not go", 2),
@@ -279,6 +280,7 @@ def graph_of_others(made: Path, tmp_path: Path) -> Path:
     return path
 
 
+@pytest.mark.slow
 def test_graph_that_retrain_wrote_needs_no_tensorflow(made: Path, backbones: Path, photos: Path) -> None:
     graph, picture = made / "graph" / "retrained_graph.pb", str(photos / "green" / "3.jpg")
     lines = run_apart("label_image", f"--graph={graph}", "--json", picture, backbones=backbones)
@@ -286,6 +288,7 @@ def test_graph_that_retrain_wrote_needs_no_tensorflow(made: Path, backbones: Pat
     assert json.loads(lines[0])["classes"][0]["name"] == "green"
 
 
+@pytest.mark.slow
 def test_graph_of_others_needs_tensorflow_once(graph_of_others: Path, backbones: Path, photos: Path) -> None:
     arguments = ["label_image", f"--graph={graph_of_others}", "--json", str(photos / "blue" / "2.jpg")]
     first, second = (run_apart(*arguments, backbones=backbones) for _ in range(2))
@@ -296,6 +299,7 @@ def test_graph_of_others_needs_tensorflow_once(graph_of_others: Path, backbones:
     assert classes[0] == pytest.approx(classes[1], abs=1e-5)
 
 
+@pytest.mark.slow
 def test_saved_model_needs_tensorflow_once(made: Path, backbones: Path, photos: Path) -> None:
     labels = made / "graph" / "retrained_labels.txt"
     arguments = [

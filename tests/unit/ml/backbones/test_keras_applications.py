@@ -57,6 +57,7 @@ def test_all_say_where_they_come_from() -> None:
         assert application.alpha is not None or application.checksum is not None
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("scaling", "module"), [("tf", "mobilenet"), ("caffe", "vgg16"), ("torch", "densenet")])
 def test_scaled_as_keras_does_it(scaling: str, module: str) -> None:
     keras = pytest.importorskip("keras")
@@ -72,6 +73,7 @@ def test_missing_weights_say_when_they_come(backbone: Backbone) -> None:
         _ = backbone.digest
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # of Keras
 def test_file_put_there_by_hand_is_used(backbone: Backbone, folder: Path, tmp_path: Path) -> None:
     network = make_mobilenet()
@@ -82,6 +84,7 @@ def test_file_put_there_by_hand_is_used(backbone: Backbone, folder: Path, tmp_pa
     np.testing.assert_allclose(engine.embed(picture), expected, atol=1e-3)
 
 
+@pytest.mark.slow
 def test_file_of_another_network_is_a_sentence(backbone: Backbone, folder: Path, tmp_path: Path) -> None:
     (folder / MOBILENET_FILE).write_bytes(b"not weights")
     with pytest.raises(ConversionFailed, match=r"The weights of MobileNet 0\.25 \(128\) do not fit it"):

@@ -21,7 +21,7 @@ TESTING_DIGEST = "38ade1191a9cc7c2d4c4ec42c1678719081c547a93f79509ce500caa8e77ee
 
 
 def test_get_backbone_default() -> None:
-    backbone = get_backbone(DEFAULT_BACKBONE)
+    backbone = get_backbone(DEFAULT_BACKBONE, ML)
     assert (backbone.name, backbone.input_size, backbone.features) == ("efficientnet_lite0", 224, 1280)
     assert not backbone.hidden
 
@@ -59,7 +59,7 @@ def test_digest_follows_the_weights(tmp_path: Path, backbone: Backbone) -> None:
 @pytest.mark.parametrize("package", ["no_such_package_here", "numpy"])
 def test_packaged_weights_missing_says_what_to_install(package: str) -> None:
     with pytest.raises(WeightsMissing, match="Install the package"):
-        packaged_weights(package, "models/none.pth")
+        packaged_weights(package, "models/none.pth", ML)
 
 
 @pytest.mark.parametrize(

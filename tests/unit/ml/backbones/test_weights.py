@@ -31,7 +31,7 @@ class Handler(SimpleHTTPRequestHandler):
 
 
 @pytest.fixture
-def settings(tmp_path: Path) -> Iterator[MLSettings]:
+def ml_settings(tmp_path: Path) -> Iterator[MLSettings]:
     """Return the settings of a machine without weights, and of a publisher that has some."""
     folder = tmp_path / "published"
     (folder / "some").mkdir(parents=True)
@@ -49,62 +49,62 @@ def weights(checksum: str | None = None, path: str = "some/w.h5") -> PublishedWe
 
 
 @pytest.mark.parametrize("checksum", [None, hashlib.md5(DATA).hexdigest(), hashlib.sha256(DATA).hexdigest()])
-def test_fetched_with_progress(checksum: str | None, settings: MLSettings) -> None:
+def test_fetched_with_progress(checksum: str | None, ml_settings: MLSettings) -> None:
     said: list[tuple[int, int]] = []
     wanted = weights(checksum)
     with pytest.raises(WeightsMissing):
-        wanted.find(settings)
-    wanted.ensure(settings, lambda received, total: said.append((received, total)))
-    assert wanted.find(settings).read_bytes() == DATA
+        wanted.find(ml_settings)
+    wanted.ensure(ml_settings, lambda received, total: said.append((received, total)))
+    assert wanted.find(ml_settings).read_bytes() == DATA
     assert said[-1] == (len(DATA), len(DATA))
     assert len(said) > 1
 
 
-def test_damaged_ones_are_not_kept(tmp_path: Path, settings: MLSettings) -> None:
+def test_damaged_ones_are_not_kept(tmp_path: Path, ml_settings: MLSettings) -> None:
     with pytest.raises(DownloadFailed, match="checksum differs") as error:
-        weights("0" * 32).ensure(settings, lambda received, total: None)
+        weights("0" * 32).ensure(ml_settings, lambda received, total: None)
     assert "put the file into the folder “weights” of the data folder by hand" in str(error.value)
     assert [path for path in (tmp_path / "weights").iterdir() if not path.name.endswith(".lock")] == []
 
 
-def test_file_put_there_by_hand_is_left_alone(settings: MLSettings) -> None:
+def test_file_put_there_by_hand_is_left_alone(ml_settings: MLSettings) -> None:
     wanted = weights("0" * 32)
-    wanted.target(settings).parent.mkdir(parents=True)
-    wanted.target(settings).write_bytes(b"by hand")
-    wanted.ensure(settings, lambda received, total: None)
-    assert wanted.find(settings).read_bytes() == b"by hand"
+    wanted.target(ml_settings).parent.mkdir(parents=True)
+    wanted.target(ml_settings).write_bytes(b"by hand")
+    wanted.ensure(ml_settings, lambda received, total: None)
+    assert wanted.find(ml_settings).read_bytes() == b"by hand"
     assert Handler.asked == []
 
 
-def test_part_that_a_killed_process_left_is_taken_over(settings: MLSettings) -> None:
+def test_part_that_a_killed_process_left_is_taken_over(ml_settings: MLSettings) -> None:
     wanted = weights()
-    wanted.target(settings).parent.mkdir(parents=True)
-    left = wanted.target(settings).with_name(f".{wanted.target(settings).name}.part")
+    wanted.target(ml_settings).parent.mkdir(parents=True)
+    left = wanted.target(ml_settings).with_name(f".{wanted.target(ml_settings).name}.part")
     left.write_bytes(b"x" * (len(DATA) + 1))
-    wanted.ensure(settings, lambda received, total: None)
-    assert wanted.find(settings).read_bytes() == DATA
+    wanted.ensure(ml_settings, lambda received, total: None)
+    assert wanted.find(ml_settings).read_bytes() == DATA
     assert not left.exists()
 
 
-def test_many_at_once_fetch_once(settings: MLSettings) -> None:
+def test_many_at_once_fetch_once(ml_settings: MLSettings) -> None:
     with ThreadPoolExecutor(8) as pool:
-        list(pool.map(lambda _: weights().ensure(settings, lambda received, total: None), range(8)))
+        list(pool.map(lambda _: weights().ensure(ml_settings, lambda received, total: None), range(8)))
     assert Handler.asked == ["/some/w.h5"]
 
 
-def test_missing_there(settings: MLSettings) -> None:
+def test_missing_there(ml_settings: MLSettings) -> None:
     with pytest.raises(DownloadFailed, match=r"could not be downloaded from http.*404.*try again.*by hand"):
-        weights(path="some/other.h5").ensure(settings, lambda received, total: None)
+        weights(path="some/other.h5").ensure(ml_settings, lambda received, total: None)
 
 
-def test_no_network(settings: MLSettings) -> None:
-    settings = replace(settings, weights_url="http://127.0.0.1:1")
+def test_no_network(ml_settings: MLSettings) -> None:
+    ml_settings = replace(ml_settings, weights_url="http://127.0.0.1:1")
     with pytest.raises(DownloadFailed, match="Check this machine's connection and try again"):
-        weights().ensure(settings, lambda received, total: None)
+        weights().ensure(ml_settings, lambda received, total: None)
 
 
-def test_more_than_anybody_publishes_is_stopped(monkeypatch: pytest.MonkeyPatch, settings: MLSettings) -> None:
+def test_more_than_anybody_publishes_is_stopped(monkeypatch: pytest.MonkeyPatch, ml_settings: MLSettings) -> None:
     monkeypatch.setattr("ml.backbones.weights.LIMIT", 1000)
     with pytest.raises(DownloadFailed, match="was stopped"):
-        weights().ensure(settings, lambda received, total: None)
-    assert not weights().target(settings).exists()
+        weights().ensure(ml_settings, lambda received, total: None)
+    assert not weights().target(ml_settings).exists()

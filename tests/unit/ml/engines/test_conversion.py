@@ -13,6 +13,7 @@ import pytest
 from ml.backbones.backbone import Backbone
 from ml.engines import conversion as module
 from ml.engines.conversion import ConversionFailed, ensure_tflite, main, record_path
+from poetsweb.folders import ML
 
 ENSURE = """
 import pathlib, sys
@@ -59,6 +60,7 @@ def test_ensure_records_what_it_made(tflite: Path, backbone: Backbone) -> None:
     assert tflite.name == f"testing-{backbone.digest[:16]}.tflite"
     record = json.loads(record_path(tflite).read_text())
     assert set(record.pop("converter")) == {"tensorflow", "keras"}
+    record.pop("images_per_second", None)  # where another test has measured it
     assert record == {
         "name": "testing",
         "digest": backbone.digest,
@@ -69,8 +71,8 @@ def test_ensure_records_what_it_made(tflite: Path, backbone: Backbone) -> None:
 
 
 def test_ensure_leaves_no_scratch_files(tflite: Path) -> None:
-    made = (tflite.name, f"{tflite.name}.json", f"{tflite.name}.lock", tflite.with_suffix(".pb").name)
-    assert {path.name for path in tflite.parent.iterdir()} - set(made) == set()
+    assert tflite.is_file()
+    assert not list(tflite.parent.glob(".*"))
 
 
 def test_ensure_uses_a_good_file(copied: Path, backbone: Backbone, conversions: list[Path]) -> None:
@@ -78,6 +80,7 @@ def test_ensure_uses_a_good_file(copied: Path, backbone: Backbone, conversions: 
     assert not conversions
 
 
+@pytest.mark.slow
 def test_ensure_two_processes_convert_once(tmp_path: Path) -> None:
     command = [sys.executable, "-c", ENSURE, str(tmp_path)]
     started = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(2)]
@@ -160,7 +163,7 @@ def test_ensure_hanging_conversion_is_ended(
         ensure_tflite(backbone, tmp_path)
 
 
-@pytest.mark.parametrize(("arguments", "code"), [([], 2), (["nameless", "out"], 1)])
+@pytest.mark.parametrize(("arguments", "code"), [([], 2), ([ML.dump(), "nameless", "out"], 1)])
 def test_main_refuses(arguments: list[str], code: int, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(arguments) == code
     assert capsys.readouterr().err

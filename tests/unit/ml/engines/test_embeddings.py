@@ -55,9 +55,9 @@ def test_embed_batch_size(engine: LiteRTEngine, batch: int) -> None:
 
 
 def test_embed_a_view_of_each(engine: LiteRTEngine) -> None:
-    view = Augmentation(1, flip_left_right=True, random_crop=20, random_scale=0, random_brightness=30)
-    ((_, features),) = embed_pictures(range(5), make_jpeg, engine, view=view)
-    expected = engine.embed(np.stack([load_augmented(make_jpeg(number), 32, view) for number in range(5)]))
+    augmentation = Augmentation(1, flip_left_right=True, random_crop=20, random_scale=0, random_brightness=30)
+    ((_, features),) = embed_pictures(range(5), make_jpeg, engine, augmentation=augmentation)
+    expected = engine.embed(np.stack([load_augmented(make_jpeg(number), 32, augmentation) for number in range(5)]))
     np.testing.assert_array_equal(features, expected)
 
 
@@ -140,5 +140,5 @@ def test_embedding_key_names_backbone_and_decoding(monkeypatch: pytest.MonkeyPat
 
 
 def test_embedding_key_of_a_view_is_the_pictures_and_its_marker() -> None:
-    view = Augmentation(16, flip_left_right=True, random_crop=100, random_scale=100, random_brightness=100)
-    assert embedding_key("a" * 64, view) == f"{embedding_key('a' * 64)}-{view.marker}"
+    augmentation = Augmentation(16, flip_left_right=True, random_crop=100, random_scale=100, random_brightness=100)
+    assert embedding_key("a" * 64, augmentation) == f"{embedding_key('a' * 64)}-{augmentation.marker}"

@@ -11,9 +11,10 @@ from PIL import Image
 
 from ml.exports.exif_ops import read_orientation, turn_upright
 from ml.images.decoding import load_picture
+from tests.lazy_tensorflow import tf
 from tests.pictures import encode, exif
 
-tf = pytest.importorskip("tensorflow")
+pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")

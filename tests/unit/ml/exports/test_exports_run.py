@@ -23,6 +23,12 @@ HEAD = Head(np.random.default_rng(1).standard_normal((TESTING.features, 3)).asty
 PARTS = Parts("Colours\nof things", 7, TESTING, HEAD, ["red", "a\nb", "<script>苹果"])
 
 
+@pytest.fixture(scope="module")
+def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Of a .tflite export."""
+    return build_export(FORMATS["tflite"], PARTS, tmp_path_factory.mktemp("export"), lambda: None)
+
+
 def test_parts_survive_the_way_to_the_child(tmp_path: Path) -> None:
     PARTS.write(tmp_path)
     read = Parts.read(tmp_path)
@@ -43,6 +49,7 @@ def test_who_may_not_go_on_stops_the_child(tmp_path: Path) -> None:
     assert list((tmp_path / "export").iterdir()) == []
 
 
+@pytest.mark.slow
 def test_failure_of_the_child_is_a_sentence(tmp_path: Path) -> None:
     wrong = replace(PARTS, head=Head(np.zeros((5, 3), np.float32), HEAD.bias))  # not as many features as there are
     with pytest.raises(ExportFailed, match=r"The files could not be made \(status 1\)\. \w+"):
@@ -60,8 +67,8 @@ def test_link_among_the_files_is_not_followed(tmp_path: Path, monkeypatch: pytes
         build_export(FORMATS["tflite"], PARTS, tmp_path, lambda: None)
 
 
-def test_files_are_certified_by_what_they_answer(tmp_path: Path) -> None:
-    files = build_export(FORMATS["tflite"], PARTS, tmp_path, lambda: None)
+@pytest.mark.slow
+def test_files_are_certified_by_what_they_answer(files: Path) -> None:
     assert {path.name for path in files.iterdir()} >= {"model.tflite", "labels.txt", "README.md", "classify.py"}
     assert "# Colours of things, version 7" in (files / "README.md").read_text()
     pictures = {str(number): make_jpeg(number) for number in range(5)}
@@ -76,8 +83,8 @@ def test_files_are_certified_by_what_they_answer(tmp_path: Path) -> None:
     assert found["milliseconds"] > 0
 
 
-def test_labels_and_metadata_lie_within_the_tflite_file(tmp_path: Path) -> None:
-    files = build_export(FORMATS["tflite"], PARTS, tmp_path, lambda: None)
+@pytest.mark.slow
+def test_labels_and_metadata_lie_within_the_tflite_file(files: Path) -> None:
     with zipfile.ZipFile(files / "model.tflite") as within:
         assert within.read("labels.txt") == (files / "labels.txt").read_bytes()
         metadata = json.loads(within.read("metadata.json"))
@@ -85,6 +92,7 @@ def test_labels_and_metadata_lie_within_the_tflite_file(tmp_path: Path) -> None:
     assert metadata["input"] == {"shape": [None, 32, 32, 3], "colours": "RGB", "range": [0, 255], "dtype": "float32"}
 
 
+@pytest.mark.slow
 def test_nothing_to_calibrate_with_is_a_sentence(tmp_path: Path) -> None:
     with pytest.raises(ExportFailed, match="There are no training pictures to calibrate with"):
         build_export(FORMATS["tflite_int8"], PARTS, tmp_path, lambda: None)

@@ -13,9 +13,11 @@ from ml.exports.parts import Parts
 from ml.images.decoding import load_picture
 from ml.training.head import Head
 from poetsweb.folders import ML
+from tests.lazy_tensorflow import tf
 from tests.pictures import encode, exif, photo_like_jpeg
 
-tf = pytest.importorskip("tensorflow")
+pytestmark = pytest.mark.slow
+
 TESTING = get_backbone("testing", ML)
 LABELS = ["red", "苹果", "<b>"]
 

@@ -13,8 +13,10 @@ from ml.exports import tf_hub
 from ml.exports.parts import Parts
 from ml.training.head import Head
 from poetsweb.folders import ML
+from tests.lazy_tensorflow import tf
 
-tf = pytest.importorskip("tensorflow")
+pytestmark = pytest.mark.slow
+
 TESTING = get_backbone("testing", ML)
 LABELS = ["red", "苹果"]
 HEAD = Head(np.random.default_rng(1).standard_normal((TESTING.features, 2)).astype(np.float32), np.zeros(2, np.float32))

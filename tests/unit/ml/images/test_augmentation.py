@@ -20,7 +20,7 @@ OFF: dict[str, Any] = {"flip_left_right": False, "random_crop": 0, "random_scale
 PERCENT = st.integers(0, 100)
 
 
-def view(number: int = 1, **distortions: Any) -> Augmentation:
+def augment(number: int = 1, **distortions: Any) -> Augmentation:
     return Augmentation(number, **{**OFF, **distortions})
 
 
@@ -45,41 +45,45 @@ def test_any_view_is_a_picture_and_the_same_again(flip: bool, crop: int, scale: 
 
 def test_same_on_every_machine() -> None:
     """Give these greys for a grey of 100 everywhere, so that embeddings of two machines can be mixed."""
-    found = [int(load_augmented(grey(100), 8, view(number, random_brightness=50))[4, 4, 0]) for number in range(1, 7)]
+    found = [
+        int(load_augmented(grey(100), 8, augment(number, random_brightness=50))[4, 4, 0]) for number in range(1, 7)
+    ]
     assert found == [53, 79, 53, 100, 122, 138]
 
 
 def test_views_settings_and_pictures_are_drawn_for_themselves() -> None:
     def light(number: int, **more: Any) -> int:
-        return int(load_augmented(grey(100), 8, view(number, random_brightness=100, **more))[4, 4, 0])
+        return int(load_augmented(grey(100), 8, augment(number, random_brightness=100, **more))[4, 4, 0])
 
     assert len({light(number) for number in range(1, 17)}) > 10
     assert [light(number) for number in range(1, 9)] != [light(number, random_crop=1) for number in range(1, 9)]
-    others = {int(load_augmented(grey(100, number), 8, view(random_brightness=100))[4, 4, 0]) for number in range(16)}
+    others = {
+        int(load_augmented(grey(100, number), 8, augment(random_brightness=100))[4, 4, 0]) for number in range(16)
+    }
     assert len(others) > 10
 
 
 def test_brightness_stays_within_its_bounds_and_reaches_for_both() -> None:
-    found = [int(load_augmented(grey(100, number), 8, view(random_brightness=20))[4, 4, 0]) for number in range(200)]
+    found = [int(load_augmented(grey(100, number), 8, augment(random_brightness=20))[4, 4, 0]) for number in range(200)]
     assert 80 <= min(found) < 84
     assert 116 < max(found) <= 120
     assert 98 < np.mean(found) < 102
 
 
 def test_white_stays_white_however_bright() -> None:
-    found = [int(load_augmented(grey(255, number), 8, view(random_brightness=100))[4, 4, 0]) for number in range(60)]
+    found = [int(load_augmented(grey(255, number), 8, augment(random_brightness=100))[4, 4, 0]) for number in range(60)]
     assert found.count(255) > 20  # half are made brighter, and nothing wraps around to black
 
 
-def places_of(views: Iterator[NDArray[np.uint8]], enlarged: NDArray[np.uint8]) -> list[tuple[int, int]]:
+def places_of(augmented: Iterator[NDArray[np.uint8]], enlarged: NDArray[np.uint8]) -> list[tuple[int, int]]:
     """Return where each copy was cut out; fail if there is no such place."""
     spare = range(len(enlarged) - SIZE + 1)
     windows = {enlarged[y : y + SIZE, x : x + SIZE].tobytes(): (y, x) for y in spare for x in spare}
-    return [windows[picture.tobytes()] for picture in views]
+    return [windows[picture.tobytes()] for picture in augmented]
 
 
 def test_crop_is_cut_out_of_the_enlarged_picture_anywhere() -> None:
-    wanted = [view(number, random_crop=10) for number in range(1, 101)]
+    wanted = [augment(number, random_crop=10) for number in range(1, 101)]
     places = places_of((load_augmented(PHOTO, SIZE, one) for one in wanted), load_picture(PHOTO, 35))
     assert len(set(places)) == 16  # four places each way, the edges among them
 
@@ -93,24 +97,26 @@ def test_scale_enlarges_by_up_to_so_much_beyond_the_crop(monkeypatch: pytest.Mon
 
     monkeypatch.setattr("ml.images.augmentation.load_picture", load)
     for number in range(1, 101):
-        load_augmented(PHOTO, 100, view(number, random_scale=50))
+        load_augmented(PHOTO, 100, augment(number, random_scale=50))
         assert 100 <= sizes[-1] < 150
     assert min(sizes) < 105
     assert max(sizes) > 145
-    load_augmented(PHOTO, 100, view(random_crop=20, random_scale=50))
+    load_augmented(PHOTO, 100, augment(random_crop=20, random_scale=50))
     assert 120 <= sizes[-1] < 180
 
 
 def test_every_other_view_is_mirrored() -> None:
     plain = load_picture(PHOTO, SIZE)
     for number in (1, 3, 5):
-        np.testing.assert_array_equal(load_augmented(PHOTO, SIZE, view(number, flip_left_right=True)), plain[:, ::-1])
-        np.testing.assert_array_equal(load_augmented(PHOTO, SIZE, view(number + 1, flip_left_right=True)), plain)
+        np.testing.assert_array_equal(
+            load_augmented(PHOTO, SIZE, augment(number, flip_left_right=True)), plain[:, ::-1]
+        )
+        np.testing.assert_array_equal(load_augmented(PHOTO, SIZE, augment(number + 1, flip_left_right=True)), plain)
 
 
 def test_what_is_no_picture_is_refused() -> None:
     with pytest.raises(ImageRejected):
-        load_augmented(b"no picture", SIZE, view(random_crop=10))
+        load_augmented(b"no picture", SIZE, augment(random_crop=10))
 
 
 def test_marker_tells_views_apart() -> None:
@@ -120,11 +126,11 @@ def test_marker_tells_views_apart() -> None:
         {"random_scale": 1},
         {"random_brightness": 1},
     ]
-    markers = {view(number, **change).marker for change in changes for number in (1, 11)}
+    markers = {augment(number, **change).marker for change in changes for number in (1, 11)}
     assert len(markers) == 8
     assert len(Augmentation(16, True, 100, 100, 100).marker) <= 20
 
 
 def test_as_dict_gives_the_view_back() -> None:
-    wanted = view(3, random_scale=7, flip_left_right=True)
+    wanted = augment(3, random_scale=7, flip_left_right=True)
     assert Augmentation(**wanted.as_dict()) == wanted

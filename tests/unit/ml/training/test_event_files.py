@@ -24,7 +24,7 @@ FEATURES = (RNG.standard_normal((60, 4)) + 3 * np.eye(3, 4)[LABELS]).astype(np.f
 ROWS = [(f"{row:064x}", int(LABELS[row]), (TRAINING, TRAINING, VALIDATION, TEST)[row // 3 % 4]) for row in range(60)]
 DATASET = Dataset("d" * 64, [(1, "red"), (2, "green"), (3, "blue")], ROWS)
 BY_SPLIT = {split: FEATURES[[row for row in range(60) if ROWS[row][2] == split]] for split in SPLITS}
-STEERED_BY = {"auto": "penalty", "poets": "learning_rate"}
+STEERED_BY = {"auto": "penalty", "sgd": "learning_rate"}
 
 
 def configured(recipe: str, **more: Any) -> TrainConfig:
@@ -96,7 +96,7 @@ def test_summaries_change_nothing_of_what_is_trained(tmp_path: Path) -> None:
 
 def test_training_out_of_bounds_leaves_what_it_wrote(tmp_path: Path) -> None:
     summaries = TrainingEventFiles(tmp_path)
-    wild = configured("poets", learning_rate=100.0)
+    wild = configured("sgd", learning_rate=100.0)
     with np.errstate(all="ignore"), pytest.raises(TrainingDiverged):
         train(
             DATASET,

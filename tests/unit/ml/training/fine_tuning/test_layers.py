@@ -7,6 +7,8 @@ import pytest
 from ml.backbones.backbone import Backbone
 from ml.training.fine_tuning.layers import choose_layers
 
+pytestmark = pytest.mark.slow
+
 
 def trainable(network: Any) -> list[str]:
     return [variable.path.split("/")[0] for variable in network.trainable_variables]

@@ -23,6 +23,8 @@ from ml.training.head import Head, TrainingDiverged
 from tests.textures import SLOPES
 from tests.unit.ml.training.fine_tuning.conftest import CONFIG, EACH, Recorder, Task
 
+pytestmark = pytest.mark.slow
+
 
 def run(backbone: Backbone, task: Task, config: TrainConfig = CONFIG, **options: object) -> tuple[Tuned, Recorder]:
     watch = options.pop("watch", None) or Recorder()
@@ -96,7 +98,7 @@ def test_same_config_gives_the_same_bits(tuned: tuple[Tuned, Recorder], backbone
     again, _ = run(backbone, slopes)
     assert again.points == found.points
     assert same_weights(again, found)
-    other, _ = run(backbone, slopes, replace(CONFIG, seed=1))
+    other, _ = run(backbone, slopes, CONFIG.model_copy(update={"seed": 1}))
     assert other.points[1] != found.points[1]
 
 
@@ -118,14 +120,14 @@ def test_checkpoint_goes_on_to_the_same_bits(
 
 
 def test_last_blocks_leave_the_first_as_they_are(backbone: Backbone, slopes: Task) -> None:
-    config = replace(CONFIG, fine_tuning="last")
+    config = CONFIG.model_copy(update={"fine_tuning": "last"})
     found, _ = run(backbone, slopes, config)
     before, after = backbone.build_network().get_weights(), found.network.get_weights()
     assert [np.array_equal(a, b) for a, b in zip(before, after, strict=True)] == [True, False]
 
 
 def test_what_only_gets_worse_stops_and_leaves_all_as_it_was(backbone: Backbone, slopes: Task) -> None:
-    found, watch = run(backbone, slopes, replace(CONFIG, fine_tuning_rate=0.5, fine_tuning_epochs=50))
+    found, watch = run(backbone, slopes, CONFIG.model_copy(update={"fine_tuning_rate": 0.5, "fine_tuning_epochs": 50}))
     assert not found.helped
     assert len(found.points) == 1 + PATIENCE
     assert watch.counts[-1] == PATIENCE * 2 * EACH[TRAINING]
@@ -142,9 +144,9 @@ def test_it_stops_within_a_batch(backbone: Backbone, slopes: Task) -> None:
 
 def test_views_are_shown_as_well(backbone: Backbone, slopes: Task) -> None:
     """Show mirrored copies, in which each picture belongs to the other class, so that nothing can be learned."""
-    config = replace(CONFIG, flip_left_right=True, fine_tuning_epochs=3)
+    config = CONFIG.model_copy(update={"flip_left_right": True, "fine_tuning_epochs": 3})
     mirrored, _ = run(backbone, slopes, config)
-    plain, _ = run(backbone, slopes, replace(CONFIG, fine_tuning_epochs=3))
+    plain, _ = run(backbone, slopes, CONFIG.model_copy(update={"fine_tuning_epochs": 3}))
     assert mirrored.points[3]["training_loss"] > plain.points[3]["training_loss"] + 0.1
 
 
@@ -158,8 +160,8 @@ def test_numbers_out_of_bounds_are_a_sentence(backbone: Backbone, slopes: Task) 
 def test_checkpoint_that_is_none_begins_anew(
     damage: str, tuned: tuple[Tuned, Recorder], backbone: Backbone, slopes: Task
 ) -> None:
-    config = replace(CONFIG, fine_tuning="last", fine_tuning_epochs=1)
-    whole = interrupted(backbone, slopes, replace(CONFIG, fine_tuning_epochs=1), epochs=1).checkpoint
+    config = CONFIG.model_copy(update={"fine_tuning": "last", "fine_tuning_epochs": 1})
+    whole = interrupted(backbone, slopes, CONFIG.model_copy(update={"fine_tuning_epochs": 1}), epochs=1).checkpoint
     assert whole is not None
     data = {"cut": whole[: len(whole) // 2], "text": b"no archive", "empty": b"", "other network": whole}[damage]
     found, watch = run(backbone, slopes, config, checkpoint=data)

@@ -28,7 +28,7 @@ def test_batches_are_in_order_and_what_fits_is_read_once(room: int) -> None:
         for _ in range(3):
             batches = list(feed.batches(WANTED, 4))
             assert [len(batch) for batch in batches] == [4, 4, 2]
-            expected = np.stack([load_augmented(FILES[name], SIZE, view) for name, view in WANTED])
+            expected = np.stack([load_augmented(FILES[name], SIZE, augmentation) for name, augmentation in WANTED])
             np.testing.assert_array_equal(np.concatenate(batches), expected)
     kept = min(room, 10)
     assert sum(reads.values()) == pytest.approx(10 * 3 - 2 * kept, abs=4)  # two threads may keep one more each

@@ -1,4 +1,4 @@
-"""Who may see what: every page of a project goes through `get_project`."""
+"""Who may see what: every page of a project, and every call of the API about one, goes through `find_project`."""
 
 from collections.abc import Callable
 from functools import wraps
@@ -24,15 +24,16 @@ class SignedIn(HttpRequest):
 
 
 def project_page(view: View) -> View:
-    """Calls view(request, project, ...) for those who may see it; for anybody else there is no such page."""
+    """Call view(request, project, ...) for those who may see the project; for anybody else there is no such page."""
 
     @login_required
     @wraps(view)
     def guarded(request: SignedIn, slug: str, **rest: Any) -> HttpResponseBase:
-        return view(request, get_project(request, slug), **rest)
+        return view(request, find_project(request, slug), **rest)
 
     return guarded
 
 
-def get_project(request: SignedIn, slug: str) -> Project:
+def find_project(request: SignedIn, slug: str) -> Project:
+    """Return the project; raise Http404 where there is none, or none that the user may see."""
     return get_object_or_404(list_projects(request.user), slug=slug)

@@ -127,7 +127,7 @@ def test_deleted_picture_takes_its_views_along(filled: Project) -> None:
 def test_killed_embed_job_computes_only_the_rest_of_its_views(filled: Project) -> None:
     job = start(filled, **DISTORTED)
     child = job.children.order_by("-pk")[0]
-    assert "view" in child.config
+    assert "augmentation" in child.config
     whole = child.config["images"]
     Job.objects.filter(pk=child.pk).update(config={**child.config, "images": whole[:3], "units": 3})
     embed_job(claim(child))
