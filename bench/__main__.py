@@ -21,10 +21,10 @@ from bench.ingest import ingest_throughput
 from bench.memory import web_memory
 from bench.predict import predict_latency, predict_throughput
 from bench.retrain import growth, warm_retrain
-from bench.stage import Stage
+from bench.site import BenchmarkSite
 
 RESULTS = Path(__file__).with_name("results.json")
-FIGURES: dict[str, Callable[[Stage], Figure]] = {
+FIGURES: dict[str, Callable[[BenchmarkSite], Figure]] = {
     "embed_throughput": embed_throughput,
     "ingest_throughput": ingest_throughput,
     "warm_retrain": warm_retrain,
@@ -67,14 +67,14 @@ def measure(names: list[str]) -> list[Figure]:
     """Measure the named figures on one site, in this order."""
     figures = []
     with tempfile.TemporaryDirectory(prefix="poetsweb-bench-") as folder:
-        stage = Stage(Path(folder))
+        bench = BenchmarkSite(Path(folder))
         try:
             for name in names:
                 begun = time.monotonic()
-                figures.append(FIGURES[name](stage))
+                figures.append(FIGURES[name](bench))
                 print(f"{name}: {time.monotonic() - begun:.0f} s", flush=True)
         finally:
-            stage.close()
+            bench.close()
     return figures
 
 

@@ -17,7 +17,7 @@ import numpy as np
 from bench.figures import Figure, compare, rate_figure
 from bench.photos import numbered
 from bench.rows import fake_features
-from bench.stage import CLASSES, Stage
+from bench.site import CLASSES, BenchmarkSite
 from tests.site import ROOT
 
 PHOTOS = 1000
@@ -31,14 +31,14 @@ HEAD = """
 import sys, time
 import numpy as np
 from ml.training.config import TrainConfig
-from ml.training.head import Split, no_callback, prepare_tensorflow
+from ml.training.head import LabelledFeatures, no_callback, prepare_tensorflow
 from ml.training.recipes.sgd import train_sgd
 features, labels = (np.load(path) for path in sys.argv[1:3])
 cut = len(labels) * 9 // 10
 prepare_tensorflow()
 begun = time.perf_counter()
 config = TrainConfig(recipe="sgd", steps=int(sys.argv[3]))
-splits = Split(features[:cut], labels[:cut]), Split(features[cut:], labels[cut:])
+splits = LabelledFeatures(features[:cut], labels[:cut]), LabelledFeatures(features[cut:], labels[cut:])
 train_sgd(*splits, int(labels.max()) + 1, config, lambda *_, **__: None, no_callback)
 print(time.perf_counter() - begun)
 """
@@ -62,50 +62,50 @@ with ThreadPoolExecutor(CORES) as pool:
 """
 
 
-def retrain_cold(stage: Stage) -> Figure:
+def retrain_cold(bench: BenchmarkSite) -> Figure:
     """Measure `retrain` on pictures it has never seen; the backbone is prepared, as `make run` leaves it."""
-    commands = _commands(stage)
-    photos = [lambda way=way: PHOTOS * way() for way in stage.raw.ways("answer", PHOTOS // 4)]  # type: ignore[misc]
+    commands = _commands(bench)
+    photos = [lambda way=way: PHOTOS * way() for way in bench.raw.ways("answer", PHOTOS // 4)]  # type: ignore[misc]
     found = compare(commands.retrain_anew, [photos, [import_tensorflow]], rounds=COLD_ROUNDS)
     ratio = 1 / found.share
     return Figure("retrain_cold", found.real, "s", found.limit, ratio, f"ratio <= {COLD}", ratio <= COLD)
 
 
-def retrain_warm(stage: Stage) -> Figure:
+def retrain_warm(bench: BenchmarkSite) -> Figure:
     """Measure the same command when all features are stored."""
-    commands = _ready(stage)
+    commands = _ready(bench)
     found = compare(commands.retrain, [[import_tensorflow], [commands.train_head]], rounds=ROUNDS)
     ratio = 1 / found.share
     return Figure("retrain_warm", found.real, "s", found.limit, ratio, f"ratio <= {WARM}", ratio <= WARM)
 
 
-def label_one(stage: Stage) -> Figure:
+def label_one(bench: BenchmarkSite) -> Figure:
     """Measure `label_image` for one picture, with a graph that `retrain` wrote."""
-    commands = _ready(stage)
+    commands = _ready(bench)
     found = compare(lambda: commands.label(1), [[import_tensorflow]], rounds=ROUNDS)
     ratio = 1 / found.share
     return Figure("label_one", found.real, "s", found.limit, ratio, f"ratio <= {ONE}", ratio <= ONE)
 
 
-def label_hundred(stage: Stage) -> Figure:
+def label_hundred(bench: BenchmarkSite) -> Figure:
     """Measure `label_image` for a hundred pictures in one call."""
-    commands = _ready(stage)
+    commands = _ready(bench)
     found = compare(lambda: commands.label(NAMED) / NAMED, [[commands.name_bare]], rounds=2 * ROUNDS)
     return rate_figure("label_hundred", "pictures/s", found, least=HUNDRED)
 
 
-def _ready(stage: Stage) -> "Commands":
+def _ready(bench: BenchmarkSite) -> "Commands":
     """Return the commands after all features and the graph have been made."""
-    commands = _commands(stage)
+    commands = _commands(bench)
     if not (commands.folder / "graph.pb").exists():
         commands.retrain()
     return commands
 
 
 @functools.cache
-def _commands(stage: Stage) -> "Commands":
+def _commands(bench: BenchmarkSite) -> "Commands":
     """Return the commands, which all figures of a run share."""
-    return Commands(stage)
+    return Commands(bench)
 
 
 def import_tensorflow() -> float:
@@ -116,15 +116,15 @@ def import_tensorflow() -> float:
 class Commands:
     """A folder of photos, and the commands that work on it. The site's data folder has the prepared backbone."""
 
-    def __init__(self, stage: Stage) -> None:
-        self.backbone = stage.backbone_file
-        self.folder = Path(tempfile.mkdtemp(dir=stage.folder, prefix="command-"))
+    def __init__(self, bench: BenchmarkSite) -> None:
+        self.backbone = bench.backbone_file
+        self.folder = Path(tempfile.mkdtemp(dir=bench.folder, prefix="command-"))
         self.turns = itertools.count()
         self.files = []
         for place in range(PHOTOS):
             path = self.folder / "photos" / f"class {place % CLASSES}" / f"{place:04}.jpg"
             path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(numbered(stage.photos[place % len(stage.photos)], place))
+            path.write_bytes(numbered(bench.photos[place % len(bench.photos)], place))
             self.files.append(str(path))
         features, labels = fake_features(PHOTOS, CLASSES, seed=8)
         np.save(self.folder / "features.npy", features)

@@ -1,18 +1,18 @@
 """Measure embed_throughput: from stored JPEGs to stored embeddings."""
 
 from bench.figures import Figure, compare, rate_figure
-from bench.stage import Stage
+from bench.site import BenchmarkSite
 
 PICTURES = 1000
 RAW_PICTURES = 240
 ROUNDS = 5
 
 
-def embed_throughput(stage: Stage) -> Figure:
+def embed_throughput(bench: BenchmarkSite) -> Figure:
     """Measure the images per second of the embed jobs of a training."""
-    stage.project  # noqa: B018 - warms the workers
-    slug = stage.new_project("Embed")
-    stage.finish(stage.send_zip(slug, PICTURES))
+    bench.project  # noqa: B018 - warms the workers
+    slug = bench.new_project("Embed")
+    bench.finish(bench.send_zip(slug, PICTURES))
     seeds = iter(range(1, 1000))
 
     def embed() -> float:
@@ -20,7 +20,7 @@ def embed_throughput(stage: Stage) -> Figure:
         from classifier.models import Embedding, Job
 
         Embedding.objects.filter(image__samples__project__slug=slug).delete()
-        job = stage.finish(stage.train(slug, seed=next(seeds)))
+        job = bench.finish(bench.train(slug, seed=next(seeds)))
         children = Job.objects.filter(parent=job)
         if sum(child.result["computed"] for child in children) != PICTURES:
             raise RuntimeError("Not all embeddings were computed anew.")
@@ -28,5 +28,5 @@ def embed_throughput(stage: Stage) -> Figure:
         ended = max(child.finished_at for child in children)
         return (ended - begun).total_seconds() / PICTURES
 
-    parts = [stage.raw.ways("decode", RAW_PICTURES), stage.raw.forward_ways(RAW_PICTURES)]
+    parts = [bench.raw.ways("decode", RAW_PICTURES), bench.raw.forward_ways(RAW_PICTURES)]
     return rate_figure("embed_throughput", "images/s", compare(embed, parts, rounds=ROUNDS), least=0.90)

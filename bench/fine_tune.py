@@ -6,7 +6,7 @@ import subprocess
 import sys
 
 from bench.figures import Figure, compare, rate_figure
-from bench.stage import Stage
+from bench.site import BenchmarkSite
 from tests.site import ROOT
 
 PICTURES = 200
@@ -16,22 +16,22 @@ ROUNDS = 3
 SECONDS = 600
 
 
-def fine_tune(stage: Stage) -> Figure:
+def fine_tune(bench: BenchmarkSite) -> Figure:
     """Measure the steps with everything they wait for: the decoding of pictures and the writing of progress.
 
     Validation and checkpoints come between epochs and are not counted.
     """
     from ml.training.fine_tuning.pictures import BATCH
 
-    stage.project  # noqa: B018 - the first job of the running worker
-    slug = stage.new_project("Fine-tune")
-    stage.finish(stage.send_zip(slug, PICTURES))
+    bench.project  # noqa: B018 - the first job of the running worker
+    slug = bench.new_project("Fine-tune")
+    bench.finish(bench.send_zip(slug, PICTURES))
     seeds = itertools.count(1)
 
     def tune() -> float:
         """Return the seconds for a step on the site."""
         config = {"fine_tuning": EXTENT, "fine_tuning_epochs": EPOCHS, "seed": next(seeds)}
-        job = stage.finish(stage.train(slug, **config), seconds=SECONDS)
+        job = bench.finish(bench.train(slug, **config), seconds=SECONDS)
         return BATCH / float(job.state["measured"]["step_rate"])
 
     def bare() -> float:

@@ -12,7 +12,7 @@ import psutil
 from bench.figures import Figure
 from bench.load import classify_target
 from bench.rows import write_live_versions
-from bench.stage import Stage
+from bench.site import BenchmarkSite
 from tests.site import ROOT, free_port
 
 PROJECTS = 1000
@@ -22,13 +22,13 @@ ALLOWED = 40.0  # MB
 MB = 2**20
 
 
-def web_memory(stage: Stage) -> Figure:
+def web_memory(bench: BenchmarkSite) -> Figure:
     """Measure the RSS as `ps` shows it; what is shared with the parent counts too, before and after alike."""
-    slugs = write_live_versions(stage.user, PROJECTS)
-    with _web_process(stage) as (port, process):
-        photos = stage.photos[:CLIENTS]
+    slugs = write_live_versions(bench.user, PROJECTS)
+    with _web_process(bench) as (port, process):
+        photos = bench.photos[:CLIENTS]
         for share, asked in ((1, slugs[:1] * REQUESTS), (2, slugs)):
-            stage.load.send_all(classify_target(port, asked, stage.client.key, photos), CLIENTS)
+            bench.load.send_all(classify_target(port, asked, bench.client.key, photos), CLIENTS)
             if share == 1:
                 before = process.memory_info().rss / MB
         after = process.memory_info().rss / MB
@@ -37,11 +37,11 @@ def web_memory(stage: Stage) -> Figure:
 
 
 @contextmanager
-def _web_process(stage: Stage) -> Iterator[tuple[int, psutil.Process]]:
+def _web_process(bench: BenchmarkSite) -> Iterator[tuple[int, psutil.Process]]:
     """Start another web server on the same data with a single worker process, and yield its port and that process."""
     port = free_port()
     command = [sys.executable, "-m", "gunicorn", "poetsweb.wsgi", "-c", "python:poetsweb.gunicorn"]
-    with stage.site.log.open("ab") as log:
+    with bench.site.log.open("ab") as log:
         server = subprocess.Popen(
             command,
             cwd=ROOT,

@@ -23,12 +23,12 @@ from ml.training.fine_tuning.loop import Tuned, fine_tune
 from ml.training.head import Head, measure_point
 from ml.training.pipeline import TrainedClassifier
 from worker.features import answer_pictures, read_picture_file
-from worker.progress import Progress, TuningProgress
+from worker.progress import TrainingProgress, TuningProgress
 
 PROBES = 4  # pictures on which the tuned network's two forms must agree
 
 
-class FineTuning:
+class FineTuningRun:
     """The fine-tuning of one training job; call it with the trained head.
 
     After the call:
@@ -45,7 +45,7 @@ class FineTuning:
         backbone: Backbone,
         config: TrainConfig,
         test: NDArray[np.float32],
-        progress: Progress,
+        progress: TrainingProgress,
     ) -> None:
         self.job, self.dataset, self.backbone, self.config, self.test = job, dataset, backbone, config, test
         self._path = checkpoints.checkpoint_path(job, version, config)

@@ -11,7 +11,7 @@ from ml.training.fine_tuning.state import Point
 from worker.throttle import Throttle
 
 
-class Progress:
+class TrainingProgress:
     """A reporter to be called as report(stage, fraction, **point).
 
     It enters each stage once, collects the points of the curve, and throttles the writes.
@@ -40,7 +40,7 @@ class Progress:
 class TuningProgress:
     """A reporter for the fine-tuning, which implements `ml.training.fine_tuning.loop.Watch`."""
 
-    def __init__(self, progress: Progress, checkpoint: str) -> None:
+    def __init__(self, progress: TrainingProgress, checkpoint: str) -> None:
         self.job, self._progress, self._checkpoint = progress.job, progress, checkpoint
         self._throttle = Throttle()
         self.pictures = 0  # shown so far

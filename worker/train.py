@@ -26,8 +26,8 @@ from ml.images.augmentation import Augmentation
 from ml.training import pipeline
 from ml.training.config import TrainConfig, parse_config
 from ml.training.event_files import TrainingEventFiles
-from worker.fine_tune import FineTuning
-from worker.progress import Progress
+from worker.fine_tune import FineTuningRun
+from worker.progress import TrainingProgress
 from worker.throttle import Throttle
 
 # Pictures of one embed job. Each job costs about 30 ms in addition to its pictures; the last ones are small, so that
@@ -57,9 +57,9 @@ def train(job: Job) -> None:
         return  # the last of the embed jobs continues this job
     lifecycle.enter_stage(job, "load", total=1)
     features = _load(dataset, backbone, config.augmentations)
-    progress = Progress(job)
+    progress = TrainingProgress(job)
     tuning = (
-        FineTuning(job, version, dataset, backbone, config, features[TEST], progress) if config.fine_tuning else None
+        FineTuningRun(job, version, dataset, backbone, config, features[TEST], progress) if config.fine_tuning else None
     )
     with _summaries_of(job) as written:
         trained = pipeline.train(dataset, features, config, backbone, progress, written, tuning)

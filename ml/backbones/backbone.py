@@ -14,7 +14,7 @@ from ml.settings import MLSettings
 # Builds a network: (file with the weights or None, input size in pixels) -> keras.Model, which takes float32 RGB
 # 0..255 of shape (N, S, S, 3) and gives float32 features of shape (N, F). The result is Any because naming its type
 # would import TensorFlow.
-Recipe = Callable[[Path | None, int], Any]
+NetworkBuilder = Callable[[Path | None, int], Any]
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class Backbone:
         input_size: width and height of the pictures it takes (S), in pixels.
         features: how many numbers it computes for a picture (F).
         find_weights: returns the weights file for the given settings, or raises `WeightsMissing`.
-        recipe: builds the keras.Model from the weights file and the input size.
+        builder: builds the keras.Model from the weights file and the input size.
         published: the address that the weights are downloaded from, if no package contains them.
         spec: describes a custom backbone; None for those in the registry.
         settings: the settings of this machine, set by `get_backbone`; None for the registry's own entries.
@@ -38,11 +38,11 @@ class Backbone:
     features: int  # numbers per picture
     licence: str
     source: str  # package==version that carries the weights
-    # Bump whenever the recipe gives other numbers for the same weights (a layer, the preprocessing inside the
-    # network, an epsilon): the digest follows, and nothing cached from the old recipe is mixed with the new.
+    # Bump whenever the builder gives other numbers for the same weights (a layer, the preprocessing inside the
+    # network, an epsilon): the digest follows, and nothing cached from the old builder is mixed with the new.
     version: int
-    find_weights: Callable[[MLSettings], Path | None]  # None: the recipe makes its own weights
-    recipe: Recipe
+    find_weights: Callable[[MLSettings], Path | None]  # None: the builder makes its own weights
+    builder: NetworkBuilder
     hidden: bool = False  # not offered to people
     published: PublishedWeights | None = None  # where its weights are fetched from, if no package carries them
     origin: Origin = Origin.BUNDLED
@@ -99,7 +99,7 @@ class Backbone:
 
         Import TensorFlow; call it only in processes that may do so.
         """
-        return self.recipe(self.find_weights(self.machine), self.input_size)
+        return self.builder(self.find_weights(self.machine), self.input_size)
 
 
 @cache  # weights never change under a running process, and 20 MB take 15 ms to hash

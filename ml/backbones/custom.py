@@ -20,7 +20,7 @@ def custom_backbone(spec: BackboneSpec, settings: MLSettings) -> Backbone:
         source=spec.source,
         version=1,
         find_weights=partial(_find, spec),
-        recipe=partial(_build, spec=spec),
+        builder=partial(_build, spec=spec),
         origin=spec.origin,
         spec=spec,
         settings=settings,

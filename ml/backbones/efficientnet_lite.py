@@ -4,7 +4,7 @@ It has no squeeze-and-excite blocks, ReLU6 instead of swish, and a stem and head
 trained in TensorFlow, so `SAME` padding is TensorFlow's.
 """
 
-from ml.backbones.inverted_residuals import Architecture, Block, BlockNames, Names, Stage
+from ml.backbones.inverted_residuals import Architecture, Block, BlockNames, BlockStage, Names
 
 
 def _name_block(number: int, block: Block) -> BlockNames:
@@ -18,13 +18,13 @@ def _name_block(number: int, block: Block) -> BlockNames:
 
 EFFICIENTNET_LITE = Architecture(
     stages=(
-        Stage(1, 3, 1, 1, 16),
-        Stage(2, 3, 2, 6, 24),
-        Stage(2, 5, 2, 6, 40),
-        Stage(3, 3, 2, 6, 80),
-        Stage(3, 5, 1, 6, 112),
-        Stage(4, 5, 2, 6, 192),
-        Stage(1, 3, 1, 6, 320),
+        BlockStage(1, 3, 1, 1, 16),
+        BlockStage(2, 3, 2, 6, 24),
+        BlockStage(2, 5, 2, 6, 40),
+        BlockStage(3, 3, 2, 6, 80),
+        BlockStage(3, 5, 1, 6, 112),
+        BlockStage(4, 5, 2, 6, 192),
+        BlockStage(1, 3, 1, 6, 320),
     ),
     stem=32,
     head=1280,

@@ -105,7 +105,7 @@ def build_network(data: bytes, input_size: int, features: int) -> Any:
 
     function = restore(data)
 
-    class CustomBackbone(keras.layers.Layer):  # type: ignore[misc]
+    class FrozenGraphLayer(keras.layers.Layer):  # type: ignore[misc]
         def call(self, pictures: Any) -> Any:
             return tf.ensure_shape(function(pictures), (None, features))
 
@@ -113,7 +113,7 @@ def build_network(data: bytes, input_size: int, features: int) -> Any:
             return (input_shape[0], features)
 
     pictures = keras.Input((input_size, input_size, 3))
-    return keras.Model(pictures, CustomBackbone(name="network", trainable=False)(pictures))
+    return keras.Model(pictures, FrozenGraphLayer(name="network", trainable=False)(pictures))
 
 
 def convert(data: bytes) -> bytes:

@@ -29,7 +29,7 @@ class Block(NamedTuple):
     outside: int
 
 
-class Stage(NamedTuple):
+class BlockStage(NamedTuple):
     """A run of equal blocks, of which only the first has the stride."""
 
     repeats: int
@@ -58,7 +58,7 @@ class BlockNames(NamedTuple):
 class Architecture:
     """The layout of a network: its stages, its channels, its preprocessing and the names of its weights."""
 
-    stages: tuple[Stage, ...]
+    stages: tuple[BlockStage, ...]
     stem: int  # channels
     head: int  # channels: the features
     stem_names: Names

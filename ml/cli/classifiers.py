@@ -54,7 +54,7 @@ class GraphFlags(Protocol):
 
 
 @dataclass(frozen=True)
-class Classifier:
+class GraphClassifier:
     """A function from a picture's file to scores, with its labels.
 
     Attributes:
@@ -68,7 +68,7 @@ class Classifier:
     remember: Callable[[], None] = field(default=lambda: None)
 
 
-def load_classifier(flags: GraphFlags, settings: MLSettings, *, threads: int) -> Classifier:
+def load_classifier(flags: GraphFlags, settings: MLSettings, *, threads: int) -> GraphClassifier:
     """Load the graph that the flags name. Raise `LabelFailed` if it cannot be used.
 
     `threads` is the number of cores for one picture; with 1, many threads may call `classify` at once.
@@ -82,7 +82,7 @@ def load_classifier(flags: GraphFlags, settings: MLSettings, *, threads: int) ->
                 return _load_artifact(graph, settings, threads)
             return _load_saved_model(flags, settings, threads)
         if graph.suffix == ".tflite":
-            return Classifier(_through(lambda: LiteRTEngine(graph, threads=threads)))
+            return GraphClassifier(_through(lambda: LiteRTEngine(graph, threads=threads)))
         return _load_frozen_graph(flags, settings, threads)
     except LabelFailed:
         raise
@@ -114,7 +114,7 @@ def _with_head(backbone: Backbone, head: Head, threads: int) -> Callable[[bytes]
     return _through(lambda: load_engine(backbone, backbone.machine.backbones_dir, threads=threads), head)
 
 
-def _load_artifact(folder: Path, settings: MLSettings, threads: int) -> Classifier:
+def _load_artifact(folder: Path, settings: MLSettings, threads: int) -> GraphClassifier:
     digest = hashlib.sha256((folder / MANIFEST).read_bytes()).hexdigest()
     try:
         artifact = read_artifact(digest, lambda name: (folder / name).read_bytes())
@@ -122,24 +122,24 @@ def _load_artifact(folder: Path, settings: MLSettings, threads: int) -> Classifi
     except (ArtifactCorrupt, KeyError, TypeError) as error:
         raise LabelFailed(f"{folder / HEAD} and its manifest do not fit together ({error}).") from None
     labels = [label for _, label in artifact.classes]
-    return Classifier(_with_head(get_backbone(name, settings), artifact.head, threads), labels)
+    return GraphClassifier(_with_head(get_backbone(name, settings), artifact.head, threads), labels)
 
 
-def _load_frozen_graph(flags: GraphFlags, settings: MLSettings, threads: int) -> Classifier:
+def _load_frozen_graph(flags: GraphFlags, settings: MLSettings, threads: int) -> GraphClassifier:
     content, layers = flags.graph.read_bytes(), Layers(flags.input_layer, flags.output_layer)
     own_size = not (flags.input_height or flags.input_width)
     if own_size:
         known = graph_cache.recall_head(content, layers, flags.input_mean, flags.input_std, settings)
         if known is not None:
-            return Classifier(_with_head(known.backbone, known.head, threads))
+            return GraphClassifier(_with_head(known.backbone, known.head, threads))
     adapter = Adapter(1 / flags.input_std, -flags.input_mean / flags.input_std)
     converted = graph_cache.converted_path(content, layers, settings)
     if own_size and converted.is_file():
-        return Classifier(_through(lambda: LiteRTEngine(converted, threads=threads, adapter=adapter)))
+        return GraphClassifier(_through(lambda: LiteRTEngine(converted, threads=threads, adapter=adapter)))
     return _run_frozen_graph(flags, content, layers, converted)
 
 
-def _run_frozen_graph(flags: GraphFlags, content: bytes, layers: Layers, converted: Path) -> Classifier:
+def _run_frozen_graph(flags: GraphFlags, content: bytes, layers: Layers, converted: Path) -> GraphClassifier:
     import tensorflow as tf
 
     graph_def = tf.compat.v1.GraphDef.FromString(content)
@@ -157,7 +157,7 @@ def _run_frozen_graph(flags: GraphFlags, content: bytes, layers: Layers, convert
         scores: Scores = np.asarray(function(tf.constant(normalised)).numpy(), np.float32)[0]
         return scores
 
-    return Classifier(classify, remember=lambda: _convert(function, size, converted))
+    return GraphClassifier(classify, remember=lambda: _convert(function, size, converted))
 
 
 def _size_of(shape: Any) -> int:
@@ -176,7 +176,7 @@ def _convert(function: Any, size: int, target: Path) -> None:
         write_atomically(target, tf.lite.TFLiteConverter.from_concrete_functions([fixed], function).convert())
 
 
-def _load_saved_model(flags: GraphFlags, settings: MLSettings, threads: int) -> Classifier:
+def _load_saved_model(flags: GraphFlags, settings: MLSettings, threads: int) -> GraphClassifier:
     """Load a SavedModel.
 
     One of ours takes the file itself; others take pictures from 0 to 1, like those of TensorFlow Hub.
@@ -184,7 +184,7 @@ def _load_saved_model(flags: GraphFlags, settings: MLSettings, threads: int) -> 
     content = _content_of(flags.graph)
     converted = graph_cache.converted_path(content, Layers("serving_default", ""), settings)
     if converted.is_file():
-        return Classifier(_through(lambda: LiteRTEngine(converted, threads=threads, adapter=FROM_0_TO_1)))
+        return GraphClassifier(_through(lambda: LiteRTEngine(converted, threads=threads, adapter=FROM_0_TO_1)))
     return _run_saved_model(flags.graph, converted)
 
 
@@ -197,7 +197,7 @@ def _content_of(folder: Path) -> bytes:
     return json.dumps(listed).encode()
 
 
-def _run_saved_model(folder: Path, converted: Path) -> Classifier:
+def _run_saved_model(folder: Path, converted: Path) -> GraphClassifier:
     import tensorflow as tf
 
     loaded = tf.saved_model.load(str(folder))
@@ -221,4 +221,4 @@ def _run_saved_model(folder: Path, converted: Path) -> Classifier:
         ((name, shape),) = numbers.structured_input_signature[1].items()
         _convert(lambda pictures: numbers(**{name: pictures})[target], _size_of(shape.shape), converted)
 
-    return Classifier(classify, remember=remember)
+    return GraphClassifier(classify, remember=remember)

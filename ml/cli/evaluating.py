@@ -21,7 +21,7 @@ from ml.training.evaluation import wilson_interval
 SMALLEST = 1e-38  # of a probability, before its logarithm
 
 
-class Flags(GraphFlags, Protocol):
+class EvaluateFlags(GraphFlags, Protocol):
     """The values that the flags of `add_evaluate_flags` have."""
 
     image_dir: Path
@@ -30,7 +30,7 @@ class Flags(GraphFlags, Protocol):
 
 
 @dataclass(frozen=True)
-class Result:
+class GraphMetrics:
     """The metrics of a graph on the test pictures."""
 
     pictures: int
@@ -39,7 +39,7 @@ class Result:
     cross_entropy: float  # nats, in the mean
 
 
-def evaluate_graph(flags: Flags, settings: MLSettings, console: Console) -> Result:
+def evaluate_graph(flags: EvaluateFlags, settings: MLSettings, console: Console) -> GraphMetrics:
     """Evaluate the graph that the flags name. Raise `LabelFailed`, `BadPhotos` or `ArchiveRejected`."""
     check_size(flags)
     photos = list_photos(flags.image_dir, console.warn)
@@ -69,14 +69,14 @@ def evaluate_graph(flags: Flags, settings: MLSettings, console: Console) -> Resu
     return _result(right, entropies)
 
 
-def _result(right: list[bool], entropies: list[float]) -> Result:
+def _result(right: list[bool], entropies: list[float]) -> GraphMetrics:
     if not right:
         raise LabelFailed("None of the test pictures could be read.")
     interval = wilson_interval(sum(right), len(right))
-    return Result(len(right), float(np.mean(right)), interval, float(np.mean(entropies)))
+    return GraphMetrics(len(right), float(np.mean(right)), interval, float(np.mean(entropies)))
 
 
-def _test_photos(flags: Flags, readable: list[Photo]) -> list[Photo]:
+def _test_photos(flags: EvaluateFlags, readable: list[Photo]) -> list[Photo]:
     splits = split_photos(
         readable,
         validation_percentage=flags.validation_percentage,

@@ -15,7 +15,7 @@ from ml.cli.photos import BadPhotos, Photo, Photos
 from ml.engines.embeddings import embedding_key
 from ml.engines.loading import ensure_ready, load_engine
 from ml.images.augmentation import Augmentation
-from ml.training.head import Split
+from ml.training.head import LabelledFeatures
 
 
 @dataclass(frozen=True)
@@ -25,16 +25,16 @@ class Data:
     photos: dict[str, list[Photo]]
     features: dict[str, NDArray[np.float32]]
 
-    def split(self, name: str, most: int = -1) -> Split:
+    def split(self, name: str, most: int = -1) -> LabelledFeatures:
         """Return a whole split, or its first `most` rows."""
         features = self.features[name]
         labels = np.array([photo.label for photo in self.photos[name]], np.int64)
         rows = slice(None) if most < 0 else slice(most)
-        return Split(features[rows], np.tile(labels, len(features) // max(len(labels), 1))[rows])
+        return LabelledFeatures(features[rows], np.tile(labels, len(features) // max(len(labels), 1))[rows])
 
 
 @dataclass(frozen=True)
-class Features:
+class PhotoFeatures:
     """The features of photos by one backbone, stored in a folder and computed if they are missing."""
 
     folder: Path

@@ -9,7 +9,7 @@ from typing import Protocol
 
 import numpy as np
 
-from ml.cli.classifiers import Classifier, GraphFlags, LabelFailed, Scores, load_classifier
+from ml.cli.classifiers import GraphClassifier, GraphFlags, LabelFailed, Scores, load_classifier
 from ml.images.decoding import ImageRejected
 from ml.machine import CORES
 from ml.settings import MLSettings
@@ -19,7 +19,7 @@ DEFAULT_IMAGE = Path("tf_files/flower_photos/daisy/3475870145_685a19116d.jpg")  
 LABEL_FILES = ("retrained_labels.txt", "labels.txt", "output_labels.txt")
 
 
-class Flags(GraphFlags, Protocol):
+class LabelImageFlags(GraphFlags, Protocol):
     """The values that the flags of `add_label_image_flags` have."""
 
     images: list[Path]
@@ -36,7 +36,7 @@ class Named:
     error: str = ""
 
 
-def label_images(flags: Flags, settings: MLSettings) -> Iterator[Named]:
+def label_images(flags: LabelImageFlags, settings: MLSettings) -> Iterator[Named]:
     """Yield the result for each picture in turn, computed on all cores.
 
     Raise `LabelFailed` if the graph or its labels cannot be used.
@@ -57,7 +57,7 @@ def check_size(flags: GraphFlags) -> None:
         raise LabelFailed("--input_height and --input_width must be the same: pictures are squeezed to a square.")
 
 
-def _ask(classifier: Classifier, image: Path) -> tuple[float, Scores] | str:
+def _ask(classifier: GraphClassifier, image: Path) -> tuple[float, Scores] | str:
     """Return (seconds, scores), or the reason why the picture could not be read."""
     try:
         data = image.read_bytes()
@@ -85,7 +85,7 @@ def check_scores(scores: Scores, labels: list[str]) -> None:
         raise LabelFailed(f"The graph gives {scores.size} scores, but there are {len(labels)} labels.")
 
 
-def read_labels(flags: GraphFlags, classifier: Classifier) -> list[str]:
+def read_labels(flags: GraphFlags, classifier: GraphClassifier) -> list[str]:
     """Read the labels from the flag's file, the classifier itself, or a file within or beside it.
 
     Raise `LabelFailed`.

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from ml.backbones.backbone import Backbone
 from ml.cli import graph_cache
 from ml.cli.console import Console
-from ml.cli.features import Data, Features
+from ml.cli.features import Data, PhotoFeatures
 from ml.cli.flags import list_setting_flags
 from ml.cli.photos import Photos, check_classes, list_photos, split_photos
 from ml.datasets.splits import SPLITS, TEST, TRAINING, VALIDATION
@@ -23,14 +23,14 @@ from ml.images.augmentation import Augmentation
 from ml.training.config import TrainConfig
 from ml.training.evaluation import evaluate
 from ml.training.event_files import EventFile, add_point
-from ml.training.head import Head, Split
+from ml.training.head import Head, LabelledFeatures
 
 
 class RetrainFailed(Refused):
     """The training failed or was refused. The message is a sentence for the user."""
 
 
-class Flags(Protocol):
+class RetrainFlags(Protocol):
     """The values that the flags of `add_retrain_flags` have, except those of the training settings."""
 
     image_dir: Path
@@ -52,7 +52,7 @@ class Flags(Protocol):
     checkpoint_path: Path
 
 
-def retrain(flags: Flags, backbone: Backbone, console: Console) -> float:
+def retrain(flags: RetrainFlags, backbone: Backbone, console: Console) -> float:
     """Do everything the flags say, and return the test accuracy.
 
     Raise `ConfigError` before anything is done. Raise `RetrainFailed`, `BadPhotos`, `ArchiveRejected`, `EmptySplit`,
@@ -64,7 +64,7 @@ def retrain(flags: Flags, backbone: Backbone, console: Console) -> float:
     threading.Thread(target=_import_tensorflow, daemon=True).start()
     photos = list_photos(flags.image_dir, console.warn)
     check_classes(photos, flags.image_dir, console.warn)
-    features = Features(flags.bottleneck_dir, backbone, photos, console)
+    features = PhotoFeatures(flags.bottleneck_dir, backbone, photos, console)
     data = _embed(flags, photos, features, config.augmentations)
     head = _train(flags, config, data, Parts("Retrained", 1, backbone, _no_head(), photos.labels), console)
     test = data.split(TEST, flags.test_batch_size)
@@ -84,7 +84,7 @@ def too_low(accuracy: float, bar: float) -> str:
     return f"The test accuracy {accuracy:.4f} is below --assert_accuracy_at_least={bar:g}. Nothing was written."
 
 
-def check_targets(flags: Flags) -> None:
+def check_targets(flags: RetrainFlags) -> None:
     """Check at the beginning what would fail at the end. Raise `RetrainFailed` if files could not be written."""
     for path in (flags.output_graph, flags.output_labels):
         if path.is_dir():
@@ -102,13 +102,13 @@ def _no_head() -> Head:
     return Head(np.empty((0, 0), np.float32), np.empty(0, np.float32))
 
 
-def make_config(flags: Flags, backbone: str) -> TrainConfig:
+def make_config(flags: RetrainFlags, backbone: str) -> TrainConfig:
     """Make the config from the flags. Raise `ConfigError`."""
     settings = {name: getattr(flags, flag) for name, flag in list_setting_flags().items()}
     return TrainConfig(backbone=backbone, recipe="sgd", **settings)
 
 
-def _embed(flags: Flags, photos: Photos, features: Features, augmentations: list[Augmentation]) -> Data:
+def _embed(flags: RetrainFlags, photos: Photos, features: PhotoFeatures, augmentations: list[Augmentation]) -> Data:
     features.backbone.ensure_weights(
         lambda done, total: features.console.progress("Downloading the weights, KB", done // 1024, total // 1024)
     )
@@ -131,7 +131,7 @@ def _embed(flags: Flags, photos: Photos, features: Features, augmentations: list
     return Data(found, loaded)
 
 
-def _train(flags: Flags, config: TrainConfig, data: Data, parts: Parts, console: Console) -> Head:
+def _train(flags: RetrainFlags, config: TrainConfig, data: Data, parts: Parts, console: Console) -> Head:
     """Run gradient descent as in the original, with its lines of output and its summaries."""
     from ml.training.recipes.sgd import descend
 
@@ -151,13 +151,18 @@ def _train(flags: Flags, config: TrainConfig, data: Data, parts: Parts, console:
     return head
 
 
-def _interval(flags: Flags) -> int:
+def _interval(flags: RetrainFlags) -> int:
     """Return the steps between two looks at the head, so that every step asked for is one of them."""
     return int(np.gcd(flags.eval_step_interval, flags.intermediate_store_frequency or flags.eval_step_interval))
 
 
 def _tell(
-    step: int, head: Head, rate: float, splits: dict[str, Split], writers: dict[str, EventFile], console: Console
+    step: int,
+    head: Head,
+    rate: float,
+    splits: dict[str, LabelledFeatures],
+    writers: dict[str, EventFile],
+    console: Console,
 ) -> None:
     measured = add_point(writers, splits, step, head, learning_rate=rate)
     (training, entropy), (validation, _) = measured["train"], measured["validation"]
@@ -168,7 +173,7 @@ def _tell(
 
 
 def _print_misclassified(
-    flags: Flags, data: Data, labels: list[str], probabilities: NDArray[np.float32], console: Console
+    flags: RetrainFlags, data: Data, labels: list[str], probabilities: NDArray[np.float32], console: Console
 ) -> None:
     console.say("=== MISCLASSIFIED TEST IMAGES ===")
     for photo, named in zip(data.photos[TEST], probabilities.argmax(axis=1), strict=False):
@@ -176,7 +181,7 @@ def _print_misclassified(
             console.say(f"{flags.image_dir / photo.name!s:>70}  {labels[named]}")
 
 
-def write_files(flags: Flags, parts: Parts) -> None:
+def write_files(flags: RetrainFlags, parts: Parts) -> None:
     """Write all files that remain in the end. Import TensorFlow."""
     _write_checkpoint(flags.checkpoint_path, parts.head)
     _write_graph(flags.output_graph, parts, flags.final_tensor_name)

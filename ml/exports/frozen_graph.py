@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from ml.backbones.frozen_graphs import INPUT, OUTPUT, ensure_graph
 from ml.exports.layers import DEVIATION, INPUT_LAYER, MEAN, OUTPUT_LAYER
 from ml.exports.parts import Parts
-from ml.exports.registry import Answer
+from ml.exports.registry import ClassifyFunction
 
 GRAPH, LABELS = "retrained_graph.pb", "retrained_labels.txt"
 
@@ -41,7 +41,7 @@ def freeze(parts: Parts, final_tensor_name: str = OUTPUT_LAYER) -> bytes:
     return bytes(whole.SerializeToString(deterministic=True))
 
 
-def load(folder: Path) -> Answer:
+def load(folder: Path) -> ClassifyFunction:
     """Return a function that answers with the exported graph, by the names of input and output. Import TensorFlow."""
     import tensorflow as tf
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from ml.exports.parts import Parts
-from ml.exports.registry import Answer
+from ml.exports.registry import ClassifyFunction
 
 MODEL = "model.keras"
 
@@ -21,7 +21,7 @@ def build(parts: Parts, folder: Path) -> None:
     parts.write_texts(folder, "keras_model")
 
 
-def load(folder: Path) -> Answer:
+def load(folder: Path) -> ClassifyFunction:
     """Return a function that answers with the exported model through Keras. Import TensorFlow."""
     import keras
 

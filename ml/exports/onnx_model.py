@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ml.exports.parts import Parts
-from ml.exports.registry import Answer
+from ml.exports.registry import ClassifyFunction
 
 MODEL, METADATA = "model.onnx", "metadata.json"
 OPSET = 17  # of 2022: new enough for all operations of the networks, old enough for every runtime in use
@@ -43,7 +43,7 @@ def build(parts: Parts, folder: Path) -> None:
     parts.write_texts(folder, "onnx_model")
 
 
-def load(folder: Path) -> Answer:
+def load(folder: Path) -> ClassifyFunction:
     """Return a function that answers with the exported file through ONNX Runtime, which needs no TensorFlow."""
     import onnxruntime
 

@@ -4,7 +4,7 @@ A format is one entry here, code that builds and runs it, and two files. The cod
 two functions, both called in processes of their own:
 
     build(parts: Parts, folder: Path) -> None    writes the format's files
-    load(folder: Path) -> Answer                 returns a function that answers from these files only
+    load(folder: Path) -> ClassifyFunction                 returns a function that answers from these files only
 
 The files are in `templates/`, in a folder with the module's name: README.md, a `string.Template`, and classify.py, a
 program that is copied unchanged and does not need our code.
@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 # A picture's file and the same picture as the backbone sees it, uint8 (1, S, S, 3), of which a format uses one
 # -> probabilities, float32 (1, C).
-Answer = Callable[[bytes, NDArray[np.uint8]], NDArray[np.float32]]
+ClassifyFunction = Callable[[bytes, NDArray[np.uint8]], NDArray[np.float32]]
 
 
 @dataclass(frozen=True)

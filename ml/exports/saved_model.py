@@ -16,7 +16,7 @@ import numpy as np
 
 from ml.exports.exif_ops import read_orientation, turn_upright
 from ml.exports.parts import Parts
-from ml.exports.registry import Answer
+from ml.exports.registry import ClassifyFunction
 
 MODEL, LABELS = "saved_model", "labels.txt"
 
@@ -71,7 +71,7 @@ def _build_module(parts: Parts, labels_file: Path) -> Any:
     return module
 
 
-def load(folder: Path) -> Answer:
+def load(folder: Path) -> ClassifyFunction:
     """Return a function that answers through the signature that takes files. Import TensorFlow.
 
     It uses the other signature for formats that TensorFlow cannot decode.

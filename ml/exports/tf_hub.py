@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from ml.backbones.backbone import Backbone
 from ml.exports.parts import Parts
-from ml.exports.registry import Answer
+from ml.exports.registry import ClassifyFunction
 
 MODEL, LABELS = "model", "labels.txt"
 
@@ -58,7 +58,7 @@ def save(network: Any, size: int, target: Path, labels_file: Path | None = None)
     tf.saved_model.save(module, str(target), signatures={"serving_default": serve, "default": serve})
 
 
-def load(folder: Path) -> Answer:
+def load(folder: Path) -> ClassifyFunction:
     """Return a function that answers with the exported SavedModel, loaded as `hub.load` does. Import TensorFlow."""
     import tensorflow as tf
 

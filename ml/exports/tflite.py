@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ml.exports.parts import Parts
-from ml.exports.registry import Answer
+from ml.exports.registry import ClassifyFunction
 
 MODEL, LABELS, METADATA = "model.tflite", "labels.txt", "metadata.json"
 
@@ -43,7 +43,7 @@ class TFLite:
             for name in (LABELS, METADATA):
                 within.writestr(zipfile.ZipInfo(name), (folder / name).read_bytes())
 
-    def load(self, folder: Path) -> Answer:
+    def load(self, folder: Path) -> ClassifyFunction:
         """Return a function that answers through LiteRT, one picture after the other, as a phone would."""
         from ml.engines.litert import LiteRTEngine
 

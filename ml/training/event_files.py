@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ml.training.head import Head, Split, StepCallback
+from ml.training.head import Head, LabelledFeatures, StepCallback
 
 BUCKETS = 30
 # How many pictures, evenly spaced, the training accuracy is measured on; the original takes a batch of a hundred.
@@ -53,7 +53,7 @@ class EventFile:
         self._writer.write(Event(wall_time=time.time(), **content).SerializeToString())
 
 
-def measure(head: Head, split: Split) -> tuple[float, float]:
+def measure(head: Head, split: LabelledFeatures) -> tuple[float, float]:
     """Return (accuracy, mean cross-entropy in nats) of a head on a split."""
     with np.errstate(all="ignore"):  # a diverged training should be visible, too
         probabilities = head.probabilities(split.features)
@@ -63,7 +63,7 @@ def measure(head: Head, split: Split) -> tuple[float, float]:
 
 
 def add_point(
-    runs: dict[str, EventFile], splits: dict[str, Split], step: int, head: Head, **scalars: float
+    runs: dict[str, EventFile], splits: dict[str, LabelledFeatures], step: int, head: Head, **scalars: float
 ) -> dict[str, tuple[float, float]]:
     """Write what the original writes at a step, and return (accuracy, mean cross-entropy in nats) for each run.
 
@@ -102,10 +102,13 @@ class TrainingEventFiles:
         self._runs: dict[str, EventFile] = {}
         self._last_step = 0
 
-    def watch(self, training: Split, validation: Split) -> StepCallback:
+    def watch(self, training: LabelledFeatures, validation: LabelledFeatures) -> StepCallback:
         """Return a callback for `train_head` that writes points of the curve, ever fewer as the training goes on."""
         stride = -(-len(training.labels) // MAX_TRAINING_PICTURES)
-        splits = {"train": Split(training.features[::stride], training.labels[::stride]), "validation": validation}
+        splits = {
+            "train": LabelledFeatures(training.features[::stride], training.labels[::stride]),
+            "validation": validation,
+        }
         seen = due = 0
 
         def look(step: int, head: Head, *, is_last: bool = False, **scalars: float) -> None:

@@ -49,7 +49,7 @@ class Head:
 
 
 @dataclass(frozen=True)
-class Split:
+class LabelledFeatures:
     """The pictures of one split: features, float32 (N, F), and labels, class indices (N,)."""
 
     features: Floats

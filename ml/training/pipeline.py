@@ -15,7 +15,7 @@ from ml.training.artifacts import Evaluation, pack_artifact
 from ml.training.config import TrainConfig
 from ml.training.evaluation import evaluate
 from ml.training.event_files import TrainingEventFiles
-from ml.training.head import Head, Report, Split, no_callback
+from ml.training.head import Head, LabelledFeatures, Report, no_callback
 from ml.training.recipes.registry import train_head
 
 IMPORTED = "imported"  # in place of a recipe's name
@@ -66,8 +66,8 @@ def train(
     Raise `EmptySplit`, `TrainingDiverged`, and whatever `tune` raises.
     """
     report("head", 0.0)
-    training = Split(features[TRAINING], np.tile(dataset.labels(TRAINING), 1 + len(config.augmentations)))
-    validation = Split(features[VALIDATION], dataset.labels(VALIDATION))
+    training = LabelledFeatures(features[TRAINING], np.tile(dataset.labels(TRAINING), 1 + len(config.augmentations)))
+    validation = LabelledFeatures(features[VALIDATION], dataset.labels(VALIDATION))
     callback = summaries.watch(training, validation) if summaries else no_callback
     head = train_head(training, validation, len(dataset.classes), config, report, callback)
     found = tune(head) if tune else TrainedClassifier(backbone, head, features[TEST])

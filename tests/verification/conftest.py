@@ -30,7 +30,7 @@ for name in sys.argv[2:]:
     backbone = get_backbone(name, ML)
     convert(backbone, folder / f"{name}.tflite")
     pictures = np.load(folder / f"{name}.npy").astype(np.float32)
-    classifier = backbone.recipe(backbone.find_weights(ML), backbone.input_size, classifier=True)
+    classifier = backbone.builder(backbone.find_weights(ML), backbone.input_size, classifier=True)
     features = backbone.build_network()(pictures, training=False)
     np.savez(folder / f"{name}.npz", features=features, logits=classifier(pictures, training=False))
 """

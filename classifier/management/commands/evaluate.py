@@ -5,7 +5,7 @@ from typing import Any
 from django.core.management.base import CommandError, CommandParser
 
 from classifier.management.cli import CLICommand, silence_tensorflow
-from ml.cli.evaluating import Result, evaluate_graph
+from ml.cli.evaluating import GraphMetrics, evaluate_graph
 from ml.cli.flags import add_evaluate_flags
 from ml.errors import UserError
 from poetsweb.folders import ML
@@ -26,12 +26,12 @@ class Command(CLICommand):
             raise CommandError(str(error)) from None
         self._print_json(result) if options["json"] else self._print(result)
 
-    def _print(self, result: Result) -> None:
+    def _print(self, result: GraphMetrics) -> None:
         low, high = result.interval
         self.stdout.write(f"Accuracy: {result.accuracy:.4f} (N={result.pictures}, 95% from {low:.4f} to {high:.4f})")
         self.stdout.write(f"Cross Entropy: {result.cross_entropy:.6f}")
 
-    def _print_json(self, result: Result) -> None:
+    def _print_json(self, result: GraphMetrics) -> None:
         said = {
             "accuracy": round(result.accuracy, 6),
             "n": result.pictures,

@@ -8,7 +8,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ml.training.head import Floats, Head, Report, Split, StepCallback, balanced_loss, measure_point, prepare_tensorflow
+from ml.training.head import (
+    Floats,
+    Head,
+    LabelledFeatures,
+    Report,
+    StepCallback,
+    balanced_loss,
+    measure_point,
+    prepare_tensorflow,
+)
 from ml.training.recipes.recipe import Recipe, RecipeSettings
 
 # From hardly more than the class means to practically unregularised, in steps of about a factor of three.
@@ -21,7 +30,12 @@ Flat = NDArray[np.float64]  # the weights and below them the bias, (F + 1) x C, 
 
 
 def train_auto(
-    training: Split, validation: Split, classes: int, settings: RecipeSettings, report: Report, callback: StepCallback
+    training: LabelledFeatures,
+    validation: LabelledFeatures,
+    classes: int,
+    settings: RecipeSettings,
+    report: Report,
+    callback: StepCallback,
 ) -> Head:
     """Minimise with L-BFGS (Nocedal 1980, by SciPy) along a path of falling penalties, each from the last solution.
 
@@ -97,7 +111,7 @@ class _Values:
 class _Problem:
     """The objective: weighted cross-entropy plus penalty/2 |weights|^2. The bias is not penalised."""
 
-    def __init__(self, training: Split, validation: Split, classes: int, scaler: _Scaler) -> None:
+    def __init__(self, training: LabelledFeatures, validation: LabelledFeatures, classes: int, scaler: _Scaler) -> None:
         tf = prepare_tensorflow()
         self._shape = (training.features.shape[1] + 1, classes)
         self._labels = validation.labels

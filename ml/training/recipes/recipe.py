@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from ml.training.head import Head, Report, Split, StepCallback
+from ml.training.head import Head, LabelledFeatures, Report, StepCallback
 from ml.training.setting import Settings, setting
 
 
@@ -26,8 +26,8 @@ class Train(Protocol):
 
     def __call__(
         self,
-        training: Split,
-        validation: Split,
+        training: LabelledFeatures,
+        validation: LabelledFeatures,
         classes: int,
         settings: Any,
         report: Report,

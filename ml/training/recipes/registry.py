@@ -11,8 +11,8 @@ import numpy as np
 from ml.training.head import (
     EmptySplit,
     Head,
+    LabelledFeatures,
     Report,
-    Split,
     StepCallback,
     TrainingDiverged,
     no_callback,
@@ -38,8 +38,8 @@ class AllRecipeSettings(sgd.SGDSettings, frozen=True, strict=True, extra="forbid
 
 
 def train_head(
-    training: Split,
-    validation: Split,
+    training: LabelledFeatures,
+    validation: LabelledFeatures,
     classes: int,
     config: AllRecipeSettings,
     report: Report,

@@ -6,7 +6,16 @@ from typing import Any
 
 import numpy as np
 
-from ml.training.head import Floats, Head, Ints, Report, Split, StepCallback, measure_point, prepare_tensorflow
+from ml.training.head import (
+    Floats,
+    Head,
+    Ints,
+    LabelledFeatures,
+    Report,
+    StepCallback,
+    measure_point,
+    prepare_tensorflow,
+)
 from ml.training.recipes.recipe import Recipe, RecipeSettings
 from ml.training.setting import setting
 
@@ -49,7 +58,12 @@ class SGDSettings(RecipeSettings, frozen=True, strict=True, extra="forbid"):
 
 
 def train_sgd(
-    training: Split, validation: Split, classes: int, settings: SGDSettings, report: Report, callback: StepCallback
+    training: LabelledFeatures,
+    validation: LabelledFeatures,
+    classes: int,
+    settings: SGDSettings,
+    report: Report,
+    callback: StepCallback,
 ) -> Head:
     """Run gradient descent and report the points of the curve.
 
@@ -65,7 +79,7 @@ def train_sgd(
 
 
 def descend(
-    training: Split, validation: Split, classes: int, settings: SGDSettings, *, interval: int
+    training: LabelledFeatures, validation: LabelledFeatures, classes: int, settings: SGDSettings, *, interval: int
 ) -> Iterator[tuple[int, Head, tuple[float, Floats]]]:
     """Run plain gradient descent; each picture of a batch is drawn by first drawing its class.
 

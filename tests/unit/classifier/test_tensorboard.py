@@ -17,7 +17,7 @@ from classifier.models import Job, Project
 from classifier.services import event_files
 from classifier.tensorboard import proxy
 from ml.training.event_files import TrainingEventFiles
-from ml.training.head import Head, Split
+from ml.training.head import Head, LabelledFeatures
 
 needs_tensorboard = pytest.mark.skipif(
     not proxy.is_installed(), reason="TensorBoard is not installed (make run EXTRAS=tensorboard)"
@@ -47,7 +47,7 @@ def watch(project: Project, folder: Path) -> Job:
     job = lifecycle.claim_job(lifecycle.queue_job(TRAIN, project=project, by=project.owner).pk)
     assert job is not None
     written = TrainingEventFiles(folder)
-    split = Split(np.eye(6, 4, dtype=np.float32), np.arange(6) % 2)
+    split = LabelledFeatures(np.eye(6, 4, dtype=np.float32), np.arange(6) % 2)
     look = written.watch(split, split)
     for step in range(1, 6):
         look(step, Head(np.full((4, 2), step, np.float32), np.zeros(2, np.float32)), learning_rate=0.5)

@@ -11,7 +11,7 @@ from ml.datasets.dataset import Dataset
 from ml.datasets.splits import SPLITS, TEST, TRAINING, VALIDATION
 from ml.training.config import TrainConfig
 from ml.training.event_files import TrainingEventFiles
-from ml.training.head import Head, Split, TrainingDiverged
+from ml.training.head import Head, LabelledFeatures, TrainingDiverged
 from ml.training.pipeline import train
 from ml.training.recipes.registry import train_head
 from poetsweb.folders import ML
@@ -77,7 +77,7 @@ def test_nothing_to_test_with_is_no_run(tmp_path: Path) -> None:
 @pytest.mark.parametrize("recipe", STEERED_BY)
 def test_last_point_describes_the_head_that_was_chosen(recipe: str, tmp_path: Path) -> None:
     summaries = TrainingEventFiles(tmp_path)
-    training, validation = Split(FEATURES[:40], LABELS[:40]), Split(FEATURES[40:], LABELS[40:])
+    training, validation = LabelledFeatures(FEATURES[:40], LABELS[:40]), LabelledFeatures(FEATURES[40:], LABELS[40:])
     look = summaries.watch(training, validation)
     head = train_head(training, validation, 3, configured(recipe), lambda *_, **__: None, look)
     summaries.close()
@@ -114,7 +114,7 @@ def test_training_out_of_bounds_leaves_what_it_wrote(tmp_path: Path) -> None:
 def test_points_of_a_long_training_are_thinned(tmp_path: Path) -> None:
     summaries = TrainingEventFiles(tmp_path)
     head = Head(np.eye(4, 3, dtype=np.float32), np.zeros(3, np.float32))
-    look = summaries.watch(Split(FEATURES, LABELS), Split(FEATURES, LABELS))
+    look = summaries.watch(LabelledFeatures(FEATURES, LABELS), LabelledFeatures(FEATURES, LABELS))
     for step in range(1, 10_001):
         look(step, head, is_last=step == 10_000)
     summaries.close()

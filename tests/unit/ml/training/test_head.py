@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from sklearn.linear_model import LogisticRegression
 
 from ml.training.config import TrainConfig
-from ml.training.head import EmptySplit, Head, Split, TrainingDiverged, balanced_loss, softmax
+from ml.training.head import EmptySplit, Head, LabelledFeatures, TrainingDiverged, balanced_loss, softmax
 from ml.training.recipes import logistic_regression, sgd
 from ml.training.recipes.registry import train_head
 
@@ -22,21 +22,21 @@ def silent(stage: str, fraction: float, **point: float) -> None:
     """Ignore the report."""
 
 
-def clouds(sizes: list[int], *, seed: int = 0, apart: float = 3.0, features: int = 20) -> Split:
+def clouds(sizes: list[int], *, seed: int = 0, apart: float = 3.0, features: int = 20) -> LabelledFeatures:
     """Return a cloud of points for each class; the centres do not depend on the seed."""
     centres = np.random.default_rng(99).standard_normal((len(sizes), features)) * apart
     labels = np.repeat(np.arange(len(sizes)), sizes)
     noise = np.random.default_rng(seed).standard_normal((len(labels), features))
-    return Split((centres[labels] + noise).astype(np.float32), labels)
+    return LabelledFeatures((centres[labels] + noise).astype(np.float32), labels)
 
 
-def accuracy(head: Head, split: Split) -> float:
+def accuracy(head: Head, split: LabelledFeatures) -> float:
     return float(np.mean(head.probabilities(split.features).argmax(axis=1) == split.labels))
 
 
-def recall(head: Head, split: Split, label: int) -> float:
+def recall(head: Head, split: LabelledFeatures, label: int) -> float:
     of_class = split.labels == label
-    return accuracy(head, Split(split.features[of_class], split.labels[of_class]))
+    return accuracy(head, LabelledFeatures(split.features[of_class], split.labels[of_class]))
 
 
 @RECIPES
@@ -126,7 +126,7 @@ def test_train_extreme_features_give_finite_answers(
     config: TrainConfig, change: Callable[[NDArray[np.float32]], NDArray[np.float32]]
 ) -> None:
     training, validation = (
-        Split(change(split.features).astype(np.float32), split.labels)
+        LabelledFeatures(change(split.features).astype(np.float32), split.labels)
         for split in (clouds([20, 40]), clouds([5, 5], seed=1))
     )
     head = train_head(training, validation, 2, config, silent)
@@ -136,8 +136,8 @@ def test_train_extreme_features_give_finite_answers(
 
 @pytest.mark.parametrize("scale", [1e6, 1e-6, 1.0])
 def test_train_auto_does_not_mind_the_scale_of_features(scale: float) -> None:
-    def scaled(split: Split) -> Split:
-        return Split((split.features * np.float32(scale)), split.labels)
+    def scaled(split: LabelledFeatures) -> LabelledFeatures:
+        return LabelledFeatures((split.features * np.float32(scale)), split.labels)
 
     head = train_head(scaled(clouds([50] * 3)), scaled(clouds([10] * 3, seed=1)), 3, AUTO, silent)
     assert accuracy(head, scaled(clouds([100] * 3, seed=2))) > 0.99
@@ -186,7 +186,7 @@ def test_auto_chooses_the_penalty_by_validation(monkeypatch: pytest.MonkeyPatch)
     """Choose a stronger penalty if classes hardly differ, as it does better on unseen pictures than the weakest."""
     training, validation, test = (clouds([40, 40], seed=seed, apart=0.05, features=300) for seed in (0, 1, 2))
 
-    def loss_of(head: Head, split: Split) -> float:
+    def loss_of(head: Head, split: LabelledFeatures) -> float:
         return balanced_loss(split.features @ head.weights + head.bias, split.labels)
 
     chosen = train_head(training, validation, 2, AUTO, silent)

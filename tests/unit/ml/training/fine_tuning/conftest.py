@@ -13,7 +13,7 @@ from ml.engines.embeddings import embed_pictures
 from ml.engines.litert import LiteRTEngine
 from ml.training.config import TrainConfig
 from ml.training.fine_tuning.state import Point
-from ml.training.head import Head, Split
+from ml.training.head import Head, LabelledFeatures
 from ml.training.recipes.registry import train_head
 from tests.textures import SLOPES, textures
 
@@ -69,7 +69,7 @@ def slopes(engine: LiteRTEngine) -> Task:
         split: np.concatenate([v for _, v in embed_pictures(dataset.sha256s(split), files.__getitem__, engine)])
         for split in SPLITS
     }
-    splits = [Split(features[split], dataset.labels(split)) for split in (TRAINING, VALIDATION)]
+    splits = [LabelledFeatures(features[split], dataset.labels(split)) for split in (TRAINING, VALIDATION)]
     head = train_head(*splits, len(SLOPES), TrainConfig(backbone="testing"), lambda *_, **__: None)
     assert np.mean(head.probabilities(features[TEST]).argmax(axis=1) == dataset.labels(TEST)) < 0.8
     return Task(dataset, files, head)

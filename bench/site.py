@@ -28,7 +28,7 @@ DEFAULTS = dict.fromkeys(
 FIRST_JOB = 60  # pictures, enough to warm up the workers
 
 
-class Stage:
+class BenchmarkSite:
     """A site in a temporary folder, and what the figures share."""
 
     def __init__(self, folder: Path) -> None:
