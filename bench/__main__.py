@@ -1,4 +1,7 @@
-"""`python -m bench [NAME…]`: measure, print a table, write results.json; status 1 where a target is missed."""
+"""Measure, print a table and write results.json: `python -m bench [NAME...]`.
+
+The exit status is 1 if a target is missed.
+"""
 
 import argparse
 import json
@@ -39,6 +42,7 @@ BUSY_PERCENT = 15
 
 
 def main(arguments: list[str]) -> int:
+    """Run the benchmarks with these command-line arguments, and return the exit status."""
     names = _parse(arguments)
     busy = psutil.cpu_percent(1.0)
     if busy > BUSY_PERCENT:
@@ -60,6 +64,7 @@ def _parse(arguments: list[str]) -> list[str]:
 
 
 def measure(names: list[str]) -> list[Figure]:
+    """Measure the named figures on one site, in this order."""
     figures = []
     with tempfile.TemporaryDirectory(prefix="poetsweb-bench-") as folder:
         stage = Stage(Path(folder))

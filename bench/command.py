@@ -1,4 +1,7 @@
-"""The command line, from the start of its process to its end: retrain_cold, retrain_warm, label_one, label_hundred."""
+"""Measure the command line from the start of its process to its end.
+
+The figures are retrain_cold, retrain_warm, label_one and label_hundred.
+"""
 
 import functools
 import itertools
@@ -19,11 +22,11 @@ from tests.site import ROOT
 
 PHOTOS = 1000
 STEPS = 500  # as in the tutorial
-NAMED = 100  # pictures in one call
+NAMED = 100  # pictures labelled in one call
 COLD_ROUNDS, ROUNDS = 2, 5
 COLD, WARM, ONE, HUNDRED = 1.5, 1.3, 0.2, 0.85
 
-# The head alone: the seconds of its training, the import of TensorFlow not among them.
+# Trains only the head, and prints the seconds without the import of TensorFlow.
 HEAD = """
 import sys, time
 import numpy as np
@@ -40,7 +43,7 @@ train_sgd(*splits, int(labels.max()) + 1, config, lambda *_, **__: None, no_call
 print(time.perf_counter() - begun)
 """
 
-# A bare program that names pictures: a thread and an interpreter for each core, nothing around them.
+# A bare program that labels pictures, with a thread and an interpreter for each core.
 NAME = """
 import sys, threading
 from concurrent.futures import ThreadPoolExecutor
@@ -60,7 +63,7 @@ with ThreadPoolExecutor(CORES) as pool:
 
 
 def retrain_cold(stage: Stage) -> Figure:
-    """Pictures that were never seen; the backbone is prepared, as `make run` leaves it."""
+    """Measure `retrain` on pictures it has never seen; the backbone is prepared, as `make run` leaves it."""
     commands = _commands(stage)
     photos = [lambda way=way: PHOTOS * way() for way in stage.raw.ways("answer", PHOTOS // 4)]  # type: ignore[misc]
     found = compare(commands.retrain_anew, [photos, [import_tensorflow]], rounds=COLD_ROUNDS)
@@ -69,7 +72,7 @@ def retrain_cold(stage: Stage) -> Figure:
 
 
 def retrain_warm(stage: Stage) -> Figure:
-    """The same command again."""
+    """Measure the same command when all features are stored."""
     commands = _ready(stage)
     found = compare(commands.retrain, [[import_tensorflow], [commands.train_head]], rounds=ROUNDS)
     ratio = 1 / found.share
@@ -77,7 +80,7 @@ def retrain_warm(stage: Stage) -> Figure:
 
 
 def label_one(stage: Stage) -> Figure:
-    """One picture, by a graph that `retrain` wrote."""
+    """Measure `label_image` for one picture, with a graph that `retrain` wrote."""
     commands = _ready(stage)
     found = compare(lambda: commands.label(1), [[import_tensorflow]], rounds=ROUNDS)
     ratio = 1 / found.share
@@ -85,13 +88,14 @@ def label_one(stage: Stage) -> Figure:
 
 
 def label_hundred(stage: Stage) -> Figure:
+    """Measure `label_image` for a hundred pictures in one call."""
     commands = _ready(stage)
     found = compare(lambda: commands.label(NAMED) / NAMED, [[commands.name_bare]], rounds=2 * ROUNDS)
     return rate_figure("label_hundred", "pictures/s", found, least=HUNDRED)
 
 
 def _ready(stage: Stage) -> "Commands":
-    """All features are there, and the graph."""
+    """Return the commands after all features and the graph have been made."""
     commands = _commands(stage)
     if not (commands.folder / "graph.pb").exists():
         commands.retrain()
@@ -100,16 +104,17 @@ def _ready(stage: Stage) -> "Commands":
 
 @functools.cache
 def _commands(stage: Stage) -> "Commands":
-    """Return the same for all figures of a run."""
+    """Return the commands, which all figures of a run share."""
     return Commands(stage)
 
 
 def import_tensorflow() -> float:
+    """Return the seconds of a process that only imports TensorFlow."""
     return _time([sys.executable, "-c", "import tensorflow"])
 
 
 class Commands:
-    """A folder of photos, and the commands on it. The site's data folder has the prepared backbone."""
+    """A folder of photos, and the commands that work on it. The site's data folder has the prepared backbone."""
 
     def __init__(self, stage: Stage) -> None:
         self.backbone = stage.backbone_file
@@ -126,6 +131,7 @@ class Commands:
         np.save(self.folder / "labels.npy", labels)
 
     def retrain(self, bottlenecks: str = "bottlenecks") -> float:
+        """Return the seconds of `retrain`."""
         given = {
             "image_dir": "photos",
             "architecture": "efficientnet_lite0",
@@ -139,16 +145,19 @@ class Commands:
         return self._manage("retrain", *(f"--{name}={value}" for name, value in given.items()))
 
     def retrain_anew(self) -> float:
+        """Return the seconds of `retrain` with an empty bottleneck folder."""
         return self.retrain(f"bottlenecks-{next(self.turns)}")
 
     def label(self, count: int) -> float:
+        """Return the seconds of `label_image` for so many pictures."""
         return self._manage("label_image", "--graph=graph.pb", "--labels=labels.txt", *self.files[:count])
 
     def name_bare(self) -> float:
-        """Seconds for one of a hundred."""
+        """Return the seconds for one of a hundred pictures in a bare program."""
         return _time([sys.executable, "-c", NAME, str(self.backbone), *self.files[:NAMED]]) / NAMED
 
     def train_head(self) -> float:
+        """Return the seconds for training only the head."""
         paths = [str(self.folder / name) for name in ("features.npy", "labels.npy")]
         command = [sys.executable, "-c", HEAD, *paths, str(STEPS)]
         done = subprocess.run(command, env=_environment(), capture_output=True, text=True, check=True)
@@ -163,7 +172,7 @@ def _environment() -> dict[str, str]:
 
 
 def _time(command: list[str], folder: Path | None = None) -> float:
-    """Seconds from the start of the process to its end. Raises RuntimeError where it fails."""
+    """Return the seconds from the start of the process to its end. Raise `RuntimeError` if it fails."""
     begun = time.perf_counter()
     done = subprocess.run(command, cwd=folder, env=_environment(), capture_output=True, text=True)
     took = time.perf_counter() - begun

@@ -1,4 +1,4 @@
-"""embed_throughput: stored JPEGs to stored embeddings."""
+"""Measure embed_throughput: from stored JPEGs to stored embeddings."""
 
 from bench.figures import Figure, compare, rate_figure
 from bench.stage import Stage
@@ -9,13 +9,14 @@ ROUNDS = 5
 
 
 def embed_throughput(stage: Stage) -> Figure:
+    """Measure the images per second of the embed jobs of a training."""
     stage.project  # noqa: B018 - warms the workers
     slug = stage.new_project("Embed")
     stage.finish(stage.send_zip(slug, PICTURES))
     seeds = iter(range(1, 1000))
 
     def embed() -> float:
-        """From the embed stage's beginning, when its chunks are made, to the end of the last of them."""
+        """Return the seconds per image from the start of the embed stage to the end of its last chunk."""
         from classifier.models import Embedding, Job
 
         Embedding.objects.filter(image__samples__project__slug=slug).delete()

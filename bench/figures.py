@@ -1,4 +1,4 @@
-"""A figure beside its limit, and how the two are measured side by side."""
+"""Define a figure and its limit, and measure the two in alternation."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
@@ -6,11 +6,13 @@ from itertools import pairwise
 from statistics import median
 from typing import Any
 
-Seconds = Callable[[], float]  # runs something and says what it took, of one unit
+Seconds = Callable[[], float]  # runs something and returns the seconds per unit
 
 
 @dataclass(frozen=True)
 class Figure:
+    """A measured value beside its limit, with the target for their ratio and whether it was met."""
+
     name: str
     value: float
     unit: str
@@ -20,13 +22,14 @@ class Figure:
     ok: bool
 
     def as_dict(self) -> dict[str, Any]:
+        """Return the fields with rounded numbers, for results.json."""
         shown = {name: round(number, 4) for name, number in asdict(self).items() if isinstance(number, float)}
         return {**asdict(self), **shown}
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """Medians over the rounds, in seconds; `shares` is limit / real of each round."""
+    """The medians over the rounds, in seconds; `shares` are limit / real of each round."""
 
     real: float
     limit: float
@@ -34,17 +37,18 @@ class Comparison:
 
     @property
     def share(self) -> float:
+        """Return the median of the shares."""
         return median(self.shares)
 
 
 def compare(
     real: Seconds, parts: Sequence[Sequence[Seconds]], *, rounds: int, before: Callable[[], None] = lambda: None
 ) -> Comparison:
-    """Measure `real` in turns with its limit: the sum of `parts`, each being the fastest of several ways.
+    """Measure `real` in alternation with its limit: the sum of `parts`, each being the fastest of several ways.
 
-    The machine's speed drifts, so each round's limit is the mean of what was measured just before and just
-    after it. Which way of a part is the fastest is decided once, over all rounds: the best of many noisy
-    measurements would be better than any machine. `before` is called ahead of every measurement.
+    The machine's speed drifts, so each round's limit is the mean of what was measured just before and just after it.
+    Which way of a part is the fastest is decided once, over all rounds: the best of many noisy measurements would be
+    better than any machine. `before` is called before every measurement.
     """
 
     def measure(way: Seconds) -> float:
@@ -63,19 +67,20 @@ def compare(
 
 
 def _fastest(turns: list[list[float]]) -> int:
-    """Which of the ways took the least, in the middle of its turns."""
+    """Return the index of the way with the least median time."""
     middles = [median(turn[way] for turn in turns) for way in range(len(turns[0]))]
     return middles.index(min(middles))
 
 
 def rate_figure(name: str, unit: str, found: Comparison, *, least: float) -> Figure:
-    """Units a second, of which at least this share of the limit."""
+    """Return a figure in units per second, which must reach at least the share `least` of the limit."""
     return Figure(
         name, 1 / found.real, unit, 1 / found.limit, found.share, f"ratio >= {least:.2f}", found.share >= least
     )
 
 
 def table(figures: Sequence[Figure]) -> str:
+    """Return the figures as a table in plain text."""
     rows = [("figure", "value", "unit", "limit", "ratio", "target", "")]
     rows += [
         (

@@ -1,4 +1,4 @@
-"""fine_tune: the steps of fine-tuning on the running site, beside a bare loop over Keras' own train_step."""
+"""Measure fine_tune: the steps of fine-tuning on the running site, beside a bare loop over Keras' own train_step."""
 
 import itertools
 import os
@@ -17,8 +17,10 @@ SECONDS = 600
 
 
 def fine_tune(stage: Stage) -> Figure:
-    """Steps with all that they wait for: pictures that are decoded, progress that is written. Validation and
-    checkpoints come between epochs and are no steps."""
+    """Measure the steps with everything they wait for: the decoding of pictures and the writing of progress.
+
+    Validation and checkpoints come between epochs and are not counted.
+    """
     from ml.training.fine_tuning.pictures import BATCH
 
     stage.project  # noqa: B018 - the first job of the running worker
@@ -27,7 +29,7 @@ def fine_tune(stage: Stage) -> Figure:
     seeds = itertools.count(1)
 
     def tune() -> float:
-        """Seconds for a step."""
+        """Return the seconds for a step on the site."""
         config = {"fine_tuning": EXTENT, "fine_tuning_epochs": EPOCHS, "seed": next(seeds)}
         job = stage.finish(stage.train(slug, **config), seconds=SECONDS)
         return BATCH / float(job.state["measured"]["step_rate"])

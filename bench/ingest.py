@@ -1,4 +1,4 @@
-"""ingest_throughput: a zip, posted to the API, to samples."""
+"""Measure ingest_throughput: from a zip that is posted to the API to samples."""
 
 import os
 
@@ -11,11 +11,12 @@ ROUNDS = 7
 
 
 def ingest_throughput(stage: Stage) -> Figure:
+    """Measure the images per second of ingest jobs."""
     stage.project  # noqa: B018 - warms the workers
     names = (f"Ingest {number}" for number in range(1000))
 
     def ingest() -> float:
-        """From the job's start to its end."""
+        """Return the seconds per image from the job's start to its end."""
         from classifier.models import Sample
 
         slug = stage.new_project(next(names))
@@ -25,6 +26,6 @@ def ingest_throughput(stage: Stage) -> Figure:
         return (job.finished_at - job.started_at).total_seconds() / PICTURES
 
     parts = [stage.raw.ways("take_in", RAW_PICTURES)]
-    # What the disk has yet to write of one measurement would slow down the next.
+    # Unwritten data of one measurement would slow down the next.
     found = compare(ingest, parts, rounds=ROUNDS, before=os.sync)
     return rate_figure("ingest_throughput", "images/s", found, least=0.70)

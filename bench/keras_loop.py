@@ -1,7 +1,7 @@
-"""`python -m bench.keras_loop EXTENT BATCH STEPS`: seconds for a step of Keras' own `train_step`, and nothing around.
+"""Print the seconds for a step of Keras' own `train_step`: `python -m bench.keras_loop EXTENT BATCH STEPS`.
 
-One batch that lies in memory, the default backbone with a new head, and of the backbone the same layers that learn as
-in a fine-tuning.
+It uses one batch in memory and the default backbone with a new head, of which the same layers learn as in a
+fine-tuning.
 """
 
 import sys
@@ -11,6 +11,7 @@ CLASSES = 5
 
 
 def main(extent: str, batch: int, steps: int) -> float:
+    """Return the mean seconds per step."""
     import keras
     import numpy as np
     import tensorflow as tf
@@ -23,14 +24,14 @@ def main(extent: str, batch: int, steps: int) -> float:
     features = backbone.build_network()
     choose_layers(features, extent)
     network = keras.Model(features.input, keras.layers.Dense(CLASSES, activation="softmax")(features.output))
-    # Compiled for the processor (XLA), convolutions go back many times slower.
+    # Compiled for the processor (XLA), the gradients of convolutions are many times slower.
     network.compile(optimizer=keras.optimizers.Adam(1e-4), loss="sparse_categorical_crossentropy", jit_compile=False)
     rng = np.random.default_rng(0)
     size = backbone.input_size
     pictures = tf.constant(rng.integers(0, 256, (batch, size, size, 3)), tf.float32)
     labels = tf.constant(rng.integers(0, CLASSES, batch))
     step = tf.function(lambda x, y: network.train_step((x, y)), autograph=False)
-    step(pictures, labels)  # traces and loads what is loaded once
+    step(pictures, labels)  # traces the function and initialises the libraries
     begun = time.perf_counter()
     for _ in range(steps):
         logs = step(pictures, labels)

@@ -1,4 +1,7 @@
-"""A lean HTTP client in a process of its own: prepared bytes out, status and length in, nothing parsed beyond."""
+"""Send HTTP requests from a lean client in a process of its own.
+
+The requests are prepared bytes, and of the answers only status and length are read.
+"""
 
 import multiprocessing
 import re
@@ -19,19 +22,19 @@ _LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
 
 @dataclass(frozen=True)
 class Target:
-    """Requests as bytes, sent in turns to one port of this machine."""
+    """Requests as bytes, sent in turn to one port of this machine."""
 
     port: int
     requests: Sequence[bytes]
 
 
 def empty_target(port: int) -> Target:
-    """The view that does nothing."""
+    """Return the target for the view that does nothing."""
     return Target(port, [b"GET /health/empty HTTP/1.1\r\nHost: localhost\r\n\r\n"])
 
 
 def classify_target(port: int, slugs: Sequence[str], key: str, photos: Sequence[bytes]) -> Target:
-    """One picture a request, to each of the projects in turn."""
+    """Return a target that sends one picture per request, to each of the projects in turn."""
     pairs = islice(zip(cycle(slugs), cycle(photos), strict=False), max(len(slugs), len(photos)))
     return Target(port, [_classify(slug, key, photo) for slug, photo in pairs])
 
@@ -46,17 +49,20 @@ def _classify(slug: str, key: str, photo: bytes) -> bytes:
 
 
 class Way(Protocol):
-    """Something that can be timed: sent to the process, and begun there."""
+    """Something that can be timed; it is sent to the client's process and begins there."""
 
     def begin(self) -> Callable[[int], float]:
-        """What does it once and says how long that took, given the number of the turn."""
+        """Prepare it, and return a function from the number of the turn to the seconds it took."""
 
 
 @dataclass(frozen=True)
 class OverHttp:
+    """A way that sends the requests of a target over one connection."""
+
     target: Target
 
     def begin(self) -> Callable[[int], float]:
+        """Open the connection, and return the function that sends one request."""
         connection = _Connection(self.target.port)
 
         def once(turn: int) -> float:
@@ -69,27 +75,28 @@ class OverHttp:
 
 
 class LoadClient:
-    """Runs the measurements in its process, which is idle in between."""
+    """A client that runs the measurements in its own process, which is idle between them."""
 
     def __init__(self) -> None:
         self.pool = multiprocessing.get_context("spawn").Pool(1)
 
     def close(self) -> None:
+        """Stop the process."""
         self.pool.terminate()
 
     def medians_in_turns(self, ways: Sequence["Way"], turns: int) -> list[float]:
-        """Median seconds of each way, when one of each is done after the other: one client, connections kept.
+        """Return the median seconds of each way when all take turns, with one client and open connections.
 
-        Whatever else the machine does meanwhile, and whatever is left in its caches, all ways meet alike.
+        Taking turns exposes all ways equally to the state of the caches and to other load on the machine.
         """
         return [float(found) for found in self.pool.apply(_medians_in_turns, (ways, turns))]
 
     def time_of_many(self, target: Target, clients: int, seconds: float) -> float:
-        """Seconds for one request, with so many clients at once."""
+        """Return the seconds per request with so many clients at once."""
         return float(self.pool.apply(_time_of_many, (target, clients, seconds)))
 
     def send_all(self, target: Target, clients: int) -> None:
-        """Each request once, by so many clients."""
+        """Send each request once, from so many clients."""
         self.pool.apply(_send_all, (target, clients))
 
 
@@ -99,7 +106,7 @@ class _Connection:
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
     def send(self, request: bytes) -> None:
-        """Send, and read the answer to its end. Raises RuntimeError for all but success."""
+        """Send a request and read the answer to its end. Raise `RuntimeError` unless it succeeds."""
         self.socket.sendall(request)
         answer = self.socket.recv(65536)
         while (end := answer.find(b"\r\n\r\n")) < 0:
@@ -125,7 +132,7 @@ def _medians_in_turns(ways: Sequence["Way"], turns: int) -> list[float]:
 
 
 def _time_of_many(target: Target, clients: int, seconds: float) -> float:
-    """A closed loop: each client sends its next request when it has its answer. The first 0.3 s do not count."""
+    """Run a closed loop, in which each client sends its next request when it has its answer; ignore the first 0.3 s."""
     sent, stop = [0] * clients, threading.Event()
 
     def send(number: int) -> None:
@@ -158,9 +165,9 @@ def _send_all(target: Target, clients: int) -> None:
 
 
 def _at_once(work: Callable[[int], None], clients: int, meanwhile: Callable[[], Any]) -> Any:
-    """Run work(0) … work(clients - 1) in threads and `meanwhile` beside them, whose result is returned.
+    """Run work(0), ..., work(clients - 1) in threads and `meanwhile` beside them, and return the latter's result.
 
-    An error of any of them comes out.
+    Raise the error of any of them.
     """
     with ThreadPoolExecutor(clients) as pool:
         futures = [pool.submit(work, number) for number in range(clients)]

@@ -1,4 +1,4 @@
-"""web_memory: what a thousand projects cost a web process beside one."""
+"""Measure web_memory: the memory of a web process that serves a thousand projects, beside one that serves one."""
 
 import os
 import subprocess
@@ -16,14 +16,14 @@ from bench.stage import Stage
 from tests.site import ROOT, free_port
 
 PROJECTS = 1000
-REQUESTS = 200  # to the first project: by then all threads and interpreters are there
+REQUESTS = 200  # to the first project, after which all threads and interpreters exist
 CLIENTS = 8
 ALLOWED = 40.0  # MB
 MB = 2**20
 
 
 def web_memory(stage: Stage) -> Figure:
-    """RSS, as `ps` shows it: what is shared with the parent counts as well, before and after alike."""
+    """Measure the RSS as `ps` shows it; what is shared with the parent counts too, before and after alike."""
     slugs = write_live_versions(stage.user, PROJECTS)
     with _web_process(stage) as (port, process):
         photos = stage.photos[:CLIENTS]
@@ -38,7 +38,7 @@ def web_memory(stage: Stage) -> Figure:
 
 @contextmanager
 def _web_process(stage: Stage) -> Iterator[tuple[int, psutil.Process]]:
-    """Another web server on the same data, with a single worker process; its port and that process."""
+    """Start another web server on the same data with a single worker process, and yield its port and that process."""
     port = free_port()
     command = [sys.executable, "-m", "gunicorn", "poetsweb.wsgi", "-c", "python:poetsweb.gunicorn"]
     with stage.site.log.open("ab") as log:
@@ -60,7 +60,7 @@ def _child_of(server: "subprocess.Popen[bytes]") -> psutil.Process:
     until = time.monotonic() + 60
     while time.monotonic() < until and server.poll() is None:
         if children := psutil.Process(server.pid).children():
-            time.sleep(1)  # it is there before it listens
+            time.sleep(1)  # it exists before it listens
             return children[0]
         time.sleep(0.1)
     raise RuntimeError("The web server does not start.")

@@ -1,4 +1,4 @@
-"""predict_latency and predict_throughput: an answer over HTTP beside the same work in process."""
+"""Measure predict_latency and predict_throughput: an answer over HTTP beside the same work in process."""
 
 from bench.figures import Figure, compare, rate_figure
 from bench.load import OverHttp, Target, classify_target, empty_target
@@ -14,8 +14,11 @@ THROUGHPUT_ROUNDS = 5
 
 
 def predict_latency(stage: Stage) -> Figure:
-    """One thread or all cores for the raw answer is decided first: the slower one, in turns with the others,
-    would only keep the caches and the scheduler busy."""
+    """Measure the milliseconds for one answer.
+
+    Whether the raw answer is faster with one thread or with all cores is decided first: the slower way would, in turns
+    with the others, only disturb the caches and the scheduler.
+    """
     classify, empty = _warm_targets(stage)
     in_process = [InProcess(stage.photos[:PHOTOS], stage.backbone_file, threads) for threads in sorted({1, CORES})]
     took = stage.load.medians_in_turns(in_process, PHOTOS)
@@ -27,6 +30,7 @@ def predict_latency(stage: Stage) -> Figure:
 
 
 def predict_throughput(stage: Stage) -> Figure:
+    """Measure the answers per second with several clients at once."""
     classify, empty = _warm_targets(stage)
     nothing = [lambda: stage.load.time_of_many(empty, CLIENTS, SECONDS / 2)]
     real = lambda: stage.load.time_of_many(classify, CLIENTS, SECONDS)  # noqa: E731
@@ -35,7 +39,7 @@ def predict_throughput(stage: Stage) -> Figure:
 
 
 def _warm_targets(stage: Stage) -> tuple[Target, Target]:
-    """What is asked, after every web process has answered in its threads."""
+    """Return the two targets after every web process has answered in its threads."""
     port, key = stage.site.port, stage.client.key
     classify = classify_target(port, [stage.project], key, stage.photos[:PHOTOS])
     for _ in range(3):

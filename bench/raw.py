@@ -1,4 +1,4 @@
-"""The limits: plain loops over the same work, on all cores, with nothing around them."""
+"""Measure the limits: plain loops over the same work, on all cores, with nothing around them."""
 
 import itertools
 import multiprocessing
@@ -18,12 +18,12 @@ from ml.images.decoding import load_picture, verify_image
 from ml.machine import CORES
 from ml.training.head import Head
 
-CHUNK = 8  # pictures that a process takes at a time: few, so that no core is left idle at the end
+CHUNK = 8  # pictures that a process takes at a time; few, so that no core is idle at the end
 HEAD = Head(np.full((1280, 5), 0.01, np.float32), np.zeros(5, np.float32))
 
 
 class _Hands:
-    """What one thread or process holds: the pictures, a folder, an interpreter of its own."""
+    """The things that one thread or process works with: the pictures, a folder, an interpreter of its own."""
 
     def __init__(self, photos: list[bytes], backbone: Path, folder: Path) -> None:
         self.photos, self.backbone, self.folder = photos, backbone, folder
@@ -48,10 +48,10 @@ class _Hands:
         self.forward(start, threads=CORES)
 
     def take_in(self, start: int) -> None:
-        """Hash, verify, write. The names differ, because overwriting would be another job for the file system.
+        """Hash, verify and write. The names differ, because overwriting would be different work for the file system.
 
-        Nothing is deleted before the end either: for minutes ext4 goes round each inode that has just become
-        free, and every file that anybody makes then takes several times as long.
+        Nothing is deleted before the end: for minutes ext4 avoids each inode that has just become free, and every file
+        that is created then takes several times as long.
         """
         for photo in self._chunk(start):
             facts = verify_image(photo)
@@ -69,7 +69,7 @@ class _Hands:
         return [self.photos[place % len(self.photos)] for place in range(start, start + CHUNK)]
 
 
-_own: dict[str, Any] = {}  # of a raw process
+_own: dict[str, Any] = {}  # the state of a raw process
 
 
 def _begin(*arguments: Any) -> None:
@@ -83,13 +83,14 @@ def _run(task: tuple[str, int]) -> None:
 
 @dataclass(frozen=True)
 class InProcess:
-    """One answer at a time with so many threads, for `LoadClient.medians_in_turns`."""
+    """A way that answers one picture at a time with so many threads, for `LoadClient.medians_in_turns`."""
 
     photos: list[bytes]
     backbone: Path
     threads: int
 
     def begin(self) -> Callable[[int], float]:
+        """Load the engine, and return the function that answers one picture."""
         hands = _Hands(self.photos, self.backbone, Path())
 
         def once(turn: int) -> float:
@@ -112,25 +113,26 @@ class RawMachine:
         self.threads = ThreadPoolExecutor(CORES)
         self.local = threading.local()
         self.arguments = arguments
-        for name in ("decode", "forward", "answer"):  # load what is loaded once
+        for name in ("decode", "forward", "answer"):  # initialise the libraries
             self.in_processes(name, 4 * CHUNK * CORES)
             self.in_threads(name, 4 * CHUNK * CORES)
 
     def close(self) -> None:
+        """Stop the processes and threads."""
         self.processes.terminate()
         self.threads.shutdown()
 
     def in_processes(self, name: str, count: int) -> float:
-        """Seconds for one picture with a process for each core."""
+        """Return the seconds per picture with a process for each core."""
         tasks = [(name, start) for start in range(0, count, CHUNK)]
         return self._timed(lambda: self.processes.map(_run, tasks, chunksize=1), count)
 
     def in_threads(self, name: str, count: int) -> float:
-        """Seconds for one picture with a thread for each core."""
+        """Return the seconds per picture with a thread for each core."""
         return self._timed(lambda: list(self.threads.map(self._in_thread(name), range(0, count, CHUNK))), count)
 
     def alone(self, name: str, count: int) -> float:
-        """Seconds for one picture in a single process, which may use several cores by itself."""
+        """Return the seconds per picture in a single process, which may itself use several cores."""
         return self._timed(lambda: self.processes.apply(_run_all, ((name, count),)), count)
 
     def _in_thread(self, name: str) -> Callable[[int], None]:
@@ -147,10 +149,11 @@ class RawMachine:
         return (time.perf_counter() - begun) / count
 
     def ways(self, name: str, count: int) -> list[Callable[[], float]]:
-        """The ways to keep all cores busy with it; whichever is the fastest is the limit."""
+        """Return the ways to keep all cores busy with it; the fastest of them is the limit."""
         return [lambda: self.in_processes(name, count), lambda: self.in_threads(name, count)]
 
     def forward_ways(self, count: int) -> list[Callable[[], float]]:
+        """Return the ways to run forward passes."""
         return [*self.ways("forward", count), lambda: self.alone("forward_wide", count)]
 
 

@@ -1,4 +1,4 @@
-"""warm_retrain and growth: from pressing Train to a new live version, when every embedding is cached."""
+"""Measure warm_retrain and growth: from pressing Train to a new live version, when every embedding is cached."""
 
 import itertools
 import time
@@ -16,6 +16,7 @@ GROWTH_ROUNDS = 5
 
 
 def warm_retrain(stage: Stage) -> Figure:
+    """Measure the seconds of a retraining."""
     stage.project  # noqa: B018 - the first job of the running worker
     retrain = _retrainer(stage, "Retrain", SAMPLES)
     found = compare(retrain, [_passes(stage)], rounds=ROUNDS)
@@ -24,11 +25,12 @@ def warm_retrain(stage: Stage) -> Figure:
 
 
 def _passes(stage: Stage) -> list[Seconds]:
-    """Three hundred forward passes at full machine speed."""
+    """Return the ways to run three hundred forward passes at full machine speed."""
     return [lambda way=way: PASSES * way() for way in stage.raw.forward_ways(PASSES // 2)]  # type: ignore[misc]
 
 
 def growth(stage: Stage) -> Figure:
+    """Measure the time per sample with many samples, beside that with few."""
     stage.project  # noqa: B018
     few, many = _retrainer(stage, "Few", FEW), _retrainer(stage, "Many", MANY)
     found = compare(many, [[few]], rounds=GROWTH_ROUNDS)
@@ -38,7 +40,7 @@ def growth(stage: Stage) -> Figure:
 
 
 def _retrainer(stage: Stage, name: str, count: int) -> Seconds:
-    """What trains a project of so many samples once more. It has been trained once."""
+    """Return a function that trains a project of so many samples again; it has been trained once already."""
     slug = write_samples(stage.user, name, count=count, classes=CLASSES, seed=count)
     seeds = itertools.count(1)
     stage.finish(stage.train(slug))
@@ -52,7 +54,7 @@ def _train_until_live(stage: Stage, slug: str, seeds: Iterator[int]) -> float:
     before = alias.get()
     begun = time.perf_counter()
     job = stage.train(slug, seed=next(seeds))
-    while alias.get() == before:  # the database says which version answers the next request
+    while alias.get() == before:  # the database decides which version answers the next request
         if time.perf_counter() - begun > 120:
             stage.finish(job, seconds=0)
         time.sleep(0.01)

@@ -1,4 +1,4 @@
-"""Rows written straight into the site's database, for figures that need more than could be made the long way."""
+"""Write rows straight into the site's database, for figures that need more than could be made through the site."""
 
 import os
 from typing import Any
@@ -11,15 +11,15 @@ SLICE = 1000
 
 
 def fake_features(count: int, classes: int, seed: int) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-    """Vectors (count, 1280) and labels that look like a backbone's of a task that is not trivial.
+    """Return float32 (count, 1280) and labels that look like a backbone's features for a task that is not trivial.
 
-    Averages of ReLU6 outputs: none negative, most near zero. The classes differ in a few directions, by less
-    than the spread within a class, and three in a hundred labels are wrong, as people's are.
+    Like averages of ReLU6 outputs, none is negative and most are near zero. The classes differ in a few directions, by
+    less than the spread within a class, and three in a hundred labels are wrong, as with people's labels.
     """
     rng = np.random.default_rng(seed)
     labels = rng.integers(0, classes, count)
     directions = rng.standard_normal((classes, FEATURES)).astype(np.float32)
-    common = rng.standard_normal((32, FEATURES)).astype(np.float32)  # what varies together, whatever the class
+    common = rng.standard_normal((32, FEATURES)).astype(np.float32)  # directions of variation that all classes share
     features = rng.standard_normal((count, FEATURES)).astype(np.float32)
     features += 0.5 * rng.standard_normal((count, 32)).astype(np.float32) @ common
     features += 0.14 * directions[labels]
@@ -30,7 +30,7 @@ def fake_features(count: int, classes: int, seed: int) -> tuple[NDArray[np.float
 
 
 def write_samples(user: Any, name: str, *, count: int, classes: int, seed: int) -> str:
-    """A project of so many samples, their embeddings cached; returns its slug. There are no picture files."""
+    """Write a project of so many samples with cached embeddings but without picture files, and return its slug."""
     from django.conf import settings
 
     from classifier.models import Embedding, Image, Sample
@@ -58,7 +58,7 @@ def write_samples(user: Any, name: str, *, count: int, classes: int, seed: int) 
 
 
 def write_live_versions(user: Any, count: int) -> list[str]:
-    """So many projects of five to ten classes, each with a live model version; returns their slugs."""
+    """Write so many projects of five to ten classes, each with a live model version, and return their slugs."""
     from django.core.files.base import ContentFile
     from django.core.files.storage import default_storage
 
@@ -95,7 +95,7 @@ def write_live_versions(user: Any, count: int) -> list[str]:
 
 
 def _pack_head(seed: int, classes: list[tuple[int, str]]) -> tuple[str, dict[str, bytes]]:
-    """The artifact of a training that was measured on 100 pictures a class: as real ones are, in size."""
+    """Return the artifact of a training with 100 test pictures per class, which has the size of a real one."""
     from ml.training.artifacts import Evaluation, pack_artifact
     from ml.training.config import TrainConfig
     from ml.training.evaluation import evaluate

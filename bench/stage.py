@@ -1,6 +1,6 @@
-"""What the figures are measured on: a site of its own, started as a user starts it, and what they share of it.
+"""Provide what the figures are measured on: a site of its own, started as a user starts it.
 
-Everything is made when first asked for, so that a single figure costs no more than it needs.
+Everything is made when it is first asked for, so that a single figure costs no more than it needs.
 """
 
 import io
@@ -25,18 +25,21 @@ DEFAULTS = dict.fromkeys(
     ),
     "",
 )
-FIRST_JOB = 60  # pictures that warm the workers up
+FIRST_JOB = 60  # pictures, enough to warm up the workers
 
 
 class Stage:
+    """A site in a temporary folder, and what the figures share."""
+
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.files = 0  # so far; no picture file is used twice
+        self.files = 0  # used so far; no picture file is used twice
         os.environ.update(DEFAULTS, POETSWEB_DATA=str(folder / "data"), PORT=str(free_port()))
         os.environ["DJANGO_SETTINGS_MODULE"] = "poetsweb.settings"
         self.site = Site(folder / "data", **DEFAULTS)
 
     def close(self) -> None:
+        """Stop everything that was started."""
         for name in ("raw", "load"):
             if name in self.__dict__:
                 getattr(self, name).close()
@@ -45,11 +48,12 @@ class Stage:
 
     @cached_property
     def photos(self) -> list[bytes]:
+        """Return the pictures that all figures use."""
         return draw_photos()
 
     @cached_property
     def client(self) -> Client:
-        """The site is started here. This process then sees its database, too."""
+        """Start the site and return a client of it. From then on this process sees its database too."""
         self.site.start()
         client = self.site.client("bench")
         import django
@@ -59,19 +63,23 @@ class Stage:
 
     @cached_property
     def backbone_file(self) -> Path:
+        """Return the converted default backbone."""
         self.client  # noqa: B018 - starting the site converts the backbone
         return next((self.site.data / "backbones").glob("*.tflite"))
 
     @cached_property
     def raw(self) -> RawMachine:
+        """Return the plain loops over the same work."""
         return RawMachine(self.photos, self.backbone_file, self.folder / "raw")
 
     @cached_property
     def load(self) -> LoadClient:
+        """Return the HTTP client."""
         return LoadClient()
 
     @cached_property
     def user(self) -> Any:
+        """Return the user whom the client acts for."""
         self.client  # noqa: B018 - Django is set up there
         from django.contrib.auth.models import User
 
@@ -79,23 +87,24 @@ class Stage:
 
     @cached_property
     def project(self) -> str:
-        """The slug of a small trained project: whoever has asked for it knows that all workers are warm."""
+        """Return the slug of a small trained project; making it warms up all workers."""
         slug = self.new_project("First")
         self.finish(self.send_zip(slug, FIRST_JOB))
         self.finish(self.train(slug))
         return slug
 
     def new_project(self, name: str) -> str:
+        """Make a project and return its slug."""
         return str(self.client.ok("POST", "/projects", {"name": name})["slug"])
 
     def send_zip(self, slug: str, count: int) -> int:
-        """Post an archive of new pictures; the job that reads it."""
+        """Post an archive of new pictures, and return the job that reads it."""
         archive = self._zip(count)
         answer = self.client.ok("POST", f"/projects/{slug}/uploads", files=[("file", "photos.zip", archive)])
         return int(answer["job"])
 
     def _zip(self, count: int) -> bytes:
-        """Stored, not deflated, as careful tools do with JPEG, from which nothing more can be squeezed."""
+        """Return a zip that stores JPEG files uncompressed, as careful tools do because they hardly shrink."""
         buffer = io.BytesIO()
         with zipfile.ZipFile(buffer, "w") as archive:
             for place in range(count):
@@ -105,11 +114,16 @@ class Stage:
         return buffer.getvalue()
 
     def train(self, slug: str, **config: Any) -> int:
+        """Start a training, and return its job."""
         answer = self.client.ok("POST", f"/projects/{slug}/train", {"promote": True, "force": True, **config})
         return int(answer["job"])
 
     def finish(self, job: int, every: float = 0.25, seconds: float = 300) -> Any:
-        """The job's row once it has ended. Read from the database: asking the site would cost what is measured."""
+        """Return the job's row once it has ended.
+
+        It is read from the database, because asking the site would cost what is measured. Raise `RuntimeError` if the
+        job fails or takes too long.
+        """
         from classifier.models import Job
 
         until = time.monotonic() + seconds

@@ -16,7 +16,7 @@ from ml.training.recipes.registry import RECIPES
 from ml.training.setting import bounds_of, extra_of
 
 
-class AccountForm(BaseUserCreationForm):
+class AccountForm(BaseUserCreationForm):  # type: ignore[type-arg] # generic in the stubs only
     """A user name and a password, twice."""
 
     class Meta:

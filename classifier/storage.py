@@ -27,7 +27,7 @@ class AtomicFileSystemStorage(FileSystemStorage):
     def get_available_name(self, name: str, max_length: int | None = None) -> str:
         return name
 
-    def _save(self, name: str, content: File) -> str:
+    def _save(self, name: str, content: "File[bytes]") -> str:
         if hasattr(content, "temporary_file_path") and self._take_over(content.temporary_file_path(), name):
             return name
         with open_atomically(Path(self.path(name)), mode=FILE_MODE) as file:

@@ -1,1 +1,1 @@
-"""The computing: plain data in, plain data out. Knows neither Django nor Celery."""
+"""Provide the computing code: plain data in, plain data out, without Django or Celery."""

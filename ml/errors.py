@@ -12,7 +12,7 @@ class UserError(Exception):
 
 
 class Refused(UserError):
-    """What was sent or asked for cannot be used; sending it again would change nothing."""
+    """The input or request cannot be used; sending it again would change nothing."""
 
 
 class Conflict(UserError):

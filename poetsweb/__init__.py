@@ -1,1 +1,1 @@
-"""The Django project. Nothing is imported here: commands that need no site begin at once."""
+"""Hold the Django project. Nothing is imported here, so that commands that do not need the site start at once."""

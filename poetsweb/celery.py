@@ -1,17 +1,17 @@
-"""The Celery application and its queues."""
+"""Define the Celery application and its queues."""
 
 import os
 import warnings
 from typing import Any
 
 from celery import Celery, signals
-from kombu import Exchange, Queue
+from kombu.entity import Exchange, Queue
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "poetsweb.settings")
 
 QUEUES = ("ingest", "embed", "train")  # see the queue of each kind in classifier.jobs.kinds; a test compares them
 
-# Celery warns those who run it as root (in a container, say) of pickled messages; ours are JSON only.
+# Celery warns of pickled messages when it runs as root, for example in a container; ours are JSON only.
 warnings.filterwarnings("ignore", message="You're running the worker with superuser privileges")
 
 app = Celery("poetsweb")
@@ -22,7 +22,7 @@ app.autodiscover_tasks(["worker"], related_name="run")
 
 @signals.setup_logging.connect
 def use_our_logging(**_: Any) -> None:
-    """Celery configures no logging of its own when this signal has a receiver."""
+    """Configure our logging. Celery configures none of its own if this signal has a receiver."""
     import logging.config
 
     from django.conf import settings

@@ -1,6 +1,6 @@
-"""The environment variables that PoetsWeb reads. `.env.example` describes each of them.
+"""Define and read the environment variables of PoetsWeb. `.env.example` describes each of them.
 
-They are read once and checked together, so that whoever wrote three wrong values is told of all three.
+They are read once and checked together, so that somebody who wrote three wrong values is told about all three.
 """
 
 import os
@@ -19,15 +19,15 @@ from ml.backbones.registry import BACKBONES, DEFAULT_BACKBONE
 from ml.settings import PUBLISHER
 
 BASE_DIR = Path(__file__).resolve().parent.parent
-SECRETS = ("SECRET_KEY", "DATABASE_URL", "REDIS_URL")  # each may stand in a file that NAME_FILE names
+SECRETS = ("SECRET_KEY", "DATABASE_URL", "REDIS_URL")  # each may be in a file that NAME_FILE names
 MAX_SECRET_BYTES = 10_000
 FLOWERS = "https://storage.googleapis.com/download.tensorflow.org/example_images/flower_photos.tgz"
 
 
 def _url(*beginnings: str) -> AfterValidator:
-    """Check that a URL begins with one of these.
+    """Return a check that a URL begins with one of these.
 
-    What is wrong is said without showing it: it may hold a password.
+    Its messages do not show the URL, because it may contain a password.
     """
 
     def check(url: str) -> str:
@@ -63,7 +63,7 @@ Folder = Annotated[Path, AfterValidator(lambda path: path.expanduser().resolve()
 
 
 class Environment(BaseSettings):
-    """All variables with their types, bounds and defaults; None where settings.py computes the default."""
+    """The variables with their types, limits and defaults; None if settings.py computes the default."""
 
     model_config = SettingsConfigDict(case_sensitive=True, env_ignore_empty=True, frozen=True)
 
@@ -111,10 +111,10 @@ class Environment(BaseSettings):
 
 
 def read_environment(file: Path) -> Environment:
-    """Read the variables; what is set in the shell wins over the `.env` file.
+    """Read the variables from the environment and the `.env` file; the environment wins.
 
-    Its lines become environment variables, for other programs read some of them, too: boto3 the keys of the bucket.
-    Raise ImproperlyConfigured, with a sentence for each wrong variable.
+    The lines of the file become environment variables because other libraries read some of them: boto3 reads the keys
+    of the bucket. Raise `ImproperlyConfigured` with a sentence for each wrong variable.
     """
     load_dotenv(file)
     try:
@@ -145,9 +145,9 @@ def _read_secret_files() -> dict[str, Any]:
 
 
 def _explain(error: ErrorDetails) -> str:
-    """Make a sentence that says what to write instead."""
+    """Return a sentence that says what to write instead."""
     name = str(error["loc"][0])
-    if error["type"] == "value_error":  # ours, which may not show the value
+    if error["type"] == "value_error":  # our own message, which must not show the value
         return f"{name} {error['ctx']['error']}."
     return f"{name}={str(error['input'])[:100]!r} is not valid; write {_describe_values(name)}."
 

@@ -1,4 +1,4 @@
-"""Where the data folder is: for the settings, and for commands that need nothing else of them."""
+"""Locate the data folder, for the settings and for commands that need nothing else from them."""
 
 import hashlib
 import os
@@ -22,10 +22,10 @@ ML = MLSettings(
 
 
 def socket_folder(name: str) -> Path:
-    """Return a folder of this data folder for Unix sockets; the same for every process that uses it.
+    """Return a folder for Unix sockets, the same for every process that uses this data folder.
 
-    A socket's path may have at most 107 bytes (on macOS 103), so a deep folder gets a short name elsewhere, made
-    from its path and its user so that two copies never meet.
+    The path of a socket may have at most 107 bytes (103 on macOS), so a deep data folder gets a short folder elsewhere.
+    Its name depends on the path and the user, so that two installations never share it.
     """
     folder = DATA_DIR / name
     if len(os.fsencode(folder)) <= MAX_SOCKET_FOLDER_BYTES:

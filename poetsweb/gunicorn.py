@@ -1,4 +1,4 @@
-"""gunicorn's settings: a process for each core, threads for slow uploads, connections kept open."""
+"""Configure gunicorn: a process for each core, threads for slow uploads, and connections that are kept open."""
 
 import logging
 import os
@@ -13,7 +13,7 @@ from poetsweb.logs import hide_secrets
 
 
 class SecretiveLogger(Logger):  # type: ignore[misc] # its package has no types
-    """gunicorn writes whole addresses, and those of /hub/ may have keys."""
+    """A logger that removes keys: gunicorn logs whole addresses, and those of /hub/ may contain keys."""
 
     def setup(self, cfg: Config) -> None:
         super().setup(cfg)
@@ -31,7 +31,7 @@ worker_class = "gthread"
 workers = settings.WEB_WORKERS
 threads = settings.WEB_THREADS
 keepalive = 30
-timeout = 120  # of silence from a worker process; a slow upload does not silence it
+timeout = 120  # seconds without a sign of life from a worker process, which slow uploads do not prevent
 graceful_timeout = 10
 preload_app = True
 worker_tmp_dir = "/dev/shm" if os.path.isdir("/dev/shm") else None  # noqa: S108 - gunicorn's heartbeat file

@@ -1,4 +1,4 @@
-"""Log lines: one event a line, readable in a terminal, or JSON for a log collector (`LOG_JSON=true`)."""
+"""Configure logging: one event per line, readable in a terminal, or JSON for a log collector (`LOG_JSON=true`)."""
 
 import logging
 import re
@@ -6,7 +6,7 @@ from typing import Any
 
 import structlog
 
-# What opens something and may stand in an address: see classifier/views/hub.py.
+# Keys that may be in an address: see classifier/views/hub.py.
 SECRET = re.compile(r"([?&](?:key|link)=)[^&\s\"'#]+", re.IGNORECASE)
 
 SHARED: list[structlog.typing.Processor] = [
@@ -18,24 +18,24 @@ SHARED: list[structlog.typing.Processor] = [
 
 
 def hide_secrets(text: str) -> str:
-    """Keys in addresses do not belong into logs."""
+    """Remove keys in addresses, which do not belong in logs."""
     return SECRET.sub(r"\1…", text)
 
 
 class SecretiveFormatter(structlog.stdlib.ProcessorFormatter):
-    """All that is written, tracebacks included, without keys."""
+    """A formatter that removes keys from everything that is written, including tracebacks."""
 
     def format(self, record: logging.LogRecord) -> str:
         return hide_secrets(super().format(record))
 
 
 def _console() -> structlog.typing.Processor:
-    """Plain tracebacks: the pretty ones show local variables, and with them passwords and keys."""
+    """Return a renderer with plain tracebacks, because pretty ones show local variables such as passwords."""
     return structlog.dev.ConsoleRenderer(colors=False, exception_formatter=structlog.dev.plain_traceback)
 
 
 def logging_config(*, json: bool) -> dict[str, Any]:
-    """Django's LOGGING; also sets structlog up, so that both write through the same handler."""
+    """Return Django's LOGGING, and configure structlog to write through the same handler."""
     structlog.configure(
         processors=[*SHARED, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
         logger_factory=structlog.stdlib.LoggerFactory(),

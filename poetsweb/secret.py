@@ -1,4 +1,4 @@
-"""The key that signs sessions: made once, kept in the data folder, readable by its owner only."""
+"""Keep the key that signs sessions: it is made once and stored in the data folder, readable by its owner only."""
 
 import os
 from pathlib import Path
@@ -8,7 +8,10 @@ from django.core.management.utils import get_random_secret_key
 
 
 def read_or_create_secret(path: Path) -> str:
-    """The secret in `path`; two processes that start together agree on one."""
+    """Return the secret in `path`, making it first if necessary; two processes that start together agree on one.
+
+    Raise `ImproperlyConfigured` if the folder cannot be used.
+    """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         if not path.exists():
@@ -26,7 +29,7 @@ def _create(path: Path) -> None:
     aside.touch(mode=0o600)
     aside.write_text(get_random_secret_key())
     try:
-        # Unlike a rename it fails where another process was first, and then its key is the key.
+        # Unlike a rename, a link fails if another process was first; then that process's key is used.
         os.link(aside, path)
     except FileExistsError:
         pass

@@ -1,4 +1,4 @@
-"""All of PoetsWeb's settings. Each variable is described in `.env.example`."""
+"""Define all settings of PoetsWeb. Each environment variable is described in `.env.example`."""
 
 from importlib.util import find_spec
 
@@ -9,7 +9,7 @@ from ml.datasets.archives import ArchiveLimits
 from ml.images.decoding import ImageLimits
 from ml.machine import CORES
 from poetsweb.env import ENVIRONMENT as ENV
-from poetsweb.folders import DATA_DIR, ML, socket_folder  # noqa: F401 - ML is a setting, too
+from poetsweb.folders import DATA_DIR, ML, socket_folder  # noqa: F401 - ML is a setting too
 from poetsweb.logs import logging_config
 from poetsweb.secret import read_or_create_secret
 
@@ -75,7 +75,7 @@ TIME_ZONE = ENV.TIME_ZONE
 USE_TZ = True
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 TEST_RUNNER = "django.test.runner.DiscoverRunner"
-# Preloading puts a domain into every browser for good: that is for its owner to decide, not a default.
+# Preloading puts a domain into every browser permanently, which its owner must decide.
 SILENCED_SYSTEM_CHECKS = ["security.W021"]
 
 # --- Accounts --------------------------------------------------------------------------------------
@@ -128,8 +128,8 @@ CACHES = {
         "OPTIONS": {"socket_timeout": 5, "socket_connect_timeout": 2},
     }
 }
-# The database holds every job, so the broker may forget: late acknowledgement and prefetch 1 keep work
-# with those who are free, and `services.jobs.recover_jobs` sends again what got lost.
+# The database has every job, so the broker may lose messages: late acknowledgement and prefetch 1 leave work to
+# the workers that are free, and `classifier.jobs.lifecycle.recover_jobs` sends lost messages again.
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_ACKS_LATE = True
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
@@ -138,7 +138,7 @@ CELERY_TASK_CREATE_MISSING_QUEUES = False
 CELERY_TASK_SERIALIZER = "json"
 CELERY_ACCEPT_CONTENT = ["json"]
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
-# A broker that is away is found out at once: the job is kept and sent again later, so nobody need wait for it.
+# If the broker is away, fail at once: the job is in the database and is sent again later, so nobody needs to wait.
 CELERY_BROKER_TRANSPORT_OPTIONS = {
     "socket_timeout": 10,
     "socket_connect_timeout": 2,
@@ -158,7 +158,7 @@ if S3_BUCKET and find_spec("boto3") is None:
 MEDIA_ROOT = DATA_DIR / "files"
 STATIC_URL = "/static/"
 STATIC_ROOT = DATA_DIR / "static"
-# On the data folder's disk, which is chosen to be large enough; /tmp may be small.
+# On the data folder's disk, which should be large enough; /tmp may be small.
 FILE_UPLOAD_TEMP_DIR = DATA_DIR / "tmp"
 FILE_UPLOAD_TEMP_DIR.mkdir(parents=True, exist_ok=True)
 S3_STORAGE = {
@@ -178,7 +178,7 @@ STORAGES = {
         else "whitenoise.storage.CompressedManifestStaticFilesStorage"
     },
 }
-# A browser sends one picture a request; a script may send many, and an archive streams to a file.
+# A browser sends one picture per request, a script may send many, and an archive is streamed to a file.
 DATA_UPLOAD_MAX_NUMBER_FILES = 2000
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 5000
 DATA_UPLOAD_MAX_MEMORY_SIZE = 10 * 2**20

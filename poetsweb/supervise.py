@@ -1,7 +1,7 @@
-"""Keep a command running: `python -m poetsweb.supervise COMMAND…` starts it again when it dies.
+"""Keep a command running: `python -m poetsweb.supervise COMMAND...` starts it again when it dies.
 
-A worker killed for want of memory must not take the web server with it. SIGTERM and SIGINT stop the command
-and then this program; a command that dies at once again and again is waited for, longer each time.
+A worker that is killed because memory is short must not take the web server with it. SIGTERM and SIGINT stop the
+command and then this program. The pause before a restart grows while the command keeps dying at once.
 """
 
 import signal
@@ -10,11 +10,12 @@ import sys
 import time
 from types import FrameType
 
-HEALTHY_SECONDS = 30.0  # who lived so long may be started again without delay
+HEALTHY_SECONDS = 30.0  # a command that ran this long is restarted without a growing pause
 MAX_PAUSE = 30.0
 
 
 def main(command: list[str]) -> int:
+    """Run the command until a signal stops it, and return the exit code."""
     keeper = _Keeper(command)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, keeper.stop)
@@ -41,7 +42,7 @@ class _Keeper:
         return 0
 
     def _told_to_stop(self) -> bool:
-        return self.stopping  # the signal handler sets it, at any moment
+        return self.stopping  # the signal handler may set it at any moment
 
     def _sleep(self, seconds: float) -> None:
         until = time.monotonic() + seconds

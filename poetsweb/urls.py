@@ -1,4 +1,4 @@
-"""Addresses: the site's pages, and the API under /api/v1/."""
+"""Map addresses to the site's pages, and to the API under /api/v1/."""
 
 from django.conf import settings
 from django.http import HttpRequest, JsonResponse
@@ -6,6 +6,7 @@ from django.urls import include, path, re_path
 
 
 def api_not_found(request: HttpRequest) -> JsonResponse:
+    """Answer in JSON for an address that is not in the API."""
     return JsonResponse({"error": "There is no such address in the API; see /api/v1/docs."}, status=404)
 
 

@@ -1,1 +1,1 @@
-"""The Celery side: one file a kind of job, fetched, claimed, called and recorded."""
+"""Run the jobs with Celery; each kind of job has a file with the function that does it."""

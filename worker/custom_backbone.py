@@ -1,4 +1,4 @@
-"""A network that somebody brought along, to a backbone or to a model version."""
+"""Make a backbone or a model version from a network that somebody added."""
 
 import tempfile
 from collections.abc import Callable
@@ -20,11 +20,14 @@ from ml.training.pipeline import adopt
 from worker.features import answer_pictures
 from worker.throttle import Throttle
 
-STAGES = {"look": "open", "probe": "probe", "convert": "convert"}  # of the program, as jobs call them
+STAGES = {"look": "open", "probe": "probe", "convert": "convert"}  # the program's steps -> the job's stages
 
 
 def add_backbone(job: Job) -> None:
-    """From an address or a file to a backbone that its owner can train with."""
+    """Make a backbone that its owner can train with from an address or a file.
+
+    Raise `ImportRefused` if the network cannot be used.
+    """
     custom = CustomBackbone.objects.select_related("owner").get(job=job)
     opened = _open(job, custom, classifier=False)
     custom_backbones.store_backbone_files(custom, opened, litert_refusal=opened.litert_refusal)
@@ -34,7 +37,10 @@ def add_backbone(job: Job) -> None:
 
 
 def import_version(job: Job) -> None:
-    """From a classifier's file to a model version, measured on the project's own test pictures."""
+    """Make a model version from a classifier's file, and evaluate it on the project's own test pictures.
+
+    Raise `ImportRefused` if the network or its labels cannot be used.
+    """
     custom = CustomBackbone.objects.select_related("owner").get(job=job)
     opened = _open(job, custom, classifier=True)
     custom_backbones.store_backbone_files(custom, opened, litert_refusal=opened.litert_refusal)

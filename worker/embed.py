@@ -1,4 +1,4 @@
-"""Pictures, or augmented copies of them, to stored embeddings."""
+"""Compute and store the embeddings of pictures, or of augmented copies of them."""
 
 import threading
 from typing import Any
@@ -18,7 +18,7 @@ from worker.throttle import Throttle
 
 
 def embed(job: Job) -> None:
-    """One chunk of pictures to stored embeddings; those that are there already are not computed again."""
+    """Compute and store the embeddings of one chunk of pictures, except those that are stored already."""
     backbone = find_backbone(job.config["backbone"])
     backbone.ensure_weights()  # this may be another machine than the one that fetched them
     augmentation = Augmentation(**job.config["augmentation"]) if "augmentation" in job.config else None
@@ -38,7 +38,7 @@ _held = threading.local()  # in a worker one thread does all the work; a command
 
 
 def engine_of(backbone: Backbone) -> Any:
-    """This thread's engine: one backbone at a time, one core."""
+    """Return this thread's engine, which uses one core. Each thread keeps one backbone at a time."""
     if getattr(_held, "digest", None) != backbone.digest:
         from ml.engines.loading import load_engine
 

@@ -1,4 +1,4 @@
-"""A model version to files for elsewhere."""
+"""Export a model version to another format."""
 
 import tempfile
 from dataclasses import replace
@@ -21,14 +21,17 @@ from ml.exports.run import ExportFailed, build_export, certify_export
 from ml.images.augmentation import load_stored
 from worker.features import read_picture_file
 
-CALIBRATION_PICTURES = 200  # a few hundred show the range of every layer
+CALIBRATION_PICTURES = 200  # a few hundred are enough to show the range of every layer
 
 
 def export(job: Job) -> None:
-    """A model version to files for elsewhere, which are kept only if they answer as the site does."""
+    """Export a model version, and keep the files only if they answer as the site does.
+
+    Raise `ExportFailed` if they cannot be made, cannot be checked, or do not pass the check.
+    """
     wanted = Export.objects.select_related("model_version__dataset_version").get(pk=job.config["export"])
     version, format = wanted.model_version, FORMATS[wanted.format]
-    if format.unavailable_reason:  # here, though not where it was asked for
+    if format.unavailable_reason:  # available where it was requested, but not here
         raise ExportFailed(format.unavailable_reason)
     artifact = model_versions.load_artifact(version.artifact_digest)
     evaluation = exports.keep_what_is_there(model_versions.load_evaluation(version.artifact_digest))
@@ -61,7 +64,7 @@ def export(job: Job) -> None:
 
 
 def _calibration_pictures(version: ModelVersion, size: int) -> NDArray[np.uint8]:
-    """Training pictures, evenly from all of them, as the backbone sees them: (K, S, S, 3)."""
+    """Return training pictures, evenly spaced, as the backbone sees them: uint8 (K, S, S, 3)."""
     dataset = datasets.load_dataset(version.dataset_version)
     chosen = exports.keep_existing(dataset.sha256s(TRAINING))
     chosen = chosen[:: -(-len(chosen) // CALIBRATION_PICTURES) or 1]

@@ -1,4 +1,4 @@
-"""A project's pictures through a backbone that was just made, in the job itself."""
+"""Compute features of a project's pictures within a job, for a backbone that was just made."""
 
 from collections.abc import Sequence
 
@@ -17,7 +17,10 @@ from worker.throttle import Throttle
 
 
 def read_picture_file(sha256: str) -> bytes:
-    """Read a picture's file. Raises PictureUnreadable where it is missing, EmbeddingsMissing where it was deleted."""
+    """Read a picture's file.
+
+    Raise `PictureUnreadable` if the file is missing, `EmbeddingsMissing` if the picture was deleted.
+    """
     try:
         return read_file(image_path(sha256))
     except OSError as error:
@@ -27,7 +30,7 @@ def read_picture_file(sha256: str) -> bytes:
 
 
 def find_sample(job: Job, sha256: str) -> Sample | None:
-    """Find the sample of the job's project that shows a picture, deleted ones too."""
+    """Return the job's sample that shows a picture, even if it was deleted, or None."""
     samples = Sample.objects.filter(project=job.project_id, image__sha256=sha256)
     return samples.select_related("image_class").first()
 
@@ -39,7 +42,7 @@ def describe_unreadable(sample: Sample | None, error: PictureUnreadable) -> str:
 
 
 def answer_pictures(job: Job, sha256s: Sequence[str], engine: Embedder) -> NDArray[np.float32]:
-    """The pictures' features (N, F), in their order."""
+    """Return the pictures' features, float32 (N, F), in their order."""
     lifecycle.enter_stage(job, "extract", total=len(sha256s))
     throttle, found = Throttle(), []
     for _, vectors in embed_pictures(sha256s, read_picture_file, engine):

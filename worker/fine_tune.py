@@ -1,4 +1,4 @@
-"""The part of a training in which the backbone learns, too."""
+"""Run the part of a training in which the backbone learns too."""
 
 import time
 from pathlib import Path
@@ -29,8 +29,12 @@ PROBES = 4  # pictures on which the tuned network's two forms must agree
 
 
 class FineTuning:
-    """Call it with the trained head. After that `custom` is the tuned backbone's row, not saved yet, or None where
-    tuning did not help; `measured` is for the estimates of later ones.
+    """The fine-tuning of one training job; call it with the trained head.
+
+    After the call:
+        custom: the row of the tuned backbone, not saved yet, or None if fine-tuning did not help.
+        measured: the measured speeds, from which later jobs are estimated.
+        seconds: how long it took.
     """
 
     def __init__(
@@ -69,7 +73,7 @@ class FineTuning:
         return found
 
     def _note_speed(self, watch: TuningProgress) -> None:
-        """For the form, which says how long the next one will take; see `classifier.services.estimates`."""
+        """Note the speeds that predict how long the next one will take; see `classifier.services.estimates`."""
         self.measured = {"fine_tuning_pictures": watch.pictures}
         for name, rate in (("fine_tuning_rate", watch.rate), ("step_rate", watch.step_rate)):
             if rate:
@@ -79,7 +83,7 @@ class FineTuning:
         return TrainedClassifier(self.backbone, head, self.test, _metrics(tuned, tuned.points[0]))
 
     def _store(self, tuned: Tuned) -> TrainedClassifier:
-        """What is measured is the form that will answer."""
+        """Store the tuned backbone, and evaluate the stored form, which is the one that will answer."""
         lifecycle.enter_stage(self.job, "convert", total=1)
         sha256s = self.dataset.sha256s(VALIDATION)
         size = self.backbone.input_size
@@ -96,7 +100,7 @@ class FineTuning:
 
 
 def _metrics(tuned: Tuned, after: dict[str, float]) -> dict[str, Any]:
-    """What a version tells of it: validation before and after, and the epoch it has its weights from, or 0."""
+    """Return what a version's page says about it: validation before and after, and the best epoch, or 0."""
     names = ("validation_loss", "validation_accuracy")
     return {
         "fine_tuning": {

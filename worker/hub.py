@@ -1,4 +1,4 @@
-"""A backbone to the file that TensorFlow Hub downloads."""
+"""Make the file of a backbone that TensorFlow Hub downloads."""
 
 import tempfile
 from functools import partial
@@ -17,7 +17,7 @@ from ml.exports.tf_hub import pack_tar
 
 
 def build_hub_file(job: Job) -> None:
-    """Once; whoever asks again finds the file."""
+    """Make the file unless it exists already."""
     backbone = find_backbone(job.config["backbone"])
     if not default_storage.exists(hub.backbone_path(backbone)):
         backbone.ensure_weights()

@@ -1,4 +1,4 @@
-"""An archive or a sample set to samples."""
+"""Turn an archive or a sample set into samples."""
 
 import tempfile
 from pathlib import Path
@@ -14,7 +14,7 @@ from worker.throttle import Throttle
 
 
 def ingest(job: Job) -> None:
-    """Read an archive or a sample set into samples. After a worker's death it goes on where the report ends."""
+    """Read an archive or a sample set into samples. After a worker's death, continue where the report ends."""
     if job.config.get("sample_set") == sample_sets.DIGITS:
         _take_in(job, sample_sets.draw_digits())
     elif job.config.get("sample_set") == sample_sets.FLOWERS:
@@ -48,7 +48,7 @@ def _take_in(job: Job, walk: ArchiveWalk) -> None:
     lifecycle.enter_stage(job, "read", total=walk.total)
     if not walk.total:
         raise ArchiveRejected("There are no files in this archive.")
-    done = job.upload.items.count()  # of a worker that died half-way: entries come in the same order again
+    done = job.upload.items.count()  # by a worker that died: the entries come in the same order again
     for outcomes in uploads.add_entries(job.upload, walk, start=done):
         done += len(outcomes)
         lifecycle.report(job, done=done, total=max(walk.total, done))

@@ -1,4 +1,4 @@
-"""How a training goes, from its reports to the job's row."""
+"""Write the progress of a training from its reports to the job's row."""
 
 import math
 import time
@@ -12,7 +12,10 @@ from worker.throttle import Throttle
 
 
 class Progress:
-    """Called as report(stage, fraction, **point): each stage is entered once, points gathered, writes throttled."""
+    """A reporter to be called as report(stage, fraction, **point).
+
+    It enters each stage once, collects the points of the curve, and throttles the writes.
+    """
 
     def __init__(self, job: Job) -> None:
         self.job = job
@@ -23,19 +26,19 @@ class Progress:
     def __call__(self, stage: str, fraction: float, **point: float) -> None:
         if stage != self.job.stage:
             lifecycle.enter_stage(self.job, stage, total=1000)
-        if point and all(map(math.isfinite, point.values())):  # no database keeps others, and no chart shows them
+        if point and all(map(math.isfinite, point.values())):  # databases and charts cannot hold other numbers
             self._head.append(point)
         if self._throttle.due() or fraction >= 1:
             lifecycle.report(self.job, done=int(fraction * 1000), curve=self.curve)
 
     @property
     def curve(self) -> list[Point]:
-        """The head's, as it was trained, and behind it that of the epochs of fine-tuning."""
+        """Return the points of the head's training, followed by those of the epochs of fine-tuning."""
         return [*_thin(self._head), *self.tuning]
 
 
 class TuningProgress:
-    """The same for a fine-tuning; see `ml.training.fine_tuning.loop.Watch`."""
+    """A reporter for the fine-tuning, which implements `ml.training.fine_tuning.loop.Watch`."""
 
     def __init__(self, progress: Progress, checkpoint: str) -> None:
         self.job, self._progress, self._checkpoint = progress.job, progress, checkpoint
@@ -46,20 +49,27 @@ class TuningProgress:
 
     @property
     def rate(self) -> float | None:
-        """Pictures a second over whole epochs, with validation and checkpoints, but without the first batch: what is
-        made once is made then. None where there were no more."""
+        """Return the pictures per second over whole epochs, including validation and checkpoints, or None if unknown.
+
+        The first batch is left out, because one-time initialisation happens in it.
+        """
         pictures, seconds = self.pictures - self._first, self._last - self._begun
         return pictures / seconds if pictures > 0 and seconds > 0 else None
 
     @property
     def step_rate(self) -> float | None:
-        """Pictures a second of the steps alone, with what they wait for: the first of each epoch is not counted."""
+        """Return the pictures per second of the steps only, including what they wait for, or None if unknown.
+
+        The first step of each epoch is not counted.
+        """
         return self._steps / self._step_seconds if self._steps else None
 
     def begin(self, pictures: int) -> None:
+        """Enter the stage."""
         lifecycle.enter_stage(self.job, "fine_tune", total=pictures)
 
     def shown(self, pictures: int) -> None:
+        """Count the pictures, measure the speeds and report."""
         now, batch, self.pictures = time.monotonic(), pictures - self.pictures, pictures
         if batch and self._step_ended:
             self._steps, self._step_seconds = self._steps + batch, self._step_seconds + now - self._step_ended
@@ -70,6 +80,7 @@ class TuningProgress:
             lifecycle.report(self.job, done=pictures)  # which finds out whether the job was cancelled
 
     def epoch_ended(self, points: list[Point], checkpoint: Callable[[], bytes]) -> None:
+        """Report the curve and store a checkpoint."""
         self._progress.tuning = points
         lifecycle.report(self.job, done=self.pictures, curve=self._progress.curve)
         checkpoints.keep_checkpoint(self.job, self._checkpoint, checkpoint())
@@ -77,7 +88,7 @@ class TuningProgress:
 
 
 def _thin(curve: list[Point], most: int = 400) -> list[Point]:
-    """At most so many points, evenly, the last among them: ten thousand steps are still one small row."""
+    """Return at most about `most` points, evenly spaced and including the last, so that the row stays small."""
     stride = -(-len(curve) // most) or 1
     kept = curve[::stride]
     return kept if not curve or kept[-1] is curve[-1] else [*kept, curve[-1]]

@@ -1,6 +1,6 @@
-"""The Celery tasks: fetch the row, claim it, call, record.
+"""Define the Celery tasks, which fetch the row, claim it, call the job's function, and record the result.
 
-There is one task, `run_job`: the job's row says what is to be done. Whatever the broker does - lose a message,
+Jobs have a single task, `run_job`: the job's row says what is to be done. Whatever the broker does - lose a message,
 deliver it twice, deliver it late - the claim decides who works. Each kind of job has a file.
 """
 
@@ -33,7 +33,7 @@ BEAT_SECONDS = 2.0
 
 @shared_task(name="worker.run_job")
 def run_job(pk: int) -> None:
-    """Work on a job until it ends, or waits for its children, or is no longer ours."""
+    """Work on a job until it ends, waits for its children, or is no longer ours."""
     close_old_connections()
     job = lifecycle.claim_job(pk)
     if job is None:
@@ -62,7 +62,7 @@ def run_job(pk: int) -> None:
 
 @shared_task(name=remote.TASK, ignore_result=True)
 def answer(name: str, key: str) -> None:
-    """Look at pictures for a web process that waits, see `services.remote`."""
+    """Compute features for a web process that waits for them, see `classifier.services.remote`."""
     close_old_connections()
     try:
         backbone = find_backbone(name)
@@ -75,7 +75,7 @@ def answer(name: str, key: str) -> None:
 
 @signals.task_failure.connect(sender=run_job)
 def free_lease_of_killed_child(args: Any = (), exception: Any = None, **_: Any) -> None:
-    """A killed child cannot run its own `except`: its parent process sees it die and frees the lease."""
+    """Free the lease of a child that was killed, which cannot run its own `except`; its parent sees it die."""
     if isinstance(exception, WorkerLostError):
         for job in Job.objects.filter(pk=args[0], status=Job.Status.RUNNING).exclude(lease=""):
             lifecycle.release_lease(job)
@@ -91,7 +91,7 @@ def tell_alive(sender: Any, **_: Any) -> None:
 
 @contextmanager
 def _heartbeat(job: Job) -> Iterator[None]:
-    """Signs of life from a thread, so that a long step (importing TensorFlow) is not taken for death."""
+    """Send signs of life from a thread, so that a long step (importing TensorFlow) is not mistaken for death."""
     stop = threading.Event()
 
     def tell() -> None:

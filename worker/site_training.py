@@ -1,6 +1,6 @@
-"""`retrain --project`: the photos go into a project, whose pictures are trained on; the site knows all of it.
+"""Implement `retrain --project`: add the photos to a project of the site, and train on all of its pictures.
 
-The job is worked on by this very process, with the help of workers where some are running.
+The job runs in this process, with the help of workers if some are running.
 """
 
 import shutil
@@ -27,11 +27,14 @@ from ml.datasets.archives import walk_folder
 from ml.exports.parts import Parts
 from ml.machine import CORES
 
-EVERY = 0.3  # seconds between two looks at work that others do
+EVERY = 0.3  # seconds between two checks of work that others do
 
 
 def train_on_site(flags: Namespace, console: Console) -> None:
-    """Raises RetrainFailed, BadPhotos, ArchiveRejected, ConfigError."""
+    """Do everything the flags say.
+
+    Raise `RetrainFailed`, `BadPhotos`, `ArchiveRejected` or `ConfigError`.
+    """
     config = make_config(flags, flags.architecture)
     check_targets(flags)
     project = _find_project(flags.project)
@@ -77,7 +80,7 @@ def _bring_in(project: Project, folder: Path, console: Console) -> None:
 
 
 def _work_on(job: Job, console: Console) -> None:
-    """Until it has ended. Raises RetrainFailed where it was not to be."""
+    """Work on the job until it ends. Raise `RetrainFailed` if it does not succeed."""
     from worker.run import run_job
 
     run_job(job.pk)
@@ -86,7 +89,7 @@ def _work_on(job: Job, console: Console) -> None:
             parts = list(Job.objects.filter(parent=job, status__in=Job.OPEN, lease="").values_list("pk", flat=True))
             for _ in pool.map(_run_part, parts):
                 _show(job, console)
-            run_job(job.pk)  # it claims itself only where nothing of it is left to others
+            run_job(job.pk)  # it can be claimed only if no part of it is left to others
             _show(job, console)
             if job.status in Job.OPEN:
                 time.sleep(EVERY)
@@ -100,7 +103,7 @@ def _run_part(pk: int) -> None:
     try:
         run_job(pk)
     finally:
-        connection.close()  # of this thread
+        connection.close()  # this thread's own connection
 
 
 def _show(job: Job, console: Console) -> None:
@@ -131,7 +134,7 @@ def _print_misclassified(version: ModelVersion, console: Console) -> None:
 
 
 def _write_summaries(job: Job, folder: Path) -> None:
-    """The runs of the job's event files. Nothing else in the folder is touched."""
+    """Write the runs of the job's event files, leaving everything else in the folder untouched."""
     try:
         with event_files.open_event_files(job) as file, zipfile.ZipFile(file) as archive:
             for name in archive.namelist():

@@ -1,4 +1,4 @@
-"""Samples to a model version."""
+"""Train a model version from a project's samples."""
 
 import tempfile
 import time
@@ -30,14 +30,17 @@ from worker.fine_tune import FineTuning
 from worker.progress import Progress
 from worker.throttle import Throttle
 
-# Pictures of one embed job. Each job costs some 30 ms beside its pictures; the last ones are small, so that all
-# workers end at about the same time.
+# Pictures of one embed job. Each job costs about 30 ms in addition to its pictures; the last ones are small, so that
+# all workers end at about the same time.
 MAX_CHUNK, MIN_CHUNK = 128, 8
 CHUNKS_LEFT = 2 * settings.EMBED_WORKERS
 
 
 def train(job: Job) -> None:
-    """From samples to a model version. Claimed again after its embed jobs ended, or its worker died."""
+    """Train a model version, or find the one that is there already.
+
+    The job runs more than once: it is claimed again after its embed jobs have ended, or after its worker has died.
+    """
     config = parse_config(job.config)
     backbone = find_backbone(config.backbone)
     _fetch_weights(job, backbone)
@@ -51,7 +54,7 @@ def train(job: Job) -> None:
         return
     dataset = datasets.load_dataset(version)
     if _embed_missing(job, backbone, dataset, config.augmentations):
-        return  # the last of the embed jobs sends this job on
+        return  # the last of the embed jobs continues this job
     lifecycle.enter_stage(job, "load", total=1)
     features = _load(dataset, backbone, config.augmentations)
     progress = Progress(job)
@@ -68,7 +71,7 @@ def train(job: Job) -> None:
 
 
 def _fetch_weights(job: Job, backbone: Backbone) -> None:
-    """Only for a backbone whose weights come with no package, and only once."""
+    """Download the weights if no package contains them and they are missing."""
     throttle = Throttle()
 
     def report(received: int, total: int) -> None:
@@ -81,7 +84,7 @@ def _fetch_weights(job: Job, backbone: Backbone) -> None:
 
 
 def _freeze(job: Job, config: TrainConfig) -> DatasetVersion:
-    """The job's dataset version: frozen when it first runs, the same one ever after."""
+    """Return the job's dataset version, which is frozen when the job first runs and stays the same."""
     frozen = lifecycle.read_state(job).dataset_version
     if frozen is not None:
         return DatasetVersion.objects.get(pk=frozen)
@@ -97,7 +100,7 @@ def _freeze(job: Job, config: TrainConfig) -> DatasetVersion:
 
 
 def _embed_missing(job: Job, backbone: Backbone, dataset: Dataset, augmentations: list[Augmentation]) -> bool:
-    """Queue the embeddings that nobody has computed yet; True where there are any."""
+    """Queue the embeddings that have not been computed yet, and return whether there are any."""
     wanted = [(None, dataset.sha256s()), *((augmentation, dataset.sha256s(TRAINING)) for augmentation in augmentations)]
     missing = [
         (augmentation, embeddings.list_missing(sha256s, embedding_key(backbone.digest, augmentation)))
@@ -118,7 +121,7 @@ def _embed_missing(job: Job, backbone: Backbone, dataset: Dataset, augmentations
 def _embed_configs(
     backbone: Backbone, missing: list[tuple[Augmentation | None, list[int]]]
 ) -> Iterator[dict[str, Any]]:
-    """Of embed jobs: each computes some pictures as they are, or one augmented copy of some."""
+    """Yield the configs of embed jobs, each for some plain pictures or for one augmented copy of some."""
     left = sum(len(images) for _, images in missing)
     for augmentation, images in missing:
         left -= len(images)
@@ -128,9 +131,9 @@ def _embed_configs(
 
 
 def cut_chunks(images: list[int], *, after: int = 0) -> Iterator[list[int]]:
-    """The images in order, in parts that shrink towards the end (guided self-scheduling, Polychronopoulos 1987).
+    """Yield the images in order, in chunks that shrink towards the end (guided self-scheduling, Polychronopoulos 1987).
 
-    `after` is how many come after these: the end is theirs.
+    `after` is how many images follow in other lists, so that only the last list ends in small chunks.
     """
     start = 0
     while start < len(images):
@@ -140,7 +143,7 @@ def cut_chunks(images: list[int], *, after: int = 0) -> Iterator[list[int]]:
 
 
 def _load(dataset: Dataset, backbone: Backbone, augmentations: list[Augmentation]) -> dict[str, NDArray[np.float32]]:
-    """What `pipeline.train` takes."""
+    """Return the features of each split, as `pipeline.train` takes them."""
     plain = embedding_key(backbone.digest)
     keys = {TRAINING: [plain, *(embedding_key(backbone.digest, augmentation) for augmentation in augmentations)]}
     return {
@@ -151,7 +154,7 @@ def _load(dataset: Dataset, backbone: Backbone, augmentations: list[Augmentation
 
 @contextmanager
 def _summaries_of(job: Job) -> Iterator[TrainingEventFiles]:
-    """Kept however the training ends: what went wrong is best seen in them."""
+    """Provide event files that are stored however the training ends, because they show best what went wrong."""
     with tempfile.TemporaryDirectory(dir=settings.FILE_UPLOAD_TEMP_DIR, prefix="summaries-") as folder:
         written = TrainingEventFiles(Path(folder))
         try:

@@ -4,9 +4,10 @@ import json
 from dataclasses import asdict
 from typing import Any
 
-from ninja import File, Form, Router, Status
+from ninja import Form, Router, Status
 from ninja.errors import HttpError
 from ninja.files import UploadedFile
+from ninja.params import functions as params
 
 from classifier import catalogue
 from classifier.access import SignedIn
@@ -15,7 +16,7 @@ from classifier.api.errors import errors
 from classifier.services.custom_backbones import request_backbone
 
 router = Router()
-NO_FILE = File(None)
+NO_FILE = params.File(None)
 
 
 @router.get("/backbones", response={200: list[backbone_schemas.BackboneOut], **errors()})

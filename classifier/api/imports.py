@@ -4,6 +4,7 @@ from typing import Any
 
 from ninja import File, Form, Router, Status
 from ninja.files import UploadedFile
+from ninja.params import functions as params
 
 from classifier.access import SignedIn, find_project
 from classifier.api import backbone_schemas, schemas
@@ -11,7 +12,7 @@ from classifier.api.errors import errors
 from classifier.services.custom_backbones import request_import
 
 router = Router()
-NO_FILE = File(None)
+NO_FILE = params.File(None)
 
 
 @router.post("/projects/{slug}/imports", response={202: schemas.JobRef, **errors(400, 404, 409, 413, 422)})

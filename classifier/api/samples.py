@@ -4,7 +4,8 @@ from typing import Any
 
 from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404
-from ninja import Query, Router
+from ninja import Router
+from ninja.params import functions as params
 
 from classifier import selectors
 from classifier.access import SignedIn, find_project
@@ -25,7 +26,7 @@ def list_samples(
     class_id: int | None = None,
     deleted: bool = False,
     before: int | None = None,
-    size: int = Query(PAGE, ge=1, le=1000),
+    size: int = params.Query(PAGE, ge=1, le=1000),
 ) -> Any:
     """List samples, the newest first. `next` of the answer is the `before` of the next page."""
     project = find_project(request, slug)

@@ -114,7 +114,7 @@ def _setting_fields() -> dict[str, Any]:
         if choices := extra_of(field).get("choices"):
             extra["enum"] = list(choices)
         described = Field(field.default, description=field.description, json_schema_extra=extra)
-        fields[name] = (SkipValidation[field.annotation | None], described)  # type: ignore[operator,name-defined,misc]
+        fields[name] = (SkipValidation[field.annotation | None], described)  # type: ignore[name-defined,misc]
     return fields
 
 
@@ -188,7 +188,7 @@ class JobOut(Schema):
     eta_seconds: float | None
     error: str
     curve: list[dict[str, float]] = Field(description="of the head by `step`, of fine-tuning by `epoch`")
-    result: JobResult  # type: ignore[valid-type]
+    result: JobResult
     created_at: datetime
     started_at: datetime | None
     finished_at: datetime | None

@@ -3,9 +3,10 @@
 from typing import Any
 
 from django.shortcuts import get_object_or_404
-from ninja import File, Form, Query, Router, Status
+from ninja import File, Router, Status
 from ninja.errors import HttpError
 from ninja.files import UploadedFile
+from ninja.params import functions as params
 
 from classifier.access import SignedIn, find_project
 from classifier.api import schemas
@@ -26,7 +27,7 @@ def upload(
     request: SignedIn,
     slug: str,
     file: File[list[UploadedFile]],
-    class_name: str = Form("", alias="class"),
+    class_name: str = params.Form("", alias="class"),
 ) -> Any:
     """Upload pictures of one class (`file` repeated, and `class`), or one archive whose folders are the classes.
 
@@ -55,8 +56,8 @@ def get_upload(
     request: SignedIn,
     slug: str,
     number: int,
-    after: int = Query(0, ge=0, le=2**31),
-    size: int = Query(1000, ge=1, le=10_000),
+    after: int = params.Query(0, ge=0, le=2**31),
+    size: int = params.Query(1000, ge=1, le=10_000),
 ) -> Any:
     """Return the report of an upload, in the order of the files; `after` skips that many."""
     found = get_object_or_404(find_project(request, slug).uploads, pk=number)

@@ -39,7 +39,7 @@ MAX_OUTPUT_NAME_LENGTH = 200  # characters of the name of an operation
 
 
 def request_backbone(
-    *, by: User, address: str = "", file: File | None = None, title: str = "", licence: str = "", **asked: Any
+    *, by: User, address: str = "", file: "File[bytes] | None" = None, title: str = "", licence: str = "", **asked: Any
 ) -> Job:
     """Queue the job that opens it. `asked`: range, input_size. Raises ImportRefused, InvalidName."""
     address = address.strip()
@@ -54,7 +54,9 @@ def request_backbone(
     return _queue(None, BACKBONE, config, by=by, title=given, source=source, licence=known)
 
 
-def request_import(project: Project, file: File, *, by: User, labels: File | None = None, **asked: Any) -> Job:
+def request_import(
+    project: Project, file: "File[bytes]", *, by: User, labels: "File[bytes] | None" = None, **asked: Any
+) -> Job:
     """Queue the job that makes a model version of it. `asked`: range, input_size, output. Raises ImportRefused."""
     if labels is not None and (labels.size or 0) > MAX_LABELS_BYTES:
         raise ImportRefused("The file of labels is too large.")
@@ -77,7 +79,7 @@ def _queue(project: Project | None, kind: JobKind, config: dict[str, Any], *, by
     return job
 
 
-def _name_of(file: File | None) -> str:
+def _name_of(file: "File[bytes] | None") -> str:
     """Of an upload, as far as it can be shown."""
     name = (file.name or "").replace("\\", "/").rpartition("/")[2] if file else ""
     return _printable(name)[:300] or "network"
@@ -93,7 +95,7 @@ def _title_of(address: str, source: str) -> str:
     return (" ".join(parts[-3:]) or host_of(address) if address else source)[:100]
 
 
-def _keep(file: File | None) -> dict[str, str]:
+def _keep(file: "File[bytes] | None") -> dict[str, str]:
     """Where the upload lies until its job has ended. The key is the one that `delete_read_archives` looks for."""
     if file is None:
         return {}

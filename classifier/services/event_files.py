@@ -24,7 +24,7 @@ def store_event_files(job: Job, folder: Path) -> None:
     update_state(job, event_files=StoredFile(sha256=sha256, size=len(data)))
 
 
-def open_event_files(job: Job) -> File:
+def open_event_files(job: Job) -> "File[bytes]":
     """Raises OSError where there are none, or the storage has lost them."""
     stored = read_state(job).event_files
     if stored is None:

@@ -90,7 +90,7 @@ def pack_files(files: Path, *, folder: str) -> bytes:
     return buffer.getvalue()
 
 
-def open_export(export: Export) -> File:
+def open_export(export: Export) -> "File[bytes]":
     """The archive. Raises OSError where the storage has lost it."""
     return default_storage.open(export.path)
 

@@ -77,7 +77,7 @@ def _files_of_model(archive: zipfile.ZipFile) -> Iterator[tuple[str, bytes]]:
             yield "/".join(rest), archive.read(name)
 
 
-def open_backbone(backbone: Backbone) -> File:
+def open_backbone(backbone: Backbone) -> "File[bytes]":
     """The tar.gz that TensorFlow Hub downloads; a worker makes it when it is first asked for. Raises BeingMade."""
     path = backbone_path(backbone)
     if default_storage.exists(path):

@@ -50,7 +50,7 @@ def read_picture(image: Image) -> bytes:
     return read_file(image.path)
 
 
-def read_bounded(file: File) -> bytes:
+def read_bounded(file: "File[bytes]") -> bytes:
     """An uploaded file's bytes, but never more than one past the limit: enough for the check to refuse it."""
     return bytes(file.read(settings.IMAGE_LIMITS.max_bytes + 1))
 

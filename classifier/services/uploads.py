@@ -130,7 +130,7 @@ def _why_duplicate(place: _Place, image_class: ImageClass) -> str:
     )
 
 
-def receive_archive(project: Project, file: File, name: str, *, by: User | None) -> Upload:
+def receive_archive(project: Project, file: "File[bytes]", name: str, *, by: User | None) -> Upload:
     """Keep an uploaded archive and queue the job that reads it."""
     path = default_storage.save(f"incoming/{project.pk}/{get_random_string(24)}", file)
     return queue_ingest(project, source=name, config={"archive": path, "name": name[:300]}, by=by)

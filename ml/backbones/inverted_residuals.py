@@ -128,7 +128,7 @@ def build_inverted_residuals(
 
 
 class _Layers:
-    """Adds layers to a network, taking each layer's weights out of the state dict by PyTorch's names."""
+    """A builder that adds layers to a network, taking each layer's weights out of the state dict by PyTorch's names."""
 
     def __init__(self, state: StateDict, architecture: Architecture) -> None:
         self.state, self.architecture = state, architecture

@@ -20,7 +20,7 @@ LITERT, TENSORFLOW = "litert", "tensorflow"
 
 
 class Origin(StrEnum):
-    """Where a backbone comes from, which decides whether its files can be trusted."""
+    """The origin of a backbone, which decides whether its files can be trusted."""
 
     BUNDLED = "bundled"  # its weights come with a package
     DOWNLOADED = "downloaded"  # its weights are fetched from their publisher, and checked

@@ -104,7 +104,8 @@ def _through(load: Callable[[], Embedder], head: Head | None = None) -> Callable
             features = engines.own.embed(picture)
         except EngineFailed as error:  # raised by networks that somebody added
             raise LabelFailed(str(error)) from None
-        return (head.probabilities(features) if head is not None else features)[0]
+        scores: Scores = (head.probabilities(features) if head is not None else features)[0]
+        return scores
 
     return classify
 
@@ -153,7 +154,8 @@ def _run_frozen_graph(flags: GraphFlags, content: bytes, layers: Layers, convert
     def classify(data: bytes) -> Scores:
         pixels = load_picture(data, size)[np.newaxis].astype(np.float32)
         normalised = (pixels - np.float32(flags.input_mean)) / np.float32(flags.input_std)
-        return np.asarray(function(tf.constant(normalised)).numpy(), np.float32)[0]
+        scores: Scores = np.asarray(function(tf.constant(normalised)).numpy(), np.float32)[0]
+        return scores
 
     return Classifier(classify, remember=lambda: _convert(function, size, converted))
 
@@ -209,7 +211,8 @@ def _run_saved_model(folder: Path, converted: Path) -> Classifier:
             given = tf.constant([data])
         else:
             given = tf.constant(load_picture(data, _size_of(spec.shape))[np.newaxis].astype(np.float32) / 255)
-        return np.asarray(serve(**{source: given})[target].numpy(), np.float32)[0]
+        scores: Scores = np.asarray(serve(**{source: given})[target].numpy(), np.float32)[0]
+        return scores
 
     def remember() -> None:
         if spec.dtype == tf.string and "pictures" not in loaded.signatures:

@@ -31,7 +31,7 @@ class Flags(GraphFlags, Protocol):
 
 @dataclass(frozen=True)
 class Result:
-    """How good a graph is on the test pictures."""
+    """The metrics of a graph on the test pictures."""
 
     pictures: int
     accuracy: float

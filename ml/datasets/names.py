@@ -37,7 +37,7 @@ class EntryRefused(ValueError):
 
 @dataclass
 class Layout:
-    """Finds out, from all names, which folder contains the class folders.
+    """A detector of the folder that contains the class folders, which it finds from all names.
 
     The deepest folder that contains every file is either the only class (`daisy/1.jpg, daisy/2.jpg`) or, when some
     files lie deeper, the top folder above the classes (`flower_photos/daisy/1.jpg`). In the second case a file directly

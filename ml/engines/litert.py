@@ -31,7 +31,7 @@ class Embedder(Protocol):
 
 @dataclass(frozen=True)
 class Adapter:
-    """What a network that somebody added needs before its input and after its output."""
+    """The numbers that a network somebody added needs before its input and after its output."""
 
     scale: float = 1.0  # what goes in is pixel * scale + offset
     offset: float = 0.0

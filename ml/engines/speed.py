@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ml.engines.conversion import record_path
 from ml.engines.litert import Embedder, LiteRTEngine
@@ -60,11 +61,11 @@ def rate(engine: Embedder, *, seconds: float = SECONDS) -> float:
     return _rate(engine, picture, time.perf_counter() + seconds)
 
 
-def _grey(engine: Embedder) -> np.ndarray:  # type: ignore[type-arg]
+def _grey(engine: Embedder) -> NDArray[np.uint8]:
     return np.full((1, engine.input_size, engine.input_size, 3), 127, np.uint8)
 
 
-def _rate(engine: Embedder, picture: np.ndarray, until: float) -> float:  # type: ignore[type-arg]
+def _rate(engine: Embedder, picture: NDArray[np.uint8], until: float) -> float:
     begun, passes = time.perf_counter(), 0
     while passes == 0 or time.perf_counter() < until:
         engine.embed(picture)

@@ -26,7 +26,7 @@ Answer = Callable[[bytes, NDArray[np.uint8]], NDArray[np.float32]]
 
 @dataclass(frozen=True)
 class Bar:
-    """What a file must reach when its answers to all test pictures are compared with the site's.
+    """The requirements on a file when its answers to all test pictures are compared with the site's.
 
     Attributes:
         agreement: the least share of pictures with the same predicted class.

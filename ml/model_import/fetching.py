@@ -110,7 +110,7 @@ def open_guarded(address: Any, *, allow_private: bool) -> Any:
     for handler in (*transport, *_OF_THE_WEB):
         opener.add_handler(handler())
     if isinstance(address, str):
-        address = urllib.request.Request(address)  # noqa: S310 - looked at by kind_of
+        address = urllib.request.Request(address)  # noqa: S310 - checked by kind_of
     address.add_header("User-Agent", "PoetsWeb")
     return opener.open(address, timeout=TIMEOUT)
 

@@ -1,4 +1,4 @@
-"""Have a stranger's file opened by the confined process, and check and return what it found."""
+"""Open a stranger's file in the confined process, and check and return what that found."""
 
 import contextlib
 import json

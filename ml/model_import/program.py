@@ -52,7 +52,7 @@ RANGES: dict[str, tuple[float, float]] = {
 
 @dataclass(frozen=True)
 class Request:
-    """What the caller wants, and what the file itself may not say.
+    """The wishes of the caller, and facts that the file itself may not contain.
 
     Attributes:
         classifier: whether its answers are wanted rather than features.

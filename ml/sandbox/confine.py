@@ -47,7 +47,7 @@ _SYSTEM = (
 
 @dataclass(frozen=True)
 class Limits:
-    """What a confined process may do.
+    """The limits of a confined process.
 
     Attributes:
         reads: files and folders it may read, in addition to those of Python and of the system.

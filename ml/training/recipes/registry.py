@@ -72,7 +72,7 @@ def _blas_on_one_core() -> Iterator[None]:
     Their threads wait for work in a busy loop, on the cores that TensorFlow counts on, which makes each pass over the
     pictures half as long again.
     """
-    import scipy.optimize  # noqa: F401 - what is not loaded yet cannot be held back
+    import scipy.optimize  # noqa: F401 - a library that is not loaded yet cannot be limited
     from threadpoolctl import threadpool_limits
 
     with threadpool_limits(1, user_api="blas"):

@@ -1,4 +1,4 @@
-"""The testing backbone, converted."""
+"""Provide the testing backbone, converted."""
 
 from pathlib import Path
 

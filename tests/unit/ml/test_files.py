@@ -1,4 +1,4 @@
-"""A file is whole under its name or not there."""
+"""Test that a file is complete under its name or absent."""
 
 import multiprocessing
 import os

@@ -46,7 +46,7 @@ class Command(CLICommand):
                 raise CommandError(f"--{name} does not go with --project.", returncode=BAD_ARGUMENTS)
         from worker.site_training import train_on_site  # the only part that needs the site
 
-        logging.getLogger("classifier").setLevel(logging.ERROR)  # no broker is no news here
+        logging.getLogger("classifier").setLevel(logging.ERROR)  # a missing broker is normal here
         train_on_site(flags, console)
 
 

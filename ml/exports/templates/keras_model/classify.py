@@ -1,7 +1,4 @@
-"""Classify pictures.
-
-Run: python classify.py PICTURE… Needs: pip install keras tensorflow pillow
-"""
+"""Classify pictures: run `python classify.py PICTURE…` after `pip install keras tensorflow pillow`."""
 
 import sys
 from pathlib import Path

@@ -1,7 +1,4 @@
-"""Classify pictures.
-
-Run: python classify.py PICTURE… Needs: pip install onnxruntime pillow numpy
-"""
+"""Classify pictures: run `python classify.py PICTURE…` after `pip install onnxruntime pillow numpy`."""
 
 import sys
 from pathlib import Path

@@ -1,7 +1,4 @@
-"""Classify pictures.
-
-Run: python classify.py PICTURE… Needs: pip install tensorflow
-"""
+"""Classify pictures: run `python classify.py PICTURE…` after `pip install tensorflow`."""
 
 import sys
 from pathlib import Path

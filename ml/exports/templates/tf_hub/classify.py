@@ -1,7 +1,4 @@
-"""Classify pictures.
-
-Run: python classify.py PICTURE… Needs: pip install tensorflow tensorflow-hub pillow
-"""
+"""Classify pictures: run `python classify.py PICTURE…` after `pip install tensorflow tensorflow-hub pillow`."""
 
 import sys
 from pathlib import Path

@@ -1,7 +1,4 @@
-"""Classify pictures.
-
-Run: python classify.py PICTURE… Needs: pip install ai-edge-litert pillow numpy
-"""
+"""Classify pictures: run `python classify.py PICTURE…` after `pip install ai-edge-litert pillow numpy`."""
 
 import sys
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The networks whose weights no package carries: their names, their scaling, and a file made for the test."""
+"""Test the networks whose weights no package contains: their names, their scaling, and a file made for the test."""
 
 from pathlib import Path
 
@@ -31,7 +31,7 @@ def folder(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def backbone(folder: Path, tmp_path: Path) -> Backbone:
-    """One whose weights nobody publishes."""
+    """Return a backbone whose weights cannot be downloaded."""
     return get_backbone(MOBILENET, MLSettings(folder, tmp_path / "backbones", "http://127.0.0.1:1"))
 
 

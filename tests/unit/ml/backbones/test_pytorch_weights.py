@@ -23,7 +23,7 @@ def global_(module: str, name: str) -> bytes:
 
 
 def dumped(value: Any) -> bytes:
-    """The opcodes of a plain value, without the pickle's head and stop."""
+    """Return the opcodes of a plain value, without the pickle's head and stop."""
     return pickle.dumps(value, 2)[2:-1]
 
 

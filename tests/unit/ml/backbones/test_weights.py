@@ -1,4 +1,4 @@
-"""Weights are fetched once, checked, and what goes wrong on the way is a sentence that says what else one can do."""
+"""Test that weights are downloaded once and checked, and that errors say what else one can do."""
 
 import hashlib
 import threading
@@ -27,12 +27,12 @@ class Handler(SimpleHTTPRequestHandler):
         super().do_GET()
 
     def log_message(self, *args: Any) -> None:
-        """Quiet."""
+        """Write nothing to the log."""
 
 
 @pytest.fixture
 def ml_settings(tmp_path: Path) -> Iterator[MLSettings]:
-    """Settings of a machine without weights, and of a publisher that has some."""
+    """Return the settings of a machine without weights, and of a publisher that has some."""
     folder = tmp_path / "published"
     (folder / "some").mkdir(parents=True)
     (folder / "some" / "w.h5").write_bytes(DATA)

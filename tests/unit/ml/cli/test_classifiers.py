@@ -1,4 +1,4 @@
-"""What `label_image` and `evaluate` ask, where a network that was brought along fails."""
+"""Test how `label_image` and `evaluate` report that a network somebody added has failed."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""The flags are those of the originals: names, defaults, and what is refused."""
+"""Test that the flags are those of the originals: their names, their defaults, and what is refused."""
 
 from argparse import ArgumentParser
 from pathlib import Path

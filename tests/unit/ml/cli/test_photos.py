@@ -1,4 +1,4 @@
-"""A folder of photos: classes by their folders' own names, splits by content, features that are never stale."""
+"""Test folders of photos: classes by the folders' names, splits by content, and features that are never stale."""
 
 import shutil
 from pathlib import Path
@@ -22,7 +22,7 @@ def write(folder: Path, files: dict[str, bytes]) -> Path:
 
 
 def quiet(line: str) -> None:
-    """Nobody listens."""
+    """Ignore the line."""
 
 
 def splits(photos: Photos) -> dict[str, str]:

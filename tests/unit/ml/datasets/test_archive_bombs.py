@@ -1,4 +1,4 @@
-"""Archives that are broken, or made to break what reads them."""
+"""Test archives that are damaged, or made to break the program that reads them."""
 
 import gzip
 import random
@@ -76,7 +76,7 @@ def test_zip_with_a_broken_table_is_rejected(tmp_path: Path) -> None:
 
 
 def set_flags(path: Path, flags: int, names: list[str]) -> None:
-    """Set general purpose flags of entries in the table of contents."""
+    """Set the general purpose flags of entries in the table of contents."""
     data = bytearray(path.read_bytes())
     for name in names:
         at = data.rindex(name.encode()) - 46
@@ -133,7 +133,7 @@ def test_folder_limits(tmp_path: Path) -> None:
 
 
 def test_long_table_of_contents_is_rejected_before_it_is_read(tmp_path: Path) -> None:
-    """It declares one entry and holds many."""
+    """Reject a table that declares one entry and contains many."""
     path = make_zip(tmp_path, {f"d/{number}": b"" for number in range(3000)})
     data = bytearray(path.read_bytes())
     struct.pack_into("<HH", data, len(data) - 14, 1, 1)
@@ -206,7 +206,7 @@ def test_packings_that_cannot_be_bounded_are_refused(method: int, tmp_path: Path
 
 
 def test_overlapping_entries_are_refused(tmp_path: Path) -> None:
-    """A thousand names for the same bytes: all but one are refused, and the bytes are unpacked once."""
+    """Refuse all but one of a thousand names for the same bytes, which are unpacked once."""
     kernel = zlib.compressobj(wbits=-15)
     packed = kernel.compress(bytes(10**6)) + kernel.flush()
     crc = zlib.crc32(bytes(10**6))

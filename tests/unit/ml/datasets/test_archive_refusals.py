@@ -1,4 +1,4 @@
-"""Single files of an archive that are refused, with which words, while the others are taken."""
+"""Test that single files of an archive are refused, and with which words, while the others are accepted."""
 
 import os
 import stat

@@ -1,4 +1,4 @@
-"""Tars that break off, or are made to break what reads them."""
+"""Test tars that are cut off, or made to break the program that reads them."""
 
 import gzip
 import random
@@ -97,7 +97,7 @@ def test_gzip_bomb_behind_a_tar_is_bounded(tmp_path: Path) -> None:
 
 
 def test_members_may_be_read_from_a_plain_old_tar(tmp_path: Path) -> None:
-    """Without the ustar signature, as tars were before 1988."""
+    """Read a tar without the ustar signature, which was introduced in 1988."""
     path = make_tar(tmp_path, {"daisy/1.jpg": b"1"})
     header = bytearray(path.read_bytes()[:512])
     header[257:265] = bytes(8)

@@ -1,4 +1,4 @@
-"""Walking zips, tars and folders: which class a file belongs to and what is passed over."""
+"""Test walking zips, tars and folders: which class a file belongs to and what is skipped."""
 
 import lzma
 import tarfile
@@ -103,7 +103,7 @@ def test_zip_names_with_backslashes(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("encoding", ["cp437", "utf-8"])
 def test_zip_names_without_the_utf8_flag(encoding: str, tmp_path: Path) -> None:
-    """Old Windows writes cp437, macOS writes UTF-8 and does not say so."""
+    """Read the names as intended: old Windows writes cp437, and macOS writes UTF-8 without declaring it."""
     placeholder = "B" + "x" * len("lüten".encode(encoding))
     path = make_zip(tmp_path, {f"{placeholder}/1.jpg": b"1"})
     path.write_bytes(path.read_bytes().replace(placeholder.encode(), "Blüten".encode(encoding)))

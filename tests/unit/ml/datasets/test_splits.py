@@ -1,4 +1,4 @@
-"""The rules of splits, for any classes, any earlier splits and any percentages."""
+"""Test the rules of splits, for any classes, any earlier splits and any percentages."""
 
 import hashlib
 from collections import Counter
@@ -17,7 +17,7 @@ def sha(number: int) -> str:
 
 
 def fresh(sizes: list[int], start: int = 0) -> list[SplitSample]:
-    """So many pictures of each class, none with a split."""
+    """Return so many pictures of each class, all without a split."""
     classes = [class_id for class_id, size in enumerate(sizes) for _ in range(size)]
     return [SplitSample(sha(start + number), class_id) for number, class_id in enumerate(classes)]
 
@@ -37,7 +37,7 @@ def count(samples: list[SplitSample], class_id: int) -> dict[str, int]:
 
 
 def expected(size: int, percentages: tuple[int, int]) -> dict[str, int]:
-    """The rounded shares of a fresh class, at least one each, as the module promises."""
+    """Return the rounded shares of a new class, at least one each, as the module promises."""
     if size < SMALLEST_CLASS:
         return {TRAINING: size, VALIDATION: 0, TEST: 0}
     validation, testing = (max(1, round(size * percentage / 100)) for percentage in percentages)
@@ -52,7 +52,7 @@ TWO = st.tuples(PERCENTAGES, PERCENTAGES)
 
 @st.composite
 def mixed(draw: st.DrawFn) -> list[SplitSample]:
-    """Pictures of which some have a split and some have none; often a class lacks whole splits."""
+    """Draw pictures of which some have a split and some have none; often a class lacks whole splits."""
     samples = []
     for class_id, size in enumerate(draw(SIZES)):
         known = draw(st.lists(st.sampled_from(["", *SPLITS]), min_size=1, max_size=4))
@@ -163,7 +163,7 @@ def test_assign_new_picture_replaces_the_lost_test_picture() -> None:
 
 
 def test_assign_new_pictures_fill_each_empty_split_before_any_share() -> None:
-    """Three new pictures would all fit the test share; then an old one would have to move to validation."""
+    """Fill both empty splits: if all three new pictures went to the test share, an old one would have to move."""
     old = [SplitSample(one.sha256, 0, TRAINING) for one in fresh([17])]
     new = fresh([3], start=100)
     changes = assign_splits([*old, *new], testing_percentage=20)

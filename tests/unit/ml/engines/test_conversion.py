@@ -31,7 +31,7 @@ print(convert.ensure_tflite(get_backbone("testing", ML), pathlib.Path(sys.argv[1
 
 @pytest.fixture
 def copied(tflite: Path, tmp_path: Path) -> Path:
-    """The converted file in a folder this process has not looked into."""
+    """Copy the converted file to a folder that this process has not looked into."""
     for file in (tflite, record_path(tflite)):
         shutil.copy(file, tmp_path)
     return tmp_path / tflite.name
@@ -39,7 +39,7 @@ def copied(tflite: Path, tmp_path: Path) -> Path:
 
 @pytest.fixture
 def conversions(tflite: Path, monkeypatch: pytest.MonkeyPatch) -> list[Path]:
-    """Replaces the converter by a slow copy of its result; lists what was converted."""
+    """Replace the converter by a slow copy of its result, and list what was converted."""
     done: list[Path] = []
 
     def run_converter(_backbone: Backbone, path: Path) -> None:

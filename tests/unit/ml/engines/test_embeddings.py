@@ -1,4 +1,4 @@
-"""Pictures to embeddings: in order, and no thread outlives an error or a cancelled job."""
+"""Test that embeddings come in order, and that no thread outlives an error or a cancelled job."""
 
 import threading
 from collections.abc import Iterator
@@ -22,7 +22,7 @@ def _no_thread_is_left() -> Iterator[None]:
 
 
 class Reader:
-    """Makes the picture of a number, and remembers what was asked for."""
+    """A reader that makes the picture of a number, and remembers what was asked for."""
 
     def __init__(self, broken: int | None = None, error: Exception | None = None) -> None:
         self.asked: list[int] = []
@@ -107,7 +107,7 @@ def test_embed_decodes_no_further_ahead_than_promised(engine: LiteRTEngine) -> N
 
 
 def test_embed_closed_early_cancels_what_is_waiting(engine: LiteRTEngine) -> None:
-    """A batch that is being decoded is finished; the one behind it is never begun."""
+    """Finish the batch that is being decoded, and never begin the one behind it."""
     begun, go_on, asked = threading.Event(), threading.Event(), []
 
     def read(number: int) -> bytes:

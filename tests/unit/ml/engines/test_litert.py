@@ -23,14 +23,14 @@ def plain(colour: tuple[int, int, int], rng: np.random.Generator) -> Pictures:
 
 
 def striped(axis: int, rng: np.random.Generator) -> Pictures:
-    """Stripes of a random period, phase and contrast, along one axis."""
+    """Return stripes of a random period, phase and contrast, along one axis."""
     wave = np.sin(np.arange(32) * rng.uniform(0.8, 1.6) + rng.uniform(0, 6.3)) * rng.uniform(60, 120) + 128
     picture = np.broadcast_to(np.expand_dims(wave, axis)[..., None], (32, 32, 3))
     return np.clip(picture + rng.normal(0, 10, picture.shape), 0, 255).astype(np.uint8)
 
 
 def accuracy(engine: Embedder, classes: list[list[Pictures]]) -> float:
-    """Of a linear classifier on unseen pictures: it learns from the first half of each class."""
+    """Return the accuracy of a linear classifier that learns from the first half of each class, on the other half."""
     half = len(classes[0]) // 2
     labels = np.repeat(np.arange(len(classes)), half)
     train = engine.embed(np.stack([picture for group in classes for picture in group[:half]]))

@@ -1,4 +1,4 @@
-"""Many threads, one backbone: who is alone has all cores, those who come together one each."""
+"""Test many threads with one backbone: a single request has all cores, simultaneous ones have one each."""
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -13,7 +13,7 @@ PICTURE = np.zeros((1, 4, 4, 3), np.uint8)
 
 
 class Loader:
-    """Engines that wait until they are let go, and note who uses them."""
+    """A loader of engines that wait until they are released, and that note who uses them."""
 
     def __init__(self) -> None:
         self.loaded: list[int] = []

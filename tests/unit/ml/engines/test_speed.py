@@ -1,4 +1,4 @@
-"""The speed of a backbone is measured once a machine and never guessed."""
+"""Test that the speed of a backbone is measured once per machine and never guessed."""
 
 import json
 import shutil
@@ -14,7 +14,7 @@ from poetsweb.folders import ML
 
 @pytest.fixture
 def converted(backbones: Path, tmp_path: Path) -> Path:
-    """The tiny backbone in a folder of its own, not measured yet."""
+    """Copy the tiny backbone to a folder of its own, where it has not been measured yet."""
     shutil.copytree(backbones, tmp_path / "backbones")
     path = converted_path(get_backbone("testing", ML), tmp_path / "backbones")
     record = json.loads(record_path(path).read_text())

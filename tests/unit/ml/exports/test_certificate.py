@@ -1,4 +1,4 @@
-"""A file that does not answer as the site does is found out."""
+"""Test that a file that does not answer as the site does is found out."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""A SavedModel turns photos upright as the site does, by TensorFlow operations alone."""
+"""Test that a SavedModel turns photos upright as the site does, with TensorFlow operations only."""
 
 import io
 from typing import Any
@@ -24,7 +24,7 @@ def read() -> Any:
 
 
 def picture() -> Image.Image:
-    """Four quarters of different colours: each turn of it looks different."""
+    """Return four quarters of different colours, which look different in each orientation."""
     pixels = np.zeros((32, 32, 3), np.uint8)
     pixels[:16, :16], pixels[:16, 16:], pixels[16:, :16] = (250, 0, 0), (0, 250, 0), (0, 0, 250)
     return Image.fromarray(pixels)
@@ -47,7 +47,7 @@ def test_turned_as_the_site_turns_it(read: Any, orientation: int, make: Any) -> 
 
 
 def with_segments(data: bytes, *bodies: bytes) -> bytes:
-    """Other segments in front of those of a JPEG."""
+    """Insert other segments before those of a JPEG."""
     segments = b"".join(b"\xff\xe2" + (len(body) + 2).to_bytes(2, "big") + body for body in bodies)
     return data[:2] + segments + data[2:]
 

@@ -1,4 +1,4 @@
-"""Exports are built and run in processes that are watched, stopped, and whose failures are sentences."""
+"""Test that exports run in processes that are watched and stopped, and whose failures are reported in sentences."""
 
 import json
 import zipfile
@@ -57,7 +57,7 @@ def test_failure_of_the_child_is_a_sentence(tmp_path: Path) -> None:
 
 
 def test_link_among_the_files_is_not_followed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A network that took the process over cannot read the site's files, and does not get us to pack them."""
+    """Refuse a link: a network that took the process over must not make us pack the site's files."""
 
     def taken_over(*_: object, folder: Path, **__: object) -> None:
         (folder / "export" / "labels.txt").symlink_to("/etc/passwd")

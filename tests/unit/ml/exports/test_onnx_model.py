@@ -1,4 +1,4 @@
-"""The ONNX file is one by ONNX's own check, says what it is, and takes any number of pictures."""
+"""Test that the ONNX file passes ONNX's own check, describes itself, and takes any number of pictures."""
 
 import json
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The SavedModel takes files as they are and sees in them what the site sees."""
+"""Test that the SavedModel takes files as they are, and sees in them what the site sees."""
 
 from pathlib import Path
 from typing import Any
@@ -23,14 +23,14 @@ LABELS = ["red", "苹果", "<b>"]
 
 
 def photo() -> Image.Image:
-    """One whose sides differ."""
+    """Return a photo whose sides differ."""
     pixels = np.zeros((60, 80, 3), np.uint8)
     pixels[:20], pixels[20:, :30] = (250, 30, 0), (0, 200, 90)
     return Image.fromarray(pixels)
 
 
 def head_that_sees_turns() -> Head:
-    """The first class for the photo, the second for the same lying on its side, the third for nothing."""
+    """Return a head with the first class for the photo, the second for the photo on its side, and an unused third."""
     files = [encode(photo(), "JPEG", quality=95, exif=exif(orientation)) for orientation in (1, 6)]
     pictures = np.stack([load_picture(data, TESTING.input_size) for data in files]).astype(np.float32)
     upright, turned = np.asarray(TESTING.build_network()(pictures))

@@ -1,4 +1,4 @@
-"""What is shipped beside a model: each format has a README that can be filled in and a program that stands alone."""
+"""Test that each format has a README that can be filled in, and a program that needs none of our code."""
 
 import ast
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The SavedModel for TensorFlow Hub, through TensorFlow Hub itself."""
+"""Test the SavedModel for TensorFlow Hub, with TensorFlow Hub itself."""
 
 import io
 import tarfile
@@ -53,7 +53,7 @@ def test_backbone_gives_features(tmp_path: Path, features: Any) -> None:
 
 
 def test_is_a_reusable_saved_model(classifier: Path) -> None:
-    """What `hub.KerasLayer` looks for."""
+    """Check the names that `hub.KerasLayer` looks for."""
     loaded = tf.saved_model.load(str(classifier))
     assert len(loaded.variables) > 0
     assert len(loaded.trainable_variables) == 0

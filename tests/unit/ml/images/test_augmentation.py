@@ -1,4 +1,4 @@
-"""Distorted augmented: the same for ever, within the bounds that were asked for, and all of them different."""
+"""Test that augmented copies are always the same, within the requested limits, and all different."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -25,7 +25,7 @@ def augment(number: int = 1, **distortions: Any) -> Augmentation:
 
 
 def grey(level: int, number: int = 0) -> bytes:
-    """A picture of one grey; its number is in a corner, so that each is another file."""
+    """Return a picture of one grey, with its number in a corner, so that each is another file."""
     pixels = np.full((8, 8, 3), level, np.uint8)
     pixels[0, 0] = number
     return encode(Image.fromarray(pixels), "BMP")
@@ -44,7 +44,7 @@ def test_any_view_is_a_picture_and_the_same_again(flip: bool, crop: int, scale: 
 
 
 def test_same_on_every_machine() -> None:
-    """A grey of 100 comes out as these greys everywhere, or embeddings of two machines could not be mixed."""
+    """Give these greys for a grey of 100 everywhere, so that embeddings of two machines can be mixed."""
     found = [
         int(load_augmented(grey(100), 8, augment(number, random_brightness=50))[4, 4, 0]) for number in range(1, 7)
     ]
@@ -76,7 +76,7 @@ def test_white_stays_white_however_bright() -> None:
 
 
 def places_of(augmented: Iterator[NDArray[np.uint8]], enlarged: NDArray[np.uint8]) -> list[tuple[int, int]]:
-    """Where each was cut out; it must be somewhere."""
+    """Return where each copy was cut out; fail if there is no such place."""
     spare = range(len(enlarged) - SIZE + 1)
     windows = {enlarged[y : y + SIZE, x : x + SIZE].tobytes(): (y, x) for y in spare for x in spare}
     return [windows[picture.tobytes()] for picture in augmented]

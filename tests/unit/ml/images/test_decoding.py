@@ -1,4 +1,4 @@
-"""Bytes to pictures: what is accepted and refused, and that only ImageRejected ever comes out."""
+"""Test which bytes are accepted and refused, and that no exception but `ImageRejected` is ever raised."""
 
 import io
 import struct
@@ -74,7 +74,7 @@ def test_verify_image_calls_a_multi_picture_jpeg_a_jpeg() -> None:
 
 
 def test_preprocessing_version_is_one() -> None:
-    """Bumping it discards every cached embedding: change this line together with the comment on it."""
+    """Fail if the version is bumped without changing this line: bumping it discards every cached embedding."""
     assert PREPROCESSING_VERSION == 1
 
 
@@ -155,7 +155,7 @@ def test_verify_image_refuses_too_many_pixels() -> None:
 @pytest.mark.filterwarnings("ignore::PIL.Image.DecompressionBombWarning")
 @pytest.mark.parametrize("side", [11_000, 60_000])
 def test_verify_image_refuses_a_bomb_by_its_header(side: int) -> None:
-    """Little data claiming many pixels: refused with their number, not after failing to decode them."""
+    """Refuse little data that claims many pixels by their number, not after failing to decode them."""
     header = struct.pack(">IIBBBBB", side, side, 8, 2, 0, 0, 0)
     bomb = b"\x89PNG\r\n\x1a\n" + png_chunk(b"IHDR", header) + png_chunk(b"IDAT", zlib.compress(bytes(1000)))
     assert f"{side * side // 10**6} million pixels" in rejection(bomb)
@@ -178,7 +178,7 @@ def test_verify_image_refuses_a_png_text_bomb() -> None:
 
 
 def test_verify_image_refuses_a_gif_frame_bomb() -> None:
-    """The screen is small, the frame in it claims 65535 x 65535."""
+    """Refuse a small screen with a frame that claims 65535 x 65535 pixels."""
     data = bytearray(encode(Image.new("P", (4, 4)), "GIF"))
     frame = data.index(b"\x2c", 13)
     data[frame + 5 : frame + 9] = b"\xff\xff\xff\xff"
@@ -186,7 +186,7 @@ def test_verify_image_refuses_a_gif_frame_bomb() -> None:
 
 
 def test_verify_image_refuses_a_tiff_tile_bomb() -> None:
-    """16 pixels, in one tile of 25000 x 25000."""
+    """Refuse 16 pixels in one tile of 25000 x 25000."""
     entries = [
         *((256, 3, 4), (257, 3, 4), (258, 3, 8), (259, 3, 8), (262, 3, 1), (277, 3, 1)),
         *((322, 4, 25_000), (323, 4, 25_000), (324, 4, 8), (325, 4, 8)),

@@ -1,4 +1,4 @@
-"""What a picture looks like to the backbone: each line of the policy in ml/images/decoding.py."""
+"""Test what a picture looks like to the backbone: each line of the policy in ml/images/decoding.py."""
 
 import io
 import struct
@@ -29,14 +29,14 @@ def close(colour: tuple[int, ...], expected: tuple[int, ...], tolerance: int = 4
 
 
 def corners(picture: npt.NDArray[np.uint8]) -> list[bool]:
-    """Which corners are bright: top left, top right, bottom left, bottom right."""
+    """Return which corners are bright: top left, top right, bottom left, bottom right."""
     return [bool(picture[y, x].mean() > 128) for y in (2, -3) for x in (2, -3)]
 
 
 @pytest.mark.parametrize("format", ["JPEG", "PNG", "WEBP", "TIFF"])
 @pytest.mark.parametrize("orientation", range(1, 9))
 def test_load_picture_turns_upright(format: str, orientation: int) -> None:
-    """An upright picture, bright at its top left, is stored turned, with the tag that turns it back."""
+    """Load a picture that is bright at its top left, stored turned, with the tag that turns it back."""
     upright = Image.new("RGB", (60, 40))
     upright.paste(WHITE, (0, 0, 30, 20))
     undo = {
@@ -160,7 +160,7 @@ def test_load_picture_scales_16_bit_grey(value: int, order: str) -> None:
 
 
 def tiff(bits: int, photometric: int, data: bytes, side: int = 4) -> bytes:
-    """An uncompressed grey TIFF with fields that Pillow does not write."""
+    """Return an uncompressed grey TIFF with fields that Pillow does not write."""
     fields = [(256, side), (257, side), (258, bits), (259, 1), (262, photometric), (273, 8)]
     entries = b"".join(
         struct.pack("<HHII", *entry) for entry in [(tag, 3, 1, value) for tag, value in fields]
@@ -211,14 +211,14 @@ def test_load_picture_of_16_bit_rgb() -> None:
 
 
 def test_load_picture_of_inverted_cmyk_jpeg() -> None:
-    """Pillow writes CMYK as Adobe does, inverted and with its marker."""
+    """Load a CMYK picture that Pillow wrote as Adobe does, inverted and with its marker."""
     data = encode(Image.new("CMYK", (20, 20), (0, 255, 255, 0)), "JPEG", quality=95)
     assert b"Adobe" in data
     assert close(centre(data), RED)
 
 
 def test_load_picture_of_ycck_jpeg() -> None:
-    """The samples of a CMYK picture declared YCCK: the first is then lightness, the next two are neutral."""
+    """Load the samples of a CMYK picture declared as YCCK: the first is then lightness, the next two are neutral."""
     data = encode(Image.new("CMYK", (20, 20), (155, 127, 127, 0)), "JPEG", quality=95)
     transform = data.index(b"Adobe") + 11
     assert close(centre(data[:transform] + b"\x02" + data[transform + 1 :]), (155, 155, 155))
@@ -290,6 +290,6 @@ def test_load_picture_in_many_threads_gives_the_same() -> None:
 
 
 def test_very_flat_picture_loads() -> None:
-    """The weights for shrinking a million pixels to eight must not fill the memory."""
+    """Load a million pixels shrunk to eight: the weights for that must not fill the memory."""
     data = encode(Image.new("L", (1_000_000, 2), 77), "PNG")
     assert close(centre(data), (77, 77, 77))

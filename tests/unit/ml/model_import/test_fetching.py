@@ -1,4 +1,4 @@
-"""Addresses that strangers chose are fetched from the public internet alone, and bounded."""
+"""Test that addresses chosen by strangers are fetched only from the public internet, and within limits."""
 
 import socket
 from collections.abc import Iterator
@@ -42,7 +42,7 @@ def test_private_addresses_are_refused_before_anything_is_sent(host: str, monkey
 
 
 def test_it_connects_to_the_address_that_was_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A name may be looked up again with another answer."""
+    """Use the checked address, because looking the name up again may give another answer."""
     monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: [(0, 0, 0, "", ("93.184.215.14", 80))])
     connected: list[tuple[str, int]] = []
     monkeypatch.setattr(socket, "create_connection", lambda address, *_, **__: connected.append(address))

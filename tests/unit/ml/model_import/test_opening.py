@@ -1,4 +1,4 @@
-"""A stranger's file, opened by the confined process: what it finds, and what it refuses by name."""
+"""Test what the confined process finds in a stranger's file, and what it refuses by name."""
 
 import json
 import os
@@ -40,7 +40,7 @@ def open_it(path: Path, tmp_path: Path, request: Request | None = None) -> Opene
 def test_all_forms_of_a_network_give_the_same_features(
     strange_networks: Path, tmp_path: Path, pictures: object
 ) -> None:
-    """A SavedModel of today, one of the first version of TensorFlow, and a .tflite file."""
+    """Open a SavedModel of TensorFlow 2, one of TensorFlow 1, and a .tflite file."""
     found = {}
     for name in ("vector", "first", "vector.tflite"):
         opened = open_it(strange_networks / name, tmp_path / name if (tmp_path / name).mkdir() is None else tmp_path)
@@ -91,7 +91,7 @@ def test_lite_network_answers_from_a_process_of_its_own_and_cannot_end_ours(
 
 
 def test_network_that_does_not_end_is_stopped(strange_networks: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Also where it takes nothing in any more, of more than a pipe holds."""
+    """Stop it even if it no longer reads its input, which is larger than a pipe's buffer."""
     monkeypatch.setattr(ml.engines.confined, "SECONDS", 0.05)
     large = np.zeros((1, 1024, 1024, 3), np.uint8)
     engine = ConfinedEngine(strange_networks / "vector.tflite", in_litert(1, AS_IT_IS), input_size=1024, features=5)
@@ -161,7 +161,7 @@ def test_labels_must_fit(request_: Request, sentence: str, strange_networks: Pat
 def test_classifier_of_keras_is_the_same_in_all_its_forms(
     strange_networks: Path, tmp_path: Path, pictures: object
 ) -> None:
-    """As Teachable Machine exports it: .h5, TensorFlow.js with labels of its own; and .keras of today."""
+    """Open .h5 and TensorFlow.js with labels, both as Teachable Machine exports them, and a current .keras file."""
     found = {}
     for name, labels in (("keras_model.h5", "0 a\n1 b\n2 c\n"), ("js", None), ("model.keras", LABELS)):
         (tmp_path / name).mkdir()
@@ -180,7 +180,7 @@ def test_layers_that_hold_programs_are_refused_by_name(strange_networks: Path, t
 
 
 def test_more_classes_than_a_page_could_hold_are_refused() -> None:
-    """The confusion matrix of a hundred thousand classes would take 80 GB."""
+    """Refuse a hundred thousand classes, whose confusion matrix would take 80 GB."""
     labels = [str(number) for number in range(MAX_CLASSES + 1)]
     with pytest.raises(ImportRefused, match="at most 2,000 can be imported"):
         _check_labels(labels, len(labels))

@@ -1,4 +1,4 @@
-"""What people bring, to what there is to open in it; hostile archives and labels."""
+"""Test what is found in the files that people send, among them hostile archives and labels."""
 
 import io
 import tarfile

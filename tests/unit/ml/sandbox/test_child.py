@@ -1,4 +1,4 @@
-"""What is told of a program that failed."""
+"""Test what is reported about a program that failed."""
 
 import os
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What a program that opens a stranger's network can still do: asked of one that tries."""
+"""Test what a program that opens a stranger's network can still do, with one that tries everything."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""Operations on files, hidden where loading or answering would run them all the same."""
+"""Test that operations on files are found even where only loading or answering would run them."""
 
 import json
 import subprocess
@@ -50,7 +50,7 @@ def hostile_networks(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def refusals(hostile_networks: Path) -> dict[str, tuple[int, str]]:
-    """(status, sentence) for each."""
+    """Return (status, sentence) for each."""
     command = [sys.executable, "-c", OPEN, str(hostile_networks), *HIDDEN]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=200)
     assert done.returncode == 0, done.stderr[-3000:]

@@ -1,4 +1,4 @@
-"""The files of a model version: the same bytes every time, and nothing is believed that does not fit."""
+"""Test the files of a model version: they are the same bytes every time, and inconsistent ones are refused."""
 
 import hashlib
 import io
@@ -43,7 +43,7 @@ def pack(**changes: Any) -> tuple[str, Files]:
 
 
 def signed(files: Files, **manifest_changes: Any) -> tuple[str, Files]:
-    """The files with a manifest, and its digest, that fit them: what a forger would make."""
+    """Return the files with a manifest that matches them, and its digest, as a forger would make them."""
     manifest = json.loads(files[MANIFEST])
     manifest["files"] = {name: hashlib.sha256(files[name]).hexdigest() for name in (HEAD, EVALUATION)}
     encoded = json.dumps({**manifest, **manifest_changes}).encode()
@@ -169,14 +169,14 @@ def test_read_classes_that_do_not_fit_are_refused(classes: Any) -> None:
 
 
 class Trap:
-    """Unpickling this would be noticed."""
+    """An object whose unpickling would be noticed."""
 
     def __reduce__(self) -> tuple[Any, ...]:
         return pytest.fail, ("a pickle was opened",)
 
 
 def forge_member(name: str, data: bytes, compression: int = zipfile.ZIP_STORED) -> bytes:
-    """The packed head with one member replaced."""
+    """Return the packed head with one member replaced."""
     buffer = io.BytesIO()
     with zipfile.ZipFile(io.BytesIO(pack()[1][HEAD])) as old, zipfile.ZipFile(buffer, "w", compression) as new:
         for member in old.namelist():
@@ -185,7 +185,7 @@ def forge_member(name: str, data: bytes, compression: int = zipfile.ZIP_STORED) 
 
 
 def npy(header: str, body: bytes = b"") -> bytes:
-    """A .npy file whose header says whatever it likes."""
+    """Return a .npy file with an arbitrary header."""
     text = header.encode().ljust(117) + b"\n"
     return b"\x93NUMPY\x01\x00" + len(text).to_bytes(2, "little") + text + body
 
@@ -244,7 +244,7 @@ BIAS = np.zeros(2, np.float32)
     ],
 )
 def test_read_forged_head_is_refused(head: bytes) -> None:
-    """Even where all digests fit."""
+    """Refuse it even if all digests match."""
     refuse(*signed({**pack()[1], HEAD: head}))
 
 
@@ -276,7 +276,7 @@ PACKED = pack()[1]
 @settings(max_examples=300)
 @given(st.data())
 def test_read_any_damage_gives_an_artifact_or_artifact_corrupt(data: st.DataObject) -> None:
-    """Bytes changed behind fitting digests: no other exception comes out."""
+    """Raise nothing else for bytes that were changed behind matching digests."""
     head = bytearray(PACKED[HEAD])
     for _ in range(data.draw(st.integers(1, 4))):
         head[data.draw(st.integers(0, len(head) - 1))] = data.draw(st.integers(0, 255))

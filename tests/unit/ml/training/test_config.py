@@ -1,4 +1,4 @@
-"""Configs from untrusted values: a TrainConfig that survives JSON, or a sentence that names the field."""
+"""Test that untrusted values give a TrainConfig that survives JSON, or a sentence that names the field."""
 
 import json
 import math
@@ -172,7 +172,7 @@ def test_mirror_image_alone_is_one_view() -> None:
 
 
 def test_config_without_distortions_is_stored_as_before_there_were_any() -> None:
-    """Or versions that were trained then would not be found."""
+    """Keep the old form, because otherwise versions that were trained then would not be found."""
     assert TrainConfig().augmentations == []
     assert TrainConfig(augmented_copies=4).as_dict() == {
         "backbone": "efficientnet_lite0",

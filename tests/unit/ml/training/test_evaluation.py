@@ -1,4 +1,4 @@
-"""Metrics: intervals as published, the matrix the right way round, and JSON without NaN."""
+"""Test the metrics: intervals as published, the orientation of the matrix, and JSON without NaN."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""Event files: what a training writes of itself, read back by TensorFlow."""
+"""Test the event files that a training writes, by reading them with TensorFlow."""
 
 from pathlib import Path
 from typing import Any

@@ -1,4 +1,4 @@
-"""Both recipes, trained for real on features made in code."""
+"""Test both recipes with real training on features made in code."""
 
 from collections.abc import Callable
 from typing import Any
@@ -19,11 +19,11 @@ RECIPES = pytest.mark.parametrize("config", [AUTO, POETS], ids=["auto", "poets"]
 
 
 def silent(stage: str, fraction: float, **point: float) -> None:
-    """A report that nobody reads."""
+    """Ignore the report."""
 
 
 def clouds(sizes: list[int], *, seed: int = 0, apart: float = 3.0, features: int = 20) -> Split:
-    """A cloud of points for each class; the same centres whatever the seed."""
+    """Return a cloud of points for each class; the centres do not depend on the seed."""
     centres = np.random.default_rng(99).standard_normal((len(sizes), features)) * apart
     labels = np.repeat(np.arange(len(sizes)), sizes)
     noise = np.random.default_rng(seed).standard_normal((len(labels), features))
@@ -154,7 +154,7 @@ def test_train_numbers_out_of_bounds_are_refused(config: TrainConfig) -> None:
 
 @pytest.mark.parametrize("penalty", [0.3, 0.01, 0.001])
 def test_auto_agrees_with_scikit_learn(monkeypatch: pytest.MonkeyPatch, penalty: float) -> None:
-    """For the same penalty on the same, centred and scaled features, with classes weighing alike."""
+    """Compare for the same penalty on the same centred and scaled features, with equal weights of the classes."""
     monkeypatch.setattr(logistic_regression, "PENALTIES", (penalty,))
     training, test = clouds([200, 50, 120], apart=0.4), clouds([100] * 3, seed=1, apart=0.4)
     head = train_head(training, test, 3, AUTO, silent)
@@ -183,7 +183,7 @@ def test_auto_gradient_vanishes_at_the_solution(monkeypatch: pytest.MonkeyPatch,
 
 
 def test_auto_chooses_the_penalty_by_validation(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where classes hardly differ, a stronger penalty does better on unseen pictures than the weakest."""
+    """Choose a stronger penalty if classes hardly differ, as it does better on unseen pictures than the weakest."""
     training, validation, test = (clouds([40, 40], seed=seed, apart=0.05, features=300) for seed in (0, 1, 2))
 
     def loss_of(head: Head, split: Split) -> float:
@@ -233,7 +233,7 @@ def test_poets_starts_near_zero_as_the_original() -> None:
 
 
 def test_poets_one_step_is_gradient_descent() -> None:
-    """One step from the known start, in NumPy: weights -= rate * X^T (p - y) / batch."""
+    """Compare one step from the known start with NumPy: weights -= rate * X^T (p - y) / batch."""
     training = clouds([6, 6])
     config = TrainConfig(recipe="sgd", steps=1, batch_size=8, learning_rate=0.5, seed=7)
     head = train_head(training, training, 2, config, silent)

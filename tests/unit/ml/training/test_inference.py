@@ -1,4 +1,4 @@
-"""Answers: bounded memory under many projects and threads, and one bad picture spoils no other."""
+"""Test that memory stays bounded under many projects and threads, and that one bad picture spoils no other."""
 
 import random
 from concurrent.futures import ThreadPoolExecutor
@@ -26,7 +26,7 @@ def never() -> Artifact:
 
 
 def held(cache: ArtifactCache) -> int:
-    """Bytes the cache believes it holds; they are those of the artifacts in it."""
+    """Return the bytes the cache believes it holds, after checking that they are those of its artifacts."""
     assert sum(size for _, size in cache._held.values()) == cache._bytes
     return cache._bytes
 

@@ -1,4 +1,4 @@
-"""From pictures made in code to an artifact that classifies others, with the tiny backbone."""
+"""Test the way from pictures made in code to an artifact that classifies others, with the tiny backbone."""
 
 import hashlib
 from dataclasses import replace
@@ -35,7 +35,7 @@ CONFIGS = [
 
 @pytest.fixture(scope="module")
 def pictures() -> dict[str, tuple[bytes, int]]:
-    """sha256 -> (picture, class index)."""
+    """Return sha256 -> (picture, class index)."""
     made = [
         (make_jpeg(seed * 3 + label, colour=colour), label)
         for label, colour in enumerate(COLOURS)
@@ -70,7 +70,7 @@ def embed(
 
 
 def silent(stage: str, fraction: float, **point: float) -> None:
-    """A report that nobody reads."""
+    """Ignore the report."""
 
 
 def read(trained: Trained) -> Artifact:
@@ -112,7 +112,7 @@ def test_train_manifest_says_what_it_was_made_of(dataset: Dataset, features: Fea
 
 
 def test_train_metrics_are_of_the_test_split_alone(dataset: Dataset, features: Features) -> None:
-    """Test pictures named wrongly on purpose change every metric, and the head not at all."""
+    """Change every metric, but not the head, by giving test pictures wrong labels."""
     wrong = [(sha256, (label + 1) % 3 if split == TEST else label, split) for sha256, label, split in dataset.rows]
     right = train(dataset, features, CONFIGS[0], TESTING, silent)
     misnamed = train(Dataset(dataset.digest, CLASSES, wrong), features, CONFIGS[0], TESTING, silent)
@@ -175,7 +175,7 @@ def loss(artifact: Artifact, features: NDArray[np.float32], dataset: Dataset) ->
 
 
 def test_train_views_leave_the_balance_of_the_classes(dataset: Dataset, features: Features) -> None:
-    """Each picture three times over, by its class, is the same problem."""
+    """Get the same problem from each picture three times over, because classes keep their weights."""
     config = CONFIGS[0].model_copy(update={"flip_left_right": True, "random_crop": 1, "augmented_copies": 2})
     thrice = {**features, TRAINING: np.tile(features[TRAINING], (3, 1))}
     trained, plain = (

@@ -1,4 +1,4 @@
-"""A task that the tiny backbone cannot do as it is, and a head that did its best."""
+"""Provide a task that the tiny backbone cannot solve as it is, and a head that did its best."""
 
 import hashlib
 from collections.abc import Callable
@@ -33,7 +33,7 @@ class Task:
 
 
 class Recorder:
-    """A `Watch` that remembers, and stops the work after so many batches or epochs where it is told to."""
+    """A `Watch` that records its calls, and stops the work after so many batches or epochs if it is told to."""
 
     def __init__(self, *, batches: int | None = None, epochs: int | None = None) -> None:
         self.batches, self.epochs = batches, epochs

@@ -1,4 +1,4 @@
-"""Which layers learn, in networks of several kinds."""
+"""Test which layers learn, in networks of several kinds."""
 
 from typing import Any
 
@@ -22,7 +22,7 @@ def convolve(x: Any, name: str, strides: int = 1) -> Any:
 
 
 def squeezed(x: Any, name: str) -> Any:
-    """A squeeze-and-excite block: what it has learned works on single pixels."""
+    """Add a squeeze-and-excite block, whose layers work on single pixels."""
     import keras
 
     scale = keras.layers.GlobalAveragePooling2D(keepdims=True)(x)

@@ -1,4 +1,4 @@
-"""Fine-tuning for real, on the tiny backbone: it learns, stops, goes on where it was, and gives what was best."""
+"""Test real fine-tuning on the tiny backbone: it learns, stops, resumes, and returns the best weights."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -51,7 +51,7 @@ def tuned(backbone: Backbone, slopes: Task) -> tuple[Tuned, Recorder]:
 def test_backbone_learns_what_its_features_did_not_show(
     tuned: tuple[Tuned, Recorder], backbone: Backbone, slopes: Task, tmp_path: Path
 ) -> None:
-    """As LiteRT answers with it, on pictures that nobody chose by."""
+    """Check the answers of LiteRT on pictures that were not used to choose anything."""
     found, _ = tuned
     assert found.helped
     before, best = found.points[0], found.points[found.best_epoch]
@@ -143,7 +143,7 @@ def test_it_stops_within_a_batch(backbone: Backbone, slopes: Task) -> None:
 
 
 def test_views_are_shown_as_well(backbone: Backbone, slopes: Task) -> None:
-    """Mirrored, each picture is one of the other class: who is shown such views cannot learn."""
+    """Show mirrored copies, in which each picture belongs to the other class, so that nothing can be learned."""
     config = CONFIG.model_copy(update={"flip_left_right": True, "fine_tuning_epochs": 3})
     mirrored, _ = run(backbone, slopes, config)
     plain, _ = run(backbone, slopes, CONFIG.model_copy(update={"fine_tuning_epochs": 3}))

@@ -1,4 +1,4 @@
-"""Batches: all pictures, in order, decoded once where there is room."""
+"""Test the batches: all pictures, in order, decoded once if there is room for them."""
 
 from collections import Counter
 
