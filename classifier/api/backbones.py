@@ -12,28 +12,29 @@ from ninja.params import functions as params
 from classifier import catalogue
 from classifier.access import SignedIn
 from classifier.api import backbone_schemas, schemas
-from classifier.api.errors import ERRORS
+from classifier.api.errors import errors
 from classifier.services.custom_backbones import request_backbone
 
 router = Router()
 NO_FILE = params.File(None)
 
 
-@router.get("/backbones", response=list[backbone_schemas.BackboneOut])
+@router.get("/backbones", response={200: list[backbone_schemas.BackboneOut], **errors()})
 def list_backbones(request: SignedIn) -> Any:
-    """What PoetsWeb offers, and what you brought along."""
+    """List the backbones that you can train with: those that PoetsWeb offers, and those that you added."""
     return [asdict(backbone) for backbone in catalogue.list_backbones(request.user)]
 
 
-@router.post("/backbones", response={202: schemas.JobRef, **ERRORS})
+@router.post("/backbones", response={202: schemas.JobRef, **errors(400, 409, 413, 422)})
 def add_backbone(
     request: SignedIn,
     fields: Form[backbone_schemas.BackboneIn],
     file: UploadedFile | None = NO_FILE,
 ) -> Any:
-    """From TF Hub (`handle`) or a file: a SavedModel as .zip or .tar.gz, a .tflite, .keras, .h5 or frozen .pb.
+    """Start a job that adds a backbone, from TF Hub (`handle`) or from a file.
 
-    The fields may be sent as JSON where there is no file. The job's result names the backbone.
+    The file is a SavedModel as .zip or .tar.gz, or a .tflite, .keras, .h5 or frozen .pb file. The fields may be sent as
+    JSON where there is no file. The job's result names the backbone.
     """
     asked = _read_json(request) if request.content_type == "application/json" else fields
     job = request_backbone(by=request.user, address=asked.handle, file=file, **asked.model_dump(exclude={"handle"}))

@@ -12,16 +12,20 @@ from ninja.files import UploadedFile as NinjaFile
 
 from classifier.access import SignedIn, find_project
 from classifier.api import schemas
-from classifier.api.errors import ERRORS
+from classifier.api.errors import errors
 from classifier.services import prediction
 from classifier.services.images import read_bounded
 
 router = Router()
 
 
-@router.post("/projects/{slug}/classify", response={200: schemas.ClassifyOut, **ERRORS}, exclude_none=True)
+@router.post(
+    "/projects/{slug}/classify",
+    response={200: schemas.ClassifyOut, **errors(400, 404, 409, 413, 422)},
+    exclude_none=True,
+)
 def classify(request: SignedIn, slug: str, image: File[list[NinjaFile]]) -> Any:
-    """Name what is in each picture (`image` repeated), with the live version."""
+    """Classify pictures (`image` repeated) with the live version of the project."""
     version = prediction.find_live(request.user, slug)
     if version is None:
         find_project(request, slug)

@@ -16,8 +16,20 @@ from ml.errors import UserError
 
 log = structlog.get_logger(__name__)
 
-# What any call may answer, for the API's page.
-ERRORS: dict[int, Any] = dict.fromkeys((401, 404, 409, 413, 422, 503), ErrorOut)
+ALWAYS = (401, 500, 503)  # what any call may answer
+
+
+def errors(*statuses: int) -> dict[int, Any]:
+    """Describe the errors of a call for the API's schema: these, and those of any call."""
+    return dict.fromkeys(sorted({*ALWAYS, *statuses}), ErrorOut)
+
+
+def _file(content_type: str) -> dict[str, Any]:
+    content = {content_type: {"schema": {"type": "string", "format": "binary"}}}
+    return {"responses": {200: {"content": content}}}
+
+
+PICTURE, ZIP = _file("image/*"), _file("application/zip")
 
 # What Django refuses while it reads a request, before any call begins.
 BAD_REQUESTS: dict[type[Exception], tuple[int, str]] = {
@@ -31,6 +43,8 @@ BAD_REQUESTS: dict[type[Exception], tuple[int, str]] = {
 
 
 def install_error_handlers(api: NinjaAPI) -> None:
+    """Answer each kind of error with its status and a sentence."""
+
     def answer(request: HttpRequest, status: int, sentence: str, **more: Any) -> HttpResponse:
         return api.create_response(request, {"error": sentence, **more}, status=status)
 
@@ -48,12 +62,12 @@ def install_error_handlers(api: NinjaAPI) -> None:
         if preflight.running:
             number = preflight.running.pk
             return answer(request, 409, f"This project is already being trained: job {number}.", job=number)
-        sentence = " ".join(preflight.warnings) + ' Send "force": true to train all the same.'
+        sentence = " ".join(preflight.warnings) + ' Send "force": true to train anyway.'
         return answer(request, 409, sentence, warnings=preflight.warnings)
 
     @api.exception_handler(Http404)
     def not_found(request: HttpRequest, error: Http404) -> HttpResponse:
-        return answer(request, 404, "There is no such thing here, or it is not yours.")
+        return answer(request, 404, "Not found: it does not exist, or you do not have access to it.")
 
     @api.exception_handler(AuthenticationError)
     def unauthenticated(request: HttpRequest, error: AuthenticationError) -> HttpResponse:

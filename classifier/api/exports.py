@@ -7,7 +7,7 @@ from ninja import Router, Status
 
 from classifier.access import SignedIn
 from classifier.api import schemas
-from classifier.api.errors import ERRORS
+from classifier.api.errors import ZIP, errors
 from classifier.api.present import present_export
 from classifier.api.versions import find_version
 from classifier.downloads import send_export
@@ -18,21 +18,25 @@ from classifier.services.exports import request_export
 router = Router()
 
 
-@router.post("/projects/{slug}/versions/{number}/exports", response={202: schemas.JobRef, **ERRORS})
+@router.post(
+    "/projects/{slug}/versions/{number}/exports", response={202: schemas.JobRef, **errors(400, 404, 409, 413, 422)}
+)
 def create_export(request: SignedIn, slug: str, number: int, payload: schemas.ExportIn) -> Any:
-    """Make it, or name the job that does or did."""
+    """Start a job that makes the files, or return the one that does or did."""
     return Status(202, {"job": request_export(find_version(request, slug, number), payload.format, by=request.user).pk})
 
 
-@router.get("/projects/{slug}/versions/{number}/exports", response={200: list[schemas.ExportOut], **ERRORS})
+@router.get("/projects/{slug}/versions/{number}/exports", response={200: list[schemas.ExportOut], **errors(404, 422)})
 def list_version_exports(request: SignedIn, slug: str, number: int) -> Any:
-    """Those that were asked for."""
+    """List the exports that were asked for."""
     return [present_export(export) for export in list_exports(find_version(request, slug, number))]
 
 
-@router.get("/projects/{slug}/versions/{number}/exports/{format}", response={200: None, **ERRORS})
+@router.get(
+    "/projects/{slug}/versions/{number}/exports/{format}", response={200: None, **errors(404, 422)}, openapi_extra=ZIP
+)
 def get_export(request: SignedIn, slug: str, number: int, format: str) -> Any:
-    """The file: a zip with a README and code that runs."""
+    """Return an export: a zip with a README and code that runs."""
     version = find_version(request, slug, number)
     made = Export.objects.exclude(sha256="").select_related("model_version")
     return send_export(version.project, get_object_or_404(made, model_version=version, format=format))

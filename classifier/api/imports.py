@@ -8,14 +8,14 @@ from ninja.params import functions as params
 
 from classifier.access import SignedIn, find_project
 from classifier.api import backbone_schemas, schemas
-from classifier.api.errors import ERRORS
+from classifier.api.errors import errors
 from classifier.services.custom_backbones import request_import
 
 router = Router()
 NO_FILE = params.File(None)
 
 
-@router.post("/projects/{slug}/imports", response={202: schemas.JobRef, **ERRORS})
+@router.post("/projects/{slug}/imports", response={202: schemas.JobRef, **errors(400, 404, 409, 413, 422)})
 def import_version(
     request: SignedIn,
     slug: str,
@@ -23,6 +23,9 @@ def import_version(
     fields: Form[backbone_schemas.ImportIn],
     labels: UploadedFile | None = NO_FILE,
 ) -> Any:
-    """A retrained_graph.pb, a SavedModel, a .tflite, .keras or .h5, or an export of Teachable Machine."""
+    """Import a classifier that was trained elsewhere, as a model version of the project.
+
+    `graph` is a retrained_graph.pb, a SavedModel, a .tflite, .keras or .h5 file, or an export of Teachable Machine.
+    """
     project = find_project(request, slug)
     return Status(202, {"job": request_import(project, graph, by=request.user, labels=labels, **fields.dict()).pk})

@@ -8,58 +8,67 @@ from ninja import Router, Status
 from classifier import selectors
 from classifier.access import SignedIn, find_project
 from classifier.api import schemas
-from classifier.api.errors import ERRORS
+from classifier.api.errors import errors
 from classifier.api.present import present_project
 from classifier.services import projects, sample_sets
 
 router = Router()
 
 
-@router.get("/projects", response=list[schemas.ProjectOut])
+@router.get("/projects", response={200: list[schemas.ProjectOut], **errors()})
 def list_projects(request: SignedIn) -> Any:
+    """List your projects."""
     return selectors.list_projects(request.user)
 
 
-@router.post("/projects", response={201: schemas.ProjectOut, **ERRORS})
+@router.post("/projects", response={201: schemas.ProjectOut, **errors(400, 409, 413, 422)})
 def create_project(request: SignedIn, payload: schemas.ProjectIn) -> Any:
+    """Create an empty project."""
     return Status(201, projects.create_project(payload.name, by=request.user))
 
 
-@router.post("/sample-projects", response={202: schemas.SampleProjectOut, **ERRORS})
+@router.post("/sample-projects", response={202: schemas.SampleProjectOut, **errors(400, 409, 413, 422)})
 def create_sample_project(request: SignedIn, payload: schemas.SampleProjectIn) -> Any:
-    """A project with sample pictures, which a job brings."""
+    """Create a project and start a job that fills it with sample pictures."""
     project, started = sample_sets.start_sample_project(payload.name, by=request.user)
     return Status(202, {"slug": project.slug, "job": started.job_id})
 
 
-@router.get("/projects/{slug}", response={200: schemas.ProjectDetail, **ERRORS})
+@router.get("/projects/{slug}", response={200: schemas.ProjectDetail, **errors(404, 422)})
 def get_project(request: SignedIn, slug: str) -> Any:
+    """Return a project with its classes and the number of pictures in each."""
     return present_project(find_project(request, slug))
 
 
-@router.patch("/projects/{slug}", response={200: schemas.ProjectOut, **ERRORS})
+@router.patch("/projects/{slug}", response={200: schemas.ProjectOut, **errors(400, 404, 409, 413, 422)})
 def rename_project(request: SignedIn, slug: str, payload: schemas.ProjectIn) -> Any:
+    """Rename a project. Its slug, and with it all addresses, stays."""
     project = find_project(request, slug)
     projects.rename_project(project, payload.name)
     return project
 
 
-@router.post("/projects/{slug}/classes", response={201: schemas.ClassOut, **ERRORS})
+@router.post("/projects/{slug}/classes", response={201: schemas.ClassOut, **errors(400, 404, 409, 413, 422)})
 def create_class(request: SignedIn, slug: str, payload: schemas.ClassIn) -> Any:
+    """Create a class, or return the one of that name."""
     image_class = projects.get_or_create_class(find_project(request, slug), payload.name)
     count = selectors.class_counts(image_class.project).get(image_class.pk, 0)
     return Status(201, {"id": image_class.pk, "name": image_class.name, "samples": count})
 
 
-@router.patch("/projects/{slug}/classes/{class_id}", response={200: schemas.ClassOut, **ERRORS})
+@router.patch(
+    "/projects/{slug}/classes/{class_id}", response={200: schemas.ClassOut, **errors(400, 404, 409, 413, 422)}
+)
 def rename_class(request: SignedIn, slug: str, class_id: int, payload: schemas.ClassIn) -> Any:
+    """Rename a class. Its pictures stay, and its model versions say the new name from then on."""
     image_class = get_object_or_404(find_project(request, slug).classes, pk=class_id)
     projects.rename_class(image_class, payload.name)
     count = selectors.class_counts(image_class.project).get(image_class.pk, 0)
     return {"id": image_class.pk, "name": image_class.name, "samples": count}
 
 
-@router.delete("/projects/{slug}/classes/{class_id}", response={204: None, **ERRORS})
+@router.delete("/projects/{slug}/classes/{class_id}", response={204: None, **errors(400, 404, 409, 413, 422)})
 def delete_class(request: SignedIn, slug: str, class_id: int) -> Any:
+    """Delete a class that has no pictures, not even in the trash."""
     projects.delete_class(get_object_or_404(find_project(request, slug).classes, pk=class_id))
     return Status(204, None)

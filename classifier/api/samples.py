@@ -10,7 +10,7 @@ from ninja.params import functions as params
 from classifier import selectors
 from classifier.access import SignedIn, find_project
 from classifier.api import schemas
-from classifier.api.errors import ERRORS
+from classifier.api.errors import PICTURE, errors
 from classifier.api.present import present_sample
 from classifier.services import images, samples
 
@@ -19,7 +19,7 @@ PAGE = 100
 router = Router()
 
 
-@router.get("/projects/{slug}/samples", response={200: schemas.SamplePage, **ERRORS})
+@router.get("/projects/{slug}/samples", response={200: schemas.SamplePage, **errors(404, 422)})
 def list_samples(
     request: SignedIn,
     slug: str,
@@ -28,6 +28,7 @@ def list_samples(
     before: int | None = None,
     size: int = params.Query(PAGE, ge=1, le=1000),
 ) -> Any:
+    """List samples, the newest first. `next` of the answer is the `before` of the next page."""
     project = find_project(request, slug)
     image_class = get_object_or_404(project.classes, pk=class_id) if class_id is not None else None
     found = selectors.list_samples(project, image_class, deleted=deleted)
@@ -35,32 +36,35 @@ def list_samples(
     return {"samples": [present_sample(sample) for sample in page], "next": following}
 
 
-@router.post("/projects/{slug}/samples/move", response={200: schemas.ChangedOut, **ERRORS})
+@router.post("/projects/{slug}/samples/move", response={200: schemas.ChangedOut, **errors(400, 404, 409, 413, 422)})
 def move_samples(request: SignedIn, slug: str, payload: schemas.MoveIn) -> Any:
+    """Move samples to another class of the project."""
     project = find_project(request, slug)
     to = get_object_or_404(project.classes, pk=payload.class_id)
     return {"changed": samples.move_samples(project, payload.ids, to=to)}
 
 
-@router.post("/projects/{slug}/samples/delete", response={200: schemas.ChangedOut, **ERRORS})
+@router.post("/projects/{slug}/samples/delete", response={200: schemas.ChangedOut, **errors(400, 404, 409, 413, 422)})
 def delete_samples(request: SignedIn, slug: str, payload: schemas.SamplesIn) -> Any:
+    """Move samples to the trash."""
     return {"changed": samples.delete_samples(find_project(request, slug), payload.ids)}
 
 
-@router.post("/projects/{slug}/samples/restore", response={200: schemas.ChangedOut, **ERRORS})
+@router.post("/projects/{slug}/samples/restore", response={200: schemas.ChangedOut, **errors(400, 404, 409, 413, 422)})
 def restore_samples(request: SignedIn, slug: str, payload: schemas.SamplesIn) -> Any:
+    """Take samples out of the trash."""
     return {"changed": samples.restore_samples(find_project(request, slug), payload.ids)}
 
 
-@router.post("/projects/{slug}/samples/purge", response={200: schemas.ChangedOut, **ERRORS})
+@router.post("/projects/{slug}/samples/purge", response={200: schemas.ChangedOut, **errors(400, 404, 409, 413, 422)})
 def purge_samples(request: SignedIn, slug: str) -> Any:
-    """Empty the trash for good."""
+    """Delete for ever what is in the trash."""
     return {"changed": samples.purge_samples(find_project(request, slug))}
 
 
-@router.get("/projects/{slug}/images/{sha256}", response={200: None, **ERRORS})
+@router.get("/projects/{slug}/images/{sha256}", response={200: None, **errors(404, 422)}, openapi_extra=PICTURE)
 def get_image(request: SignedIn, slug: str, sha256: str) -> Any:
-    """The bytes of a picture, as they were uploaded."""
+    """Return the bytes of a picture as they were uploaded."""
     image = selectors.get_image(find_project(request, slug), sha256)
     try:
         return HttpResponse(images.read_picture(image), content_type=images.MIME[image.format])

@@ -10,7 +10,7 @@ from ninja.errors import HttpError
 from classifier import selectors
 from classifier.access import SignedIn, find_project
 from classifier.api import schemas
-from classifier.api.errors import ERRORS
+from classifier.api.errors import ZIP, errors
 from classifier.api.present import present_job
 from classifier.downloads import send_event_files
 from classifier.jobs import lifecycle
@@ -21,8 +21,12 @@ from ml.training.config import parse_config
 router = Router()
 
 
-@router.post("/projects/{slug}/train", response={202: schemas.JobRef, **ERRORS})
+@router.post("/projects/{slug}/train", response={202: schemas.JobRef, **errors(400, 404, 409, 413, 422)})
 def train(request: SignedIn, slug: str, payload: schemas.TrainIn | None = None) -> Any:
+    """Start a training. The body may hold settings; what it leaves out has its default.
+
+    A project that is being trained already is a 409 with the `job`; so are warnings, unless `force` is true.
+    """
     project = find_project(request, slug)
     payload = payload or schemas.TrainIn.model_validate({})
     config = parse_config({"backbone": settings.BACKBONE, **payload.config_values()})
@@ -30,9 +34,9 @@ def train(request: SignedIn, slug: str, payload: schemas.TrainIn | None = None) 
     return Status(202, {"job": job.pk})
 
 
-@router.get("/projects/{slug}/preflight", response={200: schemas.PreflightOut, **ERRORS})
+@router.get("/projects/{slug}/preflight", response={200: schemas.PreflightOut, **errors(404, 422)})
 def preflight(request: SignedIn, slug: str) -> Any:
-    """Why training cannot (errors) or should not (warnings) start now."""
+    """Say why training cannot (errors) or should not (warnings) start now."""
     found = training.check_training(find_project(request, slug))
     return {
         "errors": found.errors,
@@ -41,26 +45,28 @@ def preflight(request: SignedIn, slug: str) -> Any:
     }
 
 
-@router.get("/projects/{slug}/jobs", response={200: list[schemas.JobOut], **ERRORS})
+@router.get("/projects/{slug}/jobs", response={200: list[schemas.JobOut], **errors(404, 422)})
 def list_jobs(request: SignedIn, slug: str) -> Any:
-    """The last fifty."""
+    """List the last fifty jobs of a project."""
     found = selectors.list_jobs(request.user).filter(project=find_project(request, slug))[:50]
     return [present_job(job) for job in found]
 
 
-@router.get("/jobs/{job_id}", response={200: schemas.JobOut, **ERRORS})
+@router.get("/jobs/{job_id}", response={200: schemas.JobOut, **errors(404, 422)})
 def get_job(request: SignedIn, job_id: int) -> Any:
+    """Return how far a job is and, once it has succeeded, its result."""
     return present_job(get_object_or_404(selectors.list_jobs(request.user), pk=job_id))
 
 
-@router.get("/jobs/{job_id}/event-files", response={200: None, **ERRORS})
+@router.get("/jobs/{job_id}/event-files", response={200: None, **errors(404, 422)}, openapi_extra=ZIP)
 def get_event_files(request: SignedIn, job_id: int) -> Any:
-    """A training's event files for TensorBoard, as a zip."""
+    """Return a training's event files for TensorBoard, as a zip."""
     return send_event_files(get_object_or_404(selectors.list_jobs(request.user), pk=job_id))
 
 
-@router.post("/jobs/{job_id}/cancel", response={200: schemas.JobOut, **ERRORS})
+@router.post("/jobs/{job_id}/cancel", response={200: schemas.JobOut, **errors(400, 404, 409, 413, 422)})
 def cancel_job(request: SignedIn, job_id: int) -> Any:
+    """Cancel a job. One that has ended is a 409."""
     job: Job = get_object_or_404(selectors.list_jobs(request.user), pk=job_id)
     if not lifecycle.cancel_job(job):
         raise HttpError(409, "The job had already ended.")

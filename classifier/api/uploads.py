@@ -10,7 +10,7 @@ from ninja.params import functions as params
 
 from classifier.access import SignedIn, find_project
 from classifier.api import schemas
-from classifier.api.errors import ERRORS
+from classifier.api.errors import errors
 from classifier.api.present import present_item, present_upload
 from classifier.services import projects, uploads
 from classifier.services.images import read_bounded
@@ -19,14 +19,20 @@ from ml.datasets.archives import looks_like_archive
 router = Router()
 
 
-@router.post("/projects/{slug}/uploads", response={201: schemas.UploadOut, 202: schemas.JobRef, **ERRORS})
+@router.post(
+    "/projects/{slug}/uploads",
+    response={201: schemas.UploadOut, 202: schemas.JobRef, **errors(400, 404, 409, 413, 422)},
+)
 def upload(
     request: SignedIn,
     slug: str,
     file: File[list[UploadedFile]],
     class_name: str = params.Form("", alias="class"),
 ) -> Any:
-    """Pictures of one class (`file` repeated, `class`), or one archive whose folders are the classes."""
+    """Upload pictures of one class (`file` repeated, and `class`), or one archive whose folders are the classes.
+
+    Pictures are read at once and reported (201). An archive is read by a job (202).
+    """
     project = find_project(request, slug)
     archives = [part for part in file if looks_like_archive(part.name or "")]
     if archives and len(file) > 1:
@@ -45,7 +51,7 @@ def upload(
     return Status(201, {"upload": started.pk, "results": described})
 
 
-@router.get("/projects/{slug}/uploads/{number}", response={200: schemas.UploadOut, **ERRORS})
+@router.get("/projects/{slug}/uploads/{number}", response={200: schemas.UploadOut, **errors(404, 422)})
 def get_upload(
     request: SignedIn,
     slug: str,
@@ -53,14 +59,14 @@ def get_upload(
     after: int = params.Query(0, ge=0, le=2**31),
     size: int = params.Query(1000, ge=1, le=10_000),
 ) -> Any:
-    """The report, in the order of the files; `after` skips as many."""
+    """Return the report of an upload, in the order of the files; `after` skips that many."""
     found = get_object_or_404(find_project(request, slug).uploads, pk=number)
     items = found.items.order_by("pk")[after : after + size]
     described = [present_item(item) for item in items]
     return {"upload": found.pk, "results": described}
 
 
-@router.get("/projects/{slug}/uploads", response={200: list[schemas.UploadSummary], **ERRORS})
+@router.get("/projects/{slug}/uploads", response={200: list[schemas.UploadSummary], **errors(404, 422)})
 def list_uploads(request: SignedIn, slug: str) -> Any:
-    """The last hundred."""
+    """List the last hundred uploads."""
     return [present_upload(one) for one in find_project(request, slug).uploads.all()[:100]]

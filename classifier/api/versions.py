@@ -9,7 +9,7 @@ from ninja import Router, Status
 from classifier import selectors
 from classifier.access import SignedIn, find_project
 from classifier.api import schemas
-from classifier.api.errors import ERRORS
+from classifier.api.errors import errors
 from classifier.api.present import present_evaluation, present_version
 from classifier.models import ModelVersion
 from classifier.services import hub, model_versions
@@ -17,8 +17,9 @@ from classifier.services import hub, model_versions
 router = Router()
 
 
-@router.get("/projects/{slug}/versions", response={200: list[schemas.VersionOut], **ERRORS})
+@router.get("/projects/{slug}/versions", response={200: list[schemas.VersionOut], **errors(404, 422)})
 def list_versions(request: SignedIn, slug: str) -> Any:
+    """List the model versions of a project, the newest first."""
     project = find_project(request, slug)
     live = selectors.live_version(project)
     return [present_version(version, live) for version in project.model_versions.select_related("dataset_version")]
@@ -29,36 +30,47 @@ def find_version(request: SignedIn, slug: str, number: int) -> ModelVersion:
     return get_object_or_404(versions, number=number)
 
 
-@router.get("/projects/{slug}/versions/{number}", response={200: schemas.VersionOut, **ERRORS})
+@router.get("/projects/{slug}/versions/{number}", response={200: schemas.VersionOut, **errors(404, 422)})
 def get_version(request: SignedIn, slug: str, number: int) -> Any:
+    """Return a model version with its metrics."""
     version = find_version(request, slug, number)
     return present_version(version, selectors.live_version(version.project))
 
 
-@router.get("/projects/{slug}/versions/{number}/test-pictures", response={200: schemas.TestPicturesOut, **ERRORS})
+@router.get(
+    "/projects/{slug}/versions/{number}/test-pictures", response={200: schemas.TestPicturesOut, **errors(404, 422)}
+)
 def list_test_pictures(request: SignedIn, slug: str, number: int) -> Any:
-    """How each picture of the test split was answered: what is behind the confusion matrix."""
+    """List the true and the predicted class of each test picture: what the confusion matrix counts."""
     return present_evaluation(find_version(request, slug, number))
 
 
-@router.post("/projects/{slug}/versions/{number}/public-link", response={200: schemas.PublicLinkOut, **ERRORS})
+@router.post(
+    "/projects/{slug}/versions/{number}/public-link",
+    response={200: schemas.PublicLinkOut, **errors(400, 404, 409, 413, 422)},
+)
 def create_public_link(request: SignedIn, slug: str, number: int) -> Any:
-    """An address for `hub.load` that needs no key: the same one until it is revoked."""
+    """Return an address for `hub.load` that needs no key; it is the same one until it is revoked."""
     version = find_version(request, slug, number)
     link = hub.create_public_link(version, by=request.user)
     address = request.build_absolute_uri(reverse("hub_version", args=[version.project.slug, number]))
     return {"url": f"{address}?link={link.token}"}
 
 
-@router.delete("/projects/{slug}/versions/{number}/public-link", response={204: None, **ERRORS})
+@router.delete(
+    "/projects/{slug}/versions/{number}/public-link", response={204: None, **errors(400, 404, 409, 413, 422)}
+)
 def revoke_public_link(request: SignedIn, slug: str, number: int) -> Any:
-    """It opens nothing any more."""
+    """Revoke the public link, so that it opens nothing any more."""
     hub.revoke_public_link(find_version(request, slug, number))
     return Status(204, None)
 
 
-@router.post("/projects/{slug}/versions/{number}/promote", response={200: schemas.VersionOut, **ERRORS})
+@router.post(
+    "/projects/{slug}/versions/{number}/promote", response={200: schemas.VersionOut, **errors(400, 404, 409, 413, 422)}
+)
 def promote(request: SignedIn, slug: str, number: int) -> Any:
+    """Make this version the live one, which answers from now on."""
     version = find_version(request, slug, number)
     model_versions.promote(version, by=request.user)
     return present_version(version, version)

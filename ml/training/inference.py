@@ -1,10 +1,10 @@
 """Classify pictures with one backbone in memory and, beside it, the small heads of many projects."""
 
 import threading
-from collections import OrderedDict
 from collections.abc import Callable, Sequence
 
 import numpy as np
+from cachetools import LRUCache
 from numpy.typing import NDArray
 
 from ml.engines.litert import Embedder
@@ -13,15 +13,13 @@ from ml.training.artifacts import Artifact
 
 
 class ArtifactCache:
-    """The most recently used artifacts by digest, up to `max_bytes` in total, or a single larger one.
+    """The most recently used artifacts by digest, up to `max_bytes` in total; one that is larger is held alone.
 
-    Artifacts never change, so nothing needs to be invalidated.
+    Artifacts never change, so nothing needs to be invalidated. May be used from many threads.
     """
 
     def __init__(self, max_bytes: int) -> None:
-        self._max_bytes = max_bytes
-        self._held: OrderedDict[str, tuple[Artifact, int]] = OrderedDict()
-        self._bytes = 0
+        self._held: LRUCache[str, Artifact] = LRUCache(max_bytes, lambda artifact: min(_size_of(artifact), max_bytes))
         self._lock = threading.Lock()
 
     def get(self, digest: str, load: Callable[[], Artifact]) -> Artifact:
@@ -30,23 +28,12 @@ class ArtifactCache:
         Two threads may load the same artifact at once, which is harmless.
         """
         with self._lock:
-            if digest in self._held:
-                self._held.move_to_end(digest)
-                return self._held[digest][0]
-        artifact = load()
-        with self._lock:
-            self._hold(digest, artifact)
-        return artifact
-
-    def _hold(self, digest: str, artifact: Artifact) -> None:
-        if digest in self._held:
-            return
-        size = _size_of(artifact)
-        self._held[digest] = (artifact, size)
-        self._bytes += size
-        while self._bytes > self._max_bytes and len(self._held) > 1:
-            _, (_, freed) = self._held.popitem(last=False)
-            self._bytes -= freed
+            held: Artifact | None = self._held.get(digest)
+        if held is None:
+            held = load()
+            with self._lock:
+                self._held[digest] = held
+        return held
 
 
 def _size_of(artifact: Artifact) -> int:

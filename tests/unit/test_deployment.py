@@ -14,7 +14,7 @@ from django.conf import settings
 from django.core.management import get_commands
 
 from poetsweb.celery import QUEUES
-from tests.unit.test_env_example import SETTINGS
+from poetsweb.env import Environment
 
 ROOT = Path(__file__).resolve().parents[2]
 COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
@@ -129,13 +129,13 @@ def test_workers_start_as_serve_starts_them() -> None:
 
 @each(SERVICES)
 def test_environment_names_settings(name: str) -> None:
-    known = set(SETTINGS) if name in OURS else FOREIGN_VARIABLES
+    known = set(Environment.model_fields) if name in OURS else FOREIGN_VARIABLES
     assert set(SERVICES[name].get("environment", {})) <= known
 
 
 def test_interpolated_variables_are_known_and_have_defaults() -> None:
     for variable, default in re.findall(r"\$\{(\w+)([^}]*)\}", (ROOT / "docker-compose.yml").read_text()):
-        assert variable in set(SETTINGS) | FOREIGN_VARIABLES
+        assert variable in set(Environment.model_fields) | FOREIGN_VARIABLES
         assert default.startswith(":-"), f"{variable} must not be needed for a first start"
 
 
@@ -288,7 +288,7 @@ def test_image_installs_hashed_packages_only() -> None:
 
 def test_image_environment_names_settings() -> None:
     names = {name for word, rest in instructions() if word == "ENV" for name in re.findall(r"(\w+)=", rest)}
-    assert names <= set(SETTINGS) | {"PYTHONUNBUFFERED", "PYTHONDONTWRITEBYTECODE"}
+    assert names <= set(Environment.model_fields) | {"PYTHONUNBUFFERED", "PYTHONDONTWRITEBYTECODE"}
     assert "SECRET_KEY" not in names
 
 
@@ -345,4 +345,4 @@ def test_variables_that_operations_names_exist() -> None:
     others = FOREIGN_VARIABLES | {"EXTRAS", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_DEFAULT_REGION"}
     named = re.findall(r"\b([A-Z][A-Z0-9]+(?:_[A-Z0-9]+)*)=", (ROOT / "docs/operations.md").read_text())
     assert named
-    assert set(named) <= set(SETTINGS) | others
+    assert set(named) <= set(Environment.model_fields) | others

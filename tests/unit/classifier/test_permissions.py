@@ -158,7 +158,7 @@ def test_api_stranger_finds_nothing(
     _, key = create_api_key(stranger, "test")
     response = call_api(client, method, path, trained, {"Authorization": f"Bearer {key}"})
     assert response.status_code == 404
-    assert response.json() == {"error": "There is no such thing here, or it is not yours."}
+    assert response.json() == {"error": "Not found: it does not exist, or you do not have access to it."}
 
 
 @pytest.mark.parametrize(("method", "path"), api_operations())

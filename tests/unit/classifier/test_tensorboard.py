@@ -34,7 +34,14 @@ def _own_boards(settings: Any, tmp_path_factory: pytest.TempPathFactory) -> Iter
 
 
 def children() -> list[psutil.Process]:
-    return [child for child in psutil.Process().children() if "classifier.tensorboard.server" in child.cmdline()]
+    return [child for child in psutil.Process().children() if "classifier.tensorboard.server" in command_of(child)]
+
+
+def command_of(process: psutil.Process) -> list[str]:
+    try:
+        return process.cmdline()
+    except psutil.NoSuchProcess:  # or it has just ended
+        return []
 
 
 @pytest.fixture

@@ -102,6 +102,7 @@ def test_training_out_of_bounds_leaves_what_it_wrote(tmp_path: Path) -> None:
             DATASET,
             {split: rows * np.float32(1e30) for split, rows in BY_SPLIT.items()},
             wild,
+            TESTING,
             lambda *_, **__: None,
             summaries,
         )

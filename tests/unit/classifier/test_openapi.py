@@ -1,0 +1,98 @@
+"""The API describes itself well enough for other people's programs to be generated from it."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.test import Client
+
+from classifier.api.router import api
+from classifier.services.accounts import create_api_key
+
+OPERATIONS = {
+    *("list_projects", "create_project", "create_sample_project", "get_project", "rename_project"),
+    *("create_class", "rename_class", "delete_class"),
+    *("list_samples", "move_samples", "delete_samples", "restore_samples", "purge_samples", "get_image"),
+    *("upload", "get_upload", "list_uploads"),
+    *("train", "preflight", "list_jobs", "get_job", "cancel_job", "get_event_files"),
+    *("list_versions", "get_version", "list_test_pictures", "promote", "create_public_link", "revoke_public_link"),
+    *("create_export", "list_version_exports", "get_export", "import_version"),
+    *("list_backbones", "add_backbone", "classify"),
+}
+
+
+def operations() -> Iterator[tuple[str, dict[str, Any]]]:
+    schema = json.loads(json.dumps(api.get_openapi_schema()))
+    for calls in schema["paths"].values():
+        yield from calls.items()
+
+
+def test_operation_ids_are_stable() -> None:
+    """Programs call them: a new one is added here, and none is ever renamed."""
+    assert [call["operationId"] for _, call in operations()] == list(
+        dict.fromkeys(call["operationId"] for _, call in operations())
+    )
+    assert {call["operationId"] for _, call in operations()} == OPERATIONS
+
+
+@pytest.mark.parametrize(("method", "call"), list(operations()), ids=[c["operationId"] for _, c in operations()])
+def test_operation_is_described(method: str, call: dict[str, Any]) -> None:
+    assert call["summary"]
+    assert call["description"].rstrip().endswith(".")
+    said = set(call["responses"])
+    assert {"401", "500", "503"} <= said
+    assert any(status.startswith("2") for status in said)
+    if method != "get":
+        assert {"400", "413", "422"} <= said
+    if any(parameter["in"] == "path" for parameter in call["parameters"]):
+        assert "404" in said
+
+
+def test_settings_of_a_training_are_typed() -> None:
+    fields = api.get_openapi_schema()["components"]["schemas"]["TrainIn"]["properties"]
+    for name, field in fields.items():
+        assert field.get("description"), name
+        assert {"type", "anyOf"} & set(field), f"{name} may be anything"
+
+
+@pytest.mark.slow
+def test_generated_client_names_classes(tmp_path: Path, client: Client, live_server: Any, owner: Any) -> None:
+    """`openapi-python-client` makes a client of the schema, and the client makes a project and lists it."""
+    (tmp_path / "openapi.json").write_text(client.get("/api/v1/openapi.json").content.decode())
+    # The generator knows one type of binary answers.
+    binary = dict.fromkeys(("application/zip", "image/*"), "application/octet-stream")
+    (tmp_path / "config.json").write_text(json.dumps({"content_type_overrides": binary}))
+    tools = Path(sys.executable).parent  # it asks for ruff by name
+    given = ["--meta", "none", "--config", "config.json", "--path", "openapi.json", "--output-path", "poets"]
+    subprocess.run(
+        [tools / "openapi-python-client", "generate", *given, "--fail-on-warning"],
+        cwd=tmp_path,
+        env={**os.environ, "PATH": f"{tools}{os.pathsep}{os.environ['PATH']}"},
+        check=True,
+        capture_output=True,
+    )
+    program = """
+import sys
+from poets import AuthenticatedClient
+from poets.api.projects import create_class, create_project, get_project, list_projects
+from poets.models import ClassIn, ErrorOut, ProjectIn
+client = AuthenticatedClient(base_url=sys.argv[1], token=sys.argv[2])
+made = create_project.sync(client=client, body=ProjectIn(name="Birds"))
+create_class.sync(client=client, slug=made.slug, body=ClassIn(name="robin"))
+print([(one.name, one.slug) for one in list_projects.sync(client=client)])
+print([one.name for one in get_project.sync(client=client, slug=made.slug).classes])
+missing = get_project.sync_detailed(client=client, slug="nothing")
+print(int(missing.status_code), isinstance(missing.parsed, ErrorOut))
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", program, live_server.url, create_api_key(owner, "test")[1]],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+    )
+    assert done.stdout.splitlines() == ["[('Birds', 'birds')]", "['robin']", "404 True"], done.stderr
