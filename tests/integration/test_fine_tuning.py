@@ -60,7 +60,7 @@ def kill_in_the_middle(site: Site, owner: Client, number: int) -> int:
 def shown(site: Site, number: int) -> int:
     """Pictures that the last worker showed, by its own count."""
     found = f"Job.objects.get(pk={number}).state['measured']['fine_tuning_pictures']"
-    code = f"from classifier.models import Job; print({found})"
+    code = f"from classifier.models import Job; print(int({found}))"
     return int(site.manage("shell", "--no-imports", "-c", code).stdout.split()[-1])
 
 
