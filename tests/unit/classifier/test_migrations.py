@@ -113,10 +113,6 @@ def test_backbones_get_their_origin_and_back(project: Project, migrate: Callable
     text = json.dumps({"name": "net_a"}, sort_keys=True)
     fine_tuned = {"project_id": project.pk, "job": job}
     cases = {"uploaded": {}, "imported": {"project_id": project.pk}, "fine_tuned": fine_tuned}
-        "uploaded": {},
-        "imported": {"project_id": project.pk},
-        "fine_tuned": {"project_id": project.pk, "job": job},
-    }
     networks = {
         origin: old.get_model("classifier", "Network").objects.create(
             **made, **case, name=f"net_{origin}", spec={"text": text, "files": []}
