@@ -61,7 +61,7 @@ def shown(site: Site, number: int) -> int:
     """Pictures that the last worker showed, by its own count."""
     found = f"Job.objects.get(pk={number}).state['measured']['fine_tuning_pictures']"
     code = f"from classifier.models import Job; print(int({found}))"
-    return int(site.manage("shell", "--no-imports", "-c", code).stdout.split()[-1])
+    return int(float(site.manage("shell", "--no-imports", "-c", code).stdout.split()[-1]))
 
 
 def agrees_elsewhere(owner: Client, slug: str, format: str, folder: Path) -> bool:
