@@ -1,10 +1,12 @@
 """The backbones that one can choose from, with what is known of each on this machine."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from typing import Any
 
 from django.conf import settings
 from django.contrib.auth.models import User
 
+from classifier.models import CustomBackbone
 from classifier.selectors import list_custom_backbones
 from ml.backbones.backbone import Backbone
 from ml.backbones.custom import custom_backbone
@@ -31,18 +33,18 @@ class BackboneInfo:
     file_bytes: int | None  # of the converted file, once it is ready
     images_per_second: float | None  # likewise, on all cores of this machine
     engine: str  # "litert"; "tensorflow" where LiteRT cannot run it: then workers answer, which is slower
-    own: bool  # brought along by this user
+    own: bool  # added by this user
 
 
 def list_backbones(user: User) -> list[BackboneInfo]:
-    """Those offered to people, the default one whatever it is, then what this user brought along."""
+    """List the backbones offered to everybody, with the site's default in any case, then those that this user added."""
     offered = [
         get_backbone(name, settings.ML)
         for name, one in BACKBONES.items()
         if not one.hidden or name == settings.BACKBONE
     ]
-    brought = list_custom_backbones(user).exclude(name="")
-    theirs = [custom_backbone(parse_spec(custom.spec["text"]), settings.ML) for custom in brought]
+    added = list_custom_backbones(user).exclude(name="")
+    theirs = [custom_backbone(parse_spec(custom.spec["text"]), settings.ML) for custom in added]
     return [_describe(backbone) for backbone in [*offered, *theirs]]
 
 
@@ -50,7 +52,7 @@ def _describe(backbone: Backbone) -> BackboneInfo:
     try:
         digest = backbone.digest
         path = converted_path(backbone, settings.ML.backbones_dir)
-    except (WeightsMissing, OSError):  # a network may not have been brought to this machine yet
+    except (WeightsMissing, OSError):  # its files may not be on this machine yet
         digest, path = "", None
     in_tensorflow = backbone.needs_tensorflow
     speed = read_speed(path) if path else None
@@ -71,3 +73,23 @@ def _describe(backbone: Backbone) -> BackboneInfo:
         file_bytes=path.stat().st_size if path is not None and path.is_file() else None,
         images_per_second=speed,
     )
+
+
+def backbone_title(name: str) -> str:
+    """Return what people call a backbone, for example EfficientNet-Lite0; the name itself where it is unknown."""
+    if name in BACKBONES:
+        return BACKBONES[name].title
+    title = CustomBackbone.objects.filter(name=name).values_list("title", flat=True).first()
+    return title or name
+
+
+def custom_backbone_facts(custom: CustomBackbone) -> dict[str, Any] | None:
+    """Return the spec of a custom backbone, with its `speed` on this machine; None before its job has opened it."""
+    if not custom.spec:
+        return None
+    spec = parse_spec(custom.spec["text"])
+    try:
+        speed = read_speed(converted_path(custom_backbone(spec, settings.ML), settings.ML.backbones_dir))
+    except OSError:  # its files are not on this machine yet
+        speed = None
+    return {**asdict(spec), "speed": speed}

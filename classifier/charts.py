@@ -39,7 +39,7 @@ def _draw(curve: list[dict[str, Any]], unit: str, when: str) -> list[Chart]:
     top = max(point[key] for point in curve for key in both if key in point) or 1.0
     return [
         _chart(f"Loss{when}", curve, unit, both, 0.0, top, "{:.3f}"),
-        _chart(f"Accuracy on validation{when}", curve, unit, {"validation_accuracy": "validation"}, 0.0, 1.0, "{:.1%}"),
+        _chart(f"Validation accuracy{when}", curve, unit, {"validation_accuracy": "validation"}, 0.0, 1.0, "{:.1%}"),
     ]
 
 

@@ -8,11 +8,11 @@ from django.core.exceptions import ValidationError
 from ml.backbones.spec import MAX_INPUT_SIZE
 
 RANGE_CHOICES = [
-    ("", "As usual for such a file"),
+    ("", "The usual range for this kind of file"),
     ("0..1", "0 to 1 (TF Hub, TensorFlow Serving)"),
     ("-1..1", "-1 to 1 (Teachable Machine, TensorFlow Lite)"),
     ("0..255", "0 to 255 (the pixels as they are)"),
-    ("label_image", "mean 128, deviation 128 (TensorFlow for Poets)"),
+    ("label_image", "Mean 128, standard deviation 128 (TensorFlow for Poets)"),
 ]
 
 
@@ -20,14 +20,17 @@ class _Interface(forms.Form):
     """What a file does not always say of itself."""
 
     range = forms.ChoiceField(
-        choices=RANGE_CHOICES, required=False, label="Numbers it expects", help_text="What the pixels become for it."
+        choices=RANGE_CHOICES,
+        required=False,
+        label="Input range",
+        help_text="The range of pixel values that the network expects.",
     )
     input_size = forms.IntegerField(
         required=False,
         min_value=8,
         max_value=MAX_INPUT_SIZE,
         label="Picture size",
-        help_text="Pixels, where the file does not say. Usually 224.",
+        help_text="In pixels, if the file does not say. Usually 224.",
     )
 
     def asked(self) -> dict[str, Any]:
@@ -41,20 +44,20 @@ class BackboneForm(_Interface):
         required=False,
         max_length=2000,
         label="Address",
-        help_text="Of TF Hub or any site that speaks its protocol, or of a file.",
+        help_text="A TensorFlow Hub address, or the address of a file.",
     )
     file = forms.FileField(
         required=False,
         label="Or a file",
-        help_text="A SavedModel as .zip or .tar.gz, a .tflite, .keras, .h5 or frozen .pb.",
+        help_text="A SavedModel as .zip or .tar.gz, or a .tflite, .keras, .h5 or frozen .pb file.",
     )
-    title = forms.CharField(required=False, max_length=100, help_text="What it is called in your lists.")
-    licence = forms.CharField(required=False, max_length=100, help_text="Where you know it, as Apache-2.0.")
+    title = forms.CharField(required=False, max_length=100, help_text="Its name in your lists.")
+    licence = forms.CharField(required=False, max_length=100, help_text="If you know it, for example Apache-2.0.")
 
     def clean(self) -> dict[str, Any]:
         values: dict[str, Any] = super().clean() or {}
         if not self.errors and bool(values.get("address")) == bool(values.get("file")):
-            self.add_error("address", ValidationError("Give an address or a file, one of the two."))
+            self.add_error("address", ValidationError("Give either an address or a file."))
         return values
 
 
@@ -62,17 +65,18 @@ class ImportForm(_Interface):
     """A classifier that was trained elsewhere."""
 
     graph = forms.FileField(
-        label="The classifier",
-        help_text="retrained_graph.pb, a SavedModel as .zip, .tflite, .keras, .h5, or an export of Teachable Machine.",
+        label="Classifier file",
+        help_text="A retrained_graph.pb, .tflite, .keras or .h5 file, zipped SavedModel, or Teachable Machine export.",
     )
     labels = forms.FileField(
-        required=False, help_text="A label a line, as retrained_labels.txt. Not needed where the archive has them."
+        required=False,
+        help_text="One label per line, as in retrained_labels.txt. Not needed if the archive contains them.",
     )
     output = forms.CharField(
         required=False,
         max_length=200,
         label="Output",
-        help_text="Of a frozen graph, where it is not called final_result.",
+        help_text="The output of a frozen graph, if it is not called final_result.",
     )
 
     def asked(self) -> dict[str, Any]:

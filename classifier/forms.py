@@ -28,13 +28,13 @@ class AccountForm(BaseUserCreationForm):  # type: ignore[type-arg] # generic in 
         self.fields["username"].help_text = "Letters, digits and @ . + - _"
         self.fields["password1"].help_text = "At least 8 characters, and not a common password."
         self.fields["password2"].help_text = ""
-        self.fields["password2"].label = "Password again"
+        self.fields["password2"].label = "Repeat the password"
         self.fields["username"].widget.attrs["autocomplete"] = "username"
 
     def clean_username(self) -> str:
         username: str = self.cleaned_data["username"]
         if get_user_model().objects.filter(username__iexact=username).exists():
-            raise ValidationError("This user name is taken.")
+            raise ValidationError("This user name is already taken.")
         return username
 
     def clean_password1(self) -> str:
@@ -165,7 +165,7 @@ def _about(backbone: BackboneInfo) -> str:
     if backbone.engine == TENSORFLOW:
         parts.append("runs in TensorFlow on the worker, not in LiteRT")
     if backbone.images_per_second:
-        parts.append(f"{backbone.images_per_second:,.0f} pictures a second on this machine")
+        parts.append(f"{backbone.images_per_second:,.0f} pictures per second on this machine")
     elif backbone.bundled:
-        parts.append("prepared and measured at its first training")
+        parts.append("speed measured the first time you train with it")
     return " · ".join(parts)

@@ -31,7 +31,7 @@ def bound_requests(get_response: GetResponse) -> GetResponse:
 
     def middleware(request: HttpRequest) -> HttpResponse:
         if "\0" in request.path:  # no address has one, and PostgreSQL takes none
-            return JsonResponse({"error": "There is no such address."}, status=404)
+            return JsonResponse({"error": "There is nothing at this address."}, status=404)
         length = request.META.get("CONTENT_LENGTH") or "0"
         if not length.isdigit() or (int(length) > STRANGER_BYTES and int(length) > _allowed(request)):
             return JsonResponse({"error": "The request is too large."}, status=413)

@@ -15,43 +15,38 @@ from classifier.models import (
     Project,
     Sample,
     Upload,
+    UploadItem,
 )
 from classifier.models.alias import LIVE
 
 
 def list_projects(user: User | Subquery) -> QuerySet[Project]:
-    """The projects this user may see. Members will be added here, and only here.
+    """List the projects that this user may see. Members will be added here, and only here.
 
-    Instead of the user, a subquery for the id of one will do.
+    Instead of the user, a subquery for the id of a user is accepted.
     """
     return Project.objects.filter(owner=user)  # type: ignore[misc] # the stubs know no subquery here
 
 
 def list_jobs(user: User) -> QuerySet[Job]:
-    """Whole jobs of the user's projects; the parts of a job are its own affair."""
+    """List the jobs of the user's projects, without the jobs that are parts of another one."""
     theirs = Q(project__in=list_projects(user)) | Q(project=None, created_by=user)
     return Job.objects.filter(theirs, parent=None).select_related("project")
 
 
 def list_custom_backbones(user: User) -> QuerySet[CustomBackbone]:
-    """The networks this user brought along to train with, those too that are still being opened or were refused."""
+    """List the backbones that this user added, with those that are still being opened or were refused."""
     return CustomBackbone.objects.filter(owner=user, project=None, is_offered=True).select_related("job")
 
 
-def list_classes(project: Project) -> QuerySet[ImageClass]:
-    """The classes in their order, each with `count`, its samples that are not deleted."""
-    kept = Count("samples", filter=Q(samples__deleted_at=None, samples__project=project))
-    return project.classes.annotate(count=kept).order_by("pk")
-
-
 def class_counts(project: Project) -> dict[int, int]:
-    """Class id -> number of samples, from the index alone."""
+    """Count the samples of each class, by its id, from the index alone."""
     kept = Sample.objects.filter(project=project, deleted_at=None)
     return dict(kept.order_by().values_list("image_class").annotate(Count("id")))
 
 
 def list_samples(project: Project, image_class: ImageClass | None = None, *, deleted: bool = False) -> QuerySet[Sample]:
-    """Samples, newest first, with their images."""
+    """List samples, newest first, with their images."""
     samples = Sample.objects.filter(project=project, deleted_at__isnull=not deleted)
     if image_class is not None:
         samples = samples.filter(image_class=image_class)
@@ -59,7 +54,7 @@ def list_samples(project: Project, image_class: ImageClass | None = None, *, del
 
 
 def page_of_samples(samples: QuerySet[Sample], *, before: int | None, size: int) -> tuple[list[Sample], int | None]:
-    """One page, and where the next begins. By id rather than offset: page 300 costs what page 1 costs."""
+    """Return one page, and where the next begins. By id rather than offset: page 300 costs what page 1 costs."""
     if before is not None:
         samples = samples.filter(pk__lt=before)
     page = list(samples[: size + 1])
@@ -67,28 +62,34 @@ def page_of_samples(samples: QuerySet[Sample], *, before: int | None, size: int)
 
 
 def live_version(project: Project) -> ModelVersion | None:
-    """The model version that answers predictions now."""
+    """Return the model version that answers predictions now."""
     alias = Alias.objects.filter(project=project, name=LIVE).select_related("model_version").first()
     return alias.model_version if alias else None
 
 
 def upload_counts(upload: Upload) -> dict[str, int]:
-    """Status -> number of files."""
+    """Count the files of an upload by their status; a status that no file has is left out."""
     return dict(upload.items.order_by().values_list("status").annotate(Count("id")))
 
 
+def list_uploads(project: Project) -> QuerySet[Upload]:
+    """List the uploads, newest first, each with the number of its files under the name of every status."""
+    counts = {status: Count("items", filter=Q(items__status=status)) for status in UploadItem.Status.values}
+    return project.uploads.select_related("job", "project").annotate(**counts)
+
+
 def get_image(project: Project, sha256: str) -> Image:
-    """A picture of this project; knowing a sha256 opens nobody else's. Raises Http404."""
+    """Return a picture of this project; raise Http404 for those of others, even if one knows their sha256."""
     sample = get_object_or_404(Sample.objects.select_related("image"), project=project, image__sha256=sha256)
     return sample.image
 
 
 def list_exports(version: ModelVersion) -> QuerySet[Export]:
-    """What was asked for of a version, with the jobs."""
+    """List the exports that were requested of a version, with their jobs."""
     return version.exports.select_related("job", "model_version")
 
 
 def class_names(version: ModelVersion) -> list[str]:
-    """The classes of a version in the order of its head, by the names they have today."""
+    """List the names of a version's classes as they are today, in the order of the head's outputs."""
     today = dict(ImageClass.objects.filter(project=version.project_id).values_list("pk", "name"))
     return [today.get(pk, name) for pk, name in version.dataset_version.classes]

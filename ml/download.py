@@ -78,8 +78,8 @@ def _receive(
                     checksum.update(chunk)
                 report(received, max(total, received))
     except (URLError, HTTPException, OSError, ValueError) as error:
-        advice = f"Check this machine's connection and try again. {otherwise}".strip()
+        advice = f"Check the internet connection of this machine and try again. {otherwise}".strip()
         raise DownloadFailed(f"{what} could not be downloaded from {address} ({error}). {advice}") from None
     if received < total:
-        raise DownloadFailed(f"{what}: the download broke off. Please try again. {otherwise}".strip())
+        raise DownloadFailed(f"{what}: the download was cut off. Please try again. {otherwise}".strip())
     return [checksum.hexdigest() for checksum in checksums]

@@ -15,19 +15,23 @@ class BackboneOut(Schema):
     hub_version: int = Field(description="for hub.load: /hub/backbones/NAME/HUB_VERSION")
     digest: str
     default: bool
-    bundled: bool = Field(description="its weights come with PoetsWeb; others are downloaded at the first training")
-    ready: bool = Field(description="converted on this machine; otherwise the first training with it does that")
-    file_bytes: int | None = Field(description="of the converted file, once it is ready")
-    images_per_second: float | None = Field(description="likewise, on all cores of this machine")
-    engine: Literal["litert", "tensorflow"] = Field(
-        description='"tensorflow" where LiteRT cannot run it: then workers answer'
+    bundled: bool = Field(
+        description="its weights come with PoetsWeb; those of others are downloaded by the first training"
     )
-    own: bool = Field(description="brought along by you")
+    ready: bool = Field(description="converted on this machine; otherwise the first training with it converts it")
+    file_bytes: int | None = Field(description="of the converted file, once it is ready")
+    images_per_second: float | None = Field(description="on all cores of this machine, once it is ready")
+    engine: Literal["litert", "tensorflow"] = Field(
+        description='"tensorflow" if LiteRT cannot run it; workers then compute the predictions'
+    )
+    own: bool = Field(description="added by you")
 
 
 class _Interface(Schema, extra="forbid"):
-    range: str = Field("", description='what pixels become: "0..1", "-1..1", "0..255" or "label_image"; else as usual')
-    input_size: int | None = Field(None, description="pixels, where the file does not say")
+    range: str = Field(
+        "", description='range of the pixel values: "0..1", "-1..1", "0..255" or "label_image"; empty: the usual one'
+    )
+    input_size: int | None = Field(None, description="in pixels, if the file does not say")
 
 
 class BackboneIn(_Interface):
@@ -37,4 +41,4 @@ class BackboneIn(_Interface):
 
 
 class ImportIn(_Interface):
-    output: str = Field("", description="of a frozen graph, where it is not called final_result")
+    output: str = Field("", description="the output of a frozen graph, if it is not called final_result")

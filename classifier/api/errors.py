@@ -36,8 +36,8 @@ BAD_REQUESTS: dict[type[Exception], tuple[int, str]] = {
     RequestDataTooBig: (413, "The request is too large."),
     TooManyFilesSent: (413, f"Send at most {settings.DATA_UPLOAD_MAX_NUMBER_FILES} files at once."),
     TooManyFieldsSent: (413, f"Send at most {settings.DATA_UPLOAD_MAX_NUMBER_FIELDS} fields at once."),
-    MultiPartParserError: (400, "The multipart body is broken."),
-    UnreadablePostError: (400, "The request broke off."),
+    MultiPartParserError: (400, "The multipart body is malformed."),
+    UnreadablePostError: (400, "The request was cut off."),
     SuspiciousOperation: (400, "The request cannot be read."),
 }
 
@@ -94,13 +94,15 @@ def install_error_handlers(api: NinjaAPI) -> None:
     def storage_failed(request: HttpRequest, error: OSError) -> HttpResponse:
         log.exception("storage_failed", path=request.path)
         return answer(
-            request, 503, "The storage cannot be read or written now. The administrator finds why in the log."
+            request,
+            503,
+            "The storage cannot be read or written at the moment. The administrator can find the reason in the log.",
         )
 
     @api.exception_handler(Exception)
     def unexpected(request: HttpRequest, error: Exception) -> HttpResponse:
         log.exception("api_error", path=request.path)
-        return answer(request, 500, "Something went wrong on our side. It has been written to the log.")
+        return answer(request, 500, "Something went wrong on the server. The details are in its log.")
 
 
 def _describe(problem: dict[str, Any]) -> str:

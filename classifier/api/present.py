@@ -81,11 +81,13 @@ def present_item(item: UploadItem | Outcome) -> dict[str, Any]:
 
 
 def present_upload(upload: Upload) -> dict[str, Any]:
+    """Present an upload that `selectors.list_uploads` has counted."""
+    counts = {status: getattr(upload, status) for status in UploadItem.Status.values}
     return {
         "id": upload.pk,
         "source": upload.source,
         "job": upload.job_id,
-        "counts": selectors.upload_counts(upload),
+        "counts": {status: count for status, count in counts.items() if count},
         "created_at": upload.created_at,
     }
 

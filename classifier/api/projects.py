@@ -60,7 +60,7 @@ def create_class(request: SignedIn, slug: str, payload: schemas.ClassIn) -> Any:
     "/projects/{slug}/classes/{class_id}", response={200: schemas.ClassOut, **errors(400, 404, 409, 413, 422)}
 )
 def rename_class(request: SignedIn, slug: str, class_id: int, payload: schemas.ClassIn) -> Any:
-    """Rename a class. Its pictures stay, and its model versions say the new name from then on."""
+    """Rename a class. Its pictures stay, and its model versions use the new name from then on."""
     image_class = get_object_or_404(find_project(request, slug).classes, pk=class_id)
     projects.rename_class(image_class, payload.name)
     count = selectors.class_counts(image_class.project).get(image_class.pk, 0)

@@ -58,7 +58,7 @@ def restore_samples(request: SignedIn, slug: str, payload: schemas.SamplesIn) ->
 
 @router.post("/projects/{slug}/samples/purge", response={200: schemas.ChangedOut, **errors(400, 404, 409, 413, 422)})
 def purge_samples(request: SignedIn, slug: str) -> Any:
-    """Delete for ever what is in the trash."""
+    """Delete permanently what is in the trash."""
     return {"changed": samples.purge_samples(find_project(request, slug))}
 
 

@@ -13,7 +13,7 @@ from ml.training.setting import bounds_in_json_schema, extra_of
 
 class ErrorOut(Schema):
     error: str
-    job: int | None = Field(None, description="the training that is already under way")
+    job: int | None = Field(None, description="the training that is already running")
     warnings: list[str] | None = Field(None, description='what `"force": true` overrides')
 
 
@@ -137,10 +137,10 @@ class ExportIn(Schema):
 
 
 class Certificate(Schema):
-    """How the file answers the test pictures, beside the site."""
+    """A comparison of an exported file with the site on the test pictures."""
 
     n: int
-    agreement: float = Field(description="share of pictures with the same first answer")
+    agreement: float = Field(description="share of pictures for which both predict the same class")
     mean_difference: float = Field(description="mean |Δp| over all classes and pictures")
     largest_difference: float
     accuracy: float
@@ -209,7 +209,7 @@ class Validation(Schema):
 class FineTuning(Schema):
     epochs: int
     best_epoch: int = Field(
-        description="whose weights it has; 0: none was better than before, the backbone is as it was"
+        description="the epoch whose weights it has; 0 if none was better and the backbone is unchanged"
     )
     before: Validation
     after: Validation

@@ -36,7 +36,7 @@ def train(request: SignedIn, slug: str, payload: schemas.TrainIn | None = None) 
 
 @router.get("/projects/{slug}/preflight", response={200: schemas.PreflightOut, **errors(404, 422)})
 def preflight(request: SignedIn, slug: str) -> Any:
-    """Say why training cannot (errors) or should not (warnings) start now."""
+    """Report why training cannot (errors) or should not (warnings) start now."""
     found = training.check_training(find_project(request, slug))
     return {
         "errors": found.errors,
@@ -69,6 +69,6 @@ def cancel_job(request: SignedIn, job_id: int) -> Any:
     """Cancel a job. One that has ended is a 409."""
     job: Job = get_object_or_404(selectors.list_jobs(request.user), pk=job_id)
     if not lifecycle.cancel_job(job):
-        raise HttpError(409, "The job had already ended.")
+        raise HttpError(409, "The job has already ended.")
     job.refresh_from_db()
     return present_job(job)

@@ -8,6 +8,7 @@ from ninja.errors import HttpError
 from ninja.files import UploadedFile
 from ninja.params import functions as params
 
+from classifier import selectors
 from classifier.access import SignedIn, find_project
 from classifier.api import schemas
 from classifier.api.errors import errors
@@ -42,7 +43,7 @@ def upload(
         return Status(202, {"job": received.job_id})
     label = projects.clean_class_name(class_name) if class_name.strip() else ""
     if not label:
-        raise HttpError(422, "Say which class the pictures belong to, in the field “class”.")
+        raise HttpError(422, "Give the class of the pictures in the field “class”.")
     started = uploads.start_upload(project, f"{len(file)} pictures over the API", by=request.user)
     results = []
     for part in file:  # one picture in memory at a time
@@ -69,4 +70,4 @@ def get_upload(
 @router.get("/projects/{slug}/uploads", response={200: list[schemas.UploadSummary], **errors(404, 422)})
 def list_uploads(request: SignedIn, slug: str) -> Any:
     """List the last hundred uploads."""
-    return [present_upload(one) for one in find_project(request, slug).uploads.all()[:100]]
+    return [present_upload(upload) for upload in selectors.list_uploads(find_project(request, slug))[:100]]

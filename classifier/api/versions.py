@@ -61,7 +61,7 @@ def create_public_link(request: SignedIn, slug: str, number: int) -> Any:
     "/projects/{slug}/versions/{number}/public-link", response={204: None, **errors(400, 404, 409, 413, 422)}
 )
 def revoke_public_link(request: SignedIn, slug: str, number: int) -> Any:
-    """Revoke the public link, so that it opens nothing any more."""
+    """Revoke the public link."""
     hub.revoke_public_link(find_version(request, slug, number))
     return Status(204, None)
 
@@ -70,7 +70,7 @@ def revoke_public_link(request: SignedIn, slug: str, number: int) -> Any:
     "/projects/{slug}/versions/{number}/promote", response={200: schemas.VersionOut, **errors(400, 404, 409, 413, 422)}
 )
 def promote(request: SignedIn, slug: str, number: int) -> Any:
-    """Make this version the live one, which answers from now on."""
+    """Make this version the live one."""
     version = find_version(request, slug, number)
     model_versions.promote(version, by=request.user)
     return present_version(version, version)

@@ -33,7 +33,9 @@ class IngestResult(BaseModel, extra="forbid"):
 
 class VersionResult(BaseModel, extra="forbid"):
     model_version: int | None = Field(None, description="the number of the model version")
-    unchanged: bool = Field(False, description="the same pictures and settings had given this version before")
+    unchanged: bool = Field(
+        False, description="whether this version existed already, made from the same pictures and settings"
+    )
 
 
 class TrainResult(VersionResult):
@@ -156,7 +158,7 @@ EXPORT = JobKind(
     run="worker.export:export",
     stages=(
         Stage("build", "Building the files", seconds=LOADING_SECONDS),
-        Stage("check", "Running the test pictures through them", unit="pictures"),
+        Stage("check", "Checking the files on the test pictures", unit="pictures"),
     ),
     result=ExportResult,
     template="classifier/jobs/_export.html",

@@ -257,8 +257,9 @@ def release_lease(job: Job) -> None:
     """The worker that held this lease is dead. The job goes on elsewhere, but not for ever."""
     if job.worker_deaths + 1 >= MAX_WORKER_DEATHS:
         sentence = (
-            f"The worker stopped {MAX_WORKER_DEATHS} times while working on this, most likely for want of memory. "
-            "Close other programs or use a machine with more memory, and start it again."
+            f"The worker stopped {MAX_WORKER_DEATHS} times while it worked on this job, "
+            "probably because it ran out of memory. "
+            "Close other programs or use a machine with more memory, and start the job again."
         )
         fail_job(job.pk, sentence=sentence, lease=job.lease)
     elif _held(job).filter(heartbeat_at=job.heartbeat_at).update(lease="", worker_deaths=F("worker_deaths") + 1) == 1:

@@ -34,7 +34,3 @@ class ModelVersion(models.Model):
 
     def get_absolute_url(self) -> str:
         return reverse("version", args=[self.project.slug, self.number])
-
-    @property
-    def artifact_path(self) -> str:
-        return f"artifacts/{self.artifact_digest}"

@@ -48,12 +48,12 @@ def _one_at_a_time() -> None:
 
 def sign_up(username: str, password: str) -> User:
     if not settings.SIGNUP_OPEN:
-        raise NotAllowed("Sign-up is switched off on this site. Ask its administrator for an account.")
+        raise NotAllowed("Sign-up is disabled on this site. Ask its administrator for an account.")
     try:
         with transaction.atomic():
             return User.objects.create_user(username=username, password=password)
     except IntegrityError:  # somebody took the name since the form was checked
-        raise NotAllowed("This user name is taken.") from None
+        raise NotAllowed("This user name is already taken.") from None
 
 
 def create_api_key(user: User, name: str) -> tuple[ApiKey, str]:

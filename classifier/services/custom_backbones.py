@@ -59,15 +59,15 @@ def request_import(
 ) -> Job:
     """Queue the job that makes a model version of it. `asked`: range, input_size, output. Raises ImportRefused."""
     if labels is not None and (labels.size or 0) > MAX_LABELS_BYTES:
-        raise ImportRefused("The file of labels is too large.")
+        raise ImportRefused("The label file is too large.")
     config: dict[str, Any] = {**_checked(asked), "labels": None}
     if labels is not None:
         try:
             config["labels"] = labels.read().decode("utf-8-sig")
         except UnicodeDecodeError:
-            raise ImportRefused("The labels are not a text file in UTF-8.") from None
+            raise ImportRefused("The label file is not a text file in UTF-8.") from None
         if "\0" in config["labels"]:  # PostgreSQL keeps no NUL
-            raise ImportRefused("The labels are not a text file: there are bytes of value 0 in it.")
+            raise ImportRefused("The label file is not a text file: it contains zero bytes.")
     source = _name_of(file)
     return _queue(project, IMPORT, {**config, **_keep(file)}, by=by, title=source[:100], source=source)
 
@@ -159,7 +159,7 @@ def remove_backbone(custom: CustomBackbone) -> None:
 def check_backbone(config: TrainConfig, user: User) -> None:
     """A network must be the user's own. Raises ConfigError."""
     if is_custom(config.backbone) and not list_custom_backbones(user).filter(name=config.backbone).exists():
-        raise ConfigError("backbone", "There is no such backbone among yours.")
+        raise ConfigError("backbone", "You have no backbone of this name.")
 
 
 def find_backbone(name: str) -> Backbone:
@@ -183,10 +183,10 @@ def find_spec(name: str) -> BackboneSpec | None:
 def _bring_here(name: str) -> None:
     row = CustomBackbone.objects.filter(name=name).filter(spec__isnull=False).first()
     if row is None:
-        raise BackboneMissing(f"The network {name} is not kept any more.")
+        raise BackboneMissing(f"The backbone {name} is no longer stored.")
     spec = parse_spec(row.spec["text"])
     try:
         files = {file: read_file(backbone_file_path(name, file)) for file in row.spec["files"]}
     except OSError as error:
-        raise BackboneMissing(f"The files of the network “{row.title}” are missing from the storage.") from error
+        raise BackboneMissing(f"The files of the backbone “{row.title}” are missing from the storage.") from error
     write_backbone(spec, files, settings.ML)

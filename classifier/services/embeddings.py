@@ -14,7 +14,7 @@ class EmbeddingsMissing(Conflict):
     """A picture or its embedding went while it was needed. The message is a sentence for the user."""
 
 
-GONE = "Pictures were deleted for ever while the training ran. Please train again."
+GONE = "Pictures were permanently deleted while the training was running. Please train again."
 SLICE = 5000  # SQLite takes at most 32,766 parameters a statement
 
 

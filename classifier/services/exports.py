@@ -18,7 +18,7 @@ from classifier.models import Export, Image, Job, ModelVersion, Project
 from classifier.services.custom_backbones import find_spec
 from classifier.services.embeddings import SLICE
 from classifier.storage import store_once
-from ml.backbones.spec import LITE
+from ml.backbones.spec import LITE, BackboneSpec
 from ml.errors import Conflict, Refused
 from ml.exports.registry import FORMATS, ExportFormat
 from ml.training.artifacts import Evaluation
@@ -38,13 +38,13 @@ def request_export(version: ModelVersion, format: str, *, by: User | None) -> Jo
     Raises UnknownFormat, FormatUnavailable.
     """
     if format not in FORMATS:
-        raise UnknownFormat(f"There is no format {format[:100]!r}. Choose one of: {', '.join(FORMATS)}.")
+        raise UnknownFormat(f"There is no export format {format[:100]!r}. Choose one of: {', '.join(FORMATS)}.")
     with transaction.atomic():
         Project.objects.select_for_update().get(pk=version.project_id)  # two clicks at once are one export
         export, _ = Export.objects.get_or_create(model_version=version, format=format)
         if export.job and (export.job.is_open or export.sha256):
             return export.job
-        if reason := unavailable_reason(version, FORMATS[format]):
+        if reason := unavailable_reason(find_spec(version.backbone), FORMATS[format]):
             raise FormatUnavailable(reason)
         config = {"export": export.pk, "format": format}
         export.job = queue_job(EXPORT, project=version.project, by=by, config=config)
@@ -52,13 +52,12 @@ def request_export(version: ModelVersion, format: str, *, by: User | None) -> Jo
         return export.job
 
 
-def unavailable_reason(version: ModelVersion, format: ExportFormat) -> str:
-    """Why this version cannot have the format, a sentence; empty where it can."""
-    custom = find_spec(version.backbone)
+def unavailable_reason(custom: BackboneSpec | None, format: ExportFormat) -> str:
+    """Return why a version with this custom backbone, or none, cannot have the format; "" if it can."""
     if custom is not None and custom.file == LITE:
-        return "Its network came as a .tflite file, which cannot be made into other formats. Keep that file."
+        return "Its network was added as a .tflite file, which cannot be converted to other formats. Use that file."
     if custom is not None and format.needs_layers:
-        return "Its network came without layers, so there is nothing that Keras could keep."
+        return "Its network was added without its layers, so it cannot be saved as a Keras model."
     return format.unavailable_reason
 
 

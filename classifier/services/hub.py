@@ -60,8 +60,9 @@ def open_version(version: ModelVersion) -> IO[bytes]:
     export = Export.objects.filter(model_version=version, format=FORMAT).exclude(sha256="").first()
     if export is None:
         raise NotMadeYet(
-            f"Version {version.number} has no file for TensorFlow Hub yet. Press “Make the file” beside TensorFlow Hub "
-            'on its page, or ask the API for an export with the format "tf_hub".'
+            f"Version {version.number} has no file for TensorFlow Hub yet. Press "
+            "“Create the file” next to TensorFlow Hub on its page, "
+            'or ask the API for an export with the format "tf_hub".'
         )
     target = tempfile.TemporaryFile(dir=settings.FILE_UPLOAD_TEMP_DIR)  # noqa: SIM115 - closed with the answer
     with open_export(export) as stored, zipfile.ZipFile(stored) as archive:
@@ -85,10 +86,10 @@ def open_backbone(backbone: Backbone) -> "File[bytes]":
     # Nobody's job: it is made for all. Two that ask in the same moment may queue two; the second finds the file.
     last = Job.objects.filter(kind=HUB.name, config__backbone=backbone.name).first()
     if last is not None and last.status == Job.Status.FAILED and _is_fresh(last):
-        raise BeingMade(f"It could not be made. {last.error}")
+        raise BeingMade(f"The file could not be created. {last.error}")
     if last is None or not last.is_open:
         queue_job(HUB, project=None, by=None, config={"backbone": backbone.name})
-    raise BeingMade("A worker is making the file, which takes about a minute. Please ask again then.")
+    raise BeingMade("A worker is creating the file, which takes about a minute. Please try again then.")
 
 
 def _is_fresh(job: Job) -> bool:

@@ -114,7 +114,7 @@ def read_incoming_file(entry: ArchiveEntry) -> IncomingFile:
     if entry.data is None:
         return replace(incoming, reason=entry.reason or "It cannot be read.")
     if not incoming.class_name.strip():
-        return replace(incoming, reason="It lies outside the class folders.")
+        return replace(incoming, reason="It is not in a class folder.")
     try:
         name = _clean_class_name(entry.class_name or "")
         return replace(incoming, class_name=name, facts=store_picture(entry.data))

@@ -23,11 +23,11 @@ def clean_name(name: str, *, longest: int) -> str:
     """Trimmed, NFC, without control characters; any script and any punctuation is welcome."""
     cleaned = unicodedata.normalize("NFC", name).strip()
     if not cleaned:
-        raise InvalidName("Please write a name.")
+        raise InvalidName("Please enter a name.")
     if len(cleaned) > longest:
-        raise InvalidName(f"The name is too long: at most {longest} characters.")
+        raise InvalidName(f"The name is too long: use at most {longest} characters.")
     if any(unicodedata.category(character) in ("Cc", "Cs") for character in cleaned):
-        raise InvalidName("The name has a control character in it.")
+        raise InvalidName("The name contains a control character.")
     return cleaned
 
 

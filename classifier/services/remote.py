@@ -53,8 +53,8 @@ class WorkerEngine:
             answer = None
         if not answer:
             raise WorkerAbsent(
-                f"No worker answered within {SECONDS} seconds. This version's network runs on workers only; "
-                "they may be busy, or none is running."
+                f"No worker answered within {SECONDS} seconds. The backbone of this version only runs on workers; "
+                "they may be busy, or none may be running."
             )
         return _unpack(bytes(answer[1]), len(pictures), self.features)  # type: ignore[arg-type]
 

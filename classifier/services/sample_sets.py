@@ -16,7 +16,7 @@ from ml.download import download
 DIGITS, FLOWERS = "digits", "flowers"
 SAMPLE_SETS = {
     DIGITS: ("Handwritten digits", "1,797 small pictures of 0 to 9. Nothing is downloaded."),
-    FLOWERS: ("Flowers", "3,670 photos of five kinds of flowers. Downloads 218 MB."),
+    FLOWERS: ("Flowers", "3,670 photos of five kinds of flowers. This downloads 218 MB."),
 }
 DIGIT_SIZE = 112  # from 8 x 8: large enough to look at, small enough to store
 DOWNLOAD_LIMIT = 2**30
@@ -50,6 +50,6 @@ def draw_digits() -> ArchiveWalk:
 def download_flowers(folder: Path, report: Callable[[int, int], None]) -> Path:
     """Fetch the archive into `folder`, calling report(bytes, bytes in all). Raises DownloadFailed."""
     target = folder / "flower_photos.tgz"
-    otherwise = "Or choose the handwritten digits, which need none."
+    otherwise = "Or choose the handwritten digits, which need no download."
     download(settings.FLOWERS_URL, target, report, what="The flowers", limit=DOWNLOAD_LIMIT, otherwise=otherwise)
     return target

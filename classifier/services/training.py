@@ -50,7 +50,7 @@ def _errors(sizes: dict[str, int]) -> list[str]:
     errors = []
     if len(sizes) < 2:
         only = next(iter(sizes))
-        errors.append(f"There is only one class, “{only}”. A classifier needs at least two to tell apart.")
+        errors.append(f"There is only one class, “{only}”. A classifier needs at least two.")
     for name, size in sizes.items():
         if size < SMALLEST_CLASS:
             has = "only one picture" if size == 1 else f"only {size} pictures"
@@ -66,14 +66,16 @@ def _imbalance(sizes: dict[str, int]) -> list[str]:
         return []
     return [
         f"The class “{large}” has {sizes[large]} pictures and “{small}” only {sizes[small]}. "
-        f"The answers for “{small}” will not be reliable; add pictures of it."
+        f"Predictions for “{small}” will not be reliable; add pictures of it."
     ]
 
 
 def _absent_workers() -> list[str]:
     if not missing_queues(("embed", "train")):
         return []
-    return ["No worker is running, so the job would wait. Start one (“make run” starts it with the site)."]
+    return [
+        "No worker is running, so the job would have to wait. Start one (“make run” starts one together with the site)."
+    ]
 
 
 @transaction.atomic

@@ -126,7 +126,7 @@ def _why_duplicate(place: _Place, image_class: ImageClass) -> str:
         return "The same picture is already in this class."
     return (
         f"The same picture is already in the class “{place.class_name}”. "
-        "A picture can be in one class only; move it if that one is wrong."
+        "A picture can only be in one class; move it if that class is wrong."
     )
 
 

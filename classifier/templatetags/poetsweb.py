@@ -1,18 +1,11 @@
 """Numbers as people read them."""
 
-from dataclasses import asdict
 from typing import Any
 
 from django import template
-from django.conf import settings
 
 from classifier.jobs.kinds import KINDS
-from classifier.models import CustomBackbone, Job
-from ml.backbones.custom import custom_backbone
-from ml.backbones.registry import BACKBONES
-from ml.backbones.spec import parse_spec
-from ml.engines.conversion import converted_path
-from ml.engines.speed import read_speed
+from classifier.models import Job
 from ml.training.config import describe_config
 from ml.training.recipes.registry import RECIPES
 
@@ -64,28 +57,6 @@ def took(job: Job) -> str:
 def base_name(path: str) -> str:
     """fruit/apple/1.jpg -> 1.jpg"""
     return path.replace("\\", "/").rstrip("/").rsplit("/", 1)[-1] or path
-
-
-@register.filter
-def backbone_title(name: str) -> str:
-    """efficientnet_lite0 -> EfficientNet-Lite0; the name itself of one that is gone."""
-    if name in BACKBONES:
-        return BACKBONES[name].title
-    known = CustomBackbone.objects.filter(name=name).values_list("title", flat=True).first()
-    return known or name
-
-
-@register.filter
-def backbone_facts(custom: CustomBackbone) -> dict[str, Any] | None:
-    """What is known of a network that was opened."""
-    if not custom.spec:
-        return None
-    spec = parse_spec(custom.spec["text"])
-    try:
-        speed = read_speed(converted_path(custom_backbone(spec, settings.ML), settings.ML.backbones_dir))
-    except OSError:  # it was not brought to this machine yet
-        speed = None
-    return {**asdict(spec), "speed": speed}
 
 
 @register.filter

@@ -67,7 +67,7 @@ def ask_tensorboard(
         answer = connection.getresponse()
         return TensorBoardAnswer(answer.status, dict(answer.headers), answer.read())
     except (OSError, http.client.HTTPException) as error:
-        raise TensorBoardUnavailable("TensorBoard has just ended. Please load the page again.") from error
+        raise TensorBoardUnavailable("TensorBoard has just stopped. Please reload the page.") from error
     finally:
         connection.close()
 
@@ -123,8 +123,8 @@ def _make_room(parent: Path) -> None:
         shutil.rmtree(path, ignore_errors=True)
     if len(alive) >= MAX_PROCESSES:
         raise TensorBoardUnavailable(
-            f"{MAX_PROCESSES} TensorBoards are open already, which is as many as this site runs at once. "
-            f"Each closes {IDLE_SECONDS // 60} minutes after it was last looked at; please try again then."
+            f"TensorBoard is already open for {MAX_PROCESSES} trainings, which is the most this site allows. "
+            f"Each one closes {IDLE_SECONDS // 60} minutes after it was last used; please try again later."
         )
 
 
@@ -152,4 +152,4 @@ def _wait_for(process: "subprocess.Popen[bytes]", folder: Path) -> None:
     process.kill()
     said = (folder / "stderr").read_bytes()[-2000:].decode(errors="replace") if folder.exists() else ""
     log.error("board_failed", status=process.poll(), said=said)
-    raise TensorBoardUnavailable("TensorBoard did not start. The administrator finds why in the log.")
+    raise TensorBoardUnavailable("TensorBoard did not start. The administrator can find the reason in the log.")

@@ -80,7 +80,7 @@ class SignIn(LoginView):
     def post(self, request: HttpRequest, *args: object, **kwargs: object) -> HttpResponse:
         key = _tries_key(request)
         if _count_try(key) > TRIES:
-            messages.error(request, "Too many tries. Please wait five minutes.")
+            messages.error(request, "Too many attempts. Please wait five minutes.")
             return redirect("sign_in")
         response: HttpResponse = super().post(request, *args, **kwargs)
         if response.status_code == 302:
@@ -98,7 +98,7 @@ class ChangePassword(PasswordChangeView):
     success_url = reverse_lazy("project_list")
 
     def form_valid(self, form: PasswordChangeForm) -> HttpResponse:
-        messages.success(self.request, "Your password is changed.")
+        messages.success(self.request, "Your password has been changed.")
         return super().form_valid(form)
 
 
@@ -120,5 +120,5 @@ def api_keys(request: SignedIn) -> HttpResponse:
 @require_POST
 def revoke_key(request: SignedIn, pk: int) -> HttpResponse:
     accounts.revoke_api_key(get_object_or_404(request.user.api_keys, pk=pk))
-    messages.success(request, "The key is revoked: it opens nothing any more.")
+    messages.success(request, "The key has been revoked and no longer works.")
     return redirect("api_keys")

@@ -57,7 +57,7 @@ def rename(request: SignedIn, project: Project, pk: int) -> HttpResponse:
     image_class = get_object_or_404(project.classes, pk=pk)
     try:
         projects.rename_class(image_class, request.POST.get("name", ""))
-        messages.success(request, "The class has a new name, in answers too.")
+        messages.success(request, "The class has been renamed. Its predictions use the new name too.")
     except projects.InvalidName as error:
         messages.error(request, str(error))
     return redirect("class", project.slug, pk)
@@ -71,7 +71,7 @@ def delete(request: SignedIn, project: Project, pk: int) -> HttpResponse:
     except projects.InvalidName as error:
         messages.error(request, str(error))
         return redirect("class", project.slug, pk)
-    messages.success(request, "The class is deleted.")
+    messages.success(request, "The class has been deleted.")
     return redirect(project)
 
 
@@ -92,7 +92,7 @@ def move(request: SignedIn, project: Project) -> HttpResponse:
 @require_POST
 def trash_samples(request: SignedIn, project: Project) -> HttpResponse:
     deleted = samples.delete_samples(project, _chosen(request))
-    messages.success(request, f"{_pictures(deleted)} in the trash, from where they can be restored.")
+    messages.success(request, f"{_pictures(deleted)} moved to the trash.")
     return redirect(_back(request, project))
 
 
@@ -107,7 +107,7 @@ def restore(request: SignedIn, project: Project) -> HttpResponse:
 @project_page
 @require_POST
 def purge(request: SignedIn, project: Project) -> HttpResponse:
-    messages.success(request, f"{_pictures(samples.purge_samples(project))} deleted for ever.")
+    messages.success(request, f"{_pictures(samples.purge_samples(project))} deleted permanently.")
     return redirect("trash", project.slug)
 
 

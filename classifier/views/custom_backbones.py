@@ -1,4 +1,4 @@
-"""Backbones that people bring along, and classifiers that become versions."""
+"""Backbones that people add, and classifiers that they import as versions."""
 
 from functools import wraps
 from typing import Any
@@ -11,6 +11,7 @@ from django.views.decorators.http import require_POST
 
 from classifier import selectors
 from classifier.access import SignedIn, View, project_page
+from classifier.catalogue import custom_backbone_facts
 from classifier.custom_backbone_forms import BackboneForm, ImportForm
 from classifier.jobs.lifecycle import cancel_job
 from classifier.jobs.progress import job_progress
@@ -22,7 +23,7 @@ from ml.errors import ImportRefused
 
 
 def backbone_page(view: View) -> View:
-    """Calls view(request, custom) for its owner; for anybody else there is no such page."""
+    """Call view(request, custom) for the backbone's owner; raise Http404 for anybody else."""
 
     @login_required
     @wraps(view)
@@ -33,7 +34,7 @@ def backbone_page(view: View) -> View:
 
 
 def _sent(request: SignedIn) -> tuple[Any, Any]:
-    """What a form is bound to; an empty one that was sent is wrong, not new."""
+    """Return what a form is bound to: an empty form that was sent is invalid, not new."""
     return (request.POST, request.FILES) if request.method == "POST" else (None, None)
 
 
@@ -54,7 +55,9 @@ def index(request: SignedIn) -> HttpResponse:
             return redirect("backbone", job.custom_backbones.get().pk)
         except (ImportRefused, InvalidName) as error:
             form.add_error("address" if values["address"] else "file", str(error))
-    context = {"form": form, "backbones": selectors.list_custom_backbones(request.user)}
+    backbones = selectors.list_custom_backbones(request.user)
+    rows = [{"backbone": custom, "facts": custom_backbone_facts(custom)} for custom in backbones]
+    context = {"form": form, "rows": rows}
     return render(request, "classifier/custom_backbones_page.html", context, status=422 if form.errors else 200)
 
 
@@ -72,14 +75,15 @@ def _context(custom: CustomBackbone) -> dict[str, object]:
     job = custom.job
     waits = job is not None and job.is_open and bool(missing_queues(("train",)))
     progress = job_progress(job) if job else None
-    return {"backbone": custom, "job": job, "progress": progress, "no_worker": waits}
+    facts = custom_backbone_facts(custom)
+    return {"backbone": custom, "facts": facts, "job": job, "progress": progress, "no_worker": waits}
 
 
 @backbone_page
 @require_POST
 def cancel(request: SignedIn, custom: CustomBackbone) -> HttpResponse:
     if custom.job is None or not cancel_job(custom.job):
-        messages.info(request, "The job had already ended.")
+        messages.info(request, "The job has already ended.")
     return redirect(custom)
 
 
@@ -87,7 +91,7 @@ def cancel(request: SignedIn, custom: CustomBackbone) -> HttpResponse:
 @require_POST
 def remove(request: SignedIn, custom: CustomBackbone) -> HttpResponse:
     remove_backbone(custom)
-    messages.success(request, f"“{custom.title}” is no longer offered. What was trained with it goes on.")
+    messages.success(request, f"“{custom.title}” has been removed. Versions that use it keep working.")
     return redirect("backbone_list")
 
 

@@ -11,19 +11,19 @@ def answer_page(request: HttpRequest, status: int, title: str, text: str) -> Htt
 
 
 def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
-    return answer_page(request, 404, "Nothing here", "There is no such page, or it belongs to somebody else.")
+    return answer_page(request, 404, "Page not found", "This page does not exist, or you do not have access to it.")
 
 
 def forbidden(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
-    return answer_page(request, 403, "Not allowed", "This is not open to you.")
+    return answer_page(request, 403, "Not allowed", "You do not have access to this page.")
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
-    return answer_page(request, 500, "Something went wrong", "The fault is ours. It has been written to the log.")
+    return answer_page(request, 500, "Something went wrong", "This is a fault of the site. The details are in its log.")
 
 
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
-    text = "The page was open for too long, or cookies are switched off. Go back, reload the page and try again."
+    text = "The page was open for too long, or cookies are disabled. Go back, reload the page and try again."
     return answer_page(request, 403, "Please try again", text)
 
 

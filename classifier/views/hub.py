@@ -58,7 +58,7 @@ def backbone(request: HttpRequest, name: str, number: int) -> HttpResponseBase:
         raise Http404
     spec = find_spec(name)
     if spec is not None and spec.file == LITE:
-        return _say(409, "This network came as a .tflite file, which cannot be made into a SavedModel.")
+        return _say(409, "This backbone was added as a .tflite file, which cannot be converted to a SavedModel.")
     try:
         return _send(hub.open_backbone(find_backbone(name)), f"{name}-{number}.tar.gz")
     except hub.BeingMade as error:
@@ -80,7 +80,7 @@ def _refuse_format(request: HttpRequest) -> HttpResponse | None:
     if request.GET.get("tf-hub-format", "compressed") == "compressed":
         return None
     return _say(
-        400, "This site has compressed files only: leave TFHUB_MODEL_LOAD_FORMAT unset, or set it to COMPRESSED."
+        400, "This site only serves compressed files: leave TFHUB_MODEL_LOAD_FORMAT unset, or set it to COMPRESSED."
     )
 
 
@@ -105,5 +105,5 @@ def create_link(request: SignedIn, project: Project, number: int) -> HttpRespons
 def revoke_link(request: SignedIn, project: Project, number: int) -> HttpResponse:
     found = get_object_or_404(project.model_versions, number=number)
     hub.revoke_public_link(found)
-    messages.success(request, "The public link is revoked: it opens nothing any more.")
+    messages.success(request, "The public link has been revoked and no longer works.")
     return redirect(f"{found.get_absolute_url()}#hub")

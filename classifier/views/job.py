@@ -78,5 +78,5 @@ def download_event_files(request: SignedIn, project: Project, number: int) -> Fi
 def cancel(request: SignedIn, project: Project, number: int) -> HttpResponse:
     job = _find(request, project, number)
     if not cancel_job(job):
-        messages.info(request, "The job had already ended.")
+        messages.info(request, "The job has already ended.")
     return redirect(job)

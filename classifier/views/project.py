@@ -38,7 +38,6 @@ def project(request: SignedIn, project: Project) -> HttpResponse:
         "total": sum(counts.values()),
         "trashed": Sample.objects.filter(project=project, deleted_at__isnull=False).count(),
         "live": selectors.live_version(project),
-        "uploads": project.uploads.select_related("job")[:3],
         "running": selectors.list_jobs(request.user).filter(project=project, status__in=("QUEUED", "RUNNING")),
         "class_form": NameForm(label="Class name"),
     }
@@ -63,7 +62,7 @@ def rename(request: SignedIn, project: Project) -> HttpResponse:
     form = NameForm(request.POST)
     if form.is_valid():
         rename_project(project, form.cleaned_data["name"])
-        messages.success(request, "The project has a new name. Its address stays the same.")
+        messages.success(request, "The project has been renamed. Its address stays the same.")
     else:
         messages.error(request, str(form.errors["name"][0]))
     return redirect(project)

@@ -29,7 +29,7 @@ def board(request: SignedIn, project: Project, number: int, rest: str = "") -> H
     if not proxy.is_installed():
         raise Http404
     if int(request.META.get("CONTENT_LENGTH") or 0) > MAX_REQUEST_BYTES:
-        return answer_page(request, 413, "Too large", "This is more than TensorBoard can be asked at once.")
+        return answer_page(request, 413, "Too large", "This request to TensorBoard is too large.")
     prefix = reverse("job_tensorboard", args=[project.slug, number]).rstrip("/")
     headers = {name: request.headers[name] for name in PASSED_ON if name in request.headers}
     try:

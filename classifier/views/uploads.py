@@ -40,7 +40,7 @@ def picture(request: SignedIn, project: Project, pk: int) -> HttpResponse:
     upload = get_object_or_404(project.uploads.select_related("project"), pk=pk, job=None)
     file = request.FILES.get("file")
     if file is None:
-        return _error("The request holds no file.", 422)
+        return _error("The request does not contain a file.", 422)
     name = request.POST.get("name") or file.name or ""
     (item,) = uploads.add_pictures(upload, [(name, request.POST.get("class", ""), read_bounded(file))])
     return JsonResponse({"status": item.status, "reason": item.reason}, status=201)
@@ -59,9 +59,8 @@ def archive(request: SignedIn, project: Project) -> HttpResponse:
 
 @project_page
 def index(request: SignedIn, project: Project) -> HttpResponse:
-    found = project.uploads.select_related("job", "created_by")[:100]
-    rows = [{"upload": upload, "counts": selectors.upload_counts(upload)} for upload in found]
-    return render(request, "classifier/uploads_page.html", {"project": project, "rows": rows})
+    context = {"project": project, "uploads": selectors.list_uploads(project)[:100]}
+    return render(request, "classifier/uploads_page.html", context)
 
 
 @project_page

@@ -1,4 +1,4 @@
-"""Model versions: how good each is, where it errs, and which one answers."""
+"""Model versions: how accurate each is, which classes it confuses, and which one is live."""
 
 from typing import Any
 
@@ -9,14 +9,16 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_POST
 
-from classifier import selectors
+from classifier import catalogue, selectors
 from classifier.access import SignedIn, project_page
 from classifier.models import ModelVersion, Project, PublicLink
 from classifier.parsing import parse_number
 from classifier.services import exports, model_versions
+from classifier.services.custom_backbones import find_spec
 from classifier.services.hub import FORMAT
 from ml.exports.registry import FORMATS
 from ml.training.artifacts import ArtifactCorrupt
+from ml.training.pipeline import IMPORTED
 
 SHOWN = 60
 MAX_CLASSES_SHOWN = 50
@@ -41,6 +43,8 @@ def detail(request: SignedIn, project: Project, number: int) -> HttpResponse:
         "project": project,
         "version": version,
         "metrics": version.metrics,
+        "imported": version.config["recipe"] == IMPORTED,
+        "backbone_title": catalogue.backbone_title(version.backbone),
         "matrix": _matrix(version),
         "live": selectors.live_version(project),
         "exports": _exports(version),
@@ -52,11 +56,12 @@ def detail(request: SignedIn, project: Project, number: int) -> HttpResponse:
 def _exports(version: ModelVersion) -> list[dict[str, Any]]:
     """Each format with what was made of it so far."""
     made = {export.format: export for export in selectors.list_exports(version)}
+    spec = find_spec(version.backbone)
     return [
         {
             "format": known,
             "made": made.get(known.name),
-            "unavailable_reason": exports.unavailable_reason(version, known),
+            "unavailable_reason": exports.unavailable_reason(spec, known),
         }
         for known in FORMATS.values()
     ]
@@ -134,5 +139,5 @@ def cell(request: SignedIn, project: Project, number: int) -> HttpResponse:
 def promote(request: SignedIn, project: Project, number: int) -> HttpResponse:
     version = _find(project, number)
     model_versions.promote(version, by=request.user)
-    messages.success(request, f"Version {number} is live: it answers from now on.")
+    messages.success(request, f"Version {number} is now live.")
     return redirect(version)

@@ -35,5 +35,5 @@ def _build(path: Path | None, size: int, *, spec: BackboneSpec) -> Any:
     from ml.backbones.frozen_graphs import build_network
 
     if spec.file != GRAPH or path is None:
-        raise ValueError("A .tflite file cannot be converted to other formats. Keep the file that was added.")
+        raise ValueError("A .tflite file cannot be converted to other formats. Use the file that was added.")
     return build_network(path.read_bytes(), size, spec.features)

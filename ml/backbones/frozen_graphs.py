@@ -66,7 +66,7 @@ def read_graph(data: bytes) -> Any:
     except DecodeError:
         raise ImportRefused("This is not a frozen graph, nor a SavedModel, a .tflite file or an archive.") from None
     if not graph.node:
-        raise ImportRefused("There are no operations in this graph.")
+        raise ImportRefused("This graph contains no operations.")
     screen_graph(graph)
     return graph
 

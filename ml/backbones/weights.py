@@ -38,7 +38,8 @@ class PublishedWeights:
         target = self.target(settings)
         if not target.is_file():
             raise WeightsMissing(
-                f"The weights {self.file_name} have not been downloaded yet. The first training with them does that."
+                f"The weights {self.file_name} have not been downloaded yet. "
+                "The first training with this backbone downloads them."
             )
         return target
 
@@ -60,5 +61,5 @@ class PublishedWeights:
                     what=f"The weights {self.file_name}",
                     limit=LIMIT,
                     checksum=self.checksum,
-                    otherwise=f"Or put the file into the folder “{target.parent.name}” of the data folder by hand.",
+                    otherwise=f"Or copy the file into the folder “{target.parent.name}” in the data folder yourself.",
                 )

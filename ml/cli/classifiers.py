@@ -120,7 +120,7 @@ def _load_artifact(folder: Path, settings: MLSettings, threads: int) -> GraphCla
         artifact = read_artifact(digest, lambda name: (folder / name).read_bytes())
         name = artifact.manifest["backbone"]["name"]
     except (ArtifactCorrupt, KeyError, TypeError) as error:
-        raise LabelFailed(f"{folder / HEAD} and its manifest do not fit together ({error}).") from None
+        raise LabelFailed(f"{folder / HEAD} and its manifest do not match ({error}).") from None
     labels = [label for _, label in artifact.classes]
     return GraphClassifier(_with_head(get_backbone(name, settings), artifact.head, threads), labels)
 
@@ -146,7 +146,7 @@ def _run_frozen_graph(flags: GraphFlags, content: bytes, layers: Layers, convert
     names = {node.name for node in graph_def.node}
     for flag, name in (("input_layer", layers.input), ("output_layer", layers.output)):
         if name not in names:
-            raise LabelFailed(f"{flags.graph} has no node {name!r}. Name the right one: --{flag}=NAME")
+            raise LabelFailed(f"{flags.graph} has no node {name!r}. Give the right one: --{flag}=NAME")
     imported = tf.compat.v1.wrap_function(lambda: tf.graph_util.import_graph_def(graph_def, name="import"), [])
     function = imported.prune(f"import/{layers.input}:0", f"import/{layers.output}:0")
     size = flags.input_height or flags.input_width or _size_of(function.inputs[0].shape)

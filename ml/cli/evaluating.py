@@ -98,7 +98,7 @@ def _list_readable(photos: Photos, console: Console) -> list[Photo]:
     readable = []
     with ThreadPoolExecutor(CORES) as pool:
         for number, (photo, said) in enumerate(zip(photos.photos, pool.map(look, photos.photos), strict=True), start=1):
-            console.progress("Photos looked at", number, len(photos.photos))
+            console.progress("Photos checked", number, len(photos.photos))
             if said:
                 console.warn(said)
             else:
@@ -114,7 +114,7 @@ def _places(classes: list[str], labels: list[str]) -> list[int]:
     found = [known.get(_in_a_line(name), original.get(_as_the_original(name))) for name in classes]
     missing = [name for name, place in zip(classes, found, strict=True) if place is None]
     if missing:
-        raise LabelFailed(f"The labels of the graph have no {missing[0]!r}, which is a folder of pictures.")
+        raise LabelFailed(f"The graph has no label {missing[0]!r}, although there is a folder of that name.")
     return [place for place in found if place is not None]
 
 

@@ -87,7 +87,7 @@ class PhotoFeatures:
             for row, photo in zip(block, photos, strict=True):
                 vector = self._find(photo, augmentation)
                 if vector is None:
-                    raise BadPhotos(f"The bottleneck file of {photo.name} has gone. Start it again.")
+                    raise BadPhotos(f"The bottleneck file of {photo.name} has disappeared. Start the training again.")
                 row[:] = vector
                 self._held.pop(photo.sha256, None)
         return matrix.reshape(-1, self.backbone.features)

@@ -74,33 +74,43 @@ def add_retrain_flags(parser: ArgumentParser) -> None:
     add = parser.add_argument
     add("--image_dir", type=Path, required=True, help="a folder whose sub-folders are the classes")
     add("--output_graph", type=Path, default=Path("/tmp/output_graph.pb"), help="the trained graph")  # noqa: S108
-    add("--output_labels", type=Path, default=Path("/tmp/output_labels.txt"), help="its labels, one a line")  # noqa: S108
+    add("--output_labels", type=Path, default=Path("/tmp/output_labels.txt"), help="its labels, one per line")  # noqa: S108
     add("--saved_model_dir", type=Path, help="also write a SavedModel to this folder, which must be new or empty")
     add("--intermediate_output_graphs_dir", type=Path, default=Path("/tmp/intermediate_graph/"))  # noqa: S108
-    add("--intermediate_store_frequency", type=whole(0, 10**9), default=0, help="steps between two of them; 0: none")
+    add(
+        "--intermediate_store_frequency",
+        type=whole(0, 10**9),
+        default=0,
+        help="steps between two intermediate graphs; 0: none",
+    )
     add("--summaries_dir", type=Path, default=Path("/tmp/retrain_logs"), help="events for TensorBoard")  # noqa: S108
     add("--eval_step_interval", type=whole(1, 100_000), default=10, help="steps between two lines of results")
     add("--test_batch_size", type=batch, default=-1, help="pictures to test on at the end; -1: all")
     add("--validation_batch_size", type=batch, default=100, help="pictures to validate on; -1: all")
     add("--print_misclassified_test_images", action="store_true")
-    add("--model_dir", type=Path, help="where pretrained weights are and go; by default the site's own folder")
-    add("--bottleneck_dir", type=Path, default=Path("/tmp/bottleneck"), help="where features are kept")  # noqa: S108
+    add("--model_dir", type=Path, help="where pretrained weights are stored; by default the site's own folder")
+    add("--bottleneck_dir", type=Path, default=Path("/tmp/bottleneck"), help="where features are stored")  # noqa: S108
     add("--final_tensor_name", type=tensor_name, default="final_result")
     add("--architecture", type=architecture, default="inception_v3", metavar="NAME", help="the pretrained network")
-    add("--assert_accuracy_at_least", type=real(0, 1), metavar="SHARE", help="write nothing if the test is below it")
+    add(
+        "--assert_accuracy_at_least",
+        type=real(0, 1),
+        metavar="SHARE",
+        help="write nothing if the test accuracy is below it",
+    )
     add_setting_flags(parser)
     add(
         "--tfhub_module",
         default="",
         metavar="HANDLE",
-        help="an address of TF Hub, or a SavedModel, .tflite or .pb at hand, in the place of --architecture",
+        help="a TF Hub address, or a local SavedModel, .tflite or .pb file, instead of --architecture",
     )
     add("--checkpoint_path", type=Path, default=Path("/tmp/_retrain_checkpoint"), help="the last layer, as .npz")  # noqa: S108
     add(
         "--logging_verbosity",
         choices=VERBOSITIES,
         default="INFO",
-        help="WARN: no lines of steps; ERROR and FATAL: no warnings either",
+        help="WARN: no lines for steps; ERROR and FATAL: no warnings either",
     )
     add("--project", default="", metavar="SLUG", help="add the photos to this project of the site and train there")
 
@@ -137,10 +147,10 @@ def _escape(field: FieldInfo) -> str:
 def add_label_image_flags(parser: ArgumentParser) -> None:
     """Add the flags of `label_image`."""
     add = parser.add_argument
-    add("images", nargs="*", type=Path, metavar="IMAGE", help="pictures, beside those of --image")
-    add("--image", action="append", type=Path, default=[], help="a picture; may be given several times")
+    add("images", nargs="*", type=Path, metavar="IMAGE", help="pictures, in addition to those of --image")
+    add("--image", action="append", type=Path, default=[], help="a picture; can be given several times")
     add_graph_flags(parser)
-    add("--json", action="store_true", help="print one line of JSON a picture")
+    add("--json", action="store_true", help="print one line of JSON per picture")
 
 
 def add_evaluate_flags(parser: ArgumentParser) -> None:
@@ -163,7 +173,7 @@ def add_graph_flags(parser: ArgumentParser) -> None:
         default=Path("tf_files/retrained_graph.pb"),
         help="a .pb, a .tflite, a SavedModel folder, or an artifact's folder of the site",
     )
-    add("--labels", type=Path, help="one a line; by default retrained_labels.txt or labels.txt beside the graph")
+    add("--labels", type=Path, help="one per line; by default retrained_labels.txt or labels.txt next to the graph")
     add("--input_height", type=whole(1, 4096), help="by default what the graph says, otherwise 224")
     add("--input_width", type=whole(1, 4096), help="likewise")
     add("--input_mean", type=real(-1e6, 1e6), default=128.0, help="of a .pb")

@@ -44,10 +44,12 @@ def _open(handle: str, known: Path, settings: MLSettings, console: Console) -> B
         path = Path(handle)
         if not path.exists():
             path = _fetch(handle, folder, console)
-        console.say("Opening the module (once) …")
+        console.say("Opening the module (only once) …")
         opened = open_network(path.resolve(), folder, Request(), title=handle[-100:], source=handle[:300])
     if opened.litert_refusal:
-        console.warn(f"LiteRT cannot run this module: {opened.litert_refusal}. TensorFlow runs it, which takes longer.")
+        console.warn(
+            f"LiteRT cannot run this module: {opened.litert_refusal}. TensorFlow runs it instead, which takes longer."
+        )
     write_backbone(opened.spec, opened.files, settings)
     write_atomically(known, json.dumps({"name": opened.spec.name, "handle": handle}))
     return get_backbone(opened.spec.name, settings)

@@ -54,7 +54,7 @@ def label_images(flags: LabelImageFlags, settings: MLSettings) -> Iterator[Named
 def check_size(flags: GraphFlags) -> None:
     """Raise `LabelFailed` if the flags give different heights and widths."""
     if flags.input_height != flags.input_width and flags.input_height and flags.input_width:
-        raise LabelFailed("--input_height and --input_width must be the same: pictures are squeezed to a square.")
+        raise LabelFailed("--input_height and --input_width must be the same: pictures are scaled to a square.")
 
 
 def _ask(classifier: GraphClassifier, image: Path) -> tuple[float, Scores] | str:
@@ -82,7 +82,7 @@ def _name(image: Path, answer: tuple[float, Scores] | str, labels: list[str]) ->
 def check_scores(scores: Scores, labels: list[str]) -> None:
     """Raise `LabelFailed` if there is not one score for each label."""
     if scores.shape != (len(labels),):
-        raise LabelFailed(f"The graph gives {scores.size} scores, but there are {len(labels)} labels.")
+        raise LabelFailed(f"The graph returns {scores.size} scores, but there are {len(labels)} labels.")
 
 
 def read_labels(flags: GraphFlags, classifier: GraphClassifier) -> list[str]:
@@ -96,8 +96,8 @@ def read_labels(flags: GraphFlags, classifier: GraphClassifier) -> list[str]:
     inside = [flags.graph / "assets" / name for name in LABEL_FILES]
     path = flags.labels or next((path for path in (*inside, *beside) if path.is_file()), None)
     if path is None:
-        raise LabelFailed(f"There are no labels beside {flags.graph}. Name them: --labels=FILE")
+        raise LabelFailed(f"There is no label file next to {flags.graph}. Give one: --labels=FILE")
     try:
         return path.read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:
-        raise LabelFailed(f"The labels {path} cannot be read ({error}).") from None
+        raise LabelFailed(f"The label file {path} cannot be read ({error}).") from None

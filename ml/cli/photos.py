@@ -40,7 +40,7 @@ class Photos:
         assert self.walk.entry is not None  # noqa: S101 - a folder's has one
         data = self.walk.entry(photo.place).data
         if data is None or sha256(data).hexdigest() != photo.sha256:
-            raise BadPhotos(f"{photo.name} has changed while the training ran. Start it again.")
+            raise BadPhotos(f"{photo.name} changed while the training was running. Start the training again.")
         return data
 
 
@@ -60,7 +60,7 @@ def list_photos(folder: Path, warn: Callable[[str], None]) -> Photos:
         digest = sha256(entry.data).hexdigest()
         _, first, label = found.setdefault(digest, (place, entry.name, entry.class_name))
         if label != entry.class_name:
-            warn(f"{entry.name}: the same picture is {first} already; it can be in one class only.")
+            warn(f"{entry.name}: the same picture is already {first}; it can only be in one class.")
     labels = sorted({label for _, _, label in found.values()})
     numbers = {label: number for number, label in enumerate(labels)}
     photos = [Photo(name, place, digest, numbers[label]) for digest, (place, name, label) in found.items()]
@@ -76,7 +76,8 @@ def check_classes(photos: Photos, folder: Path, warn: Callable[[str], None]) -> 
     for number, label in enumerate(photos.labels):
         count = sum(photo.label == number for photo in photos.photos)
         if count < SMALLEST_CLASS:
-            raise BadPhotos(f"The class {label!r} has {count} pictures. At least {SMALLEST_CLASS} are needed.")
+            has = "1 picture" if count == 1 else f"{count} pictures"
+            raise BadPhotos(f"The class {label!r} has {has}. At least {SMALLEST_CLASS} are needed.")
         if count < FEW:
             warn(f"WARNING: The class {label!r} has less than {FEW} pictures, which may cause issues.")
 

@@ -88,10 +88,10 @@ def check_targets(flags: RetrainFlags) -> None:
     """Check at the beginning what would fail at the end. Raise `RetrainFailed` if files could not be written."""
     for path in (flags.output_graph, flags.output_labels):
         if path.is_dir():
-            raise RetrainFailed(f"{path} is a folder; it should be a file.")
+            raise RetrainFailed(f"{path} is a folder; it must be a file.")
     folder = flags.saved_model_dir
     if folder is not None and folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise RetrainFailed(f"--saved_model_dir={folder} is not empty. Name a new folder; nothing there was touched.")
+        raise RetrainFailed(f"--saved_model_dir={folder} is not empty. Choose a new folder; nothing in it was changed.")
 
 
 def _import_tensorflow() -> None:
@@ -147,7 +147,7 @@ def _train(flags: RetrainFlags, config: TrainConfig, data: Data, parts: Parts, c
     for writer in writers.values():
         writer.close()
     if not (np.isfinite(head.weights).all() and np.isfinite(head.bias).all()):
-        raise RetrainFailed("The training ran out of bounds. Choose a smaller --learning_rate.")
+        raise RetrainFailed("The training diverged. Choose a smaller --learning_rate.")
     return head
 
 

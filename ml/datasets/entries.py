@@ -152,7 +152,7 @@ def too_many_entries(limits: ArchiveLimits) -> ArchiveRejected:
 
 def too_many_bytes(limits: ArchiveLimits) -> ArchiveRejected:
     most = show_bytes(limits.max_total_bytes)
-    return ArchiveRejected(f"Unpacked, it holds more than {most}. Upload it in parts.")
+    return ArchiveRejected(f"Unpacked, it is larger than {most}. Upload it in parts.")
 
 
 def show_bytes(count: int) -> str:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 MAX_CLASS_NAME_LENGTH = 200
 
-OUTSIDE_CLASSES = "It lies outside the class folders."
+OUTSIDE_CLASSES = "It is not in a class folder."
 NESTED_ARCHIVE = "It is itself an archive; archives inside archives are not read."
 
 _ARCHIVE_SUFFIXES = (".zip", ".tar", ".tgz", ".tar.gz", ".tar.bz2", ".tar.xz")
@@ -117,11 +117,11 @@ def check_name(name: str, folders: Folders, last: str, max_length: int) -> None:
     if len(name) > max_length:
         raise EntryRefused("Its name is too long.")
     if not name.isprintable() and _CONTROL.search(name):
-        raise EntryRefused("Its name holds control characters.")
+        raise EntryRefused("Its name contains control characters.")
     if name.startswith(("/", "\\")) or _DRIVE.match(name):
         raise EntryRefused("Its name is an absolute path.")
     if last == ".." or ".." in folders:
-        raise EntryRefused("Its name leads out of the archive.")
+        raise EntryRefused("Its name points outside the archive.")
 
 
 def displayable(name: str, max_length: int) -> str:

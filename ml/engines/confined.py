@@ -77,7 +77,7 @@ class ConfinedEngine:
         if len(answer) != 4 * self.features:
             self.close()
             raise EngineFailed(
-                "The network did not answer a picture. It may need more memory or time than it is given."
+                "The network did not process a picture. It may need more memory or time than is allowed."
             )
         return np.frombuffer(answer, np.float32)
 

@@ -115,7 +115,9 @@ def _convert_aside(backbone: Backbone, path: Path) -> None:
         else:
             _place(backbone, backbone.spec, aside)
         if not _matches(aside, backbone):
-            raise ConversionFailed(f"{backbone.title} was converted from other weights or another recipe than asked.")
+            raise ConversionFailed(
+                f"{backbone.title} was converted from other weights or another version of its network."
+            )
         if aside.with_suffix(".pb").is_file():
             os.replace(aside.with_suffix(".pb"), path.with_suffix(".pb"))
         os.replace(aside, path)
@@ -147,7 +149,9 @@ def _run_converter(backbone: Backbone, path: Path) -> None:
             check=False,  # what it said belongs in the message
         )
     except subprocess.TimeoutExpired as error:
-        raise ConversionFailed(f"{backbone.title} was not converted in {CONVERSION_SECONDS} s.") from error
+        raise ConversionFailed(
+            f"The conversion of {backbone.title} took more than {CONVERSION_SECONDS} s and was stopped."
+        ) from error
     if done.returncode:
         said = done.stderr.strip()[-STDERR_TAIL:] or "It said nothing."
         raise ConversionFailed(f"{backbone.title} could not be converted (exit code {done.returncode}). {said}")
@@ -184,13 +188,13 @@ def _build(backbone: Backbone) -> Any:
         return backbone.build_network()
     except (ValueError, OSError) as error:  # what Keras and h5py say of a file that is none, or of another network
         first = next(iter(str(error).splitlines()), "")
-        raise ConversionFailed(f"The weights of {backbone.title} do not fit it ({first}).") from error
+        raise ConversionFailed(f"The weights do not fit {backbone.title} ({first}).") from error
 
 
 def _check_shapes(network: Any, backbone: Backbone) -> None:
     size, found = backbone.input_size, (network.input_shape, network.output_shape)
     if found != ((None, size, size, 3), (None, backbone.features)):
-        raise ConversionFailed(f"{backbone.title} has shapes {found}, which the registry does not tell of.")
+        raise ConversionFailed(f"{backbone.title} has shapes {found}, which differ from those in the registry.")
 
 
 def main(arguments: list[str]) -> int:

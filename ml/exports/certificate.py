@@ -28,7 +28,7 @@ def certify(
         difference = np.ones_like(difference)
     agreement, mean = float(np.mean(answered == named)), float(difference.mean())
     accuracy, site_accuracy = float(np.mean(named == labels)), float(np.mean(answered == labels))
-    reasons = [] if is_finite else ["It gives numbers that are none."]
+    reasons = [] if is_finite else ["It returns values that are not numbers (NaN) or infinite."]
     reasons += _shortfalls(format.bar, agreement, mean, site_accuracy - accuracy, len(labels))
     return {
         "n": len(labels),
@@ -48,11 +48,14 @@ def _shortfalls(bar: Bar, agreement: float, mean_difference: float, accuracy_los
     # One of fifty test pictures is already 2 %, and may be a near tie that falls the other way.
     may_be_lost = max(bar.accuracy_loss, 1 / count)
     if agreement < bar.agreement:
-        reasons.append(f"It agrees on {agreement:.1%} of the test pictures; {bar.agreement:.1%} are needed.")
+        reasons.append(
+            f"It predicts the same class for {agreement:.1%} of the test pictures; "
+            f"at least {bar.agreement:.1%} are required."
+        )
     if mean_difference > bar.mean_difference:
         reasons.append(
-            f"Its probabilities differ by {mean_difference:.4f} in the mean; at most {bar.mean_difference} may."
+            f"Its probabilities differ by {mean_difference:.4f} on average; at most {bar.mean_difference} is allowed."
         )
     if round(accuracy_loss - may_be_lost, 9) > 0:
-        reasons.append(f"It is right on {accuracy_loss:.1%} fewer of the test pictures; {may_be_lost:.1%} may be lost.")
+        reasons.append(f"Its accuracy is {accuracy_loss:.1%} lower; at most {may_be_lost:.1%} is allowed.")
     return reasons

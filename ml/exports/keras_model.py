@@ -16,7 +16,7 @@ def build(parts: Parts, folder: Path) -> None:
     A frozen graph has no Keras layers: raise `SystemExit` with a sentence, which ends the process.
     """
     if not parts.backbone.has_layers:
-        raise SystemExit("A backbone that was fine-tuned or brought along is kept as a graph, which is no Keras model.")
+        raise SystemExit("A backbone that was fine-tuned or added is stored as a graph, which is not a Keras model.")
     parts.build_classifier().save(folder / MODEL)
     parts.write_texts(folder, "keras_model")
 

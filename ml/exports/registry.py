@@ -75,8 +75,8 @@ class ExportFormat:
         if all(importlib.util.find_spec(module) for module in self.needs):
             return ""
         return (
-            f"{self.title} is an extra that this site does not have. "
-            f"Its administrator gets it with “make run EXTRAS={self.extra}”."
+            f"This site does not have the optional packages for {self.title}. "
+            f"Its administrator can install them with “make run EXTRAS={self.extra}”."
         )
 
     def code(self) -> Any:
@@ -96,7 +96,7 @@ FORMATS: dict[str, ExportFormat] = {
         ExportFormat(
             name="tflite_float16",
             title="TensorFlow Lite, 16 bits",
-            purpose="Half the size of the former, with the same answers.",
+            purpose="Half the size, with the same predictions.",
             where="ml.exports.tflite:FLOAT16",
         ),
         ExportFormat(
@@ -110,26 +110,26 @@ FORMATS: dict[str, ExportFormat] = {
         ExportFormat(
             name="saved_model",
             title="SavedModel",
-            purpose="For TensorFlow Serving and Python: takes a picture's file as it is and gives classes and scores.",
+            purpose="For TensorFlow Serving and Python: takes picture files, returns classes and scores.",
             where="ml.exports.saved_model",
         ),
         ExportFormat(
             name="keras",
             title="Keras",
-            purpose="model.keras, to train on or build upon in Python.",
+            purpose="A model.keras file, to train further or build upon in Python.",
             where="ml.exports.keras_model",
             needs_layers=True,
         ),
         ExportFormat(
             name="frozen_graph",
             title="Frozen graph",
-            purpose="retrained_graph.pb and retrained_labels.txt, as TensorFlow for Poets made them.",
+            purpose="retrained_graph.pb and retrained_labels.txt, as TensorFlow for Poets wrote them.",
             where="ml.exports.frozen_graph",
         ),
         ExportFormat(
             name="tf_hub",
             title="TensorFlow Hub",
-            purpose="For hub.load and hub.KerasLayer; this site also serves it at an address of its own.",
+            purpose="For hub.load and hub.KerasLayer; this site also serves it at its own address.",
             where="ml.exports.tf_hub",
         ),
         ExportFormat(

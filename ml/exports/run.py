@@ -75,7 +75,9 @@ def certify_export(
     _run(arguments, out.parent, alive, lambda line: report(int(line)) if line.strip().isdecimal() else None)
     answers: NDArray[np.float32] = np.load(pictures.with_suffix(".npy"), allow_pickle=False)
     if answers.shape != evaluation.probabilities.shape:
-        raise ExportFailed(f"The exported file gives answers of the shape {answers.shape}, not one for each class.")
+        raise ExportFailed(
+            f"The exported file returns outputs of the shape {answers.shape}, not one score for each class."
+        )
     milliseconds = float(pictures.with_suffix(".ms").read_text())
     return certify(format, evaluation.probabilities, answers, evaluation.labels, milliseconds=milliseconds)
 
@@ -101,8 +103,8 @@ def _run(
         )
     except ChildFailed as error:
         if error.status is None:
-            raise ExportFailed(f"The export did not end within {SECONDS / 60:.0f} minutes.") from None
-        raise ExportFailed(f"The files could not be made (status {error.status}). {error.last_line}") from None
+            raise ExportFailed(f"The export did not finish within {SECONDS / 60:.0f} minutes.") from None
+        raise ExportFailed(f"The files could not be created (status {error.status}). {error.last_line}") from None
     if any(path.is_symlink() or not (path.is_file() or path.is_dir()) for path in folder.rglob("*")):
         # Code that took over that process may hope that we follow a link to a file it may not read itself.
-        raise ExportFailed("The files could not be made: there is something else than files among them.")
+        raise ExportFailed("The files could not be created: the result contains something other than files.")

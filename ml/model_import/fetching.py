@@ -29,7 +29,7 @@ def kind_of(address: str) -> str:
         fits = parts.scheme in ("http", "https") and bool(parts.hostname) and len(address) <= 2000
         parts.port  # noqa: B018 - raises ValueError for a port that is no number
         if fits and "@" in parts.netloc:  # the address is shown to everyone who may see the network
-            raise ImportRefused("An address with a user name or password in it cannot be used.")
+            raise ImportRefused("An address that contains a user name or password cannot be used.")
     except ValueError:
         fits = False
     if not fits or any(character.isspace() or not character.isprintable() for character in address):
@@ -45,10 +45,10 @@ def resolve(address: str, out: Path, *, allow_private: bool) -> None:
         else:
             _download(address, out / "file", allow_private)
     except urllib.error.HTTPError as error:
-        raise ImportRefused(f"{host_of(address)} answers {error.code} ({error.reason}).") from None
+        raise ImportRefused(f"{host_of(address)} answered with status {error.code} ({error.reason}).") from None
     except (OSError, http.client.HTTPException, ValueError) as error:
         reason = str(getattr(error, "reason", error))[:150]
-        raise ImportRefused(f"{host_of(address)} gave nothing that can be used ({reason}).") from None
+        raise ImportRefused(f"{host_of(address)} returned nothing that can be used ({reason}).") from None
 
 
 def host_of(address: str) -> str:
@@ -69,7 +69,7 @@ def _resolve_hub(address: str, allow_private: bool) -> None:
 
     found = Path(Resolver()(address))
     if not (found / "saved_model.pb").is_file():
-        raise ImportRefused(f"{host_of(address)} gave an archive that holds no SavedModel.")
+        raise ImportRefused(f"{host_of(address)} returned an archive that contains no SavedModel.")
 
 
 def _download(address: str, target: Path, allow_private: bool) -> None:
@@ -117,7 +117,7 @@ def open_guarded(address: Any, *, allow_private: bool) -> Any:
 
 class _NothingElse(urllib.request.BaseHandler):
     def unknown_open(self, req: Any) -> Any:
-        raise ImportRefused("Only addresses of the web can be fetched.")
+        raise ImportRefused("Only http and https addresses can be fetched.")
 
 
 _OF_THE_WEB = (

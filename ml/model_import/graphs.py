@@ -86,7 +86,7 @@ def _size_of(graph: Any, name: str) -> tuple[int | None, int | None]:
     if len(dims) != 4:
         return None, None
     if dims[1] > 0 and dims[1] != dims[2]:
-        raise ImportRefused(f"It takes pictures of {dims[2]} x {dims[1]} pixels; only squares can be used.")
+        raise ImportRefused(f"It takes pictures of {dims[2]} x {dims[1]} pixels; only square pictures can be used.")
     return (dims[1] if dims[1] > 0 else None), (dims[0] if dims[0] > 0 else None)
 
 
@@ -109,7 +109,7 @@ def freeze(opened: Opened, *, scale: float, offset: float, logarithm: bool) -> b
         frozen = convert_variables_to_constants_v2(look.get_concrete_function())
         graph = frozen.graph.as_graph_def()
     except (ValueError, TypeError, KeyError, NotImplementedError, tf.errors.OpError) as error:
-        raise ImportRefused(f"Its variables cannot be made constants: {first_line(error)}") from None
+        raise ImportRefused(f"Its variables cannot be turned into constants: {first_line(error)}") from None
     screen_graph(graph)
     return bytes(graph.SerializeToString(deterministic=True))  # the same network has the same digest
 
@@ -121,5 +121,5 @@ def flatten(found: Any) -> Any:
     if found.shape.rank == 4:
         found = tf.reduce_mean(found, axis=[1, 2])
     if found.shape.rank != 2 or found.shape[-1] is None:
-        raise ImportRefused(f"It gives numbers of the shape {found.shape}, not one row for each picture.")
+        raise ImportRefused(f"Its output has the shape {found.shape}, not one row for each picture.")
     return tf.cast(found, tf.float32)

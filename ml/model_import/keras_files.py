@@ -50,7 +50,7 @@ def open_tensorflow_js(folder: Path) -> Opened:
     topology = described.get("modelTopology")
     topology = topology.get("model_config", topology) if isinstance(topology, dict) else None
     if not isinstance(topology, dict) or "class_name" not in topology:
-        raise ImportRefused("Its model.json describes no network of layers.")
+        raise ImportRefused("Its model.json does not describe a network of layers.")
     _check_classes(topology, tf_keras)
     try:
         network = tf_keras.models.model_from_json(json.dumps(topology))
@@ -81,7 +81,7 @@ def _load_h5(path: Path) -> Any:
         with h5py.File(path) as file:
             config = file.attrs.get("model_config")
         if config is None:
-            raise ImportRefused("The file holds weights alone, not the network they belong to.")
+            raise ImportRefused("The file contains only weights, not the network they belong to.")
         _check_classes(_read_json(config.encode() if isinstance(config, str) else bytes(config)), tf_keras)
         return tf_keras.models.load_model(path, compile=False)
     except (ValueError, TypeError, KeyError, OSError, AttributeError) as error:
@@ -106,7 +106,7 @@ def _check_classes(config: dict[str, Any], library: Any) -> None:
     for name in _classes_in(config):
         if name not in known:
             raise HostileGraph(
-                f"It has a layer or function {str(name)[:80]!r} in it, which may hold a program or read files. "
+                f"It contains the layer or function {str(name)[:80]!r}, which may contain a program or read files. "
                 "Save it as a SavedModel without it."
             )
 
@@ -135,7 +135,7 @@ def _read_weights(folder: Path, described: dict[str, Any]) -> dict[str, Any]:
     for group in described["weightsManifest"]:
         paths = [folder / str(name) for name in group["paths"]]
         if any(path.parent != folder or not path.is_file() for path in paths):
-            raise ImportRefused("Files of weights are missing beside model.json.")
+            raise ImportRefused("Weight files are missing next to model.json.")
         if sum(path.stat().st_size for path in paths) > MAX_MODEL_BYTES:
             raise ImportRefused("Its weights are too large.")
         data, at = b"".join(path.read_bytes() for path in paths), 0
@@ -158,5 +158,7 @@ def _give_weights(network: Any, arrays: dict[str, Any]) -> None:
 def _opened(network: Any) -> Opened:
     shape = network.input_shape
     if not isinstance(shape, tuple) or len(shape) != 4 or shape[3] != 3 or not shape[1] or shape[1] != shape[2]:
-        raise ImportRefused(f"It takes {shape}; square pictures in three colours are needed.")
+        raise ImportRefused(
+            f"Its input has the shape {shape}; it must take square pictures with three colour channels."
+        )
     return Opened(lambda pictures: network(pictures, training=False), int(shape[1]), None, network)

@@ -53,7 +53,7 @@ def fetch(
         count, size = measure_folder(out)
         if size > MAX_MODEL_BYTES or count > MAX_FILES:
             raise ImportRefused(
-                f"What comes from {host_of(address)} is larger than {MAX_MODEL_BYTES >> 30} GB, or more than "
+                f"The download from {host_of(address)} is larger than {MAX_MODEL_BYTES >> 30} GB or has more than "
                 f"{MAX_FILES:,} files, and was stopped."
             )
         report(size)

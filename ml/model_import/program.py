@@ -83,7 +83,7 @@ def main(arguments: list[str]) -> int:
         print(error, file=sys.stderr)
         return REFUSED
     except MemoryError:
-        print("It needs more memory than a network may have here.", file=sys.stderr)
+        print("It needs more memory than this site allows.", file=sys.stderr)
         return REFUSED
     return 0
 
@@ -178,35 +178,35 @@ def _run(function: Any, pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
     try:
         rows = [function(tf.constant(picture[np.newaxis], tf.float32)).numpy()[0] for picture in pictures]
     except tf.errors.OpError as error:
-        raise ImportRefused(f"It cannot answer a picture: {first_line(error)}") from None
+        raise ImportRefused(f"It cannot process a picture: {first_line(error)}") from None
     return np.asarray(rows, np.float32)
 
 
 def _check_answers(answers: NDArray[np.float32], request: Request) -> bool:
     """Return whether the answers are a classifier's probabilities. Raise `ImportRefused` if they are unusable."""
     if not np.isfinite(answers).all():
-        raise ImportRefused("It answers a picture with numbers that are none (NaN or infinity).")
+        raise ImportRefused("It returns values that are not numbers (NaN) or infinite.")
     if not request.classifier:
         if np.abs(answers[0] - answers[1]).max() <= 1e-6 * max(float(np.abs(answers).max()), 1e-6):
-            raise ImportRefused("It gives the same numbers for all pictures. Is it the right file?")
+            raise ImportRefused("It returns the same values for all pictures. Is it the right file?")
         return False
     return bool((answers >= 0).all() and (answers <= 1 + 1e-3).all())
 
 
 def _check_labels(labels: list[str], outputs: int) -> None:
     if not labels:
-        raise ImportRefused("It comes without labels. Send a text file with them, one a line.")
+        raise ImportRefused("It contains no labels. Send a text file with them, one per line.")
     if outputs > MAX_CLASSES:
-        raise ImportRefused(f"It tells {outputs:,} classes apart; at most {MAX_CLASSES:,} can be imported.")
+        raise ImportRefused(f"It has {outputs:,} classes; at most {MAX_CLASSES:,} can be imported.")
     if len(labels) != outputs:
-        raise ImportRefused(f"It gives {outputs} scores, but there are {len(labels)} labels.")
+        raise ImportRefused(f"It returns {outputs} scores, but there are {len(labels)} labels.")
     if not all(labels) or len(set(labels)) != len(labels):
-        raise ImportRefused("Each label must be there once, and none may be empty.")
+        raise ImportRefused("Every label must be different, and none may be empty.")
 
 
 def _check_size(size: int) -> None:
     if not 8 <= size <= MAX_INPUT_SIZE:
-        raise ImportRefused(f"It takes pictures of {size} pixels; from 8 to {MAX_INPUT_SIZE} can be used.")
+        raise ImportRefused(f"It takes pictures of {size} pixels; only sizes from 8 to {MAX_INPUT_SIZE} can be used.")
 
 
 def _describe(file: Path, size: int, features: int, probabilities: bool) -> dict[str, Any]:

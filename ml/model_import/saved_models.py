@@ -91,7 +91,7 @@ def _choose_graph(folder: Path) -> Any:
     graphs = list(saved_model.meta_graphs)
     for_use = [graph for graph in graphs if TRAINING_TAG not in graph.meta_info_def.tags] or graphs
     if not for_use:
-        raise ImportRefused("The SavedModel holds no graph.")
+        raise ImportRefused("The SavedModel contains no graph.")
     return min(for_use, key=lambda graph: len(graph.meta_info_def.tags))
 
 
@@ -127,7 +127,7 @@ def _shape_of(spec: Any) -> list[int | None] | None:
 def _opened(call: Any, shape: list[int | None], input_size: int | None, holder: Any) -> Opened:
     height, width = shape[1], shape[2]
     if height and width and height != width:
-        raise ImportRefused(f"It takes pictures of {width} x {height} pixels; only squares can be used.")
+        raise ImportRefused(f"It takes pictures of {width} x {height} pixels; only square pictures can be used.")
     return Opened(call, height or width or input_size or 224, shape[0], holder)
 
 

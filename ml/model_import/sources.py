@@ -90,7 +90,7 @@ def find_in_folder(folder: Path) -> Source:
         if len(found) == 1:
             return Source(kind, found[0], labels or (_labels_within(found[0])[0] if kind == TFLITE else []), numbered)
         if found:
-            raise ImportRefused(f"There are {len(found)} {ending} files in it. Send the one that is meant.")
+            raise ImportRefused(f"There are {len(found)} {ending} files in it. Send only the one to import.")
     raise ImportRefused("There is no SavedModel (saved_model.pb), .tflite, .pb, .keras, .h5 or model.json in it.")
 
 
@@ -102,7 +102,7 @@ def parse_labels(data: bytes) -> tuple[list[str], bool]:
     try:
         lines = data.decode("utf-8-sig").splitlines()
     except UnicodeDecodeError:
-        raise ImportRefused("The labels are not a text file in UTF-8.") from None
+        raise ImportRefused("The label file is not a text file in UTF-8.") from None
     while lines and not lines[-1].strip():
         lines.pop()
     if len(lines) > MAX_LABELS:
@@ -157,7 +157,7 @@ def unpack(entries: Iterator[_Entry], folder: Path) -> None:
         for number, (name, size, open_entry) in enumerate(entries):
             total += size
             if number >= MAX_FILES or total > MAX_MODEL_BYTES:
-                raise ImportRefused(f"It holds more than {MAX_FILES:,} files or {MAX_MODEL_BYTES >> 30} GB.")
+                raise ImportRefused(f"It contains more than {MAX_FILES:,} files or {MAX_MODEL_BYTES >> 30} GB.")
             target = folder.joinpath(*_safe_parts(name))
             target.parent.mkdir(parents=True, exist_ok=True)
             with open_entry() as source, target.open("wb") as out:
@@ -174,14 +174,14 @@ def _copy(source: IO[bytes], out: IO[bytes], size: int) -> None:
     while chunk := source.read(min(2**20, left + 1)):
         left -= len(chunk)
         if left < 0:
-            raise ImportRefused("A file of the archive is larger than the archive says.")
+            raise ImportRefused("A file in the archive is larger than the archive says.")
         out.write(chunk)
 
 
 def _safe_parts(name: str) -> tuple[str, ...]:
     parts = PurePosixPath(name.replace("\\", "/")).parts
     if not parts or ".." in parts or parts[0] == "/" or ":" in parts[0] or "\0" in name or len(name) > 1000:
-        raise ImportRefused(f"The archive holds a file of an impossible name: {name[:100]!r}.")
+        raise ImportRefused(f"The archive contains a file with an invalid name: {name[:100]!r}.")
     return parts
 
 
@@ -191,7 +191,7 @@ def _walk_zip(file: Path) -> Iterator[_Entry]:
             if info.is_dir():
                 continue
             if stat.S_ISLNK(info.external_attr >> 16):
-                raise ImportRefused("The archive holds links. Pack the files themselves.")
+                raise ImportRefused("The archive contains links. Pack the files themselves.")
             yield info.filename, info.file_size, lambda info=info: archive.open(info)  # type: ignore[misc]
 
 
@@ -201,5 +201,5 @@ def _walk_tar(file: Path) -> Iterator[_Entry]:
             if member.isdir():
                 continue
             if not member.isfile():
-                raise ImportRefused("The archive holds links or devices. Pack the files themselves.")
+                raise ImportRefused("The archive contains links or devices. Pack the files themselves.")
             yield member.name, member.size, lambda member=member: archive.extractfile(member)  # type: ignore[misc]

@@ -31,23 +31,25 @@ def inspect(path: Path) -> Interface:
         interpreter = Interpreter(model_path=str(path), num_threads=1)
         sources, targets = interpreter.get_input_details(), interpreter.get_output_details()
         if len(sources) != 1 or len(targets) < 1:
-            raise ImportRefused(f"It has {len(sources)} inputs; one for pictures is needed.")
+            raise ImportRefused(f"It has {len(sources)} inputs; it must have exactly one, for pictures.")
         _check_input(sources[0])
         interpreter.allocate_tensors()
     except (ValueError, RuntimeError) as error:
         raise ImportRefused(f"LiteRT cannot use this file: {first_line(error)}") from None
     shape = [int(size) for size in interpreter.get_output_details()[0]["shape"]]
     if len(shape) != 2 or shape[1] < 1:
-        raise ImportRefused(f"It gives numbers of the shape {shape}, not one row for each picture.")
+        raise ImportRefused(f"Its output has the shape {shape}, not one row for each picture.")
     return Interface(int(sources[0]["shape"][1]), shape[1], _scaling(path, sources[0]))
 
 
 def _check_input(source: dict[str, Any]) -> None:
     shape = [int(size) for size in source["shape"]]
     if len(shape) != 4 or shape[3] != 3 or shape[1] != shape[2]:
-        raise ImportRefused(f"Its input has the shape {shape}; square pictures in three colours are needed.")
+        raise ImportRefused(
+            f"Its input has the shape {shape}; it must take square pictures with three colour channels."
+        )
     if source["dtype"] not in (np.float32, np.uint8, np.int8):
-        raise ImportRefused(f"Its input is of the type {np.dtype(source['dtype']).name}, which pictures are not.")
+        raise ImportRefused(f"Its input is of the type {np.dtype(source['dtype']).name}, which cannot hold pictures.")
 
 
 def _scaling(path: Path, source: dict[str, Any]) -> tuple[float, float] | None:

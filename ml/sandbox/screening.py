@@ -146,8 +146,8 @@ def _refuse(nodes: Iterable[Any], functions: dict[str, Any], *, besides: frozens
             continue
         if _DENIED.search(op) or (known is not None and known.is_stateful and not _KEEPS_TO_ITSELF.fullmatch(op)):
             raise HostileGraph(
-                f"It has the operation {op[:80]!r} in it, which can read or write files or reach beyond the network. "
+                f"It contains the operation {op[:80]!r}, which can read or write files or reach beyond the network. "
                 "Such files are not opened."
             )
         if known is None:
-            raise HostileGraph(f"It has the operation {op[:80]!r} in it, which TensorFlow does not have here.")
+            raise HostileGraph(f"It contains the operation {op[:80]!r}, which this site's TensorFlow does not have.")

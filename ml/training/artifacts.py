@@ -120,7 +120,7 @@ def _read_manifest(digest: str, read: Callable[[str], bytes]) -> dict[str, Any]:
     except (ValueError, RecursionError) as error:
         raise ArtifactCorrupt(f"The manifest is not JSON: {error}") from None
     if not isinstance(manifest, dict) or not isinstance(manifest.get("files"), dict):
-        raise ArtifactCorrupt("The manifest is not one of an artifact.")
+        raise ArtifactCorrupt("The manifest is not that of an artifact.")
     if manifest.get("format_version") != FORMAT_VERSION:
         known = f"this program reads format {FORMAT_VERSION}"
         raise ArtifactCorrupt(f"The artifact has format {manifest.get('format_version')!r}; {known}.")

@@ -81,7 +81,7 @@ class TrainConfig(AllRecipeSettings, frozen=True, strict=True, extra="forbid"):
     augmented_copies: int = setting(
         4,
         label="Copies of each picture",
-        help="How many augmented copies each training picture gets. Mirroring alone gives one.",
+        help="How many augmented copies each training picture gets. Mirroring alone gives only one.",
         group="augmentation",
         flag="augmented_copies",
         ge=1,
@@ -143,7 +143,7 @@ class TrainConfig(AllRecipeSettings, frozen=True, strict=True, extra="forbid"):
             self._refuse_changed(["fine_tuning_epochs", "fine_tuning_rate"], together)
         elif is_custom(self.backbone):
             raise ConfigError(
-                "fine_tuning", "Only the backbones that PoetsWeb offers can be fine-tuned, not one that was added."
+                "fine_tuning", "Only the backbones that PoetsWeb offers can be fine-tuned, not those that users add."
             )
         chosen = [name for name in AUGMENTATIONS if getattr(self, name)]
         if not chosen:

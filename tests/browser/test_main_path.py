@@ -49,7 +49,7 @@ def test_from_first_visit_to_answer(signed_in: Any, tmp_path: Path) -> None:
     page.wait_for_selector("a:has-text('Train…')")  # the next step is there without a reload
 
     page.click("text=Report")
-    assert "It lies outside the class folders." in page.inner_text("table")
+    assert "It is not in a class folder." in page.inner_text("table")
     assert ".DS_Store" not in page.inner_text("table")
 
     page.go_back()
@@ -63,7 +63,7 @@ def test_from_first_visit_to_answer(signed_in: Any, tmp_path: Path) -> None:
     page.wait_for_selector(".badge.succeeded", timeout=60_000)
     assert page.locator(".chart polyline").count() == 3
 
-    page.click("text=See how good it is")
+    page.click("text=See the results")
     assert page.inner_text(".big") == "100.0 %"
     assert "3 test pictures" in page.inner_text(".headline")
     page.click(".matrix td.right button >> nth=0")
@@ -90,7 +90,7 @@ def test_archive_dropped_and_read_by_a_job(signed_in: Any, tmp_path: Path) -> No
     archive.write_bytes(make_zip({f"top/{name}": data for name, data in coloured_pictures(5, seed=77).items()}))
     page.set_input_files("[data-pick-archive]", archive)
     page.wait_for_url("**/uploads/*/")
-    page.wait_for_selector("text=To the pictures")
+    page.wait_for_selector("text=Go to the pictures")
     page.wait_for_selector("text=15 stored, 0 already there, 0 rejected")
     page.wait_for_selector(".report")
     with page.expect_download() as download:
@@ -172,7 +172,7 @@ def test_job_cancelled_from_its_page(signed_in: Any, tmp_path: Path) -> None:
     archive = tmp_path / "many.zip"
     archive.write_bytes(make_zip(coloured_pictures(300, seed=5000)))
     page.set_input_files("[data-pick-archive]", archive)
-    page.wait_for_selector("text=To the pictures", timeout=60_000)
+    page.wait_for_selector("text=Go to the pictures", timeout=60_000)
     page.wait_for_selector("text=900 stored", timeout=60_000)
     page.click(".tabs >> text=Train")
     page.click("main button.primary:has-text('Train')")
@@ -193,7 +193,7 @@ def test_moving_deleting_and_restoring_pictures(signed_in: Any, tmp_path: Path) 
     page.wait_for_selector("text=1 picture moved to “blue”.")
     page.check("[name=sample] >> nth=0")
     page.click(".toolbar >> text=Delete")
-    page.wait_for_selector("text=1 picture in the trash")
+    page.wait_for_selector("text=1 picture moved to the trash")
     page.click("text=All classes")
     page.click("text=Trash (1)")
     page.check("[name=sample] >> nth=0")

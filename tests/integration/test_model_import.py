@@ -76,7 +76,7 @@ def test_backbone_from_a_tf_hub_address_trains_answers_and_is_exported(
     assert name not in {one["name"] for one in stranger.ok("GET", "/backbones")}
     other = stranger.ok("POST", "/projects", {"name": "Not theirs"})["slug"]
     status, answer = stranger.call("POST", f"/projects/{other}/train", {"backbone": name})
-    assert (status, answer["error"]) == (422, "There is no such backbone among yours.")
+    assert (status, answer["error"]) == (422, "You have no backbone of this name.")
     assert stranger.call("GET", f"/jobs/{job['id']}")[0] == 404
 
 

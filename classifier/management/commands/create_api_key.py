@@ -7,13 +7,13 @@ from classifier.services.accounts import create_api_key
 
 
 class Command(BaseCommand):
-    help = "Make an API key for a user and print it. With --create-user, make the user first where it is missing."
+    help = "Create an API key for a user and print it. With --create-user, create the user first if there is none."
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("username")
         parser.add_argument("--name", default="command line", help="what the key is for")
         parser.add_argument(
-            "--create-user", action="store_true", help="without a password: the user signs in by key only"
+            "--create-user", action="store_true", help="create the user, without a password: only the key gives access"
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -22,6 +22,6 @@ class Command(BaseCommand):
         if user is None and options["create_user"]:
             user = users.create_user(username=options["username"])
         if user is None:
-            raise CommandError(f"There is no user {options['username']!r}. Add --create-user to make one.")
+            raise CommandError(f"There is no user {options['username']!r}. Add --create-user to create one.")
         _, key = create_api_key(user, options["name"])
         self.stdout.write(key)

@@ -12,7 +12,7 @@ from poetsweb.folders import ML
 
 
 class Command(CLICommand):
-    help = "Say how good a graph is on the test pictures of a folder, as TensorFlow for Poets' evaluate.py does."
+    help = "Measure the accuracy of a graph on the test pictures of a folder, like evaluate.py of TensorFlow for Poets."
 
     def add_arguments(self, parser: CommandParser) -> None:
         add_evaluate_flags(parser)

@@ -15,13 +15,13 @@ from ml.datasets.archives import ArchiveRejected, ArchiveWalk, walk_archive, wal
 
 
 class Command(BaseCommand):
-    help = "Bring pictures in from a folder or archive whose sub-folders are the classes. Needs no running server."
+    help = "Import pictures from a folder or archive whose sub-folders are the classes. The site need not be running."
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("path", type=Path, metavar="DIR_OR_ARCHIVE")
         parser.add_argument("--project", required=True, metavar="SLUG")
-        parser.add_argument("--create", metavar="NAME", help="make the project, with this name, where it is missing")
-        parser.add_argument("--owner", metavar="USERNAME", help="whose project --create makes")
+        parser.add_argument("--create", metavar="NAME", help="create the project with this name if it does not exist")
+        parser.add_argument("--owner", metavar="USERNAME", help="the owner of the project that --create creates")
 
     def handle(self, *args: Any, **options: Any) -> None:
         walk = self._walk(options["path"])
@@ -47,11 +47,11 @@ class Command(BaseCommand):
         if project is not None:
             return project
         if not options["create"]:
-            raise CommandError(f"There is no project {options['project']!r}. Add --create NAME to make one.")
+            raise CommandError(f"There is no project {options['project']!r}. Add --create NAME to create it.")
         owners = get_user_model().objects.order_by("pk")
         owner = owners.filter(username=options["owner"]).first() if options["owner"] else owners.first()
         if owner is None:
-            raise CommandError("There is no such user. Open the site once to make the administrator.")
+            raise CommandError("There is no such user. Open the site once to create the administrator.")
         self._check_slug(options["project"])
         try:
             project = create_project(options["create"], by=owner)
@@ -66,7 +66,7 @@ class Command(BaseCommand):
         try:
             validate_slug(slug)
         except ValidationError:
-            raise CommandError("A slug has only letters, digits, - and _ in it.") from None
+            raise CommandError("A slug may only contain letters, digits, - and _.") from None
         if len(slug) > 60 or slug in RESERVED_SLUGS:
             raise CommandError(f"The slug {slug!r} cannot be used; choose another.")
 

@@ -12,7 +12,7 @@ from poetsweb.folders import ML
 
 
 class Command(CLICommand):
-    help = "Name what is in pictures, as TensorFlow for Poets' label_image.py does."
+    help = "Classify pictures, like label_image.py of TensorFlow for Poets."
 
     def add_arguments(self, parser: CommandParser) -> None:
         add_label_image_flags(parser)

@@ -11,10 +11,12 @@ from ml.engines.speed import ensure_speed
 
 
 class Command(BaseCommand):
-    help = "What must be done before the site can serve: database, static files, and the backbone (once)."
+    help = "Prepare the site: migrate the database, collect the static files, and convert the backbone once."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--no-backbone", action="store_true", help="leave the backbone to the first training")
+        parser.add_argument(
+            "--no-backbone", action="store_true", help="leave the conversion of the backbone to the first training"
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         call_command("migrate", interactive=False, verbosity=0)
@@ -26,7 +28,9 @@ class Command(BaseCommand):
         backbone = get_backbone(settings.BACKBONE, settings.ML)
         settings.ML.backbones_dir.mkdir(parents=True, exist_ok=True)
         if not any(settings.ML.backbones_dir.glob(f"{backbone.name}-*.tflite")):
-            self.stdout.write(f"Preparing the backbone {backbone.title}: once, about half a minute …")
+            self.stdout.write(
+                f"Preparing the backbone {backbone.title}. This happens once and takes about half a minute …"
+            )
             self.stdout.flush()
         try:
             ensure_speed(ensure_tflite(backbone, settings.ML.backbones_dir))

@@ -37,7 +37,7 @@ WATCH_SECONDS = 2.0
 
 
 class Command(BaseCommand):
-    help = "Run PoetsWeb: database, Valkey (unless REDIS_URL is set), workers and web server. Ctrl-C stops all."
+    help = "Run PoetsWeb: database, Valkey (unless REDIS_URL is set), workers and web server. Ctrl-C stops everything."
 
     def handle(self, *args: Any, **options: Any) -> None:
         check_port(settings.HOST, settings.PORT)
@@ -87,7 +87,7 @@ def one_of_a_kind(data: Path) -> Iterator[None]:
         lock.acquire(timeout=0)
     except Timeout:
         raise CommandError(
-            f"PoetsWeb is running already with the data folder {data}. "
+            f"PoetsWeb is already running with the data folder {data}. "
             "Stop it first, or give this copy its own POETSWEB_DATA and PORT."
         ) from None
     try:
@@ -113,7 +113,7 @@ def broker() -> Iterator[None]:
     try:
         server.start()
     except (ValkeyServerError, OSError) as error:
-        raise CommandError(f"The embedded Valkey does not start: {error}") from None
+        raise CommandError(f"The embedded Valkey did not start: {error}") from None
     stop = threading.Event()
     watcher = threading.Thread(target=_keep_alive, args=(server, stop), daemon=True)
     watcher.start()

@@ -6,7 +6,7 @@ from classifier.models import Job
 
 
 class Command(BaseCommand):
-    help = "Print all that is known of a job, with the details of its failure."
+    help = "Print everything that is known about a job, with the details of its failure."
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("number", type=int)

@@ -25,7 +25,7 @@ class Classifier {
     for (const file of files) {
       const place = document.createElement("div");
       place.className = "card answer busy";
-      place.append(this.preview(file), document.createTextNode("Looking…"));
+      place.append(this.preview(file), document.createTextNode("Classifying…"));
       this.answers.prepend(place);
       this.queue.push({ file, place });
     }
@@ -66,7 +66,7 @@ class Classifier {
       answer.querySelector("[data-thumb]").replaceWith(preview);
     } catch (error) {
       place.classList.remove("busy");
-      place.lastChild.textContent = error.message || "The connection broke off.";
+      place.lastChild.textContent = error.message || "The connection was lost.";
     }
   }
 }

@@ -28,7 +28,7 @@ function countChosen() {
   const chosen = form.querySelectorAll("[name=sample]:checked").length;
   const text = form.querySelector("[data-chosen]");
   text.dataset.hint = text.dataset.hint || text.textContent;
-  text.textContent = chosen ? `${chosen} chosen` : text.dataset.hint;
+  text.textContent = chosen ? `${chosen} selected` : text.dataset.hint;
   for (const button of form.querySelectorAll("[data-needs-choice]")) button.disabled = chosen === 0;
 }
 document.addEventListener("change", countChosen);

@@ -140,7 +140,7 @@ class Uploader {
   }
 
   async start(files, source) {
-    if (this.running()) return this.say("Wait for the files that are on their way, or cancel them.");
+    if (this.running()) return this.say("Wait until the current upload has finished, or cancel it.");
     this.part("files").replaceChildren();
     this.cancelled = false;
     this.begun = Date.now();
@@ -223,7 +223,7 @@ class Uploader {
         if (call.status < 400 && call.response) resolve(call.response);
         else reject(new Error((call.response && call.response.error) || `The server answered with error ${call.status}.`));
       };
-      call.onerror = () => reject(new Error("The connection broke off."));
+      call.onerror = () => reject(new Error("The connection was lost."));
       call.onabort = () => reject(new Error("Cancelled."));
       call.send(form);
     });
@@ -248,7 +248,7 @@ class Uploader {
   }
 
   async sendArchive(file) {
-    if (this.running()) return this.say("Wait for the files that are on their way, or cancel them.");
+    if (this.running()) return this.say("Wait until the current upload has finished, or cancel it.");
     if (!ARCHIVE.test(file.name)) return this.say("Choose a .zip, .tar, .tgz, .tar.gz, .tar.bz2 or .tar.xz file.");
     const job = { file, path: file.name, label: "", sent: 0 };
     this.take([job]);
@@ -258,7 +258,7 @@ class Uploader {
     this.cancelled = false;
     this.part("files").replaceChildren();
     this.part("cancel").hidden = false;
-    this.say("Sending the archive…");
+    this.say("Uploading the archive…");
     this.addRow(job);
     const form = new FormData();
     form.append("file", file);
@@ -323,7 +323,7 @@ class Uploader {
     const seconds = (Date.now() - this.begun) / 1000;
     if (open && done > 3 && seconds > 1) {
       const rate = done / seconds;
-      words.push(`${rate.toFixed(rate < 10 ? 1 : 0)} a second`, `${Math.ceil((total - done) / rate)} s left`);
+      words.push(`${rate.toFixed(rate < 10 ? 1 : 0)} per second`, `${Math.ceil((total - done) / rate)} s left`);
     }
     if (total > 1 || done) this.part("summary").textContent = words.join(" · ");
   }

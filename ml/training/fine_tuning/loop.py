@@ -137,7 +137,7 @@ class _Run:
             self.done += len(pictures)
             self.watch.shown(self.done)
         if not np.isfinite(total):
-            raise TrainingDiverged("The fine-tuning ran out of bounds. Choose a smaller learning rate for it.")
+            raise TrainingDiverged("The fine-tuning diverged. Choose a smaller fine-tuning learning rate.")
         return total / len(order)
 
     def _measure(self, epoch: int, training_loss: float | None = None) -> Point:

@@ -195,7 +195,7 @@ def _compiled_values() -> Any:
 RECIPE = Recipe(
     name="auto",
     title="Automatic",
-    help="Converges and stops by itself, gives small classes more weight, and chooses on the validation pictures.",
+    help="Stops by itself, gives small classes more weight, and chooses its regularisation on the validation pictures.",
     version=1,  # 1: the first
     train=train_auto,
 )

@@ -49,7 +49,7 @@ class SGDSettings(RecipeSettings, frozen=True, strict=True, extra="forbid"):
     batch_size: int = setting(
         100,
         label="Batch size",
-        help="How many pictures each step looks at.",
+        help="How many pictures each step uses.",
         group="recipe",
         flag="train_batch_size",
         ge=1,
@@ -152,7 +152,7 @@ def _compiled_descent() -> Any:
 RECIPE = Recipe(
     name="sgd",
     title="Gradient descent",
-    help="Plain stochastic gradient descent, as TensorFlow for Poets trained.",
+    help="Plain stochastic gradient descent, as in TensorFlow for Poets.",
     version=1,  # 1: the first
     train=train_sgd,
     settings=SGDSettings,

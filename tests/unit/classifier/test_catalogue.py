@@ -46,8 +46,8 @@ def test_ready_one_shows_its_measured_speed(settings: Any, backbones: Path, fill
     assert (listed.name, listed.default, listed.images_per_second) == ("testing", True, 1234.4)
     assert listed.file_bytes == path.stat().st_size
     page = as_owner.get(reverse("train", args=[filled.slug])).content.decode()
-    assert "1,234 pictures a second on this machine" in page
-    assert page.count("· prepared and measured at its first training") == len(BUNDLED)
+    assert "1,234 pictures per second on this machine" in page
+    assert page.count("· speed measured the first time you train with it") == len(BUNDLED)
     assert "BSD-3-Clause" in page
 
 

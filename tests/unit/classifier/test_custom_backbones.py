@@ -70,7 +70,7 @@ def test_uploaded_file_is_kept_until_its_job_has_ended(as_owner: Client) -> None
 @pytest.mark.parametrize(
     ("fields", "sentence"),
     [
-        ({}, "Give an address or a file, one of the two."),
+        ({}, "Give either an address or a file."),
         ({"address": "file:///etc/passwd"}, "Give the address of a network on the web"),
         ({"address": ADDRESS, "title": "a\tb"}, "control character"),
         ({"address": ADDRESS, "range": "2..3"}, "Select a valid choice"),
@@ -191,13 +191,13 @@ def test_removed_one_is_not_offered_and_may_not_be_named(as_owner: Client, fille
     answer = as_owner.post(
         f"/api/v1/projects/{filled.slug}/train", {"backbone": network.name}, content_type="application/json"
     )
-    assert (answer.status_code, answer.json()["error"]) == (422, "There is no such backbone among yours.")
+    assert (answer.status_code, answer.json()["error"]) == (422, "You have no backbone of this name.")
     assert find_backbone(network.name).title == "Small"  # what was trained with it goes on
 
 
 def test_strangers_network_cannot_be_named(stranger: User, owner: User) -> None:
     network = publish(stranger)
-    with pytest.raises(ConfigError, match="among yours"):
+    with pytest.raises(ConfigError, match="no backbone of this name"):
         custom_backbones.check_backbone(TrainConfig(backbone=network.name), owner)
 
 
@@ -211,7 +211,7 @@ def test_network_is_brought_from_the_storage_where_it_is_not_at_hand(owner: User
 
 
 def test_network_that_nobody_keeps_is_a_sentence(db: None) -> None:
-    with pytest.raises(BackboneMissing, match="not kept any more"):
+    with pytest.raises(BackboneMissing, match="no longer stored"):
         find_backbone("net_" + "0" * 20)
 
 
@@ -277,6 +277,6 @@ def test_matrix_of_very_many_classes_shows_those_that_err(
     metrics = {**trained.metrics, "per_class": per_class, "confusion": [[1, 0, 2], [0, 9, 0], [1, 0, 3]]}
     ModelVersion.objects.filter(pk=trained.pk).update(metrics=metrics)
     page = as_owner.get(trained.get_absolute_url()).content.decode()
-    assert "Shown are the 2 classes with the most errors; 1 are left out." in page
+    assert "Only the 2 classes with the most errors are shown;" in page
     assert page.count('class="plain" hx-get') == 4
     assert "true=1&" not in page

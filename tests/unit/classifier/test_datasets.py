@@ -153,7 +153,7 @@ def test_fingerprint_depends_on_augmentation_and_on_how_it_is_drawn(monkeypatch:
 
 def test_tampered_artifact_is_not_used(filled: Project) -> None:
     version = publish(filled)
-    path = f"{version.artifact_path}/head.npz"
+    path = f"artifacts/{version.artifact_digest}/head.npz"
     default_storage.save(path, ContentFile(read_file(path) + b"x"))
     with pytest.raises(ArtifactCorrupt):
         model_versions.load_artifact(version.artifact_digest)

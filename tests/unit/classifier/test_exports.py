@@ -68,14 +68,14 @@ def test_api_tells_how_far_it_is_and_gives_the_file(trained: ModelVersion, as_ow
 
 def test_page_offers_makes_and_gives(trained: ModelVersion, as_owner: Client, tmp_path: Path) -> None:
     page = as_owner.get(trained.get_absolute_url()).content.decode()
-    assert "Make the file" in page
+    assert "Create the file" in page
     make = reverse("version_export", args=[trained.project.slug, 1, "tflite"])
     job = as_owner.post(make)["Location"]
     assert "Exporting" in as_owner.get(job).content.decode()
-    assert "Being made" in as_owner.get(trained.get_absolute_url()).content.decode()
+    assert "Creating the file" in as_owner.get(trained.get_absolute_url()).content.decode()
     store_export(trained, tmp_path)
     page = as_owner.get(trained.get_absolute_url()).content.decode()
-    assert "the same answer to 100.0 % of 3 test pictures" in page
+    assert "The file predicts the same class as this site for 100.0 %" in page
     assert "Download" in page
     assert as_owner.post(reverse("version_export", args=[trained.project.slug, 1, "exe"])).status_code == 404
 
@@ -102,7 +102,7 @@ def test_absent_format_says_how_to_get_it_and_makes_no_job(trained: ModelVersion
     assert answer.status_code == 409
     assert "EXTRAS=onnx" in answer.json()["error"]
     page = as_owner.get(trained.get_absolute_url()).content.decode()
-    assert "ONNX is an extra that this site does not have." in page
+    assert "This site does not have the optional packages for ONNX." in page
     assert reverse("version_export", args=[trained.project.slug, 1, "onnx"]) not in page
     pressed = as_owner.post(reverse("version_export", args=[trained.project.slug, 1, "onnx"]), follow=True)
     assert pressed.content.decode().count("EXTRAS=onnx") == 2  # beside the format, and as the answer

@@ -64,7 +64,7 @@ def test_owner_is_given_it_by_session_header_and_query(
 def test_stranger_finds_nothing(served: str, stranger: User, as_stranger: Client, client: Client) -> None:
     _, key = create_api_key(stranger, "test")
     for response in (as_stranger.get(served), client.get(f"{served}?key={key}")):
-        assert "belongs to somebody else" in said(response, 404)
+        assert "you do not have access to it" in said(response, 404)
 
 
 @pytest.mark.parametrize("address", ["/hub/colours/1", BACKBONE])
@@ -89,7 +89,7 @@ def test_version_that_is_not_there(name: str, served: str, as_owner: Client) -> 
 
 
 def test_version_without_a_file_says_how_to_make_it(trained: ModelVersion, as_owner: Client) -> None:
-    assert "Make the file" in said(as_owner.get("/hub/colours/1"), 409)
+    assert "Create the file" in said(as_owner.get("/hub/colours/1"), 409)
 
 
 @pytest.mark.parametrize("address", ["/hub/colours/1", BACKBONE])
@@ -136,7 +136,7 @@ def test_backbone_is_made_when_first_asked_for(
     _, key = create_api_key(stranger, "test")
     for _ in range(3):
         waiting = client.get(f"{BACKBONE}?key={key}&tf-hub-format=compressed")
-        assert "A worker is making the file" in said(waiting, 503)
+        assert "A worker is creating the file" in said(waiting, 503)
         assert int(waiting["Retry-After"]) > 0
     job = Job.objects.get(kind="hub")  # one, and not three
     assert list(list_jobs(stranger)) == []
@@ -167,10 +167,10 @@ def test_backbone_that_cannot_be_made_says_why(as_owner: Client, monkeypatch: py
     monkeypatch.setattr("worker.hub.build_hub_backbone", fail)
     said(as_owner.get(BACKBONE), 503)
     run_job(Job.objects.get(kind="hub").pk)
-    assert said(as_owner.get(BACKBONE), 503) == "It could not be made. The disk is full."
+    assert said(as_owner.get(BACKBONE), 503) == "The file could not be created. The disk is full."
     assert Job.objects.filter(kind="hub").count() == 1
     Job.objects.filter(kind="hub").update(finished_at=timezone.now() - hub.FAILURE_COUNTS)
-    assert "A worker is making the file" in said(as_owner.get(BACKBONE), 503)
+    assert "A worker is creating the file" in said(as_owner.get(BACKBONE), 503)
     assert Job.objects.filter(kind="hub").count() == 2
 
 

@@ -76,7 +76,7 @@ def test_guessing_passwords_is_slowed(owner: User, client: Client) -> None:
     for _ in range(10):
         client.post(reverse("sign_in"), {"username": "owner", "password": "wrong"})
     response = client.post(reverse("sign_in"), {"username": "owner", "password": PASSWORD}, follow=True)
-    assert "Too many tries" in response.content.decode()
+    assert "Too many attempts" in response.content.decode()
     assert "_auth_user_id" not in client.session
 
 
@@ -143,7 +143,7 @@ def test_queries_that_cannot_be(query: str, filled: Project, as_owner: Client) -
 
 
 def test_missing_page_and_missing_api_call(as_owner: Client) -> None:
-    assert b"Nothing here" in as_owner.get("/nope").content
+    assert b"Page not found" in as_owner.get("/nope").content
     assert as_owner.get("/api/v1/nope").json()["error"].startswith("There is no such address")
 
 
@@ -166,7 +166,7 @@ def test_project_page_shows_names_as_text(project: Project, as_owner: Client) ->
 
 
 def test_empty_project_says_what_to_do(project: Project, as_owner: Client) -> None:
-    assert "First, bring in pictures" in as_owner.get(project.get_absolute_url()).content.decode()
+    assert "First, upload pictures" in as_owner.get(project.get_absolute_url()).content.decode()
     assert "Train the first" in as_owner.get(reverse("versions", args=[project.slug])).content.decode()
     assert "Train it" in as_owner.get(reverse("classify", args=[project.slug])).content.decode()
 
@@ -251,7 +251,7 @@ def test_thumbnail_is_made_once_and_kept(filled: Project, as_owner: Client) -> N
 def test_version_page_shows_what_was_measured(trained: ModelVersion, as_owner: Client) -> None:
     page = as_owner.get(trained.get_absolute_url()).content.decode()
     assert "33.3 %" in page  # it always answers its first class, one of three
-    assert "95 % interval" in page
+    assert "95 % confidence interval" in page
     cell = as_owner.get(reverse("version_cell", args=[trained.project.slug, 1]) + "?true=1&predicted=0")
     assert cell.content.decode().count("<img") == 1
     assert (

@@ -134,7 +134,7 @@ def test_boards_are_limited_in_number(
     assert as_owner.get(address(watched)).status_code == 200
     refused = as_owner.get(address(other))
     assert refused.status_code == 503
-    assert "1 TensorBoards are open already" in refused.content.decode()
+    assert "TensorBoard is already open for 1 trainings" in refused.content.decode()
     for child in children():  # one that was killed leaves its folder, and is no longer counted
         child.kill()
         child.wait(10)

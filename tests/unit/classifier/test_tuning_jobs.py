@@ -283,9 +283,9 @@ def test_tuned_network_of_a_version_is_nobodys_backbone(slopes: Project, as_owne
     train(slopes)
     body = {"backbone": ModelVersion.objects.get().backbone}
     answer = as_owner.post(f"/api/v1/projects/{slopes.slug}/train", body, content_type="application/json")
-    assert answer.json()["error"] == "There is no such backbone among yours."
+    assert answer.json()["error"] == "You have no backbone of this name."
     page = as_owner.get(ModelVersion.objects.get().get_absolute_url()).content.decode()
     assert "Testing (tiny, fixed), fine-tuned" in page
-    assert "It helped: of the validation pictures" in page
+    assert "It helped:" in page
     told = as_owner.get(f"/api/v1/projects/{slopes.slug}/versions/1").json()
     assert told["metrics"]["fine_tuning"]["best_epoch"] >= 1

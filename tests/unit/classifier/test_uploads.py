@@ -54,8 +54,8 @@ def test_class_names_are_any_text(name: str, project: Project, as_owner: Client)
 @pytest.mark.parametrize(
     ("name", "words"),
     [
-        ("", "outside the class folders"),
-        ("  ", "outside the class folders"),
+        ("", "not in a class folder"),
+        ("  ", "not in a class folder"),
         ("x" * 201, "too long"),
         ("a\x00b", "control"),
     ],

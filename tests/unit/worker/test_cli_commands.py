@@ -88,7 +88,7 @@ def test_says_what_the_original_says(made: Path) -> None:
         assert any(re.fullmatch(line, one) for one in said)
     assert any(re.fullmatch(r"Step 60: Validation accuracy = \d+\.\d% \(N=6\)", one) for one in said)
     assert re.fullmatch(r"Final test accuracy = \d+\.\d% \(N=6\)", said[-1])
-    assert "LICENSE.txt: It lies outside the class folders." in (made / "warned.txt").read_text()
+    assert "LICENSE.txt: It is not in a class folder." in (made / "warned.txt").read_text()
 
 
 def test_writes_graph_labels_and_intermediate_graphs(made: Path) -> None:
@@ -184,7 +184,7 @@ def test_own_tensor_name(photos: Path, made: Path, tmp_path: Path) -> None:
     run("retrain", **given)
     file, graph = str(photos / "red" / "0.jpg"), tmp_path / "graph" / "retrained_graph.pb"
     assert "red (score=" in run("label_image", file, graph=graph, output_layer="answer")[0]
-    with pytest.raises(CommandError, match=r"has no node 'final_result'\. Name the right one: --output_layer=NAME"):
+    with pytest.raises(CommandError, match=r"has no node 'final_result'\. Give the right one: --output_layer=NAME"):
         run("label_image", file, graph=graph)
 
 
@@ -330,7 +330,7 @@ def test_evaluate_sees_the_test_pictures_of_the_training(made: Path, photos: Pat
 
 def test_evaluate_refuses_labels_that_are_not_the_folders(made: Path, photos: Path, tmp_path: Path) -> None:
     (tmp_path / "l.txt").write_text("blue\ngreen\nviolet\n")
-    with pytest.raises(CommandError, match="have no 'red', which is a folder"):
+    with pytest.raises(CommandError, match="has no label 'red'"):
         run("evaluate", graph=made / "graph" / "retrained_graph.pb", labels=tmp_path / "l.txt", image_dir=photos)
 
 
@@ -356,7 +356,7 @@ def test_module_of_tf_hub_in_the_place_of_an_architecture(
     use(MLSettings(tmp_path / "weights", tmp_path / "backbones"), monkeypatch)
     given = {**flags(photos, tmp_path), "tfhub_module": f"{hub_address}/vector", "how_many_training_steps": 200}
     said, _ = run("retrain", learning_rate=1, **given)
-    assert "Opening the module (once) …" in said
+    assert "Opening the module (only once) …" in said
     assert float(re.findall(r"Final test accuracy = ([\d.]+)%", said)[0]) > 60
     assert classes_of(tmp_path, photos)[0]["name"] == "red"
     monkeypatch.setattr("ml.cli.hub_modules.open_network", lambda *_, **__: pytest.fail("it was opened again"))
@@ -374,5 +374,5 @@ def test_artifact_of_the_site_as_the_graph(photos: Path, made: Path, tmp_path: P
     said, _ = run("label_image", "--json", str(photos / "green" / "0.jpg"), graph=tmp_path)
     assert json.loads(said)["classes"][0]["name"] == "grün"
     (tmp_path / "head.npz").write_bytes(files["head.npz"][:-9])
-    with pytest.raises(CommandError, match="do not fit together"):
+    with pytest.raises(CommandError, match="do not match"):
         run("label_image", str(photos / "green" / "0.jpg"), graph=tmp_path)

@@ -69,7 +69,7 @@ def test_scaled_as_keras_does_it(scaling: str, module: str) -> None:
 
 
 def test_missing_weights_say_when_they_come(backbone: Backbone) -> None:
-    with pytest.raises(WeightsMissing, match="The first training with them does that"):
+    with pytest.raises(WeightsMissing, match="The first training with this backbone downloads them"):
         _ = backbone.digest
 
 
@@ -87,5 +87,5 @@ def test_file_put_there_by_hand_is_used(backbone: Backbone, folder: Path, tmp_pa
 @pytest.mark.slow
 def test_file_of_another_network_is_a_sentence(backbone: Backbone, folder: Path, tmp_path: Path) -> None:
     (folder / MOBILENET_FILE).write_bytes(b"not weights")
-    with pytest.raises(ConversionFailed, match=r"The weights of MobileNet 0\.25 \(128\) do not fit it"):
+    with pytest.raises(ConversionFailed, match=r"The weights do not fit MobileNet 0\.25 \(128\)"):
         ensure_tflite(backbone, tmp_path / "converted")

@@ -63,7 +63,7 @@ def test_fetched_with_progress(checksum: str | None, ml_settings: MLSettings) ->
 def test_damaged_ones_are_not_kept(tmp_path: Path, ml_settings: MLSettings) -> None:
     with pytest.raises(DownloadFailed, match="checksum differs") as error:
         weights("0" * 32).ensure(ml_settings, lambda received, total: None)
-    assert "put the file into the folder “weights” of the data folder by hand" in str(error.value)
+    assert "copy the file into the folder “weights” in the data folder yourself" in str(error.value)
     assert [path for path in (tmp_path / "weights").iterdir() if not path.name.endswith(".lock")] == []
 
 
@@ -93,13 +93,13 @@ def test_many_at_once_fetch_once(ml_settings: MLSettings) -> None:
 
 
 def test_missing_there(ml_settings: MLSettings) -> None:
-    with pytest.raises(DownloadFailed, match=r"could not be downloaded from http.*404.*try again.*by hand"):
+    with pytest.raises(DownloadFailed, match=r"could not be downloaded from http.*404.*try again.*yourself"):
         weights(path="some/other.h5").ensure(ml_settings, lambda received, total: None)
 
 
 def test_no_network(ml_settings: MLSettings) -> None:
     ml_settings = replace(ml_settings, weights_url="http://127.0.0.1:1")
-    with pytest.raises(DownloadFailed, match="Check this machine's connection and try again"):
+    with pytest.raises(DownloadFailed, match="Check the internet connection of this machine and try again"):
         weights().ensure(ml_settings, lambda received, total: None)
 
 

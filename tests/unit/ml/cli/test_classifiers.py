@@ -15,10 +15,10 @@ class Failing:
     input_size, features = 16, 3
 
     def embed(self, pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
-        raise EngineFailed("The network did not answer a picture.")
+        raise EngineFailed("The network did not process a picture.")
 
 
 def test_network_that_does_not_answer_is_a_sentence() -> None:
     classify = _through(Failing)
-    with pytest.raises(LabelFailed, match="did not answer"):
+    with pytest.raises(LabelFailed, match="did not process"):
         classify(make_jpeg(1))

@@ -67,7 +67,7 @@ def test_same_picture_in_two_classes_is_said(tmp_path: Path) -> None:
     photos = list_photos(
         write(tmp_path, {"a/1.jpg": picture, "b/2.jpg": picture, "b/3.jpg": make_jpeg(2)}), said.append
     )
-    assert said == ["b/2.jpg: the same picture is a/1.jpg already; it can be in one class only."]
+    assert said == ["b/2.jpg: the same picture is already a/1.jpg; it can only be in one class."]
     assert len(photos.photos) == 2
 
 
@@ -79,7 +79,7 @@ def test_same_picture_in_two_classes_is_said(tmp_path: Path) -> None:
         ({f"a/{number}.jpg": make_jpeg(number) for number in range(4)}, "Only one class folder"),
         (
             {**{f"a/{number}.jpg": make_jpeg(number) for number in range(4)}, "b/9.jpg": make_jpeg(9)},
-            "'b' has 1 pictures",
+            "'b' has 1 picture\\.",
         ),
     ],
 )
@@ -134,5 +134,5 @@ def test_damaged_features_are_as_good_as_none(tmp_path: Path) -> None:
 def test_picture_that_changes_meanwhile_is_a_sentence(tmp_path: Path) -> None:
     photos = list_photos(write(tmp_path, coloured_pictures(3)), quiet)
     shutil.rmtree(tmp_path / "red")
-    with pytest.raises(BadPhotos, match="has changed while the training ran"):
+    with pytest.raises(BadPhotos, match="changed while the training was running"):
         photos.read(next(photo for photo in photos.photos if photo.name.startswith("red/")))

@@ -118,7 +118,7 @@ def test_too_many_entries_are_rejected(make: Make, tmp_path: Path) -> None:
 def test_too_many_bytes_are_rejected(make: Make, tmp_path: Path) -> None:
     path = make(tmp_path, FILES)
     limits = ArchiveLimits(max_total_bytes=59_999)
-    assert rejection(path, limits).startswith("Unpacked, it holds more than 59,999 bytes.")
+    assert rejection(path, limits).startswith("Unpacked, it is larger than 59,999 bytes.")
     assert good(walk(path, ArchiveLimits(max_total_bytes=60_000))) == FILES
 
 
@@ -128,7 +128,7 @@ def test_folder_limits(tmp_path: Path) -> None:
         (tmp_path / "daisy" / f"{number}.jpg").write_bytes(bytes(100))
     with pytest.raises(ArchiveRejected, match="more than 5 files"):
         walk_folder(tmp_path, ArchiveLimits(max_entries=5))  # the folder counts as well
-    with pytest.raises(ArchiveRejected, match="more than 499 bytes"):
+    with pytest.raises(ArchiveRejected, match="larger than 499 bytes"):
         walk_folder(tmp_path, ArchiveLimits(max_total_bytes=499))
 
 

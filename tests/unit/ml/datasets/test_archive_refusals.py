@@ -24,13 +24,13 @@ from tests.archive_files import (
 )
 
 BAD_NAMES = {
-    "../1.jpg": "Its name leads out of the archive.",
-    "daisy/../../1.jpg": "Its name leads out of the archive.",
-    "daisy\\..\\1.jpg": "Its name leads out of the archive.",
+    "../1.jpg": "Its name points outside the archive.",
+    "daisy/../../1.jpg": "Its name points outside the archive.",
+    "daisy\\..\\1.jpg": "Its name points outside the archive.",
     "/etc/1.jpg": "Its name is an absolute path.",
     "\\\\server\\share\\1.jpg": "Its name is an absolute path.",
     "C:\\daisy\\1.jpg": "Its name is an absolute path.",
-    "daisy/1\n.jpg": "Its name holds control characters.",
+    "daisy/1\n.jpg": "Its name contains control characters.",
     "daisy/" + "x" * 1000: "Its name is too long.",
 }
 
@@ -47,7 +47,7 @@ def test_bad_names_are_refused_and_the_others_taken(make: Make, name: str, tmp_p
 def test_zip_name_with_nul_is_refused(tmp_path: Path) -> None:
     path = make_zip(tmp_path, {"daisy/1.jpg~.exe": b"1"})
     path.write_bytes(path.read_bytes().replace(b"~", b"\x00"))
-    assert walk(path)[0].reason == "Its name holds control characters."
+    assert walk(path)[0].reason == "Its name contains control characters."
 
 
 @pytest.mark.parametrize("make", [make_tar, make_folder])

@@ -93,7 +93,7 @@ def test_gzip_bomb_behind_a_tar_is_bounded(tmp_path: Path) -> None:
     header = tar_header("daisy/1.jpg", 2**33, tarfile.REGTYPE)
     path.write_bytes(gzip.compress(header + bytes(2**25)))
     words = rejection(path, ArchiveLimits(max_total_bytes=2**20))
-    assert words == "Unpacked, it holds more than 1 MB. Upload it in parts."
+    assert words == "Unpacked, it is larger than 1 MB. Upload it in parts."
 
 
 def test_members_may_be_read_from_a_plain_old_tar(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ import pytest
 from ml.datasets.archives import ArchiveEntry, looks_like_archive
 from tests.archive_files import Make, classes, every_kind, make_folder, make_tar, make_zip, walk
 
-OUTSIDE = "It lies outside the class folders."
+OUTSIDE = "It is not in a class folder."
 
 
 # Classes

@@ -52,7 +52,7 @@ def test_who_may_not_go_on_stops_the_child(tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_failure_of_the_child_is_a_sentence(tmp_path: Path) -> None:
     wrong = replace(PARTS, head=Head(np.zeros((5, 3), np.float32), HEAD.bias))  # not as many features as there are
-    with pytest.raises(ExportFailed, match=r"The files could not be made \(status 1\)\. \w+"):
+    with pytest.raises(ExportFailed, match=r"The files could not be created \(status 1\)\. \w+"):
         build_export(FORMATS["tflite"], wrong, tmp_path, lambda: None)
 
 
@@ -63,7 +63,7 @@ def test_link_among_the_files_is_not_followed(tmp_path: Path, monkeypatch: pytes
         (folder / "export" / "labels.txt").symlink_to("/etc/passwd")
 
     monkeypatch.setattr(run, "run_child", taken_over)
-    with pytest.raises(ExportFailed, match="something else than files"):
+    with pytest.raises(ExportFailed, match="something other than files"):
         build_export(FORMATS["tflite"], PARTS, tmp_path, lambda: None)
 
 

@@ -70,7 +70,7 @@ def test_what_litert_cannot_run_runs_in_tensorflow(strange_networks: Path, tmp_p
     np.testing.assert_array_equal(engine.embed(pictures), features)  # type: ignore[arg-type]
     engine.close()
     (tmp_path / GRAPH).write_bytes(b"nonsense")
-    with pytest.raises(EngineFailed, match="did not answer"):
+    with pytest.raises(EngineFailed, match="did not process"):
         engine.embed(pictures)  # type: ignore[arg-type]
 
 
@@ -86,7 +86,7 @@ def test_lite_network_answers_from_a_process_of_its_own_and_cannot_end_ours(
     )
     engine.close()
     path.write_bytes(path.read_bytes()[:1000])  # LiteRT reads past the end of such a file
-    with pytest.raises(EngineFailed, match="did not answer"):
+    with pytest.raises(EngineFailed, match="did not process"):
         engine.embed(pictures)  # type: ignore[arg-type]
 
 
@@ -96,7 +96,7 @@ def test_network_that_does_not_end_is_stopped(strange_networks: Path, monkeypatc
     large = np.zeros((1, 1024, 1024, 3), np.uint8)
     engine = ConfinedEngine(strange_networks / "vector.tflite", in_litert(1, AS_IT_IS), input_size=1024, features=5)
     begun = time.monotonic()
-    with pytest.raises(EngineFailed, match="did not answer"):
+    with pytest.raises(EngineFailed, match="did not process"):
         engine.embed(large)
     assert time.monotonic() - begun < 20
 
@@ -148,9 +148,9 @@ def test_classifier_gives_its_logarithms_and_labels(strange_networks: Path, tmp_
 @pytest.mark.parametrize(
     ("request_", "sentence"),
     [
-        (Request(classifier=True, labels="a\nb\n"), "It gives 3 scores, but there are 2 labels."),
-        (Request(classifier=True), "It comes without labels."),
-        (Request(classifier=True, labels="a\na\nb\n"), "Each label must be there once"),
+        (Request(classifier=True, labels="a\nb\n"), "It returns 3 scores, but there are 2 labels."),
+        (Request(classifier=True), "It contains no labels."),
+        (Request(classifier=True, labels="a\na\nb\n"), "Every label must be different"),
     ],
 )
 def test_labels_must_fit(request_: Request, sentence: str, strange_networks: Path, tmp_path: Path) -> None:

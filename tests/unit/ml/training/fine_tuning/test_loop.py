@@ -76,7 +76,7 @@ def test_tuned_backbone_is_no_keras_model(
     opened = freeze_tuned(tuned[0].network, backbone, pictures, tmp_path)
     write_backbone(opened.spec, opened.files, settings)
     parts = Parts("Slopes", 1, get_backbone(opened.spec.name, settings), tuned[0].head, list(SLOPES))
-    with pytest.raises(SystemExit, match="is no Keras model"):
+    with pytest.raises(SystemExit, match="is not a Keras model"):
         keras_model.build(parts, tmp_path)
     probabilities = np.asarray(parts.build_classifier()(pictures.astype(np.float32)))
     features = np.asarray(tuned[0].network(pictures.astype(np.float32)))
@@ -152,7 +152,7 @@ def test_views_are_shown_as_well(backbone: Backbone, slopes: Task) -> None:
 
 def test_numbers_out_of_bounds_are_a_sentence(backbone: Backbone, slopes: Task) -> None:
     broken = replace(slopes.head, weights=slopes.head.weights * np.float32(np.nan))
-    with pytest.raises(TrainingDiverged, match="smaller learning rate"):
+    with pytest.raises(TrainingDiverged, match="smaller fine-tuning learning rate"):
         run(backbone, slopes, head=broken)
 
 
