@@ -243,7 +243,7 @@ def test_tflite_file_as_the_graph(backbones: Path, photos: Path, tmp_path: Path)
     assert len(json.loads(said)["classes"]) == 5
 
     (tmp_path / "labels.txt").write_text("a\nb\n")
-    with pytest.raises(CommandError, match="gives 48 scores, but there are 2 labels"):
+    with pytest.raises(CommandError, match="returns 48 scores, but there are 2 labels"):
         run("label_image", str(photos / "red" / "0.jpg"), graph=tmp_path / "graph.tflite")
 
 
