@@ -18,7 +18,7 @@ SERVICES = (
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Quick tests first, so that a slip shows in seconds."""
+    """Run quick tests first, so that a slip shows in seconds."""
     order = {"unit": 0, "integration": 1, "browser": 2, "verification": 3}
     items.sort(key=lambda item: next((rank for name, rank in order.items() if f"tests/{name}/" in str(item.path)), 0))
     for item in items:
@@ -31,7 +31,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(autouse=True)
 def _plain_static_files(settings: Any) -> None:
-    """Pages can be rendered without collecting static files first."""
+    """Let pages be rendered without collecting static files first."""
     settings.STORAGES = {
         **settings.STORAGES,
         "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
@@ -40,13 +40,13 @@ def _plain_static_files(settings: Any) -> None:
 
 @pytest.fixture(autouse=True)
 def _quick_passwords(settings: Any) -> None:
-    """Hashing slowly on purpose is right for a site and wrong for a thousand tests."""
+    """Hash passwords quickly: slow hashing is right for a site and wrong for a thousand tests."""
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 
 
 @pytest.fixture(autouse=True)
 def _own_files(settings: Any, tmp_path: Path) -> None:
-    """Pictures and artifacts of one test are not those of the next."""
+    """Give each test its own pictures and artifacts."""
     settings.MEDIA_ROOT = tmp_path / "files"
     if settings.S3_BUCKET:
         options = {**settings.S3_STORAGE["OPTIONS"], "location": uuid.uuid4().hex}
@@ -55,6 +55,6 @@ def _own_files(settings: Any, tmp_path: Path) -> None:
 
 @pytest.fixture
 def folder_storage(settings: Any, _own_files: None) -> None:
-    """For tests of what only the storage of a single machine does."""
+    """Use the storage of a single machine, for tests of what only that one does."""
     folder = {"BACKEND": "classifier.storage.AtomicFileSystemStorage"}
     settings.STORAGES = {**settings.STORAGES, "default": folder}
