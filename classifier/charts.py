@@ -25,14 +25,14 @@ class Chart:
 
 
 def draw_curve(curve: list[dict[str, Any]]) -> list[Chart]:
-    """Of the head against steps, of fine-tuning against epochs; nothing before there are two points."""
+    """Draw the charts of the head over steps and of fine-tuning over epochs, each from two points on."""
     head = [point for point in curve if "step" in point]
     tuning = [point for point in curve if "epoch" in point]
     return [*_draw(head, "step", ""), *_draw(tuning, "epoch", " while fine-tuning")]
 
 
 def _draw(curve: list[dict[str, Any]], unit: str, when: str) -> list[Chart]:
-    """Loss and accuracy."""
+    """Draw loss and accuracy."""
     if len(curve) < 2:
         return []
     both = {"training_loss": "training", "validation_loss": "validation"}
@@ -46,7 +46,7 @@ def _draw(curve: list[dict[str, Any]], unit: str, when: str) -> list[Chart]:
 def _chart(
     title: str, curve: list[dict[str, Any]], unit: str, keys: dict[str, str], low: float, high: float, form: str
 ) -> Chart:
-    """A point may lack a line's value: the network that fine-tuning begins with was not trained in an epoch."""
+    """Draw a chart. A point may lack a line's value: epoch 0 of fine-tuning has no training loss."""
     steps = [float(point[unit]) for point in curve]
     first, span = steps[0], (steps[-1] - steps[0]) or 1.0
     lines = []

@@ -5,5 +5,5 @@ from django.http import HttpRequest
 
 
 def site(request: HttpRequest) -> dict[str, Any]:
-    """What every template may need."""
+    """Return what every template may need."""
     return {"signup_open": settings.SIGNUP_OPEN}

@@ -1,4 +1,4 @@
-"""Forms for networks that people bring along."""
+"""Forms for networks that people add."""
 
 from typing import Any
 
@@ -16,7 +16,7 @@ RANGE_CHOICES = [
 ]
 
 
-class _Interface(forms.Form):
+class NetworkInterfaceForm(forms.Form):
     """What a file does not always say of itself."""
 
     range = forms.ChoiceField(
@@ -37,7 +37,7 @@ class _Interface(forms.Form):
         return {name: self.cleaned_data[name] for name in ("range", "input_size") if name in self.cleaned_data}
 
 
-class BackboneForm(_Interface):
+class BackboneForm(NetworkInterfaceForm):
     """A backbone from an address or a file."""
 
     address = forms.CharField(
@@ -61,7 +61,7 @@ class BackboneForm(_Interface):
         return values
 
 
-class ImportForm(_Interface):
+class ImportForm(NetworkInterfaceForm):
     """A classifier that was trained elsewhere."""
 
     graph = forms.FileField(

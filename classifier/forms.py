@@ -155,7 +155,7 @@ def make_setting_field(setting: FieldInfo) -> forms.Field:
 
 
 def _about(backbone: BackboneInfo) -> str:
-    """One line of what sets it apart. A speed that nobody has measured is not guessed."""
+    """Describe a backbone in one line. A speed that has not been measured is not guessed."""
     parts = [
         f"{backbone.title}{' (default)' if backbone.default else ''}",
         f"{backbone.input_size} × {backbone.input_size} pixels",

@@ -45,7 +45,7 @@ def _allowed(request: HttpRequest) -> int:
 
 
 def _knows_us(request: HttpRequest) -> bool:
-    """A session or a key that is really there: what a stranger writes into a header opens no disk."""
+    """Return whether the session or key exists: a header that a stranger makes up must not fill the disk."""
     scheme, _, key = request.headers.get("Authorization", "").partition(" ")
     if scheme.lower() == "bearer":
         return find_key_owner(key.strip()) is not None
@@ -64,7 +64,7 @@ def content_security_policy(get_response: GetResponse) -> GetResponse:
 
 
 def first_visit(get_response: GetResponse) -> GetResponse:
-    """On an empty site every page leads to the making of its administrator."""
+    """Redirect every page of an empty site to the form that creates its administrator."""
     known = {"empty": True}  # a site never becomes empty again, so the question is asked until the first no
 
     def middleware(request: HttpRequest) -> HttpResponse:

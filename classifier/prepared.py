@@ -42,7 +42,7 @@ class PreparedQuery:
         self._build, self._kinds = build, kinds
 
     def rows(self, *values: Value) -> list[tuple[Any, ...]]:
-        """The rows, as the database gives them."""
+        """Return the rows, as the database gives them."""
         with connection.cursor() as cursor:
             cursor.execute(self._written.sql, self._written.filled(values))
             return list(cursor.fetchall())
@@ -63,11 +63,11 @@ def insert_rows(
     *,
     returning: str = "id",
 ) -> list[tuple[Any, ...]]:
-    """Insert rows of numbers, text and bytes; one that would break a unique constraint is left out.
+    """Insert rows of numbers, text and bytes, but leave out those that would break a unique constraint.
 
-    `bulk_create(ignore_conflicts=True)` for thousands of rows, at a fifth of its time a row. `fields` are the
-    columns: all but the id, those that may be null, and the time of creation, which is now. Returns (id,
-    `returning`) of those that went in.
+    Do what `bulk_create(ignore_conflicts=True)` does, in a fifth of its time per row. `fields` are the columns: all
+    but the id, those that may be null, and the time of creation, which is now. Return (id, `returning`) of each row
+    that was inserted.
     """
     now = connection.ops.adapt_datetimefield_value(timezone.now())
     made_at = [field.attname for field in model._meta.concrete_fields if getattr(field, "auto_now_add", False)]

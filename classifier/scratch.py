@@ -12,7 +12,7 @@ SECONDS_KEPT = 24 * 3600  # the longest job that has files there ends after hour
 
 
 def delete_old_scratch() -> None:
-    """Files and folders that nothing has touched for a day. For the reaper."""
+    """Delete files and folders that nothing has touched for a day. For the reaper."""
     until = time.time() - SECONDS_KEPT
     for path in Path(settings.FILE_UPLOAD_TEMP_DIR).iterdir():
         with contextlib.suppress(OSError):  # another was first
@@ -25,5 +25,5 @@ def delete_old_scratch() -> None:
 
 
 def _is_touched_since(path: Path, moment: float) -> bool:
-    """A folder also by what lies in it."""
+    """Return whether the file, or anything in the folder, was changed since then."""
     return any(one.lstat().st_mtime >= moment for one in chain([path], path.rglob("*")))

@@ -49,10 +49,10 @@ class AtomicFileSystemStorage(FileSystemStorage):
         return True
 
     def write_once(self, name: str, data: bytes) -> None:
-        """`store_once` without the wrappers of `save`, which take as long as writing a picture does.
+        """Do what `store_once` does without the wrappers of `save`, which take as long as writing a picture.
 
-        Written under its name at once: a process that dies meanwhile leaves a part, which the next one sees to.
-        Nobody looks for the file before this has returned.
+        The file is written under its name at once: a process that dies meanwhile leaves a part, which the next one
+        replaces. Nobody looks for the file before this has returned.
         """
         if ".." in name or name.startswith("/"):
             raise SuspiciousFileOperation(name)
@@ -92,13 +92,13 @@ def store_once(name: str, data: bytes) -> None:
 
 
 def forks_may_store() -> bool:
-    """Whether forked copies of a process may: a bucket's connection cannot be shared."""
+    """Return whether forked copies of a process may store files: a bucket's connection cannot be shared."""
     return isinstance(default_storage, AtomicFileSystemStorage)
 
 
 @contextmanager
 def local_copy(stored: str, *, suffix: str = "") -> Iterator[Path]:
-    """A real file of what may be in a bucket; the file itself where storage is a folder."""
+    """Give a real file of what may be in a bucket, or the file itself if the storage is a folder."""
     path = _own_path(stored)
     if path is not None:
         yield path

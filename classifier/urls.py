@@ -49,7 +49,7 @@ urlpatterns = [
     path("projects/<slug:slug>/trash/empty", classes.purge, name="trash_empty"),
     path("projects/<slug:slug>/images/<str:sha256>", classes.picture, name="picture"),
     path("projects/<slug:slug>/images/<str:sha256>/<int:size>", classes.thumbnail, name="thumbnail"),
-    # custom_backbones that people bring along
+    # backbones that people add
     path("backbones/", custom_backbones.index, name="backbone_list"),
     path("backbones/<int:pk>/", custom_backbones.detail, name="backbone"),
     path("backbones/<int:pk>/part", custom_backbones.part, name="backbone_part"),

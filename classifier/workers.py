@@ -8,7 +8,7 @@ INDEX = "workers"
 
 
 def record_worker(name: str, queues: list[str]) -> None:
-    """Called by a worker's main process. One key a worker, and an index of names."""
+    """Record that a worker is alive, from its main process: one key per worker, and an index of names."""
     cache.set(f"worker:{name}", queues, ALIVE_SECONDS)
     names = set(cache.get(INDEX) or [])
     if name not in names:
@@ -16,7 +16,7 @@ def record_worker(name: str, queues: list[str]) -> None:
 
 
 def list_workers() -> dict[str, list[str]]:
-    """Name -> queues of every worker heard of in the last seconds; none where the cache does not answer."""
+    """Return the queues by name of every worker heard of in the last seconds; none if the cache does not answer."""
     try:
         names = cache.get(INDEX) or []
         found: dict[str, list[str]] = cache.get_many([f"worker:{name}" for name in names])
@@ -26,6 +26,6 @@ def list_workers() -> dict[str, list[str]]:
 
 
 def missing_queues(needed: tuple[str, ...]) -> list[str]:
-    """Those of the needed queues that no living worker listens to."""
+    """List those of the needed queues that no living worker listens to."""
     served = {queue for queues in list_workers().values() for queue in queues}
     return [queue for queue in needed if queue not in served]

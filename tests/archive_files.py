@@ -46,7 +46,7 @@ def make_folder(folder: Path, files: Files) -> Path:
 
 
 def walk(path: Path, limits: ArchiveLimits | None = None) -> list[ArchiveEntry]:
-    """All entries; on the way, what holds for every walk."""
+    """Return all entries, after checking what holds for every walk."""
     found = (walk_folder if path.is_dir() else walk_archive)(path, limits or ArchiveLimits())
     entries = list(found)
     assert len(entries) == found.total

@@ -22,7 +22,7 @@ SERVICES = (
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Quick tests first, so that a slip shows in seconds."""
+    """Run quick tests first, so that a slip shows in seconds."""
     order = {"unit": 0, "integration": 1, "browser": 2, "verification": 3}
     items.sort(key=lambda item: next((rank for name, rank in order.items() if f"tests/{name}/" in str(item.path)), 0))
     for item in items:
@@ -35,8 +35,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session", autouse=True)
 def _quick_site() -> Iterator[None]:
-    """Pages are rendered without collecting static files first. Hashing slowly on purpose is right for a site and
-    wrong for a thousand tests."""
+    """Render pages without collecting static files first, and hash passwords quickly.
+
+    Hashing slowly on purpose is right for a site and wrong for a thousand tests.
+    """
     static = {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}
     hashers = ["django.contrib.auth.hashers.MD5PasswordHasher"]
     with override_settings(STORAGES={**site.STORAGES, "staticfiles": static}, PASSWORD_HASHERS=hashers):
@@ -45,7 +47,7 @@ def _quick_site() -> Iterator[None]:
 
 @pytest.fixture(autouse=True)
 def _own_files(tmp_path: Path) -> Iterator[None]:
-    """Pictures and artifacts of one test are not those of the next."""
+    """Give each test its own pictures and artifacts."""
     with override_settings(MEDIA_ROOT=tmp_path / "files"):
         if site.S3_BUCKET:
             default_storage.location = uuid.uuid4().hex  # a new storage would take a connection of its own
@@ -54,6 +56,6 @@ def _own_files(tmp_path: Path) -> Iterator[None]:
 
 @pytest.fixture
 def folder_storage(settings: Any, _own_files: None) -> None:
-    """For tests of what only the storage of a single machine does."""
+    """Use the storage of a single machine, for tests of what only that one does."""
     folder = {"BACKEND": "classifier.storage.AtomicFileSystemStorage"}
     settings.STORAGES = {**settings.STORAGES, "default": folder}

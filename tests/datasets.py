@@ -10,7 +10,7 @@ COLOURS = {"red": (200, 40, 40), "green": (40, 180, 60), "blue": (50, 60, 200)}
 
 
 def coloured_pictures(each: int, *, seed: int = 0, names: tuple[str, ...] = tuple(COLOURS)) -> dict[str, bytes]:
-    """`red/0.jpg` … -> JPEG bytes: classes that the tiny backbone can tell apart."""
+    """Make pictures by path, `red/0.jpg` and so on, of classes that the tiny backbone can tell apart."""
     return {
         f"{name}/{number}.jpg": make_jpeg(seed + 1000 * place + number, colour=COLOURS[name])
         for place, name in enumerate(names)

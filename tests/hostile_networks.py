@@ -66,7 +66,7 @@ def _frozen(tf, folder: Path) -> None:  # type: ignore[no-untyped-def]
 
 
 def _shadowed(tf, folder: Path) -> None:  # type: ignore[no-untyped-def]
-    """A function of the name of an operation; one that nothing calls, but that may be put in another's place."""
+    """Make a function named like an operation, which nothing calls but which may be substituted for it."""
     with tf.Graph().as_default() as graph:
         x = tf.compat.v1.placeholder(tf.float32, ENOUGH, "input")
         found = tf.cast(tf.strings.length(tf.io.read_file(str(folder / "secret"))), tf.float32)
@@ -85,7 +85,7 @@ def _shadowed(tf, folder: Path) -> None:  # type: ignore[no-untyped-def]
 
 
 def _saved(tf, folder: Path) -> None:  # type: ignore[no-untyped-def]
-    """Of the first version of TensorFlow, whose loading runs the operation that restores, and what that needs."""
+    """Make a file of TensorFlow 1, whose loading runs the restoring operation and what it needs."""
     v1 = tf.compat.v1
 
     def writes_function():  # type: ignore[no-untyped-def]

@@ -23,7 +23,7 @@ def make_networks(folder: Path) -> None:
 
 
 def pack_folder(folder: Path) -> bytes:
-    """A SavedModel as TF Hub sends it: a tar.gz whose root it is."""
+    """Pack a SavedModel as TF Hub sends it: a tar.gz whose root it is."""
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w:gz") as archive:
         archive.add(folder, arcname=".")
@@ -123,7 +123,7 @@ def main(folder: Path) -> None:
 
 
 def _keras(folder: Path, kernel, dense) -> None:  # type: ignore[no-untyped-def]
-    """As the older Keras, today's, and TensorFlow.js keep the same classifier, from -1 to 1; and one with a program."""
+    """Save the same classifier as old Keras, new Keras and TensorFlow.js do, and one with a program in it."""
     import json
 
     import keras
@@ -169,7 +169,7 @@ def _tensorflow_js(folder: Path, network, json) -> None:  # type: ignore[no-unty
 
 
 def _first_version(tf, folder: Path, kernel, features_of) -> None:  # type: ignore[no-untyped-def]
-    """As the first version of TensorFlow saved modules for TF Hub."""
+    """Save a module as TensorFlow 1 saved modules for TF Hub."""
     v1 = tf.compat.v1
     with tf.Graph().as_default(), v1.Session() as session:
         images = v1.placeholder(tf.float32, [None, SIZE, SIZE, 3], "images")
@@ -186,7 +186,7 @@ def _first_version(tf, folder: Path, kernel, features_of) -> None:  # type: igno
 
 
 def _frozen(tf, folder: Path, kernel, dense, features_of) -> None:  # type: ignore[no-untyped-def]
-    """As retrain.py wrote them: `input` from -1 to 1, `final_result`; and one that writes a file."""
+    """Write a graph as retrain.py did, `input` from -1 to 1, `final_result`; and one that writes a file."""
     v1 = tf.compat.v1
     for name, hostile in (("graph.pb", False), ("hostile.pb", True)):
         with tf.Graph().as_default() as graph:

@@ -9,7 +9,7 @@ from filelock import FileLock
 
 
 def make_once(factory: pytest.TempPathFactory, name: str, make: Callable[[Path], object]) -> Path:
-    """A folder that all tests of the run read and none writes."""
+    """Make a folder that all tests of the run read and none writes."""
     own = factory.getbasetemp()
     whole = own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
     folder = whole / "once" / name

@@ -19,7 +19,7 @@ PHOTO_SCALES = ((4, 70.0), (12, 45.0), (40, 26.0), (130, 18.0))
 
 
 def make_jpeg(seed: int, size: tuple[int, int] = (64, 48), colour: Colour | None = None) -> bytes:
-    """A JPEG of `size` (width, height): `colour`, or one drawn from the seed, under light noise."""
+    """Make a JPEG of `size` (width, height): `colour`, or one drawn from the seed, under light noise."""
     rng = np.random.default_rng(seed)
     base = rng.integers(40, 216, 3) if colour is None else np.array(colour)
     noise = rng.integers(-12, 13, (size[1], size[0], 3))
@@ -28,9 +28,9 @@ def make_jpeg(seed: int, size: tuple[int, int] = (64, 48), colour: Colour | None
 
 
 def photo_like_jpeg(seed: int, width: int = 500, height: int = 375, quality: int = 87) -> bytes:
-    """A JPEG that costs a codec what a photo costs: noise at several scales and a few shapes.
+    """Make a JPEG that costs a codec what a photo costs: noise at several scales and a few shapes.
 
-    About 40 KB at the default size; deterministic for a seed.
+    It has about 40 KB at the default size and depends only on the seed.
     """
     rng = np.random.default_rng(seed)
     picture = Image.fromarray(_photo_pixels(rng, width, height))
@@ -39,19 +39,19 @@ def photo_like_jpeg(seed: int, width: int = 500, height: int = 375, quality: int
 
 
 def encode(picture: Image.Image, format: str, **options: object) -> bytes:
-    """The bytes of `picture` saved as `format` with Pillow's `options`."""
+    """Return the bytes of `picture` saved as `format` with Pillow's `options`."""
     buffer = io.BytesIO()
     picture.save(buffer, format, **options)
     return buffer.getvalue()
 
 
 def png_chunk(kind: bytes, body: bytes) -> bytes:
-    """One chunk of a PNG with its length and checksum."""
+    """Make one chunk of a PNG with its length and checksum."""
     return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
 
 
 def raw_png(width: int, rows: list[bytes], bits: int, colour_type: int, extra: bytes = b"") -> bytes:
-    """A PNG of given rows, in the depths and with the chunks that Pillow does not write."""
+    """Make a PNG of given rows, in the depths and with the chunks that Pillow does not write."""
     header = struct.pack(">IIBBBBB", width, len(rows), bits, colour_type, 0, 0, 0)
     body = zlib.compress(b"".join(b"\x00" + row for row in rows))
     signature = b"\x89PNG\r\n\x1a\n"
@@ -59,14 +59,14 @@ def raw_png(width: int, rows: list[bytes], bits: int, colour_type: int, extra: b
 
 
 def exif(orientation: int) -> bytes:
-    """An EXIF block that holds nothing but `orientation`."""
+    """Make an EXIF block that holds nothing but `orientation`."""
     tags = Image.Exif()
     tags[0x0112] = orientation
     return tags.tobytes()
 
 
 def _photo_pixels(rng: np.random.Generator, width: int, height: int) -> npt.NDArray[np.uint8]:
-    """uint8 (height, width, 3): grey noise at all scales, colour at the two coarsest, as in photos."""
+    """Draw uint8 (height, width, 3): grey noise at all scales, colour at the two coarsest, as in photos."""
     total = np.full((height, width, 3), 118.0, np.float32)
     for index, (grid, amplitude) in enumerate(PHOTO_SCALES):
         channels = 3 if index < 2 else 1
@@ -77,7 +77,7 @@ def _photo_pixels(rng: np.random.Generator, width: int, height: int) -> npt.NDAr
 def _smooth_noise(
     rng: np.random.Generator, grid: int, channels: int, width: int, height: int
 ) -> npt.NDArray[np.float32]:
-    """float32 (height, width, channels): noise on a grid `grid` cells wide, blown up to the picture."""
+    """Draw float32 (height, width, channels): noise on a grid `grid` cells wide, enlarged to the picture."""
     rows = max(2, grid * height // width)
     planes = rng.standard_normal((channels, rows, grid)).astype(np.float32)
     blown_up = [

@@ -21,7 +21,7 @@ def given(name: str) -> str:
 
 
 def process_services() -> dict[str, str]:
-    """The settings of a process that runs tests. Of its database, pytest-django makes a copy for each."""
+    """Return the settings of a process that runs tests; pytest-django copies its database for each."""
     return {
         "DATABASE_URL": given("TEST_DATABASE_URL"),
         "REDIS_URL": _own_redis(),
@@ -31,7 +31,7 @@ def process_services() -> dict[str, str]:
 
 
 def site_services() -> dict[str, str]:
-    """The settings of a site that a test starts: empty ones mean SQLite, the embedded Valkey and a folder."""
+    """Return the settings of a site that a test starts; empty ones mean SQLite, Valkey and a folder."""
     return {**process_services(), "DATABASE_URL": _own_database()}
 
 
@@ -46,7 +46,7 @@ def _own_database() -> str:
 
 
 def _with_path(address: str, name: str) -> str:
-    """Of the same server, the database of this name."""
+    """Return the address of the database of this name on the same server."""
     return urlsplit(address)._replace(path=f"/{name}").geturl()
 
 
@@ -58,7 +58,7 @@ def _ask_postgres(address: str, statement: str) -> None:
 
 
 def _own_redis() -> str:
-    """An emptied database; the number 0 holds the counter alone."""
+    """Return an emptied database; the number 0 holds the counter alone."""
     address = given("TEST_REDIS_URL")
     if not address:
         return ""

@@ -74,7 +74,7 @@ class Site:
         return self.process.wait(40)
 
     def manage(self, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
-        """A management command in this site's environment."""
+        """Run a management command in this site's environment."""
         command = [sys.executable, "manage.py", *arguments]
         return subprocess.run(command, cwd=ROOT, env=self.env, capture_output=True, text=True, check=check, timeout=120)
 
@@ -87,7 +87,7 @@ class Site:
         raise AssertionError(f"Nothing came within {seconds} s. The site's last lines:\n{self.log.read_text()[-4000:]}")
 
     def client(self, username: str) -> "Client":
-        """An API client of a user, who is made where missing."""
+        """Return an API client of a user, who is created if missing."""
         key = self.manage("create_api_key", username, "--create-user").stdout.strip()
         return Client(self, key)
 
@@ -97,7 +97,7 @@ class Client:
         self.site, self.key = site, key
 
     def call(self, method: str, path: str, body: Any = None, files: list[tuple[str, str, bytes]] | None = None) -> Any:
-        """(status, answer). `files` are (field, file name, bytes); then `body` holds the form's other fields."""
+        """Return (status, answer). `files` are (field, file name, bytes); then `body` holds the other form fields."""
         request = urllib.request.Request(f"{self.site.address}/api/v1{path}", method=method)
         request.add_header("Authorization", f"Bearer {self.key}")
         data = None
@@ -119,14 +119,14 @@ class Client:
         return answer
 
     def fetch(self, path: str) -> bytes:
-        """The bytes of a file."""
+        """Return the bytes of a file."""
         request = urllib.request.Request(f"{self.site.address}/api/v1{path}")
         request.add_header("Authorization", f"Bearer {self.key}")
         with urllib.request.urlopen(request, timeout=60) as response:
             return bytes(response.read())
 
     def get(self, path: str) -> int:
-        """The status of any address of the site."""
+        """Return the status of any address of the site."""
         request = urllib.request.Request(f"{self.site.address}{path}", headers={"Authorization": f"Bearer {self.key}"})
         try:
             with urllib.request.urlopen(request, timeout=60) as response:
@@ -136,7 +136,7 @@ class Client:
             return error.code
 
     def wait_job(self, number: int, seconds: float = 90) -> Any:
-        """The job once it has ended."""
+        """Return the job once it has ended."""
         last: dict[str, Any] = {}
 
         def ended() -> bool:

@@ -19,13 +19,13 @@ from tests.site import Client, Site
 
 @pytest.fixture(scope="session")
 def tiny_backbone(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with the tiny backbone, converted, to be read alone."""
+    """Give a folder with the tiny backbone, converted, only to be read."""
     return make_once(tmp_path_factory, "tiny_backbone", partial(ensure_tflite, get_backbone("testing", ML)))
 
 
 @pytest.fixture(scope="session")
 def backbones(tiny_backbone: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The same, where more may be put beside it."""
+    """Give a copy of it, to which more may be added."""
     return Path(
         shutil.copytree(tiny_backbone, tmp_path_factory.mktemp("prepared") / "backbones")
     )  # as in a data folder
@@ -33,7 +33,7 @@ def backbones(tiny_backbone: Path, tmp_path_factory: pytest.TempPathFactory) -> 
 
 @pytest.fixture(scope="session")
 def flowers_address() -> Iterator[str]:
-    """A server that has the flowers, and others that do not keep what they promise."""
+    """Run a server that has the flowers, and others that do not keep what they promise."""
     flowers = coloured_pictures(4, seed=800)
     archive = make_tgz({"flower_photos/LICENSE.txt": b"free", **{f"flower_photos/{k}": v for k, v in flowers.items()}})
 
@@ -53,13 +53,13 @@ def flowers_address() -> Iterator[str]:
 
 @pytest.fixture(scope="session")
 def strange_networks(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Networks as strangers bring them, see `network_files`."""
+    """Make networks as strangers send them; see `network_files`."""
     return make_once(tmp_path_factory, "networks", make_networks)
 
 
 @pytest.fixture(scope="session")
 def hub_address(strange_networks: Path) -> Iterator[str]:
-    """A server that speaks TF Hub's protocol: /NAME gives the SavedModel of that name; /moved sends on to another."""
+    """Run a server that speaks TF Hub's protocol: /NAME gives that SavedModel; /moved redirects."""
 
     class Handler(QuietHandler):
         def do_GET(self) -> None:
@@ -108,5 +108,5 @@ def stranger(site: Site) -> Client:
 
 @pytest.fixture
 def data(tmp_path: Path) -> Path:
-    """A folder for a site of a test's own."""
+    """Give a folder for a site of a test's own."""
     return tmp_path / "data"

@@ -12,8 +12,10 @@ SLOPES = ("falling", "rising")
 
 
 def make_texture(seed: int, slope: int) -> bytes:
-    """A PNG of noise added to itself, three pixels further down and to the right, or to the left. The colours tell
-    nothing, and nor does the noise of any small neighbourhood."""
+    """Make a PNG of noise added to itself three pixels further down and to the right, or to the left.
+
+    The colours tell nothing, and nor does the noise of any small neighbourhood.
+    """
     rng = np.random.default_rng([seed, slope])
     base = rng.integers(90, 166, 3)
     noise = rng.normal(0, 1, (SIZE + APART, SIZE + APART))
@@ -25,7 +27,7 @@ def make_texture(seed: int, slope: int) -> bytes:
 
 
 def textures(each: int, *, seed: int = 0) -> dict[str, bytes]:
-    """`falling/0.png` … -> PNG bytes."""
+    """Make PNGs by path, `falling/0.png` and so on."""
     return {
         f"{name}/{number}.png": make_texture(seed + number, slope)
         for slope, name in enumerate(SLOPES)

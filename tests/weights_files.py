@@ -7,7 +7,7 @@ MOBILENET, MOBILENET_FILE = "mobilenet_0.25_128", "mobilenet_2_5_128_tf_no_top.h
 
 
 def make_mobilenet() -> Any:
-    """The smallest of the original architectures, with weights drawn by chance. Imports TensorFlow."""
+    """Make the smallest of the original architectures, with random weights. Import TensorFlow."""
     import keras
 
     keras.utils.set_random_seed(3)
@@ -16,7 +16,7 @@ def make_mobilenet() -> Any:
 
 
 def write_weights(network: Any, path: Path) -> None:
-    """In the older of Keras' formats, in which all published weights are."""
+    """Write weights in the older of Keras' formats, in which all published weights are."""
     import h5py
     from keras.src.legacy.saving.legacy_h5_format import save_weights_to_hdf5_group
 

@@ -1,4 +1,4 @@
-"""The API's shapes of backbones, and of networks that people bring along."""
+"""The API's shapes of backbones, and of networks that people add."""
 
 from typing import Literal
 
@@ -27,18 +27,18 @@ class BackboneOut(Schema):
     own: bool = Field(description="added by you")
 
 
-class _Interface(Schema, extra="forbid"):
+class NetworkInterfaceIn(Schema, extra="forbid"):
     range: str = Field(
         "", description='range of the pixel values: "0..1", "-1..1", "0..255" or "label_image"; empty: the usual one'
     )
     input_size: int | None = Field(None, description="in pixels, if the file does not say")
 
 
-class BackboneIn(_Interface):
+class BackboneIn(NetworkInterfaceIn):
     handle: str = Field("", description="the address of a TF Hub module or of a file")
     title: str = ""
     licence: str = ""
 
 
-class ImportIn(_Interface):
+class ImportIn(NetworkInterfaceIn):
     output: str = Field("", description="the output of a frozen graph, if it is not called final_result")

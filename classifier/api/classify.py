@@ -34,7 +34,7 @@ def classify(request: SignedIn, slug: str, image: File[list[NinjaFile]]) -> Any:
 
 
 def answer_files(slug: str, version: prediction.LiveVersion, files: Sequence[UploadedFile]) -> JsonResponse:
-    """Raises what `api.errors` has words for."""
+    """Answer with the predictions for files. Raise what `api.errors` turns into answers."""
     if len(files) > settings.MAX_CLASSIFY_FILES:
         raise HttpError(413, f"Send at most {settings.MAX_CLASSIFY_FILES} pictures at once.")
     result = prediction.answer(version, [read_bounded(file) for file in files])

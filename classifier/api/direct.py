@@ -32,7 +32,7 @@ def classify_directly(get_response: Callable[[HttpRequest], HttpResponse]) -> Ca
 
 
 def _answer(request: HttpRequest, key: str, slug: str) -> HttpResponse | None:
-    """None where nothing may or can answer, or no picture came: the usual way has the words for it."""
+    """Return the answer, or None if nothing may or can answer, which is then left to the usual way."""
     try:
         request.get_host()  # raises for one that is not ours
         version = find_live_by_key(key, slug)

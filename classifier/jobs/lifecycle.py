@@ -124,19 +124,19 @@ def _update_held(job: Job, **values: Any) -> None:
 
 
 def beat(job: Job) -> None:
-    """A sign of life. Raises LeaseLost where the job is no longer ours."""
+    """Write a heartbeat. Raise LeaseLost if the job is no longer ours."""
     _update_held(job)
 
 
 def enter_stage(job: Job, stage: str, *, total: int = 0) -> None:
-    """Begin a stage of `total` units; its rate is measured from now. Raises UnknownStage for one its kind lacks."""
+    """Begin a stage of `total` units and measure its rate from now. Raise UnknownStage if the job's kind lacks it."""
     if stage not in (known.name for known in KINDS[job.kind].stages):
         raise UnknownStage(f"A job of the kind {job.kind} has no stage {stage!r}.")
     _update_held(job, stage=stage, stage_started_at=timezone.now(), done=0, total=total)
 
 
 def report(job: Job, **values: Any) -> None:
-    """Write progress within a stage: any of done, total, curve. Raises LeaseLost."""
+    """Write progress within a stage: any of done, total, curve. Raise LeaseLost."""
     _update_held(job, **values)
 
 
@@ -146,7 +146,7 @@ def read_state(job: Job) -> JobState:
 
 
 def update_state(job: Job, **values: Any) -> None:
-    """Change the job's state, as the holder of its lease. Raises LeaseLost."""
+    """Change the job's state, as the holder of its lease. Raise LeaseLost."""
     _update_held(job, state=_dump_state(read_state(job), **values))
 
 
@@ -168,7 +168,7 @@ def park_job(job: Job) -> None:
 def finish_job(job: Job, result: BaseModel | None = None, **state: Any) -> None:
     """End a job as SUCCEEDED, with the result of its kind.
 
-    Raises LeaseLost where it was cancelled first, so that a surrounding transaction undoes what it wrote.
+    Raise LeaseLost if it was cancelled first, so that a surrounding transaction undoes what it wrote.
     """
     found = KINDS[job.kind].result.model_validate((result or NoResult()).model_dump())
     dumped = found.model_dump(mode="json", exclude_none=True)
@@ -226,7 +226,7 @@ def fail_job(
 
 
 def cancel_job(job: Job) -> bool:
-    """CANCELLED at once; whoever works on it finds out at its next report. False where it had already ended."""
+    """End a job as CANCELLED at once; its worker finds out at its next report. Return False if it had ended before."""
     now = timezone.now()
     open_job = Job.objects.filter(pk=job.pk, status__in=Job.OPEN)
     if open_job.update(status=Job.Status.CANCELLED, lease="", finished_at=now) != 1:
@@ -254,7 +254,7 @@ def _free_dead_leases() -> None:
 
 
 def release_lease(job: Job) -> None:
-    """The worker that held this lease is dead. The job goes on elsewhere, but not for ever."""
+    """Free the lease of a dead worker, so that the job continues elsewhere; fail the job after several deaths."""
     if job.worker_deaths + 1 >= MAX_WORKER_DEATHS:
         sentence = (
             f"The worker stopped {MAX_WORKER_DEATHS} times while it worked on this job, "

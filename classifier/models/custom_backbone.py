@@ -9,7 +9,7 @@ from classifier.models.project import Project
 
 
 class CustomBackbone(models.Model):
-    """A network that somebody brought along, see `ml.model_import`.
+    """A network that somebody added; see `ml.model_import`.
 
     As a backbone to train with it is its owner's; one that was imported as a model version belongs to a project. Until
     its job has opened it, it has no name.

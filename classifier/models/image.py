@@ -23,5 +23,5 @@ class Image(models.Model):
 
 
 def image_path(sha256: str) -> str:
-    """Where the bytes with this sha256 are in the default storage."""
+    """Return where the bytes with this sha256 are in the default storage."""
     return f"images/{sha256[:2]}/{sha256}"

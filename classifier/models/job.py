@@ -76,7 +76,7 @@ class Job(models.Model):
 
     @property
     def own_project(self) -> Project:
-        """Of a job that has one: all but those that add a backbone."""
+        """Return the project of a job that has one: any but those that add a backbone."""
         assert self.project is not None  # noqa: S101 - for the type checker
         return self.project
 

@@ -26,12 +26,12 @@ class NotAllowed(UserError):
 
 
 def site_is_empty() -> bool:
-    """No account yet: the next visitor makes the administrator."""
+    """Return whether there is no account yet, so that the next visitor creates the administrator."""
     return not User.objects.exists()
 
 
 def create_administrator(username: str, password: str) -> User:
-    """The first account. Two visitors at once: one wins, the other is told."""
+    """Create the first account. Raise NotAllowed if there is one; of two visitors at once, only one succeeds."""
     with transaction.atomic():
         _one_at_a_time()
         if not site_is_empty():
@@ -40,7 +40,7 @@ def create_administrator(username: str, password: str) -> User:
 
 
 def _one_at_a_time() -> None:
-    """Until the transaction ends. On SQLite its BEGIN IMMEDIATE has done this already."""
+    """Lock out others until the transaction ends. On SQLite its BEGIN IMMEDIATE has done this already."""
     if connection.vendor == "postgresql":
         with connection.cursor() as cursor:
             cursor.execute("SELECT pg_advisory_xact_lock(%s)", [FIRST_VISIT_LOCK])
@@ -57,7 +57,10 @@ def sign_up(username: str, password: str) -> User:
 
 
 def create_api_key(user: User, name: str) -> tuple[ApiKey, str]:
-    """The row and the key itself, which is shown this once. 256 random bits need no slow hash."""
+    """Create a key. Return its row, and the key itself, which is shown only once.
+
+    Its 256 random bits need no slow hash.
+    """
     key = KEY_PREFIX + secrets.token_urlsafe(32)
     row = ApiKey.objects.create(
         user=user, name=clean_name(name, longest=100), prefix=key[:10], digest=hash_api_key(key)
@@ -74,13 +77,12 @@ def revoke_api_key(key: ApiKey) -> None:
 
 
 def owner_of_key(digest: str) -> QuerySet[ApiKey, int]:
-    """The id of the user whose key has this hash: one row, or none for unknown and revoked keys and
-    switched-off users."""
+    """Return the id of the user whose key has this hash, as one row; none for revoked keys and inactive users."""
     return ApiKey.objects.filter(digest=digest, revoked_at=None, user__is_active=True).values_list("user", flat=True)
 
 
 def find_key_owner(key: str) -> User | None:
-    """Whose key this is, as `owner_of_key` says."""
+    """Return the user whose key this is, or None; see `owner_of_key`."""
     digest = hash_api_key(key)
     user = User.objects.filter(pk__in=owner_of_key(digest)).first()
     if user is not None:
@@ -89,7 +91,7 @@ def find_key_owner(key: str) -> User | None:
 
 
 def note_key_use(digest: str) -> None:
-    """At most one write a minute: a key in heavy use must not make every request wait for the disk."""
+    """Record the use of a key, at most once a minute: not every request must wait for the disk."""
     now = timezone.now()
     if now - _noted.get(digest, EVER_SINCE) < USE_NOTED_EVERY:
         return

@@ -11,7 +11,7 @@ from ml.training.config import TrainConfig
 
 
 def checkpoint_path(job: Job, dataset_version: DatasetVersion, config: TrainConfig) -> str:
-    """Of what would be trained as well as of the job: it may run on after PoetsWeb was upgraded."""
+    """Return a path for this job and what it trains: the job may continue after PoetsWeb was upgraded."""
     return f"checkpoints/{job.pk}-{fingerprint(dataset_version, config)[:16]}.npz"
 
 
@@ -23,13 +23,13 @@ def load_checkpoint(path: str) -> bytes | None:
 
 
 def keep_checkpoint(job: Job, path: str, data: bytes) -> None:
-    """In the place of the one before. Raises LeaseLost."""
+    """Store a checkpoint in place of the one before. Raise LeaseLost."""
     update_state(job, checkpoint=path)
     default_storage.save(path, ContentFile(data))
 
 
 def delete_old_checkpoints() -> None:
-    """Of jobs that have ended, however they ended. For the reaper."""
+    """Delete the checkpoints of jobs that have ended. For the reaper."""
     for job in Job.objects.filter(state__has_key="checkpoint").exclude(status__in=Job.OPEN)[:100]:
         default_storage.delete(job.state["checkpoint"])
         update_ended_state(job, checkpoint=None)

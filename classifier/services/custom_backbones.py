@@ -1,4 +1,4 @@
-"""Networks that people bring along: asking for one, keeping what was opened, and having it at hand as a backbone."""
+"""Add custom backbones: request one, keep what was opened, and have it at hand as a backbone."""
 
 from typing import Any
 
@@ -41,7 +41,7 @@ MAX_OUTPUT_NAME_LENGTH = 200  # characters of the name of an operation
 def request_backbone(
     *, by: User, address: str = "", file: "File[bytes] | None" = None, title: str = "", licence: str = "", **asked: Any
 ) -> Job:
-    """Queue the job that opens it. `asked`: range, input_size. Raises ImportRefused, InvalidName."""
+    """Queue the job that opens a backbone. `asked`: range, input_size. Raise ImportRefused, InvalidName."""
     address = address.strip()
     if bool(address) == bool(file):
         raise ImportRefused("Give either an address or a file.")
@@ -57,7 +57,7 @@ def request_backbone(
 def request_import(
     project: Project, file: "File[bytes]", *, by: User, labels: "File[bytes] | None" = None, **asked: Any
 ) -> Job:
-    """Queue the job that makes a model version of it. `asked`: range, input_size, output. Raises ImportRefused."""
+    """Queue the job that imports a model version. `asked`: range, input_size, output. Raise ImportRefused."""
     if labels is not None and (labels.size or 0) > MAX_LABELS_BYTES:
         raise ImportRefused("The label file is too large.")
     config: dict[str, Any] = {**_checked(asked), "labels": None}
@@ -80,7 +80,7 @@ def _queue(project: Project | None, kind: JobKind, config: dict[str, Any], *, by
 
 
 def _name_of(file: "File[bytes] | None") -> str:
-    """Of an upload, as far as it can be shown."""
+    """Return the name of an upload, as far as it can be shown."""
     name = (file.name or "").replace("\\", "/").rpartition("/")[2] if file else ""
     return _printable(name)[:300] or "network"
 
@@ -90,13 +90,13 @@ def _printable(text: str) -> str:
 
 
 def _title_of(address: str, source: str) -> str:
-    """What is said of it where nobody gave it a title."""
+    """Return a title for a backbone that was given none."""
     parts = [part for part in address.split("?")[0].split("/")[3:] if part]
     return (" ".join(parts[-3:]) or host_of(address) if address else source)[:100]
 
 
 def _keep(file: "File[bytes] | None") -> dict[str, str]:
-    """Where the upload lies until its job has ended. The key is the one that `delete_read_archives` looks for."""
+    """Store the upload until its job has ended, under the key that `delete_read_archives` looks for."""
     if file is None:
         return {}
     if not file.size:
@@ -107,7 +107,7 @@ def _keep(file: "File[bytes] | None") -> dict[str, str]:
 
 
 def _checked(asked: dict[str, Any]) -> dict[str, Any]:
-    """Raises ImportRefused."""
+    """Check the values that were given. Raise ImportRefused."""
     wanted, size, output = asked.get("range") or "", asked.get("input_size"), asked.get("output") or ""
     if wanted and wanted not in RANGES:
         raise ImportRefused(f"The range must be one of {', '.join(RANGES)}, or empty.")
@@ -119,7 +119,7 @@ def _checked(asked: dict[str, Any]) -> dict[str, Any]:
 
 
 def store_backbone_files(custom: CustomBackbone, opened: BackboneFiles, *, litert_refusal: str = "") -> None:
-    """The files to the storage, and to this machine; the row is saved later."""
+    """Write the files to the storage and to this machine, and fill in the row, which is saved later."""
     spec = opened.spec
     for file, data in opened.files.items():
         store_once(backbone_file_path(spec.name, file), data)
@@ -130,7 +130,7 @@ def store_backbone_files(custom: CustomBackbone, opened: BackboneFiles, *, liter
 
 
 def describe_tuned(job: Job, opened: BackboneFiles) -> CustomBackbone:
-    """The row, which is saved with its version, of what a training made of a backbone."""
+    """Return the unsaved row of a backbone that a training has fine-tuned; it is saved with its version."""
     spec, project = opened.spec, job.own_project
     about = {"title": spec.title, "source": spec.source, "licence": spec.licence}
     return CustomBackbone(owner=project.owner, project=project, job=job, **about)
@@ -140,7 +140,7 @@ FIELDS_OF_OPENED = ["name", "spec", "size", "litert_refusal"]
 
 
 def publish_backbone(job: Job, custom: CustomBackbone) -> None:
-    """The row and the job's end together. The same one again takes the place of the earlier."""
+    """Save the row and end the job in one transaction. It replaces an earlier row of the same backbone."""
     with transaction.atomic():
         # Two jobs of one network must not both take the place of the earlier.
         User.objects.select_for_update().get(pk=custom.owner_id)
@@ -151,19 +151,19 @@ def publish_backbone(job: Job, custom: CustomBackbone) -> None:
 
 
 def remove_backbone(custom: CustomBackbone) -> None:
-    """Off the list. What was trained with it goes on."""
+    """Offer the backbone no longer. Versions that use it keep working."""
     custom.is_offered = False
     custom.save(update_fields=["is_offered"])
 
 
 def check_backbone(config: TrainConfig, user: User) -> None:
-    """A network must be the user's own. Raises ConfigError."""
+    """Check that a custom backbone is the user's own. Raise ConfigError."""
     if is_custom(config.backbone) and not list_custom_backbones(user).filter(name=config.backbone).exists():
         raise ConfigError("backbone", "You have no backbone of this name.")
 
 
 def find_backbone(name: str) -> Backbone:
-    """`get_backbone`; a network is brought to this machine first. Raises BackboneMissing, OSError."""
+    """Return a backbone, after fetching its files if it is a custom one. Raise BackboneMissing, OSError."""
     if is_custom(name):
         try:
             read_spec(name, settings.ML)
@@ -173,7 +173,7 @@ def find_backbone(name: str) -> Backbone:
 
 
 def find_spec(name: str) -> BackboneSpec | None:
-    """What is known of a backbone that was brought along; None for any other, and for one that is gone."""
+    """Return the spec of a custom backbone; None for any other, and for one that is gone."""
     if not is_custom(name):
         return None
     row = CustomBackbone.objects.filter(name=name).filter(spec__isnull=False).first()

@@ -28,7 +28,7 @@ class DatasetCorrupt(Unavailable):
 def freeze_dataset_version(
     project: Project, *, validation_percentage: int, testing_percentage: int, by: User | None
 ) -> DatasetVersion:
-    """The project's samples as they are now. The same content gives the version that is already there."""
+    """Freeze the project's samples as they are now. Return the existing version if the content is the same."""
     # Two trainings of one project must not decide splits at the same time.
     Project.objects.select_for_update().get(pk=project.pk)
     decide_splits(project, validation_percentage=validation_percentage, testing_percentage=testing_percentage)
@@ -40,8 +40,9 @@ def freeze_dataset_version(
 
 @transaction.atomic
 def freeze_for_import(project: Project, labels: list[str], *, by: User | None) -> DatasetVersion:
-    """For a classifier that was trained elsewhere: its classes, in the order of its outputs, and the project's samples
-    of them, which may be none. Classes that the project lacks are made.
+    """Freeze the samples of the classes of an imported classifier, in the order of its outputs.
+
+    There may be no samples. Classes that the project lacks are created.
     """
     Project.objects.select_for_update().get(pk=project.pk)
     decide_splits(project, validation_percentage=DEFAULT_PERCENTAGE, testing_percentage=DEFAULT_PERCENTAGE)
@@ -81,7 +82,7 @@ def decide_splits(project: Project, *, validation_percentage: int, testing_perce
 
 
 def _rows(project: Project) -> list[tuple[str, int, str]]:
-    """(sha256, class id, split), by sha256."""
+    """List (sha256, class id, split), by sha256."""
     kept = Sample.objects.filter(project=project, deleted_at=None)
     return sorted(kept.order_by().values_list("image__sha256", "image_class", "split"))
 
@@ -92,7 +93,7 @@ def _counts(classes: list[list[object]], rows: list[tuple[str, int, str]]) -> di
 
 
 def load_dataset(version: DatasetVersion) -> Dataset:
-    """The frozen list as plain data. Raises DatasetCorrupt, OSError."""
+    """Return the frozen list as plain data. Raise DatasetCorrupt, OSError."""
     content = read_file(version.path)
     if hashlib.sha256(content).hexdigest() != version.digest:
         raise DatasetCorrupt(f"The file of {version} was changed after it was written.")

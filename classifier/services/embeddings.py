@@ -19,7 +19,7 @@ SLICE = 5000  # SQLite takes at most 32,766 parameters a statement
 
 
 def list_missing(sha256s: Sequence[str], key: str) -> list[int]:
-    """Ids of those images that have no embedding under this key, in the order given. Raises EmbeddingsMissing."""
+    """List the ids of the images without an embedding under this key, in the order given. Raise EmbeddingsMissing."""
     missing: list[int] = []
     for start in range(0, len(sha256s), SLICE):
         part = sha256s[start : start + SLICE]
@@ -33,7 +33,7 @@ def list_missing(sha256s: Sequence[str], key: str) -> list[int]:
 
 
 def list_images_without(image_ids: Sequence[int], key: str) -> list[Image]:
-    """Of these images, those that still lack an embedding."""
+    """List those of these images that still lack an embedding."""
     done = Embedding.objects.filter(key=key, image__in=image_ids).values("image")
     return list(Image.objects.filter(pk__in=image_ids).exclude(pk__in=done).order_by("pk"))
 
@@ -45,9 +45,9 @@ def store_embeddings(images: Sequence[Image], vectors: NDArray[np.float32], key:
 
 
 def load_embeddings(sha256s: Sequence[str], keys: Sequence[str], features: int) -> NDArray[np.float32]:
-    """The matrix (K * N, features): for each of the K keys the N pictures, row by row as `sha256s`.
+    """Load the matrix (K * N, features): for each of the K keys the N pictures, in the order of `sha256s`.
 
-    It is filled in place, so that nothing of its size is in memory beside it. Raises EmbeddingsMissing.
+    It is filled in place, so that nothing of its size is in memory beside it. Raise EmbeddingsMissing.
     """
     matrix = np.empty((len(keys), len(sha256s), features), np.float32)
     place = {sha256: row for row, sha256 in enumerate(sha256s)}

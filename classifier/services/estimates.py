@@ -31,7 +31,7 @@ class Estimate:
 
 
 def estimate_tuning(project: Project, config: TrainConfig) -> Estimate | None:
-    """For each extent, whatever the config says of that; None where nothing is measured yet."""
+    """Estimate the time for each extent of fine-tuning; return None if nothing is measured yet."""
     pictures = _training_pictures(project, config)
     speed = _speed(config.backbone)
     rates = {extent: _measured(config.backbone, extent) for extent in PASSES}
@@ -44,13 +44,13 @@ def estimate_tuning(project: Project, config: TrainConfig) -> Estimate | None:
 
 
 def _training_pictures(project: Project, config: TrainConfig) -> int:
-    """About as many; which they are is decided when the training begins."""
+    """Return the approximate number of training pictures; the splits are decided when the training begins."""
     held_out = config.validation_percentage + config.testing_percentage
     return sum(class_counts(project).values()) * (100 - held_out) // 100
 
 
 def _measured(backbone: str, extent: str) -> float | None:
-    """Pictures a second of the last fine-tuning of that kind, on whichever machine it was."""
+    """Return the pictures per second of the last fine-tuning of that kind, on any machine."""
     like: dict[str, Any] = {
         "kind": TRAIN.name,
         "status": Job.Status.SUCCEEDED,
@@ -62,7 +62,7 @@ def _measured(backbone: str, extent: str) -> float | None:
 
 
 def _speed(name: str) -> float | None:
-    """Pictures a second of the converted backbone on this machine."""
+    """Return the pictures per second of the converted backbone on this machine."""
     try:
         return read_speed(converted_path(find_backbone(name), settings.ML.backbones_dir))
     except (WeightsMissing, BackboneMissing, OSError):

@@ -14,7 +14,7 @@ from classifier.storage import store_once
 
 
 def store_event_files(job: Job, folder: Path) -> None:
-    """The zip first, then the row. Nothing where nothing was written; raises LeaseLost before anything is stored."""
+    """Store the zip, then the row; do nothing if the folder is empty. Raise LeaseLost before anything is stored."""
     if not any(folder.iterdir()):
         return
     beat(job)
@@ -25,7 +25,7 @@ def store_event_files(job: Job, folder: Path) -> None:
 
 
 def open_event_files(job: Job) -> "File[bytes]":
-    """Raises OSError where there are none, or the storage has lost them."""
+    """Open the zip. Raise OSError if there is none, or the storage has lost it."""
     stored = read_state(job).event_files
     if stored is None:
         raise FileNotFoundError
@@ -33,7 +33,7 @@ def open_event_files(job: Job) -> "File[bytes]":
 
 
 def event_files_name(job: Job) -> str:
-    """Of the folder in the zip, and of the zip."""
+    """Return the name of the zip and of the folder in it."""
     return f"{job.own_project.slug}-job{job.number}-event-files"
 
 

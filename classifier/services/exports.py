@@ -33,9 +33,9 @@ class FormatUnavailable(Conflict):
 
 
 def request_export(version: ModelVersion, format: str, *, by: User | None) -> Job:
-    """The job that makes it: a new one, the one under way, or the one that has made it already.
+    """Return the job that makes the export: a new one, the running one, or the one that has made it already.
 
-    Raises UnknownFormat, FormatUnavailable.
+    Raise UnknownFormat, FormatUnavailable.
     """
     if format not in FORMATS:
         raise UnknownFormat(f"There is no export format {format[:100]!r}. Choose one of: {', '.join(FORMATS)}.")
@@ -62,7 +62,7 @@ def unavailable_reason(custom: BackboneSpec | None, format: ExportFormat) -> str
 
 
 def publish_export(job: Job, export: Export, files: Path, certificate: dict[str, Any]) -> None:
-    """The archive first, then the row and the job's end in one transaction."""
+    """Store the archive, then save the row and end the job in one transaction."""
     data = pack_files(files, folder=f"{job.own_project.slug}-v{export.model_version.number}-{export.format}")
     export.sha256, export.size, export.certificate = hashlib.sha256(data).hexdigest(), len(data), certificate
     store_once(export.path, data)
@@ -78,7 +78,7 @@ def record_refusal(export: Export, certificate: dict[str, Any]) -> None:
 
 
 def pack_files(files: Path, *, folder: str) -> bytes:
-    """A zip of all files under `files`, in a folder of that name. The same files give the same bytes."""
+    """Pack all files under `files` into a zip, in a folder of that name. The same files give the same bytes."""
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
         for path in sorted(path for path in files.rglob("*") if path.is_file()):
@@ -90,12 +90,12 @@ def pack_files(files: Path, *, folder: str) -> bytes:
 
 
 def open_export(export: Export) -> "File[bytes]":
-    """The archive. Raises OSError where the storage has lost it."""
+    """Open the archive. Raise OSError if the storage has lost it."""
     return default_storage.open(export.path)
 
 
 def keep_what_is_there(evaluation: Evaluation) -> Evaluation:
-    """Without the test pictures that were deleted for ever since."""
+    """Return the evaluation without test pictures that have been deleted permanently."""
     known = set(keep_existing(evaluation.sha256s))
     rows = [row for row, sha256 in enumerate(evaluation.sha256s) if sha256 in known]
     return replace(
@@ -107,7 +107,7 @@ def keep_what_is_there(evaluation: Evaluation) -> Evaluation:
 
 
 def keep_existing(sha256s: list[str]) -> list[str]:
-    """Those whose picture was not deleted for ever, in their order."""
+    """List those whose picture has not been deleted permanently, in their order."""
     known: set[str] = set()
     for start in range(0, len(sha256s), SLICE):
         part = sha256s[start : start + SLICE]

@@ -38,7 +38,7 @@ class BeingMade(Unavailable):
 
 
 def find_versions(slug: str, name: str) -> QuerySet[ModelVersion]:
-    """The version of that number, or the one with that alias: one row or none, whoever may see it."""
+    """Find the version of that number, or with that alias: one row or none, regardless of who may see it."""
     versions = ModelVersion.objects.filter(project__slug=slug)
     if name.isascii() and name.isdigit():
         return versions.filter(number=int(name[:9]))
@@ -46,7 +46,7 @@ def find_versions(slug: str, name: str) -> QuerySet[ModelVersion]:
 
 
 def create_public_link(version: ModelVersion, *, by: User) -> PublicLink:
-    """The version's link, the same one as long as it is not revoked. 256 random bits cannot be guessed."""
+    """Return the version's link, the same one until it is revoked. Its 256 random bits cannot be guessed."""
     made = {"token": secrets.token_urlsafe(32), "created_by": by}
     return PublicLink.objects.get_or_create(model_version=version, defaults=made)[0]
 
@@ -56,7 +56,7 @@ def revoke_public_link(version: ModelVersion) -> None:
 
 
 def open_version(version: ModelVersion) -> IO[bytes]:
-    """The tar.gz that TensorFlow Hub downloads. Raises NotMadeYet, and OSError where the storage has lost it."""
+    """Open the tar.gz that TensorFlow Hub downloads. Raise NotMadeYet, and OSError if the storage has lost it."""
     export = Export.objects.filter(model_version=version, format=FORMAT).exclude(sha256="").first()
     if export is None:
         raise NotMadeYet(
@@ -79,7 +79,7 @@ def _files_of_model(archive: zipfile.ZipFile) -> Iterator[tuple[str, bytes]]:
 
 
 def open_backbone(backbone: Backbone) -> "File[bytes]":
-    """The tar.gz that TensorFlow Hub downloads; a worker makes it when it is first asked for. Raises BeingMade."""
+    """Open the tar.gz that TensorFlow Hub downloads. If there is none, queue its job and raise BeingMade."""
     path = backbone_path(backbone)
     if default_storage.exists(path):
         return default_storage.open(path)
@@ -97,7 +97,7 @@ def _is_fresh(job: Job) -> bool:
 
 
 def backbone_path(backbone: Backbone) -> str:
-    """Of all that decides what is in the file; the weights themselves need not be on this machine."""
+    """Return a path made from all that decides the file's content; the weights need not be on this machine."""
     said: list[Any] = [backbone.name, backbone.version, backbone.input_size, backbone.source, FILE_VERSION]
     return f"hub/{hashlib.sha256(repr(said).encode()).hexdigest()}.tar.gz"
 

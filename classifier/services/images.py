@@ -25,7 +25,7 @@ MIME = {
 
 
 def store_picture(data: bytes) -> ImageFacts:
-    """Verify the bytes and put the file where it belongs. Raises ImageRejected; safe in many threads.
+    """Verify the bytes and store the file where it belongs. Raise ImageRejected. Safe in many threads.
 
     The row comes later, from `ensure_images`: a file without a row is harmless, a row without a file is not.
     """
@@ -35,7 +35,7 @@ def store_picture(data: bytes) -> ImageFacts:
 
 
 def ensure_images(facts: Iterable[ImageFacts]) -> tuple[dict[str, int], dict[str, int]]:
-    """The ids by sha256 of stored pictures: of those whose rows are made now, and of those that had one."""
+    """Return the ids by sha256 of stored pictures: of those whose rows are created now, and of those that had one."""
     rows = {fact.sha256: (fact.sha256, fact.format, fact.width, fact.height, fact.size) for fact in facts}
     fields = ("sha256", "format", "width", "height", "size")
     # By sha256: two writers who lock the same rows in another order would wait for each other.
@@ -46,12 +46,12 @@ def ensure_images(facts: Iterable[ImageFacts]) -> tuple[dict[str, int], dict[str
 
 
 def read_picture(image: Image) -> bytes:
-    """The stored bytes. Raises OSError where the storage has lost them."""
+    """Return the stored bytes. Raise OSError if the storage has lost them."""
     return read_file(image.path)
 
 
 def read_bounded(file: "File[bytes]") -> bytes:
-    """An uploaded file's bytes, but never more than one past the limit: enough for the check to refuse it."""
+    """Return an uploaded file's bytes, but at most one more than the limit: enough for the check to refuse it."""
     return bytes(file.read(settings.IMAGE_LIMITS.max_bytes + 1))
 
 
@@ -61,7 +61,7 @@ def read_file(path: str) -> bytes:
 
 
 def read_thumbnail(image: Image, size: int) -> bytes:
-    """A small picture, made when first asked for and kept."""
+    """Return a small picture, made when it is first asked for and then kept."""
     path = image.thumbnail_path(size)
     try:
         return read_file(path)

@@ -35,10 +35,10 @@ class IncomingFile:
 
 
 def read_incoming_files(walk: ArchiveWalk, start: int = 0) -> Iterator[IncomingFile]:
-    """All from the entry `start` on, in their order.
+    """Yield all files from the entry `start` on, in their order.
 
-    In forks where that can be: of small pictures, so much is done in Python that threads mostly wait for each
-    other. Otherwise in threads.
+    Forks read them where possible: with small pictures so much is done in Python that threads mostly wait for each
+    other. Otherwise threads do.
     """
     if walk.entry and walk.total - start >= WORTH_FORKING and CAN_FORK and forks_may_store():
         return _read_in_forks(walk.entry, range(start, walk.total))
@@ -61,9 +61,9 @@ def _read_in_threads(entries: Iterator[ArchiveEntry]) -> Iterator[IncomingFile]:
 
 @contextmanager
 def _short_turns() -> Iterator[None]:
-    """Threads that come back from decoding wait for the interpreter while another thread writes a batch.
+    """Give threads that come back from decoding their turn sooner while another one writes a batch.
 
-    By default they get their turn after 5 ms, which is several pictures' time.
+    By default they get it after 5 ms, which is several pictures' time.
     """
     before = sys.getswitchinterval()
     sys.setswitchinterval(0.0005)
@@ -74,7 +74,7 @@ def _short_turns() -> Iterator[None]:
 
 
 def _verify_ahead(pool: ThreadPoolExecutor, entries: Iterator[ArchiveEntry]) -> Iterator[IncomingFile]:
-    """In order. The archive is read ahead of the verifying, as far as AHEAD groups or AHEAD_BYTES of them."""
+    """Yield the files in order, reading the archive ahead by up to AHEAD groups or AHEAD_BYTES."""
     waiting: deque[tuple[int, Future[list[IncomingFile]]]] = deque()
     held = 0
     for group, size in _group(entries):
@@ -89,7 +89,7 @@ def _verify_ahead(pool: ThreadPoolExecutor, entries: Iterator[ArchiveEntry]) -> 
 
 
 def _group(entries: Iterator[ArchiveEntry]) -> Iterator[tuple[list[ArchiveEntry], int]]:
-    """Up to GROUP files or GROUP_BYTES and what is above it, with their size."""
+    """Yield groups of up to GROUP files, closed once they reach GROUP_BYTES, with their size."""
     group: list[ArchiveEntry] = []
     size = 0
     for entry in entries:
@@ -128,10 +128,10 @@ _clean_short_name = functools.lru_cache(maxsize=1024)(clean_class_name)  # thous
 
 
 def _clean_class_name(name: str) -> str:
-    """Raises InvalidName."""
+    """Clean a class name. Raise InvalidName."""
     return _clean_short_name(name) if len(name) <= MAX_CLASS_NAME_LENGTH else clean_class_name(name)
 
 
 def storable(text: str, longest: int) -> str:
-    """For the report: PostgreSQL keeps no NUL in a text."""
+    """Shorten a text for the report, without NUL, which PostgreSQL does not store."""
     return text.replace("\0", "\ufffd")[:longest]

@@ -25,7 +25,7 @@ from ml.training.recipes.registry import RECIPES
 
 
 def fingerprint(dataset_version: DatasetVersion, config: TrainConfig) -> str:
-    """Equal where training again would give the same model version, bit for bit."""
+    """Return a digest that is equal if training again would give the same model version, bit for bit."""
     said: dict[str, Any] = {
         "dataset": dataset_version.digest,
         "config": config.as_dict(),
@@ -41,7 +41,7 @@ def fingerprint(dataset_version: DatasetVersion, config: TrainConfig) -> str:
 
 
 def find_version(dataset_version: DatasetVersion, config: TrainConfig) -> ModelVersion | None:
-    """The model version that this dataset version and config gave before."""
+    """Return the model version that this dataset version and config gave before, or None."""
     known = ModelVersion.objects.filter(project=dataset_version.project_id)
     return known.filter(fingerprint=fingerprint(dataset_version, config)).first()
 
@@ -55,10 +55,10 @@ def publish_model_version(
     custom: CustomBackbone | None = None,
     measured: dict[str, float],
 ) -> ModelVersion:
-    """Files first, then row, alias and the job's end in one transaction: a cancelled job publishes nothing.
+    """Store the files, then the row, the alias and the job's end in one transaction.
 
-    `custom` is the version's own backbone where it was fine-tuned; its files are stored already. `measured` are
-    seconds and rates, for the estimates of later trainings.
+    A cancelled job publishes nothing. `custom` is the version's own backbone if it was fine-tuned; its files are stored
+    already. `measured` are seconds and rates, for the estimates of later trainings.
     """
     _store_artifact(trained)
     with transaction.atomic():
@@ -72,7 +72,7 @@ def publish_model_version(
 
 
 def publish_import(job: Job, dataset_version: DatasetVersion, custom: CustomBackbone, trained: Trained) -> ModelVersion:
-    """The same for a classifier that was trained elsewhere. The same file again is the version that is there."""
+    """Publish an imported classifier in the same way. The same file again gives the existing version."""
     _store_artifact(trained)
     made = hashlib.sha256(f"imported {dataset_version.digest} {custom.name}".encode()).hexdigest()
     config = {"recipe": IMPORTED, "backbone": custom.name, "source": custom.source}
@@ -93,7 +93,7 @@ def _store_artifact(trained: Trained) -> None:
 def _create_version(
     job: Job, dataset_version: DatasetVersion, config: dict[str, Any], made: str, trained: Trained, backbone: str
 ) -> ModelVersion:
-    """With the next number. Call it in a transaction."""
+    """Create the version with the next number. Call it in a transaction."""
     project = Project.objects.select_for_update().get(pk=job.own_project.pk)
     last = project.model_versions.aggregate(n=Max("number"))["n"] or 0
     return ModelVersion.objects.create(
@@ -111,7 +111,7 @@ def _create_version(
 
 
 def settle_alias(job: Job, version: ModelVersion) -> None:
-    """The first version of a project becomes live by itself, a later one where the user asked for that."""
+    """Make the version live if it is the project's first one, or if the user asked for that."""
     first = not Alias.objects.filter(project=version.project_id, name=LIVE).exists()
     if first or read_state(job).promote:
         promote(version, by=job.created_by)
@@ -125,10 +125,10 @@ def promote(version: ModelVersion, *, by: User | None) -> None:
 
 
 def load_artifact(digest: str) -> Artifact:
-    """Raises ArtifactCorrupt."""
+    """Load an artifact. Raise ArtifactCorrupt."""
     return read_artifact(digest, lambda name: read_file(f"artifacts/{digest}/{name}"))
 
 
 def load_evaluation(digest: str) -> Evaluation:
-    """Raises ArtifactCorrupt."""
+    """Load the evaluation of an artifact. Raise ArtifactCorrupt."""
     return read_evaluation(digest, lambda name: read_file(f"artifacts/{digest}/{name}"))

@@ -46,7 +46,7 @@ class LiveVersion:
 
 
 def _live(user: User | Subquery, slug: str) -> QuerySet[ModelVersion, Any]:
-    """All that a request must ask the database, at once. The metrics alone would take longer to read."""
+    """Select all that a request must ask the database, at once. The metrics alone would take longer to read."""
     versions = ModelVersion.objects.filter(aliases__name=LIVE, project__slug=slug, project__in=list_projects(user))
     return versions.values_list(
         "number", "backbone", "artifact_digest", "project__classes__id", "project__classes__name"
@@ -82,7 +82,7 @@ class Classification:
 
 
 def get_engine(name: str) -> Embedder:
-    """This process's backbone, loaded when first asked for."""
+    """Return this process's engine for a backbone, loaded when it is first asked for."""
     with _engine_lock:  # two first requests must not load it twice
         return _load_engine(name)
 
@@ -102,12 +102,12 @@ def _load_here(backbone: Backbone, threads: int) -> Embedder:
 
 
 def find_live(user: User, slug: str) -> LiveVersion | None:
-    """What answers for this project now; None where nothing does, or the user has no such project."""
+    """Return the live version of this project; None if there is none, or the user has no such project."""
     return _answering(list(_live(user, slug)))
 
 
 def find_live_by_key(key: str, slug: str) -> LiveVersion | None:
-    """`find_live` for the owner of an API key, in one question to the database; None also for a wrong key."""
+    """Do what `find_live` does for the owner of an API key, in one query; return None for a wrong key too."""
     digest = hash_api_key(key)
     found = _answering(LIVE_BY_KEY.rows(digest, slug))
     if found:
@@ -123,7 +123,7 @@ def _answering(rows: list[tuple[Any, ...]]) -> LiveVersion | None:
 
 
 def classify(project: Project, pictures: Sequence[bytes], version: ModelVersion | None = None) -> Classification:
-    """`answer` with the live version, or with the one given. Raises UserError."""
+    """Classify with the live version, or with the one given. Raise UserError."""
     version = version or live_version(project)
     if version is None:
         raise NothingLive
@@ -132,7 +132,7 @@ def classify(project: Project, pictures: Sequence[bytes], version: ModelVersion 
 
 
 def answer(version: LiveVersion, pictures: Sequence[bytes]) -> Classification:
-    """What is in each picture; one that cannot be read answers why. Raises UserError."""
+    """Classify each picture; one that cannot be read gets an error of its own. Raise UserError."""
     begun = time.perf_counter()
     artifact = artifacts.get(version.artifact_digest, lambda: load_artifact(version.artifact_digest))
     found = classify_pictures(pictures, get_engine(version.backbone), artifact, settings.IMAGE_LIMITS)

@@ -20,7 +20,7 @@ class InvalidName(Refused):
 
 
 def clean_name(name: str, *, longest: int) -> str:
-    """Trimmed, NFC, without control characters; any script and any punctuation is welcome."""
+    """Return the name trimmed and in NFC. Raise InvalidName for control characters; any script is welcome."""
     cleaned = unicodedata.normalize("NFC", name).strip()
     if not cleaned:
         raise InvalidName("Please enter a name.")
@@ -37,7 +37,7 @@ def clean_class_name(name: str) -> str:
 
 
 def create_project(name: str, *, by: User) -> Project:
-    """A new project with a slug of its own."""
+    """Create a project with a slug of its own. Raise InvalidName."""
     name = clean_name(name, longest=100)
     base = slugify(name)[:50].strip("-_") or "project"
     slug = base
@@ -59,19 +59,19 @@ def rename_project(project: Project, name: str) -> None:
 
 
 def get_or_create_class(project: Project, name: str) -> ImageClass:
-    """The project's class of that name."""
+    """Return the project's class of that name. Raise InvalidName."""
     name = clean_class_name(name)
     return ImageClass.objects.get_or_create(project=project, name=name)[0]
 
 
 def ensure_classes(project: Project, names: Collection[str]) -> dict[str, ImageClass]:
-    """The project's classes of these names, which are clean; the missing ones are made, in alphabetical order."""
+    """Return the project's classes of these clean names, creating the missing ones in alphabetical order."""
     found = {row.name: row for row in project.classes.filter(name__in=list(names))}
     return found | {name: get_or_create_class(project, name) for name in sorted(names) if name not in found}
 
 
 def rename_class(image_class: ImageClass, name: str) -> None:
-    """Another name for the same class: samples, splits and later versions are not touched."""
+    """Rename a class, without touching samples, splits and versions. Raise InvalidName."""
     name = clean_class_name(name)
     others = ImageClass.objects.filter(project=image_class.project_id, name=name).exclude(pk=image_class.pk)
     if others.exists():
@@ -85,7 +85,7 @@ def rename_class(image_class: ImageClass, name: str) -> None:
 
 
 def delete_class(image_class: ImageClass) -> None:
-    """Remove a class that has no samples, not even deleted ones that could be restored."""
+    """Delete a class without samples, even deleted ones that could be restored. Raise InvalidName."""
     if image_class.samples.filter(deleted_at=None).exists():
         raise InvalidName("Move or delete its pictures first.")
     if image_class.samples.exists():

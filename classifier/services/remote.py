@@ -37,7 +37,7 @@ class WorkerEngine:
         self.name, self.input_size, self.features = backbone.name, backbone.input_size, backbone.features
 
     def embed(self, pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Features (N, F) of pictures (N, S, S, 3). Raises WorkerAbsent."""
+        """Return features (N, F) of pictures (N, S, S, 3). Raise WorkerAbsent."""
         parts = [pictures[start : start + AT_ONCE] for start in range(0, len(pictures), AT_ONCE)]
         return np.concatenate([np.empty((0, self.features), np.float32), *map(self._ask, parts)])
 
@@ -67,13 +67,13 @@ def _unpack(answer: bytes, count: int, features: int) -> NDArray[np.float32]:
 
 
 def take_pictures(key: str, input_size: int) -> NDArray[np.uint8] | None:
-    """For the worker: what was asked; None where nobody waits any more."""
+    """Return the pictures that a web process asks about, for the worker; None if it no longer waits."""
     data = _redis().getdel(key)
     return None if data is None else np.frombuffer(data, np.uint8).reshape(-1, input_size, input_size, 3)  # type: ignore[arg-type]
 
 
 def return_features(key: str, answer: NDArray[np.float32] | str) -> None:
-    """For the worker: features, or a sentence why there are none."""
+    """Send the features, or a sentence that says why there are none, for the worker."""
     data = SENTENCE + answer.encode() if isinstance(answer, str) else NUMBERS + answer.astype(np.float32).tobytes()
     with _redis().pipeline() as pipeline:
         pipeline.rpush(f"{key}:answer", data)

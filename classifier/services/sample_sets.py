@@ -23,14 +23,14 @@ DOWNLOAD_LIMIT = 2**30
 
 
 def start_sample_project(name: str, *, by: User) -> tuple[Project, Upload]:
-    """A new project whose pictures an ingest job brings. Raises KeyError for an unknown set."""
+    """Create a project whose pictures an ingest job adds. Raise KeyError for an unknown set."""
     title, _ = SAMPLE_SETS[name]
     project = create_project(title, by=by)
     return project, queue_ingest(project, source=f"Sample pictures: {title}", config={"sample_set": name}, by=by)
 
 
 def draw_digits() -> ArchiveWalk:
-    """The digits that come with scikit-learn (from the UCI repository), as PNG files in ten classes."""
+    """Draw the digits that come with scikit-learn (from the UCI repository) as PNG files in ten classes."""
     from PIL import Image
     from sklearn.datasets import load_digits
 
@@ -48,7 +48,7 @@ def draw_digits() -> ArchiveWalk:
 
 
 def download_flowers(folder: Path, report: Callable[[int, int], None]) -> Path:
-    """Fetch the archive into `folder`, calling report(bytes, bytes in all). Raises DownloadFailed."""
+    """Fetch the archive into `folder`, calling report(bytes, bytes in all). Raise DownloadFailed."""
     target = folder / "flower_photos.tgz"
     otherwise = "Or choose the handwritten digits, which need no download."
     download(settings.FLOWERS_URL, target, report, what="The flowers", limit=DOWNLOAD_LIMIT, otherwise=otherwise)

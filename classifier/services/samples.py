@@ -14,18 +14,18 @@ SLICE = 1000
 
 
 def move_samples(project: Project, ids: Iterable[int], *, to: ImageClass) -> int:
-    """Give the samples another class; their split stays. Returns how many moved."""
+    """Give the samples another class; their split stays. Return how many moved."""
     return Sample.objects.filter(project=project, pk__in=list(ids), deleted_at=None).update(image_class=to)
 
 
 def delete_samples(project: Project, ids: Iterable[int]) -> int:
-    """To the trash, from where they can be restored. Returns how many went."""
+    """Move samples to the trash, from where they can be restored. Return how many."""
     kept = Sample.objects.filter(project=project, pk__in=list(ids), deleted_at=None)
     return kept.update(deleted_at=timezone.now())
 
 
 def restore_samples(project: Project, ids: Iterable[int]) -> int:
-    """Back from the trash to their class. Returns how many came."""
+    """Move samples back from the trash to their class. Return how many."""
     deleted = Sample.objects.filter(project=project, pk__in=list(ids), deleted_at__isnull=False)
     return deleted.update(deleted_at=None)
 
@@ -44,7 +44,7 @@ def _deleted(project: Project) -> QuerySet[Sample]:
 
 
 def _purge(samples: QuerySet[Sample]) -> None:
-    """One transaction of a size that lets others write in between."""
+    """Purge samples in one transaction of a size that lets others write in between."""
     with transaction.atomic():
         image_ids = list(samples.values_list("image_id", flat=True))
         samples.delete()

@@ -37,7 +37,7 @@ class TrainingRefused(Conflict):
 
 
 def check_training(project: Project) -> Preflight:
-    """Everything that can be known before queueing."""
+    """Find everything that speaks against training and can be known before queueing."""
     counted = class_counts(project)
     sizes = {name: counted[pk] for pk, name in project.classes.values_list("pk", "name") if counted.get(pk)}
     running = project.jobs.filter(kind=TRAIN.name, status__in=Job.OPEN).order_by("pk").first()
@@ -82,7 +82,7 @@ def _absent_workers() -> list[str]:
 def request_training(
     project: Project, config: TrainConfig, *, by: User, promote: bool = False, force: bool = False
 ) -> Job:
-    """Queue the training. Raises TrainingRefused, ConfigError; warnings refuse too unless `force`."""
+    """Queue the training. Raise TrainingRefused, ConfigError; warnings refuse too unless `force`."""
     check_backbone(config, by)
     Project.objects.select_for_update().get(pk=project.pk)  # two clicks at once: the second sees the first's job
     preflight = check_training(project)

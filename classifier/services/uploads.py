@@ -46,8 +46,10 @@ def add_pictures(upload: Upload, pictures: Iterable[tuple[str, str, bytes]]) -> 
 
 
 def add_entries(upload: Upload, walk: ArchiveWalk, *, start: int = 0) -> Iterator[list[Outcome]]:
-    """Take a walk through an archive in from its entry `start` on, on all cores; yields the outcomes of each
-    batch once they are written."""
+    """Take in a walk through an archive from its entry `start` on, on all cores.
+
+    Yield the outcomes of each batch once they are written.
+    """
     files = read_incoming_files(walk, start)
     while batch := list(islice(files, BATCH)):
         yield record_files(upload, batch)
@@ -75,7 +77,7 @@ class _Place(NamedTuple):
 
 
 def _list_places(project: Project, images: Iterable[int]) -> dict[int, _Place]:
-    """Where those of the pictures are that are samples of the project already."""
+    """Return where those of the pictures are that are samples of the project already."""
     samples = Sample.objects.filter(project=project, image__in=list(images))
     rows = samples.values_list("image_id", "image_class_id", "image_class__name", "deleted_at")
     return {row[0]: _Place(*row[1:]) for row in rows}
@@ -137,7 +139,7 @@ def receive_archive(project: Project, file: "File[bytes]", name: str, *, by: Use
 
 
 def queue_ingest(project: Project, *, source: str, config: dict[str, Any], by: User | None) -> Upload:
-    """An upload whose items an `ingest` job will write."""
+    """Start an upload whose items an `ingest` job will write."""
     with transaction.atomic():
         upload = start_upload(project, source, by=by)
         upload.job = queue_job(INGEST, project=project, by=by, config=config)
@@ -146,7 +148,7 @@ def queue_ingest(project: Project, *, source: str, config: dict[str, Any], by: U
 
 
 def delete_read_archives() -> None:
-    """What was uploaded for a job that has ended, however it ended, is not needed any more. For the reaper."""
+    """Delete what was uploaded for jobs that have ended, however they ended. For the reaper."""
     kept = Job.objects.filter(config__has_key="archive").exclude(status__in=Job.OPEN)
     for job in kept.exclude(state__has_key="archive_deleted")[:100]:
         default_storage.delete(job.config["archive"])

@@ -14,13 +14,13 @@ register = template.Library()
 
 @register.filter
 def percent(share: float | None) -> str:
-    """0.9231 -> "92.3 %"; nothing measured -> "–"."""
+    """Format a share: 0.9231 -> "92.3 %"; None -> "–"."""
     return "–" if share is None else f"{100 * share:.1f} %"
 
 
 @register.filter
 def unlocalized(number: float) -> str:
-    """For attributes, where a decimal comma would be wrong."""
+    """Format a number for attributes, where a decimal comma would be wrong."""
     return f"{number:.4f}"
 
 
@@ -31,7 +31,7 @@ def rate(number: float) -> str:
 
 @register.filter
 def duration(seconds: float) -> str:
-    """75 -> "1 min 15 s"."""
+    """Format seconds: 75 -> "1 min 15 s"."""
     whole = max(1, round(seconds))
     if whole < 60:
         return f"{whole} s"
@@ -55,7 +55,7 @@ def took(job: Job) -> str:
 
 @register.filter
 def base_name(path: str) -> str:
-    """fruit/apple/1.jpg -> 1.jpg"""
+    """Return the last part of a path: fruit/apple/1.jpg -> 1.jpg."""
     return path.replace("\\", "/").rstrip("/").rsplit("/", 1)[-1] or path
 
 
@@ -72,5 +72,5 @@ def recipe_title(name: str) -> str:
 
 @register.filter
 def small(number: float) -> str:
-    """0.000123 -> "0.00012"; what is nearly nothing says so."""
+    """Format a small number: 0.000123 -> "0.00012"; what is nearly nothing says so."""
     return "less than 0.00001" if number < 1e-5 else f"{number:.2g}"

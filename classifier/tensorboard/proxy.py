@@ -54,9 +54,9 @@ def is_installed() -> bool:
 def ask_tensorboard(
     job: Job, prefix: str, method: str, target: str, headers: dict[str, str], body: bytes
 ) -> TensorBoardAnswer:
-    """What TensorBoard, mounted at `prefix`, answers for a training; it is started when first asked.
+    """Return what TensorBoard, mounted at `prefix`, answers for a training; start it when it is first asked.
 
-    Raises TensorBoardUnavailable, and OSError where the training has no event files.
+    Raise TensorBoardUnavailable, and OSError if the training has no event files.
     """
     folder = _folder(job)
     if not _answers(folder):
@@ -116,7 +116,7 @@ def _make_private(folder: Path) -> None:
 
 
 def _make_room(parent: Path) -> None:
-    """Remove what dead processes left. Raises TensorBoardUnavailable where too many live."""
+    """Remove what dead processes left. Raise TensorBoardUnavailable if too many live."""
     folders = [path for path in parent.iterdir() if path.is_dir()]
     alive = [path for path in folders if _answers(path)]
     for path in set(folders) - set(alive):

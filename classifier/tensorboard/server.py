@@ -34,8 +34,10 @@ def main(arguments: list[str]) -> int:
 
 
 def _forbid_tensorflow() -> None:
-    """TensorBoard has a stand-in for what it needs of TensorFlow, and takes it where this module is found. The real one
-    would cost 500 MB and five seconds."""
+    """Make TensorBoard use its stand-in for TensorFlow, which it does if this module is found.
+
+    The real one would cost 500 MB and five seconds.
+    """
     sys.modules["tensorboard.compat.notf"] = ModuleType("notf")
     sys.modules["tensorflow"] = None  # type: ignore[assignment] # whoever imports it is told that there is none
 

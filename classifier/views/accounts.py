@@ -29,7 +29,7 @@ TRIES, TRIES_SECONDS = 10, 300
 
 @sensitive_post_parameters()
 def set_up(request: HttpRequest) -> HttpResponse:
-    """The first visitor of an empty site becomes its administrator."""
+    """Let the first visitor of an empty site create the administrator."""
     if not accounts.site_is_empty():
         return redirect("project_list")
     return _make_account(request, accounts.create_administrator, "classifier/set_up_page.html")
@@ -63,7 +63,7 @@ def _tries_key(request: HttpRequest) -> str:
 
 
 def _count_try(key: str) -> int:
-    """Without a cache nobody is counted: people must be able to sign in while Redis is away."""
+    """Count an attempt; return 0 without a cache, because people must be able to sign in while Redis is away."""
     try:
         cache.add(key, 0, TRIES_SECONDS)
         return int(cache.incr(key))
@@ -105,7 +105,7 @@ class ChangePassword(PasswordChangeView):
 @login_required
 @never_cache
 def api_keys(request: SignedIn) -> HttpResponse:
-    """The user's keys; a new one is shown once, in the answer to the form that made it."""
+    """Show the user's keys, and a new one once, in the answer to the form that created it."""
     form = NameForm(request.POST or None, label="What is the key for?")
     new_key = ""
     if request.method == "POST" and form.is_valid():

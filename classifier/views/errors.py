@@ -4,7 +4,7 @@ from django.shortcuts import render
 
 
 def answer_page(request: HttpRequest, status: int, title: str, text: str) -> HttpResponse:
-    """A sentence as a page, or as JSON where a program asks."""
+    """Answer with a sentence as a page, or as JSON if a program asks."""
     if request.path.startswith(("/api/", "/hub/")):
         return JsonResponse({"error": text}, status=status)
     return render(request, "classifier/error_page.html", {"title": title, "text": text}, status=status)
@@ -28,7 +28,7 @@ def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
 
 
 def health(request: HttpRequest) -> HttpResponse:
-    """For a load balancer: the process answers and its database does."""
+    """Tell a load balancer whether the process and its database answer."""
     try:
         with connection.cursor() as cursor:
             cursor.execute("SELECT 1")
@@ -38,5 +38,5 @@ def health(request: HttpRequest) -> HttpResponse:
 
 
 def empty(request: HttpRequest) -> HttpResponse:
-    """Nothing at all: what the server itself costs (the measure of `make bench`)."""
+    """Answer with nothing, which measures what the server itself costs (for `make bench`)."""
     return HttpResponse(status=204)

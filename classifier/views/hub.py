@@ -68,7 +68,7 @@ def backbone(request: HttpRequest, name: str, number: int) -> HttpResponseBase:
 
 
 def find_user(request: HttpRequest) -> User | None:
-    """Who asks. A key that is given must be valid, whoever is signed in."""
+    """Return who asks. A key that is given must be valid, whoever is signed in."""
     scheme, _, header = request.headers.get("Authorization", "").partition(" ")
     key = request.GET.get("key") or (header.strip() if scheme.lower() == "bearer" else "")
     if key:

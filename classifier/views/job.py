@@ -42,7 +42,7 @@ def _context(project: Project, job: Job) -> dict[str, object]:
 
 
 def _exported(job: Job) -> ModelVersion | None:
-    """What an export job is about."""
+    """Return the version that an export job exports."""
     return ModelVersion.objects.filter(exports__job=job).select_related("project").first()
 
 

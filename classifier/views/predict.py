@@ -16,7 +16,7 @@ TOP = 5
 
 @project_page
 def classify(request: SignedIn, project: Project) -> HttpResponse:
-    """The page; and, for a posted picture, the answer as a part of it."""
+    """Show the page or, for posted pictures, the predictions as a part of it."""
     if request.method == "POST":
         return _answer(request, project)
     context = {"project": project, "live": selectors.live_version(project)}

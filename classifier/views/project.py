@@ -45,7 +45,7 @@ def project(request: SignedIn, project: Project) -> HttpResponse:
 
 
 def _strips(project: Project) -> dict[int, list[str]]:
-    """Class id -> the sha256 of its newest few pictures, for all classes at once."""
+    """Collect the sha256s of the newest few pictures of each class, by its id, for all classes at once."""
     place = Window(RowNumber(), partition_by=F("image_class"), order_by=F("pk").desc())
     kept = Sample.objects.filter(project=project, deleted_at=None).order_by()
     strips: dict[int, list[str]] = defaultdict(list)

@@ -1,4 +1,4 @@
-"""TensorBoard behind the site's own question: may this user see this job?"""
+"""Show TensorBoard to those who may see the job."""
 
 from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404
@@ -54,7 +54,7 @@ def _relay(answer: proxy.TensorBoardAnswer) -> HttpResponse:
 
 
 def _tighten(policy: str) -> str:
-    """TensorBoard's own policy, which its scripts need (they evaluate code), without the other sites it names."""
+    """Return TensorBoard's own policy, which its scripts need (they evaluate code), without other sites."""
     for site in OTHER_SITES:
         policy = policy.replace(site, "")
     return f"{policy}; base-uri 'self'; form-action 'self'; frame-ancestors 'self'"

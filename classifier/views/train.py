@@ -40,12 +40,12 @@ def train(request: SignedIn, project: Project) -> HttpResponse:
 
 @project_page
 def tuning_time(request: SignedIn, project: Project) -> HttpResponse:
-    """How long fine-tuning would take, for the page's form as it is filled in now."""
+    """Estimate how long fine-tuning would take, for the page's form as it is filled in now."""
     return render(request, "classifier/_tuning_time.html", _tuning_time(project, request.GET.dict()))
 
 
 def _tuning_time(project: Project, given: dict[str, Any]) -> dict[str, Any]:
-    """What the fragment shows; nothing but a sentence for values that no training would take."""
+    """Return the fragment's context, which is nearly empty for values that no training would accept."""
     try:
         backbone = str(given.get("backbone") or settings.BACKBONE)
         epochs = int(given.get("fine_tuning_epochs") or TrainConfig.model_fields["fine_tuning_epochs"].default)

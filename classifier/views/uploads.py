@@ -28,7 +28,7 @@ def _error(sentence: str, status: int) -> JsonResponse:
 @project_page
 @require_POST
 def start(request: SignedIn, project: Project) -> HttpResponse:
-    """The browser is about to send pictures one by one; they share a report."""
+    """Start an upload, to which the browser then sends pictures one by one; they share a report."""
     upload = uploads.start_upload(project, request.POST.get("source", "") or "Pictures", by=request.user)
     return JsonResponse({"upload": upload.pk, "url": upload.get_absolute_url()}, status=201)
 
@@ -36,7 +36,7 @@ def start(request: SignedIn, project: Project) -> HttpResponse:
 @project_page
 @require_POST
 def picture(request: SignedIn, project: Project, pk: int) -> HttpResponse:
-    """One picture of that upload, with its class."""
+    """Add one picture with its class to an upload."""
     upload = get_object_or_404(project.uploads.select_related("project"), pk=pk, job=None)
     file = request.FILES.get("file")
     if file is None:
@@ -49,7 +49,7 @@ def picture(request: SignedIn, project: Project, pk: int) -> HttpResponse:
 @project_page
 @require_POST
 def archive(request: SignedIn, project: Project) -> HttpResponse:
-    """An archive, to be read by a job."""
+    """Receive an archive, which a job then reads."""
     file = request.FILES.get("file")
     if file is None or not looks_like_archive(file.name or ""):
         return _error("Choose a .zip, .tar, .tgz, .tar.gz, .tar.bz2 or .tar.xz file.", 422)
@@ -101,7 +101,7 @@ def _csv_lines(upload: Upload) -> Iterator[str]:
 
 
 def _harmless(cell: str) -> str:
-    """A cell that a spreadsheet would run as a formula is given a quote, and is then only text."""
+    """Put a quote before a cell that a spreadsheet would run as a formula, so that it is only text."""
     return f"'{cell}" if cell.startswith(("=", "+", "-", "@", "\t", "\r")) else cell
 
 

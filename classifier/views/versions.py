@@ -54,7 +54,7 @@ def detail(request: SignedIn, project: Project, number: int) -> HttpResponse:
 
 
 def _exports(version: ModelVersion) -> list[dict[str, Any]]:
-    """Each format with what was made of it so far."""
+    """List the formats, each with what has been made of it so far."""
     made = {export.format: export for export in selectors.list_exports(version)}
     spec = find_spec(version.backbone)
     return [
@@ -68,7 +68,7 @@ def _exports(version: ModelVersion) -> list[dict[str, Any]]:
 
 
 def _hub(request: SignedIn, version: ModelVersion) -> dict[str, Any]:
-    """Where `hub.load` finds it."""
+    """Return where `hub.load` finds it."""
     address = request.build_absolute_uri(reverse("hub_version", args=[version.project.slug, version.number]))
     link = PublicLink.objects.filter(model_version=version).first()
     made = version.exports.filter(format=FORMAT).exclude(sha256="").exists()
@@ -76,7 +76,7 @@ def _hub(request: SignedIn, version: ModelVersion) -> dict[str, Any]:
 
 
 def _matrix(version: ModelVersion) -> dict[str, Any]:
-    """Rows of cells with a shade from 0 to 10, by the share of the row."""
+    """Return rows of cells with a shade from 0 to 10, by the share of the row."""
     names, confusion = selectors.class_names(version), version.metrics["confusion"]
     shown = _worth_showing(confusion)
     rows = []
@@ -98,9 +98,7 @@ def _matrix(version: ModelVersion) -> dict[str, Any]:
 
 
 def _worth_showing(confusion: list[list[int]]) -> list[int]:
-    """All classes; of very many those with the most errors, and then the most pictures: a page holds no million
-    cells.
-    """
+    """List all classes or, of very many, those with the most errors and then the most pictures."""
     if len(confusion) <= MAX_CLASSES_SHOWN:
         return list(range(len(confusion)))
     counts = np.array(confusion)
@@ -112,7 +110,7 @@ def _worth_showing(confusion: list[list[int]]) -> list[int]:
 
 @project_page
 def cell(request: SignedIn, project: Project, number: int) -> HttpResponse:
-    """The pictures behind one cell of the confusion matrix."""
+    """Show the pictures behind one cell of the confusion matrix."""
     version = _find(project, number)
     names = selectors.class_names(version)
     true, predicted = (parse_number(request.GET.get(name)) for name in ("true", "predicted"))

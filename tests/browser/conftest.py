@@ -40,7 +40,7 @@ def browser() -> Iterator[Any]:
 
 @pytest.fixture(scope="session")
 def empty_site(tmp_path_factory: pytest.TempPathFactory, backbones: Any) -> Iterator[Site]:
-    """A site nobody has been to yet."""
+    """Start a site that nobody has visited yet."""
     running = Site(tmp_path_factory.mktemp("browser") / "data", backbones=backbones).start()
     yield running
     running.stop()
@@ -48,7 +48,7 @@ def empty_site(tmp_path_factory: pytest.TempPathFactory, backbones: Any) -> Iter
 
 @pytest.fixture
 def page(browser: Any, empty_site: Site) -> Iterator[Any]:
-    """A page of the site; a test fails when the page reports an error of its own."""
+    """Open a page of the site; a test fails if the page reports an error of its own."""
     context = browser.new_context(base_url=empty_site.address, viewport={"width": 1200, "height": 900})
     opened = context.new_page()
     opened.set_default_timeout(20_000)
@@ -69,7 +69,7 @@ def page(browser: Any, empty_site: Site) -> Iterator[Any]:
 
 @pytest.fixture
 def signed_in(page: Any) -> Any:
-    """The page, signed in as the administrator, who is made at the first visit."""
+    """Return the page, signed in as the administrator, whom the first visit creates."""
     page.goto("/")
     if page.url.endswith("/set-up"):
         page.fill("[name=username]", "ada")

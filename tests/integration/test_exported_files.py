@@ -45,7 +45,7 @@ def slug(owner: Client) -> str:
 
 
 def run_elsewhere(folder: Path, *arguments: str) -> str:
-    """An empty environment and another folder: nothing of ours is near."""
+    """Run it in an empty environment and another folder, with nothing of ours near."""
     command = [sys.executable, *arguments]
     done = subprocess.run(command, cwd=folder, env={}, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr[-2000:]

@@ -44,7 +44,7 @@ def test_killed_trainer_goes_on_from_its_checkpoint_and_the_version_is_exported(
 
 
 def kill_in_the_middle(site: Site, owner: Client, number: int) -> int:
-    """How many epochs were over."""
+    """Kill the worker and return how many epochs were over."""
     seen: dict[str, Any] = {}
 
     def tuned_a_while() -> bool:
@@ -58,14 +58,14 @@ def kill_in_the_middle(site: Site, owner: Client, number: int) -> int:
 
 
 def shown(site: Site, number: int) -> int:
-    """Pictures that the last worker showed, by its own count."""
+    """Return how many pictures the last worker showed, by its own count."""
     found = f"Job.objects.get(pk={number}).state['measured']['fine_tuning_pictures']"
     code = f"from classifier.models import Job; print(int({found}))"
     return int(float(site.manage("shell", "--no-imports", "-c", code).stdout.split()[-1]))
 
 
 def agrees_elsewhere(owner: Client, slug: str, format: str, folder: Path) -> bool:
-    """Whether the exported file names pictures as the site does."""
+    """Return whether the exported file predicts as the site does."""
     exported = owner.ok("POST", f"/projects/{slug}/versions/1/exports", {"format": format})
     made = owner.wait_job(exported["job"])
     assert made["status"] == "SUCCEEDED", made["error"]

@@ -37,8 +37,10 @@ Load = Callable[..., list[str]]
 
 @pytest.fixture(scope="module")
 def load(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Load]:
-    """load(address, …) says what each gives. The caches of each call are its own, or what was loaded once would be
-    given again."""
+    """Give a function that returns what each address holds.
+
+    Each call has caches of its own, or it would return what was loaded before.
+    """
     folder = tmp_path_factory.mktemp("elsewhere")
     env = {"TF_CPP_MIN_LOG_LEVEL": "3"}
     with (folder / "errors").open("w") as errors:

@@ -1,4 +1,4 @@
-"""Networks that people bring along: as backbones to train with, and as versions that were trained elsewhere."""
+"""Test the networks that people add, as backbones to train with, and as versions that were trained elsewhere."""
 
 import io
 import zipfile
@@ -29,7 +29,7 @@ def slug(owner: Client) -> str:
 
 
 def add(owner: Client, body: Any = None, files: Any = None) -> dict[str, Any]:
-    """The job that adds a backbone, once it has ended."""
+    """Add a backbone and return its job once it has ended."""
     return dict(owner.wait_job(owner.ok("POST", "/backbones", body, files)["job"]))
 
 
@@ -110,7 +110,7 @@ def send(owner: Client, slug: str, file: tuple[str, bytes], labels: bytes | None
 
 
 def reference(strange_networks: Path, picture: bytes) -> np.ndarray[Any, Any]:
-    """What the same classifier says as a .tflite file, from -1 to 1, by LiteRT alone."""
+    """Return what the same classifier predicts as a .tflite file, from -1 to 1, by LiteRT alone."""
     interpreter = Interpreter(model_path=str(strange_networks / "classifier.tflite"))
     interpreter.allocate_tensors()
     pixels = load_picture(picture, SIZE)[np.newaxis].astype(np.float32) / 128 - 1
@@ -144,7 +144,7 @@ def test_frozen_graph_becomes_a_version_that_answers_as_it_did(owner: Client, st
 
 @pytest.mark.parametrize("name", ["classifier.tflite", "quantised.tflite"])
 def test_tflite_classifier_becomes_a_version(name: str, owner: Client, strange_networks: Path) -> None:
-    """As Teachable Machine packs it: labels with numbers."""
+    """Import it as Teachable Machine packs it, with numbered labels."""
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as archive:
         archive.writestr("model_unquant.tflite", (strange_networks / name).read_bytes())

@@ -33,7 +33,7 @@ def owner(own_site: Site) -> Client:
 
 
 def processes(site: Site, *words: str) -> list[psutil.Process]:
-    """The site's living processes whose command line has all these words, parents first."""
+    """List the site's living processes whose command line has all these words, parents first."""
     assert site.process is not None
     found = psutil.Process(site.process.pid).children(recursive=True)
     return [one for one in found if lives(one) and all(word in command_line(one) for word in words)]
@@ -54,7 +54,7 @@ def command_line(process: psutil.Process) -> list[str]:
 
 
 def kill_worker(site: Site, name: str) -> None:
-    """With its children, but not what would start it again; returns when they are gone."""
+    """Kill it with its children, but not what would restart it; return when they are gone."""
     killed = [one for one in processes(site, "celery", f"{name}@%h") if "poetsweb.supervise" not in command_line(one)]
     for process in killed:
         process.kill()
@@ -62,7 +62,7 @@ def kill_worker(site: Site, name: str) -> None:
 
 
 def begin_ingest(owner: Client, name: str, each: int, seed: int) -> tuple[str, int]:
-    """(slug, job)"""
+    """Start an ingest and return (slug, job)."""
     slug = str(owner.ok("POST", "/projects", {"name": f"{name} {each}"})["slug"])
     archive = [("file", "colours.zip", make_zip(coloured_pictures(each, seed=seed)))]
     return slug, int(owner.ok("POST", f"/projects/{slug}/uploads", {}, archive)["job"])
@@ -76,12 +76,12 @@ def fill(owner: Client, name: str, each: int, seed: int) -> str:
 
 
 def train(owner: Client, slug: str) -> int:
-    """The job. Forced: whether a worker is there is not asked."""
+    """Start a training and return its job, without asking whether a worker is there."""
     return int(owner.ok("POST", f"/projects/{slug}/train", {"force": True})["job"])
 
 
 def meet_in_the_middle(owner: Client, number: int, stage: str) -> bool:
-    """Whether the job was seen at work in this stage, with something done; False where it had ended before."""
+    """Return whether the job was seen at work in this stage; False if it had ended before."""
 
     def seen() -> str:
         job = owner.ok("GET", f"/jobs/{number}")
@@ -93,7 +93,7 @@ def meet_in_the_middle(owner: Client, number: int, stage: str) -> bool:
 
 
 def ask(site: Site, code: str) -> str:
-    """The last word that the code prints, run in the site's environment."""
+    """Run code in the site's environment and return the last word that it prints."""
     return site.manage("shell", "--no-imports", "-c", code).stdout.split()[-1]
 
 
@@ -174,7 +174,7 @@ def test_cancel_is_seen_at_once_and_publishes_nothing(own_site: Site, owner: Cli
 
 
 def is_idle(site: Site, name: str) -> bool:
-    """Whether the worker says that it has nothing in hand."""
+    """Return whether the worker says that it has nothing to do."""
     code = (
         "from poetsweb.celery import app; at_work = app.control.inspect(timeout=3).active() or {}; "
         f"print([tasks for worker, tasks in at_work.items() if worker.startswith('{name}@')] == [[]])"

@@ -36,7 +36,7 @@ def flags(photos: Path, out: Path, slug: str) -> list[str]:
 
 
 def test_without_a_running_site(photos: Path, data: Path, backbones: Path, tmp_path: Path) -> None:
-    """No broker, no worker: the command does all of the work itself."""
+    """Let the command do all of the work itself, without broker and worker."""
     site = Site(data, backbones=backbones)
     site.manage("migrate", "-v0")
     site.manage("create_api_key", "owner", "--create-user")

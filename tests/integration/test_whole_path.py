@@ -14,7 +14,7 @@ pytestmark = pytest.mark.site
 
 
 def make_trained_project(owner: Client, name: str, each: int = 12) -> tuple[str, dict[str, object]]:
-    """(slug, the finished training job)."""
+    """Make a project and return (slug, the finished training job)."""
     slug = owner.ok("POST", "/projects", {"name": name})["slug"]
     archive = [("file", "colours.zip", make_zip(coloured_pictures(each)))]
     ingest = owner.ok("POST", f"/projects/{slug}/uploads", {}, archive)["job"]
@@ -109,7 +109,7 @@ def test_promote_and_roll_back_take_effect_at_once_in_every_process(owner: Clien
     picture = [("image", "x.jpg", make_jpeg(5, colour=COLOURS["red"]))]
 
     def answering() -> set[int]:
-        """The versions that answer; each call is a new connection, so both web processes get their turn."""
+        """Collect the versions that answer, with a new connection per call, so that both processes get a turn."""
         return {owner.ok("POST", f"/projects/{slug}/classify", {}, picture)["model_version"] for _ in range(12)}
 
     assert answering() == {2}
@@ -147,7 +147,7 @@ def test_augmented_copies_are_computed_once(owner: Client) -> None:
 
 
 def computed_pictures(owner: Client, job: int) -> int:
-    """How many forward passes the embed jobs of a training made, by their own count."""
+    """Count the forward passes that the embed jobs of a training made, by their own count."""
     code = (
         "from classifier.models import Job; "
         f"print(sum(job.result.get('computed', 0) for job in Job.objects.filter(parent={job})))"
@@ -156,7 +156,7 @@ def computed_pictures(owner: Client, job: int) -> int:
 
 
 def start_sample_pictures(site: Site, owner: Client, name: str) -> Any:
-    """The ended job that brought the sample pictures."""
+    """Start a sample project and return the ended job that added its pictures."""
     code = (
         "from django.contrib.auth.models import User; from classifier.services.sample_sets import *; "
         f"_, upload = start_sample_project('{name}', by=User.objects.get(username='owner')); print(upload.job_id)"
@@ -166,7 +166,7 @@ def start_sample_pictures(site: Site, owner: Client, name: str) -> Any:
 
 
 def test_sample_pictures_digits(site: Site, owner: Client) -> None:
-    """Drawn offline by an ingest job: ten classes, 1,797 pictures (some are equal to the last pixel)."""
+    """Draw 1,797 pictures offline in ten classes; some are equal to the last pixel."""
     job = start_sample_pictures(site, owner, "digits")
     assert job["status"] == "SUCCEEDED", job["error"]
     assert sum(job["result"]["counts"].values()) == 1797

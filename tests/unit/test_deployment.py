@@ -32,14 +32,14 @@ def each(services: dict[str, Any]) -> Any:
 
 
 def instructions() -> list[tuple[str, str]]:
-    """(INSTRUCTION, the rest) of each of the Dockerfile's, continued lines joined."""
+    """List (INSTRUCTION, the rest) of the Dockerfile, with continued lines joined."""
     lines = [line for line in DOCKERFILE.splitlines() if line.strip() and not line.lstrip().startswith("#")]
     whole = "\n".join(lines).replace("\\\n", " ")
     return [(word.upper(), rest.strip()) for word, _, rest in (line.partition(" ") for line in whole.splitlines())]
 
 
 def commands_of(name: str) -> list[list[str]]:
-    """What a service runs: its command, and its health check's."""
+    """List what a service runs: its command, and that of its health check."""
     test = SERVICES[name].get("healthcheck", {}).get("test", [])
     found = [SERVICES[name].get("command", []), test[1:]]
     return [command for command in found if command]
@@ -86,7 +86,7 @@ def check_command(command: list[str], scripts: set[str]) -> None:
 
 
 def check_code(code: str) -> None:
-    """Code written into the file: it compiles, and imports what exists."""
+    """Check that code written into the file compiles, and imports what exists."""
     for node in ast.walk(ast.parse(code)):
         if isinstance(node, ast.ImportFrom):
             module = importlib.import_module(str(node.module))
@@ -107,13 +107,13 @@ def test_every_queue_has_a_worker_and_every_worker_known_queues() -> None:
 
 
 def test_training_has_one_process() -> None:
-    """Which keeps TensorFlow loaded; two would fit into no laptop."""
+    """Run one, which keeps TensorFlow loaded; two would not fit into a laptop."""
     trainers = [command for command in celery_services().values() if "train" in option(command, "-Q").split(",")]
     assert [option(command, "-c") for command in trainers] == ["1"]
 
 
 def test_workers_start_as_serve_starts_them() -> None:
-    """`manage.py serve` and the compose file run the same workers; only the number of processes differs."""
+    """Compare `manage.py serve` and the compose file; only the number of processes differs."""
     from classifier.management.commands.serve import processes
 
     for name, command in celery_services().items():
@@ -174,7 +174,7 @@ def test_health_check_of_a_worker_asks_for_its_own_name(name: str) -> None:
 
 
 def test_files_are_shared_by_all_roles() -> None:
-    """Folder, volume and setting are the same for whoever stores a picture and whoever reads it."""
+    """Use the same folder, volume and setting for whoever stores a picture and whoever reads it."""
     for service in OURS.values():
         assert service["volumes"] == ["data:" + service["environment"]["POETSWEB_DATA"]]
 
@@ -237,7 +237,7 @@ def test_our_services_give_up_what_they_do_not_need(name: str) -> None:
 
 
 def test_all_together_fit_into_a_laptop() -> None:
-    """8 GB. The preparation has ended when the others begin."""
+    """Stay within 8 GB. The preparation has ended when the others start."""
     units = {"m": 1, "g": 1024}
     limits = [service["mem_limit"] for service in LASTING.values()]
     assert sum(int(limit[:-1]) * units[limit[-1]] for limit in limits) <= 7 * 1024
@@ -264,7 +264,7 @@ def test_copied_sources_exist_and_are_in_the_context() -> None:
 
 
 def test_image_has_every_package_of_ours() -> None:
-    """A new top-level package is of no use to an image that does not copy it."""
+    """Copy every new top-level package into the image."""
     packages = {path.parent.name for path in ROOT.glob("*/__init__.py")} - {"bench", "tests"}
     copied = {rest.split()[0] for word, rest in instructions() if word == "COPY"}
     assert packages <= copied
@@ -324,7 +324,7 @@ def test_extras_that_pages_name_exist(page: str) -> None:
 
 
 def test_extras_are_pinned_as_the_rest() -> None:
-    """What an extra and the main list both name, both have in the same version."""
+    """Pin what an extra and the main list both name to the same version."""
     pin = re.compile(r"^([a-z0-9-]+)==(\S+)( ; .*)? \\$", re.MULTILINE)
     main = {(name, marker): version for name, version, marker in pin.findall((ROOT / "requirements.txt").read_text())}
     extras = [path for path in ROOT.glob("requirements-*.txt") if path.stem != "requirements-dev"]
@@ -341,7 +341,7 @@ def test_commands_that_operations_names_exist() -> None:
 
 
 def test_variables_that_operations_names_exist() -> None:
-    """NAME=value in the text is a setting, or one of those that belong to other programs."""
+    """Check that each NAME=value in the text is a setting, or belongs to another program."""
     others = FOREIGN_VARIABLES | {"EXTRAS", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_DEFAULT_REGION"}
     named = re.findall(r"\b([A-Z][A-Z0-9]+(?:_[A-Z0-9]+)*)=", (ROOT / "docs/operations.md").read_text())
     assert named

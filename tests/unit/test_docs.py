@@ -98,7 +98,7 @@ def test_bundled_backbones_are_as_many_as_the_pages_say() -> None:
 
 @pytest.mark.parametrize("page", sorted(path.relative_to(ROOT).as_posix() for path in ROOT.glob("docs/**/*.md")))
 def test_steps_are_numbered_one_after_another(page: str) -> None:
-    """A list whose next number is its last one again, or leaves one out, was not read after it was changed."""
+    """Find lists that were changed and not read: a number is there twice, or left out."""
     before = 0
     for line in read_page(page).splitlines():
         step = re.match(r"(\d+)\. ", line)

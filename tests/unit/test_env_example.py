@@ -42,7 +42,7 @@ def test_example_and_environment_name_the_same_variables() -> None:
 
 
 def test_example_sets_nothing() -> None:
-    """Copied as it is, it changes nothing."""
+    """Change nothing if it is copied as it is."""
     assert all(line.startswith("#") for line in EXAMPLE.splitlines() if line.strip())
 
 

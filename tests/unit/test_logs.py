@@ -11,7 +11,7 @@ from poetsweb.logs import logging_config
 
 
 def make_logger(stream: io.StringIO, *, json: bool) -> logging.Logger:
-    """As the site's own: with its formatter."""
+    """Make a logger like the site's own, with its formatter."""
     formatter = logging_config(json=json)["formatters"]["line"]
     handler = logging.StreamHandler(stream)
     handler.setFormatter(formatter["()"](**{key: value for key, value in formatter.items() if key != "()"}))
@@ -56,7 +56,7 @@ def test_keys_in_addresses_are_not_written(json: bool) -> None:
 
 
 def test_gunicorn_writes_no_keys(tmp_path: Path) -> None:
-    """Neither where it fails nor where somebody switches its access log on."""
+    """Hide keys both in errors and in an access log that somebody enables."""
     from gunicorn.config import Config
 
     from poetsweb.gunicorn import SecretiveLogger

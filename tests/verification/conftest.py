@@ -73,7 +73,7 @@ def photo_names() -> list[str]:
 
 
 def _draw_pictures(size: int) -> NDArray[np.uint8]:
-    """The middles of the sample photos, one of them mirrored, noise and the extremes."""
+    """Draw the middles of the sample photos, one of them mirrored, noise and the extremes."""
     photos = [_middle(pixels, size) for pixels in load_sample_images().images]
     noise = np.random.default_rng(4).integers(0, 256, (size, size, 3), dtype=np.uint8)
     flat = [np.full((size, size, 3), value, np.uint8) for value in (0, 255)]

@@ -61,7 +61,7 @@ class Command(BaseCommand):
 
 
 def check_port(host: str, port: int) -> None:
-    """A taken port is one sentence, before anything is started."""
+    """Raise CommandError if the port is taken, before anything is started."""
     with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
@@ -79,7 +79,7 @@ def shown_host(host: str) -> str:
 
 @contextlib.contextmanager
 def one_of_a_kind(data: Path) -> Iterator[None]:
-    """Two copies over one data folder would stop each other's Valkey: the second is told so."""
+    """Lock the data folder: a second copy would stop the first one's Valkey. Raise CommandError if it is locked."""
     from filelock import FileLock, Timeout
 
     lock = FileLock(data / "serve.lock")
@@ -98,7 +98,7 @@ def one_of_a_kind(data: Path) -> Iterator[None]:
 
 @contextlib.contextmanager
 def broker() -> Iterator[None]:
-    """The embedded Valkey on a socket in the data folder, or the given Redis once it has answered."""
+    """Run the embedded Valkey on a socket in the data folder, or check that the given Redis answers."""
     if settings.REDIS_URL:
         _check_redis(settings.REDIS_URL)
         yield

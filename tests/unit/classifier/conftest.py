@@ -41,13 +41,13 @@ CERTIFICATE = {
 
 @pytest.fixture(autouse=True)
 def _no_broker(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The broker is tried in tests/integration; here a job that is sent waits in its row, as it would there."""
+    """Leave jobs in their rows: the broker is tested in tests/integration."""
     monkeypatch.setattr(lifecycle, "_send", lambda sent: None)
 
 
 @pytest.fixture(autouse=True)
 def _empty_cache(settings: Any) -> None:
-    """In this process, where there is no Redis for tests."""
+    """Use a cache in this process where there is no Redis for tests."""
     if not settings.REDIS_URL:
         settings.CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
     cache.clear()
@@ -55,7 +55,7 @@ def _empty_cache(settings: Any) -> None:
 
 @pytest.fixture(autouse=True)
 def _one_connection(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A task begins by closing what grew old; a test's transaction lives on its one connection."""
+    """Keep the connection, which a task closes when it is old: the test's transaction lives on it."""
     monkeypatch.setattr("worker.run.close_old_connections", lambda: None)
 
 
@@ -90,7 +90,7 @@ def project(owner: User) -> Project:
 
 @pytest.fixture
 def filled(project: Project) -> Project:
-    """Three classes of six pictures."""
+    """Fill the project with three classes of six pictures."""
     add_pictures(project, coloured_pictures(6))
     return project
 
@@ -102,7 +102,7 @@ def add_pictures(project: Project, files: dict[str, bytes]) -> list[Any]:
 
 @pytest.fixture
 def trained(filled: Project) -> ModelVersion:
-    """A published version with a head that always answers its first class: quick, and not flattering."""
+    """Publish a version whose head always predicts its first class: quick, and not flattering."""
     return publish(filled)
 
 
@@ -132,7 +132,7 @@ def publish(project: Project, **config: Any) -> ModelVersion:
 
 
 def store_fake_event_files(job: Job) -> None:
-    """Of a training that wrote one file; for whoever holds its lease."""
+    """Store event files of a training that wrote one file, as the holder of its lease."""
     with tempfile.TemporaryDirectory() as folder:
         Path(folder, "train").mkdir()
         Path(folder, "train", "events").write_bytes(b"accuracy")
@@ -140,7 +140,7 @@ def store_fake_event_files(job: Job) -> None:
 
 
 def store_fake_embeddings(project: Project) -> str:
-    """Embeddings of the project's pictures, all ones; returns their key."""
+    """Store embeddings of the project's pictures, all ones; return their key."""
     backbone = get_backbone("testing", ML)
     key = embedding_key(backbone.digest)
     images = [sample.image for sample in project.samples.select_related("image")]
@@ -149,7 +149,7 @@ def store_fake_embeddings(project: Project) -> str:
 
 
 def store_export(version: ModelVersion, folder: Path, format: str = "tflite") -> Job:
-    """An export of one small file; returns its job."""
+    """Store an export of one small file; return its job."""
     job = exports.request_export(version, format, by=version.project.owner)
     claimed = lifecycle.claim_job(job.pk)
     assert claimed is not None

@@ -34,7 +34,7 @@ def claim(job: Job) -> Job:
 
 
 def start(project: Project, **config: Any) -> Job:
-    """The training, as far as it comes before its embed jobs."""
+    """Run the training up to its embed jobs."""
     wanted = TrainConfig(backbone="testing", **config).as_dict()
     job = claim(lifecycle.queue_job(TRAIN, project=project, by=project.owner, config=wanted))
     train_job(job)
@@ -43,7 +43,7 @@ def start(project: Project, **config: Any) -> Job:
 
 
 def train(project: Project, **config: Any) -> tuple[Job, int]:
-    """The whole training, and how many embeddings it computed."""
+    """Run the whole training and return how many embeddings it computed."""
     job = start(project, **config)
     for child in job.children.order_by("pk"):
         embed_job(claim(child))
@@ -98,7 +98,6 @@ def test_version_says_what_it_was_trained_with(filled: Project) -> None:
 
 
 def test_views_learn_something_else_than_the_picture(filled: Project) -> None:
-    """Each view is another embedding, and a view of one kind is never taken for one of another."""
     train(filled, **DISTORTED)
     train(filled, random_brightness=20, augmented_copies=2)
     image = Sample.objects.filter(split="training").values_list("image", flat=True)[0]

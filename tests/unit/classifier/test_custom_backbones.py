@@ -114,7 +114,7 @@ def kept_files() -> list[str]:
 
 
 def test_labels_that_are_no_text_are_refused(as_owner: Client, filled: Project) -> None:
-    """PostgreSQL would refuse them with an error of its own."""
+    """Refuse them before PostgreSQL does with an error of its own."""
     files = {"graph": SimpleUploadedFile("g.pb", b"x"), "labels": SimpleUploadedFile("l.txt", b"a\0\nb\n")}
     response = as_owner.post(f"/api/v1/projects/{filled.slug}/imports", files)
     assert response.status_code == 422
@@ -271,7 +271,7 @@ def test_removing_twice_is_harmless(owner: User) -> None:
 def test_matrix_of_very_many_classes_shows_those_that_err(
     trained: ModelVersion, as_owner: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Of three classes two are mixed up; the third is right, and left out where there is room for two."""
+    """Leave out the one class of three that is never confused, as there is room for two."""
     monkeypatch.setattr("classifier.views.versions.MAX_CLASSES_SHOWN", 2)
     per_class = [{**trained.metrics["per_class"][0], "name": name} for name in ("a", "b", "c")]
     metrics = {**trained.metrics, "per_class": per_class, "confusion": [[1, 0, 2], [0, 9, 0], [1, 0, 3]]}

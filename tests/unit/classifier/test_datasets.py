@@ -133,7 +133,7 @@ def test_fingerprint_depends_on_what_matters(filled: Project) -> None:
 
 
 def test_fingerprint_of_the_defaults_stays() -> None:
-    """Or a version trained then would be trained again."""
+    """Keep it, or a version that was trained before would be trained again."""
     dataset = DatasetVersion(digest="d" * 64)
     assert model_versions.fingerprint(dataset, TrainConfig()) == FINGERPRINT
 

@@ -67,7 +67,7 @@ def test_training_that_wrote_nothing_stores_nothing(filled: Project, tmp_path: P
 def test_failed_training_keeps_what_it_wrote(
     filled: Project, as_owner: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Features and a rate that no training bears."""
+    """Train on features with a rate that makes any training diverge."""
     monkeypatch.setattr("worker.run.BEAT_SECONDS", 60)  # no second writer to the database of a test
     store_fake_embeddings(filled)
     config = TrainConfig(backbone="testing", recipe="sgd", steps=60, learning_rate=100.0, batch_size=1)

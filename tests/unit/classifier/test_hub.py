@@ -29,7 +29,7 @@ MODEL = ["saved_model.pb", "variables", "variables/variables.index"]
 
 @pytest.fixture
 def served(trained: ModelVersion, tmp_path: Path) -> str:
-    """The address of a version with a file."""
+    """Return the address of a version with a file."""
     store_export(trained, tmp_path, "tf_hub")
     return "/hub/colours/1"
 

@@ -19,7 +19,7 @@ COUNT = 300  # enough to be worth forking
 
 @pytest.fixture(scope="module")
 def files() -> dict[str, bytes]:
-    """Good pictures of two classes with some bad ones among them, named in the order in which they are walked."""
+    """Make good pictures of two classes with some bad ones among them, named in the order of the walk."""
     found = {f"{'ab'[place % 2]}/{place:03}.jpg": make_jpeg(place, (24, 24)) for place in range(COUNT)}
     found["a/007.jpg"], found["b/151.jpg"], found["a/298.jpg"] = b"text", b"", found["a/298.jpg"][:300]
     return dict(sorted(found.items()))
@@ -56,7 +56,7 @@ def test_goes_on_where_a_dead_worker_ended(make, files: dict[str, bytes], tmp_pa
 
 
 def pids(count: int) -> set[int]:
-    """The processes that read so many entries."""
+    """Return the processes that read so many entries."""
     seen = Path(os.environ["SEEN"])
 
     def entry(place: int) -> ArchiveEntry:

@@ -20,7 +20,7 @@ def job(project: Project) -> Job:
 
 @pytest.fixture
 def sent(monkeypatch: pytest.MonkeyPatch, django_capture_on_commit_callbacks: Any) -> list[int]:
-    """What is sent to the broker."""
+    """Collect what is sent to the broker."""
     numbers: list[int] = []
     monkeypatch.setattr(lifecycle, "_send", lambda batch: numbers.extend(job.pk for job in batch))
     monkeypatch.setattr(transaction, "on_commit", lambda function: function())
@@ -200,7 +200,6 @@ def test_database_refuses_what_cannot_be(values: dict[str, Any], job: Job) -> No
 
 
 def test_only_one_module_writes_status() -> None:
-    """`jobs/lifecycle.py` is the only writer of a job's status and lease."""
     import re
     from pathlib import Path
 

@@ -20,7 +20,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 @pytest.fixture
 def migrate(transactional_db: None) -> Iterator[Callable[[str], None]]:
-    """migrate(name) takes the database there; at the end it is brought to where the code is."""
+    """Give a function that migrates the database to a state; at the end it is brought to the newest one."""
 
     def to(*targets: tuple[str, str]) -> None:
         MigrationExecutor(connection).migrate(list(targets))

@@ -33,7 +33,7 @@ def operations() -> Iterator[tuple[str, dict[str, Any]]]:
 
 
 def test_operation_ids_are_stable() -> None:
-    """Programs call them: a new one is added here, and none is ever renamed."""
+    """Keep the names, which programs call: add new ones here, and never rename one."""
     assert [call["operationId"] for _, call in operations()] == list(
         dict.fromkeys(call["operationId"] for _, call in operations())
     )
@@ -62,7 +62,7 @@ def test_settings_of_a_training_are_typed() -> None:
 
 @pytest.mark.slow
 def test_generated_client_names_classes(tmp_path: Path, client: Client, live_server: Any, owner: Any) -> None:
-    """`openapi-python-client` makes a client of the schema, and the client makes a project and lists it."""
+    """Generate a client with `openapi-python-client`, and create and list a project with it."""
     (tmp_path / "openapi.json").write_text(client.get("/api/v1/openapi.json").content.decode())
     # The generator knows one type of binary answers.
     binary = dict.fromkeys(("application/zip", "image/*"), "application/octet-stream")

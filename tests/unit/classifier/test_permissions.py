@@ -63,14 +63,14 @@ def arguments(trained: ModelVersion) -> dict[str, Any]:
 
 @pytest.fixture(autouse=True)
 def _board(monkeypatch: pytest.MonkeyPatch) -> None:
-    """TensorBoard itself is tried in test_boards; here it says what must not be heard by others."""
+    """Replace TensorBoard by what must not be heard by others."""
     monkeypatch.setattr(proxy, "is_installed", lambda: True)
     monkeypatch.setattr(proxy, "ask_tensorboard", lambda *_: proxy.TensorBoardAnswer(200, {}, b"Colours"))
 
 
 @pytest.fixture(autouse=True)
 def _exported(request: pytest.FixtureRequest, tmp_path: Path) -> None:
-    """Whatever asks for a trained version finds a file of it, too, and a network of its owner."""
+    """Give a trained version a file, and its owner a custom backbone."""
     if "trained" in request.fixturenames:
         version = request.getfixturevalue("trained")
         store_export(version, tmp_path)

@@ -50,7 +50,7 @@ def watched(project: Project, tmp_path: Path) -> Job:
 
 
 def watch(project: Project, folder: Path) -> Job:
-    """An ended training with event files."""
+    """Make an ended training with event files."""
     job = lifecycle.claim_job(lifecycle.queue_job(TRAIN, project=project, by=project.owner).pk)
     assert job is not None
     written = TrainingEventFiles(folder)

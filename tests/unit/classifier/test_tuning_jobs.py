@@ -38,13 +38,13 @@ def _here(backbones: Path, settings: Any, tmp_path: Path, monkeypatch: pytest.Mo
 
 @pytest.fixture
 def slopes(project: Project) -> Project:
-    """Two classes of 300, of which each has 240 for training."""
+    """Make two classes of 300, of which each has 240 for training."""
     add_pictures(project, textures(300))
     return project
 
 
 def prepare(project: Project, **config: Any) -> Job:
-    """The training, as far as its embeddings."""
+    """Run the training up to its embeddings."""
     wanted = TrainConfig(backbone="testing", **{**TUNED, **config})
     job = request_training(project, wanted, by=project.owner, force=True)
     train_job(claim(job))
@@ -109,7 +109,7 @@ def test_tuning_that_does_not_help_keeps_the_backbone(slopes: Project, as_owner:
 
 
 def killed(job: Job, monkeypatch: pytest.MonkeyPatch, epochs: int) -> None:
-    """Its worker dies after the checkpoint of that epoch: the lease goes, nothing more is written."""
+    """Let the worker die after the checkpoint of that epoch: the lease goes, nothing more is written."""
     kept = checkpoints.keep_checkpoint
 
     def keep_and_die(job: Job, path: str, data: bytes) -> None:

@@ -68,7 +68,7 @@ def run(command: str, *arguments: str, **given: Any) -> tuple[str, str]:
 
 @pytest.fixture(scope="module")
 def made(photos: Path, tmp_path_factory: pytest.TempPathFactory, backbones: Path) -> Path:
-    """The folder of everything that one command writes."""
+    """Give the folder of everything that one command writes."""
     out = tmp_path_factory.mktemp("out")
     (out / "logs").mkdir()
     (out / "logs" / "thesis.txt").write_text("years of work")
@@ -153,7 +153,7 @@ def test_augmented_copies_are_computed_once_and_make_another_graph(photos: Path,
 
 
 def classes_of(out: Path, photos: Path) -> Any:
-    """How the graph in this folder answers to a red picture."""
+    """Return how the graph in this folder classifies a red picture."""
     graph = out / "graph" / "retrained_graph.pb"
     return json.loads(run("label_image", "--json", str(photos / "red" / "0.jpg"), graph=graph)[0])["classes"]
 
@@ -261,7 +261,7 @@ finally:
 
 
 def run_apart(*arguments: str, backbones: Path) -> list[str]:
-    """The lines of a command in a process of its own, the last telling what was loaded."""
+    """Return the lines of a command in a process of its own; the last one tells what was loaded."""
     environment = {**os.environ, "POETSWEB_DATA": str(backbones.parent)}
     done = subprocess.run(
         [sys.executable, "-c", TELL_TENSORFLOW, *arguments], env=environment, capture_output=True, text=True
@@ -272,7 +272,7 @@ def run_apart(*arguments: str, backbones: Path) -> list[str]:
 
 @pytest.fixture
 def graph_of_others(made: Path, tmp_path: Path) -> Path:
-    """The same graph, but for a byte that nothing depends on: nobody has seen it before."""
+    """Write the same graph but for a byte that nothing depends on: nobody has seen it before."""
     content = (made / "graph" / "retrained_graph.pb").read_bytes()
     path = tmp_path / "graph.pb"
     path.write_bytes(content + b"\x22\x00")  # an empty `versions` once more, field 4
