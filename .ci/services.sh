@@ -19,6 +19,7 @@ stop_services() {
   [ ${#SERVICES_PIDS[@]} -eq 0 ] || kill "${SERVICES_PIDS[@]}"
   [ -z "$SERVICES_FOLDER" ] || rm -r "$SERVICES_FOLDER"
   POSTGRES_RUNS="" SERVICES_PIDS=() SERVICES_FOLDER=""
+  unset "${!TEST_@}" # or what follows would look for them
   trap - EXIT
 }
 

@@ -19,6 +19,9 @@ SERVICES = (
     "tests/integration/test_recovery.py",
     "tests/integration/test_whole_path.py",
 )
+# 600 pictures a test, each asked of the S3 server some times: minutes. The one that needs its checkpoint from there is
+# marked for itself.
+MANY_PICTURES = "tests/unit/classifier/test_tuning_jobs.py"
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -26,7 +29,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     order = {"unit": 0, "integration": 1, "browser": 2, "verification": 3}
     items.sort(key=lambda item: next((rank for name, rank in order.items() if f"tests/{name}/" in str(item.path)), 0))
     for item in items:
-        if item.nodeid.startswith(SERVICES):
+        if item.nodeid.startswith(SERVICES) and not item.nodeid.startswith(MANY_PICTURES):
             item.add_marker("services")
         dear = "strange_networks" in getattr(item, "fixturenames", ())
         if dear or any(item.get_closest_marker(name) for name in ("site", "browser", "verification")):

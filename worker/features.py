@@ -1,5 +1,7 @@
 """Compute features of a project's pictures within a job, for a backbone that was just made."""
 
+import errno
+import os
 from collections.abc import Sequence
 
 import numpy as np
@@ -26,7 +28,12 @@ def read_picture_file(sha256: str) -> bytes:
     except OSError as error:
         if not Image.objects.filter(sha256=sha256).exists():
             raise embeddings.EmbeddingsMissing(embeddings.GONE) from error
-        raise PictureUnreadable(sha256, f"Its file is missing from the storage ({error.strerror}).") from error
+        raise PictureUnreadable(sha256, f"Its file is missing from the storage ({_reason(error)}).") from error
+
+
+def _reason(error: OSError) -> str:
+    """Return what the system says. A bucket's FileNotFoundError has its own text alone, which is no user's."""
+    return error.strerror or os.strerror(errno.ENOENT)
 
 
 def find_sample(job: Job, sha256: str) -> Sample | None:
