@@ -20,7 +20,7 @@ from worker.run import run_job
 
 @pytest.fixture(autouse=True)
 def _no_heartbeat(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The database of a test takes no second writer."""
+    """Write no signs of life: the database of a test takes no second writer."""
     monkeypatch.setattr("worker.run.BEAT_SECONDS", 60)
 
 
