@@ -5,7 +5,7 @@ from bench.site import BenchmarkSite
 
 PICTURES = 1000
 RAW_PICTURES = 240
-ROUNDS = 5
+ROUNDS = 4
 
 
 def embed_throughput(bench: BenchmarkSite) -> Figure:
@@ -29,4 +29,4 @@ def embed_throughput(bench: BenchmarkSite) -> Figure:
         return (ended - begun).total_seconds() / PICTURES
 
     parts = [bench.raw.ways("decode", RAW_PICTURES), bench.raw.forward_ways(RAW_PICTURES)]
-    return rate_figure("embed_throughput", "images/s", compare(embed, parts, rounds=ROUNDS), least=0.90)
+    return rate_figure("embed_throughput", "images/s", compare(embed, parts, rounds=ROUNDS), least=0.85)

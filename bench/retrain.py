@@ -12,7 +12,7 @@ SAMPLES = 3670
 PASSES = 300
 FEW, MANY = 2000, 20_000
 ROUNDS = 5
-GROWTH_ROUNDS = 5
+GROWTH_ROUNDS = 3
 
 
 def warm_retrain(bench: BenchmarkSite) -> Figure:

@@ -44,13 +44,13 @@ def _url(*beginnings: str) -> AfterValidator:
 
 def _known_backbone(name: str) -> str:
     if name not in BACKBONES:
-        raise ValueError(f"must be one of {', '.join(BACKBONES)}")
+        raise ValueError(f"write one of {', '.join(BACKBONES)}")
     return name
 
 
 def _known_time_zone(name: str) -> str:
     if name not in zoneinfo.available_timezones():
-        raise ValueError("must be the name of a time zone, such as Europe/Berlin")
+        raise ValueError("write the name of a time zone, such as Europe/Berlin")
     return name
 
 
@@ -147,9 +147,10 @@ def _read_secret_files() -> dict[str, Any]:
 def _explain(error: ErrorDetails) -> str:
     """Return a sentence that says what to write instead."""
     name = str(error["loc"][0])
-    if error["type"] == "value_error":  # our own message, which must not show the value
-        return f"{name} {error['ctx']['error']}."
-    return f"{name}={str(error['input'])[:100]!r} is not valid; write {_describe_values(name)}."
+    advice = str(error["ctx"]["error"]) if error["type"] == "value_error" else f"write {_describe_values(name)}"
+    if not advice.startswith("write "):  # it is about a URL, which may hold a password
+        return f"{name} {advice}."
+    return f"{name}={str(error['input'])[:100]!r} is not valid; {advice}."
 
 
 def _describe_values(name: str) -> str:

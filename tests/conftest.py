@@ -1,10 +1,14 @@
 """What all tests share."""
 
 import uuid
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from django.conf import settings as site
+from django.core.files.storage import default_storage
+from django.test import override_settings
 
 pytest_plugins = ["tests.site_fixtures"]
 
@@ -29,28 +33,22 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker("slow")
 
 
-@pytest.fixture(autouse=True)
-def _plain_static_files(settings: Any) -> None:
-    """Let pages be rendered without collecting static files first."""
-    settings.STORAGES = {
-        **settings.STORAGES,
-        "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
-    }
+@pytest.fixture(scope="session", autouse=True)
+def _quick_site() -> Iterator[None]:
+    """Render pages without collecting static files first, and hash passwords quickly, for a thousand tests."""
+    static = {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}
+    hashers = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+    with override_settings(STORAGES={**site.STORAGES, "staticfiles": static}, PASSWORD_HASHERS=hashers):
+        yield
 
 
 @pytest.fixture(autouse=True)
-def _quick_passwords(settings: Any) -> None:
-    """Hash passwords quickly: slow hashing is right for a site and wrong for a thousand tests."""
-    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
-
-
-@pytest.fixture(autouse=True)
-def _own_files(settings: Any, tmp_path: Path) -> None:
+def _own_files(tmp_path: Path) -> Iterator[None]:
     """Give each test its own pictures and artifacts."""
-    settings.MEDIA_ROOT = tmp_path / "files"
-    if settings.S3_BUCKET:
-        options = {**settings.S3_STORAGE["OPTIONS"], "location": uuid.uuid4().hex}
-        settings.STORAGES = {**settings.STORAGES, "default": {**settings.S3_STORAGE, "OPTIONS": options}}
+    with override_settings(MEDIA_ROOT=tmp_path / "files"):
+        if site.S3_BUCKET:
+            default_storage.location = uuid.uuid4().hex  # a new storage would take a connection of its own
+        yield
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ from ml.errors import ImportRefused
 from ml.model_import.opening import OpenedNetwork, fetch, open_network
 from ml.model_import.program import Request
 from ml.training.pipeline import adopt
-from worker.features import answer_pictures
+from worker.features import compute_features
 from worker.throttle import Throttle
 
 STAGES = {"look": "open", "probe": "probe", "convert": "convert"}  # the program's steps -> the job's stages
@@ -53,7 +53,7 @@ def import_version(job: Job) -> None:
     version = datasets.freeze_for_import(job.own_project, labels, by=job.created_by)
     dataset = datasets.load_dataset(version)
     backbone = custom_backbones.find_backbone(custom.name)
-    features = answer_pictures(job, dataset.sha256s(TEST), load_engine(backbone, settings.ML.backbones_dir))
+    features = compute_features(job, dataset.sha256s(TEST), load_engine(backbone, settings.ML.backbones_dir))
     model_versions.publish_import(job, version, custom, adopt(dataset, features, backbone, source=custom.source))
 
 

@@ -41,7 +41,7 @@ def describe_unreadable(sample: Sample | None, error: PictureUnreadable) -> str:
     return f"The picture {named} cannot be read. {error} Delete it, or upload it again, and start the job again."
 
 
-def answer_pictures(job: Job, sha256s: Sequence[str], engine: Embedder) -> NDArray[np.float32]:
+def compute_features(job: Job, sha256s: Sequence[str], engine: Embedder) -> NDArray[np.float32]:
     """Return the pictures' features, float32 (N, F), in their order."""
     lifecycle.enter_stage(job, "extract", total=len(sha256s))
     throttle, found = Throttle(), []

@@ -22,7 +22,7 @@ from ml.training.fine_tuning.freezing import freeze_tuned
 from ml.training.fine_tuning.loop import Tuned, fine_tune
 from ml.training.head import Head, measure_point
 from ml.training.pipeline import TrainedClassifier
-from worker.features import answer_pictures, read_picture_file
+from worker.features import compute_features, read_picture_file
 from worker.progress import TrainingProgress, TuningProgress
 
 PROBES = 4  # pictures on which the tuned network's two forms must agree
@@ -93,7 +93,7 @@ class FineTuningRun:
         custom_backbones.store_backbone_files(self.custom, opened)
         backbone = custom_backbones.find_backbone(self.custom.name)
         engine = load_engine(backbone, settings.ML.backbones_dir, threads=CORES)
-        both = answer_pictures(self.job, [*sha256s, *self.dataset.sha256s(TEST)], engine)
+        both = compute_features(self.job, [*sha256s, *self.dataset.sha256s(TEST)], engine)
         logits = both[: len(sha256s)] @ tuned.head.weights + tuned.head.bias
         after = measure_point(0, 0.0, logits, self.dataset.labels(VALIDATION))
         return TrainedClassifier(backbone, tuned.head, both[len(sha256s) :], _metrics(tuned, after))

@@ -61,16 +61,16 @@ def run_job(pk: int) -> None:
 
 
 @shared_task(name=remote.TASK, ignore_result=True)
-def answer(name: str, key: str) -> None:
+def extract_features(name: str, key: str) -> None:
     """Compute features for a web process that waits for them, see `classifier.services.remote`."""
     close_old_connections()
     try:
         backbone = find_backbone(name)
         pictures = remote.take_pictures(key, backbone.input_size)
         if pictures is not None:
-            remote.give_answer(key, engine_of(backbone).embed(pictures))
+            remote.return_features(key, engine_of(backbone).embed(pictures))
     except UserError as error:
-        remote.give_answer(key, str(error))
+        remote.return_features(key, str(error))
 
 
 @signals.task_failure.connect(sender=run_job)

@@ -44,7 +44,8 @@ def join_facts(apps, schema_editor):
         job.facts = {**job.result, **state, **{old: measured[new] for old, new in MEASURED.items() if new in measured}}
         if event_files:
             job.facts["summaries"] = event_files
-        job.save(update_fields=["facts"])
+        job.stage = {"extract": "answer"}.get(job.stage, job.stage)
+        job.save(update_fields=["facts", "stage"])
 
 
 class Migration(migrations.Migration):

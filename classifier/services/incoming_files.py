@@ -14,9 +14,9 @@ from classifier.services.projects import InvalidName, clean_class_name
 from classifier.storage import forks_may_store
 from ml.datasets.archives import ArchiveEntry, ArchiveWalk
 from ml.datasets.names import MAX_CLASS_NAME_LENGTH
-from ml.forks import CAN_FORK, fork_map
 from ml.images.decoding import ImageFacts, ImageRejected
 from ml.machine import CORES
+from ml.sandbox.forks import CAN_FORK, fork_map
 
 # Handing a single file over and back would cost as much as verifying it; large ones go to threads by themselves.
 GROUP, GROUP_BYTES = 32, 4 * 2**20

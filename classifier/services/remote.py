@@ -1,6 +1,6 @@
-"""Answers by a worker, for the few networks that only TensorFlow can run: the web has none.
+"""Extract features on a worker, for the few backbones that only TensorFlow can run: the web has none.
 
-Pictures and answers go through Redis, for a minute at most; nothing is kept.
+Pictures and features go through Redis, for a minute at most; nothing is kept.
 """
 
 import functools
@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from ml.backbones.backbone import Backbone
 from ml.errors import Unavailable
 
-TASK = "worker.answer"
+TASK = "worker.extract_features"
 SECONDS = 30  # a worker may be busy with a part of another job
 AT_ONCE = 8  # pictures in a message
 NUMBERS, SENTENCE = b"n", b"s"  # what an answer begins with: a sentence may be as long as a row of numbers
@@ -72,7 +72,7 @@ def take_pictures(key: str, input_size: int) -> NDArray[np.uint8] | None:
     return None if data is None else np.frombuffer(data, np.uint8).reshape(-1, input_size, input_size, 3)  # type: ignore[arg-type]
 
 
-def give_answer(key: str, answer: NDArray[np.float32] | str) -> None:
+def return_features(key: str, answer: NDArray[np.float32] | str) -> None:
     """Send the features, or a sentence that says why there are none, for the worker."""
     data = SENTENCE + answer.encode() if isinstance(answer, str) else NUMBERS + answer.astype(np.float32).tobytes()
     with _redis().pipeline() as pipeline:

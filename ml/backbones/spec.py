@@ -51,17 +51,16 @@ class BackboneSpec:
         origin: whether its files can be trusted.
     """
 
-    file: str  # GRAPH or LITE
-    sha256: str  # of that file
-    input_size: int  # pixels, square
-    features: int  # numbers per picture
-    engine: str  # LITERT, or TENSORFLOW where an operation cannot be converted
-    # LITE only, as a graph does it inside: what goes in is pixel * scale + offset, what comes out is made a logarithm.
+    file: str
+    sha256: str
+    input_size: int
+    features: int
+    engine: str
     scale: float = 1.0
     offset: float = 0.0
     logarithm: bool = False
     title: str = ""
-    source: str = ""  # an address, or the name of the file
+    source: str = ""
     licence: str = "see its source"
     origin: Origin = Origin.UPLOADED
 

@@ -60,8 +60,8 @@ def kill_in_the_middle(site: Site, owner: Client, number: int) -> int:
 def shown(site: Site, number: int) -> int:
     """Return how many pictures the last worker showed, by its own count."""
     found = f"Job.objects.get(pk={number}).state['measured']['fine_tuning_pictures']"
-    code = f"from classifier.models import Job; print({found})"
-    return int(site.manage("shell", "--no-imports", "-c", code).stdout.split()[-1])
+    code = f"from classifier.models import Job; print(int({found}))"
+    return int(float(site.manage("shell", "--no-imports", "-c", code).stdout.split()[-1]))
 
 
 def agrees_elsewhere(owner: Client, slug: str, format: str, folder: Path) -> bool:

@@ -51,8 +51,8 @@ def test_all_wrong_values_are_told_at_once(monkeypatch: pytest.MonkeyPatch) -> N
     said = str(raised.value)
     assert "PORT='80000' is not valid; write a whole number from 1 to 65535." in said
     assert "DEBUG='perhaps' is not valid; write true or false." in said
-    assert "TIME_ZONE must be the name of a time zone, such as Europe/Berlin." in said
-    assert "POETSWEB_BACKBONE must be one of " in said
+    assert "TIME_ZONE='Mars' is not valid; write the name of a time zone, such as Europe/Berlin." in said
+    assert "POETSWEB_BACKBONE='x' is not valid; write one of " in said
 
 
 @pytest.mark.parametrize(

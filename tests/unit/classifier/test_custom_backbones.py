@@ -153,8 +153,8 @@ def test_sentence_as_long_as_the_numbers_is_a_sentence(monkeypatch: pytest.Monke
 
     monkeypatch.setattr(remote, "_redis", Redis)
     sentence = "It did not answer a picture.".ljust(40, ".")
-    remote.give_answer("k", sentence)
-    remote.give_answer("k", np.ones((1, 10), np.float32))
+    remote.return_features("k", sentence)
+    remote.return_features("k", np.ones((1, 10), np.float32))
     with pytest.raises(remote.WorkerAbsent, match="did not answer"):
         remote._unpack(Redis.said[0], 1, 10)
     assert remote._unpack(Redis.said[1], 1, 10).tolist() == [[1.0] * 10]

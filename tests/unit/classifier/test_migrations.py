@@ -1,14 +1,16 @@
 """A database in the field comes along, forwards and backwards, with all its files."""
 
+import json
 from collections.abc import Callable, Iterator
 
 import pytest
+from django.apps.registry import Apps
 from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
 
-from classifier.models import Image, Project
+from classifier.models import Image, Project, Sample
 from classifier.services.images import read_file, read_picture
 from tests.datasets import coloured_pictures
 from tests.unit.classifier.conftest import add_pictures
@@ -55,3 +57,84 @@ def test_moving_that_was_broken_off_goes_on(project: Project, migrate: Callable[
     default_storage.delete(in_many_folders(moved))
     migrate("0002_fewer_picture_folders")
     assert all(read_picture(image) for image in images)
+
+
+def apps_at(name: str) -> Apps:
+    """Return the models as they were at a migration."""
+    return MigrationExecutor(connection).loader.project_state(("classifier", name)).apps
+
+
+FACTS = {
+    "promote": True,
+    "model_version": 3,
+    "unchanged": False,
+    "head_seconds": 1.5,
+    "tuned_rate": 40.0,
+    "summaries": {"sha256": "a" * 64, "size": 12},
+    "checkpoint": "checkpoints/1",
+}
+OLD_CONFIG = {"recipe": "poets", "backbone": "testing", "random_crop": 5, "distorted_views": 2}
+NEW_CONFIG = {"recipe": "sgd", "backbone": "testing", "random_crop": 5, "augmented_copies": 2}
+
+
+def test_jobs_get_a_result_a_state_and_numbers_and_back(project: Project, migrate: Callable[[str], None]) -> None:
+    migrate("0006_public_links")
+    jobs = apps_at("0006_public_links").get_model("classifier", "Job").objects
+    train = jobs.create(project_id=project.pk, kind="train", facts=FACTS, config=OLD_CONFIG, stage="answer", losses=2)
+    part = jobs.create(project_id=project.pk, parent=train, kind="embed", config={"view": {"number": 1}})
+    export = jobs.create(project_id=project.pk, kind="export")
+
+    migrate("0011_words_of_configs")
+    rows = apps_at("0011_words_of_configs").get_model("classifier", "Job").objects.in_bulk()
+    now = rows[train.pk]
+    assert now.result == {"model_version": 3, "unchanged": False}
+    assert now.state == {
+        "promote": True,
+        "checkpoint": "checkpoints/1",
+        "measured": {"head_seconds": 1.5, "fine_tuning_rate": 40.0},
+        "event_files": {"sha256": "a" * 64, "size": 12},
+    }
+    assert (now.stage, now.worker_deaths, now.config) == ("extract", 2, NEW_CONFIG)
+    assert rows[part.pk].config == {"augmentation": {"number": 1}}
+    assert [rows[job.pk].number for job in (train, part, export)] == [1, None, 2]
+
+    migrate("0006_public_links")
+    train.refresh_from_db()
+    part.refresh_from_db()
+    assert (train.facts, train.config, train.stage, train.losses) == (FACTS, OLD_CONFIG, "answer", 2)
+    assert part.config == {"view": {"number": 1}}
+
+
+def test_backbones_get_their_origin_and_back(project: Project, migrate: Callable[[str], None]) -> None:
+    migrate("0006_public_links")
+    old = apps_at("0006_public_links")
+    job = old.get_model("classifier", "Job").objects.create(project_id=project.pk, kind="train")
+    made = {"owner_id": project.owner_id, "title": "t", "source": "s", "why": "no such operation"}
+    text = json.dumps({"name": "net_a"}, sort_keys=True)
+    fine_tuned = {"project_id": project.pk, "job": job}
+    cases = {"uploaded": {}, "imported": {"project_id": project.pk}, "fine_tuned": fine_tuned}
+    networks = {
+        origin: old.get_model("classifier", "Network").objects.create(
+            **made, **case, name=f"net_{origin}", spec={"text": text, "files": []}
+        )
+        for origin, case in cases.items()
+    }
+
+    migrate("0011_words_of_configs")
+    custom = apps_at("0011_words_of_configs").get_model("classifier", "CustomBackbone").objects.in_bulk()
+    for origin, network in networks.items():
+        assert json.loads(custom[network.pk].spec["text"]) == {"name": "net_a", "origin": origin}
+        assert custom[network.pk].litert_refusal == "no such operation"
+
+    migrate("0006_public_links")
+    for network in networks.values():
+        network.refresh_from_db()
+        assert (network.spec, network.why) == ({"text": text, "files": []}, "no such operation")
+
+
+def test_every_migration_can_be_undone(project: Project, migrate: Callable[[str], None]) -> None:
+    """Take rows of today's code to the first version and back, and lose none."""
+    add_pictures(project, coloured_pictures(1))
+    migrate("0001_first")
+    migrate("0011_words_of_configs")
+    assert Sample.objects.filter(project=project).count() == Image.objects.count() > 0

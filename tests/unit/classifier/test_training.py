@@ -102,7 +102,7 @@ def test_form_queues_with_its_settings(filled: Project, as_owner: Client) -> Non
     assert job.config["validation_percentage"] == 10
 
 
-def test_form_queues_with_its_distortions(filled: Project, as_owner: Client) -> None:
+def test_form_queues_with_its_augmentation(filled: Project, as_owner: Client) -> None:
     values = {"flip_left_right": "on", "random_crop": "10", "random_brightness": "20", "augmented_copies": "2"}
     as_owner.post(reverse("train", args=[filled.slug]), values)
     config = Job.objects.get(kind="train").config
@@ -110,7 +110,7 @@ def test_form_queues_with_its_distortions(filled: Project, as_owner: Client) -> 
     assert (config["random_brightness"], config["augmented_copies"]) == (20, 2)
 
 
-def test_form_as_it_comes_distorts_nothing(filled: Project, as_owner: Client) -> None:
+def test_form_as_it_comes_augments_nothing(filled: Project, as_owner: Client) -> None:
     page = as_owner.get(reverse("train", args=[filled.slug]))
     values = {name: field.initial for name, field in page.context["form"].fields.items() if field.initial is not None}
     assert values["augmented_copies"] == 4
@@ -118,7 +118,7 @@ def test_form_as_it_comes_distorts_nothing(filled: Project, as_owner: Client) ->
     assert Job.objects.get(kind="train").config == CONFIG.as_dict()
 
 
-def test_api_takes_distortions(filled: Project, as_owner: Client) -> None:
+def test_api_takes_augmentation(filled: Project, as_owner: Client) -> None:
     body = {"flip_left_right": True, "random_crop": 0, "random_scale": 10}
     answer = as_owner.post(f"/api/v1/projects/{filled.slug}/train", body, content_type="application/json")
     config = Job.objects.get(pk=answer.json()["job"]).config

@@ -156,7 +156,7 @@ def test_as_dict_whole_learning_rate_is_the_same_json() -> None:
 
 
 @pytest.mark.parametrize("recipe", RECIPES)
-def test_parse_config_distortions_go_with_both_recipes(recipe: str) -> None:
+def test_parse_config_augmentation_goes_with_both_recipes(recipe: str) -> None:
     config = parse_config({"recipe": recipe, "flip_left_right": True, "random_crop": 10, "augmented_copies": 2})
     assert [(one.number, one.flip_left_right, one.random_crop) for one in config.augmentations] == [
         (1, True, 10),
@@ -171,7 +171,7 @@ def test_mirror_image_alone_is_one_view() -> None:
     assert config == TrainConfig(flip_left_right=True)
 
 
-def test_config_without_distortions_is_stored_as_before_there_were_any() -> None:
+def test_config_without_augmentation_is_stored_as_before_there_were_any() -> None:
     """Keep the old form, because otherwise versions that were trained then would not be found."""
     assert TrainConfig().augmentations == []
     assert TrainConfig(augmented_copies=4).as_dict() == {

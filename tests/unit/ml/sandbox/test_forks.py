@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from ml.forks import CAN_FORK, fork_map
+from ml.sandbox.forks import CAN_FORK, fork_map
 
 pytestmark = pytest.mark.skipif(not CAN_FORK, reason="Nothing is forked on this system.")
 
@@ -86,7 +86,7 @@ def test_forks_end_with_the_iterator() -> None:
 
 PARENT = """
 import os, pathlib, sys, time
-from ml.forks import fork_map
+from ml.sandbox.forks import fork_map
 def work(place):
     pathlib.Path(sys.argv[1], str(os.getpid())).touch()
     time.sleep(0.05)

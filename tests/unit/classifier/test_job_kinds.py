@@ -1,0 +1,66 @@
+"""A job kind is data: its queue, its stages, its result and its part of the page."""
+
+import pkgutil
+
+import pytest
+from django.template.loader import get_template
+from django.test import Client
+from django.urls import reverse
+
+from classifier.jobs import kinds, lifecycle
+from classifier.jobs.kinds import EMBED, EXPORT, KINDS, TRAIN, UnknownStage
+from classifier.jobs.progress import job_progress
+from classifier.models import Project
+from poetsweb import celery
+
+
+@pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS)
+def test_kind_is_complete(kind: kinds.JobKind) -> None:
+    assert kind.title
+    assert callable(pkgutil.resolve_name(kind.run))
+    assert len({stage.name for stage in kind.stages}) == len(kind.stages)
+    assert all(stage.weight > 0 and stage.title for stage in kind.stages)
+    if kind.template:
+        assert get_template(kind.template)
+
+
+def test_queues_of_the_kinds_are_those_of_celery() -> None:
+    assert {kind.queue for kind in KINDS.values()} == set(celery.QUEUES) == set(kinds.QUEUES)
+
+
+def test_stage_that_the_kind_does_not_have_is_refused(project: Project) -> None:
+    job = lifecycle.claim_job(lifecycle.queue_job(TRAIN, project=project, by=project.owner).pk)
+    assert job is not None
+    with pytest.raises(UnknownStage, match="trian"):
+        lifecycle.enter_stage(job, "trian")
+    job.refresh_from_db()
+    assert job.stage == ""
+
+
+def test_bar_never_goes_back_over_the_stages(project: Project) -> None:
+    for kind in KINDS.values():
+        job = lifecycle.claim_job(lifecycle.queue_job(kind, project=project, by=project.owner).pk)
+        assert job is not None
+        fractions = []
+        for stage in kind.stages_of(job.config):
+            lifecycle.enter_stage(job, stage.name, total=2)
+            fractions.append(job_progress(job).fraction)
+            lifecycle.report(job, done=1)
+            fractions.append(job_progress(job).fraction)
+        assert fractions == sorted(fractions), kind.name
+        assert all(0 <= fraction < 1 for fraction in fractions), kind.name
+
+
+def test_numbers_count_the_jobs_of_a_project_that_people_see(project: Project, as_owner: Client) -> None:
+    first = lifecycle.queue_job(TRAIN, project=project, by=project.owner)
+    claimed = lifecycle.claim_job(first.pk)
+    assert claimed is not None
+    parts = lifecycle.queue_children(claimed, EMBED, configs=[{"images": []}] * 3)
+    second = lifecycle.queue_job(EXPORT, project=project, by=project.owner)
+    other = Project.objects.create(name="Other", slug="other", owner=project.owner)
+    elsewhere = lifecycle.queue_job(TRAIN, project=other, by=project.owner)
+    assert (first.number, second.number, elsewhere.number) == (1, 2, 1)
+    assert {part.number for part in parts} == {None}
+    assert as_owner.get(reverse("job", args=[project.slug, 2])).status_code == 200
+    assert as_owner.get(reverse("job", args=[project.slug, 3])).status_code == 404
+    assert as_owner.get(f"/api/v1/jobs/{second.pk}").json()["number"] == 2
