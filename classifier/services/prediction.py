@@ -122,9 +122,9 @@ def _answering(rows: list[tuple[Any, ...]]) -> LiveVersion | None:
     return LiveVersion(number, backbone, digest, {row[3]: row[4] for row in rows})
 
 
-def classify(project: Project, pictures: Sequence[bytes], version: ModelVersion | None = None) -> Classification:
-    """Classify with the live version, or with the one given. Raise UserError."""
-    version = version or live_version(project)
+def classify(project: Project, pictures: Sequence[bytes]) -> Classification:
+    """Classify with the live version. Raise UserError."""
+    version = live_version(project)
     if version is None:
         raise NothingLive
     names = dict(project.classes.values_list("pk", "name"))

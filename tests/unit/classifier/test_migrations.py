@@ -133,7 +133,7 @@ def test_backbones_get_their_origin_and_back(project: Project, migrate: Callable
 
 
 def test_every_migration_can_be_undone(project: Project, migrate: Callable[[str], None]) -> None:
-    """All rows of today's code survive the way to the first version and back."""
+    """Take rows of today's code to the first version and back, and lose none."""
     add_pictures(project, coloured_pictures(1))
     migrate("0001_first")
     migrate("0011_words_of_configs")
