@@ -52,10 +52,10 @@ function showWhatGoesWith() {
 document.addEventListener("change", showWhatGoesWith);
 document.addEventListener("DOMContentLoaded", showWhatGoesWith);
 
-// A job's living part: when the job has ended, stop asking; on an upload's page load its whole report.
+// The living part of a page about a job: when the job has ended, load the whole page once more, which asks no longer.
 document.addEventListener("htmx:afterSwap", (event) => {
-  const part = event.target.querySelector ? event.target.querySelector(".job") : null;
-  if (!part || event.target.id !== "job") return;
+  const part = event.target.querySelector ? event.target.querySelector("[data-status]") : null;
+  if (!part || !["job", "backbone"].includes(event.target.id)) return;
   if (["QUEUED", "RUNNING"].includes(part.dataset.status)) return;
   window.location.reload();
 });
