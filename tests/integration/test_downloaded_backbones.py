@@ -27,7 +27,7 @@ def test_without_network_and_then_by_hand(slug: str, owner: Client, site: Site) 
     job = train(owner, slug)
     assert job["status"] == "FAILED"
     assert f"The weights {MOBILENET_FILE} could not be downloaded" in str(job["error"])
-    assert "put the file into the folder “weights” of the data folder" in str(job["error"])
+    assert "copy the file into the folder “weights” in the data folder" in str(job["error"])
     assert str(site.data) not in str(job["error"])
 
     write_weights(make_mobilenet(), site.data / "weights" / MOBILENET_FILE)

@@ -73,7 +73,7 @@ def test_second_copy_on_the_same_data_is_refused(site: Site) -> None:
     assert "cannot be used" in result.stderr  # its port comes first
     other = manage("serve", POETSWEB_DATA=str(site.data), PORT="8999")
     assert other.returncode == 1
-    assert "PoetsWeb is running already with the data folder" in other.stderr
+    assert "PoetsWeb is already running with the data folder" in other.stderr
 
 
 def test_two_copies_side_by_side(site: Site, data: Path, backbones: Path) -> None:
