@@ -96,12 +96,12 @@ def test_tflite_file_is_a_backbone(slug: str, owner: Client, strange_networks: P
     assert classify(owner, slug) == list(COLOURS)
     status, answer = owner.call("POST", f"/projects/{slug}/versions/{number}/exports", {"format": "saved_model"})
     assert status == 409
-    assert "came as a .tflite file" in answer["error"]
+    assert "added as a .tflite file" in answer["error"]
 
 
 def test_address_that_gives_nothing_is_a_sentence(owner: Client, hub_address: str) -> None:
     job = add(owner, {"handle": f"{hub_address}/missing"})
-    assert job["error"] == "127.0.0.1 answers 404 (Not Found)."
+    assert job["error"] == "127.0.0.1 answered with status 404 (Not Found)."
 
 
 def send(owner: Client, slug: str, file: tuple[str, bytes], labels: bytes | None = LABELS) -> dict[str, Any]:
