@@ -1,6 +1,7 @@
 """Files: the default storage of a single machine, what has its name from its content, and real files of both."""
 
 import errno
+import hashlib
 import os
 import tempfile
 from collections.abc import Callable, Iterator
@@ -11,6 +12,7 @@ from django.conf import settings
 from django.core.exceptions import SuspiciousFileOperation
 from django.core.files.base import ContentFile, File
 from django.core.files.storage import FileSystemStorage, default_storage
+from filelock import FileLock
 
 from ml.files import open_atomically, write_atomically
 
@@ -91,11 +93,6 @@ def store_once(name: str, data: bytes) -> None:
         default_storage.save(name, ContentFile(data))
 
 
-def forks_may_store() -> bool:
-    """Return whether forked copies of a process may store files: a bucket's connection cannot be shared."""
-    return isinstance(default_storage, AtomicFileSystemStorage)
-
-
 @contextmanager
 def local_copy(stored: str, *, suffix: str = "") -> Iterator[Path]:
     """Give a real file of what may be in a bucket, or the file itself if the storage is a folder."""
@@ -111,6 +108,36 @@ def local_copy(stored: str, *, suffix: str = "") -> Iterator[Path]:
             copy.write(chunk)
         copy.flush()
         yield Path(copy.name)
+
+
+@contextmanager
+def kept_copy(stored: str) -> Iterator[Path]:
+    """Give a real file like `local_copy`, but keep the copy for the other workers of this machine.
+
+    It lies with the scratch files, which are deleted when nobody has used them for a day. What is stored under the name
+    must not change.
+    """
+    own = _own_path(stored)
+    if own is not None:
+        yield own
+        return
+    path = _copy_path(stored)
+    with FileLock(path.with_suffix(".lock")):
+        if not path.exists():
+            with open_atomically(path) as copy, default_storage.open(stored) as file:
+                for chunk in file.chunks():
+                    copy.write(chunk)
+        os.utime(path)
+    yield path
+
+
+def delete_copy(stored: str) -> None:
+    """Delete this machine's kept copy, if it has one."""
+    _copy_path(stored).unlink(missing_ok=True)
+
+
+def _copy_path(stored: str) -> Path:
+    return Path(settings.FILE_UPLOAD_TEMP_DIR) / f"copy-{hashlib.sha256(stored.encode()).hexdigest()}"
 
 
 def _own_path(stored: str) -> Path | None:

@@ -1,20 +1,59 @@
 """Compute and store the embeddings of pictures, or of augmented copies of them."""
 
 import threading
+from collections.abc import Iterator
 from typing import Any
 
 from django.conf import settings
+from django.db import transaction
 
 from classifier.jobs import lifecycle
-from classifier.jobs.kinds import EmbedResult
+from classifier.jobs.kinds import EMBED, EmbedResult
 from classifier.models import Job
 from classifier.services import embeddings
 from classifier.services.custom_backbones import find_backbone
 from ml.backbones.backbone import Backbone
+from ml.datasets.dataset import Dataset
+from ml.datasets.splits import TRAINING
 from ml.engines.embeddings import embed_pictures, embedding_key
+from ml.engines.loading import ensure_ready, load_engine
 from ml.images.augmentation import Augmentation
+from worker.chunks import cut_chunks
 from worker.features import read_picture_file
 from worker.throttle import Throttle
+
+MAX_CHUNK, MIN_CHUNK = 128, 8  # pictures of one job, which costs about 30 ms in addition to them
+
+
+def queue_embedding(job: Job, backbone: Backbone, dataset: Dataset, augmentations: list[Augmentation]) -> bool:
+    """Queue the embeddings that have not been computed yet, and return whether there are any."""
+    wanted = [(None, dataset.sha256s()), *((augmentation, dataset.sha256s(TRAINING)) for augmentation in augmentations)]
+    missing = [
+        (augmentation, embeddings.list_missing(sha256s, embedding_key(backbone.digest, augmentation)))
+        for augmentation, sha256s in wanted
+    ]
+    total = sum(len(images) for _, images in missing)
+    if not total:
+        return False
+    lifecycle.enter_stage(job, "prepare", total=1)
+    ensure_ready(backbone, settings.ML.backbones_dir)
+    with transaction.atomic():
+        lifecycle.enter_stage(job, "embed", total=total)
+        lifecycle.queue_children(job, EMBED, configs=list(_embed_configs(backbone, missing)))
+        lifecycle.park_job(job)
+    return True
+
+
+def _embed_configs(
+    backbone: Backbone, missing: list[tuple[Augmentation | None, list[int]]]
+) -> Iterator[dict[str, Any]]:
+    """Yield the configs of embed jobs, each for some plain pictures or for one augmented copy of some."""
+    left = sum(len(images) for _, images in missing)
+    for augmentation, images in missing:
+        left -= len(images)
+        augmented = {} if augmentation is None else {"augmentation": augmentation.as_dict()}
+        for chunk in cut_chunks(images, least=MIN_CHUNK, most=MAX_CHUNK, after=left):
+            yield {"backbone": backbone.name, "images": chunk, "units": len(chunk), **augmented}
 
 
 def embed(job: Job) -> None:
@@ -40,7 +79,5 @@ _held = threading.local()  # in a worker one thread does all the work; a command
 def engine_of(backbone: Backbone) -> Any:
     """Return this thread's engine, which uses one core. Each thread keeps one backbone at a time."""
     if getattr(_held, "digest", None) != backbone.digest:
-        from ml.engines.loading import load_engine
-
         _held.engine, _held.digest = load_engine(backbone, settings.ML.backbones_dir), backbone.digest
     return _held.engine

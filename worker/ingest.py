@@ -4,23 +4,43 @@ import tempfile
 from pathlib import Path
 
 from django.conf import settings
+from django.db import transaction
 
 from classifier.jobs import lifecycle
-from classifier.models import Job
+from classifier.jobs.kinds import READ
+from classifier.models import Job, Upload
 from classifier.services import sample_sets, uploads
-from classifier.storage import local_copy
-from ml.datasets.archives import ArchiveRejected, ArchiveWalk, walk_archive
+from classifier.services.incoming_files import INCOMING_FILES, read_incoming_file
+from classifier.storage import delete_copy, kept_copy
+from ml.datasets.archives import (
+    ArchiveRejected,
+    ArchiveWalk,
+    ZipMember,
+    list_archive,
+    read_zip,
+    walk_archive,
+)
+from worker.chunks import cut_chunks
 from worker.throttle import Throttle
+
+MAX_PART, MIN_PART = 512, 128  # files that one job reads; a job costs as much as about ten small pictures
 
 
 def ingest(job: Job) -> None:
-    """Read an archive or a sample set into samples. After a worker's death, continue where the report ends."""
-    if job.config.get("sample_set") == sample_sets.DIGITS:
+    """Read an archive or a sample set into samples.
+
+    After a worker's death, continue where the report ends. A zip is read by other jobs, part by part, on all workers;
+    this job is claimed again after the last of them.
+    """
+    if lifecycle.read_state(job).in_parts:
+        uploads.record_read_parts(job.upload)
+        delete_copy(job.config["archive"])
+    elif job.config.get("sample_set") == sample_sets.DIGITS:
         _take_in(job, sample_sets.draw_digits())
     elif job.config.get("sample_set") == sample_sets.FLOWERS:
         _ingest_flowers(job)
-    else:
-        _ingest_archive(job, job.config["archive"])
+    elif _ingest_archive(job, job.config["archive"]):
+        return
     lifecycle.finish_job(job)
 
 
@@ -38,10 +58,39 @@ def _ingest_flowers(job: Job) -> None:
         _take_in(job, walk)
 
 
-def _ingest_archive(job: Job, stored: str) -> None:
-    with local_copy(stored, suffix=Path(job.config["name"]).suffix) as path:
-        walk = walk_archive(path, settings.ARCHIVE_LIMITS)
-        _take_in(job, walk)
+def _ingest_archive(job: Job, stored: str) -> bool:
+    """Take in an archive, or queue its parts, and return whether there are parts."""
+    with kept_copy(stored) as path:
+        members = list_archive(path, settings.ARCHIVE_LIMITS)
+        if members is not None and len(members) > MIN_PART:
+            _queue_parts(job, members)
+            return True
+        _take_in(job, walk_archive(path, settings.ARCHIVE_LIMITS))
+    return False
+
+
+def _queue_parts(job: Job, members: list[ZipMember]) -> None:
+    chunks = cut_chunks(members, least=MIN_PART, most=MAX_PART)
+    configs = [{"archive": job.config["archive"], "members": chunk, "units": len(chunk)} for chunk in chunks]
+    with transaction.atomic():
+        lifecycle.enter_stage(job, "read", total=len(members))
+        lifecycle.update_state(job, in_parts=True)
+        lifecycle.queue_children(job, READ, configs=configs)
+        lifecycle.park_job(job)
+
+
+def read_part(job: Job) -> None:
+    """Verify and store the pictures of a part of a zip, and record them and what else is due."""
+    members = [ZipMember(*member) for member in job.config["members"]]
+    files = []
+    throttle = Throttle()
+    with kept_copy(job.config["archive"]) as path:
+        for entry in read_zip(path, members):
+            files.append(read_incoming_file(entry))
+            if throttle.due():
+                lifecycle.beat(job)  # which finds out whether the job was cancelled
+    lifecycle.finish_job(job, files=INCOMING_FILES.dump_python(files))
+    uploads.record_read_parts(Upload.objects.get(job=job.parent_id))
 
 
 def _take_in(job: Job, walk: ArchiveWalk) -> None:

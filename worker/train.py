@@ -5,35 +5,24 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
-import numpy as np
 from django.conf import settings
 from django.db import transaction
-from numpy.typing import NDArray
 
 from classifier.jobs import lifecycle
-from classifier.jobs.kinds import EMBED, TrainResult
+from classifier.jobs.kinds import TrainResult
 from classifier.models import DatasetVersion, Job
 from classifier.services import datasets, embeddings, event_files, model_versions
 from classifier.services.custom_backbones import find_backbone
 from ml.backbones.backbone import Backbone
-from ml.datasets.dataset import Dataset
-from ml.datasets.splits import SPLITS, TEST, TRAINING
-from ml.engines.embeddings import embedding_key
-from ml.engines.loading import ensure_ready
-from ml.images.augmentation import Augmentation
+from ml.datasets.splits import TEST
 from ml.training import pipeline
 from ml.training.config import TrainConfig, parse_config
 from ml.training.event_files import TrainingEventFiles
+from worker.embed import queue_embedding
 from worker.fine_tune import FineTuningRun
 from worker.progress import TrainingProgress
 from worker.throttle import Throttle
-
-# Pictures of one embed job. Each job costs about 30 ms in addition to its pictures; the last ones are small, so that
-# all workers end at about the same time.
-MAX_CHUNK, MIN_CHUNK = 128, 8
-CHUNKS_LEFT = 2 * settings.EMBED_WORKERS
 
 
 def train(job: Job) -> None:
@@ -53,10 +42,10 @@ def train(job: Job) -> None:
             lifecycle.finish_job(job, TrainResult(model_version=known.number, unchanged=True))
         return
     dataset = datasets.load_dataset(version)
-    if _embed_missing(job, backbone, dataset, config.augmentations):
+    if queue_embedding(job, backbone, dataset, config.augmentations):
         return  # the last of the embed jobs continues this job
     lifecycle.enter_stage(job, "load", total=1)
-    features = _load(dataset, backbone, config.augmentations)
+    features = embeddings.load_features(dataset, backbone, config.augmentations)
     progress = TrainingProgress(job)
     tuning = (
         FineTuningRun(job, version, dataset, backbone, config, features[TEST], progress) if config.fine_tuning else None
@@ -97,59 +86,6 @@ def _freeze(job: Job, config: TrainConfig) -> DatasetVersion:
     )
     lifecycle.update_state(job, dataset_version=version.pk)
     return version
-
-
-def _embed_missing(job: Job, backbone: Backbone, dataset: Dataset, augmentations: list[Augmentation]) -> bool:
-    """Queue the embeddings that have not been computed yet, and return whether there are any."""
-    wanted = [(None, dataset.sha256s()), *((augmentation, dataset.sha256s(TRAINING)) for augmentation in augmentations)]
-    missing = [
-        (augmentation, embeddings.list_missing(sha256s, embedding_key(backbone.digest, augmentation)))
-        for augmentation, sha256s in wanted
-    ]
-    total = sum(len(images) for _, images in missing)
-    if not total:
-        return False
-    lifecycle.enter_stage(job, "prepare", total=1)
-    ensure_ready(backbone, settings.ML.backbones_dir)
-    with transaction.atomic():
-        lifecycle.enter_stage(job, "embed", total=total)
-        lifecycle.queue_children(job, EMBED, configs=list(_embed_configs(backbone, missing)))
-        lifecycle.park_job(job)
-    return True
-
-
-def _embed_configs(
-    backbone: Backbone, missing: list[tuple[Augmentation | None, list[int]]]
-) -> Iterator[dict[str, Any]]:
-    """Yield the configs of embed jobs, each for some plain pictures or for one augmented copy of some."""
-    left = sum(len(images) for _, images in missing)
-    for augmentation, images in missing:
-        left -= len(images)
-        augmented = {} if augmentation is None else {"augmentation": augmentation.as_dict()}
-        for chunk in cut_chunks(images, after=left):
-            yield {"backbone": backbone.name, "images": chunk, "units": len(chunk), **augmented}
-
-
-def cut_chunks(images: list[int], *, after: int = 0) -> Iterator[list[int]]:
-    """Yield the images in order, in chunks that shrink towards the end (guided self-scheduling, Polychronopoulos 1987).
-
-    `after` is how many images follow in other lists, so that only the last list ends in small chunks.
-    """
-    start = 0
-    while start < len(images):
-        size = max(MIN_CHUNK, min(MAX_CHUNK, (len(images) - start + after) // CHUNKS_LEFT))
-        yield images[start : start + size]
-        start += size
-
-
-def _load(dataset: Dataset, backbone: Backbone, augmentations: list[Augmentation]) -> dict[str, NDArray[np.float32]]:
-    """Return the features of each split, as `pipeline.train` takes them."""
-    plain = embedding_key(backbone.digest)
-    keys = {TRAINING: [plain, *(embedding_key(backbone.digest, augmentation) for augmentation in augmentations)]}
-    return {
-        split: embeddings.load_embeddings(dataset.sha256s(split), keys.get(split, [plain]), backbone.features)
-        for split in SPLITS
-    }
 
 
 @contextmanager

@@ -69,6 +69,8 @@ class JobState(BaseModel, extra="forbid"):
     dataset_version: int | None = None  # the row's id: frozen when the job first ran
     checkpoint: str | None = None  # where fine-tuning stands, in the default storage
     event_files: StoredFile | None = None
+    in_parts: bool = False  # whether jobs have been queued that read parts of the archive
+    files: list[dict[str, Any]] = Field(default_factory=list)  # of such a part, as they were read: IncomingFile
     archive_deleted: bool = False  # the uploaded archive, once the job has ended
     sample: int | None = None  # the picture that made it fail
     measured: dict[str, float] = Field(default_factory=dict)  # seconds and rates, for the estimates of later jobs
@@ -127,6 +129,7 @@ INGEST = JobKind(
     result=IngestResult,
     template="classifier/jobs/_ingest.html",
 )
+READ = JobKind(name="read", title="Reading a part of an archive", queue="ingest", run="worker.ingest:read_part")
 TRAIN = JobKind(
     name="train",
     title="Training",
@@ -196,5 +199,5 @@ HUB = JobKind(
     run="worker.hub:build_hub_file",
     stages=(Stage("build", "Building the files", seconds=LOADING_SECONDS),),
 )
-KINDS = {kind.name: kind for kind in (INGEST, TRAIN, EMBED, EXPORT, BACKBONE, IMPORT, HUB)}
+KINDS = {kind.name: kind for kind in (INGEST, READ, TRAIN, EMBED, EXPORT, BACKBONE, IMPORT, HUB)}
 QUEUES = tuple(dict.fromkeys(kind.queue for kind in KINDS.values()))

@@ -7,7 +7,12 @@ from numpy.typing import NDArray
 
 from classifier.models import Embedding, Image
 from classifier.prepared import insert_rows
+from ml.backbones.backbone import Backbone
+from ml.datasets.dataset import Dataset
+from ml.datasets.splits import SPLITS, TRAINING
+from ml.engines.embeddings import embedding_key
 from ml.errors import Conflict
+from ml.images.augmentation import Augmentation
 
 
 class EmbeddingsMissing(Conflict):
@@ -42,6 +47,17 @@ def store_embeddings(images: Sequence[Image], vectors: NDArray[np.float32], key:
     """Keep the vectors, (N, F), for ever. One that somebody else stored meanwhile stays as it is."""
     rows = [(image.pk, key, vector.astype("<f4").tobytes()) for image, vector in zip(images, vectors, strict=True)]
     insert_rows(Embedding, ("image_id", "key", "vector"), rows)
+
+
+def load_features(
+    dataset: Dataset, backbone: Backbone, augmentations: Sequence[Augmentation]
+) -> dict[str, NDArray[np.float32]]:
+    """Load the features of each split, as `ml.training.pipeline.train` takes them. Raise EmbeddingsMissing."""
+    plain = embedding_key(backbone.digest)
+    keys = {TRAINING: [plain, *(embedding_key(backbone.digest, augmentation) for augmentation in augmentations)]}
+    return {
+        split: load_embeddings(dataset.sha256s(split), keys.get(split, [plain]), backbone.features) for split in SPLITS
+    }
 
 
 def load_embeddings(sha256s: Sequence[str], keys: Sequence[str], features: int) -> NDArray[np.float32]:

@@ -1,27 +1,25 @@
-"""entry -> incoming file: a file's bytes verified and stored, on all cores. Touches no database."""
+"""entry -> incoming file: a file's bytes verified and stored. Touches no database."""
 
 import functools
 import sys
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from itertools import chain, islice
+
+from pydantic import TypeAdapter
 
 from classifier.services.images import store_picture
 from classifier.services.projects import InvalidName, clean_class_name
-from classifier.storage import forks_may_store
-from ml.datasets.archives import ArchiveEntry, ArchiveWalk
+from ml.datasets.archives import ArchiveEntry
 from ml.datasets.names import MAX_CLASS_NAME_LENGTH
 from ml.images.decoding import ImageFacts, ImageRejected
 from ml.machine import CORES
-from ml.sandbox.forks import CAN_FORK, fork_map
 
 # Handing a single file over and back would cost as much as verifying it; large ones go to threads by themselves.
 GROUP, GROUP_BYTES = 32, 4 * 2**20
 AHEAD, AHEAD_BYTES = 16, 128 * 2**20  # groups that threads are ahead of the database, and their bytes
-WORTH_FORKING = 4 * GROUP  # entries
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,27 +32,11 @@ class IncomingFile:
     reason: str = ""
 
 
-def read_incoming_files(walk: ArchiveWalk, start: int = 0) -> Iterator[IncomingFile]:
-    """Yield all files from the entry `start` on, in their order.
-
-    Forks read them where possible: with small pictures so much is done in Python that threads mostly wait for each
-    other. Otherwise threads do.
-    """
-    if walk.entry and walk.total - start >= WORTH_FORKING and CAN_FORK and forks_may_store():
-        return _read_in_forks(walk.entry, range(start, walk.total))
-    return _read_in_threads(islice(walk, start, None))
+INCOMING_FILES = TypeAdapter(list[IncomingFile])  # to JSON and back
 
 
-def _read_in_forks(entry: Callable[[int], ArchiveEntry], places: range) -> Iterator[IncomingFile]:
-    groups = [places[first : first + GROUP] for first in range(0, len(places), GROUP)]
-
-    def read(group: int) -> list[IncomingFile]:
-        return [read_incoming_file(entry(place)) for place in groups[group]]
-
-    return chain.from_iterable(fork_map(read, len(groups), processes=CORES))
-
-
-def _read_in_threads(entries: Iterator[ArchiveEntry]) -> Iterator[IncomingFile]:
+def read_incoming_files(entries: Iterator[ArchiveEntry]) -> Iterator[IncomingFile]:
+    """Yield all files in their order, reading ahead in a thread for each core."""
     with _short_turns(), ThreadPoolExecutor(CORES, thread_name_prefix="verify") as pool:
         yield from _verify_ahead(pool, entries)
 

@@ -12,11 +12,17 @@ from django.db import transaction
 from django.utils.crypto import get_random_string
 
 from classifier.jobs.kinds import INGEST
-from classifier.jobs.lifecycle import queue_job, update_ended_state
+from classifier.jobs.lifecycle import queue_job, read_state, update_ended_state
 from classifier.models import ImageClass, Job, Project, Sample, Upload, UploadItem
 from classifier.prepared import insert_rows
 from classifier.services.images import ensure_images
-from classifier.services.incoming_files import IncomingFile, read_incoming_file, read_incoming_files, storable
+from classifier.services.incoming_files import (
+    INCOMING_FILES,
+    IncomingFile,
+    read_incoming_file,
+    read_incoming_files,
+    storable,
+)
 from classifier.services.projects import ensure_classes
 from ml.datasets.archives import ArchiveEntry, ArchiveWalk
 
@@ -46,13 +52,35 @@ def add_pictures(upload: Upload, pictures: Iterable[tuple[str, str, bytes]]) -> 
 
 
 def add_entries(upload: Upload, walk: ArchiveWalk, *, start: int = 0) -> Iterator[list[Outcome]]:
-    """Take in a walk through an archive from its entry `start` on, on all cores.
+    """Take in a walk through an archive from its entry `start` on, in threads.
 
     Yield the outcomes of each batch once they are written.
     """
-    files = read_incoming_files(walk, start)
+    files = read_incoming_files(islice(walk, start, None))
     while batch := list(islice(files, BATCH)):
         yield record_files(upload, batch)
+
+
+def record_read_parts(upload: Upload) -> None:
+    """Record the parts of an archive that have been read, as far as they follow on what is recorded.
+
+    Whoever has read a part calls this, so that the first of the same pictures decides its class and the report has the
+    order of the archive, while other parts are still being read. Any number of workers may call it at once.
+    """
+    while _record_next_part(upload):
+        pass
+
+
+@transaction.atomic
+def _record_next_part(upload: Upload) -> bool:
+    Upload.objects.select_for_update().get(pk=upload.pk)  # one at a time
+    part = Job.objects.filter(parent=upload.job_id).order_by("pk").first()
+    if part is None or part.status != Job.Status.SUCCEEDED:
+        return False
+    files = INCOMING_FILES.validate_python(read_state(part).files)
+    record_files(upload, files)
+    part.delete()
+    return True
 
 
 @transaction.atomic
@@ -149,7 +177,8 @@ def queue_ingest(project: Project, *, source: str, config: dict[str, Any], by: U
 
 def delete_read_archives() -> None:
     """Delete what was uploaded for jobs that have ended, however they ended. For the reaper."""
-    kept = Job.objects.filter(config__has_key="archive").exclude(status__in=Job.OPEN)
+    kept = Job.objects.filter(parent=None, config__has_key="archive").exclude(status__in=Job.OPEN)
     for job in kept.exclude(state__has_key="archive_deleted")[:100]:
         default_storage.delete(job.config["archive"])
+        job.children.all().delete()  # parts that nobody will record any more
         update_ended_state(job, archive_deleted=True)

@@ -42,14 +42,17 @@ from ml.datasets.entries import (
 )
 from ml.datasets.names import EntryRefused, Layout, is_litter, looks_like_archive
 from ml.datasets.tar_archives import TAR_PACKINGS, walk_tar
-from ml.datasets.zip_archives import walk_zip
+from ml.datasets.zip_archives import ZipMember, list_zip, read_zip
 
 __all__ = [
     "ArchiveEntry",
     "ArchiveLimits",
     "ArchiveRejected",
     "ArchiveWalk",
+    "ZipMember",
+    "list_archive",
     "looks_like_archive",
+    "read_zip",
     "walk_archive",
     "walk_folder",
 ]
@@ -61,7 +64,17 @@ _FOREIGN = (b"Rar!", b"7z\xbc\xaf\x27\x1c")
 def walk_archive(path: Path, limits: ArchiveLimits = DEFAULT_LIMITS) -> ArchiveWalk:
     """Walk the files of a zip (sorted by name) or of a tar (in its own order).
 
-    The content decides which of the two it is, not the file name. Raise `ArchiveRejected` if nothing can be read.
+    Raise `ArchiveRejected` if nothing can be read.
+    """
+    members = list_archive(path, limits)
+    return walk_tar(path, limits) if members is None else read_zip(path, members)
+
+
+def list_archive(path: Path, limits: ArchiveLimits = DEFAULT_LIMITS) -> list[ZipMember] | None:
+    """List the files of a zip, or return None for a tar, which can only be read from its beginning to its end.
+
+    The content decides which of the two it is, not the file name. Raise `ArchiveRejected` if it is neither, or a zip of
+    which nothing can be read.
     """
     with path.open("rb") as file:
         head = file.read(512)
@@ -72,8 +85,8 @@ def walk_archive(path: Path, limits: ArchiveLimits = DEFAULT_LIMITS) -> ArchiveW
     is_tar = head.startswith(TAR_PACKINGS) or head.startswith(b"ustar", _TAR_SIGNATURE_AT)
     # A zip may have a program in front; an old tar has no signature at all.
     if not is_tar and (head.startswith(b"PK") or zipfile.is_zipfile(path)):
-        return walk_zip(path, limits)
-    return walk_tar(path, limits)
+        return list_zip(path, limits)
+    return None
 
 
 def walk_folder(path: Path, limits: ArchiveLimits = DEFAULT_LIMITS) -> ArchiveWalk:

@@ -58,7 +58,7 @@ class ArchiveEntry(NamedTuple):
 class ArchiveWalk(Iterator[ArchiveEntry]):
     """An iterator over `total` entries, each of which is read when it is asked for.
 
-    `entry`, if it is given, returns any entry by its position, and may be called in a forked copy of this process.
+    `entry`, if it is given, returns any entry by its position.
     """
 
     total: int
@@ -119,22 +119,44 @@ class Survey:
             self.layout.see(listed.folders)
 
 
-def make_entry(listed: ArchiveMember, layout: Layout, read: Callable[[], bytes], limits: ArchiveLimits) -> ArchiveEntry:
-    """Make the entry for a listed file, calling `read` only if the file is to be read.
+class ClassifiedMember(NamedTuple):
+    """A file whose class is known, or which is refused with a reason, before it is read. JSON can carry it."""
+
+    name: str  # safe to show
+    class_name: str | None
+    reason: str | None
+
+
+def classify_member(listed: ArchiveMember, layout: Layout, limits: ArchiveLimits) -> ClassifiedMember:
+    """Decide the class of a listed file once all names have been seen, or why it is refused."""
+    name = displayable(listed.name, limits.max_name_length)
+    if listed.refusal is not None:
+        return ClassifiedMember(name, None, listed.refusal)
+    try:
+        return ClassifiedMember(name, layout.class_of(listed.folders), None)
+    except EntryRefused as error:
+        return ClassifiedMember(name, None, str(error))
+
+
+def read_member(member: ClassifiedMember, read: Callable[[], bytes]) -> ArchiveEntry:
+    """Make the entry of a file, calling `read` unless the file is refused.
 
     An `EntryRefused` that `read` raises becomes the reason in the entry.
     """
-    name = displayable(listed.name, limits.max_name_length)
+    if member.reason is not None:
+        return ArchiveEntry(member.name, None, None, member.reason)
     try:
-        if listed.refusal is not None:
-            raise EntryRefused(listed.refusal)
-        class_name = layout.class_of(listed.folders)
         data = read()
-        if is_nested_archive(listed.name, data):
+        if is_nested_archive(member.name, data):
             raise EntryRefused(NESTED_ARCHIVE)
     except EntryRefused as error:
-        return ArchiveEntry(name, None, None, str(error))
-    return ArchiveEntry(name, class_name, data, None)
+        return ArchiveEntry(member.name, None, None, str(error))
+    return ArchiveEntry(member.name, member.class_name, data, None)
+
+
+def make_entry(listed: ArchiveMember, layout: Layout, read: Callable[[], bytes], limits: ArchiveLimits) -> ArchiveEntry:
+    """Make the entry for a listed file, calling `read` only if the file is to be read."""
+    return read_member(classify_member(listed, layout, limits), read)
 
 
 def closing_entry(reason: str) -> ArchiveEntry:

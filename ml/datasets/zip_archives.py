@@ -8,6 +8,7 @@ import zlib
 from functools import partial
 from itertools import pairwise
 from pathlib import Path
+from typing import NamedTuple
 
 from ml.datasets.entries import (
     IS_DAMAGED,
@@ -18,14 +19,16 @@ from ml.datasets.entries import (
     ArchiveMember,
     ArchiveRejected,
     ArchiveWalk,
+    ClassifiedMember,
     Survey,
+    classify_member,
     list_file,
-    make_entry,
+    read_member,
     too_large,
     too_many_bytes,
     too_many_entries,
 )
-from ml.datasets.names import EntryRefused, Layout
+from ml.datasets.names import EntryRefused
 
 _ENCRYPTED = "It is encrypted. Make an archive without a password."
 _UNUSUAL = "It is packed in an unusual way. Make an ordinary zip."
@@ -48,20 +51,50 @@ _BYTES_PER_ENTRY = 500
 Plan = list[tuple[zipfile.ZipInfo, ArchiveMember]]
 
 
-def walk_zip(path: Path, limits: ArchiveLimits) -> ArchiveWalk:
-    """Walk the files of a zip, sorted by name. Raise `ArchiveRejected` if none can be read."""
+class ZipMember(NamedTuple):
+    """A file of a zip, and all that is needed to read it without the table of contents. JSON can carry it."""
+
+    name: str  # as in ClassifiedMember
+    class_name: str | None
+    reason: str | None
+    offset: int  # of its own header, in bytes, as all that follow
+    header_size: int  # at most, usually
+    packed_size: int
+    size: int
+    crc: int
+    deflated: bool
+
+
+def list_zip(path: Path, limits: ArchiveLimits) -> list[ZipMember]:
+    """List the files of a zip, sorted by name. Raise `ArchiveRejected` if none can be read."""
     _check_directory(path, limits)
-    archive = _open(path)
     survey = Survey(limits)
-    plan = _list_files(archive, survey)
+    plan = _list_files(_read_directory(path), survey)
     _check_plan(plan, limits)
-    return ArchiveWalk.of_any_order(len(plan), partial(_entry, archive, plan, survey.layout, limits))
+    return [
+        ZipMember(
+            *classify_member(listed, survey.layout, limits),
+            offset=info.header_offset,
+            header_size=_LOCAL_HEADER_SIZE + len(info.orig_filename) + _LIKELY_EXTRA,
+            packed_size=info.compress_size,
+            size=info.file_size,
+            crc=info.CRC,
+            deflated=info.compress_type != zipfile.ZIP_STORED,
+        )
+        for info, listed in plan
+    ]
 
 
-def _open(path: Path) -> zipfile.ZipFile:
-    """Open the zip and read its table of contents."""
+def read_zip(path: Path, members: list[ZipMember]) -> ArchiveWalk:
+    """Walk some of the files that `list_zip` listed, in the order given."""
+    return ArchiveWalk.of_any_order(len(members), partial(_entry, path, members))
+
+
+def _read_directory(path: Path) -> list[zipfile.ZipInfo]:
+    """Read the table of contents."""
     try:
-        return zipfile.ZipFile(path)
+        with zipfile.ZipFile(path) as archive:
+            return archive.infolist()
     # A damaged table raises all sorts: BadZipFile, NotImplementedError, UnicodeDecodeError, struct.error...
     except Exception as error:
         raise ArchiveRejected(_BAD_DIRECTORY) from error
@@ -93,10 +126,10 @@ def _directory_length(tail: bytes, end: int) -> int:
     return int(struct.unpack_from("<I", tail, end + 12)[0])
 
 
-def _list_files(archive: zipfile.ZipFile, survey: Survey) -> Plan:
-    overlapping = _overlapping(archive.infolist())
+def _list_files(infos: list[zipfile.ZipInfo], survey: Survey) -> Plan:
+    overlapping = _overlapping(infos)
     plan: Plan = []
-    for info in archive.infolist():
+    for info in infos:
         survey.count()
         name = _name_of(info)
         refusal = _OVERLAPS if id(info) in overlapping else _refusal(info, survey.limits)
@@ -156,46 +189,44 @@ def _check_plan(plan: Plan, limits: ArchiveLimits) -> None:
         raise too_many_bytes(limits)
 
 
-def _entry(archive: zipfile.ZipFile, plan: Plan, layout: Layout, limits: ArchiveLimits, place: int) -> ArchiveEntry:
-    info, listed = plan[place]
-    return make_entry(listed, layout, partial(_read, archive, info), limits)
+def _entry(path: Path, members: list[ZipMember], place: int) -> ArchiveEntry:
+    member = members[place]
+    return read_member(ClassifiedMember(*member[:3]), partial(_open_and_read, path, member))
 
 
-def _read(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> bytes:
-    """Read one entry, which has at most `info.file_size` bytes; the limits have been checked against that number.
+def _open_and_read(path: Path, member: ZipMember) -> bytes:
+    with path.open("rb", buffering=0) as file:
+        return _read(file.fileno(), member)
+
+
+def _read(file: int, member: ZipMember) -> bytes:
+    """Read one entry, which has at most `member.size` bytes; the limits have been checked against that number.
 
     Raise `EntryRefused` if it is damaged. `ZipFile.open` is not used: it takes several times as long for a small
-    picture, and it moves the file position, which forked copies of this process share.
+    picture, and it needs the table of contents.
     """
-    if info.compress_size > 2 * info.file_size + _PACKING_OVERHEAD:
+    if member.packed_size > 2 * member.size + _PACKING_OVERHEAD:
         raise EntryRefused(IS_DAMAGED)
     try:
-        packed = _packed_bytes(_descriptor(archive), info)
-        data = packed if info.compress_type == zipfile.ZIP_STORED else _unpack(packed, info.file_size)
+        packed = _packed_bytes(file, member)
+        data = _unpack(packed, member.size) if member.deflated else packed
     # Damaged entries raise all sorts: an offset before the beginning, lengths past the end, what cannot be unpacked.
     except (OSError, OverflowError, ValueError, struct.error, zlib.error) as error:
         raise EntryRefused(IS_DAMAGED) from error
-    if len(data) != info.file_size or zlib.crc32(data) != info.CRC:
+    if len(data) != member.size or zlib.crc32(data) != member.crc:
         raise EntryRefused(IS_DAMAGED)
     return data
 
 
-def _descriptor(archive: zipfile.ZipFile) -> int:
-    if archive.fp is None:
-        raise ValueError("The archive is closed.")
-    return archive.fp.fileno()
-
-
-def _packed_bytes(file: int, info: zipfile.ZipInfo) -> bytes:
+def _packed_bytes(file: int, member: ZipMember) -> bytes:
     """Read the bytes behind the entry's own header, whose name and extra field may be longer than the table's."""
-    expected = _LOCAL_HEADER_SIZE + len(info.orig_filename) + info.compress_size + _LIKELY_EXTRA
-    read = os.pread(file, expected, info.header_offset)
+    read = os.pread(file, member.header_size + member.packed_size, member.offset)
     if len(read) < _LOCAL_HEADER_SIZE or not read.startswith(_LOCAL_ENTRY):
         raise EntryRefused(IS_DAMAGED)
     start = _LOCAL_HEADER_SIZE + sum(struct.unpack_from("<HH", read, _LOCAL_LENGTHS_AT))
-    end = start + info.compress_size
+    end = start + member.packed_size
     if end > len(read):
-        read += os.pread(file, end - len(read), info.header_offset + len(read))
+        read += os.pread(file, end - len(read), member.offset + len(read))
     return read[start:end]
 
 

@@ -12,7 +12,7 @@ import pytest
 from tests.datasets import COLOURS, coloured_pictures, make_zip
 from tests.integration.test_whole_path import computed_pictures
 from tests.site import Client, Site
-from worker.train import MAX_CHUNK
+from worker.embed import MAX_CHUNK
 
 pytestmark = [pytest.mark.site, pytest.mark.timeout(400)]
 

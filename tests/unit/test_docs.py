@@ -17,7 +17,8 @@ TENSORBOARDS = "classifier.tensorboard.proxy:MAX_PROCESSES"
 SOURCES = "ml.model_import.sources"
 IDLE = "classifier.tensorboard.proxy:IDLE_SECONDS"
 DEATHS = "classifier.jobs.lifecycle:MAX_WORKER_DEATHS"
-MAX_CHUNK = "worker.train:MAX_CHUNK"
+MAX_CHUNK = "worker.embed:MAX_CHUNK"
+MAX_PART = "worker.ingest:MAX_PART"
 HELD = "classifier.services.prediction:BACKBONES_HELD"
 MAX_PICTURE_BYTES = "poetsweb.settings:IMAGE_LIMITS.max_bytes"
 MAX_PIXELS = "poetsweb.settings:IMAGE_LIMITS.max_pixels"
@@ -25,6 +26,7 @@ MAX_PIXELS = "poetsweb.settings:IMAGE_LIMITS.max_pixels"
 # The page, what is written there with the number in brackets, the constant, and the unit the page has it in.
 NUMBERS: list[tuple[str, str, str, float]] = [
     ("docs/architecture.md", r"`embed` jobs of (\S+) pictures and fewer", MAX_CHUNK, 1),
+    ("docs/architecture.md", r"`read` jobs of (\S+) files and fewer", MAX_PART, 1),
     ("docs/operations.md", r"parts of up to (\S+) pictures", MAX_CHUNK, 1),
     ("docs/operations.md", r"a web process holds (\w+) at a time", HELD, 1),
     ("docs/decisions/0002*.md", r"web process keeps (\w+) backbones", HELD, 1),

@@ -1,20 +1,19 @@
-"""Files become files on all cores: in forks or in threads, with the same outcome."""
+"""Files of an archive or a folder are verified and stored in threads, and keep their order."""
 
 import errno
-import os
+from itertools import islice
 from pathlib import Path
 
 import pytest
 
 from classifier.models.image import image_path
-from classifier.services import incoming_files
 from classifier.services.images import read_file
 from classifier.services.incoming_files import IncomingFile, read_incoming_files
-from ml.datasets.archives import ArchiveEntry, ArchiveWalk, walk_archive, walk_folder
+from ml.datasets.archives import walk_archive, walk_folder
 from tests.archive_files import make_folder, make_tar, make_zip
 from tests.pictures import make_jpeg
 
-COUNT = 300  # enough to be worth forking
+COUNT = 300  # several groups
 
 
 @pytest.fixture(scope="module")
@@ -34,16 +33,8 @@ def expect(files: dict[str, bytes], found: list[IncomingFile]) -> None:
     assert [incoming.file_name for incoming in found if incoming.reason] == ["a/007.jpg", "a/298.jpg", "b/151.jpg"]
 
 
-@pytest.mark.parametrize("forks", [True, False])
 @pytest.mark.parametrize("make", [make_zip, make_tar, make_folder])
-def test_all_files_in_their_order(
-    make,
-    forks: bool,
-    files: dict[str, bytes],
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,  # type: ignore[no-untyped-def]
-) -> None:
-    monkeypatch.setattr(incoming_files, "CAN_FORK", forks and incoming_files.CAN_FORK)
+def test_all_files_in_their_order(make, files: dict[str, bytes], tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
     path = make(tmp_path, files)
     walk = (walk_folder if path.is_dir() else walk_archive)(path)
     expect(files, list(read_incoming_files(walk)))
@@ -51,37 +42,8 @@ def test_all_files_in_their_order(
 
 @pytest.mark.parametrize("make", [make_zip, make_tar])
 def test_goes_on_where_a_dead_worker_ended(make, files: dict[str, bytes], tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
-    found = list(read_incoming_files(walk_archive(make(tmp_path, files)), 100))
+    found = list(read_incoming_files(islice(walk_archive(make(tmp_path, files)), 100, None)))
     assert [incoming.file_name for incoming in found] == list(files)[100:]
-
-
-def pids(count: int) -> set[int]:
-    """Return the processes that read so many entries."""
-    seen = Path(os.environ["SEEN"])
-
-    def entry(place: int) -> ArchiveEntry:
-        (seen / str(os.getpid())).touch()
-        return ArchiveEntry(f"a/{place}.jpg", "a", make_jpeg(1, (8, 8)), None)
-
-    assert len(list(read_incoming_files(ArchiveWalk.of_any_order(count, entry)))) == count
-    return {int(path.name) for path in seen.iterdir()}
-
-
-@pytest.fixture
-def seen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    folder = tmp_path / "seen"
-    folder.mkdir()
-    monkeypatch.setenv("SEEN", str(folder))
-
-
-@pytest.mark.skipif(not incoming_files.CAN_FORK, reason="Nothing is forked on this system.")
-@pytest.mark.usefixtures("folder_storage")
-def test_many_are_read_in_other_processes(seen: None) -> None:
-    assert os.getpid() not in pids(COUNT)
-
-
-def test_a_few_are_read_in_this_process(seen: None) -> None:
-    assert pids(5) == {os.getpid()}
 
 
 def test_full_disk_ends_it(files: dict[str, bytes], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,16 +3,16 @@
 import errno
 import os
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 from django.core.exceptions import SuspiciousFileOperation
 from django.core.files.base import ContentFile
-from django.core.files.storage import default_storage
+from django.core.files.storage import Storage, default_storage
 from django.core.files.uploadedfile import TemporaryUploadedFile
 
 from classifier.services.images import read_file
-from classifier.storage import store_once
+from classifier.storage import delete_copy, kept_copy, store_once
 from tests.disk import full_disk
 
 pytestmark = pytest.mark.usefixtures("folder_storage")
@@ -105,4 +105,49 @@ def test_upload_on_another_disk_is_copied(monkeypatch: pytest.MonkeyPatch, setti
     file = uploaded()
     default_storage.save("incoming/1", file)
     file.close()
+    assert read_file("incoming/1") == b"archive"
+
+
+class Bucket(Storage):
+    """A storage whose files are no files of this machine."""
+
+    files: ClassVar[dict[str, bytes]] = {}
+
+    def exists(self, name: str) -> bool:
+        return name in self.files
+
+    def delete(self, name: str) -> None:
+        del self.files[name]
+
+    def _save(self, name: str, content: Any) -> str:
+        self.files[name] = content.read()
+        return name
+
+    def _open(self, name: str, mode: str = "rb") -> "ContentFile[bytes]":
+        if name not in self.files:
+            raise FileNotFoundError(name)
+        return ContentFile(self.files[name])
+
+
+def test_copy_from_a_bucket_is_fetched_once_by_a_machine(settings: Any, tmp_path: Path) -> None:
+    settings.FILE_UPLOAD_TEMP_DIR = tmp_path
+    settings.STORAGES = {**settings.STORAGES, "default": {"BACKEND": f"{__name__}.Bucket"}}
+    default_storage.save("incoming/1", ContentFile(b"archive"))
+    with kept_copy("incoming/1") as first:
+        assert first.read_bytes() == b"archive"
+    default_storage.delete("incoming/1")
+    with kept_copy("incoming/1") as again:
+        assert again == first
+    delete_copy("incoming/1")
+    assert not first.exists()
+    with pytest.raises(FileNotFoundError), kept_copy("incoming/1"):
+        pass
+    assert [path for path in files_in(tmp_path) if path.suffix != ".lock"] == []
+
+
+def test_file_of_this_machine_is_not_copied() -> None:
+    default_storage.save("incoming/1", ContentFile(b"archive"))
+    with kept_copy("incoming/1") as path:
+        assert str(path) == default_storage.path("incoming/1")
+    delete_copy("incoming/1")
     assert read_file("incoming/1") == b"archive"
