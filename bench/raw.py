@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from ml.engines.litert import LiteRTEngine
+from ml.files import sync_filesystem
 from ml.images.decoding import load_picture, verify_image
 from ml.machine import CORES
 from ml.training.head import Head
@@ -151,6 +152,18 @@ class RawMachine:
     def ways(self, name: str, count: int) -> list[Callable[[], float]]:
         """Return the ways to keep all cores busy with it; the fastest of them is the limit."""
         return [lambda: self.in_processes(name, count), lambda: self.in_threads(name, count)]
+
+    def durable_ways(self, name: str, count: int) -> list[Callable[[], float]]:
+        """Return the same ways, each with putting on the disk what was written, all at once."""
+
+        def durable(way: Callable[[], float]) -> Callable[[], float]:
+            def run() -> float:
+                taken = way()
+                return taken + self._timed(lambda: sync_filesystem(self.folder), count)
+
+            return run
+
+        return [durable(way) for way in self.ways(name, count)]
 
     def forward_ways(self, count: int) -> list[Callable[[], float]]:
         """Return the ways to run forward passes."""

@@ -4,7 +4,7 @@ import errno
 import hashlib
 import os
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -14,16 +14,17 @@ from django.core.files.base import ContentFile, File
 from django.core.files.storage import FileSystemStorage, default_storage
 from filelock import FileLock
 
-from ml.files import open_atomically, write_atomically
+from ml.files import make_folder, open_atomically, sync_filesystem, sync_path, write_atomically
 
 FILE_MODE = 0o644
+FEW = 8  # files that are synced one by one
 
 
 class AtomicFileSystemStorage(FileSystemStorage):
-    """A file is either whole under its name or not there, whenever the process dies; see `write_once` for pictures.
+    """A file is whole under its name and on the disk, or not there, whenever the process dies or the power fails.
 
-    All our names are derived from content, so an existing file is the same file: it is replaced, never
-    given another name.
+    All our names are derived from content, so an existing file is the same file: it is replaced, never given another
+    name. Pictures are written at less cost, many at a time: see `write_unsynced`.
     """
 
     def get_available_name(self, name: str, max_length: int | None = None) -> str:
@@ -39,22 +40,24 @@ class AtomicFileSystemStorage(FileSystemStorage):
 
     def _take_over(self, path: str, name: str) -> bool:
         """Rename a finished upload, which may be an archive of gigabytes; False where it lies on another disk."""
-        target = self.path(name)
-        os.makedirs(os.path.dirname(target), exist_ok=True)
+        target = Path(self.path(name))
+        make_folder(target.parent)
         try:
             os.chmod(path, FILE_MODE)
+            sync_path(Path(path))
             os.rename(path, target)
         except OSError as error:
             if error.errno != errno.EXDEV:
                 raise
             return False
+        sync_path(target.parent)
         return True
 
-    def write_once(self, name: str, data: bytes) -> None:
-        """Do what `store_once` does without the wrappers of `save`, which take as long as writing a picture.
+    def write_unsynced(self, name: str, data: bytes) -> None:
+        """Do what `store_unsynced` does without the wrappers of `save`, which take as long as writing a picture.
 
-        The file is written under its name at once: a process that dies meanwhile leaves a part, which the next one
-        replaces. Nobody looks for the file before this has returned.
+        The file is written under its name at once: a process that dies meanwhile leaves a part, and a power cut an
+        empty file, which the next one replaces. Nobody looks for the file before it has been synced.
         """
         if ".." in name or name.startswith("/"):
             raise SuspiciousFileOperation(name)
@@ -62,8 +65,21 @@ class AtomicFileSystemStorage(FileSystemStorage):
         try:
             _write_all(_create(target), data)
         except FileExistsError:
-            if os.stat(target).st_size != len(data):
+            if Path(target).read_bytes() != data:
                 write_atomically(Path(target), data, mode=FILE_MODE)
+
+    def cache(self, name: str, data: bytes) -> None:
+        """Do what `cache_file` does."""
+        write_atomically(Path(self.path(name)), data, mode=FILE_MODE, durable=False)
+
+    def sync(self, names: Sequence[str]) -> None:
+        """Put these files on the disk, with their names."""
+        if len(names) > FEW and sync_filesystem(Path(self.location)):
+            return
+        paths = [Path(self.path(name)) for name in names]
+        folders = {path.parent for path in paths}
+        for path in (*paths, *folders, *{folder.parent for folder in folders}):  # whoever made a folder may have died
+            sync_path(path)
 
 
 def _create(path: str) -> int:
@@ -71,7 +87,7 @@ def _create(path: str) -> int:
     try:
         return os.open(path, flags, FILE_MODE)
     except FileNotFoundError:
-        os.makedirs(os.path.dirname(path), exist_ok=True)
+        make_folder(Path(path).parent)
         return os.open(path, flags, FILE_MODE)
 
 
@@ -85,12 +101,37 @@ def _write_all(handle: int, data: bytes) -> None:
 
 
 def store_once(name: str, data: bytes) -> None:
-    """Keep data under a name that comes from its content: what is there already is the same, and stays."""
-    write_once: Callable[[str, bytes], None] | None = getattr(default_storage, "write_once", None)
-    if write_once is not None:
-        write_once(name, data)
-    elif not default_storage.exists(name):
+    """Keep data under a name that comes from its content.
+
+    When this has returned it is on the disk. What is there already stays, unless it is damaged.
+    """
+    store_unsynced(name, data)
+    sync_files([name])
+
+
+def store_unsynced(name: str, data: bytes) -> None:
+    """Keep data like `store_once`, but leave it to `sync_files` to put it on the disk, together with others."""
+    write: Callable[[str, bytes], None] | None = getattr(default_storage, "write_unsynced", None)
+    if write is not None:
+        write(name, data)
+    elif not default_storage.exists(name) or default_storage.size(name) != len(data):
         default_storage.save(name, ContentFile(data))
+
+
+def cache_file(name: str, data: bytes) -> None:
+    """Keep what can be made again. A power cut may leave an empty file of it; nobody waits for the disk."""
+    cache: Callable[[str, bytes], None] | None = getattr(default_storage, "cache", None)
+    if cache is not None:
+        cache(name, data)
+    else:
+        default_storage.save(name, ContentFile(data))
+
+
+def sync_files(names: Sequence[str]) -> None:
+    """Return once stored files are on the disk. Call it before the rows that name them are written."""
+    sync: Callable[[Sequence[str]], None] | None = getattr(default_storage, "sync", None)
+    if sync is not None and names:  # a bucket keeps what it has acknowledged
+        sync(names)
 
 
 @contextmanager

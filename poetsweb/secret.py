@@ -6,6 +6,8 @@ from pathlib import Path
 from django.core.exceptions import ImproperlyConfigured
 from django.core.management.utils import get_random_secret_key
 
+from ml.files import sync_path
+
 
 def read_or_create_secret(path: Path) -> str:
     """Return the secret in `path`, making it first if necessary; two processes that start together agree on one.
@@ -14,7 +16,8 @@ def read_or_create_secret(path: Path) -> str:
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        if not path.exists():
+        if not path.exists() or not path.stat().st_size:  # empty after a power cut, when it was not synced yet
+            path.unlink(missing_ok=True)
             _create(path)
         return path.read_text().strip()
     except OSError as error:
@@ -28,6 +31,7 @@ def _create(path: Path) -> None:
     aside = path.with_name(f".{path.name}.{os.getpid()}")
     aside.touch(mode=0o600)
     aside.write_text(get_random_secret_key())
+    sync_path(aside)
     try:
         # Unlike a rename, a link fails if another process was first; then that process's key is used.
         os.link(aside, path)
@@ -35,3 +39,4 @@ def _create(path: Path) -> None:
         pass
     finally:
         aside.unlink()
+    sync_path(path.parent)

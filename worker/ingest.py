@@ -10,7 +10,7 @@ from classifier.jobs import lifecycle
 from classifier.jobs.kinds import READ
 from classifier.models import Job, Upload
 from classifier.services import sample_sets, uploads
-from classifier.services.incoming_files import INCOMING_FILES, read_incoming_file
+from classifier.services.incoming_files import INCOMING_FILES, read_incoming_file, sync_incoming
 from classifier.storage import delete_copy, kept_copy
 from ml.datasets.archives import (
     ArchiveRejected,
@@ -89,6 +89,7 @@ def read_part(job: Job) -> None:
             files.append(read_incoming_file(entry))
             if throttle.due():
                 lifecycle.beat(job)  # which finds out whether the job was cancelled
+    sync_incoming(files)
     lifecycle.finish_job(job, files=INCOMING_FILES.dump_python(files))
     uploads.record_read_parts(Upload.objects.get(job=job.parent_id))
 

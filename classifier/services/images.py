@@ -4,13 +4,13 @@ import contextlib
 from collections.abc import Iterable
 
 from django.conf import settings
-from django.core.files.base import ContentFile, File
+from django.core.files.base import File
 from django.core.files.storage import default_storage
 
 from classifier.models import Image
 from classifier.models.image import image_path
 from classifier.prepared import insert_rows
-from classifier.storage import store_once
+from classifier.storage import cache_file, store_unsynced, sync_files
 from ml.images.decoding import ImageFacts, make_thumbnail, verify_image
 
 THUMBNAIL_SIZES = (160, 640)
@@ -27,11 +27,17 @@ MIME = {
 def store_picture(data: bytes) -> ImageFacts:
     """Verify the bytes and store the file where it belongs. Raise ImageRejected. Safe in many threads.
 
-    The row comes later, from `ensure_images`: a file without a row is harmless, a row without a file is not.
+    The row comes later, from `ensure_images`, after `sync_pictures`: a file without a row is harmless, a row without a
+    file is not.
     """
     facts = verify_image(data, settings.IMAGE_LIMITS)
-    store_once(image_path(facts.sha256), data)
+    store_unsynced(image_path(facts.sha256), data)
     return facts
+
+
+def sync_pictures(facts: Iterable[ImageFacts]) -> None:
+    """Return once the stored files of these pictures are on the disk."""
+    sync_files([image_path(fact.sha256) for fact in facts])
 
 
 def ensure_images(facts: Iterable[ImageFacts]) -> tuple[dict[str, int], dict[str, int]]:
@@ -63,10 +69,11 @@ def read_file(path: str) -> bytes:
 def read_thumbnail(image: Image, size: int) -> bytes:
     """Return a small picture, made when it is first asked for and then kept."""
     path = image.thumbnail_path(size)
-    try:
-        return read_file(path)
-    except OSError:  # not made yet, or half the storage was lost: make it
-        thumbnail = make_thumbnail(read_picture(image), size)
-        with contextlib.suppress(OSError):  # a full disk is no reason not to show what is made
-            default_storage.save(path, ContentFile(thumbnail))
-        return thumbnail
+    with contextlib.suppress(OSError):  # not made yet, or half the storage was lost
+        known = read_file(path)
+        if known.strip(b"\0"):  # a power cut may leave nothing or zeros
+            return known
+    thumbnail = make_thumbnail(read_picture(image), size)
+    with contextlib.suppress(OSError):  # a full disk is no reason not to show what is made
+        cache_file(path, thumbnail)
+    return thumbnail

@@ -3,14 +3,14 @@
 import functools
 import sys
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 from pydantic import TypeAdapter
 
-from classifier.services.images import store_picture
+from classifier.services.images import store_picture, sync_pictures
 from classifier.services.projects import InvalidName, clean_class_name
 from ml.datasets.archives import ArchiveEntry
 from ml.datasets.names import MAX_CLASS_NAME_LENGTH
@@ -82,6 +82,11 @@ def _group(entries: Iterator[ArchiveEntry]) -> Iterator[tuple[list[ArchiveEntry]
             group, size = [], 0
     if group:
         yield group, size
+
+
+def sync_incoming(files: Iterable[IncomingFile]) -> None:
+    """Return once the pictures among these files are on the disk."""
+    sync_pictures(incoming.facts for incoming in files if incoming.facts)
 
 
 def _read_group(entries: list[ArchiveEntry]) -> list[IncomingFile]:

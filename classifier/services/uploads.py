@@ -22,6 +22,7 @@ from classifier.services.incoming_files import (
     read_incoming_file,
     read_incoming_files,
     storable,
+    sync_incoming,
 )
 from classifier.services.projects import ensure_classes
 from ml.datasets.archives import ArchiveEntry, ArchiveWalk
@@ -48,7 +49,9 @@ def start_upload(project: Project, source: str, *, by: User | None) -> Upload:
 def add_pictures(upload: Upload, pictures: Iterable[tuple[str, str, bytes]]) -> list[Outcome]:
     """Take (file name, class name, bytes) in; one outcome each, in their order. The request's own way in."""
     entries = [ArchiveEntry(name=name, class_name=label, data=data, reason=None) for name, label, data in pictures]
-    return record_files(upload, [read_incoming_file(entry) for entry in entries])
+    files = [read_incoming_file(entry) for entry in entries]
+    sync_incoming(files)
+    return record_files(upload, files)
 
 
 def add_entries(upload: Upload, walk: ArchiveWalk, *, start: int = 0) -> Iterator[list[Outcome]]:
@@ -58,6 +61,7 @@ def add_entries(upload: Upload, walk: ArchiveWalk, *, start: int = 0) -> Iterato
     """
     files = read_incoming_files(islice(walk, start, None))
     while batch := list(islice(files, BATCH)):
+        sync_incoming(batch)
         yield record_files(upload, batch)
 
 
@@ -85,7 +89,7 @@ def _record_next_part(upload: Upload) -> bool:
 
 @transaction.atomic
 def record_files(upload: Upload, files: list[IncomingFile]) -> list[Outcome]:
-    """Write images, samples and the report of one batch."""
+    """Write images, samples and the report of one batch, whose pictures have been synced."""
     good = [incoming for incoming in files if incoming.facts]
     new, known = ensure_images(incoming.facts for incoming in good if incoming.facts)
     classes = ensure_classes(upload.project, {incoming.class_name for incoming in good})

@@ -30,11 +30,12 @@ class Bottlenecks:
             vector = np.fromfile(self._path(sha256), "<f4")
         except OSError:
             return None
-        return vector if vector.shape == (self._features,) and np.isfinite(vector).all() else None
+        whole = vector.shape == (self._features,) and np.isfinite(vector).all()
+        return vector if whole and vector.any() else None  # a power cut may leave zeros
 
     def save(self, sha256: str, vector: NDArray[np.float32]) -> None:
         """Write the features, completely or not at all."""
-        write_atomically(self._path(sha256), vector.astype("<f4").tobytes())
+        write_atomically(self._path(sha256), vector.astype("<f4").tobytes(), durable=False)
 
     def _path(self, sha256: str) -> Path:
         return self._folder / sha256[:2] / f"{sha256}.f32"
