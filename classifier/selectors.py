@@ -53,6 +53,12 @@ def list_samples(project: Project, image_class: ImageClass | None = None, *, del
     return samples.select_related("image", "image_class").order_by("-pk")
 
 
+def list_damaged_samples(project: Project) -> QuerySet[Sample]:
+    """List the samples whose pictures were found missing or damaged, which no training uses; see `check_files`."""
+    damaged = Sample.objects.filter(project=project, deleted_at=None, image__damaged_at__isnull=False)
+    return damaged.select_related("image_class").order_by("pk")
+
+
 def page_of_samples(samples: QuerySet[Sample], *, before: int | None, size: int) -> tuple[list[Sample], int | None]:
     """Return one page, and where the next begins. By id rather than offset: page 300 costs what page 1 costs."""
     if before is not None:

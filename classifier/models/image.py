@@ -10,6 +10,12 @@ class Image(models.Model):
     height = models.PositiveIntegerField()
     size = models.PositiveBigIntegerField(help_text="bytes")
     created_at = models.DateTimeField(auto_now_add=True)
+    damaged_at = models.DateTimeField(null=True, help_text="when its file was found missing or damaged")
+
+    class Meta:
+        indexes = [
+            models.Index(fields=["damaged_at"], condition=models.Q(damaged_at__isnull=False), name="image_damaged"),
+        ]
 
     def __str__(self) -> str:
         return self.sha256[:12]

@@ -7,7 +7,7 @@ from typing import Any
 
 from django.contrib.auth.models import User
 from django.db import transaction
-from django.db.models import Max
+from django.db.models import Max, QuerySet
 
 from classifier.models import DatasetVersion, Project, Sample
 from classifier.services.images import read_file
@@ -55,11 +55,11 @@ def freeze_for_import(project: Project, labels: list[str], *, by: User | None) -
 def _keep_version(
     project: Project, classes: list[list[Any]], rows: list[tuple[str, int, str]], *, by: User | None
 ) -> DatasetVersion:
-    # Names are not part of the digest: a renamed class is the same class, and nothing needs training again.
-    content = json.dumps({"classes": [pk for pk, _ in classes], "rows": rows}, separators=(",", ":")).encode()
+    content = _dump(classes, rows)
     digest = hashlib.sha256(content).hexdigest()
     existing = DatasetVersion.objects.filter(project=project, digest=digest).first()
     if existing:
+        store_once(existing.path, content)  # the row is no proof that its file is whole
         return existing
     version = DatasetVersion(project=project, digest=digest, classes=classes, created_by=by)
     store_once(version.path, content)
@@ -69,9 +69,24 @@ def _keep_version(
     return version
 
 
+def _dump(classes: list[list[Any]], rows: list[tuple[str, int, str]]) -> bytes:
+    # Names are not part of the digest: a renamed class is the same class, and nothing needs training again.
+    return json.dumps({"classes": [pk for pk, _ in classes], "rows": rows}, separators=(",", ":")).encode()
+
+
+def restore_dataset(version: DatasetVersion) -> bool:
+    """Write the version's file again from the project's samples; return False if they have changed since."""
+    present = {pk for pk, _ in version.classes}
+    content = _dump(version.classes, [row for row in _rows(version.project) if row[1] in present])
+    if hashlib.sha256(content).hexdigest() != version.digest:
+        return False
+    store_once(version.path, content)
+    return True
+
+
 def decide_splits(project: Project, *, validation_percentage: int, testing_percentage: int) -> None:
     """Give every sample without a split its split, for ever (see ml.datasets.splits for the rule)."""
-    kept = Sample.objects.filter(project=project, deleted_at=None)
+    kept = _usable(project)
     samples = [SplitSample(*row) for row in kept.order_by().values_list("image__sha256", "image_class", "split")]
     changes = assign_splits(samples, validation_percentage=validation_percentage, testing_percentage=testing_percentage)
     for split in SPLITS:
@@ -81,10 +96,14 @@ def decide_splits(project: Project, *, validation_percentage: int, testing_perce
             Sample.objects.filter(project=project, image__sha256__in=part).update(split=split)
 
 
+def _usable(project: Project) -> QuerySet[Sample]:
+    """Select the samples that a training can read."""
+    return Sample.objects.filter(project=project, deleted_at=None, image__damaged_at=None)
+
+
 def _rows(project: Project) -> list[tuple[str, int, str]]:
     """List (sha256, class id, split), by sha256."""
-    kept = Sample.objects.filter(project=project, deleted_at=None)
-    return sorted(kept.order_by().values_list("image__sha256", "image_class", "split"))
+    return sorted(_usable(project).order_by().values_list("image__sha256", "image_class", "split"))
 
 
 def _counts(classes: list[list[object]], rows: list[tuple[str, int, str]]) -> dict[str, list[int]]:

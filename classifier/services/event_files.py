@@ -20,7 +20,7 @@ def store_event_files(job: Job, folder: Path) -> None:
     beat(job)
     data = pack_files(folder, folder=event_files_name(job))
     sha256 = hashlib.sha256(data).hexdigest()
-    store_once(_path(sha256), data)
+    store_once(event_files_path(sha256), data)
     update_state(job, event_files=StoredFile(sha256=sha256, size=len(data)))
 
 
@@ -29,7 +29,7 @@ def open_event_files(job: Job) -> "File[bytes]":
     stored = read_state(job).event_files
     if stored is None:
         raise FileNotFoundError
-    return default_storage.open(_path(stored.sha256))
+    return default_storage.open(event_files_path(stored.sha256))
 
 
 def event_files_name(job: Job) -> str:
@@ -37,5 +37,6 @@ def event_files_name(job: Job) -> str:
     return f"{job.own_project.slug}-job{job.number}-event-files"
 
 
-def _path(sha256: str) -> str:
+def event_files_path(sha256: str) -> str:
+    """Return where a zip of event files is in the default storage."""
     return f"summaries/{sha256}.zip"

@@ -47,8 +47,9 @@ def ensure_images(facts: Iterable[ImageFacts]) -> tuple[dict[str, int], dict[str
     # By sha256: two writers who lock the same rows in another order would wait for each other.
     made = insert_rows(Image, fields, [rows[sha256] for sha256 in sorted(rows)], returning="sha256")
     new = {sha256: pk for pk, sha256 in made}
-    others = [sha256 for sha256 in rows if sha256 not in new]
-    return new, dict(Image.objects.filter(sha256__in=others).values_list("sha256", "pk"))
+    others = Image.objects.filter(sha256__in=[sha256 for sha256 in rows if sha256 not in new])
+    others.exclude(damaged_at=None).update(damaged_at=None)  # storing them has made their files whole
+    return new, dict(others.values_list("sha256", "pk"))
 
 
 def read_picture(image: Image) -> bytes:

@@ -4,6 +4,7 @@ import hashlib
 import json
 from typing import Any
 
+import structlog
 from django.contrib.auth.models import User
 from django.db import transaction
 from django.db.models import Max
@@ -17,11 +18,13 @@ from classifier.services.images import read_file
 from classifier.storage import store_once
 from ml.images.augmentation import AUGMENTATION_VERSION
 from ml.images.decoding import PREPROCESSING_VERSION
-from ml.training.artifacts import Artifact, Evaluation, read_artifact, read_evaluation
+from ml.training.artifacts import Artifact, ArtifactCorrupt, Evaluation, read_artifact, read_evaluation
 from ml.training.config import TrainConfig
 from ml.training.fine_tuning import TUNING_VERSION
 from ml.training.pipeline import IMPORTED, Trained
 from ml.training.recipes.registry import RECIPES
+
+log = structlog.get_logger(__name__)
 
 
 def fingerprint(dataset_version: DatasetVersion, config: TrainConfig) -> str:
@@ -41,9 +44,24 @@ def fingerprint(dataset_version: DatasetVersion, config: TrainConfig) -> str:
 
 
 def find_version(dataset_version: DatasetVersion, config: TrainConfig) -> ModelVersion | None:
-    """Return the model version that this dataset version and config gave before, or None."""
-    known = ModelVersion.objects.filter(project=dataset_version.project_id)
-    return known.filter(fingerprint=fingerprint(dataset_version, config)).first()
+    """Return the model version that this dataset version and config gave before; None if its artifact is not whole."""
+    known = _find_fingerprint(dataset_version.project_id, fingerprint(dataset_version, config))
+    return known if known and is_whole(known) else None
+
+
+def _find_fingerprint(project: int, made: str) -> ModelVersion | None:
+    return ModelVersion.objects.filter(project=project, fingerprint=made).first()
+
+
+def is_whole(version: ModelVersion) -> bool:
+    """Return whether the version's artifact can be read."""
+    try:
+        load_artifact(version.artifact_digest)
+        load_evaluation(version.artifact_digest)
+    except ArtifactCorrupt as error:
+        log.warning("artifact_damaged", version=version.pk, error=str(error))
+        return False
+    return True
 
 
 def publish_model_version(
@@ -57,18 +75,34 @@ def publish_model_version(
 ) -> ModelVersion:
     """Store the files, then the row, the alias and the job's end in one transaction.
 
-    A cancelled job publishes nothing. `custom` is the version's own backbone if it was fine-tuned; its files are stored
-    already. `measured` are seconds and rates, for the estimates of later trainings.
+    A cancelled job publishes nothing. Where the artifact of an earlier version was damaged and is whole now, that is
+    the version. `custom` is the version's own backbone if it was fine-tuned; its files are stored already. `measured`
+    are seconds and rates, for the estimates of later trainings.
     """
     _store_artifact(trained)
     with transaction.atomic():
         if custom is not None:
             custom.save()
         made, backbone = fingerprint(dataset_version, config), custom.name if custom else config.backbone
-        version = _create_version(job, dataset_version, config.as_dict(), made, trained, backbone)
+        version = _restored_version(dataset_version.project_id, made, trained) or _create_version(
+            job, dataset_version, config.as_dict(), made, trained, backbone
+        )
         settle_alias(job, version)
         finish_job(job, TrainResult(model_version=version.number), measured=measured)
     return version
+
+
+def _restored_version(project: int, made: str, trained: Trained) -> ModelVersion | None:
+    """Return the version whose artifact has been made again.
+
+    If it came out otherwise, as after an upgrade of a library, the old version keeps its number and gives up its
+    fingerprint; the new one becomes a version of its own.
+    """
+    known = _find_fingerprint(project, made)
+    if known is not None and known.artifact_digest != trained.digest:
+        ModelVersion.objects.filter(pk=known.pk).update(fingerprint=f"superseded {known.pk}")
+        return None
+    return known
 
 
 def publish_import(job: Job, dataset_version: DatasetVersion, custom: CustomBackbone, trained: Trained) -> ModelVersion:
@@ -111,9 +145,9 @@ def _create_version(
 
 
 def settle_alias(job: Job, version: ModelVersion) -> None:
-    """Make the version live if it is the project's first one, or if the user asked for that."""
-    first = not Alias.objects.filter(project=version.project_id, name=LIVE).exists()
-    if first or read_state(job).promote:
+    """Make the version live if it is the project's first one, if the user asked for that, or if the live is damaged."""
+    live = ModelVersion.objects.filter(aliases__name=LIVE, project=version.project_id).first()
+    if live is None or read_state(job).promote or (live != version and not is_whole(live)):
         promote(version, by=job.created_by)
 
 

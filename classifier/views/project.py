@@ -16,6 +16,7 @@ from classifier.models import Project, Sample
 from classifier.services.projects import rename_project
 
 STRIP = 6  # thumbnails beside each class
+MAX_DAMAGED_NAMED = 5
 
 
 @project_page
@@ -37,6 +38,8 @@ def project(request: SignedIn, project: Project) -> HttpResponse:
         "rows": rows,
         "total": sum(counts.values()),
         "trashed": Sample.objects.filter(project=project, deleted_at__isnull=False).count(),
+        "damaged": selectors.list_damaged_samples(project)[:MAX_DAMAGED_NAMED],
+        "damaged_count": selectors.list_damaged_samples(project).count(),
         "live": selectors.live_version(project),
         "running": selectors.list_jobs(request.user).filter(project=project, status__in=("QUEUED", "RUNNING")),
         "class_form": NameForm(label="Class name"),

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from ml.errors import Unavailable
+from ml.files import sync_path
 from ml.settings import MLSettings
 
 SPEC, GRAPH, LITE, CONVERTED = "network.json", "network.pb", "network.tflite", "converted.tflite"
@@ -133,6 +134,8 @@ def write_backbone(spec: BackboneSpec, files: dict[str, bytes], settings: MLSett
         aside.mkdir()
         for name, data in {**files, SPEC: spec.dump().encode()}.items():
             (aside / name).write_bytes(data)
+            sync_path(aside / name)
+        sync_path(aside)
         try:
             os.rename(aside, folder)  # not `open_atomically`: a folder does not replace another
         except OSError:

@@ -1,0 +1,200 @@
+"""Rows and files held against each other: what is missing, what is damaged, what nobody needs."""
+
+import hashlib
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from itertools import islice
+from typing import Any
+
+from django.core.files.storage import default_storage
+from django.utils import timezone
+
+from classifier.models import CustomBackbone, DatasetVersion, Export, Image, Job, ModelVersion
+from classifier.models.custom_backbone import backbone_file_path
+from classifier.services.event_files import event_files_path
+from classifier.services.images import THUMBNAIL_SIZES, read_file
+from classifier.services.model_versions import load_artifact, load_evaluation
+from ml.machine import CORES
+from ml.training.artifacts import EVALUATION, HEAD, MANIFEST, ArtifactCorrupt
+
+ORPHAN_AGE = timedelta(days=1)  # a job may still be about to write the row
+AHEAD = 64  # files that are being read before the first of them is told of
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Something that is not as the rows say.
+
+    Attributes:
+        kind: "missing", "damaged", or "orphan", which is a file that no row names.
+        path: of the file in the default storage.
+        about: what it belongs to, for people.
+        row: the row that names it, None for an orphan.
+    """
+
+    kind: str
+    path: str
+    about: str
+    row: Any = None
+
+    @property
+    def is_loss(self) -> bool:
+        """Return whether something that a row promises is not there."""
+        return self.kind != "orphan"
+
+
+@dataclass(frozen=True)
+class _Check:
+    """A row, its files, and what reads them all; `read` raises OSError or ValueError where they are not right."""
+
+    row: Any
+    about: str
+    paths: tuple[str, ...]
+    read: Callable[[], object]
+
+
+def check_rows() -> Iterator[Problem | None]:
+    """Check the files of every row, on all cores, and yield for each row its problem or None."""
+    checks = _list_checks()
+    with ThreadPoolExecutor(CORES, thread_name_prefix="check") as pool:
+        waiting = [pool.submit(_run, check) for check in islice(checks, AHEAD)]
+        while waiting:
+            found = waiting.pop(0).result()
+            waiting.extend(pool.submit(_run, check) for check in islice(checks, 1))
+            yield found
+
+
+def _run(check: _Check) -> Problem | None:
+    try:
+        check.read()
+    except FileNotFoundError:
+        return Problem("missing", check.paths[0], check.about, check.row)
+    except (OSError, ValueError, ArtifactCorrupt):
+        missing = [path for path in check.paths if not default_storage.exists(path)]
+        kind = "missing" if missing else "damaged"
+        return Problem(kind, (missing or check.paths)[0], check.about, check.row)
+    return None
+
+
+def count_rows() -> int:
+    """Return how many rows `check_rows` is going to check."""
+    return sum(rows.count() for rows, _ in _SOURCES)
+
+
+def _list_checks() -> Iterator[_Check]:
+    for rows, check in _SOURCES:
+        for row in rows.iterator(chunk_size=1000):
+            yield check(row)
+
+
+def _check_image(image: Image) -> _Check:
+    return _Check(image, f"picture {image}", (image.path,), lambda: _read_with_sha256(image.path, image.sha256))
+
+
+def _check_dataset(version: DatasetVersion) -> _Check:
+    about = f"{version} of the project {version.project}"
+    return _Check(version, about, (version.path,), lambda: _read_with_sha256(version.path, version.digest))
+
+
+def _check_version(version: ModelVersion) -> _Check:
+    def read() -> None:
+        load_artifact(version.artifact_digest)
+        load_evaluation(version.artifact_digest)
+
+    names = (MANIFEST, HEAD, EVALUATION)
+    paths = tuple(f"artifacts/{version.artifact_digest}/{name}" for name in names)
+    return _Check(version, f"{version} of the project {version.project}", paths, read)
+
+
+def _check_export(export: Export) -> _Check:
+    about = f"{export} of the project {export.model_version.project}"
+    return _Check(export, about, (export.path,), lambda: _read_with_sha256(export.path, export.sha256))
+
+
+def _check_event_files(job: Job) -> _Check:
+    sha256 = job.state["event_files"]["sha256"]
+    path = event_files_path(sha256)
+    return _Check(job, f"event files of {job}", (path,), lambda: _read_with_sha256(path, sha256))
+
+
+def _check_backbone(custom: CustomBackbone) -> _Check:
+    paths = tuple(backbone_file_path(custom.name, file) for file in custom.spec["files"])
+
+    def read() -> None:
+        if sum(len(read_file(path)) for path in paths) != custom.size:
+            raise ValueError("Its files are not as large as they were.")
+
+    return _Check(custom, f"backbone {custom}", paths, read)
+
+
+def _check_archive(job: Job) -> _Check:
+    path = job.config["archive"]
+
+    def read() -> None:
+        if not default_storage.exists(path):
+            raise FileNotFoundError(path)
+
+    return _Check(job, f"archive of {job}", (path,), read)
+
+
+_with_archive = Job.objects.filter(parent=None, config__has_key="archive", status__in=Job.OPEN)
+_SOURCES: tuple[tuple[Any, Callable[[Any], _Check]], ...] = (
+    (Image.objects.order_by("pk"), _check_image),
+    (DatasetVersion.objects.select_related("project"), _check_dataset),
+    (ModelVersion.objects.select_related("project"), _check_version),
+    (Export.objects.exclude(sha256="").select_related("model_version__project"), _check_export),
+    (Job.objects.filter(state__has_key="event_files"), _check_event_files),
+    (CustomBackbone.objects.exclude(name=""), _check_backbone),
+    (_with_archive, _check_archive),
+)
+
+
+def _read_with_sha256(path: str, sha256: str) -> bytes:
+    data = read_file(path)
+    if hashlib.sha256(data).hexdigest() != sha256:
+        raise ValueError("The content is not what its name says.")
+    return data
+
+
+def list_orphans() -> Iterator[Problem]:
+    """List the files that are older than a day and that no row names, and thumbnails of pictures that are gone."""
+    thumbnails = (image.thumbnail_path(size) for image in _images() for size in THUMBNAIL_SIZES)
+    named = {*list_named_files(), *thumbnails}
+    until = timezone.now() - ORPHAN_AGE
+    for path in list_files(""):
+        if path not in named and not path.startswith("hub/") and _modified(path) < until:
+            yield Problem("orphan", path, "a file that nothing refers to")
+
+
+def list_named_files() -> Iterator[str]:
+    """List the paths of all files that rows name."""
+    yield from (image.path for image in _images())
+    for rows, check in _SOURCES[1:]:
+        for row in rows.iterator(chunk_size=1000):
+            yield from check(row).paths
+    yield from Job.objects.filter(state__has_key="checkpoint").values_list("state__checkpoint", flat=True)
+
+
+def _images() -> Iterator[Image]:
+    return Image.objects.only("sha256").iterator(chunk_size=1000)
+
+
+def list_files(folder: str) -> Iterator[str]:
+    """List the paths of all files in a folder of the default storage and below it."""
+    try:
+        folders, files = default_storage.listdir(folder)
+    except FileNotFoundError:  # nothing was ever stored, or it has just gone
+        return
+    prefix = f"{folder}/" if folder else ""
+    yield from (prefix + name for name in files)
+    for name in folders:
+        yield from list_files(prefix + name)
+
+
+def _modified(path: str) -> datetime:
+    try:
+        return default_storage.get_modified_time(path)
+    except OSError:  # it has just gone
+        return timezone.now()
