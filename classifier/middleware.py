@@ -9,6 +9,7 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect
 from django.urls import reverse
 
+from classifier.disk import DiskFull, check_room
 from classifier.services.accounts import find_key_owner, site_is_empty
 
 # Everything comes from this site. `blob:` is a picture that the browser shows before it is uploaded; `data:`
@@ -35,6 +36,11 @@ def bound_requests(get_response: GetResponse) -> GetResponse:
         length = request.META.get("CONTENT_LENGTH") or "0"
         if not length.isdigit() or (int(length) > STRANGER_BYTES and int(length) > _allowed(request)):
             return JsonResponse({"error": "The request is too large."}, status=413)
+        if int(length) > STRANGER_BYTES:
+            try:
+                check_room(int(length))
+            except DiskFull as error:
+                return JsonResponse({"error": str(error)}, status=error.status)
         return get_response(request)
 
     return middleware

@@ -26,6 +26,12 @@ def _hide(record: logging.LogRecord) -> bool:
     return True
 
 
+REQUEST_LOCK_SECONDS = 8  # SQLite: a request that waits longer for another writer is asked to come again
+
+_options = settings.DATABASES["default"].get("OPTIONS", {})
+if "timeout" in _options:
+    _options["timeout"] = REQUEST_LOCK_SECONDS
+
 bind = f"[{settings.HOST}]:{settings.PORT}" if ":" in settings.HOST else f"{settings.HOST}:{settings.PORT}"
 worker_class = "gthread"
 workers = settings.WEB_WORKERS

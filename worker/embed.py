@@ -63,13 +63,14 @@ def embed(job: Job) -> None:
     augmentation = Augmentation(**job.config["augmentation"]) if "augmentation" in job.config else None
     key = embedding_key(backbone.digest, augmentation)
     images = {image.sha256: image for image in embeddings.list_images_without(job.config["images"], key)}
-    throttle = Throttle()
+    throttle, stored = Throttle(), job.kept
     for batch, vectors in embed_pictures(
         list(images), read_picture_file, engine_of(backbone), augmentation=augmentation
     ):
         embeddings.store_embeddings([images[sha256] for sha256 in batch], vectors, key)
+        stored += len(batch)
         if throttle.due():
-            lifecycle.beat(job)  # which finds out whether the job was cancelled
+            lifecycle.report(job, kept=stored)  # which finds out whether the job was cancelled
     lifecycle.finish_job(job, EmbedResult(computed=len(images)))
 
 

@@ -48,7 +48,7 @@ class FineTuningRun:
         progress: TrainingProgress,
     ) -> None:
         self.job, self.dataset, self.backbone, self.config, self.test = job, dataset, backbone, config, test
-        self._path = checkpoints.checkpoint_path(job, version, config)
+        self._path = checkpoints.checkpoint_path(version, config)
         self._progress = progress
         self.custom: CustomBackbone | None = None
         self.measured: dict[str, float] = {}

@@ -101,4 +101,4 @@ def _take_in(job: Job, walk: ArchiveWalk) -> None:
     done = job.upload.items.count()  # by a worker that died: the entries come in the same order again
     for outcomes in uploads.add_entries(job.upload, walk, start=done):
         done += len(outcomes)
-        lifecycle.report(job, done=done, total=max(walk.total, done))
+        lifecycle.report(job, done=done, total=max(walk.total, done), kept=done)

@@ -82,8 +82,8 @@ class TuningProgress:
     def epoch_ended(self, points: list[Point], checkpoint: Callable[[], bytes]) -> None:
         """Report the curve and store a checkpoint."""
         self._progress.tuning = points
+        checkpoints.keep_checkpoint(self.job, self._checkpoint, checkpoint(), epochs=len(points))
         lifecycle.report(self.job, done=self.pictures, curve=self._progress.curve)
-        checkpoints.keep_checkpoint(self.job, self._checkpoint, checkpoint())
         self._last = time.monotonic()
 
 

@@ -5,19 +5,25 @@ deliver it twice, deliver it late - the claim decides who works. Each kind of jo
 """
 
 import pkgutil
+import re
+import signal
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import structlog
 from billiard.exceptions import WorkerLostError
 from celery import current_app, shared_task, signals
+from celery.worker.state import active_requests
 from django.db import DatabaseError, close_old_connections, connection
 
+from classifier.disk import wait_for_room
 from classifier.jobs import lifecycle
 from classifier.jobs.kinds import KINDS
 from classifier.models import Job
+from classifier.outages import find_outage
 from classifier.services import remote
 from classifier.services.custom_backbones import find_backbone
 from classifier.workers import record_worker
@@ -29,6 +35,15 @@ from worker.features import describe_unreadable, find_sample
 log = structlog.get_logger(__name__)
 
 BEAT_SECONDS = 2.0
+OUTAGE_PAUSE = 2.0
+STOPPED = "asked to stop"
+ASKED_TO_STOP = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT)
+_CRASHED = "It crashed while it computed or read a picture. The administrator finds more in the log."
+CAUSES: dict[int, str] = {
+    signal.SIGKILL: "The system killed it, probably because it ran out of memory. "
+    "Close other programs or use a machine with more memory, and start the job again.",
+    **dict.fromkeys((signal.SIGSEGV, signal.SIGBUS, signal.SIGILL, signal.SIGFPE, signal.SIGABRT), _CRASHED),
+}
 
 
 @shared_task(name="worker.run_job")
@@ -40,9 +55,13 @@ def run_job(pk: int) -> None:
         return  # cancelled, ended, or somebody else has it
     try:
         with _heartbeat(job):
+            wait_for_room()
             pkgutil.resolve_name(KINDS[job.kind].run)(job)
     except lifecycle.LeaseLost:
         log.info("job_let_go", job=pk)
+    except (KeyboardInterrupt, SystemExit):
+        lifecycle.free_lease(job)
+        raise
     except PictureUnreadable as error:
         sample = find_sample(job, error.sha256)
         sentence = describe_unreadable(sample, error)
@@ -53,11 +72,27 @@ def run_job(pk: int) -> None:
         sentence = "There was not enough memory for this. Close other programs, or use a machine with more memory."
         lifecycle.fail_job(pk, sentence=sentence, error=error, lease=job.lease)
     except Exception as error:
+        if outage := find_outage(error):
+            log.warning("outage", job=pk, outage=outage, error=str(error))
+            _write_when_possible(lambda: lifecycle.postpone_job(job, outage))
+            return
         sentence = (
             f"Something went wrong on our side ({type(error).__name__}). Starting it again may help; "
             f"the administrator finds the details with “python manage.py show_job {pk}”."
         )
         lifecycle.fail_job(pk, sentence=sentence, error=error, lease=job.lease)
+
+
+def _write_when_possible(write: Callable[[], None]) -> None:
+    """Write to the database as soon as it answers: it may be what is away."""
+    while True:
+        try:
+            return write()
+        except DatabaseError as error:
+            if not find_outage(error):
+                raise
+            close_old_connections()
+            time.sleep(OUTAGE_PAUSE)
 
 
 @shared_task(name=remote.TASK, ignore_result=True)
@@ -77,8 +112,28 @@ def extract_features(name: str, key: str) -> None:
 def free_lease_of_killed_child(args: Any = (), exception: Any = None, **_: Any) -> None:
     """Free the lease of a child that was killed, which cannot run its own `except`; its parent sees it die."""
     if isinstance(exception, WorkerLostError):
-        for job in Job.objects.filter(pk=args[0], status=Job.Status.RUNNING).exclude(lease=""):
-            lifecycle.release_lease(job)
+        _free_leases([args[0]], str(exception))
+
+
+@signals.worker_shutting_down.connect
+def free_leases_at_the_end(**_: Any) -> None:
+    """Free the leases of all jobs at hand when the worker is asked to stop, which is no death of theirs."""
+    _free_leases([request.args[0] for request in active_requests if request.name == run_job.name], STOPPED)
+
+
+def _free_leases(jobs: list[int], how: str) -> None:
+    """Free leases, from the worker's main process. Count a death unless somebody asked the worker to stop."""
+    found = re.search(r"signal (\d+)", how)
+    number = int(found[1]) if found else 0
+    try:
+        for job in Job.objects.filter(pk__in=jobs, status=Job.Status.RUNNING).exclude(lease=""):
+            if how == STOPPED or number in ASKED_TO_STOP:
+                lifecycle.free_lease(job)
+            else:
+                lifecycle.count_death(job, CAUSES.get(number, f"It ended by itself ({how})."))
+    except DatabaseError as error:
+        log.warning("lease_not_freed", jobs=jobs, error=str(error))  # the reaper finds it
+    finally:
         connection.close()  # the parent forks children, and a connection must not be inherited
 
 

@@ -11,6 +11,7 @@ from ninja import NinjaAPI
 from ninja.errors import AuthenticationError, HttpError, ValidationError
 
 from classifier.api.schemas import ErrorOut
+from classifier.outages import RETRY_SECONDS, STORAGE, describe_outage, find_outage
 from classifier.services.training import TrainingRefused
 from ml.errors import UserError
 
@@ -90,17 +91,20 @@ def install_error_handlers(api: NinjaAPI) -> None:
     for kind in BAD_REQUESTS:
         api.exception_handler(kind)(bad_request)
 
+    def away(request: HttpRequest, outage: str) -> HttpResponse:
+        log.exception("outage", path=request.path, outage=outage)
+        response = answer(request, 503, describe_outage(outage))
+        response.headers["Retry-After"] = str(RETRY_SECONDS)
+        return response
+
     @api.exception_handler(OSError)
     def storage_failed(request: HttpRequest, error: OSError) -> HttpResponse:
-        log.exception("storage_failed", path=request.path)
-        return answer(
-            request,
-            503,
-            "The storage cannot be read or written at the moment. The administrator can find the reason in the log.",
-        )
+        return away(request, find_outage(error) or STORAGE)
 
     @api.exception_handler(Exception)
     def unexpected(request: HttpRequest, error: Exception) -> HttpResponse:
+        if outage := find_outage(error):
+            return away(request, outage)
         log.exception("api_error", path=request.path)
         return answer(request, 500, "Something went wrong on the server. The details are in its log.")
 

@@ -54,6 +54,7 @@ def present_job(job: Job) -> dict[str, Any]:
         "rate": progress.rate and round(progress.rate, 2),
         "eta_seconds": progress.eta and round(progress.eta, 1),
         "error": job.error,
+        "waits_for": job.waits_for,
         "curve": job.curve,
         "result": _present_result(job),
         "created_at": job.created_at,

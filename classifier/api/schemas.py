@@ -187,6 +187,7 @@ class JobOut(Schema):
     rate: float | None
     eta_seconds: float | None
     error: str
+    waits_for: str = Field(description="what is away that the job needs; it continues by itself")
     curve: list[dict[str, float]] = Field(description="of the head by `step`, of fine-tuning by `epoch`")
     result: JobResult
     created_at: datetime

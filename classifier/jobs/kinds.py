@@ -72,6 +72,7 @@ class JobState(BaseModel, extra="forbid"):
     in_parts: bool = False  # whether jobs have been queued that read parts of the archive
     files: list[dict[str, Any]] = Field(default_factory=list)  # of such a part, as they were read: IncomingFile
     archive_deleted: bool = False  # the uploaded archive, once the job has ended
+    pauses: int = 0  # how many times in a row it was put off because something was away
     sample: int | None = None  # the picture that made it fail
     measured: dict[str, float] = Field(default_factory=dict)  # seconds and rates, for the estimates of later jobs
 

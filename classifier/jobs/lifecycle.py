@@ -4,8 +4,10 @@ Every change is one conditional UPDATE whose row count is checked, so that a cli
 and the reaper may all act at once and exactly one of them wins.
 
     queue_job -> claim_job -> report / park_job -> finish_job | fail_job
-                     ^------ recover_jobs (a dead worker's lease is taken away)
+                     ^------ free_lease (the worker stops, or died), postpone_job (what it needs is away)
     cancel_job, at any time before the end
+
+Whether a worker has died is found out in `classifier.jobs.recovery`. All times that decide anything are the database's.
 """
 
 import traceback
@@ -18,6 +20,7 @@ import structlog
 from django.contrib.auth.models import User
 from django.db import transaction
 from django.db.models import Exists, F, Max, OuterRef, Q
+from django.db.models.functions import Now
 from django.utils import timezone
 from kombu.exceptions import OperationalError
 from pydantic import BaseModel
@@ -27,11 +30,12 @@ from classifier.models import Job, Project, Sample
 
 log = structlog.get_logger(__name__)
 
-LOST_AFTER = timedelta(seconds=15)  # a worker writes a heartbeat every 2 s while it holds a lease
-SEND_AGAIN_AFTER = timedelta(seconds=10)  # a message costs nothing; a lost one costs a waiting user
 MAX_WORKER_DEATHS = 3
+FORGET_PAUSES_AFTER = timedelta(minutes=5)
+PAUSES = (5, 10, 20, 40, 60)  # seconds until what is away is tried again, while it stays away
 TASK = "worker.run_job"
 WAITS_FOR_CHILDREN = Exists(Job.objects.filter(parent=OuterRef("pk"), status__in=Job.OPEN))
+IS_DUE = Q(not_before=None) | Q(not_before__lte=Now())
 
 
 class LeaseLost(Exception):
@@ -83,7 +87,7 @@ def queue_children(parent: Job, kind: JobKind, *, configs: Iterable[dict[str, An
 
 def dispatch(jobs: list[Job]) -> None:
     """Send the jobs' ids to their queues on commit. An absent broker loses nothing: recover_jobs sends again."""
-    Job.objects.filter(pk__in=[job.pk for job in jobs]).update(dispatched_at=timezone.now())
+    Job.objects.filter(pk__in=[job.pk for job in jobs]).update(dispatched_at=Now())
     transaction.on_commit(lambda: _send(jobs))
 
 
@@ -104,11 +108,10 @@ def claim_job(pk: int) -> Job | None:
     A job that waits for its children is not free: a message that comes twice must not make them twice.
     """
     lease = uuid.uuid4().hex
-    now = timezone.now()
-    free = Job.objects.filter(pk=pk, status__in=Job.OPEN, lease="").filter(~WAITS_FOR_CHILDREN)
-    if free.update(status=Job.Status.RUNNING, lease=lease, heartbeat_at=now) != 1:
+    free = Job.objects.filter(IS_DUE, ~WAITS_FOR_CHILDREN, pk=pk, status__in=Job.OPEN, lease="")
+    if free.update(status=Job.Status.RUNNING, lease=lease, heartbeat_at=Now(), waits_for="") != 1:
         return None
-    Job.objects.filter(pk=pk, started_at=None).update(started_at=now)
+    Job.objects.filter(pk=pk, started_at=None).update(started_at=timezone.now())
     return Job.objects.select_related("project", "created_by").get(pk=pk)
 
 
@@ -117,7 +120,7 @@ def _held(job: Job) -> Any:
 
 
 def _update_held(job: Job, **values: Any) -> None:
-    if _held(job).update(heartbeat_at=timezone.now(), **values) != 1:
+    if _held(job).update(heartbeat_at=Now(), **values) != 1:
         raise LeaseLost(f"job {job.pk}")
     for name, value in values.items():
         setattr(job, name, value)
@@ -136,7 +139,7 @@ def enter_stage(job: Job, stage: str, *, total: int = 0) -> None:
 
 
 def report(job: Job, **values: Any) -> None:
-    """Write progress within a stage: any of done, total, curve. Raise LeaseLost."""
+    """Write progress within a stage: any of done, total, curve, and kept if it only grows. Raise LeaseLost."""
     _update_held(job, **values)
 
 
@@ -165,6 +168,48 @@ def park_job(job: Job) -> None:
     _update_held(job, lease="")
 
 
+def free_lease(job: Job) -> bool:
+    """Give the lease back where the worker stops before the work has ended, so that another goes on."""
+    return _free(job)
+
+
+def postpone_job(job: Job, waits_for: str) -> None:
+    """Give the lease back until what the job needs has had time to come back, a longer time with each try."""
+    pause = timedelta(seconds=PAUSES[min(_count_tries(job), len(PAUSES) - 1)])
+    if _held(job).update(lease="", waits_for=waits_for, not_before=Now() + pause) == 1:
+        log.warning("job_postponed", job=job.pk, waits_for=waits_for, seconds=pause.total_seconds())
+
+
+def _count_tries(job: Job) -> int:
+    """Return how many times it was put off one after the other, from the length of its last pause."""
+    state = read_state(job)
+    recent = job.not_before is not None and timezone.now() - job.not_before < FORGET_PAUSES_AFTER
+    tries = state.pauses if recent else 0
+    _held(job).update(state=_dump_state(state, pauses=tries + 1))
+    return tries
+
+
+def count_death(job: Job, cause: str) -> None:
+    """Free the lease of a dead worker, so that the job continues elsewhere; fail it where no worker gets any further.
+
+    Args:
+        cause: a sentence for the user on how the worker died.
+    """
+    deaths = 1 if job.kept > job.kept_at_death else job.worker_deaths + 1
+    if deaths >= MAX_WORKER_DEATHS:
+        sentence = f"The worker died {deaths} times at the same point of this job. {cause}"
+        fail_job(job.pk, sentence=sentence, lease=job.lease)
+    elif _free(job, worker_deaths=deaths, kept_at_death=job.kept):
+        log.warning("worker_died", job=job.pk, worker_deaths=deaths, cause=cause)
+
+
+def _free(job: Job, **values: Any) -> bool:
+    if _held(job).update(lease="", **values) != 1:
+        return False
+    dispatch([job])
+    return True
+
+
 def finish_job(job: Job, result: BaseModel | None = None, **state: Any) -> None:
     """End a job as SUCCEEDED, with the result of its kind.
 
@@ -188,7 +233,7 @@ def _child_done(child: Job, parent_id: int) -> None:
     """Count the child's work on its parent, and send the parent on when it was the last."""
     units = child.config.get("units", 0)
     parents = Job.objects.filter(pk=parent_id, status=Job.Status.RUNNING)
-    parents.update(done=F("done") + units, heartbeat_at=timezone.now())
+    parents.update(done=F("done") + units, kept=F("kept") + units, heartbeat_at=Now())
     if not Job.objects.filter(parent_id=parent_id, status__in=Job.OPEN).exists():
         dispatch(list(Job.objects.filter(pk=parent_id, status=Job.Status.RUNNING, lease="")))
 
@@ -239,37 +284,3 @@ def cancel_job(job: Job) -> bool:
 def _cancel_children_of(pk: int) -> None:
     children = Job.objects.filter(parent_id=pk, status__in=Job.OPEN)
     children.update(status=Job.Status.CANCELLED, lease="", finished_at=timezone.now())
-
-
-def recover_jobs() -> None:
-    """Free the leases of the dead, and send again what may be lost. Every few seconds, by the reaper."""
-    _free_dead_leases()
-    _send_lost_messages()
-
-
-def _free_dead_leases() -> None:
-    stale = timezone.now() - LOST_AFTER
-    for job in Job.objects.filter(status=Job.Status.RUNNING, heartbeat_at__lt=stale).exclude(lease=""):
-        release_lease(job)
-
-
-def release_lease(job: Job) -> None:
-    """Free the lease of a dead worker, so that the job continues elsewhere; fail the job after several deaths."""
-    if job.worker_deaths + 1 >= MAX_WORKER_DEATHS:
-        sentence = (
-            f"The worker stopped {MAX_WORKER_DEATHS} times while it worked on this job, "
-            "probably because it ran out of memory. "
-            "Close other programs or use a machine with more memory, and start the job again."
-        )
-        fail_job(job.pk, sentence=sentence, lease=job.lease)
-    elif _held(job).filter(heartbeat_at=job.heartbeat_at).update(lease="", worker_deaths=F("worker_deaths") + 1) == 1:
-        log.warning("lease_freed", job=job.pk, worker_deaths=job.worker_deaths + 1)
-        dispatch([job])
-
-
-def _send_lost_messages() -> None:
-    waiting = Job.objects.filter(status__in=Job.OPEN, lease="").filter(~WAITS_FOR_CHILDREN)
-    overdue = Q(dispatched_at=None) | Q(dispatched_at__lt=timezone.now() - SEND_AGAIN_AFTER)
-    jobs = list(waiting.filter(overdue).order_by("pk")[:200])
-    if jobs:
-        dispatch(jobs)

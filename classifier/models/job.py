@@ -41,7 +41,13 @@ class Job(models.Model):
     error_detail = models.TextField(blank=True, help_text="type and traceback, for the operator")
 
     lease = models.CharField(max_length=64, blank=True)
-    worker_deaths = models.PositiveSmallIntegerField(default=0, help_text="how many workers died on it")
+    worker_deaths = models.PositiveSmallIntegerField(
+        default=0, help_text="how many workers died on it, one after the other, without getting any further"
+    )
+    kept = models.PositiveBigIntegerField(default=0, help_text="units of work that no death can take back")
+    kept_at_death = models.PositiveBigIntegerField(default=0, help_text="how many they were when a worker last died")
+    waits_for = models.CharField(max_length=40, blank=True, help_text="what is away that it needs")
+    not_before = models.DateTimeField(null=True, help_text="when that is tried again")
     created_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL)
     created_at = models.DateTimeField(auto_now_add=True)
     dispatched_at = models.DateTimeField(null=True)

@@ -11,6 +11,7 @@ from django.core.files.storage import default_storage
 from django.db import transaction
 from django.utils.crypto import get_random_string
 
+from classifier.disk import check_room
 from classifier.jobs.kinds import INGEST
 from classifier.jobs.lifecycle import queue_job, read_state, update_ended_state
 from classifier.models import ImageClass, Job, Project, Sample, Upload, UploadItem
@@ -43,6 +44,8 @@ class Outcome(NamedTuple):
 
 
 def start_upload(project: Project, source: str, *, by: User | None) -> Upload:
+    """Start an upload. Raise DiskFull."""
+    check_room(0)
     return Upload.objects.create(project=project, source=storable(source, 300), created_by=by)
 
 
@@ -165,7 +168,8 @@ def _why_duplicate(place: _Place, image_class: ImageClass) -> str:
 
 
 def receive_archive(project: Project, file: "File[bytes]", name: str, *, by: User | None) -> Upload:
-    """Keep an uploaded archive and queue the job that reads it."""
+    """Keep an uploaded archive and queue the job that reads it. Raise DiskFull."""
+    check_room(0)  # the file is on the disk already, where it is large
     path = default_storage.save(f"incoming/{project.pk}/{get_random_string(24)}", file)
     return queue_ingest(project, source=name, config={"archive": path, "name": name[:300]}, by=by)
 

@@ -6,6 +6,7 @@ from django import template
 
 from classifier.jobs.kinds import KINDS
 from classifier.models import Job
+from classifier.outages import describe_wait
 from ml.training.config import describe_config
 from ml.training.recipes.registry import RECIPES
 
@@ -63,6 +64,12 @@ def base_name(path: str) -> str:
 def settings_of(config: dict[str, Any]) -> list[tuple[str, str]]:
     """List (label, value) of the settings of a version's config that had an effect."""
     return describe_config(config)
+
+
+@register.filter
+def wait(outage: str) -> str:
+    """Say what a job waits for."""
+    return describe_wait(outage)
 
 
 @register.filter

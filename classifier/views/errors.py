@@ -1,6 +1,12 @@
+import sys
+
 from django.db import DatabaseError, connection
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
+from django.template.loader import render_to_string
+
+from classifier.disk import is_low
+from classifier.outages import RETRY_SECONDS, describe_outage, find_outage
 
 
 def answer_page(request: HttpRequest, status: int, title: str, text: str) -> HttpResponse:
@@ -19,7 +25,21 @@ def forbidden(request: HttpRequest, exception: Exception | None = None) -> HttpR
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
+    """Answer after an error that nobody expected, or ask to come again where only something is away."""
+    outage = find_outage(sys.exc_info()[1] or Exception())
+    if outage:
+        response = _answer_outage(request, describe_outage(outage))
+        response.headers["Retry-After"] = str(RETRY_SECONDS)
+        return response
     return answer_page(request, 500, "Something went wrong", "This is a fault of the site. The details are in its log.")
+
+
+def _answer_outage(request: HttpRequest, text: str) -> HttpResponse:
+    if request.path.startswith(("/api/", "/hub/")):
+        return JsonResponse({"error": text}, status=503)
+    # Without the request: to say who is signed in, the page would ask the database.
+    page = render_to_string("classifier/error_page.html", {"title": "Please try again in a moment", "text": text})
+    return HttpResponse(page, status=503)
 
 
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
@@ -34,7 +54,7 @@ def health(request: HttpRequest) -> HttpResponse:
             cursor.execute("SELECT 1")
     except DatabaseError:
         return JsonResponse({"status": "the database does not answer"}, status=503)
-    return JsonResponse({"status": "ok"})
+    return JsonResponse({"status": "ok", "disk": "almost full" if is_low() else "ok"})
 
 
 def empty(request: HttpRequest) -> HttpResponse:

@@ -12,7 +12,7 @@ ROOT = Path(__file__).resolve().parents[2]
 WORDS = {"one": 1, "two": 2, "three": 3, "four": 4, "five": 5}
 MB, GB, MILLION = 2**20, 2**30, 10**6
 
-LOST_AFTER = "classifier.jobs.lifecycle:LOST_AFTER"
+LOST_AFTER = "classifier.jobs.recovery:LOST_AFTER"
 TENSORBOARDS = "classifier.tensorboard.proxy:MAX_PROCESSES"
 SOURCES = "ml.model_import.sources"
 IDLE = "classifier.tensorboard.proxy:IDLE_SECONDS"
@@ -47,12 +47,13 @@ NUMBERS: list[tuple[str, str, str, float]] = [
     ("docs/custom-backbones.md", r"At most (\S+) classes can be imported", SOURCES + ":MAX_CLASSES", 1),
     ("docs/custom-backbones.md", r"may take (\d+) GB of memory", "ml.sandbox.confine:MEMORY", GB),
     ("docs/custom-backbones.md", r"fetched by a worker, at most (\d+) GB", SOURCES + ":MAX_MODEL_BYTES", GB),
-    ("docs/operations.md", r"after (\d+) seconds another takes the job over", LOST_AFTER, 1),
-    ("docs/operations.md", r"a worker whose clock is (\d+) seconds behind", LOST_AFTER, 1),
-    ("docs/operations.md", r"silence of a worker until its job goes to another \| (\d+) s", LOST_AFTER, 1),
-    ("docs/operations.md", r"within about (\d+) seconds", "classifier.jobs.lifecycle:SEND_AGAIN_AFTER", 1),
-    ("docs/operations.md", r"“The worker stopped (\d+) times", DEATHS, 1),
-    ("docs/operations.md", r"dead workers until a job fails \| (\d+)", DEATHS, 1),
+    ("docs/operations.md", r"silence of a worker until .* \| (\d+) s", LOST_AFTER, 1),
+    ("docs/operations.md", r"suspects that it is dead; (\d+) s later", "classifier.jobs.recovery:CONFIRM_SECONDS", 1),
+    ("docs/operations.md", r"below which uploads are refused \| (\d+) MB", "classifier.disk:RESERVED", 2**20),
+    ("docs/operations.md", r"below which administrators are warned \| (\d+) GB", "classifier.disk:LOW", 2**30),
+    ("docs/operations.md", r"within about (\d+) seconds", "classifier.jobs.recovery:SEND_AGAIN_AFTER", 1),
+    ("docs/operations.md", r"“The worker died (\d+) times", DEATHS, 1),
+    ("docs/operations.md", r"without progress, until a job fails \| (\d+)", DEATHS, 1),
     ("docs/operations.md", r"100 MB each, (\w+) at\smost", TENSORBOARDS, 1),
     ("docs/operations.md", r"It ends (\w+) minutes after the last look", IDLE, 60),
     ("docs/operations.md", r"same time \| (\d+) on each machine; each ends", TENSORBOARDS, 1),

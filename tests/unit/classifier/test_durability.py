@@ -112,7 +112,7 @@ def test_checkpoint(filled: Project, lost: list[str]) -> None:
     assert job is not None
     frozen = freeze_dataset_version(filled, validation_percentage=10, testing_percentage=10, by=filled.owner)
     for data in (b"first", b"second"):
-        checkpoints.keep_checkpoint(job, checkpoints.checkpoint_path(job, frozen, config), data)
+        checkpoints.keep_checkpoint(job, checkpoints.checkpoint_path(frozen, config), data, epochs=1)
     lifecycle.beat(job)
     assert lost == []
 

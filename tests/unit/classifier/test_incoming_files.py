@@ -50,6 +50,6 @@ def test_full_disk_ends_it(files: dict[str, bytes], tmp_path: Path, monkeypatch:
     def fail(name: str, data: bytes) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr("classifier.services.images.store_once", fail)
+    monkeypatch.setattr("classifier.services.images.store_unsynced", fail)
     with pytest.raises(OSError, match="No space"):
         list(read_incoming_files(walk_archive(make_zip(tmp_path, files))))

@@ -7,9 +7,10 @@ import pytest
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
-from classifier.jobs import lifecycle
+from classifier.jobs import lifecycle, recovery
 from classifier.jobs.kinds import EMBED, TRAIN, EmbedResult, TrainResult
 from classifier.jobs.lifecycle import LeaseLost
+from classifier.jobs.recovery import send_lost_messages
 from classifier.models import Job, Project
 
 
@@ -25,6 +26,11 @@ def sent(monkeypatch: pytest.MonkeyPatch, django_capture_on_commit_callbacks: An
     monkeypatch.setattr(lifecycle, "_send", lambda batch: numbers.extend(job.pk for job in batch))
     monkeypatch.setattr(transaction, "on_commit", lambda function: function())
     return numbers
+
+
+@pytest.fixture(autouse=True)
+def _empty_queues(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(recovery, "count_messages", lambda queue: 0)
 
 
 def status_of(job: Job) -> str:
@@ -75,46 +81,6 @@ def test_cancel_of_an_ended_job_changes_nothing(job: Job) -> None:
     assert status_of(job) == Job.Status.SUCCEEDED
 
 
-def test_lease_of_a_dead_worker_is_freed_and_the_job_sent_again(job: Job, sent: list[int]) -> None:
-    dead = lifecycle.claim_job(job.pk)
-    assert dead is not None
-    age(job, heartbeat_at=60)
-    lifecycle.recover_jobs()
-    assert sent == [job.pk]
-    successor = lifecycle.claim_job(job.pk)
-    assert successor is not None
-    assert successor.worker_deaths == 1
-    with pytest.raises(LeaseLost):  # the dead one was only asleep
-        lifecycle.report(dead, done=5)
-
-
-def test_living_worker_keeps_its_lease(job: Job, sent: list[int]) -> None:
-    claimed = lifecycle.claim_job(job.pk)
-    assert claimed is not None
-    age(job, heartbeat_at=5)
-    lifecycle.recover_jobs()
-    assert sent == []
-    lifecycle.beat(claimed)
-
-
-def test_job_that_kills_every_worker_fails_with_a_sentence(job: Job, sent: list[int]) -> None:
-    for _ in range(lifecycle.MAX_WORKER_DEATHS):
-        assert lifecycle.claim_job(job.pk) is not None
-        age(job, heartbeat_at=60)
-        lifecycle.recover_jobs()
-    job.refresh_from_db()
-    assert job.status == Job.Status.FAILED
-    assert "memory" in job.error
-
-
-def test_queued_job_that_the_broker_lost_is_sent_again(job: Job, sent: list[int]) -> None:
-    lifecycle.recover_jobs()
-    assert sent == []  # it was sent a moment ago
-    age(job, dispatched_at=60)
-    lifecycle.recover_jobs()
-    assert sent == [job.pk]
-
-
 def test_parent_waits_for_children_and_goes_on_after_the_last(job: Job, sent: list[int]) -> None:
     parent = lifecycle.claim_job(job.pk)
     assert parent is not None
@@ -125,7 +91,7 @@ def test_parent_waits_for_children_and_goes_on_after_the_last(job: Job, sent: li
     age(job, dispatched_at=60)
     for child in children:
         age(child, dispatched_at=1)
-    lifecycle.recover_jobs()
+    send_lost_messages()
     assert sent == []  # it waits for its children; nothing is lost
 
     for number, child in enumerate(children):
@@ -155,7 +121,7 @@ def test_parent_whose_last_child_died_before_telling_is_found(job: Job, sent: li
     Job.objects.filter(pk=child.pk).update(status="SUCCEEDED", finished_at=timezone.now())  # and then the power failed
     age(job, dispatched_at=60)
     sent.clear()
-    lifecycle.recover_jobs()
+    send_lost_messages()
     assert sent == [job.pk]
 
 

@@ -113,9 +113,9 @@ def killed(job: Job, monkeypatch: pytest.MonkeyPatch, epochs: int) -> None:
     """Let the worker die after the checkpoint of that epoch: the lease goes, nothing more is written."""
     kept = checkpoints.keep_checkpoint
 
-    def keep_and_die(job: Job, path: str, data: bytes) -> None:
-        kept(job, path, data)
-        if sum("epoch" in point for point in job.curve) - 1 == epochs:
+    def keep_and_die(job: Job, path: str, data: bytes, **options: int) -> None:
+        kept(job, path, data, **options)
+        if options["epochs"] - 1 == epochs:
             Job.objects.filter(pk=job.pk).update(lease="", worker_deaths=1)
 
     monkeypatch.setattr(checkpoints, "keep_checkpoint", keep_and_die)
@@ -143,6 +143,23 @@ def test_job_whose_worker_died_goes_on_from_the_last_epoch(slopes: Project, monk
     job.refresh_from_db()
     assert "checkpoint" not in job.state
     checkpoints.delete_old_checkpoints()  # and once more
+
+
+@pytest.mark.slow
+def test_next_job_of_the_same_content_goes_on_from_the_checkpoint(
+    slopes: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = prepare(slopes)
+    killed(first, monkeypatch, epochs=5)
+    assert lifecycle.cancel_job(first)
+    checkpoints.delete_old_checkpoints()
+    second = prepare(slopes)
+    run_job(second.pk)
+    second.refresh_from_db()
+    assert second.status == Job.Status.SUCCEEDED, second.error
+    assert second.state["measured"]["fine_tuning_pictures"] == 3 * TRAINED_ON
+    checkpoints.delete_old_checkpoints()
+    assert not default_storage.exists(first.state["checkpoint"])
 
 
 @pytest.mark.slow
@@ -202,11 +219,11 @@ def test_bar_is_about_the_pictures_that_are_left(slopes: Project, monkeypatch: p
     assert job_progress(job).unit == "pictures"
 
 
-def test_checkpoint_is_that_of_the_job_and_of_what_it_trains(filled: Project) -> None:
-    job = prepare(filled)
+def test_checkpoint_is_that_of_what_it_trains(filled: Project) -> None:
+    prepare(filled)
     version = DatasetVersion.objects.get()
     paths = {
-        checkpoints.checkpoint_path(job, version, TrainConfig(backbone="testing", **{**TUNED, "seed": seed}))
+        checkpoints.checkpoint_path(version, TrainConfig(backbone="testing", **{**TUNED, "seed": seed}))
         for seed in (0, 1)
     }
     assert len(paths) == 2

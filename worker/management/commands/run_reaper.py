@@ -1,12 +1,14 @@
 import signal
 import threading
+from collections.abc import Callable
 from typing import Any
 
 import structlog
 from django.core.management.base import BaseCommand
-from django.db import DatabaseError, close_old_connections
+from django.db import close_old_connections
 
-from classifier.jobs.lifecycle import recover_jobs
+from classifier.jobs.recovery import Reaper
+from classifier.outages import find_outage
 from classifier.scratch import delete_old_scratch
 from classifier.services.checkpoints import delete_old_checkpoints
 from classifier.services.uploads import delete_read_archives
@@ -22,12 +24,19 @@ class Command(BaseCommand):
         stop = threading.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: stop.set())
+        duties = (Reaper().recover_jobs, delete_read_archives, delete_old_checkpoints, delete_old_scratch)
         while not stop.wait(EVERY_SECONDS):
-            try:
-                recover_jobs()
-                delete_read_archives()
-                delete_old_checkpoints()
-                delete_old_scratch()
-            except (DatabaseError, OSError) as error:
-                log.warning("cannot_run_reaper", error=str(error))
-                close_old_connections()
+            for duty in duties:
+                _do(duty)
+
+
+def _do(duty: Callable[[], None]) -> None:
+    """Do one duty. Nothing that is away or wrong may end the reaper, or keep it from the other duties."""
+    try:
+        duty()
+    except Exception as error:
+        if find_outage(error):
+            log.warning("reaper_waits", duty=duty.__name__, error=str(error))
+        else:
+            log.exception("reaper_failed", duty=duty.__name__)
+        close_old_connections()

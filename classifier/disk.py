@@ -1,0 +1,38 @@
+"""Free space on the data folder's disk: told before it is gone, and kept for the database."""
+
+import errno
+import os
+import shutil
+
+from django.conf import settings
+
+from ml.errors import Unavailable
+
+RESERVED = 256 * 2**20  # bytes that uploads leave: a database that cannot write stops everything
+LOW = 2 * 2**30  # bytes below which the administrator is warned
+
+
+class DiskFull(Unavailable):
+    """There is no room for what somebody wants to bring in. The message is a sentence for the user."""
+
+
+def free_bytes() -> int:
+    """Return the free bytes on the disk of the data folder."""
+    return shutil.disk_usage(settings.DATA_DIR).free
+
+
+def check_room(size: int) -> None:
+    """Check that so many bytes may be brought in. Raise DiskFull."""
+    if free_bytes() - size < RESERVED:
+        raise DiskFull("There is not enough room on the disk of this site. The administrator has to make room first.")
+
+
+def wait_for_room() -> None:
+    """Raise the OSError of a full disk before it is full, so that a job waits and leaves room for the database."""
+    if free_bytes() < RESERVED:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+def is_low() -> bool:
+    """Return whether the administrator has to be warned."""
+    return free_bytes() < LOW

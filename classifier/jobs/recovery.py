@@ -1,0 +1,77 @@
+"""What the reaper does for jobs: it finds workers that have died, and sends again what the broker lost."""
+
+import time
+from collections import Counter
+from datetime import timedelta
+
+import structlog
+from django.conf import settings
+from django.db.models import Q
+from django.db.models.functions import Now
+from redis import Redis
+from redis.exceptions import RedisError
+
+from classifier.jobs.kinds import KINDS
+from classifier.jobs.lifecycle import IS_DUE, WAITS_FOR_CHILDREN, count_death, dispatch
+from classifier.models import Job
+
+log = structlog.get_logger(__name__)
+
+LOST_AFTER = timedelta(seconds=15)  # a worker writes a heartbeat every 2 s while it holds a lease
+CONFIRM_SECONDS = 5.0
+SEND_AGAIN_AFTER = timedelta(seconds=10)
+SENT_AT_ONCE = 200
+SILENT = "It stopped without a word, as it does when its machine is switched off or has no memory left."
+
+
+class Reaper:
+    """The reaper's view of the leases over time.
+
+    A lease is dead if its heartbeat is old by the database's clock, and stays so while the reaper itself looks on for
+    some seconds: after an outage of the database or a suspended laptop all heartbeats are old, and those of the living
+    come back. The clock of the reaper's machine may show any time.
+    """
+
+    def __init__(self, confirm_seconds: float = CONFIRM_SECONDS) -> None:
+        self._confirm_seconds = confirm_seconds
+        self._suspected: dict[str, float] = {}  # lease -> when it was first seen to be old, by the monotonic clock
+
+    def recover_jobs(self) -> None:
+        """Free the leases of the dead, and send again what may be lost. Call it every few seconds."""
+        self._free_dead_leases()
+        send_lost_messages()
+
+    def _free_dead_leases(self) -> None:
+        now, suspected = time.monotonic(), {}
+        stale = Job.objects.filter(status=Job.Status.RUNNING, heartbeat_at__lt=Now() - LOST_AFTER)
+        for job in stale.exclude(lease=""):
+            since = suspected[job.lease] = self._suspected.get(job.lease, now)
+            if now - since >= self._confirm_seconds:
+                count_death(job, SILENT)
+        self._suspected = suspected
+
+
+def send_lost_messages() -> None:
+    """Send the messages of waiting jobs again, for each queue that has fewer messages than jobs wait for it.
+
+    The queues are counted first: while no worker serves one, nothing in it is lost, and it must not grow.
+    """
+    waiting = Job.objects.filter(IS_DUE, ~WAITS_FOR_CHILDREN, status__in=Job.OPEN, lease="")
+    overdue = Q(dispatched_at=None) | Q(dispatched_at__lt=Now() - SEND_AGAIN_AFTER)
+    jobs = list(waiting.filter(overdue).order_by("pk")[:SENT_AT_ONCE])
+    if not jobs:
+        return
+    counted = Counter(KINDS[kind].queue for kind in waiting.values_list("kind", flat=True))
+    lacking = {queue for queue, count in counted.items() if count_messages(queue) < count}
+    lost = [job for job in jobs if KINDS[job.kind].queue in lacking]
+    if lost:
+        dispatch(lost)
+
+
+def count_messages(queue: str) -> int:
+    """Return how many messages are in a queue; 0 if the broker does not answer."""
+    try:
+        with Redis.from_url(settings.CACHE_URL, socket_timeout=5, socket_connect_timeout=2) as client:
+            return int(client.llen(queue))
+    except RedisError:
+        return 0
