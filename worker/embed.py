@@ -9,15 +9,17 @@ from django.db import transaction
 
 from classifier.jobs import lifecycle
 from classifier.jobs.kinds import EMBED, EmbedResult
-from classifier.models import Job
+from classifier.models import Image, Job
 from classifier.services import embeddings
 from classifier.services.custom_backbones import find_backbone
+from classifier.services.images import set_aside
 from ml.backbones.backbone import Backbone
 from ml.datasets.dataset import Dataset
 from ml.datasets.splits import TRAINING
 from ml.engines.embeddings import embed_pictures, embedding_key
 from ml.engines.loading import ensure_ready, load_engine
 from ml.images.augmentation import Augmentation
+from ml.images.isolated import isolated_reader
 from worker.chunks import cut_chunks
 from worker.features import read_picture_file
 from worker.throttle import Throttle
@@ -63,6 +65,8 @@ def embed(job: Job) -> None:
     augmentation = Augmentation(**job.config["augmentation"]) if "augmentation" in job.config else None
     key = embedding_key(backbone.digest, augmentation)
     images = {image.sha256: image for image in embeddings.list_images_without(job.config["images"], key)}
+    if job.worker_deaths:
+        _set_aside_what_crashes(images)
     throttle, stored = Throttle(), job.kept
     for batch, vectors in embed_pictures(
         list(images), read_picture_file, engine_of(backbone), augmentation=augmentation
@@ -72,6 +76,15 @@ def embed(job: Job) -> None:
         if throttle.due():
             lifecycle.report(job, kept=stored)  # which finds out whether the job was cancelled
     lifecycle.finish_job(job, EmbedResult(computed=len(images)))
+
+
+def _set_aside_what_crashes(images: dict[str, Image]) -> None:
+    """Set aside the pictures that end a process of their own: one of them may be what a worker died of."""
+    with isolated_reader() as reader:
+        for sha256, image in list(images.items()):
+            if reader.crashes(read_picture_file(sha256)):
+                set_aside(image)
+                del images[sha256]
 
 
 _held = threading.local()  # in a worker one thread does all the work; a command may have several

@@ -1,6 +1,9 @@
 """Turn an archive or a sample set into samples."""
 
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import islice
 from pathlib import Path
 
 from django.conf import settings
@@ -13,6 +16,7 @@ from classifier.services import sample_sets, uploads
 from classifier.services.incoming_files import INCOMING_FILES, read_incoming_file, sync_incoming
 from classifier.storage import delete_copy, kept_copy
 from ml.datasets.archives import (
+    ArchiveEntry,
     ArchiveRejected,
     ArchiveWalk,
     ZipMember,
@@ -20,6 +24,7 @@ from ml.datasets.archives import (
     read_zip,
     walk_archive,
 )
+from ml.images.isolated import CRASHES, isolated_reader
 from worker.chunks import cut_chunks
 from worker.throttle import Throttle
 
@@ -84,8 +89,8 @@ def read_part(job: Job) -> None:
     members = [ZipMember(*member) for member in job.config["members"]]
     files = []
     throttle = Throttle()
-    with kept_copy(job.config["archive"]) as path:
-        for entry in read_zip(path, members):
+    with kept_copy(job.config["archive"]) as path, _careful(job, read_zip(path, members)) as entries:
+        for entry in entries:
             files.append(read_incoming_file(entry))
             if throttle.due():
                 lifecycle.beat(job)  # which finds out whether the job was cancelled
@@ -94,11 +99,26 @@ def read_part(job: Job) -> None:
     uploads.record_read_parts(Upload.objects.get(job=job.parent_id))
 
 
+@contextmanager
+def _careful(job: Job, entries: Iterator[ArchiveEntry]) -> Iterator[Iterator[ArchiveEntry]]:
+    """Give the entries; after a worker has died on them, refuse each picture that ends a process of its own."""
+    if not job.worker_deaths:
+        yield entries
+        return
+    with isolated_reader() as reader:
+        yield (_refuse(entry) if entry.data and reader.crashes(entry.data) else entry for entry in entries)
+
+
+def _refuse(entry: ArchiveEntry) -> ArchiveEntry:
+    return entry._replace(class_name=None, data=None, reason=CRASHES)
+
+
 def _take_in(job: Job, walk: ArchiveWalk) -> None:
     lifecycle.enter_stage(job, "read", total=walk.total)
     if not walk.total:
         raise ArchiveRejected("There are no files in this archive.")
     done = job.upload.items.count()  # by a worker that died: the entries come in the same order again
-    for outcomes in uploads.add_entries(job.upload, walk, start=done):
-        done += len(outcomes)
-        lifecycle.report(job, done=done, total=max(walk.total, done), kept=done)
+    with _careful(job, islice(walk, done, None)) as entries:
+        for outcomes in uploads.add_entries(job.upload, entries):
+            done += len(outcomes)
+            lifecycle.report(job, done=done, total=max(walk.total, done), kept=done)

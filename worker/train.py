@@ -73,10 +73,12 @@ def _fetch_weights(job: Job, backbone: Backbone) -> None:
 
 
 def _freeze(job: Job, config: TrainConfig) -> DatasetVersion:
-    """Return the job's dataset version, which is frozen when the job first runs and stays the same."""
+    """Return the job's dataset version, which is frozen when the job first runs and usually stays the same."""
     frozen = lifecycle.read_state(job).dataset_version
     if frozen is not None:
-        return DatasetVersion.objects.get(pk=frozen)
+        version = DatasetVersion.objects.get(pk=frozen)
+        if not datasets.has_damaged_pictures(version):
+            return version  # otherwise a picture was set aside while the job ran, and the others go on
     lifecycle.enter_stage(job, "freeze", total=1)
     version = datasets.freeze_dataset_version(
         job.own_project,

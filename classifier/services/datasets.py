@@ -10,6 +10,7 @@ from django.db import transaction
 from django.db.models import Max, QuerySet
 
 from classifier.models import DatasetVersion, Project, Sample
+from classifier.selectors import list_damaged_samples
 from classifier.services.images import read_file
 from classifier.services.projects import ensure_classes
 from classifier.storage import store_once
@@ -82,6 +83,12 @@ def restore_dataset(version: DatasetVersion) -> bool:
         return False
     store_once(version.path, content)
     return True
+
+
+def has_damaged_pictures(version: DatasetVersion) -> bool:
+    """Return whether a picture of the version is missing or damaged. Raise DatasetCorrupt, OSError."""
+    damaged = list_damaged_samples(version.project).values_list("image__sha256", flat=True)
+    return bool(damaged) and not set(damaged).isdisjoint(load_dataset(version).sha256s())
 
 
 def decide_splits(project: Project, *, validation_percentage: int, testing_percentage: int) -> None:

@@ -3,15 +3,19 @@
 import contextlib
 from collections.abc import Iterable
 
+import structlog
 from django.conf import settings
 from django.core.files.base import File
 from django.core.files.storage import default_storage
+from django.utils import timezone
 
 from classifier.models import Image
 from classifier.models.image import image_path
 from classifier.prepared import insert_rows
 from classifier.storage import cache_file, store_unsynced, sync_files
 from ml.images.decoding import ImageFacts, make_thumbnail, verify_image
+
+log = structlog.get_logger(__name__)
 
 THUMBNAIL_SIZES = (160, 640)
 MIME = {
@@ -50,6 +54,12 @@ def ensure_images(facts: Iterable[ImageFacts]) -> tuple[dict[str, int], dict[str
     others = Image.objects.filter(sha256__in=[sha256 for sha256 in rows if sha256 not in new])
     others.exclude(damaged_at=None).update(damaged_at=None)  # storing them has made their files whole
     return new, dict(others.values_list("sha256", "pk"))
+
+
+def set_aside(image: Image) -> None:
+    """Leave a picture that cannot be read out of trainings until it is uploaded again."""
+    Image.objects.filter(pk=image.pk, damaged_at=None).update(damaged_at=timezone.now())
+    log.warning("picture_set_aside", sha256=image.sha256)
 
 
 def read_picture(image: Image) -> bytes:

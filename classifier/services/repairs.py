@@ -5,7 +5,6 @@ from typing import Any
 
 from django.conf import settings
 from django.core.files.storage import default_storage
-from django.utils import timezone
 
 from classifier.jobs.kinds import TRAIN, JobState
 from classifier.jobs.lifecycle import queue_job, update_ended_state
@@ -14,6 +13,7 @@ from classifier.models.custom_backbone import backbone_file_path
 from classifier.services.datasets import restore_dataset
 from classifier.services.exports import request_export
 from classifier.services.file_checks import Problem
+from classifier.services.images import set_aside
 from classifier.storage import store_once
 from ml.backbones.spec import custom_backbone_dir
 from ml.errors import UserError
@@ -29,7 +29,7 @@ def repair(problem: Problem) -> str:
 
 
 def _set_aside(image: Image) -> str:
-    Image.objects.filter(pk=image.pk, damaged_at=None).update(damaged_at=timezone.now())
+    set_aside(image)
     return "Set aside; the pages of its projects say so. Uploading the picture again restores it."
 
 

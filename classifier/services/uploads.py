@@ -26,7 +26,7 @@ from classifier.services.incoming_files import (
     sync_incoming,
 )
 from classifier.services.projects import ensure_classes
-from ml.datasets.archives import ArchiveEntry, ArchiveWalk
+from ml.datasets.archives import ArchiveEntry
 
 BATCH = 256  # files between two writes to the database
 SAMPLE_FIELDS = ("project_id", "image_id", "image_class_id", "split", "file_name", "created_by_id")
@@ -57,12 +57,12 @@ def add_pictures(upload: Upload, pictures: Iterable[tuple[str, str, bytes]]) -> 
     return record_files(upload, files)
 
 
-def add_entries(upload: Upload, walk: ArchiveWalk, *, start: int = 0) -> Iterator[list[Outcome]]:
-    """Take in a walk through an archive from its entry `start` on, in threads.
+def add_entries(upload: Upload, entries: Iterator[ArchiveEntry]) -> Iterator[list[Outcome]]:
+    """Take in the entries of an archive or a folder, in threads.
 
     Yield the outcomes of each batch once they are written.
     """
-    files = read_incoming_files(islice(walk, start, None))
+    files = read_incoming_files(entries)
     while batch := list(islice(files, BATCH)):
         sync_incoming(batch)
         yield record_files(upload, batch)
