@@ -1,4 +1,5 @@
 # make run    the whole site          make check   format, lint, types, migrations
+# make stop   end it from elsewhere
 # make test   all tests               make bench   measure (bench/results.json)
 # make run EXTRAS=tensorboard         with what not everybody needs
 
@@ -10,10 +11,13 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 ALL_EXTRAS := onnx s3 tensorboard
 
-.PHONY: run test check bench lock format
+.PHONY: run stop test check bench lock format
 
 run: $(VENV)/installed $(EXTRAS:%=$(VENV)/installed-%)
 	@$(BIN)/python manage.py serve
+
+stop: $(VENV)/installed
+	@$(BIN)/python manage.py stop
 
 # Two at a time: most tests wait for a process of their own. A file's tests stay together, for they share what is slow.
 test: $(VENV)/installed-dev

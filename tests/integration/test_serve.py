@@ -1,11 +1,15 @@
 """Starting and stopping: one command, clear sentences, two copies side by side."""
 
 import os
+import signal
 import socket
 import subprocess
 import sys
+import urllib.request
+from collections.abc import Iterator
 from pathlib import Path
 
+import psutil
 import pytest
 
 from tests.site import ROOT, Site
@@ -70,10 +74,80 @@ def test_services_that_do_not_answer_are_one_sentence(data: Path) -> None:
 def test_second_copy_on_the_same_data_is_refused(site: Site) -> None:
     result = site.manage("serve", check=False)
     assert result.returncode == 1
-    assert "cannot be used" in result.stderr  # its port comes first
+    assert site.process is not None
+    assert f"PoetsWeb is already running (process {site.process.pid})" in result.stderr
+    assert "make stop" in result.stderr
     other = manage("serve", POETSWEB_DATA=str(site.data), PORT="8999")
     assert other.returncode == 1
-    assert "PoetsWeb is already running with the data folder" in other.stderr
+    assert "PoetsWeb is already running" in other.stderr
+
+
+@pytest.fixture
+def own_site(data: Path, backbones: Path) -> Iterator[Site]:
+    site = Site(data, backbones=backbones).start()
+    yield site
+    site.stop()
+
+
+def family(site: Site) -> list[psutil.Process]:
+    assert site.process is not None
+    whole = psutil.Process(site.process.pid)
+    return [whole, *whole.children(recursive=True)]
+
+
+def wait_for_the_end(processes: list[psutil.Process]) -> None:
+    _, alive = psutil.wait_procs(processes, timeout=40)
+    left = [one for one in alive if one.is_running() and one.status() != psutil.STATUS_ZOMBIE]
+    assert not left, [one.cmdline() for one in left]
+
+
+@pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGKILL])
+def test_no_process_outlives_the_site(own_site: Site, number: signal.Signals) -> None:
+    processes = family(own_site)
+    assert len(processes) > 8
+    processes[0].send_signal(number)  # the terminal was closed, or somebody killed it
+    assert own_site.process is not None
+    own_site.process.wait(40)
+    wait_for_the_end(processes)
+    own_site.start()  # and it starts again on the same data
+    assert answers(own_site)
+
+
+def test_stop_ends_the_copy_that_uses_the_data_folder(own_site: Site) -> None:
+    processes = family(own_site)
+    assert "has stopped" in own_site.manage("stop").stdout
+    wait_for_the_end(processes)
+    assert "is not running" in own_site.manage("stop").stdout
+
+
+@pytest.mark.parametrize("name", ["gunicorn", "worker@%h"])
+def test_death_of_a_supervisor_is_noticed(own_site: Site, name: str) -> None:
+    processes = family(own_site)
+    (keeper,) = [one for one in processes if "poetsweb.supervise" in one.cmdline() and name in one.cmdline()]
+    keeper.kill()
+    assert own_site.process is not None
+    assert own_site.process.wait(40) != 0
+    wait_for_the_end(processes)
+
+
+def test_web_server_that_dies_is_started_again(own_site: Site) -> None:
+    (master,) = [
+        one
+        for one in family(own_site)
+        if "gunicorn" in one.cmdline()
+        and "poetsweb.supervise" in " ".join((one.parent() or one).cmdline())
+        and "poetsweb.supervise" not in one.cmdline()
+    ]
+    master.kill()
+    own_site.wait(lambda: answers(own_site), 40)
+
+
+def answers(site: Site) -> bool:
+    try:
+        with urllib.request.urlopen(f"{site.address}/health", timeout=5) as answer:
+            return bool(answer.status == 200)
+    except OSError:
+        return False
 
 
 def test_two_copies_side_by_side(site: Site, data: Path, backbones: Path) -> None:

@@ -12,6 +12,8 @@ from classifier.outages import find_outage
 from classifier.scratch import delete_old_scratch
 from classifier.services.checkpoints import delete_old_checkpoints
 from classifier.services.uploads import delete_read_archives
+from poetsweb.broker import end_leftover
+from poetsweb.instance import is_orphan
 
 log = structlog.get_logger(__name__)
 EVERY_SECONDS = 3.0
@@ -28,6 +30,8 @@ class Command(BaseCommand):
         while not stop.wait(EVERY_SECONDS):
             for duty in duties:
                 _do(duty)
+        if is_orphan():  # then nobody else is left to do it
+            end_leftover()
 
 
 def _do(duty: Callable[[], None]) -> None:
