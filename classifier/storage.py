@@ -16,7 +16,7 @@ from filelock import FileLock
 
 from ml.files import make_folder, open_atomically, sync_filesystem, sync_path, write_atomically
 
-FILE_MODE = 0o644
+FILE_MODE = 0o600
 FEW = 8  # files that are synced one by one
 
 

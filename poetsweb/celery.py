@@ -7,6 +7,8 @@ from typing import Any
 from celery import Celery, signals
 from kombu.entity import Exchange, Queue
 
+from poetsweb.folders import PRIVATE_UMASK
+
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "poetsweb.settings")
 
 QUEUES = ("ingest", "embed", "train")  # see the queue of each kind in classifier.jobs.kinds; a test compares them
@@ -18,6 +20,12 @@ app = Celery("poetsweb")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.conf.task_queues = [Queue(name, Exchange(name), routing_key=name) for name in QUEUES]
 app.autodiscover_tasks(["worker"], related_name="run")
+
+
+@signals.celeryd_init.connect
+def write_private_files(**_: Any) -> None:
+    """Let other users of this machine read nothing that a worker writes."""
+    os.umask(PRIVATE_UMASK)
 
 
 @signals.setup_logging.connect

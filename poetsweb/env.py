@@ -102,6 +102,7 @@ class Environment(BaseSettings):
     POETSWEB_BACKBONE: Annotated[str, AfterValidator(_known_backbone)] = DEFAULT_BACKBONE
     WEIGHTS_URL: Annotated[str, _url("https://", "http://")] = PUBLISHER
     FETCH_PRIVATE_ADDRESSES: bool = False
+    UNCONFINED_NETWORKS: bool = False
     FLOWERS_URL: Annotated[str, _url("https://", "http://")] = FLOWERS
 
     @field_validator("*", mode="before")

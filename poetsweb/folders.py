@@ -1,14 +1,20 @@
 """Locate the data folder, for the settings and for commands that need nothing else from them."""
 
+import contextlib
 import hashlib
 import os
+import stat
 import tempfile
 from pathlib import Path
+
+from django.core.exceptions import ImproperlyConfigured
 
 from ml.settings import MLSettings
 from poetsweb.env import BASE_DIR, ENVIRONMENT
 
-__all__ = ["BASE_DIR", "DATA_DIR", "ML", "socket_folder"]
+__all__ = ["BASE_DIR", "DATA_DIR", "ML", "make_private", "socket_folder"]
+
+PRIVATE_UMASK = 0o077  # of the processes that write there
 
 MAX_SOCKET_FOLDER_BYTES = 84  # which leaves room for a number and a name
 
@@ -19,6 +25,23 @@ ML = MLSettings(
     weights_url=ENVIRONMENT.WEIGHTS_URL.rstrip("/"),
     fetch_private_addresses=ENVIRONMENT.FETCH_PRIVATE_ADDRESSES,
 )
+
+
+def make_private(folder: Path) -> None:
+    """Create a folder that nobody but its owner may enter, or make it so. One that is not ours is left as it is.
+
+    Raise `ImproperlyConfigured` if it cannot be used.
+    """
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if stat.S_IMODE(folder.stat().st_mode) & 0o077:
+            with contextlib.suppress(PermissionError):
+                folder.chmod(0o700)
+    except OSError as error:
+        raise ImproperlyConfigured(
+            f"the data folder {folder} cannot be used ({error.strerror}); "
+            "set POETSWEB_DATA to a folder that you may write to."
+        ) from None
 
 
 def socket_folder(name: str) -> Path:

@@ -9,6 +9,7 @@ from django.conf import settings
 from gunicorn.config import Config
 from gunicorn.glogging import Logger
 
+from poetsweb.folders import PRIVATE_UMASK
 from poetsweb.logs import hide_secrets
 
 
@@ -26,6 +27,7 @@ def _hide(record: logging.LogRecord) -> bool:
     return True
 
 
+os.umask(PRIVATE_UMASK)
 REQUEST_LOCK_SECONDS = 8  # SQLite: a request that waits longer for another writer is asked to come again
 
 _options = settings.DATABASES["default"].get("OPTIONS", {})

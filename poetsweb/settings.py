@@ -1,6 +1,7 @@
 """Define all settings of PoetsWeb. Each environment variable is described in `.env.example`."""
 
 from importlib.util import find_spec
+from urllib.parse import quote
 
 import environ
 from django.core.exceptions import ImproperlyConfigured
@@ -9,7 +10,7 @@ from ml.datasets.archives import ArchiveLimits
 from ml.images.decoding import ImageLimits
 from ml.machine import CORES
 from poetsweb.env import ENVIRONMENT as ENV
-from poetsweb.folders import DATA_DIR, ML, socket_folder  # noqa: F401 - ML is a setting too
+from poetsweb.folders import DATA_DIR, ML, make_private, socket_folder  # noqa: F401 - ML is a setting too
 from poetsweb.logs import logging_config
 from poetsweb.secret import read_or_create_secret
 
@@ -21,6 +22,7 @@ HTTPS = ENV.HTTPS
 WEB_WORKERS = ENV.WEB_WORKERS or min(CORES, 4)
 WEB_THREADS = ENV.WEB_THREADS
 EMBED_WORKERS = ENV.EMBED_WORKERS or CORES
+make_private(DATA_DIR)
 SECRET_KEY = ENV.SECRET_KEY or read_or_create_secret(DATA_DIR / "secret_key")
 
 # --- The site --------------------------------------------------------------------------------------
@@ -119,15 +121,23 @@ else:
 
 # --- Broker and cache ------------------------------------------------------------------------------
 EMBEDDED_VALKEY_SOCKET = socket_folder("valkey") / "valkey.sock"
+make_private(EMBEDDED_VALKEY_SOCKET.parent)
 REDIS_URL = ENV.REDIS_URL
-CACHE_URL = REDIS_URL or f"unix://{EMBEDDED_VALKEY_SOCKET}"
+# The folder is ours alone; the password is for processes of ours that may open a stranger's file.
+EMBEDDED_VALKEY_PASSWORD = "" if REDIS_URL else read_or_create_secret(EMBEDDED_VALKEY_SOCKET.with_name("password"))
+_embedded_url = f"unix://poetsweb:{quote(EMBEDDED_VALKEY_PASSWORD, safe='')}@{quote(str(EMBEDDED_VALKEY_SOCKET))}"
+CACHE_URL = REDIS_URL or _embedded_url
 CELERY_BROKER_URL = CACHE_URL.replace("unix://", "redis+socket://", 1)
 CACHES = {
     "default": {
         "BACKEND": "django.core.cache.backends.redis.RedisCache",
         "LOCATION": CACHE_URL,
         "KEY_PREFIX": "poetsweb",
-        "OPTIONS": {"socket_timeout": 5, "socket_connect_timeout": 2},
+        "OPTIONS": {
+            "serializer": "classifier.cache.JSONSerializer",
+            "socket_timeout": 5,
+            "socket_connect_timeout": 2,
+        },
     }
 }
 # The database has every job, so the broker may lose messages: late acknowledgement and prefetch 1 leave work to
@@ -162,7 +172,7 @@ STATIC_URL = "/static/"
 STATIC_ROOT = DATA_DIR / "static"
 # On the data folder's disk, which should be large enough; /tmp may be small.
 FILE_UPLOAD_TEMP_DIR = DATA_DIR / "tmp"
-FILE_UPLOAD_TEMP_DIR.mkdir(parents=True, exist_ok=True)
+FILE_UPLOAD_TEMP_DIR.mkdir(parents=True, exist_ok=True)  # in the data folder, which is private
 S3_STORAGE = {
     "BACKEND": "classifier.bucket.BucketStorage",
     "OPTIONS": {
@@ -204,5 +214,6 @@ TENSORBOARD_DIR = socket_folder("boards")
 BACKBONE = ENV.POETSWEB_BACKBONE
 PREDICT_THREADS = ENV.PREDICT_THREADS or min(CORES, 4)
 FLOWERS_URL = ENV.FLOWERS_URL
+UNCONFINED_NETWORKS = ENV.UNCONFINED_NETWORKS
 
 LOGGING = logging_config(json=ENV.LOG_JSON)

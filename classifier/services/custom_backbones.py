@@ -33,6 +33,7 @@ from ml.errors import ImportRefused
 from ml.model_import.fetching import host_of, kind_of
 from ml.model_import.program import RANGES
 from ml.model_import.sources import MAX_LABELS_BYTES, MAX_MODEL_BYTES
+from ml.sandbox.confine import missing_protections
 from ml.training.config import ConfigError, TrainConfig
 
 MAX_OUTPUT_NAME_LENGTH = 200  # characters of the name of an operation
@@ -72,7 +73,18 @@ def request_import(
     return _queue(project, IMPORT, {**config, **_keep(file)}, by=by, title=source[:100], source=source)
 
 
+def check_confinement() -> None:
+    """Check that a stranger's network can be confined here. Raise ImportRefused."""
+    missing = missing_protections()
+    if missing and not settings.UNCONFINED_NETWORKS:
+        raise ImportRefused(
+            f"This site opens no networks, because its system cannot forbid a process {' and '.join(missing)}. "
+            "The administrator can allow it all the same (UNCONFINED_NETWORKS)."
+        )
+
+
 def _queue(project: Project | None, kind: JobKind, config: dict[str, Any], *, by: User, **about: str) -> Job:
+    check_confinement()
     with transaction.atomic():
         job = queue_job(kind, project=project, by=by, config=config)
         CustomBackbone.objects.create(owner=by, project=project, job=job, **about)

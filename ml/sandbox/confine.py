@@ -20,7 +20,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from ml.sandbox.landlock import restrict_files
+from ml.sandbox.landlock import can_restrict_files, restrict_files
+from ml.sandbox.seccomp import can_restrict_calls, restrict_calls
 
 MEMORY = 6 * 2**30  # bytes of data; TensorFlow itself takes one
 SECONDS = 900  # of processor time
@@ -64,6 +65,12 @@ class Limits:
     tied: bool = True
 
 
+def missing_protections() -> list[str]:
+    """List what this system cannot forbid a confined process, as words for a sentence."""
+    checks = {"opening any file": can_restrict_files(), "connecting to other programs": can_restrict_calls()}
+    return [what for what, there in checks.items() if not there]
+
+
 def confined(module: str, arguments: Iterable[str], limits: Limits) -> tuple[str, list[str]]:
     """Return (module, arguments) that run `module` within the limits."""
     return "ml.sandbox.confine", [json.dumps(asdict(limits)), module, *arguments]
@@ -97,6 +104,7 @@ def confine(limits: Limits) -> None:
             libc.unshare(_NEW_NETWORK)  # root needs no user namespace for it
     reads = [*map(Path, (*_SYSTEM, *limits.reads)), *_of_python()]
     restrict_files(reads=reads, writes=[Path("/dev/null"), *map(Path, limits.writes)], tcp=limits.online)
+    restrict_calls(online=limits.online)
 
 
 def _of_python() -> list[Path]:

@@ -23,6 +23,11 @@ _NEWEST, _NET_SINCE, _SCOPES_SINCE = 16, 4, 6
 _TCP, _SCOPES = 0b11, 0b11
 
 
+def can_restrict_files() -> bool:
+    """Return whether `restrict_files` would work here."""
+    return sys.platform == "linux" and bool(ctypes.CDLL(None).syscall(_CREATE_RULESET, None, 0, _ASK_VERSION) >= 1)
+
+
 def restrict_files(*, reads: Iterable[Path], writes: Iterable[Path], tcp: bool) -> bool:
     """Allow only these paths, and everything below them, to be opened from now on, and nothing to be executed.
 

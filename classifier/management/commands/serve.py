@@ -4,6 +4,7 @@ import contextlib
 import os
 import signal
 import socket
+import stat
 import sys
 import threading
 import time
@@ -16,8 +17,9 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import connection
 from django.db.utils import OperationalError
 
+from ml.sandbox.confine import missing_protections
 from poetsweb.broker import BrokerFailed, run_broker
-from poetsweb.folders import BASE_DIR
+from poetsweb.folders import BASE_DIR, PRIVATE_UMASK
 from poetsweb.instance import SERVE_PID, AlreadyRunning, only_copy
 
 CELERY = [
@@ -39,6 +41,8 @@ class Command(BaseCommand):
     help = "Run PoetsWeb: database, Valkey (unless REDIS_URL is set), workers and web server. Ctrl-C stops everything."
 
     def handle(self, *args: Any, **options: Any) -> None:
+        os.umask(PRIVATE_UMASK)
+        self.warn()
         signal.signal(signal.SIGHUP, lambda *_: os.kill(os.getpid(), signal.SIGTERM))  # the terminal was closed
         try:
             with only_copy(settings.DATA_DIR):
@@ -49,6 +53,18 @@ class Command(BaseCommand):
                     sys.exit(run_together(processes()))
         except (AlreadyRunning, BrokerFailed) as error:
             raise CommandError(str(error)) from None
+
+    def warn(self) -> None:
+        """Tell what is less safe here than it could be."""
+        if stat.S_IMODE(settings.DATA_DIR.stat().st_mode) & 0o077:
+            self.stderr.write(f"Other users of this machine can enter the data folder {settings.DATA_DIR}.")
+        missing = missing_protections()
+        if missing:
+            fate = "opened all the same" if settings.UNCONFINED_NETWORKS else "refused"
+            self.stderr.write(
+                f"This system cannot forbid a process {' and '.join(missing)}. Networks that people upload are {fate} "
+                "(UNCONFINED_NETWORKS)."
+            )
 
     def announce(self) -> None:
         """Print the address once the site answers there."""

@@ -55,7 +55,7 @@ def test_full_disk_leaves_nothing_behind(tmp_path: Path) -> None:
     assert files_in(tmp_path) == []
 
 
-def test_files_may_be_read_by_all_and_written_by_us() -> None:
+def test_files_are_ours_alone() -> None:
     before = os.umask(0)
     try:
         default_storage.save("incoming/1", ContentFile(b"data"))
@@ -63,7 +63,7 @@ def test_files_may_be_read_by_all_and_written_by_us() -> None:
     finally:
         os.umask(before)
     modes = [os.stat(default_storage.path(name)).st_mode & 0o777 for name in ("incoming/1", "images/ab/abc")]
-    assert modes == [0o644, 0o644]
+    assert modes == [0o600, 0o600]
 
 
 def test_picture_is_stored_once_the_disk_has_room_again(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,21 +1,29 @@
 """Test what a program that opens a stranger's network can still do, with one that tries everything."""
 
+import ctypes
 import json
 import os
 import socket
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from multiprocessing import shared_memory
 from pathlib import Path
 
 import pytest
 
 from ml.sandbox.confine import Limits, bare_environment, confined
+from ml.sandbox.seccomp import can_restrict_calls
 
 PROBE = '''
 """Tries what the brief of a hostile program would be; prints what worked."""
 import json, os, pathlib, socket, subprocess, sys
+from multiprocessing import shared_memory
+import ctypes
 import numpy  # begins threads
+libc = ctypes.CDLL(None)
 
 def works(action):
     try:
@@ -33,6 +41,15 @@ print(json.dumps({
     "starts a program": works(lambda: subprocess.run(["/bin/true"], check=True)),
     "connects": works(lambda: socket.create_connection(("127.0.0.1", int(port)), 2)),
     "kills us": works(lambda: os.kill(int(parent), 0)),
+    "reads our memory": works(lambda: pathlib.Path("/proc", parent, "mem").open("rb")),
+    "lists our files": works(lambda: os.listdir(f"/proc/{parent}/fd")),
+    "reaches a Unix socket": works(lambda: socket.socket(socket.AF_UNIX).connect(own + "/socket")),
+    "reaches an abstract socket": works(lambda: socket.socket(socket.AF_UNIX).connect(chr(0) + own)),
+    "makes a socket": works(lambda: socket.socket(socket.AF_INET, socket.SOCK_DGRAM)),
+    "shares memory": works(lambda: shared_memory.SharedMemory(name="poetsweb-probe")),
+    "shares old memory": libc.shmget(0x706F, 16, 0o600) != -1,
+    "traces us": libc.ptrace(16, int(parent), 0, 0) == 0,
+    "has other descriptors": sorted(map(int, os.listdir("/proc/self/fd")))[-1] > 4,
     "network": os.readlink("/proc/self/ns/net"),
 }))
 '''
@@ -42,8 +59,28 @@ def kernel_can(program: str) -> bool:
     return subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
 
 
+KEY = 0x706F  # of System V's shared memory
 LANDLOCK = "import ctypes, sys; sys.exit(ctypes.CDLL(None).syscall(444, None, 0, 1) < 6)"
 LEAVES = "import ctypes, sys; sys.exit(ctypes.CDLL(None).unshare(0x50000000))"
+
+
+@contextmanager
+def shared_things(folder: Path) -> Iterator[None]:
+    """Listen on a Unix socket in the folder and on an abstract one, and hold memory that is shared by name."""
+    libc = ctypes.CDLL(None)
+    segment = libc.shmget(KEY, 16, 0o600 | 0o1000)
+    memory = shared_memory.SharedMemory(name="poetsweb-probe", create=True, size=16)
+    with socket.socket(socket.AF_UNIX) as named, socket.socket(socket.AF_UNIX) as abstract:
+        named.bind(str(folder / "socket"))
+        abstract.bind(f"\0{folder}")
+        for server in (named, abstract):
+            server.listen()
+        try:
+            yield
+        finally:
+            memory.close()
+            memory.unlink()
+            libc.shmctl(segment, 0, None)  # IPC_RMID
 
 
 @pytest.fixture
@@ -53,7 +90,7 @@ def tried(tmp_path: Path) -> dict[str, object]:
     (tmp_path / "own").mkdir()
     (tmp_path / "secret").write_text("secret")
     limits = Limits(reads=(str(tmp_path / "program"),), writes=(str(tmp_path / "own"),))
-    with socket.create_server(("127.0.0.1", 0)) as server:
+    with socket.create_server(("127.0.0.1", 0)) as server, shared_things(tmp_path / "own"):
         asked = [tmp_path / "secret", tmp_path / "own", tmp_path / "outside", os.getpid(), server.getsockname()[1]]
         module, arguments = confined("probe", map(str, asked), limits)
         environment = bare_environment(tmp_path)
@@ -101,3 +138,29 @@ def test_confined_program_reaches_nothing_but_its_own_files(tried: dict[str, obj
 def test_confined_program_leaves_the_network_though_its_libraries_begin_threads(tried: dict[str, object]) -> None:
     assert tried["network"] != Path("/proc/self/ns/net").readlink().name
     assert tried["connects"] is False
+
+
+ONLINE = """
+import socket, sys
+def works(family, kind):
+    try:
+        socket.socket(family, kind).close()
+    except PermissionError:
+        return False
+    return True
+socket.create_connection(("127.0.0.1", int(sys.argv[1])), 5).close()
+print([works(family, socket.SOCK_STREAM) for family in (socket.AF_INET6, socket.AF_UNIX, 40)])
+"""
+
+
+@pytest.mark.skipif(not can_restrict_calls(), reason="this system has no seccomp")
+def test_program_that_may_go_online_reaches_no_process_of_this_machine(tmp_path: Path) -> None:
+    (tmp_path / "online.py").write_text(ONLINE)
+    limits = Limits(reads=(str(tmp_path),), online=True)
+    environment = bare_environment(tmp_path)
+    environment["PYTHONPATH"] += f"{os.pathsep}{tmp_path}"
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        module, arguments = confined("online", [str(server.getsockname()[1])], limits)
+        command = [sys.executable, "-m", module, *arguments]
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)
+    assert done.stdout == "[True, False, False]\n", done.stderr

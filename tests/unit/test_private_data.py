@@ -1,0 +1,56 @@
+"""Nobody but the owner of the data folder can read what is in it, and nobody without the password uses the broker."""
+
+import os
+import stat
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from classifier.cache import JSONSerializer
+from classifier.services import custom_backbones
+from ml.errors import ImportRefused
+from poetsweb import broker
+from poetsweb.folders import make_private
+
+
+@pytest.mark.parametrize("before", [None, 0o755, 0o777])
+def test_folder_is_for_its_owner_alone(tmp_path: Path, before: int | None) -> None:
+    folder = tmp_path / "data"
+    if before:
+        folder.mkdir()
+        folder.chmod(before)
+    umask = os.umask(0)
+    try:
+        make_private(folder)
+    finally:
+        os.umask(umask)
+    assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+
+
+def test_cache_takes_no_pickles() -> None:
+    serializer = JSONSerializer()
+    for value in (7, "text", ["a", 1], {"a": [None, True]}):
+        stored = serializer.dumps(value)
+        assert serializer.loads(str(stored).encode()) == value
+    with pytest.raises(ValueError, match="decode|Expecting"):
+        serializer.loads(b"\x80\x04cos\nsystem\n")
+
+
+def test_password_of_the_broker_is_in_no_file_that_it_reads(tmp_path: Path) -> None:
+    path = broker._write_users(tmp_path, "the password")
+    assert "the password" not in path.read_text()
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
+@pytest.mark.parametrize("allowed", [False, True])
+def test_networks_are_refused_where_nothing_confines_them(
+    allowed: bool, settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(custom_backbones, "missing_protections", lambda: ["opening any file"])
+    settings.UNCONFINED_NETWORKS = allowed
+    if allowed:
+        custom_backbones.check_confinement()
+    else:
+        with pytest.raises(ImportRefused, match="cannot forbid a process opening any file"):
+            custom_backbones.check_confinement()
