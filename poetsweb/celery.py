@@ -11,7 +11,8 @@ from poetsweb.folders import PRIVATE_UMASK
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "poetsweb.settings")
 
-QUEUES = ("ingest", "embed", "train")  # see the queue of each kind in classifier.jobs.kinds; a test compares them
+# See the queue of each kind in classifier.jobs.kinds; a test compares them.
+QUEUES = ("ingest", "embed", "train", "untrusted")
 
 # Celery warns of pickled messages when it runs as root, for example in a container; ours are JSON only.
 warnings.filterwarnings("ignore", message="You're running the worker with superuser privileges")

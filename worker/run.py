@@ -9,7 +9,7 @@ import re
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -47,12 +47,28 @@ CAUSES: dict[int, str] = {
 
 
 @shared_task(name="worker.run_job")
+def run_fair_job(pk: int) -> None:
+    """Work on the job whose turn it is in the queue of this one."""
+    close_old_connections()
+    try:
+        job = lifecycle.claim_fairly(pk)
+    except DatabaseError as error:
+        log.warning("job_not_claimed", job=pk, error=str(error))  # the reaper sends it again
+        return
+    if job is not None:
+        _work_on(job)
+
+
 def run_job(pk: int) -> None:
-    """Work on a job until it ends, waits for its children, or is no longer ours."""
+    """Work on this job until it ends, waits for its children, or is no longer ours."""
     close_old_connections()
     job = lifecycle.claim_job(pk)
-    if job is None:
-        return  # cancelled, ended, or somebody else has it
+    if job is not None:  # otherwise it was cancelled, has ended, or somebody else has it
+        _work_on(job)
+
+
+def _work_on(job: Job) -> None:
+    pk = job.pk
     try:
         with _heartbeat(job):
             wait_for_room()
@@ -108,7 +124,7 @@ def extract_features(name: str, key: str) -> None:
         remote.return_features(key, str(error))
 
 
-@signals.task_failure.connect(sender=run_job)
+@signals.task_failure.connect(sender=run_fair_job)
 def free_lease_of_killed_child(args: Any = (), exception: Any = None, **_: Any) -> None:
     """Free the lease of a child that was killed, which cannot run its own `except`; its parent sees it die."""
     if isinstance(exception, WorkerLostError):
@@ -118,21 +134,28 @@ def free_lease_of_killed_child(args: Any = (), exception: Any = None, **_: Any) 
 @signals.worker_shutting_down.connect
 def free_leases_at_the_end(**_: Any) -> None:
     """Free the leases of all jobs at hand when the worker is asked to stop, which is no death of theirs."""
-    _free_leases([request.args[0] for request in active_requests if request.name == run_job.name], STOPPED)
+    _free_leases([request.args[0] for request in active_requests if request.name == run_fair_job.name], STOPPED)
 
 
-def _free_leases(jobs: list[int], how: str) -> None:
-    """Free leases, from the worker's main process. Count a death unless somebody asked the worker to stop."""
+def _list_held(message: int) -> Iterable[Job]:
+    return Job.objects.filter(status=Job.Status.RUNNING, lease__startswith=f"{message}-")
+
+
+def _free_leases(messages: list[int], how: str) -> None:
+    """Free the leases that were taken for these messages. Count a death unless somebody asked the worker to stop.
+
+    For the worker's main process.
+    """
     found = re.search(r"signal (\d+)", how)
     number = int(found[1]) if found else 0
     try:
-        for job in Job.objects.filter(pk__in=jobs, status=Job.Status.RUNNING).exclude(lease=""):
+        for job in [job for message in messages for job in _list_held(message)]:
             if how == STOPPED or number in ASKED_TO_STOP:
                 lifecycle.free_lease(job)
             else:
                 lifecycle.count_death(job, CAUSES.get(number, f"It ended by itself ({how})."))
     except DatabaseError as error:
-        log.warning("lease_not_freed", jobs=jobs, error=str(error))  # the reaper finds it
+        log.warning("lease_not_freed", messages=messages, error=str(error))  # the reaper finds it
     finally:
         connection.close()  # the parent forks children, and a connection must not be inherited
 

@@ -175,7 +175,7 @@ _OPENING = (
 BACKBONE = JobKind(
     name="backbone",
     title="Adding a backbone",
-    queue="train",
+    queue="untrusted",
     run="worker.custom_backbone:add_backbone",
     stages=(
         Stage("fetch", "Downloading the network", 40, unit="MB", applies=lambda config: bool(config.get("address"))),
@@ -187,7 +187,7 @@ BACKBONE = JobKind(
 IMPORT = JobKind(
     name="import",
     title="Importing",
-    queue="train",
+    queue="untrusted",
     run="worker.custom_backbone:import_version",
     stages=(*_OPENING, Stage("extract", "Classifying the test pictures", 40, unit="pictures")),
     result=VersionResult,

@@ -12,6 +12,7 @@ Whether a worker has died is found out in `classifier.jobs.recovery`. All times 
 
 import traceback
 import uuid
+from collections import Counter
 from collections.abc import Iterable
 from datetime import timedelta
 from typing import Any
@@ -19,7 +20,7 @@ from typing import Any
 import structlog
 from django.contrib.auth.models import User
 from django.db import transaction
-from django.db.models import Exists, F, Max, OuterRef, Q
+from django.db.models import Exists, F, Max, Min, OuterRef, Q
 from django.db.models.functions import Now
 from django.utils import timezone
 from kombu.exceptions import OperationalError
@@ -27,15 +28,25 @@ from pydantic import BaseModel
 
 from classifier.jobs.kinds import KINDS, JobKind, JobState, NoResult, UnknownStage
 from classifier.models import Job, Project, Sample
+from ml.errors import Conflict
 
 log = structlog.get_logger(__name__)
 
 MAX_WORKER_DEATHS = 3
+MAX_OPEN_JOBS = 100  # of a user
+CANDIDATES = 5  # that a worker tries to take before it takes the one it was told of
 FORGET_PAUSES_AFTER = timedelta(minutes=5)
 PAUSES = (5, 10, 20, 40, 60)  # seconds until what is away is tried again, while it stays away
 TASK = "worker.run_job"
 WAITS_FOR_CHILDREN = Exists(Job.objects.filter(parent=OuterRef("pk"), status__in=Job.OPEN))
 IS_DUE = Q(not_before=None) | Q(not_before__lte=Now())
+
+
+class TooManyJobs(Conflict):
+    """The user has so many open jobs that another would only wait for them."""
+
+    def __init__(self) -> None:
+        super().__init__(f"You have {MAX_OPEN_JOBS} jobs open. Wait until some of them have ended, or cancel some.")
 
 
 class LeaseLost(Exception):
@@ -51,7 +62,9 @@ def queue_job(
     config: dict[str, Any] | None = None,
     state: JobState | None = None,
 ) -> Job:
-    """Create a job, and send it to its queue when the transaction commits."""
+    """Create a job, and send it to its queue when the transaction commits. Raise TooManyJobs."""
+    if by is not None and Job.objects.filter(created_by=by, parent=None, status__in=Job.OPEN).count() >= MAX_OPEN_JOBS:
+        raise TooManyJobs
     job = Job(project=project, kind=kind.name, config=config or {}, created_by=by)
     job.state = _dump_state(state or JobState())
     if project is not None:
@@ -102,17 +115,47 @@ def _send(jobs: list[Job]) -> None:
         log.warning("broker_unreachable", jobs=len(jobs), error=str(error))
 
 
-def claim_job(pk: int) -> Job | None:
+def claim_job(pk: int, *, message: int = 0) -> Job | None:
     """Take the lease of an open job that nobody works on; None where somebody else was first.
 
-    A job that waits for its children is not free: a message that comes twice must not make them twice.
+    A job that waits for its children is not free: a message that comes twice must not make them twice. `message` is the
+    job that the worker was told of, which may be another, see `claim_fairly`.
     """
-    lease = uuid.uuid4().hex
+    lease = f"{message or pk}-{uuid.uuid4().hex}"
     free = Job.objects.filter(IS_DUE, ~WAITS_FOR_CHILDREN, pk=pk, status__in=Job.OPEN, lease="")
     if free.update(status=Job.Status.RUNNING, lease=lease, heartbeat_at=Now(), waits_for="") != 1:
         return None
     Job.objects.filter(pk=pk, started_at=None).update(started_at=timezone.now())
     return Job.objects.select_related("project", "created_by").get(pk=pk)
+
+
+def claim_fairly(pk: int) -> Job | None:
+    """Take the lease of a job that waits in the same queue as this one: of whom the fewest are running.
+
+    There is a message for each waiting job, so each is taken at last. Among the jobs of a user, those of the project
+    with the fewest running come first, then the oldest.
+    """
+    kind = Job.objects.filter(pk=pk).values_list("kind", flat=True).first()
+    if kind is None:
+        return None
+    kinds = [name for name, known in KINDS.items() if known.queue == KINDS[kind].queue]
+    for candidate in _list_fairly(kinds)[:CANDIDATES]:
+        job = claim_job(candidate, message=pk)
+        if job is not None:
+            return job
+    return claim_job(pk)
+
+
+def _list_fairly(kinds: list[str]) -> list[int]:
+    """List the oldest waiting job of each user and project, those first that have the fewest running."""
+    running = Job.objects.filter(kind__in=kinds, status=Job.Status.RUNNING).exclude(lease="")
+    by_user, by_project = Counter[int | None](), Counter[int | None]()
+    for user, project in running.values_list("created_by", "project"):
+        by_user[user] += 1
+        by_project[project] += 1
+    waiting = Job.objects.filter(IS_DUE, ~WAITS_FOR_CHILDREN, kind__in=kinds, status__in=Job.OPEN, lease="")
+    oldest = waiting.order_by().values_list("created_by", "project").annotate(first=Min("pk"))
+    return [first for *_, first in sorted((by_user[user], by_project[project], pk) for user, project, pk in oldest)]
 
 
 def _held(job: Job) -> Any:

@@ -57,7 +57,7 @@ def celery_services() -> dict[str, list[str]]:
 
 
 def test_the_roles_are_there() -> None:
-    assert set(SERVICES) == {"postgres", "redis", "prepare", "web", "worker", "trainer", "reaper"}
+    assert set(SERVICES) == {"postgres", "redis", "prepare", "web", "worker", "trainer", "opener", "reaper"}
 
 
 @each(OURS)

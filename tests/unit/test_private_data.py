@@ -33,7 +33,7 @@ def test_cache_takes_no_pickles() -> None:
     for value in (7, "text", ["a", 1], {"a": [None, True]}):
         stored = serializer.dumps(value)
         assert serializer.loads(str(stored).encode()) == value
-    with pytest.raises(ValueError, match="decode|Expecting"):
+    with pytest.raises(ValueError, match=r"decode|Expecting"):
         serializer.loads(b"\x80\x04cos\nsystem\n")
 
 

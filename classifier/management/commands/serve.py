@@ -107,12 +107,17 @@ def prepare() -> None:
 
 
 def processes() -> dict[str, list[str]]:
-    """Name -> command. Training has a process of its own, which keeps TensorFlow loaded for the next time."""
+    """Return the commands by name.
+
+    Training has a process of its own, which keeps TensorFlow loaded for the next time; so has opening strangers' files,
+    for which no training should wait.
+    """
     keep = [sys.executable, "-m", "poetsweb.supervise"]
     return {
         "web": [*keep, sys.executable, "-m", "gunicorn", "poetsweb.wsgi", "-c", "python:poetsweb.gunicorn"],
         "worker": [*keep, *CELERY, "-n", "worker@%h", "-Q", "ingest,embed", "-c", str(settings.EMBED_WORKERS)],
         "trainer": [*keep, *CELERY, "-n", "trainer@%h", "-Q", "train", "-c", "1"],
+        "opener": [*keep, *CELERY, "-n", "opener@%h", "-Q", "untrusted", "-c", "1"],
         "reaper": [*keep, sys.executable, "manage.py", "run_reaper"],
     }
 

@@ -151,7 +151,7 @@ def test_leases_are_free_as_soon_as_a_worker_is_asked_to_stop(
     job: Job, sent: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     class Request:
-        name, args = run.run_job.name, [job.pk]
+        name, args = run.run_fair_job.name, [job.pk]
 
     claim(job)
     monkeypatch.setattr(run, "active_requests", [Request()])

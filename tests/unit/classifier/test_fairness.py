@@ -1,0 +1,80 @@
+"""No user and no project keeps the workers from the others for longer than a job takes."""
+
+from collections.abc import Iterator
+
+import pytest
+from django.contrib.auth.models import User
+from django.test import Client
+
+from classifier.jobs import lifecycle
+from classifier.jobs.kinds import BACKBONE, EMBED, IMPORT, TRAIN
+from classifier.models import Job, Project
+from classifier.services.projects import create_project
+
+
+@pytest.fixture
+def neighbour(stranger: User) -> Project:
+    return create_project("Next door", by=stranger)
+
+
+def queue(project: Project, count: int) -> list[Job]:
+    """Queue the embedding of a project in so many parts."""
+    parent = lifecycle.claim_job(lifecycle.queue_job(TRAIN, project=project, by=project.owner).pk)
+    assert parent is not None
+    return lifecycle.queue_children(parent, EMBED, configs=[{"units": 1}] * count)
+
+
+def take(messages: list[Job]) -> Iterator[Job]:
+    """Take the jobs as free workers do, message by message."""
+    for message in messages:
+        job = lifecycle.claim_fairly(message.pk)
+        assert job is not None
+        yield job
+
+
+def test_next_free_worker_goes_to_who_has_the_fewest_running(project: Project, neighbour: Project) -> None:
+    many = queue(project, 20)
+    workers = take(many)
+    assert [next(workers).project, next(workers).project] == [project, project]
+    few = queue(neighbour, 3)
+    taken = [next(workers).project for _ in range(4)]
+    assert taken[:2] == [neighbour, neighbour]
+    assert lifecycle.claim_fairly(few[0].pk) is not None
+
+
+def test_projects_of_one_user_share_too(project: Project) -> None:
+    other = create_project("Other", by=project.owner)
+    many = queue(project, 10)
+    workers = take(many)
+    assert next(workers).project == project
+    queue(other, 2)
+    assert next(workers).project == other
+
+
+def test_every_job_is_taken_once(project: Project, neighbour: Project) -> None:
+    jobs = queue(project, 7) + queue(neighbour, 5)
+    taken = [job.pk for job in take(jobs)]
+    assert sorted(taken) == sorted(job.pk for job in jobs)
+    assert lifecycle.claim_fairly(jobs[0].pk) is None
+
+
+def test_jobs_of_one_user_come_in_their_order(project: Project) -> None:
+    jobs = queue(project, 5)
+    assert [job.pk for job in take(list(reversed(jobs)))] == [job.pk for job in jobs]
+
+
+def test_strangers_files_keep_no_training_waiting() -> None:
+    assert {BACKBONE.queue, IMPORT.queue} == {"untrusted"}
+    assert TRAIN.queue != "untrusted"
+
+
+def test_user_has_so_many_open_jobs_at_most(
+    project: Project, as_owner: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lifecycle, "MAX_OPEN_JOBS", 2)
+    for _ in range(2):
+        job = lifecycle.queue_job(TRAIN, project=project, by=project.owner)
+    with pytest.raises(lifecycle.TooManyJobs, match="2 jobs open"):
+        lifecycle.queue_job(TRAIN, project=project, by=project.owner)
+    lifecycle.cancel_job(job)
+    lifecycle.queue_job(TRAIN, project=project, by=project.owner)
