@@ -2,6 +2,7 @@
 
 import logging
 import os
+from dataclasses import replace
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "poetsweb.settings")
 
@@ -30,6 +31,7 @@ def _hide(record: logging.LogRecord) -> bool:
 os.umask(PRIVATE_UMASK)
 REQUEST_LOCK_SECONDS = 8  # SQLite: a request that waits longer for another writer is asked to come again
 
+settings.IMAGE_LIMITS = replace(settings.IMAGE_LIMITS, wait_seconds=REQUEST_LOCK_SECONDS)
 _options = settings.DATABASES["default"].get("OPTIONS", {})
 if "timeout" in _options:
     _options["timeout"] = REQUEST_LOCK_SECONDS

@@ -28,6 +28,7 @@ All functions are thread-safe: they keep no state, and the decoders and the resi
 
 import hashlib
 import io
+import math
 import re
 import struct
 import warnings
@@ -52,6 +53,7 @@ from PIL import (  # noqa: F401
 )
 
 from ml.errors import Refused
+from ml.images.budget import TooBusy, decoding_turn, estimate_bytes, max_pixels
 from ml.images.modes import READABLE_MODES, Size, scale_transparency_key, to_rgb
 from ml.images.sniffing import describe_non_picture
 
@@ -100,9 +102,10 @@ class ImageLimits:
     """The limits on a picture's file size and pixel count."""
 
     max_bytes: int = 50 * 2**20
-    # Checked in the header, before anything is decoded: 100 million pixels decode to 400 MB.
+    # Checked in the header, before anything is decoded; formats that take much memory have lower limits, see `budget`.
     # Cannot be raised past MAX_IMAGE_PIXELS below.
     max_pixels: int = 100_000_000
+    wait_seconds: float = math.inf  # for a turn to decode a large picture
 
 
 DEFAULT_LIMITS = ImageLimits()
@@ -135,7 +138,8 @@ def verify_image(data: bytes, limits: ImageLimits = DEFAULT_LIMITS) -> ImageFact
         # An eighth of the size in grey still reads every bit of a JPEG's coded data, at half the cost.
         # Other formats ignore it.
         picture.draft("L", (max(1, stored[0] // 8), max(1, stored[1] // 8)))
-        _decode(picture, data, limits)
+        with decoding_turn(estimate_bytes(picture, stored), wait_seconds=limits.wait_seconds):
+            _decode(picture, data, limits)
         width, height = _turned(stored, _orientation(picture))
         return ImageFacts(hashlib.sha256(data).hexdigest(), width, height, _format_of(picture), len(data))
 
@@ -172,9 +176,10 @@ def _render(data: bytes, limits: ImageLimits, target: Callable[[Size], Size]) ->
         # A JPEG decodes at 1/2, 1/4 or 1/8 for a fraction of the work. At least twice the wanted size is left
         # to the resizing, so that the result is what a full decoding would give. Other formats ignore it.
         picture.draft(None, (2 * wanted[0], 2 * wanted[1]))
-        _decode(picture, data, limits)
-        # Asked again: in a PNG the orientation may come after the pixels.
-        small = to_rgb(picture, _size_to_cut(picture, stored, target))
+        with decoding_turn(estimate_bytes(picture, stored), wait_seconds=limits.wait_seconds):
+            _decode(picture, data, limits)
+            # Asked again: in a PNG the orientation may come after the pixels.
+            small = to_rgb(picture, _size_to_cut(picture, stored, target))
         turn = _TURNS.get(_orientation(picture))
         return small if turn is None else small.transpose(turn)
 
@@ -202,6 +207,7 @@ def _open(data: bytes, limits: ImageLimits) -> Image.Image:
         raise ImageRejected(f"The file is larger than {_amount(limits.max_bytes, 2**20, 'MB', 'bytes')}.")
     picture = Image.open(io.BytesIO(data), formats=FORMATS)
     _check_pixels(picture.size, limits)
+    _check_budget(picture)
     _check_tiles(picture, limits)
     if "progressive" in picture.info and data.count(_START_OF_SCAN) > _MAX_JPEG_SCANS:
         raise ImageRejected("The picture is stored in an unusual way. Save it again as an ordinary JPEG.")
@@ -223,6 +229,15 @@ def _check_pixels(size: Size, limits: ImageLimits) -> None:
         raise ImageRejected(DAMAGED)
     if pixels > limits.max_pixels:
         raise ImageRejected(_too_many_pixels(pixels, limits))
+
+
+def _check_budget(picture: Image.Image) -> None:
+    pixels, most = picture.size[0] * picture.size[1], max_pixels(picture.format)
+    if pixels > most:
+        has, allowed = (f"{count // 10**6} million" for count in (pixels, most))
+        raise ImageRejected(
+            f"The picture has {has} pixels; in the format {_format_of(picture)} at most {allowed} are allowed."
+        )
 
 
 def _check_tiles(picture: Image.Image, limits: ImageLimits) -> None:
@@ -273,7 +288,7 @@ def _plain_words(data: bytes, limits: ImageLimits) -> Iterator[None]:
     """Turn whatever a decoder raises over `data` into `ImageRejected`."""
     try:
         yield
-    except ImageRejected:
+    except (ImageRejected, TooBusy):
         raise
     except UnidentifiedImageError as error:
         raise ImageRejected(describe_non_picture(data)) from error

@@ -1,0 +1,76 @@
+"""How much memory the whole machine may spend on decoding pictures at one time.
+
+A file of 36 bytes may claim a hundred million pixels, and some formats need many bytes for each. Small pictures are
+decoded freely; of the large ones a machine decodes one at a time, whichever process or thread it is in.
+"""
+
+import contextlib
+import fcntl
+import math
+import os
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from PIL import Image
+
+from ml.errors import Unavailable
+
+FREE_BYTES = 128 * 2**20  # a picture that takes no more than this needs no turn
+MAX_BYTES = 2**30  # of one picture
+# Measured with Pillow 12 on pictures of 100 million pixels, and rounded up: the decoder's own memory, the pixels, and
+# a copy of them in another mode. A JPEG is decoded at a fraction of its size, if it is not progressive.
+BYTES_PER_PIXEL = {"WEBP": 16, "TIFF": 16, "PNG": 8, "GIF": 8, "BMP": 8, "JPEG": 4, "MPO": 4}
+_EVERY = 0.05  # seconds
+
+
+class TooBusy(Unavailable):
+    """Other large pictures are being decoded. The message is a sentence for the user."""
+
+    def __init__(self) -> None:
+        super().__init__("The site is busy with other large pictures. Please try again in a moment.")
+
+
+def estimate_bytes(picture: Image.Image, stored: tuple[int, int]) -> int:
+    """Return about how many bytes decoding takes.
+
+    Args:
+        picture: opened, and drafted to the size it is decoded at.
+        stored: the size it has in the file.
+    """
+    whole = "progressive" in picture.info or picture.format not in ("JPEG", "MPO")
+    width, height = stored if whole else picture.size
+    return width * height * BYTES_PER_PIXEL.get(picture.format or "", max(BYTES_PER_PIXEL.values()))
+
+
+def max_pixels(format: str | None) -> int:
+    """Return how many pixels a picture of this format may have within the budget of one picture."""
+    return MAX_BYTES // BYTES_PER_PIXEL.get(format or "", max(BYTES_PER_PIXEL.values()))
+
+
+@contextmanager
+def decoding_turn(needed: int, *, wait_seconds: float = math.inf) -> Iterator[None]:
+    """Wait until so many bytes may be used for decoding. Raise TooBusy after `wait_seconds`."""
+    if needed <= FREE_BYTES:
+        yield
+        return
+    # The system gives the lock back when a process dies. A file of ours, opened anew: threads wait for each other too.
+    path = os.path.join(tempfile.gettempdir(), f"poetsweb-{os.getuid()}-decoding.lock")
+    handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+    try:
+        until = time.monotonic() + wait_seconds
+        while not _locks(handle):
+            if time.monotonic() > until:
+                raise TooBusy
+            time.sleep(_EVERY)
+        yield
+    finally:
+        os.close(handle)
+
+
+def _locks(handle: int) -> bool:
+    with contextlib.suppress(BlockingIOError):
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        return True
+    return False
