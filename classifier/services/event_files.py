@@ -18,10 +18,14 @@ def store_event_files(job: Job, folder: Path) -> None:
     if not any(folder.iterdir()):
         return
     beat(job)
+    before = read_state(job).event_files
     data = pack_files(folder, folder=event_files_name(job))
     sha256 = hashlib.sha256(data).hexdigest()
     store_once(event_files_path(sha256), data)
     update_state(job, event_files=StoredFile(sha256=sha256, size=len(data)))
+    # What an attempt that was broken off had written is in the new ones too.
+    if before is not None and not Job.objects.filter(state__event_files__sha256=before.sha256).exists():
+        default_storage.delete(event_files_path(before.sha256))
 
 
 def open_event_files(job: Job) -> "File[bytes]":

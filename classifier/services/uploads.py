@@ -171,7 +171,11 @@ def receive_archive(project: Project, file: "File[bytes]", name: str, *, by: Use
     """Keep an uploaded archive and queue the job that reads it. Raise DiskFull."""
     check_room(0)  # the file is on the disk already, where it is large
     path = default_storage.save(f"incoming/{project.pk}/{get_random_string(24)}", file)
-    return queue_ingest(project, source=name, config={"archive": path, "name": name[:300]}, by=by)
+    try:
+        return queue_ingest(project, source=name, config={"archive": path, "name": name[:300]}, by=by)
+    except Exception:
+        default_storage.delete(path)  # no row names it
+        raise
 
 
 def queue_ingest(project: Project, *, source: str, config: dict[str, Any], by: User | None) -> Upload:

@@ -33,14 +33,14 @@ def run_child(
     alive: Callable[[], None] = lambda: None,
     said: Callable[[str], None] = lambda line: None,
 ) -> None:
-    """Run `python -m module arguments...`, with its error output in `folder`/stderr.
+    """Run `python -m module arguments...`, with its error output in `folder`/stderr. It ends with this process.
 
     `alive` is called twice a second, and `said` with the last line printed; if one of them raises, the program is
     stopped. Raise `ChildFailed` if the program fails or takes longer than `seconds`.
     """
     with (folder / "stderr").open("w+b") as errors:
         process = subprocess.Popen(  # noqa: S603 - our own module, arguments of our own making
-            [sys.executable, "-m", module, *arguments],
+            [sys.executable, "-m", "ml.sandbox.tied", module, *arguments],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=errors,

@@ -14,7 +14,6 @@ import json
 import os
 import resource
 import runpy
-import signal
 import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
@@ -22,11 +21,12 @@ from pathlib import Path
 
 from ml.sandbox.landlock import can_restrict_files, restrict_files
 from ml.sandbox.seccomp import can_restrict_calls, restrict_calls
+from ml.sandbox.tied import end_with_parent
 
 MEMORY = 6 * 2**30  # bytes of data; TensorFlow itself takes one
 SECONDS = 900  # of processor time
 FILE = 4 * 2**30  # bytes of one file
-_NEW_USER, _NEW_NETWORK, _SIGNAL_AT_DEATH = 0x10000000, 0x40000000, 1  # Linux, sched.h and prctl.h
+_NEW_USER, _NEW_NETWORK = 0x10000000, 0x40000000  # Linux, sched.h
 _ROOT = Path(__file__).parents[2]
 # Variables that libraries need, none of which contains passwords or keys of the site.
 _PASSED_ON = (
@@ -99,7 +99,7 @@ def confine(limits: Limits) -> None:
     if sys.platform == "linux":
         libc = ctypes.CDLL(None, use_errno=True)
         if limits.tied:
-            libc.prctl(_SIGNAL_AT_DEATH, signal.SIGKILL, 0, 0, 0)
+            end_with_parent()
         if not limits.online and libc.unshare(_NEW_USER | _NEW_NETWORK) and os.geteuid() == 0:
             libc.unshare(_NEW_NETWORK)  # root needs no user namespace for it
     reads = [*map(Path, (*_SYSTEM, *limits.reads)), *_of_python()]

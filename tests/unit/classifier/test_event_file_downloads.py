@@ -13,6 +13,7 @@ from classifier.jobs import lifecycle
 from classifier.jobs.kinds import TRAIN
 from classifier.models import Job, ModelVersion, Project
 from classifier.services import event_files
+from classifier.services.file_checks import list_files
 from ml.training.config import TrainConfig
 from tests.unit.classifier.conftest import store_fake_embeddings, store_fake_event_files
 from worker.run import run_job
@@ -89,3 +90,14 @@ def scale_embeddings(factor: float) -> None:
     for row in Embedding.objects.all():
         vector = np.frombuffer(row.vector, np.float32) * np.float32(factor)
         Embedding.objects.filter(pk=row.pk).update(vector=vector.tobytes())
+
+
+def test_later_attempt_replaces_the_files_of_an_earlier_one(filled: Project, tmp_path: Path) -> None:
+    job = lifecycle.claim_job(lifecycle.queue_job(TRAIN, project=filled, by=filled.owner).pk)
+    assert job is not None
+    for attempt in (b"first", b"second"):
+        (tmp_path / "events").write_bytes(attempt)
+        event_files.store_event_files(job, tmp_path)
+    assert len(list(list_files("summaries"))) == 1
+    with event_files.open_event_files(job) as file, zipfile.ZipFile(file) as archive:
+        assert archive.read(f"{event_files.event_files_name(job)}/events") == b"second"

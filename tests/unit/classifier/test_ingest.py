@@ -11,6 +11,7 @@ from classifier.jobs import lifecycle
 from classifier.models import Image, Job, Project, Sample, Upload
 from classifier.selectors import upload_counts
 from classifier.services import uploads
+from classifier.services.file_checks import list_files
 from tests.datasets import make_zip
 from tests.pictures import make_jpeg
 from worker.ingest import MIN_PART
@@ -121,3 +122,13 @@ def test_lost_archive_fails_the_job_and_blames_no_picture(project: Project) -> N
     job.refresh_from_db()
     assert job.status == Job.Status.FAILED
     assert not Upload.objects.get(job=job).items.exists()
+
+
+def test_archive_whose_job_cannot_be_queued_is_not_kept(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*args: Any, **options: Any) -> None:
+        raise lifecycle.TooManyJobs
+
+    monkeypatch.setattr(uploads, "queue_job", refuse)
+    with pytest.raises(lifecycle.TooManyJobs):
+        queue(project, b"PK")
+    assert list(list_files("incoming")) == []
