@@ -9,6 +9,7 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect
 from django.urls import reverse
 
+from classifier import bodies
 from classifier.services.accounts import find_key_owner, site_is_empty
 
 # Everything comes from this site. `blob:` is a picture that the browser shows before it is uploaded; `data:`
@@ -33,8 +34,12 @@ def bound_requests(get_response: GetResponse) -> GetResponse:
         if "\0" in request.path:  # no address has one, and PostgreSQL takes none
             return JsonResponse({"error": "There is nothing at this address."}, status=404)
         length = request.META.get("CONTENT_LENGTH") or "0"
-        if not length.isdigit() or (int(length) > STRANGER_BYTES and int(length) > _allowed(request)):
+        if not length.isdigit():
+            return JsonResponse({"error": "The header Content-Length is not a number."}, status=400)
+        if int(length) > STRANGER_BYTES and int(length) > _allowed(request):
             return JsonResponse({"error": "The request is too large."}, status=413)
+        if bodies.is_chunked(request):
+            bodies.accept_chunks(request, _allowed(request))
         return get_response(request)
 
     return middleware

@@ -1,6 +1,10 @@
+"""Who calls: the owner of a key or, where no Authorization header is sent, the person who is signed in."""
+
 from django.contrib.auth.models import User
 from django.http import HttpRequest
+from ninja.errors import HttpError
 from ninja.security import HttpBearer, SessionAuth
+from ninja.utils import check_csrf
 
 from classifier.services.accounts import find_key_owner
 
@@ -11,11 +15,25 @@ class KeyAuth(HttpBearer):
     openapi_name = "API key"
 
     def authenticate(self, request: HttpRequest, token: str) -> User | None:
-        user = find_key_owner(token)
+        user = find_key_owner(token.strip())
         if user is not None:
             request.user = user
         return user
 
 
-# A key for programs; the session (with its CSRF token) for the pages and for trying calls in the browser.
-AUTH = [KeyAuth(), SessionAuth(csrf=True)]
+class PageAuth(SessionAuth):
+    """The session of somebody who is signed in, with its CSRF token where the call changes something."""
+
+    def __call__(self, request: HttpRequest) -> User | None:
+        # A program that sends a wrong key must hear that, whatever cookies its browser adds.
+        if "Authorization" in request.headers or not isinstance(request.user, User):
+            return None
+        if check_csrf(request):
+            raise HttpError(
+                403, "Send a key as “Authorization: Bearer KEY”, or the CSRF token of a page as “X-CSRFToken”."
+            )
+        return request.user
+
+
+# A key for programs; the session for the pages and for trying calls in the browser.
+AUTH = [KeyAuth(), PageAuth()]

@@ -148,6 +148,8 @@ def call_api(client: Client, method: str, path: str, trained: ModelVersion, head
     body = BODIES.get(re.sub(r".*/", "", path), {"name": "New name"} if method in ("post", "patch") else None)
     if path.endswith("/train"):
         body = {}
+    if method == "get":
+        body = None  # it would become parameters of the address, which this call has not
     return getattr(client, method)(filled, body, content_type="application/json", headers=headers)
 
 
