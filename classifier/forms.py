@@ -8,6 +8,8 @@ from django.core.exceptions import ValidationError
 from pydantic.fields import FieldInfo
 
 from classifier.catalogue import BackboneInfo, list_backbones
+from classifier.models import ApiKey
+from classifier.models.api_key import LONGEST_KEY_DAYS
 from classifier.services.projects import InvalidName, clean_name
 from ml.backbones.registry import BACKBONES
 from ml.backbones.spec import TENSORFLOW
@@ -58,6 +60,30 @@ class NameForm(forms.Form):
             return clean_name(self.cleaned_data["name"], longest=self.longest)
         except InvalidName as error:
             raise ValidationError(str(error)) from None
+
+
+class KeyForm(NameForm):
+    """A key for the API: its purpose, what it may do, and for how long it works."""
+
+    scope = forms.ChoiceField(
+        label="What may it do?",
+        choices=[(ApiKey.Scope.CLASSIFY, "Classify pictures only"), (ApiKey.Scope.EVERYTHING, "Everything that I may")],
+        initial=ApiKey.Scope.EVERYTHING,
+        required=False,
+    )
+    days = forms.IntegerField(
+        label="For how many days?",
+        help_text="Leave it empty for a key that works until you revoke it.",
+        required=False,
+        min_value=1,
+        max_value=LONGEST_KEY_DAYS,
+    )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, label="What is the key for?", **kwargs)
+
+    def clean_scope(self) -> str:
+        return self.cleaned_data["scope"] or ApiKey.Scope.EVERYTHING
 
 
 class TrainForm(forms.Form):

@@ -10,7 +10,7 @@ from django.shortcuts import redirect
 from django.urls import reverse
 
 from classifier import bodies
-from classifier.services.accounts import find_key_owner, site_is_empty
+from classifier.services.accounts import find_key, site_is_empty
 
 # Everything comes from this site. `blob:` is a picture that the browser shows before it is uploaded; `data:`
 # are the icons of the API page.
@@ -53,7 +53,7 @@ def _knows_us(request: HttpRequest) -> bool:
     """Return whether the session or key exists: a header that a stranger makes up must not fill the disk."""
     scheme, _, key = request.headers.get("Authorization", "").partition(" ")
     if scheme.lower() == "bearer":
-        return find_key_owner(key.strip()) is not None
+        return find_key(key.strip()) is not None
     session = request.COOKIES.get(settings.SESSION_COOKIE_NAME, "")
     return bool(session) and SessionStore(session).get(SESSION_KEY) is not None
 

@@ -6,7 +6,8 @@ from ninja.errors import HttpError
 from ninja.security import HttpBearer, SessionAuth
 from ninja.utils import check_csrf
 
-from classifier.services.accounts import find_key_owner
+from classifier.models import ApiKey
+from classifier.services.accounts import find_key
 
 
 class KeyAuth(HttpBearer):
@@ -14,11 +15,18 @@ class KeyAuth(HttpBearer):
 
     openapi_name = "API key"
 
+    def __init__(self, scope: ApiKey.Scope = ApiKey.Scope.EVERYTHING) -> None:
+        self.scope = scope
+        super().__init__()
+
     def authenticate(self, request: HttpRequest, token: str) -> User | None:
-        user = find_key_owner(token.strip())
-        if user is not None:
-            request.user = user
-        return user
+        key = find_key(token.strip())
+        if key is None:
+            return None
+        if not key.may(self.scope):
+            raise HttpError(403, "This key may only classify. Create one for everything on the page “API keys”.")
+        request.user = key.user
+        return key.user
 
 
 class PageAuth(SessionAuth):
@@ -37,3 +45,4 @@ class PageAuth(SessionAuth):
 
 # A key for programs; the session for the pages and for trying calls in the browser.
 AUTH = [KeyAuth(), PageAuth()]
+CLASSIFY_AUTH = [KeyAuth(ApiKey.Scope.CLASSIFY), PageAuth()]

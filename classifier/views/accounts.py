@@ -21,7 +21,7 @@ from django.views.decorators.http import require_POST
 from redis.exceptions import RedisError
 
 from classifier.access import SignedIn
-from classifier.forms import AccountForm, NameForm
+from classifier.forms import AccountForm, KeyForm
 from classifier.services import accounts
 
 TRIES, TRIES_SECONDS = 10, 300
@@ -106,11 +106,11 @@ class ChangePassword(PasswordChangeView):
 @never_cache
 def api_keys(request: SignedIn) -> HttpResponse:
     """Show the user's keys, and a new one once, in the answer to the form that created it."""
-    form = NameForm(request.POST or None, label="What is the key for?")
+    form = KeyForm(request.POST or None)
     new_key = ""
     if request.method == "POST" and form.is_valid():
-        _, new_key = accounts.create_api_key(request.user, form.cleaned_data["name"])
-        form = NameForm(label="What is the key for?")
+        _, new_key = accounts.create_api_key(request.user, **form.cleaned_data)
+        form = KeyForm()
     keys = request.user.api_keys.filter(revoked_at=None)
     context = {"form": form, "keys": keys, "new_key": new_key}
     return render(request, "classifier/keys_page.html", context, status=422 if form.errors else 200)

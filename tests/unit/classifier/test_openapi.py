@@ -23,6 +23,7 @@ OPERATIONS = {
     *("list_versions", "get_version", "list_test_pictures", "promote", "create_public_link", "revoke_public_link"),
     *("create_export", "list_version_exports", "get_export", "import_version"),
     *("list_backbones", "add_backbone", "classify"),
+    *("list_keys", "create_key", "revoke_key"),
 }
 
 
