@@ -1,4 +1,4 @@
-"""Three rules for every request: how large it may be, what a page may load, where the first visitor goes."""
+"""Rules for every request: how large it may be, what a page may load, what is kept, where the first visitor goes."""
 
 from collections.abc import Callable
 
@@ -19,6 +19,9 @@ POLICY = (
     "form-action 'self'; frame-ancestors 'none'; style-src 'self'"
 )
 DOCS_POLICY = POLICY + " 'unsafe-inline'"  # the API page sets styles from its script
+
+# What is the same for everybody.
+PUBLIC = (settings.STATIC_URL, "/health", "/api/v1/docs", "/api/v1/openapi.json")
 
 GetResponse = Callable[[HttpRequest], HttpResponse]
 
@@ -63,6 +66,18 @@ def content_security_policy(get_response: GetResponse) -> GetResponse:
         response = get_response(request)
         policy = DOCS_POLICY if request.path.startswith("/api/v1/docs") else POLICY
         response.headers.setdefault("Content-Security-Policy", policy)
+        return response
+
+    return middleware
+
+
+def forbid_storing(get_response: GetResponse) -> GetResponse:
+    """Let no browser and no proxy keep what belongs to somebody, unless a view has said for how long."""
+
+    def middleware(request: HttpRequest) -> HttpResponse:
+        response = get_response(request)
+        if not request.path.startswith(PUBLIC):
+            response.headers.setdefault("Cache-Control", "private, no-store")
         return response
 
     return middleware

@@ -58,6 +58,15 @@ def _split(words: str | list[str]) -> list[str]:
     return [word.strip() for word in words.split(",") if word.strip()] if isinstance(words, str) else words
 
 
+def _are_origins(origins: list[str]) -> list[str]:
+    for origin in origins:
+        parts = urlsplit(origin)
+        exact = f"{parts.scheme}://{parts.netloc}" == origin and parts.scheme in ("https", "http") and parts.netloc
+        if origin != "*" and not exact:
+            raise ValueError("write origins such as https://app.example.org, without a path, or * for all of them")
+    return origins
+
+
 Words = Annotated[list[str], NoDecode, BeforeValidator(_split)]
 Folder = Annotated[Path, AfterValidator(lambda path: path.expanduser().resolve())]
 
@@ -80,6 +89,7 @@ class Environment(BaseSettings):
     HTTPS: bool = False
     BEHIND_PROXY: bool = False
     CSRF_TRUSTED_ORIGINS: Words = []
+    CORS_ALLOWED_ORIGINS: Annotated[Words, AfterValidator(_are_origins)] = []
     HSTS_SECONDS: int | None = Field(None, ge=0, le=10**9)
     HSTS_SUBDOMAINS: bool = False
 

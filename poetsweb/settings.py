@@ -26,6 +26,7 @@ SECRET_KEY = ENV.SECRET_KEY or read_or_create_secret(DATA_DIR / "secret_key")
 # --- The site --------------------------------------------------------------------------------------
 ALLOWED_HOSTS = ENV.ALLOWED_HOSTS
 CSRF_TRUSTED_ORIGINS = ENV.CSRF_TRUSTED_ORIGINS
+CORS_ALLOWED_ORIGINS = ENV.CORS_ALLOWED_ORIGINS
 SIGNUP_OPEN = ENV.POETSWEB_SIGNUP
 ROOT_URLCONF = "poetsweb.urls"
 WSGI_APPLICATION = "poetsweb.wsgi.application"
@@ -45,6 +46,8 @@ MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "classifier.middleware.content_security_policy",
+    "classifier.middleware.forbid_storing",
+    "classifier.api.cors.allow_origins",
     "classifier.api.addresses.explain_wrong_methods",
     "classifier.middleware.bound_requests",
     "classifier.bodies.check_multipart",

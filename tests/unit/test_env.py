@@ -136,3 +136,12 @@ def test_secret_and_its_file_cannot_both_be_set(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setenv("SECRET_KEY_FILE", "/run/secrets/key")
     with pytest.raises(ImproperlyConfigured, match=r"Both SECRET_KEY and SECRET_KEY_FILE are set"):
         read_environment(NO_FILE)
+
+
+@pytest.mark.parametrize(
+    "origin", ["app.example.org", "https://a.example/", "https://a.example/x", "ftp://a", "https://"]
+)
+def test_origin_is_a_scheme_and_a_host(origin: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CORS_ALLOWED_ORIGINS", f"https://ok.example:8443,{origin}")
+    with pytest.raises(ImproperlyConfigured, match="write origins such as https:"):
+        read_environment(NO_FILE)
