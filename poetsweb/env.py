@@ -3,6 +3,7 @@
 They are read once and checked together, so that somebody who wrote three wrong values is told about all three.
 """
 
+import ipaddress
 import os
 import zoneinfo
 from pathlib import Path
@@ -21,6 +22,7 @@ from ml.settings import PUBLISHER
 BASE_DIR = Path(__file__).resolve().parent.parent
 SECRETS = ("SECRET_KEY", "DATABASE_URL", "REDIS_URL")  # each may be in a file that NAME_FILE names
 MAX_SECRET_BYTES = 10_000
+MAX_PROXIES = 9
 FLOWERS = "https://storage.googleapis.com/download.tensorflow.org/example_images/flower_photos.tgz"
 
 
@@ -67,6 +69,18 @@ def _are_origins(origins: list[str]) -> list[str]:
     return origins
 
 
+def _are_proxies(proxies: list[str]) -> list[str]:
+    """Check a number of proxies, or their addresses and networks."""
+    if len(proxies) == 1 and proxies[0].isascii() and proxies[0].isdigit() and int(proxies[0]) <= MAX_PROXIES:
+        return proxies
+    try:
+        return [str(ipaddress.ip_network(proxy)) for proxy in proxies]
+    except ValueError:
+        raise ValueError(
+            f"write the number of proxies, at most {MAX_PROXIES}, or their addresses, such as 10.0.0.7,10.1.0.0/16"
+        ) from None
+
+
 Words = Annotated[list[str], NoDecode, BeforeValidator(_split)]
 Folder = Annotated[Path, AfterValidator(lambda path: path.expanduser().resolve())]
 
@@ -88,6 +102,7 @@ class Environment(BaseSettings):
 
     HTTPS: bool = False
     BEHIND_PROXY: bool = False
+    TRUSTED_PROXIES: Annotated[Words, AfterValidator(_are_proxies)] = []
     CSRF_TRUSTED_ORIGINS: Words = []
     CORS_ALLOWED_ORIGINS: Annotated[Words, AfterValidator(_are_origins)] = []
     HSTS_SECONDS: int | None = Field(None, ge=0, le=10**9)

@@ -26,6 +26,7 @@ SECRET_KEY = ENV.SECRET_KEY or read_or_create_secret(DATA_DIR / "secret_key")
 # --- The site --------------------------------------------------------------------------------------
 ALLOWED_HOSTS = ENV.ALLOWED_HOSTS
 CSRF_TRUSTED_ORIGINS = ENV.CSRF_TRUSTED_ORIGINS
+TRUSTED_PROXIES = ENV.TRUSTED_PROXIES
 CORS_ALLOWED_ORIGINS = ENV.CORS_ALLOWED_ORIGINS
 SIGNUP_OPEN = ENV.POETSWEB_SIGNUP
 ROOT_URLCONF = "poetsweb.urls"

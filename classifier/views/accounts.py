@@ -1,7 +1,5 @@
 """The first visit, signing in and up, the password, and keys for the API."""
 
-import contextlib
-import hashlib
 from collections.abc import Callable
 
 from django.conf import settings
@@ -11,20 +9,17 @@ from django.contrib.auth.decorators import login_required
 from django.contrib.auth.forms import PasswordChangeForm
 from django.contrib.auth.models import User
 from django.contrib.auth.views import LoginView, LogoutView, PasswordChangeView
-from django.core.cache import cache
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse_lazy
 from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_POST
-from redis.exceptions import RedisError
 
 from classifier.access import SignedIn
+from classifier.clients import address_group, client_address
 from classifier.forms import AccountForm, KeyForm
-from classifier.services import accounts
-
-TRIES, TRIES_SECONDS = 10, 300
+from classifier.services import accounts, sign_in
 
 
 @sensitive_post_parameters()
@@ -57,36 +52,27 @@ def _make_account(request: HttpRequest, create: Callable[[str, str], User], temp
     return render(request, template, {"form": form}, status=422 if form.errors else 200)
 
 
-def _tries_key(request: HttpRequest) -> str:
-    who = f"{request.META.get('REMOTE_ADDR')} {request.POST.get('username', '')[:150].lower()}"
-    return "sign-in:" + hashlib.sha256(who.encode()).hexdigest()
-
-
-def _count_try(key: str) -> int:
-    """Count an attempt; return 0 without a cache, because people must be able to sign in while Redis is away."""
-    try:
-        cache.add(key, 0, TRIES_SECONDS)
-        return int(cache.incr(key))
-    except (RedisError, ValueError):  # ValueError: it expired between the two
-        return 0
-
-
 class SignIn(LoginView):
-    """Django's, with a bound on guesses for one name from one address."""
+    """Django's, which slows down guesses for one account from one address."""
 
     template_name = "classifier/sign_in_page.html"
     redirect_authenticated_user = True
 
     def post(self, request: HttpRequest, *args: object, **kwargs: object) -> HttpResponse:
-        key = _tries_key(request)
-        if _count_try(key) > TRIES:
-            messages.error(request, "Too many attempts. Please wait five minutes.")
-            return redirect("sign_in")
+        who = request.POST.get("username", ""), address_group(client_address(request))
+        try:
+            sign_in.count_try(*who)
+        except sign_in.TooManyTries as error:
+            return self._ask_to_wait(error)
         response: HttpResponse = super().post(request, *args, **kwargs)
         if response.status_code == 302:
-            with contextlib.suppress(RedisError):
-                cache.delete(key)
+            sign_in.forget_tries(*who)
         return response
+
+    def _ask_to_wait(self, error: sign_in.TooManyTries) -> HttpResponse:
+        form = self.get_form_class()(self.request, initial={"username": self.request.POST["username"]})
+        context = self.get_context_data(form=form, refused=str(error))
+        return self.render_to_response(context, status=error.status, headers={"Retry-After": str(error.seconds)})
 
 
 class SignOut(LogoutView):
