@@ -1,6 +1,7 @@
 from typing import Any
 
 from django import forms
+from django.conf import settings
 from django.contrib.auth import get_user_model, password_validation
 from django.contrib.auth.forms import BaseUserCreationForm
 from django.contrib.auth.models import User
@@ -43,6 +44,22 @@ class AccountForm(BaseUserCreationForm):  # type: ignore[type-arg] # generic in 
         password: str = self.cleaned_data["password1"]
         password_validation.validate_password(password)
         return password
+
+
+class SetUpForm(AccountForm):
+    """The first account; where the site asks for it, with the code from the log."""
+
+    code = forms.CharField(
+        label="Code from the log",
+        help_text="The log of the web server shows it at its start, and “manage.py set_up_code” shows it again.",
+        max_length=100,
+        widget=forms.TextInput(attrs={"autocomplete": "off", "autocapitalize": "characters"}),
+    )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if not settings.EXPOSED:
+            del self.fields["code"]
 
 
 class NameForm(forms.Form):

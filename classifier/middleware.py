@@ -10,7 +10,8 @@ from django.shortcuts import redirect
 from django.urls import reverse
 
 from classifier import bodies
-from classifier.services.accounts import find_key, site_is_empty
+from classifier.services.accounts import find_key
+from classifier.services.set_up import site_is_empty
 
 # Everything comes from this site. `blob:` is a picture that the browser shows before it is uploaded; `data:`
 # are the icons of the API page.

@@ -94,7 +94,7 @@ class Environment(BaseSettings):
     HOST: str = "127.0.0.1"
     PORT: int = Field(8000, ge=1, le=65535)
     ALLOWED_HOSTS: Words = ["localhost", "127.0.0.1", "[::1]"]
-    POETSWEB_SIGNUP: bool = True
+    POETSWEB_SIGNUP: bool | None = None
     SECRET_KEY: str | None = None
     TIME_ZONE: Annotated[str, AfterValidator(_known_time_zone)] = "UTC"
     DEBUG: bool = False
@@ -180,7 +180,7 @@ def _explain(error: ErrorDetails) -> str:
 
 def _describe_values(name: str) -> str:
     field = Environment.model_fields[name]
-    if field.annotation is bool:
+    if field.annotation in (bool, bool | None):
         return "true or false"
     bounds: dict[str, Any] = {}
     for one in field.metadata:

@@ -6,6 +6,9 @@ import os
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "poetsweb.settings")
 
 from django.conf import settings
+from django.core.management import call_command
+from django.db import DatabaseError, connections
+from gunicorn.arbiter import Arbiter
 from gunicorn.config import Config
 from gunicorn.glogging import Logger
 
@@ -24,6 +27,16 @@ class SecretiveLogger(Logger):  # type: ignore[misc] # its package has no types
 def _hide(record: logging.LogRecord) -> bool:
     record.msg, record.args = hide_secrets(record.getMessage()), ()
     return True
+
+
+def when_ready(server: Arbiter) -> None:
+    """Log the code for the first administrator, where it is needed, before there are processes that answer."""
+    try:
+        call_command("set_up_code", verbosity=0)
+    except DatabaseError as error:
+        server.log.error("The database does not answer: %s", error)
+    finally:
+        connections.close_all()  # the processes that are forked now must not share it
 
 
 bind = f"[{settings.HOST}]:{settings.PORT}" if ":" in settings.HOST else f"{settings.HOST}:{settings.PORT}"

@@ -10,6 +10,7 @@ from ml.images.decoding import ImageLimits
 from ml.machine import CORES
 from poetsweb.env import ENVIRONMENT as ENV
 from poetsweb.folders import DATA_DIR, ML, socket_folder  # noqa: F401 - ML is a setting too
+from poetsweb.hosts import is_loopback
 from poetsweb.logs import logging_config
 from poetsweb.secret import read_or_create_secret
 
@@ -28,7 +29,9 @@ ALLOWED_HOSTS = ENV.ALLOWED_HOSTS
 CSRF_TRUSTED_ORIGINS = ENV.CSRF_TRUSTED_ORIGINS
 TRUSTED_PROXIES = ENV.TRUSTED_PROXIES
 CORS_ALLOWED_ORIGINS = ENV.CORS_ALLOWED_ORIGINS
-SIGNUP_OPEN = ENV.POETSWEB_SIGNUP
+# Whether strangers may come before the administrator: the first account needs a code then, and sign-up is closed.
+EXPOSED = not is_loopback(HOST) or ENV.BEHIND_PROXY or bool(ENV.TRUSTED_PROXIES)
+SIGNUP_OPEN = not EXPOSED if ENV.POETSWEB_SIGNUP is None else ENV.POETSWEB_SIGNUP
 ROOT_URLCONF = "poetsweb.urls"
 WSGI_APPLICATION = "poetsweb.wsgi.application"
 INSTALLED_APPS = [

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import structlog
 from django.conf import settings
 from django.contrib.auth.models import User
-from django.db import Error, IntegrityError, connection, transaction
+from django.db import Error, IntegrityError, transaction
 from django.db.models import Q, QuerySet
 from django.db.models.functions import Now
 from django.utils import timezone
@@ -21,7 +21,6 @@ from ml.errors import UserError
 log = structlog.get_logger(__name__)
 
 KEY_PREFIX = "pw_"
-FIRST_VISIT_LOCK = 4_202_611  # any number that nothing else locks
 USE_NOTED_EVERY = timedelta(minutes=1)
 EVER_SINCE = datetime.min.replace(tzinfo=UTC)
 _noted: dict[str, datetime] = {}  # when this process has last noted the use of a key, by its hash
@@ -29,27 +28,6 @@ _noted: dict[str, datetime] = {}  # when this process has last noted the use of 
 
 class NotAllowed(UserError):
     """The message says why."""
-
-
-def site_is_empty() -> bool:
-    """Return whether there is no account yet, so that the next visitor creates the administrator."""
-    return not User.objects.exists()
-
-
-def create_administrator(username: str, password: str) -> User:
-    """Create the first account. Raise NotAllowed if there is one; of two visitors at once, only one succeeds."""
-    with transaction.atomic():
-        _one_at_a_time()
-        if not site_is_empty():
-            raise NotAllowed("This site already has an administrator. Please sign in.")
-        return User.objects.create_superuser(username=username, password=password)
-
-
-def _one_at_a_time() -> None:
-    """Lock out others until the transaction ends. On SQLite its BEGIN IMMEDIATE has done this already."""
-    if connection.vendor == "postgresql":
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT pg_advisory_xact_lock(%s)", [FIRST_VISIT_LOCK])
 
 
 def sign_up(username: str, password: str) -> User:

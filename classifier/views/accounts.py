@@ -18,16 +18,18 @@ from django.views.decorators.http import require_POST
 
 from classifier.access import SignedIn
 from classifier.clients import address_group, client_address
-from classifier.forms import AccountForm, KeyForm
+from classifier.forms import AccountForm, KeyForm, SetUpForm
 from classifier.services import accounts, sign_in
+from classifier.services import set_up as set_up_service
 
 
 @sensitive_post_parameters()
 def set_up(request: HttpRequest) -> HttpResponse:
     """Let the first visitor of an empty site create the administrator."""
-    if not accounts.site_is_empty():
+    if not set_up_service.site_is_empty():
         return redirect("project_list")
-    return _make_account(request, accounts.create_administrator, "classifier/set_up_page.html")
+    form = SetUpForm(request.POST or None)
+    return _make_account(request, form, set_up_service.create_administrator, "classifier/set_up_page.html")
 
 
 @sensitive_post_parameters()
@@ -36,14 +38,17 @@ def sign_up(request: HttpRequest) -> HttpResponse:
         raise Http404
     if request.user.is_authenticated:
         return redirect("project_list")
-    return _make_account(request, accounts.sign_up, "classifier/sign_up_page.html")
+    return _make_account(request, AccountForm(request.POST or None), accounts.sign_up, "classifier/sign_up_page.html")
 
 
-def _make_account(request: HttpRequest, create: Callable[[str, str], User], template: str) -> HttpResponse:
-    form = AccountForm(request.POST or None)
+def _make_account(request: HttpRequest, form: AccountForm, create: Callable[..., User], template: str) -> HttpResponse:
     if request.method == "POST" and form.is_valid():
+        given = form.cleaned_data
+        code = {"code": given["code"]} if "code" in given else {}
         try:
-            user = create(form.cleaned_data["username"], form.cleaned_data["password1"])
+            user = create(given["username"], given["password1"], **code)
+        except set_up_service.WrongCode as error:
+            form.add_error("code", str(error))
         except accounts.NotAllowed as error:
             form.add_error("username", str(error))
         else:

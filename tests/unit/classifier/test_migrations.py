@@ -151,5 +151,5 @@ def test_every_migration_can_be_undone(project: Project, migrate: Callable[[str]
     """Take rows of today's code to the first version and back, and lose none."""
     add_pictures(project, coloured_pictures(1))
     migrate("0001_first")
-    migrate("0012_key_scopes")
+    migrate("0013_set_up_code")
     assert Sample.objects.filter(project=project).count() == Image.objects.count() > 0

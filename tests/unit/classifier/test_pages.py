@@ -12,9 +12,10 @@ from django.urls import reverse
 from classifier.jobs.kinds import TRAIN
 from classifier.models import ApiKey, ImageClass, ModelVersion, Project, Sample, Upload
 from classifier.services import prediction
-from classifier.services.accounts import NotAllowed, create_administrator
+from classifier.services.accounts import NotAllowed
 from classifier.services.projects import InvalidName, create_project, delete_class
 from classifier.services.samples import delete_samples, purge_samples
+from classifier.services.set_up import create_administrator
 from tests.datasets import coloured_pictures
 from tests.pictures import make_jpeg
 from tests.unit.classifier.conftest import PASSWORD, add_pictures, publish
