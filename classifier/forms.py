@@ -1,6 +1,7 @@
 from typing import Any
 
 from django import forms
+from django.conf import settings
 from django.contrib.auth import get_user_model, password_validation
 from django.contrib.auth.forms import BaseUserCreationForm
 from django.contrib.auth.models import User
@@ -8,6 +9,8 @@ from django.core.exceptions import ValidationError
 from pydantic.fields import FieldInfo
 
 from classifier.catalogue import BackboneInfo, list_backbones
+from classifier.models import ApiKey
+from classifier.models.api_key import LONGEST_KEY_DAYS
 from classifier.services.projects import InvalidName, clean_name
 from ml.backbones.registry import BACKBONES
 from ml.backbones.spec import TENSORFLOW
@@ -43,6 +46,22 @@ class AccountForm(BaseUserCreationForm):  # type: ignore[type-arg] # generic in 
         return password
 
 
+class SetUpForm(AccountForm):
+    """The first account; where the site asks for it, with the code from the log."""
+
+    code = forms.CharField(
+        label="Code from the log",
+        help_text="The log of the web server shows it at its start, and “manage.py set_up_code” shows it again.",
+        max_length=100,
+        widget=forms.TextInput(attrs={"autocomplete": "off", "autocapitalize": "characters"}),
+    )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if not settings.EXPOSED:
+            del self.fields["code"]
+
+
 class NameForm(forms.Form):
     """A name for a project, a class or a key."""
 
@@ -58,6 +77,30 @@ class NameForm(forms.Form):
             return clean_name(self.cleaned_data["name"], longest=self.longest)
         except InvalidName as error:
             raise ValidationError(str(error)) from None
+
+
+class KeyForm(NameForm):
+    """A key for the API: its purpose, what it may do, and for how long it works."""
+
+    scope = forms.ChoiceField(
+        label="What may it do?",
+        choices=[(ApiKey.Scope.CLASSIFY, "Classify pictures only"), (ApiKey.Scope.EVERYTHING, "Everything that I may")],
+        initial=ApiKey.Scope.EVERYTHING,
+        required=False,
+    )
+    days = forms.IntegerField(
+        label="For how many days?",
+        help_text="Leave it empty for a key that works until you revoke it.",
+        required=False,
+        min_value=1,
+        max_value=LONGEST_KEY_DAYS,
+    )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, label="What is the key for?", **kwargs)
+
+    def clean_scope(self) -> str:
+        return self.cleaned_data["scope"] or ApiKey.Scope.EVERYTHING
 
 
 class TrainForm(forms.Form):

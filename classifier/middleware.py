@@ -1,4 +1,4 @@
-"""Three rules for every request: how large it may be, what a page may load, where the first visitor goes."""
+"""Rules for every request: how large it may be, what a page may load, what is kept, where the first visitor goes."""
 
 from collections.abc import Callable
 
@@ -9,8 +9,10 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect
 from django.urls import reverse
 
+from classifier import bodies
 from classifier.disk import DiskFull, check_room
-from classifier.services.accounts import find_key_owner, site_is_empty
+from classifier.services.accounts import find_key
+from classifier.services.set_up import site_is_empty
 
 # Everything comes from this site. `blob:` is a picture that the browser shows before it is uploaded; `data:`
 # are the icons of the API page.
@@ -19,6 +21,9 @@ POLICY = (
     "form-action 'self'; frame-ancestors 'none'; style-src 'self'"
 )
 DOCS_POLICY = POLICY + " 'unsafe-inline'"  # the API page sets styles from its script
+
+# What is the same for everybody.
+PUBLIC = (settings.STATIC_URL, "/health", "/api/v1/docs", "/api/v1/openapi.json")
 
 GetResponse = Callable[[HttpRequest], HttpResponse]
 
@@ -34,13 +39,17 @@ def bound_requests(get_response: GetResponse) -> GetResponse:
         if "\0" in request.path:  # no address has one, and PostgreSQL takes none
             return JsonResponse({"error": "There is nothing at this address."}, status=404)
         length = request.META.get("CONTENT_LENGTH") or "0"
-        if not length.isdigit() or (int(length) > STRANGER_BYTES and int(length) > _allowed(request)):
+        if not length.isdigit():
+            return JsonResponse({"error": "The header Content-Length is not a number."}, status=400)
+        if int(length) > STRANGER_BYTES and int(length) > _allowed(request):
             return JsonResponse({"error": "The request is too large."}, status=413)
         if int(length) > STRANGER_BYTES:
             try:
                 check_room(int(length))
             except DiskFull as error:
                 return JsonResponse({"error": str(error)}, status=error.status)
+        if bodies.is_chunked(request):
+            bodies.accept_chunks(request, _allowed(request))
         return get_response(request)
 
     return middleware
@@ -54,7 +63,7 @@ def _knows_us(request: HttpRequest) -> bool:
     """Return whether the session or key exists: a header that a stranger makes up must not fill the disk."""
     scheme, _, key = request.headers.get("Authorization", "").partition(" ")
     if scheme.lower() == "bearer":
-        return find_key_owner(key.strip()) is not None
+        return find_key(key.strip()) is not None
     session = request.COOKIES.get(settings.SESSION_COOKIE_NAME, "")
     return bool(session) and SessionStore(session).get(SESSION_KEY) is not None
 
@@ -64,6 +73,18 @@ def content_security_policy(get_response: GetResponse) -> GetResponse:
         response = get_response(request)
         policy = DOCS_POLICY if request.path.startswith("/api/v1/docs") else POLICY
         response.headers.setdefault("Content-Security-Policy", policy)
+        return response
+
+    return middleware
+
+
+def forbid_storing(get_response: GetResponse) -> GetResponse:
+    """Let no browser and no proxy keep what belongs to somebody, unless a view has said for how long."""
+
+    def middleware(request: HttpRequest) -> HttpResponse:
+        response = get_response(request)
+        if not request.path.startswith(PUBLIC):
+            response.headers.setdefault("Cache-Control", "private, no-store")
         return response
 
     return middleware

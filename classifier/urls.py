@@ -1,7 +1,8 @@
 """The addresses of the pages, and of the API under /api/v1/."""
 
-from django.urls import path
+from django.urls import path, re_path
 
+from classifier.api.addresses import not_found
 from classifier.api.router import api
 from classifier.views import (
     accounts,
@@ -21,6 +22,7 @@ from classifier.views import (
 )
 
 urlpatterns = [
+    path("api/v1/", not_found),
     path("api/v1/", api.urls),
     path("", home.project_list, name="project_list"),
     path("health", errors.health, name="health"),
@@ -91,4 +93,5 @@ urlpatterns = [
     path("hub/backbones/<str:name>/<int:number>", hub.backbone, name="hub_backbone"),
     path("hub/<slug:slug>/<slug:name>", hub.version, name="hub_version"),
     path("projects/<slug:slug>/classify/", predict.classify, name="classify"),
+    re_path("^api(?:/|$)", not_found),
 ]

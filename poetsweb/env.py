@@ -3,6 +3,7 @@
 They are read once and checked together, so that somebody who wrote three wrong values is told about all three.
 """
 
+import ipaddress
 import os
 import zoneinfo
 from pathlib import Path
@@ -21,6 +22,7 @@ from ml.settings import PUBLISHER
 BASE_DIR = Path(__file__).resolve().parent.parent
 SECRETS = ("SECRET_KEY", "DATABASE_URL", "REDIS_URL")  # each may be in a file that NAME_FILE names
 MAX_SECRET_BYTES = 10_000
+MAX_PROXIES = 9
 FLOWERS = "https://storage.googleapis.com/download.tensorflow.org/example_images/flower_photos.tgz"
 
 
@@ -58,6 +60,27 @@ def _split(words: str | list[str]) -> list[str]:
     return [word.strip() for word in words.split(",") if word.strip()] if isinstance(words, str) else words
 
 
+def _are_origins(origins: list[str]) -> list[str]:
+    for origin in origins:
+        parts = urlsplit(origin)
+        exact = f"{parts.scheme}://{parts.netloc}" == origin and parts.scheme in ("https", "http") and parts.netloc
+        if origin != "*" and not exact:
+            raise ValueError("write origins such as https://app.example.org, without a path, or * for all of them")
+    return origins
+
+
+def _are_proxies(proxies: list[str]) -> list[str]:
+    """Check a number of proxies, or their addresses and networks."""
+    if len(proxies) == 1 and proxies[0].isascii() and proxies[0].isdigit() and int(proxies[0]) <= MAX_PROXIES:
+        return proxies
+    try:
+        return [str(ipaddress.ip_network(proxy)) for proxy in proxies]
+    except ValueError:
+        raise ValueError(
+            f"write the number of proxies, at most {MAX_PROXIES}, or their addresses, such as 10.0.0.7,10.1.0.0/16"
+        ) from None
+
+
 Words = Annotated[list[str], NoDecode, BeforeValidator(_split)]
 Folder = Annotated[Path, AfterValidator(lambda path: path.expanduser().resolve())]
 
@@ -71,7 +94,7 @@ class Environment(BaseSettings):
     HOST: str = "127.0.0.1"
     PORT: int = Field(8000, ge=1, le=65535)
     ALLOWED_HOSTS: Words = ["localhost", "127.0.0.1", "[::1]"]
-    POETSWEB_SIGNUP: bool = True
+    POETSWEB_SIGNUP: bool | None = None
     SECRET_KEY: str | None = None
     TIME_ZONE: Annotated[str, AfterValidator(_known_time_zone)] = "UTC"
     DEBUG: bool = False
@@ -79,7 +102,9 @@ class Environment(BaseSettings):
 
     HTTPS: bool = False
     BEHIND_PROXY: bool = False
+    TRUSTED_PROXIES: Annotated[Words, AfterValidator(_are_proxies)] = []
     CSRF_TRUSTED_ORIGINS: Words = []
+    CORS_ALLOWED_ORIGINS: Annotated[Words, AfterValidator(_are_origins)] = []
     HSTS_SECONDS: int | None = Field(None, ge=0, le=10**9)
     HSTS_SUBDOMAINS: bool = False
 
@@ -156,7 +181,7 @@ def _explain(error: ErrorDetails) -> str:
 
 def _describe_values(name: str) -> str:
     field = Environment.model_fields[name]
-    if field.annotation is bool:
+    if field.annotation in (bool, bool | None):
         return "true or false"
     bounds: dict[str, Any] = {}
     for one in field.metadata:

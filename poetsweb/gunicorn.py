@@ -7,6 +7,9 @@ from dataclasses import replace
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "poetsweb.settings")
 
 from django.conf import settings
+from django.core.management import call_command
+from django.db import DatabaseError, connections
+from gunicorn.arbiter import Arbiter
 from gunicorn.config import Config
 from gunicorn.glogging import Logger
 
@@ -35,6 +38,17 @@ settings.IMAGE_LIMITS = replace(settings.IMAGE_LIMITS, wait_seconds=REQUEST_LOCK
 _options = settings.DATABASES["default"].get("OPTIONS", {})
 if "timeout" in _options:
     _options["timeout"] = REQUEST_LOCK_SECONDS
+
+
+def when_ready(server: Arbiter) -> None:
+    """Log the code for the first administrator, where it is needed, before there are processes that answer."""
+    try:
+        call_command("set_up_code", verbosity=0)
+    except DatabaseError as error:
+        server.log.error("The database does not answer: %s", error)
+    finally:
+        connections.close_all()  # the processes that are forked now must not share it
+
 
 bind = f"[{settings.HOST}]:{settings.PORT}" if ":" in settings.HOST else f"{settings.HOST}:{settings.PORT}"
 worker_class = "gthread"

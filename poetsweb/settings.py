@@ -11,6 +11,7 @@ from ml.images.decoding import ImageLimits
 from ml.machine import CORES
 from poetsweb.env import ENVIRONMENT as ENV
 from poetsweb.folders import DATA_DIR, ML, make_private, socket_folder  # noqa: F401 - ML is a setting too
+from poetsweb.hosts import is_loopback
 from poetsweb.logs import logging_config
 from poetsweb.secret import read_or_create_secret
 
@@ -28,7 +29,11 @@ SECRET_KEY = ENV.SECRET_KEY or read_or_create_secret(DATA_DIR / "secret_key")
 # --- The site --------------------------------------------------------------------------------------
 ALLOWED_HOSTS = ENV.ALLOWED_HOSTS
 CSRF_TRUSTED_ORIGINS = ENV.CSRF_TRUSTED_ORIGINS
-SIGNUP_OPEN = ENV.POETSWEB_SIGNUP
+TRUSTED_PROXIES = ENV.TRUSTED_PROXIES
+CORS_ALLOWED_ORIGINS = ENV.CORS_ALLOWED_ORIGINS
+# Whether strangers may come before the administrator: the first account needs a code then, and sign-up is closed.
+EXPOSED = not is_loopback(HOST) or ENV.BEHIND_PROXY or bool(ENV.TRUSTED_PROXIES)
+SIGNUP_OPEN = not EXPOSED if ENV.POETSWEB_SIGNUP is None else ENV.POETSWEB_SIGNUP
 ROOT_URLCONF = "poetsweb.urls"
 WSGI_APPLICATION = "poetsweb.wsgi.application"
 INSTALLED_APPS = [
@@ -47,7 +52,11 @@ MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "classifier.middleware.content_security_policy",
+    "classifier.middleware.forbid_storing",
+    "classifier.api.cors.allow_origins",
+    "classifier.api.addresses.explain_wrong_methods",
     "classifier.middleware.bound_requests",
+    "classifier.bodies.check_multipart",
     "classifier.api.direct.classify_directly",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",

@@ -13,7 +13,15 @@ DATA = Path(tempfile.mkdtemp(prefix="poetsweb-tests-"))
 atexit.register(shutil.rmtree, DATA, ignore_errors=True)
 (DATA / "static").mkdir()
 os.environ.update(POETSWEB_DATA=str(DATA), POETSWEB_BACKBONE="testing", DEBUG="false", PORT="8000", HOST="127.0.0.1")
-for name in ("S3_ENDPOINT_URL", "HTTPS", "SECRET_KEY", "POETSWEB_SIGNUP", "ALLOWED_HOSTS"):
+for name in (
+    "S3_ENDPOINT_URL",
+    "HTTPS",
+    "SECRET_KEY",
+    "POETSWEB_SIGNUP",
+    "ALLOWED_HOSTS",
+    "BEHIND_PROXY",
+    "TRUSTED_PROXIES",
+):
     os.environ[name] = ""  # set and empty: a .env file does not fill it
 os.environ.update(process_services())
 os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"

@@ -1,8 +1,13 @@
+"""Who calls: the owner of a key or, where no Authorization header is sent, the person who is signed in."""
+
 from django.contrib.auth.models import User
 from django.http import HttpRequest
+from ninja.errors import HttpError
 from ninja.security import HttpBearer, SessionAuth
+from ninja.utils import check_csrf
 
-from classifier.services.accounts import find_key_owner
+from classifier.models import ApiKey
+from classifier.services.accounts import find_key
 
 
 class KeyAuth(HttpBearer):
@@ -10,12 +15,34 @@ class KeyAuth(HttpBearer):
 
     openapi_name = "API key"
 
+    def __init__(self, scope: ApiKey.Scope = ApiKey.Scope.EVERYTHING) -> None:
+        self.scope = scope
+        super().__init__()
+
     def authenticate(self, request: HttpRequest, token: str) -> User | None:
-        user = find_key_owner(token)
-        if user is not None:
-            request.user = user
-        return user
+        key = find_key(token.strip())
+        if key is None:
+            return None
+        if not key.may(self.scope):
+            raise HttpError(403, "This key may only classify. Create one for everything on the page “API keys”.")
+        request.user = key.user
+        return key.user
 
 
-# A key for programs; the session (with its CSRF token) for the pages and for trying calls in the browser.
-AUTH = [KeyAuth(), SessionAuth(csrf=True)]
+class PageAuth(SessionAuth):
+    """The session of somebody who is signed in, with its CSRF token where the call changes something."""
+
+    def __call__(self, request: HttpRequest) -> User | None:
+        # A program that sends a wrong key must hear that, whatever cookies its browser adds.
+        if "Authorization" in request.headers or not isinstance(request.user, User):
+            return None
+        if check_csrf(request):
+            raise HttpError(
+                403, "Send a key as “Authorization: Bearer KEY”, or the CSRF token of a page as “X-CSRFToken”."
+            )
+        return request.user
+
+
+# A key for programs; the session for the pages and for trying calls in the browser.
+AUTH = [KeyAuth(), PageAuth()]
+CLASSIFY_AUTH = [KeyAuth(ApiKey.Scope.CLASSIFY), PageAuth()]

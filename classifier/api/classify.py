@@ -12,6 +12,7 @@ from ninja.files import UploadedFile as NinjaFile
 
 from classifier.access import SignedIn, find_project
 from classifier.api import schemas
+from classifier.api.auth import CLASSIFY_AUTH
 from classifier.api.errors import errors
 from classifier.services import prediction
 from classifier.services.images import read_bounded
@@ -23,6 +24,7 @@ router = Router()
     "/projects/{slug}/classify",
     response={200: schemas.ClassifyOut, **errors(400, 404, 409, 413, 422)},
     exclude_none=True,
+    auth=CLASSIFY_AUTH,
 )
 def classify(request: SignedIn, slug: str, image: File[list[NinjaFile]]) -> Any:
     """Classify pictures (`image` repeated) with the live version of the project."""

@@ -20,7 +20,7 @@ ADDRESS = re.compile(r"/api/v1/projects/([^/]+)/classify")
 def classify_directly(get_response: Callable[[HttpRequest], HttpResponse]) -> Callable[[HttpRequest], HttpResponse]:
     def middleware(request: HttpRequest) -> HttpResponse:
         scheme, _, key = request.META.get("HTTP_AUTHORIZATION", "").partition(" ")
-        by_key = request.method == "POST" and scheme.lower() == "bearer"
+        by_key = request.method == "POST" and scheme.lower() == "bearer" and not request.META.get("QUERY_STRING")
         address = ADDRESS.fullmatch(request.path_info) if by_key else None
         response = _answer(request, key.strip(), address[1]) if address else None
         if response is None:

@@ -1,5 +1,6 @@
 """Every error of the API is `{"error": "a sentence"}` with the right status. This is the one place that maps them."""
 
+from json import JSONDecodeError
 from typing import Any
 
 import structlog
@@ -10,14 +11,16 @@ from django.http.multipartparser import MultiPartParserError
 from ninja import NinjaAPI
 from ninja.errors import AuthenticationError, HttpError, ValidationError
 
+from classifier.api.checks import how_to_call
 from classifier.api.schemas import ErrorOut
+from classifier.bodies import BodyCut
 from classifier.outages import RETRY_SECONDS, STORAGE, describe_outage, find_outage
 from classifier.services.training import TrainingRefused
 from ml.errors import UserError
 
 log = structlog.get_logger(__name__)
 
-ALWAYS = (401, 500, 503)  # what any call may answer
+ALWAYS = (401, 403, 500, 503)  # what any call may answer
 
 
 def errors(*statuses: int) -> dict[int, Any]:
@@ -37,6 +40,7 @@ BAD_REQUESTS: dict[type[Exception], tuple[int, str]] = {
     RequestDataTooBig: (413, "The request is too large."),
     TooManyFilesSent: (413, f"Send at most {settings.DATA_UPLOAD_MAX_NUMBER_FILES} files at once."),
     TooManyFieldsSent: (413, f"Send at most {settings.DATA_UPLOAD_MAX_NUMBER_FIELDS} fields at once."),
+    BodyCut: (400, "The body ended too early, so nothing of it was used. Send all of it again."),
     MultiPartParserError: (400, "The multipart body is malformed."),
     UnreadablePostError: (400, "The request was cut off."),
     SuspiciousOperation: (400, "The request cannot be read."),
@@ -78,11 +82,14 @@ def install_error_handlers(api: NinjaAPI) -> None:
 
     @api.exception_handler(HttpError)
     def http_error(request: HttpRequest, error: HttpError) -> HttpResponse:
-        return answer(request, error.status_code, str(error))
+        cause = error.__cause__
+        sentence = f"The body is not JSON: {cause}." if isinstance(cause, JSONDecodeError) else str(error)
+        return answer(request, error.status_code, sentence)
 
     @api.exception_handler(ValidationError)
     def invalid(request: HttpRequest, error: ValidationError) -> HttpResponse:
-        return answer(request, 422, "; ".join(_describe(problem) for problem in error.errors))
+        said = [how_to_call(request, problem) or _describe(problem) for problem in error.errors]
+        return answer(request, 422, "; ".join(said))
 
     def bad_request(request: HttpRequest, error: Exception) -> HttpResponse:
         status, sentence = next(said for kind, said in BAD_REQUESTS.items() if isinstance(error, kind))
@@ -110,5 +117,7 @@ def install_error_handlers(api: NinjaAPI) -> None:
 
 
 def _describe(problem: dict[str, Any]) -> str:
+    if problem["type"] == "missing" and problem["loc"][-1] == "payload":
+        return "Send a body in JSON; /api/v1/docs shows what this call takes."
     where = ".".join(str(part) for part in problem["loc"][1:] if part != "payload")
     return f"{where}: {problem['msg']}" if where else str(problem["msg"])

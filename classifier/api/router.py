@@ -3,8 +3,9 @@
 from ninja import NinjaAPI
 from ninja.operation import Operation
 
-from classifier.api import backbones, classify, exports, imports, projects, samples, training, uploads, versions
+from classifier.api import backbones, classify, exports, imports, keys, projects, samples, training, uploads, versions
 from classifier.api.auth import AUTH
+from classifier.api.checks import refuse_unknown_parameters
 from classifier.api.errors import install_error_handlers
 
 
@@ -22,6 +23,7 @@ api = PoetsWebAPI(
     urls_namespace="api",
 )
 install_error_handlers(api)
+api.add_decorator(refuse_unknown_parameters)
 # Addresses are tried in this order: classifying first, for the sake of its speed.
 for name, part in {
     "classify": classify,
@@ -33,5 +35,6 @@ for name, part in {
     "versions": versions,
     "exports": exports,
     "imports": imports,
+    "keys": keys,
 }.items():
     api.add_router("", part.router, tags=[name])

@@ -4,11 +4,15 @@ from datetime import datetime
 from typing import Annotated, Any, Literal
 
 from ninja import Field, Schema
-from pydantic import SkipValidation, create_model
+from pydantic import SkipValidation, StrictBool, StrictInt, create_model
 
 from classifier.jobs.kinds import KINDS, UploadResult
 from ml.training.config import TrainConfig
 from ml.training.setting import bounds_in_json_schema, extra_of
+
+
+class Input(Schema, extra="forbid"):
+    """What a body may hold. Anything else is refused: a misspelt name would otherwise change nothing in silence."""
 
 
 class ErrorOut(Schema):
@@ -17,7 +21,7 @@ class ErrorOut(Schema):
     warnings: list[str] | None = Field(None, description='what `"force": true` overrides')
 
 
-class ProjectIn(Schema):
+class ProjectIn(Input):
     name: str
 
 
@@ -27,7 +31,7 @@ class ProjectOut(Schema):
     created_at: datetime
 
 
-class SampleProjectIn(Schema):
+class SampleProjectIn(Input):
     name: Literal["digits", "flowers"]
 
 
@@ -47,7 +51,7 @@ class ProjectDetail(ProjectOut):
     live_version: int | None
 
 
-class ClassIn(Schema):
+class ClassIn(Input):
     name: str
 
 
@@ -68,12 +72,12 @@ class SamplePage(Schema):
     next: int | None = Field(description="pass as `before` to get the next page")
 
 
-class SamplesIn(Schema):
-    ids: list[Annotated[int, Field(ge=0, lt=2**63)]] = Field(max_length=10_000)
+class SamplesIn(Input):
+    ids: list[Annotated[StrictInt, Field(ge=0, lt=2**63)]] = Field(max_length=10_000)
 
 
 class MoveIn(SamplesIn):
-    class_id: int
+    class_id: StrictInt
 
 
 class ChangedOut(Schema):
@@ -118,9 +122,9 @@ def _setting_fields() -> dict[str, Any]:
     return fields
 
 
-class _TrainOptions(Schema, extra="forbid"):
-    promote: bool = Field(False, description="Make the version live as soon as it is trained.")
-    force: bool = Field(False, description="Train in spite of warnings.")
+class _TrainOptions(Input):
+    promote: StrictBool = Field(False, description="Make the version live as soon as it is trained.")
+    force: StrictBool = Field(False, description="Train in spite of warnings.")
 
     def config_values(self) -> dict[str, Any]:
         """Return the settings that were given."""
@@ -132,7 +136,7 @@ class TrainIn(create_model("TrainSettings", __base__=_TrainOptions, **_setting_f
     """The settings of a training; all of them are optional."""
 
 
-class ExportIn(Schema):
+class ExportIn(Input):
     format: str
 
 

@@ -13,6 +13,7 @@ from classifier.models.model_version import ModelVersion
 from classifier.models.project import Project
 from classifier.models.public_link import PublicLink
 from classifier.models.sample import Sample
+from classifier.models.set_up_code import SetUpCode
 from classifier.models.upload import Upload, UploadItem
 
 __all__ = [
@@ -29,6 +30,7 @@ __all__ = [
     "Project",
     "PublicLink",
     "Sample",
+    "SetUpCode",
     "Upload",
     "UploadItem",
 ]

@@ -4,18 +4,23 @@ import hashlib
 import secrets
 from datetime import UTC, datetime, timedelta
 
+import structlog
 from django.conf import settings
 from django.contrib.auth.models import User
-from django.db import IntegrityError, connection, transaction
+from django.db import Error, IntegrityError, transaction
 from django.db.models import Q, QuerySet
+from django.db.models.functions import Now
 from django.utils import timezone
 
+from classifier.locks import write_at_once
 from classifier.models import ApiKey
+from classifier.models.api_key import LONGEST_KEY_DAYS
 from classifier.services.projects import clean_name
 from ml.errors import UserError
 
+log = structlog.get_logger(__name__)
+
 KEY_PREFIX = "pw_"
-FIRST_VISIT_LOCK = 4_202_611  # any number that nothing else locks
 USE_NOTED_EVERY = timedelta(minutes=1)
 EVER_SINCE = datetime.min.replace(tzinfo=UTC)
 _noted: dict[str, datetime] = {}  # when this process has last noted the use of a key, by its hash
@@ -23,27 +28,6 @@ _noted: dict[str, datetime] = {}  # when this process has last noted the use of 
 
 class NotAllowed(UserError):
     """The message says why."""
-
-
-def site_is_empty() -> bool:
-    """Return whether there is no account yet, so that the next visitor creates the administrator."""
-    return not User.objects.exists()
-
-
-def create_administrator(username: str, password: str) -> User:
-    """Create the first account. Raise NotAllowed if there is one; of two visitors at once, only one succeeds."""
-    with transaction.atomic():
-        _one_at_a_time()
-        if not site_is_empty():
-            raise NotAllowed("This site already has an administrator. Please sign in.")
-        return User.objects.create_superuser(username=username, password=password)
-
-
-def _one_at_a_time() -> None:
-    """Lock out others until the transaction ends. On SQLite its BEGIN IMMEDIATE has done this already."""
-    if connection.vendor == "postgresql":
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT pg_advisory_xact_lock(%s)", [FIRST_VISIT_LOCK])
 
 
 def sign_up(username: str, password: str) -> User:
@@ -56,14 +40,23 @@ def sign_up(username: str, password: str) -> User:
         raise NotAllowed("This user name is already taken.") from None
 
 
-def create_api_key(user: User, name: str) -> tuple[ApiKey, str]:
-    """Create a key. Return its row, and the key itself, which is shown only once.
+def create_api_key(
+    user: User, name: str, *, scope: str = ApiKey.Scope.EVERYTHING, days: int | None = None
+) -> tuple[ApiKey, str]:
+    """Create a key. Return its row, and the key itself, which is shown only once. Raise NotAllowed, InvalidName.
 
     Its 256 random bits need no slow hash.
     """
+    if days is not None and not 1 <= days <= LONGEST_KEY_DAYS:
+        raise NotAllowed(f"A key works for 1 to {LONGEST_KEY_DAYS} days, or until it is revoked.")
     key = KEY_PREFIX + secrets.token_urlsafe(32)
     row = ApiKey.objects.create(
-        user=user, name=clean_name(name, longest=100), prefix=key[:10], digest=hash_api_key(key)
+        user=user,
+        name=clean_name(name, longest=100),
+        scope=scope,
+        prefix=key[:10],
+        digest=hash_api_key(key),
+        expires_at=timezone.now() + timedelta(days=days) if days is not None else None,
     )
     return row, key
 
@@ -76,25 +69,37 @@ def revoke_api_key(key: ApiKey) -> None:
     ApiKey.objects.filter(pk=key.pk, revoked_at=None).update(revoked_at=timezone.now())
 
 
-def owner_of_key(digest: str) -> QuerySet[ApiKey, int]:
-    """Return the id of the user whose key has this hash, as one row; none for revoked keys and inactive users."""
-    return ApiKey.objects.filter(digest=digest, revoked_at=None, user__is_active=True).values_list("user", flat=True)
+def valid_keys(digest: str) -> QuerySet[ApiKey]:
+    """Select the key with this hash, unless it is revoked or has expired, or its user is inactive.
+
+    The database's clock is asked, because this is written once as SQL: see `classifier.prepared`.
+    """
+    unexpired = Q(expires_at=None) | Q(expires_at__gt=Now())
+    return ApiKey.objects.filter(unexpired, digest=digest, revoked_at=None, user__is_active=True)
 
 
-def find_key_owner(key: str) -> User | None:
-    """Return the user whose key this is, or None; see `owner_of_key`."""
+def find_key(key: str) -> ApiKey | None:
+    """Return the row of a valid key with its user, or None; see `valid_keys`. Whoever asks looks at its scope."""
     digest = hash_api_key(key)
-    user = User.objects.filter(pk__in=owner_of_key(digest)).first()
-    if user is not None:
+    row = valid_keys(digest).select_related("user").first()
+    if row is not None:
         note_key_use(digest)
-    return user
+    return row
 
 
 def note_key_use(digest: str) -> None:
-    """Record the use of a key, at most once a minute: not every request must wait for the disk."""
+    """Record the use of a key, at most once a minute.
+
+    No answer waits for this or fails with it: while others write, the use goes unrecorded.
+    """
     now = timezone.now()
     if now - _noted.get(digest, EVER_SINCE) < USE_NOTED_EVERY:
         return
     _noted[digest] = now
     stale = Q(last_used_at=None) | Q(last_used_at__lt=now - USE_NOTED_EVERY)  # another process may have noted it
-    ApiKey.objects.filter(stale, digest=digest).update(last_used_at=now)
+    try:
+        with write_at_once():
+            free = ApiKey.objects.filter(stale, digest=digest).select_for_update(skip_locked=True, of=("self",))
+            ApiKey.objects.filter(pk__in=free.values("pk")).update(last_used_at=now)
+    except Error as error:
+        log.info("key_use_not_noted", error=str(error))

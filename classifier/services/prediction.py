@@ -18,7 +18,7 @@ from classifier.models import ModelVersion, Project
 from classifier.models.alias import LIVE
 from classifier.prepared import PreparedQuery
 from classifier.selectors import list_projects, live_version
-from classifier.services.accounts import hash_api_key, note_key_use, owner_of_key
+from classifier.services.accounts import hash_api_key, note_key_use, valid_keys
 from classifier.services.custom_backbones import find_backbone
 from classifier.services.model_versions import load_artifact
 from classifier.services.remote import WorkerEngine
@@ -53,7 +53,7 @@ def _live(user: User | Subquery, slug: str) -> QuerySet[ModelVersion, Any]:
     )
 
 
-LIVE_BY_KEY = PreparedQuery(lambda digest, slug: _live(Subquery(owner_of_key(digest)), slug), str, str)
+LIVE_BY_KEY = PreparedQuery(lambda digest, slug: _live(Subquery(valid_keys(digest).values("user")), slug), str, str)
 
 artifacts = ArtifactCache(HEAD_BYTES)
 _engine_lock = threading.Lock()

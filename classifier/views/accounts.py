@@ -1,7 +1,5 @@
 """The first visit, signing in and up, the password, and keys for the API."""
 
-import contextlib
-import hashlib
 from collections.abc import Callable
 
 from django.conf import settings
@@ -11,28 +9,27 @@ from django.contrib.auth.decorators import login_required
 from django.contrib.auth.forms import PasswordChangeForm
 from django.contrib.auth.models import User
 from django.contrib.auth.views import LoginView, LogoutView, PasswordChangeView
-from django.core.cache import cache
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse_lazy
 from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_POST
-from redis.exceptions import RedisError
 
 from classifier.access import SignedIn
-from classifier.forms import AccountForm, NameForm
-from classifier.services import accounts
-
-TRIES, TRIES_SECONDS = 10, 300
+from classifier.clients import address_group, client_address
+from classifier.forms import AccountForm, KeyForm, SetUpForm
+from classifier.services import accounts, sign_in
+from classifier.services import set_up as set_up_service
 
 
 @sensitive_post_parameters()
 def set_up(request: HttpRequest) -> HttpResponse:
     """Let the first visitor of an empty site create the administrator."""
-    if not accounts.site_is_empty():
+    if not set_up_service.site_is_empty():
         return redirect("project_list")
-    return _make_account(request, accounts.create_administrator, "classifier/set_up_page.html")
+    form = SetUpForm(request.POST or None)
+    return _make_account(request, form, set_up_service.create_administrator, "classifier/set_up_page.html")
 
 
 @sensitive_post_parameters()
@@ -41,14 +38,17 @@ def sign_up(request: HttpRequest) -> HttpResponse:
         raise Http404
     if request.user.is_authenticated:
         return redirect("project_list")
-    return _make_account(request, accounts.sign_up, "classifier/sign_up_page.html")
+    return _make_account(request, AccountForm(request.POST or None), accounts.sign_up, "classifier/sign_up_page.html")
 
 
-def _make_account(request: HttpRequest, create: Callable[[str, str], User], template: str) -> HttpResponse:
-    form = AccountForm(request.POST or None)
+def _make_account(request: HttpRequest, form: AccountForm, create: Callable[..., User], template: str) -> HttpResponse:
     if request.method == "POST" and form.is_valid():
+        given = form.cleaned_data
+        code = {"code": given["code"]} if "code" in given else {}
         try:
-            user = create(form.cleaned_data["username"], form.cleaned_data["password1"])
+            user = create(given["username"], given["password1"], **code)
+        except set_up_service.WrongCode as error:
+            form.add_error("code", str(error))
         except accounts.NotAllowed as error:
             form.add_error("username", str(error))
         else:
@@ -57,36 +57,27 @@ def _make_account(request: HttpRequest, create: Callable[[str, str], User], temp
     return render(request, template, {"form": form}, status=422 if form.errors else 200)
 
 
-def _tries_key(request: HttpRequest) -> str:
-    who = f"{request.META.get('REMOTE_ADDR')} {request.POST.get('username', '')[:150].lower()}"
-    return "sign-in:" + hashlib.sha256(who.encode()).hexdigest()
-
-
-def _count_try(key: str) -> int:
-    """Count an attempt; return 0 without a cache, because people must be able to sign in while Redis is away."""
-    try:
-        cache.add(key, 0, TRIES_SECONDS)
-        return int(cache.incr(key))
-    except (RedisError, ValueError):  # ValueError: it expired between the two
-        return 0
-
-
 class SignIn(LoginView):
-    """Django's, with a bound on guesses for one name from one address."""
+    """Django's, which slows down guesses for one account from one address."""
 
     template_name = "classifier/sign_in_page.html"
     redirect_authenticated_user = True
 
     def post(self, request: HttpRequest, *args: object, **kwargs: object) -> HttpResponse:
-        key = _tries_key(request)
-        if _count_try(key) > TRIES:
-            messages.error(request, "Too many attempts. Please wait five minutes.")
-            return redirect("sign_in")
+        who = request.POST.get("username", ""), address_group(client_address(request))
+        try:
+            sign_in.count_try(*who)
+        except sign_in.TooManyTries as error:
+            return self._ask_to_wait(error)
         response: HttpResponse = super().post(request, *args, **kwargs)
         if response.status_code == 302:
-            with contextlib.suppress(RedisError):
-                cache.delete(key)
+            sign_in.forget_tries(*who)
         return response
+
+    def _ask_to_wait(self, error: sign_in.TooManyTries) -> HttpResponse:
+        form = self.get_form_class()(self.request, initial={"username": self.request.POST["username"]})
+        context = self.get_context_data(form=form, refused=str(error))
+        return self.render_to_response(context, status=error.status, headers={"Retry-After": str(error.seconds)})
 
 
 class SignOut(LogoutView):
@@ -106,11 +97,11 @@ class ChangePassword(PasswordChangeView):
 @never_cache
 def api_keys(request: SignedIn) -> HttpResponse:
     """Show the user's keys, and a new one once, in the answer to the form that created it."""
-    form = NameForm(request.POST or None, label="What is the key for?")
+    form = KeyForm(request.POST or None)
     new_key = ""
     if request.method == "POST" and form.is_valid():
-        _, new_key = accounts.create_api_key(request.user, form.cleaned_data["name"])
-        form = NameForm(label="What is the key for?")
+        _, new_key = accounts.create_api_key(request.user, **form.cleaned_data)
+        form = KeyForm()
     keys = request.user.api_keys.filter(revoked_at=None)
     context = {"form": form, "keys": keys, "new_key": new_key}
     return render(request, "classifier/keys_page.html", context, status=422 if form.errors else 200)

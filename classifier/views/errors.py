@@ -1,10 +1,12 @@
 import sys
 
+from django.core.exceptions import DisallowedHost
 from django.db import DatabaseError, connection
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 from django.template.loader import render_to_string
 
+from classifier.bodies import BodyCut
 from classifier.disk import is_low
 from classifier.outages import RETRY_SECONDS, describe_outage, find_outage
 
@@ -14,6 +16,15 @@ def answer_page(request: HttpRequest, status: int, title: str, text: str) -> Htt
     if request.path.startswith(("/api/", "/hub/")):
         return JsonResponse({"error": text}, status=status)
     return render(request, "classifier/error_page.html", {"title": title, "text": text}, status=status)
+
+
+def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
+    text = "The request cannot be read. Go back, reload the page and try again."
+    if isinstance(exception, DisallowedHost):
+        text = "The site is not reached by this name. Its administrator can add it to the setting ALLOWED_HOSTS."
+    elif isinstance(exception, BodyCut):
+        text = "The connection was lost before everything had arrived, so nothing was used. Please send it again."
+    return answer_page(request, 400, "This request cannot be answered", text)
 
 
 def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
@@ -44,6 +55,8 @@ def _answer_outage(request: HttpRequest, text: str) -> HttpResponse:
 
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
     text = "The page was open for too long, or cookies are disabled. Go back, reload the page and try again."
+    if reason.startswith("Origin checking failed"):
+        text = "The site is not reached by this address. Its administrator can add it to CSRF_TRUSTED_ORIGINS."
     return answer_page(request, 403, "Please try again", text)
 
 

@@ -11,13 +11,16 @@ from django.views.decorators.http import require_POST, require_safe
 
 from classifier import catalogue, selectors
 from classifier.access import SignedIn, project_page
-from classifier.models import ModelVersion, Project
+from classifier.models import ApiKey, ModelVersion, Project
 from classifier.services import hub
-from classifier.services.accounts import find_key_owner
+from classifier.services.accounts import find_key
 from classifier.services.custom_backbones import find_backbone, find_spec
 from ml.backbones.spec import LITE
 
-NOBODY = "Send a valid API key: add ?key=YOUR_KEY to the address, or the header “Authorization: Bearer YOUR_KEY”."
+NOBODY = (
+    "Send a valid API key that may do everything: add ?key=YOUR_KEY to the address, "
+    "or the header “Authorization: Bearer YOUR_KEY”."
+)
 
 
 @require_safe
@@ -72,7 +75,8 @@ def find_user(request: HttpRequest) -> User | None:
     scheme, _, header = request.headers.get("Authorization", "").partition(" ")
     key = request.GET.get("key") or (header.strip() if scheme.lower() == "bearer" else "")
     if key:
-        return find_key_owner(key)
+        found = find_key(key)
+        return found.user if found and found.may(ApiKey.Scope.EVERYTHING) else None
     return request.user if isinstance(request.user, User) else None
 
 

@@ -4,8 +4,8 @@ An address is either a TF Hub handle, which answers `?tf-hub-format=compressed` 
 TensorFlow Hub's own resolver, or it names a file (.tflite, .tar.gz, .zip, .pb), which is downloaded unchanged.
 """
 
+import contextlib
 import http.client
-import ipaddress
 import socket
 import urllib.error
 import urllib.request
@@ -14,6 +14,7 @@ from typing import IO, Any
 from urllib.parse import urlsplit
 
 from ml.errors import ImportRefused
+from ml.model_import.public_addresses import is_public
 from ml.model_import.sources import MAX_MODEL_BYTES
 
 TIMEOUT = 30  # seconds without a byte
@@ -131,34 +132,20 @@ _OF_THE_WEB = (
 def connect_guarded(address: tuple[str, int], *rest: Any, **options: Any) -> socket.socket:
     """Connect like `socket.create_connection`, but only to addresses of the public internet.
 
-    The connection goes to the very address that was checked, because a second look-up of the name may give another.
-    Raise `ImportRefused` for private addresses.
+    The connection goes to the very addresses that were checked, one after the other until one answers, because a second
+    look-up of the name may give others. Raise `ImportRefused` if any of them is private, and `OSError` if none answers.
     """
     host, port = address
-    found = [str(entry[4][0]) for entry in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)]
-    for place in found:
-        if not is_public(place):
-            raise ImportRefused(
-                f"{host} is an address inside a private network, which is not fetched from. "
-                "The administrator can allow it with FETCH_PRIVATE_ADDRESSES=true."
-            )
-    return socket.create_connection((found[0], port), *rest, **options)
-
-
-def is_public(place: str) -> bool:
-    """Return whether an address, and any IPv4 address embedded in it, belongs to the public internet."""
-    address = ipaddress.ip_address(place.partition("%")[0])
-    if isinstance(address, ipaddress.IPv6Address):
-        within = address.ipv4_mapped or address.sixtofour or (address.teredo or (None, None))[1]
-        if within is None and any(address in network for network in _HOLD_IPV4):
-            within = ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
-        if within is not None and not is_public(str(within)):
-            return False
-    return address.is_global and not (address.is_multicast or getattr(address, "is_site_local", False))
-
-
-# Networks whose last 32 bits are an IPv4 address: NAT64 (RFC 6052) and the former "IPv4-compatible" addresses.
-_HOLD_IPV4 = (ipaddress.IPv6Network("64:ff9b::/96"), ipaddress.IPv6Network("::/96"))
+    found = list(dict.fromkeys(str(entry[4][0]) for entry in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)))
+    if not all(is_public(place) for place in found):
+        raise ImportRefused(
+            f"{host} is an address inside a private network, which is not fetched from. "
+            "The administrator can allow it with FETCH_PRIVATE_ADDRESSES=true."
+        )
+    for place in found[:-1]:
+        with contextlib.suppress(OSError):
+            return socket.create_connection((place, port), *rest, **options)
+    return socket.create_connection((found[-1], port), *rest, **options)
 
 
 class _HTTPConnection(http.client.HTTPConnection):

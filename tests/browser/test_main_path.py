@@ -226,15 +226,17 @@ def test_menu_and_forms_by_keyboard(signed_in: Any) -> None:
 def test_no_page_scrolls_sideways(width: int, signed_in: Any) -> None:
     page = signed_in
     page.set_viewport_size({"width": width, "height": 800})
+    page.goto("/")
+    project = page.get_attribute("a[href^='/projects/colours-']", "href")
     for address in (
         "/",
         "/projects/new",
-        "/projects/colours/",
-        "/projects/colours/train/",
+        project,
+        f"{project}train/",
         "/account/keys",
-        "/projects/colours/versions/",
-        "/projects/colours/versions/1/",
-        "/projects/colours/classify/",
+        f"{project}versions/",
+        f"{project}versions/1/",
+        f"{project}classify/",
     ):
         page.goto(address)
         assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth"), address

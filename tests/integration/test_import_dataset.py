@@ -15,7 +15,7 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture
 def project():  # type: ignore[no-untyped-def]
-    return create_project("Colours", by=User.objects.create_user("owner"))
+    return create_project("Colours", by=User.objects.create_user("owner"), slug="colours")
 
 
 def write(folder: Path, files: dict[str, bytes]) -> Path:

@@ -154,10 +154,10 @@ def test_two_copies_side_by_side(site: Site, data: Path, backbones: Path) -> Non
     other = Site(data, backbones=backbones).start()
     try:
         neighbour = other.client("neighbour")
-        neighbour.ok("POST", "/projects", {"name": "Next door"})
+        slug = neighbour.ok("POST", "/projects", {"name": "Next door"})["slug"]
         mine = site.client("owner")
-        assert "next-door" not in [project["slug"] for project in mine.ok("GET", "/projects")]
-        assert mine.call("GET", "/projects/next-door")[0] == 404
+        assert slug not in [project["slug"] for project in mine.ok("GET", "/projects")]
+        assert mine.call("GET", f"/projects/{slug}")[0] == 404
     finally:
         assert other.stop() == 0
     assert site.client("owner").call("GET", "/projects")[0] == 200

@@ -136,3 +136,25 @@ def test_secret_and_its_file_cannot_both_be_set(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setenv("SECRET_KEY_FILE", "/run/secrets/key")
     with pytest.raises(ImproperlyConfigured, match=r"Both SECRET_KEY and SECRET_KEY_FILE are set"):
         read_environment(NO_FILE)
+
+
+@pytest.mark.parametrize(
+    "origin", ["app.example.org", "https://a.example/", "https://a.example/x", "ftp://a", "https://"]
+)
+def test_origin_is_a_scheme_and_a_host(origin: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CORS_ALLOWED_ORIGINS", f"https://ok.example:8443,{origin}")
+    with pytest.raises(ImproperlyConfigured, match="write origins such as https:"):
+        read_environment(NO_FILE)
+
+
+@pytest.mark.parametrize("proxies", ["1", "10.0.0.7,10.1.0.0/16", "2001:db8::/32", ""])
+def test_proxies_are_a_number_or_addresses(proxies: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TRUSTED_PROXIES", proxies)
+    assert len(read_environment(NO_FILE).TRUSTED_PROXIES) == len(proxies.split(",")) - (not proxies)
+
+
+@pytest.mark.parametrize("proxies", ["10", "proxy.example", "1,2", "10.0.0.1/8", "-1", "²"])
+def test_other_proxies_are_told_what_to_write(proxies: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TRUSTED_PROXIES", proxies)
+    with pytest.raises(ImproperlyConfigured, match="write the number of proxies, at most 9, or their addresses"):
+        read_environment(NO_FILE)

@@ -3,7 +3,9 @@ from typing import Any
 from django.contrib.auth import get_user_model
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
+from classifier.models import ApiKey
 from classifier.services.accounts import create_api_key
+from ml.errors import UserError
 
 
 class Command(BaseCommand):
@@ -12,6 +14,10 @@ class Command(BaseCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("username")
         parser.add_argument("--name", default="command line", help="what the key is for")
+        parser.add_argument(
+            "--scope", choices=ApiKey.Scope.values, default=ApiKey.Scope.EVERYTHING, help="what calls the key opens"
+        )
+        parser.add_argument("--days", type=int, help="for how long the key works; without it, until it is revoked")
         parser.add_argument(
             "--create-user", action="store_true", help="create the user, without a password: only the key gives access"
         )
@@ -23,5 +29,8 @@ class Command(BaseCommand):
             user = users.create_user(username=options["username"])
         if user is None:
             raise CommandError(f"There is no user {options['username']!r}. Add --create-user to create one.")
-        _, key = create_api_key(user, options["name"])
+        try:
+            _, key = create_api_key(user, options["name"], scope=options["scope"], days=options["days"])
+        except UserError as error:
+            raise CommandError(str(error)) from None
         self.stdout.write(key)

@@ -54,13 +54,9 @@ class Command(BaseCommand):
             raise CommandError("There is no such user. Open the site once to create the administrator.")
         self._check_slug(options["project"])
         try:
-            project = create_project(options["create"], by=owner)
+            return create_project(options["create"], by=owner, slug=options["project"])
         except InvalidName as error:
             raise CommandError(str(error)) from None
-        if project.slug != options["project"]:
-            Project.objects.filter(pk=project.pk).update(slug=options["project"])
-            project.slug = options["project"]
-        return project
 
     def _check_slug(self, slug: str) -> None:
         try:

@@ -85,7 +85,7 @@ def as_stranger(stranger: User) -> Client:
 
 @pytest.fixture
 def project(owner: User) -> Project:
-    return create_project("Colours", by=owner)
+    return create_project("Colours", by=owner, slug="colours")
 
 
 @pytest.fixture

@@ -132,9 +132,24 @@ def test_backbones_get_their_origin_and_back(project: Project, migrate: Callable
         assert (network.spec, network.why) == ({"text": text, "files": []}, "no such operation")
 
 
+def test_keys_get_a_scope_and_limited_ones_are_revoked_on_the_way_back(
+    project: Project, migrate: Callable[[str], None]
+) -> None:
+    migrate("0011_words_of_configs")
+    old = apps_at("0011_words_of_configs").get_model("classifier", "ApiKey").objects
+    before = old.create(user_id=project.owner_id, name="old", prefix="pw_", digest="a")
+    migrate("0012_key_scopes")
+    keys = apps_at("0012_key_scopes").get_model("classifier", "ApiKey").objects
+    assert (keys.get().scope, keys.get().expires_at) == ("everything", None)
+    limited = keys.create(user_id=project.owner_id, name="new", prefix="pw_", digest="b", scope="classify")
+    migrate("0011_words_of_configs")
+    assert dict(old.values_list("pk", "revoked_at"))[before.pk] is None
+    assert dict(old.values_list("pk", "revoked_at"))[limited.pk] is not None
+
+
 def test_every_migration_can_be_undone(project: Project, migrate: Callable[[str], None]) -> None:
     """Take rows of today's code to the first version and back, and lose none."""
     add_pictures(project, coloured_pictures(1))
     migrate("0001_first")
-    migrate("0011_words_of_configs")
+    migrate("0013_set_up_code")
     assert Sample.objects.filter(project=project).count() == Image.objects.count() > 0

@@ -23,6 +23,7 @@ OPERATIONS = {
     *("list_versions", "get_version", "list_test_pictures", "promote", "create_public_link", "revoke_public_link"),
     *("create_export", "list_version_exports", "get_export", "import_version"),
     *("list_backbones", "add_backbone", "classify"),
+    *("list_keys", "create_key", "revoke_key"),
 }
 
 
@@ -84,7 +85,7 @@ from poets.models import ClassIn, ErrorOut, ProjectIn
 client = AuthenticatedClient(base_url=sys.argv[1], token=sys.argv[2])
 made = create_project.sync(client=client, body=ProjectIn(name="Birds"))
 create_class.sync(client=client, slug=made.slug, body=ClassIn(name="robin"))
-print([(one.name, one.slug) for one in list_projects.sync(client=client)])
+print([(one.name, one.slug == made.slug) for one in list_projects.sync(client=client)])
 print([one.name for one in get_project.sync(client=client, slug=made.slug).classes])
 missing = get_project.sync_detailed(client=client, slug="nothing")
 print(int(missing.status_code), isinstance(missing.parsed, ErrorOut))
@@ -95,4 +96,4 @@ print(int(missing.status_code), isinstance(missing.parsed, ErrorOut))
         capture_output=True,
         text=True,
     )
-    assert done.stdout.splitlines() == ["[('Birds', 'birds')]", "['robin']", "404 True"], done.stderr
+    assert done.stdout.splitlines() == ["[('Birds', True)]", "['robin']", "404 True"], done.stderr

@@ -9,7 +9,7 @@ from django.contrib.auth.models import User
 from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
 
-from classifier.models import CustomBackbone, ImageClass, Job, ModelVersion, Sample, Upload
+from classifier.models import ApiKey, CustomBackbone, ImageClass, Job, ModelVersion, Sample, Upload
 from classifier.services.accounts import create_api_key, revoke_api_key
 from classifier.services.custom_backbones import request_backbone
 from classifier.tensorboard import proxy
@@ -20,7 +20,8 @@ OPEN = {"health", "empty", "set_up", "sign_in", "sign_out", "sign_up"}
 OWN = {"project_list", "project_new", "sample_project", "change_password", "api_keys", "revoke_key", "backbone_list"}
 HUB = {"hub_version", "hub_backbone"}  # also by key and by public link: see test_hub
 API_OPEN = {"/api/v1/openapi.json", "/api/v1/docs"}
-API_OWN = {"/api/v1/projects", "/api/v1/sample-projects", "/api/v1/backbones"}
+CLASSIFY = ("post", "/api/v1/projects/{slug}/classify")
+API_OWN = {"/api/v1/projects", "/api/v1/sample-projects", "/api/v1/backbones", "/api/v1/keys"}
 
 
 def page_patterns() -> list[URLPattern]:
@@ -70,10 +71,11 @@ def _board(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(autouse=True)
 def _exported(request: pytest.FixtureRequest, tmp_path: Path) -> None:
-    """Give a trained version a file, and its owner a custom backbone."""
+    """Give a trained version a file, and its owner a key and a custom backbone."""
     if "trained" in request.fixturenames:
         version = request.getfixturevalue("trained")
         store_export(version, tmp_path)
+        create_api_key(version.project.owner, "the owner's")
         request_backbone(by=version.project.owner, address="https://example.org/a.tflite", title="Colours by others")
 
 
@@ -136,6 +138,7 @@ def call_api(client: Client, method: str, path: str, trained: ModelVersion, head
         .replace("{job_id}", str(values["pk"]["job"]))
         .replace("{sha256}", values["sha256"])
         .replace("{format}", values["format"])
+        .replace("{key_id}", str(ApiKey.objects.filter(user=trained.project.owner).values_list("pk", flat=True)[0]))
         .replace("{number}", str(values["pk"]["upload"] if "uploads" in path else values["number"]))
     )
     assert "{" not in filled
@@ -148,6 +151,8 @@ def call_api(client: Client, method: str, path: str, trained: ModelVersion, head
     body = BODIES.get(re.sub(r".*/", "", path), {"name": "New name"} if method in ("post", "patch") else None)
     if path.endswith("/train"):
         body = {}
+    if method == "get":
+        body = None  # it would become parameters of the address, which this call has not
     return getattr(client, method)(filled, body, content_type="application/json", headers=headers)
 
 
@@ -169,6 +174,14 @@ def test_api_without_a_valid_key(
     response = call_api(client, method, path, trained, {"Authorization": authorization} if authorization else {})
     assert response.status_code == 401
     assert "error" in response.json()
+
+
+@pytest.mark.parametrize(("method", "path"), [call for call in api_operations() if call != CLASSIFY])
+def test_api_key_to_classify_opens_nothing_else(method: str, path: str, trained: ModelVersion, client: Client) -> None:
+    _, key = create_api_key(trained.project.owner, "camera", scope="classify")
+    response = call_api(client, method, path, trained, {"Authorization": f"Bearer {key}"})
+    assert response.status_code == 403
+    assert "only classify" in response.json()["error"]
 
 
 def test_api_list_shows_only_ones_own(trained: ModelVersion, stranger: User, client: Client) -> None:

@@ -64,9 +64,35 @@ def test_private_address_is_a_sentence_that_says_how_to_allow_it(hub_address: st
     assert (tmp_path / "file").read_bytes()[4:8] == b"TFL3"
 
 
-@pytest.mark.parametrize("place", ["93.184.215.14", "2606:2800:21f:cb07:6820:80da:af6b:8b2c", "64:ff9b::5db8:d70e"])
-def test_addresses_of_the_public_internet_are_fetched_from(place: str) -> None:
-    assert fetching.is_public(place)
+def test_next_address_of_a_name_is_tried(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Go on to IPv4 on a machine that has no IPv6, and use no address twice."""
+    named = ["2606:4700::1", "2606:4700::1", "93.184.215.14"]
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: [(0, 0, 0, "", (place, 80)) for place in named])
+    tried: list[str] = []
+
+    def connect(address: tuple[str, int], *_: object, **__: object) -> str:
+        tried.append(address[0])
+        if ":" in address[0]:
+            raise OSError("Network is unreachable")
+        return "connected"
+
+    monkeypatch.setattr(socket, "create_connection", connect)
+    assert connect_guarded(("example.org", 80), 1) == "connected"
+    assert tried == ["2606:4700::1", "93.184.215.14"]
+
+
+def test_redirect_to_a_private_address_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    verdicts = iter([True, False])  # of the first address, and of the one that it redirects to
+    monkeypatch.setattr(fetching, "is_public", lambda place: next(verdicts))
+    asked: list[str] = []
+    target = "http://127.0.0.1:{port}/a.tflite"
+    with socket.create_server(("127.0.0.1", 0)) as inner, redirecting(target, inner, asked) as address:
+        with pytest.raises(ImportRefused, match="private network"):
+            resolve(f"{address}/a.tflite", tmp_path, allow_private=False)
+        inner.setblocking(False)
+        with pytest.raises(BlockingIOError):  # nobody has come
+            inner.accept()
+    assert asked == ["/a.tflite"]
 
 
 @pytest.mark.parametrize("allowed", [True, False])

@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('classifier', '0013_damaged_pictures'),
+        ('classifier', '0014_damaged_pictures'),
     ]
 
     operations = [

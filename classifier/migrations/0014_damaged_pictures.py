@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('classifier', '0011_words_of_configs'),
+        ('classifier', '0013_set_up_code'),
     ]
 
     operations = [

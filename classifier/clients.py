@@ -1,0 +1,62 @@
+"""The address of whoever asks, which a proxy in front of the site hides behind its own."""
+
+import functools
+import ipaddress
+from collections.abc import Callable
+
+from django.conf import settings
+from django.http import HttpRequest
+
+Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+
+
+def client_address(request: HttpRequest) -> str:
+    """Return the address that the outermost trusted proxy saw; without such proxies, the one that is connected.
+
+    Each proxy adds the address that it sees to the end of X-Forwarded-For. What stands before the entries of those that
+    are trusted, the client may have made up.
+    """
+    address = str(request.META.get("REMOTE_ADDR", ""))
+    told = request.headers.get("X-Forwarded-For", "").split(",") if settings.TRUSTED_PROXIES else []
+    trusts = _read_proxies(tuple(settings.TRUSTED_PROXIES))
+    for number, entry in enumerate(reversed(told)):
+        seen = _read_address(entry)
+        if seen is None or not trusts(number, address):
+            break
+        address = str(seen)
+    return address
+
+
+def address_group(address: str) -> str:
+    """Return what one client can hardly leave: an IPv4 address, or the /64 of an IPv6 address."""
+    found = _read_address(address)
+    if isinstance(found, ipaddress.IPv6Address):
+        return str(ipaddress.IPv6Network((int(found) >> 64 << 64, 64)))
+    return address
+
+
+def _read_address(text: str) -> Address | None:
+    """Return an address as proxies write it, with or without a port; None for anything else, such as “unknown”."""
+    text = text.strip().strip('"')
+    host = text[1:].partition("]")[0] if text.startswith("[") else text
+    if host.count(":") == 1:
+        host = host.partition(":")[0]
+    try:
+        found = ipaddress.ip_address(host.partition("%")[0])
+    except ValueError:
+        return None
+    return getattr(found, "ipv4_mapped", None) or found
+
+
+@functools.cache
+def _read_proxies(proxies: tuple[str, ...]) -> Callable[[int, str], bool]:
+    """Return whether the proxy at an address is trusted, which so many nearer ones have been."""
+    if len(proxies) == 1 and proxies[0].isdigit():
+        return lambda number, address: number < int(proxies[0])
+    networks = [ipaddress.ip_network(one) for one in proxies]
+
+    def trusts(number: int, address: str) -> bool:
+        found = _read_address(address)
+        return found is not None and any(found in network for network in networks)
+
+    return trusts

@@ -1,0 +1,66 @@
+"""Slow down whoever guesses passwords, and nobody else."""
+
+import hashlib
+import time
+import unicodedata
+
+from django.core.cache import cache
+from redis.exceptions import RedisError
+
+from ml.errors import UserError
+
+FREE_TRIES = 5
+LONGEST_WAIT = 300  # seconds
+FORGOTTEN_AFTER = 3600  # seconds without a try
+
+
+class TooManyTries(UserError):
+    """The next try has to wait for `seconds`."""
+
+    status = 429
+
+    def __init__(self, seconds: int) -> None:
+        self.seconds = seconds
+        wait = f"{seconds} seconds" if seconds != 1 else "a second"
+        super().__init__(f"Too many attempts with this user name. Please wait {wait}, then try again.")
+
+
+def count_try(username: str, address: str) -> None:
+    """Count an attempt to sign in before the password is looked at. Raise `TooManyTries` if it comes too soon.
+
+    From the sixth on, each attempt makes the next one wait for twice as long. Attempts count for one account from one
+    address: those of a stranger delay nobody else. Without a cache nothing is counted, because people must be able to
+    sign in while Redis is away.
+    """
+    key = _key(username, address)
+    try:
+        cache.add(key, 0, FORGOTTEN_AFTER)
+        number = cache.incr(key)
+        cache.touch(key, FORGOTTEN_AFTER)
+        if number <= FREE_TRIES:
+            return
+        wait = min(2 ** (number - FREE_TRIES), LONGEST_WAIT)
+        now = time.time()
+        # Of many attempts at the same moment, only one gets past this.
+        if cache.add(f"{key}:wait", now + wait, wait):
+            return
+        cache.decr(key)  # impatience does not prolong the wait
+        until = cache.get(f"{key}:wait", now)
+    except (RedisError, ValueError):  # ValueError: it was forgotten between two of the lines
+        return
+    raise TooManyTries(max(1, round(until - now)))
+
+
+def forget_tries(username: str, address: str) -> None:
+    """Forget the attempts, because the last one succeeded."""
+    key = _key(username, address)
+    try:
+        cache.delete_many([key, f"{key}:wait"])
+    except RedisError:
+        return
+
+
+def _key(username: str, address: str) -> str:
+    """Return the name of the count, the same for all ways to write an account that the form takes for the same."""
+    account = unicodedata.normalize("NFKC", username).strip().casefold()
+    return "sign-in:" + hashlib.sha256(f"{address} {account}".encode(errors="surrogatepass")).hexdigest()
