@@ -42,3 +42,4 @@ class BackboneIn(NetworkInterfaceIn):
 
 class ImportIn(NetworkInterfaceIn):
     output: str = Field("", description="the output of a frozen graph, if it is not called final_result")
+    labels: str = Field("", description="one label per line, as a text or a file")

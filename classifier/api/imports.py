@@ -26,6 +26,9 @@ def import_version(
     """Import a classifier that was trained elsewhere, as a model version of the project.
 
     `graph` is a retrained_graph.pb, a SavedModel, a .tflite, .keras or .h5 file, or an export of Teachable Machine.
+    `labels` is a file or a text with a label per line.
     """
     project = find_project(request, slug)
-    return Status(202, {"job": request_import(project, graph, by=request.user, labels=labels, **fields.dict()).pk})
+    asked = fields.dict(exclude={"labels"})
+    given = labels if labels is not None else fields.labels or None
+    return Status(202, {"job": request_import(project, graph, by=request.user, labels=given, **asked).pk})

@@ -55,21 +55,26 @@ def request_backbone(
 
 
 def request_import(
-    project: Project, file: "File[bytes]", *, by: User, labels: "File[bytes] | None" = None, **asked: Any
+    project: Project, file: "File[bytes]", *, by: User, labels: "File[bytes] | str | None" = None, **asked: Any
 ) -> Job:
     """Queue the job that imports a model version. `asked`: range, input_size, output. Raise ImportRefused."""
-    if labels is not None and (labels.size or 0) > MAX_LABELS_BYTES:
-        raise ImportRefused("The label file is too large.")
-    config: dict[str, Any] = {**_checked(asked), "labels": None}
-    if labels is not None:
-        try:
-            config["labels"] = labels.read().decode("utf-8-sig")
-        except UnicodeDecodeError:
-            raise ImportRefused("The label file is not a text file in UTF-8.") from None
-        if "\0" in config["labels"]:  # PostgreSQL keeps no NUL
-            raise ImportRefused("The label file is not a text file: it contains zero bytes.")
+    config = {**_checked(asked), "labels": None if labels is None else _read_labels(labels)}
     source = _name_of(file)
     return _queue(project, IMPORT, {**config, **_keep(file)}, by=by, title=source[:100], source=source)
+
+
+def _read_labels(labels: "File[bytes] | str") -> str:
+    """Return the text of a label file, or the text itself, after checking it. Raise ImportRefused."""
+    size = len(labels.encode(errors="replace")) if isinstance(labels, str) else labels.size or 0
+    if size > MAX_LABELS_BYTES:
+        raise ImportRefused("The label file is too large.")
+    try:
+        text = labels if isinstance(labels, str) else labels.read().decode("utf-8-sig")
+    except UnicodeDecodeError:
+        raise ImportRefused("The label file is not a text file in UTF-8.") from None
+    if "\0" in text:  # PostgreSQL keeps no NUL
+        raise ImportRefused("The label file is not a text file: it contains zero bytes.")
+    return text
 
 
 def _queue(project: Project | None, kind: JobKind, config: dict[str, Any], *, by: User, **about: str) -> Job:

@@ -121,6 +121,14 @@ def test_labels_that_are_no_text_are_refused(as_owner: Client, filled: Project) 
     assert "not a text file" in response.json()["error"]
 
 
+@pytest.mark.parametrize("labels", ["äpfel\nbirnen\n", SimpleUploadedFile("l.txt", "äpfel\nbirnen\n".encode())])
+def test_labels_are_taken_as_text_or_as_a_file(labels: Any, as_owner: Client, project: Project) -> None:
+    fields = {"graph": SimpleUploadedFile("g.pb", b"x"), "labels": labels}
+    response = as_owner.post(f"/api/v1/projects/{project.slug}/imports", fields)
+    assert response.status_code == 202, response.content
+    assert Job.objects.get().config["labels"] == "äpfel\nbirnen\n"
+
+
 def test_licence_is_kept_as_far_as_it_can_be_shown(as_owner: Client) -> None:
     body = {"handle": ADDRESS, "licence": "MIT\0\n\x1b[2J"}
     assert as_owner.post("/api/v1/backbones", body, content_type="application/json").status_code == 202
