@@ -146,6 +146,7 @@ def _keras(folder: Path, kernel, dense) -> None:  # type: ignore[no-untyped-def]
         network.save(folder / name)
         if library is tf_keras:
             _tensorflow_js(folder / "js", network, json)
+    _as_tutorials_save(keras, folder, network, kernel, dense)
     program = tf_keras.Sequential(
         [
             tf_keras.layers.Input((SIZE, SIZE, 3)),
@@ -154,6 +155,33 @@ def _keras(folder: Path, kernel, dense) -> None:  # type: ignore[no-untyped-def]
         ]
     )
     program.save(folder / "lambda.h5")
+
+
+def _as_tutorials_save(keras, folder: Path, network, kernel, dense) -> None:  # type: ignore[no-untyped-def]
+    """Save the new Keras' network compiled, inside another compiled one, as .h5, and with a single output."""
+    import numpy as np
+
+    layers = keras.layers
+    network.compile(optimizer="adam", loss="categorical_crossentropy", metrics=["accuracy"])
+    network.save(folder / "compiled.keras")
+    network.save(folder / "new.h5")
+    outer = keras.Sequential([layers.Input((SIZE, SIZE, 3)), network])
+    outer.compile(optimizer="sgd", loss="mse")
+    outer.save(folder / "nested.keras")
+    pictures = keras.Input((SIZE, SIZE, 3))
+    found = layers.Conv2D(FEATURES, 3, 2, "same", activation="relu")(pictures / 2 + 0.5)
+    found = layers.GlobalAveragePooling2D()(found)
+    for name, activation in (("sigmoid", "sigmoid"), ("logit", None)):
+        single = keras.Model(pictures, layers.Dense(1, activation=activation)(found))
+        single.set_weights([kernel, np.zeros(FEATURES), 4 * dense[:, :1], np.zeros(1)])
+        single.save(folder / f"{name}.keras")
+        _as_lite(single, folder / f"{name}.tflite")
+
+
+def _as_lite(network, path: Path) -> None:  # type: ignore[no-untyped-def]
+    import tensorflow as tf
+
+    path.write_bytes(tf.lite.TFLiteConverter.from_keras_model(network).convert())
 
 
 def _tensorflow_js(folder: Path, network, json) -> None:  # type: ignore[no-untyped-def]

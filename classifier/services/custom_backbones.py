@@ -24,6 +24,7 @@ from ml.backbones.spec import (
     BackboneFiles,
     BackboneMissing,
     BackboneSpec,
+    check_files,
     is_custom,
     parse_spec,
     read_spec,
@@ -194,4 +195,8 @@ def _bring_here(name: str) -> None:
         files = {file: read_file(backbone_file_path(name, file)) for file in row.spec["files"]}
     except OSError as error:
         raise BackboneMissing(f"The files of the backbone “{row.title}” are missing from the storage.") from error
+    try:
+        check_files(spec, files)
+    except ValueError as error:
+        raise BackboneMissing(f"The files of the backbone “{row.title}” are damaged in the storage.") from error
     write_backbone(spec, files, settings.ML)

@@ -49,6 +49,8 @@ class BackboneSpec:
         source: the address, the file's name, or the backbone it was fine-tuned from.
         licence: a name, or where to look for it.
         origin: whether its files can be trusted.
+        one_output: for LITE, the network gives one score for two classes (see `ml.engines.litert.Adapter`).
+        converted_sha256: of the converted form that came with a GRAPH; empty for backbones older than this field.
     """
 
     file: str
@@ -63,6 +65,8 @@ class BackboneSpec:
     source: str = ""
     licence: str = "see its source"
     origin: Origin = Origin.UPLOADED
+    one_output: bool = False
+    converted_sha256: str = ""
 
     def __post_init__(self) -> None:
         """Raise `ValueError` for values that `ml.model_import.program` never writes."""
@@ -76,6 +80,9 @@ class BackboneSpec:
         """Return the backbone's name, which is the same for the same network with the same title and source."""
         content = asdict(self)
         del content["origin"]  # names were given before there were origins
+        for name, value in _LATER.items():  # nor have those that they do not concern got new names
+            if content[name] == value:
+                del content[name]
         return f"net_{hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:20]}"
 
     def dump(self) -> str:
@@ -83,11 +90,15 @@ class BackboneSpec:
         return json.dumps(asdict(self), sort_keys=True)
 
 
+# Fields that older specs do not have, with what those mean.
+_LATER: dict[str, Any] = {"one_output": False, "converted_sha256": ""}
+
+
 def parse_spec(text: str) -> BackboneSpec:
     """Return the spec that `dump` wrote; without an origin it is not trusted. Raise `ValueError` or `TypeError`."""
     values = json.loads(text)
     names = {field.name for field in fields(BackboneSpec)}
-    if not isinstance(values, dict) or {*values, "origin"} != names:
+    if not isinstance(values, dict) or {*_LATER, *values, "origin"} != names:
         raise ValueError("This is not the description of a network.")
     return BackboneSpec(**{**values, "origin": Origin(values.get("origin", Origin.UPLOADED))})
 
@@ -141,10 +152,20 @@ def write_backbone(spec: BackboneSpec, files: dict[str, bytes], settings: MLSett
     return folder
 
 
+def check_files(spec: BackboneSpec, files: dict[str, bytes]) -> None:
+    """Raise `ValueError` unless these are the files that the spec describes, by their sha256."""
+    expected = {spec.file: spec.sha256, CONVERTED: spec.converted_sha256}
+    for name, data in files.items():
+        if expected.get(name) and hashlib.sha256(data).hexdigest() != expected[name]:
+            raise ValueError(f"The file {name} of {spec.title} has been changed.")
+
+
 def describe_found(found: dict[str, Any], **about: Any) -> BackboneSpec:
-    """Combine what the confined program found out with what we know ourselves.
+    """Combine what the confined program found out with what we know ourselves, which counts.
 
     Raise `ValueError` or `TypeError` if that makes no valid spec.
     """
     names = {field.name for field in fields(BackboneSpec)} - {"origin"}  # whoever took that program over is not trusted
-    return BackboneSpec(**{name: value for name, value in found.items() if name in names}, **about)
+    return BackboneSpec(
+        **{name: value for name, value in found.items() if name in names and name not in about}, **about
+    )

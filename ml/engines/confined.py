@@ -3,14 +3,15 @@
 Even a file that behaved well when it was opened may crash, or never finish, with another picture.
 
     python -m ml.engines.confined FILE SIZE tensorflow
-    python -m ml.engines.confined FILE SIZE litert THREADS SCALE OFFSET LOGARITHM
+    python -m ml.engines.confined FILE SIZE litert THREADS ADAPTER
 
-FILE is a graph in our form (see `ml.model_import.graphs`), or a .tflite file with the numbers of its Adapter. Each
-request is a 32-bit byte count and as many bytes of uint8 pictures (n, S, S, 3); each answer is the same with float32
-features (n, F). The process ends when its input does.
+FILE is a graph in our form (see `ml.model_import.graphs`), or a .tflite file with its Adapter as JSON. Each request is
+a 32-bit byte count and as many bytes of uint8 pictures (n, S, S, 3); each answer is the same with float32 features
+(n, F). The process ends when its input does.
 """
 
 import contextlib
+import json
 import os
 import struct
 import subprocess
@@ -18,6 +19,7 @@ import sys
 import tempfile
 import threading
 from collections.abc import Callable, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import IO, Any
 
@@ -132,15 +134,14 @@ def in_tensorflow() -> list[str]:
 
 def in_litert(threads: int, adapter: Adapter) -> list[str]:
     """Return the arguments for a network that LiteRT runs."""
-    return [LITERT, str(threads), repr(adapter.scale), repr(adapter.offset), str(int(adapter.logarithm))]
+    return [LITERT, str(threads), json.dumps(asdict(adapter))]
 
 
 def _load(file: Path, engine: str, *how: str) -> Callable[[NDArray[np.uint8]], NDArray[np.float32]]:
     """Return a function from pictures (n, S, S, 3) to features (n, F). Import TensorFlow if that is the engine."""
     if engine == LITERT:
-        threads, scale, offset, logarithm = how
-        adapter = Adapter(float(scale), float(offset), bool(int(logarithm)))
-        return LiteRTEngine(file, threads=int(threads), adapter=adapter).embed
+        threads, adapter = how
+        return LiteRTEngine(file, threads=int(threads), adapter=Adapter(**json.loads(adapter))).embed
     import tensorflow as tf
 
     from ml.backbones.frozen_graphs import restore

@@ -36,6 +36,7 @@ class Adapter:
     scale: float = 1.0  # what goes in is pixel * scale + offset
     offset: float = 0.0
     logarithm: bool = False  # what comes out are probabilities; their logarithms are wanted
+    one_output: bool = False  # what comes out is the one score of two classes: p of (1 - p, p), or z of (0, z)
 
 
 AS_IT_IS = Adapter()
@@ -66,7 +67,7 @@ class LiteRTEngine:
         self._table = None if adapter == AS_IT_IS and source["dtype"] == np.float32 else _table(adapter, source)
         self._finish = _finishing(adapter, target)
         self.input_size = int(source["shape"][1])
-        self.features = int(target["shape"][-1])
+        self.features = 2 if adapter.one_output else int(target["shape"][-1])
         # EfficientNet-Lite0, images/s by batch 1, 2, 4, 8, 16, 32. One thread: 69 69 70 65 64 71, so a batch
         # only costs memory (6 MB per picture). Two threads: 106 119 125 134 118 128, so eight.
         # A network that somebody added may have a fixed batch of one.
@@ -127,6 +128,8 @@ def _finishing(adapter: Adapter, target: dict[str, Any]) -> Callable[[NDArray[An
     def finish(found: NDArray[Any]) -> NDArray[np.float32]:
         if found.dtype != np.float32:
             found = (found.astype(np.float32) - zero) * (scale or 1.0)
+        if adapter.one_output:
+            found = np.concatenate([1 - found if adapter.logarithm else np.zeros_like(found), found], axis=1)
         return np.log(np.maximum(found, SMALLEST, dtype=np.float32)) if adapter.logarithm else found
 
     return finish

@@ -21,7 +21,7 @@ def load_engine(backbone: Backbone, folder: Path, *, threads: int = 1) -> Embedd
         file, how = custom_backbone_dir(backbone.name, backbone.machine) / GRAPH, in_tensorflow()
         return ConfinedEngine(file, how, input_size=backbone.input_size, features=backbone.features)
     spec, file = backbone.spec, ensure_tflite(backbone, folder)
-    adapter = Adapter(spec.scale, spec.offset, spec.logarithm) if spec else AS_IT_IS
+    adapter = Adapter(spec.scale, spec.offset, spec.logarithm, spec.one_output) if spec else AS_IT_IS
     if backbone.is_trusted:
         return LiteRTEngine(file, threads=threads, adapter=adapter)
     how = in_litert(threads, adapter)

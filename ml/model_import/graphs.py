@@ -90,8 +90,10 @@ def _size_of(graph: Any, name: str) -> tuple[int | None, int | None]:
     return (dims[1] if dims[1] > 0 else None), (dims[0] if dims[0] > 0 else None)
 
 
-def freeze(opened: Opened, *, scale: float, offset: float, logarithm: bool) -> bytes:
+def freeze(opened: Opened, *, scale: float, offset: float, logarithm: bool, one_output: bool = False) -> bytes:
     """Return the network in our form, serialised.
+
+    With `one_output` its only score becomes those of two classes: p becomes (1 - p, p), a logit z becomes (0, z).
 
     Raise `ImportRefused` if its variables cannot be made constants, `HostileGraph` if it is not harmless.
     """
@@ -103,6 +105,8 @@ def freeze(opened: Opened, *, scale: float, offset: float, logarithm: bool) -> b
     @tf.function(input_signature=[tf.TensorSpec(shape, tf.float32, name=INPUT)], autograph=False)  # type: ignore[untyped-decorator]
     def look(pictures: Any) -> Any:
         found = flatten(opened.call(pictures * scale + offset))
+        if one_output:
+            found = tf.concat([1 - found if logarithm else tf.zeros_like(found), found], axis=1)
         return tf.identity(tf.math.log(tf.maximum(found, SMALLEST)) if logarithm else found, name=OUTPUT)
 
     try:

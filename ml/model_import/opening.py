@@ -1,6 +1,7 @@
 """Open a stranger's file in the confined process, and check and return what that found."""
 
 import contextlib
+import hashlib
 import json
 import math
 import os
@@ -10,7 +11,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from ml.backbones.spec import CONVERTED, BackboneFiles, Origin, describe_found
+from ml.backbones.spec import CONVERTED, GRAPH, LITE, BackboneFiles, Origin, describe_found
 from ml.errors import ImportRefused
 from ml.model_import.fetching import host_of, kind_of
 from ml.model_import.program import FOUND, REFUSED, Request, dump_request
@@ -101,13 +102,11 @@ def open_network(
         found = json.loads(_read_own(out / FOUND))
         origin = Origin.IMPORTED if request.classifier else Origin.UPLOADED
         about = {"title": title, "source": source, "licence": licence or "see its source", "origin": origin}
-        spec = describe_found(found, **about)
+        files = _read_files(found["file"], out)
+        spec = describe_found(found, **about, **_digests(found["file"], files))
         labels = _checked_labels(found)
         if request.classifier and (spec.features != len(labels) or len(labels) > MAX_CLASSES):
             raise ValueError("classes")  # checked again, because the process may have been taken over
-        files = {spec.file: _read_own(out / spec.file)}
-        if (out / CONVERTED).is_file():
-            files[CONVERTED] = _read_own(out / CONVERTED)
     except (
         OSError,
         ValueError,
@@ -118,6 +117,22 @@ def open_network(
     ):  # a process that was taken over may have written anything
         raise ImportRefused("The file could not be opened.") from None
     return OpenedNetwork(spec, files, labels, str(found.get("why", ""))[:300])
+
+
+def _read_files(name: str, out: Path) -> dict[str, bytes]:
+    """Return the contents of the network's file and, if there is one, of its converted form."""
+    if name not in (GRAPH, LITE):
+        raise ValueError("file")
+    files = {name: _read_own(out / name)}
+    if name == GRAPH and (out / CONVERTED).is_file():
+        files[CONVERTED] = _read_own(out / CONVERTED)
+    return files
+
+
+def _digests(name: str, files: dict[str, bytes]) -> dict[str, str]:
+    """Return the sha256 of what is kept: the backbone is named after it, so it must not be what the process claims."""
+    digests = {file: hashlib.sha256(data).hexdigest() for file, data in files.items()}
+    return {"sha256": digests[name], "converted_sha256": digests.get(CONVERTED, "")}
 
 
 def _read_own(path: Path) -> bytes:

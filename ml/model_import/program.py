@@ -96,14 +96,18 @@ def _open(path: Path, out: Path, request: Request) -> None:
     labels, teachable = source.labels, source.teachable
     if request.labels is not None:
         labels, teachable = parse_labels(request.labels.encode())
-    found = _open_lite(source, out, request) if source.kind == TFLITE else _open_graph(source, out, request, teachable)
+    two = request.classifier and len(labels) == 2
+    if source.kind == TFLITE:
+        found = _open_lite(source, out, request, two)
+    else:
+        found = _open_graph(source, out, request, two, teachable)
     if request.classifier:
         _check_labels(labels, found["features"])
     found |= {"labels": labels}
     (out / FOUND).write_text(json.dumps(found))
 
 
-def _open_lite(source: Source, out: Path, request: Request) -> dict[str, Any]:
+def _open_lite(source: Source, out: Path, request: Request, two: bool) -> dict[str, Any]:
     from ml.engines.litert import Adapter, LiteRTEngine
 
     known = tflite_files.inspect(source.path)
@@ -112,10 +116,11 @@ def _open_lite(source: Source, out: Path, request: Request) -> dict[str, Any]:
     scale, offset = RANGES[request.range] if request.range else usual
     print("probe", flush=True)
     answers = LiteRTEngine(source.path, adapter=Adapter(scale, offset)).embed(probe_pictures(known.input_size))
-    probabilities = _check_answers(answers, request)
+    probabilities, one_output = _check_answers(answers, request), two and answers.shape[1] == 1
     (out / LITE).write_bytes(source.path.read_bytes())
     return {
-        **_describe(out / LITE, known.input_size, answers.shape[1], probabilities),
+        **_describe(out / LITE, known.input_size, 2 if one_output else answers.shape[1], probabilities),
+        "one_output": one_output,
         "scale": scale,
         "offset": offset,
         "logarithm": probabilities,
@@ -123,30 +128,31 @@ def _open_lite(source: Source, out: Path, request: Request) -> dict[str, Any]:
     }
 
 
-def _open_graph(source: Source, out: Path, request: Request, teachable: bool) -> dict[str, Any]:
+def _open_graph(source: Source, out: Path, request: Request, two: bool, teachable: bool) -> dict[str, Any]:
     from ml.backbones import frozen_graphs
     from ml.model_import import graphs
 
-    opened, usual = _open_by_kind(source, request)
+    opened, usual = _open_by_kind(source, request, out)
     _check_size(opened.input_size)
     scale, offset = RANGES[request.range or ("-1..1" if request.classifier and teachable else usual)]
     print("probe", flush=True)
     pictures = probe_pictures(opened.input_size)
     plain = graphs.freeze(opened, scale=scale, offset=offset, logarithm=False)
-    probabilities = _check_answers(_run(frozen_graphs.restore(plain), pictures), request)
-    graph = graphs.freeze(opened, scale=scale, offset=offset, logarithm=True) if probabilities else plain
+    raw = _run(frozen_graphs.restore(plain), pictures)
+    finish = {"logarithm": _check_answers(raw, request), "one_output": two and raw.shape[1] == 1}
+    graph = graphs.freeze(opened, scale=scale, offset=offset, **finish) if any(finish.values()) else plain
     answers = _run(frozen_graphs.restore(graph), pictures)
     (out / GRAPH).write_bytes(graph)
     print("convert", flush=True)
     why = convert_checked(graph, out / CONVERTED, pictures, answers)
     return {
-        **_describe(out / GRAPH, opened.input_size, answers.shape[1], probabilities),
+        **_describe(out / GRAPH, opened.input_size, answers.shape[1], finish["logarithm"]),
         "engine": TENSORFLOW if why else LITERT,
         "why": why,
     }
 
 
-def _open_by_kind(source: Source, request: Request) -> tuple[Any, str]:
+def _open_by_kind(source: Source, request: Request, scratch: Path) -> tuple[Any, str]:
     """Return an `Opened`, and the input range that is usual for such a file."""
     from ml.model_import import graphs, keras_files, saved_models
 
@@ -154,18 +160,23 @@ def _open_by_kind(source: Source, request: Request) -> tuple[Any, str]:
         opened, name = graphs.open_frozen_graph(source.path, input_size=request.input_size, output=request.output)
         return opened, "label_image" if request.classifier and name != "Placeholder" else "0..1"
     if source.kind == KERAS:
-        return keras_files.open_keras_file(source.path), "0..255"  # Keras' networks scale pictures themselves
+        return keras_files.open_keras_file(source.path, scratch), "0..255"  # Keras' networks scale pictures themselves
     if source.kind == TENSORFLOW_JS:
         return keras_files.open_tensorflow_js(source.path), "-1..1"
     return saved_models.open_saved_model(source.path, input_size=request.input_size), "0..1"
 
 
 def probe_pictures(size: int) -> NDArray[np.uint8]:
-    """Return a gradient of colours and a field of noise, uint8 (2, S, S, 3)."""
+    """Return a gradient of colours, a field of noise, and pictures of one colour each, uint8 (8, S, S, 3).
+
+    They are so many that one of them shows whether a single output is a probability or any number.
+    """
     ramp = np.linspace(0, 255, size)
     slope = np.stack([np.tile(ramp, (size, 1)), np.tile(ramp[:, None], (1, size)), np.full((size, size), 90.0)], -1)
     noise = np.random.default_rng(7).integers(0, 256, (size, size, 3))
-    return np.stack([slope, noise]).astype(np.uint8)
+    colours = ((0, 0, 0), (255, 255, 255), (255, 0, 0), (0, 255, 0), (0, 0, 255), (128, 128, 128))
+    plain = [np.full((size, size, 3), colour) for colour in colours]
+    return np.stack([slope, noise, *plain]).astype(np.uint8)
 
 
 def _run(function: Any, pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
@@ -198,8 +209,17 @@ def _check_labels(labels: list[str], outputs: int) -> None:
         raise ImportRefused("It contains no labels. Send a text file with them, one per line.")
     if outputs > MAX_CLASSES:
         raise ImportRefused(f"It has {outputs:,} classes; at most {MAX_CLASSES:,} can be imported.")
+    if outputs == 1 and len(labels) != outputs:
+        raise ImportRefused(
+            f"It returns a single score, and there are {len(labels)} labels. Send two labels, one per line: first the "
+            "class for scores near 0, then the class for scores near 1."
+        )
     if len(labels) != outputs:
-        raise ImportRefused(f"It returns {outputs} scores, but there are {len(labels)} labels.")
+        there = "is 1 label" if len(labels) == 1 else f"are {len(labels)} labels"
+        raise ImportRefused(
+            f"It returns {outputs} scores, but there {there}. Send a text file with one label for each score, in "
+            "their order."
+        )
     if not all(labels) or len(set(labels)) != len(labels):
         raise ImportRefused("Every label must be different, and none may be empty.")
 

@@ -1,6 +1,8 @@
 """Bringing custom_backbones along: the forms, what is refused at once, and what the pages show of each."""
 
+import hashlib
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -31,7 +33,8 @@ def _own_folder(settings: Any, tmp_path: Any) -> None:
 
 
 def opened(engine: str = "litert", title: str = "Small") -> OpenedNetwork:
-    spec = BackboneSpec(LITE, "ab" * 32, 64, 20, engine, title=title, source=ADDRESS, licence="MIT")
+    sha256 = hashlib.sha256(b"not looked at here").hexdigest()
+    spec = BackboneSpec(LITE, sha256, 64, 20, engine, title=title, source=ADDRESS, licence="MIT")
     return OpenedNetwork(spec, {LITE: b"not looked at here"}, [], "" if engine == "litert" else "it has no operation X")
 
 
@@ -228,6 +231,14 @@ def test_files_that_the_storage_lost_are_a_sentence(owner: User, tmp_path: Any) 
     custom_backbone_dir(network.name, settings.ML).rename(tmp_path / "lost")
     default_storage.delete(f"networks/{network.name}/{LITE}")
     with pytest.raises(BackboneMissing, match="missing from the storage"):
+        find_backbone(network.name)
+
+
+def test_files_that_were_changed_in_the_storage_are_a_sentence(owner: User, tmp_path: Any) -> None:
+    network = publish(owner)
+    custom_backbone_dir(network.name, settings.ML).rename(tmp_path / "lost")
+    Path(default_storage.path(f"networks/{network.name}/{LITE}")).write_bytes(b"another network")
+    with pytest.raises(BackboneMissing, match="damaged in the storage"):
         find_backbone(network.name)
 
 

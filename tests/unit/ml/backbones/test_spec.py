@@ -1,6 +1,8 @@
 """Whose a custom backbone is decides whether its files are trusted."""
 
+import hashlib
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -50,3 +52,12 @@ def test_origin_that_does_not_exist_is_refused() -> None:
 
 def test_name_stays_whatever_the_origin() -> None:
     assert len({BackboneSpec(**FOUND, origin=origin).name for origin in Origin}) == 1
+
+
+def test_spec_and_name_of_an_older_backbone_stay() -> None:
+    """Read what was stored before later fields were there, and find its files under the name they have."""
+    old = {**FOUND, "scale": 1.0, "offset": 0.0, "logarithm": False, "title": "t", "source": "s", "licence": "MIT"}
+    spec = parse_spec(json.dumps({**old, "origin": "imported"}))
+    assert (spec.one_output, spec.converted_sha256) == (False, "")
+    assert spec.name == "net_" + hashlib.sha256(json.dumps(old, sort_keys=True).encode()).hexdigest()[:20]
+    assert replace(spec, one_output=True).name != spec.name
