@@ -11,6 +11,7 @@ from django.views.decorators.http import require_POST
 
 from classifier import catalogue, selectors
 from classifier.access import SignedIn, project_page
+from classifier.custom_backbone_forms import ReimportForm
 from classifier.models import ModelVersion, Project, PublicLink
 from classifier.parsing import parse_number
 from classifier.services import exports, model_versions
@@ -49,6 +50,8 @@ def detail(request: SignedIn, project: Project, number: int) -> HttpResponse:
         "live": selectors.live_version(project),
         "exports": _exports(version),
         "hub": _hub(request, version),
+        "pictures": version.config.get("pictures"),
+        "reimport_form": ReimportForm(),
     }
     return render(request, "classifier/version_page.html", context)
 

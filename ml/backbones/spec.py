@@ -11,10 +11,12 @@ from pathlib import Path
 from typing import Any
 
 from ml.errors import Unavailable
+from ml.images.rendering import Framing
 from ml.settings import MLSettings
 
 SPEC, GRAPH, LITE, CONVERTED = "network.json", "network.pb", "network.tflite", "converted.tflite"
 MAX_INPUT_SIZE, MAX_FEATURES = 1024, 100_000
+MAX_RANGE_LENGTH = 40  # characters
 NAME = re.compile(r"net_[0-9a-f]{20}")
 LITERT, TENSORFLOW = "litert", "tensorflow"
 
@@ -50,6 +52,8 @@ class BackboneSpec:
         licence: a name, or where to look for it.
         origin: whether its files can be trusted.
         one_output: for LITE, the network gives one score for two classes (see `ml.engines.litert.Adapter`).
+        range: what pixels from 0 to 255 become for the network, such as "-1..1"; empty for those older than this field.
+        framing: how pictures are made square for it.
         converted_sha256: of the converted form that came with a GRAPH; empty for backbones older than this field.
     """
 
@@ -67,12 +71,15 @@ class BackboneSpec:
     origin: Origin = Origin.UPLOADED
     one_output: bool = False
     converted_sha256: str = ""
+    range: str = ""
+    framing: Framing = Framing.WHOLE
 
     def __post_init__(self) -> None:
         """Raise `ValueError` for values that `ml.model_import.program` never writes."""
         known = self.file in (GRAPH, LITE) and self.engine in (LITERT, TENSORFLOW)
         fits = 8 <= self.input_size <= MAX_INPUT_SIZE and 1 <= self.features <= MAX_FEATURES
-        if not (known and fits and re.fullmatch(r"[0-9a-f]{64}", self.sha256)):
+        told = isinstance(self.range, str) and len(self.range) <= MAX_RANGE_LENGTH
+        if not (known and fits and told and re.fullmatch(r"[0-9a-f]{64}", self.sha256)):
             raise ValueError("This is not the description of a network.")
 
     @property
@@ -91,7 +98,7 @@ class BackboneSpec:
 
 
 # Fields that older specs do not have, with what those mean.
-_LATER: dict[str, Any] = {"one_output": False, "converted_sha256": ""}
+_LATER: dict[str, Any] = {"one_output": False, "converted_sha256": "", "range": "", "framing": Framing.WHOLE}
 
 
 def parse_spec(text: str) -> BackboneSpec:
@@ -100,7 +107,8 @@ def parse_spec(text: str) -> BackboneSpec:
     names = {field.name for field in fields(BackboneSpec)}
     if not isinstance(values, dict) or {*_LATER, *values, "origin"} != names:
         raise ValueError("This is not the description of a network.")
-    return BackboneSpec(**{**values, "origin": Origin(values.get("origin", Origin.UPLOADED))})
+    origin, framing = values.get("origin", Origin.UPLOADED), values.get("framing", Framing.WHOLE)
+    return BackboneSpec(**{**values, "origin": Origin(origin), "framing": Framing(framing)})
 
 
 def is_custom(name: str) -> bool:

@@ -13,6 +13,8 @@ import numpy as np
 from ai_edge_litert.interpreter import Interpreter
 from numpy.typing import NDArray
 
+from ml.images.rendering import Framing
+
 
 class Embedder(Protocol):
     """The interface of an engine, which is all that the rest of the product knows about it."""
@@ -24,6 +26,10 @@ class Embedder(Protocol):
     @property
     def features(self) -> int:
         """Return how many numbers there are per picture (F)."""
+
+    @property
+    def framing(self) -> Framing:
+        """Return how pictures are made square for it."""
 
     def embed(self, pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Return the float32 features (N, F) of uint8 RGB pictures 0..255 of shape (N, S, S, 3)."""
@@ -50,17 +56,20 @@ class LiteRTEngine:
     work of one (126 against 69 images/s with EfficientNet-Lite0 on two cores; two processes do 138).
     """
 
-    def __init__(self, path: Path, *, threads: int = 1, adapter: Adapter = AS_IT_IS) -> None:
+    def __init__(
+        self, path: Path, *, threads: int = 1, adapter: Adapter = AS_IT_IS, framing: Framing = Framing.WHOLE
+    ) -> None:
         """Load a converted backbone.
 
         Args:
             path: what `ensure_tflite` returned.
             threads: processor cores for one call; more engines with one thread each give more images/s.
             adapter: for networks that do not take pixels and give features by themselves.
+            framing: how its pictures are made square; whoever loads them asks.
 
         Raise `ValueError` if the file cannot be opened or is not a LiteRT model.
         """
-        self._lock = threading.Lock()
+        self.framing, self._lock = framing, threading.Lock()
         self._interpreter = _load(path, threads)
         source, target = self._interpreter.get_input_details()[0], self._interpreter.get_output_details()[0]
         self._input, self._output = int(source["index"]), int(target["index"])

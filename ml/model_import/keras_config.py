@@ -80,7 +80,7 @@ def _classes_in(config: Any) -> Iterator[Any]:
                 yield part["class_name"]
                 module = part.get("module")
                 if module is not None and not (
-                    isinstance(module, str) and module.split(".")[0] in ("keras", "builtins")
+                    isinstance(module, str) and module.split(".")[0] in ("keras", "tf_keras", "builtins")
                 ):
                     yield module
             waiting += part.values()

@@ -15,6 +15,7 @@ from ml.backbones.spec import CONVERTED, GRAPH, LITE, BackboneFiles, Origin, des
 from ml.errors import ImportRefused
 from ml.model_import.fetching import host_of, kind_of
 from ml.model_import.program import FOUND, REFUSED, Request, dump_request
+from ml.model_import.ranges import ASSUMED, REASONS
 from ml.model_import.sources import MAX_CLASSES, MAX_FILES, MAX_LABELS, MAX_MODEL_BYTES
 from ml.sandbox.child import ChildFailed, run_child
 from ml.sandbox.confine import Limits, bare_environment, confined
@@ -31,10 +32,12 @@ class OpenedNetwork(BackboneFiles):
     Attributes:
         labels: the names of its classes, if the file has them.
         litert_refusal: why LiteRT cannot run it, or an empty string.
+        range_reason: how its range was found out, one of REASONS.
     """
 
     labels: list[str]
     litert_refusal: str
+    range_reason: str = ASSUMED
 
 
 def fetch(
@@ -116,7 +119,8 @@ def open_network(
         RecursionError,
     ):  # a process that was taken over may have written anything
         raise ImportRefused("The file could not be opened.") from None
-    return OpenedNetwork(spec, files, labels, str(found.get("why", ""))[:300])
+    reason = found.get("range_reason")
+    return OpenedNetwork(spec, files, labels, str(found.get("why", ""))[:300], reason if reason in REASONS else ASSUMED)
 
 
 def _read_files(name: str, out: Path) -> dict[str, bytes]:
