@@ -54,7 +54,6 @@ def export(job: Job) -> None:
             files,
             evaluation,
             read_picture_file,
-            backbone.input_size,
             partial(lifecycle.beat, job),
             lambda done: lifecycle.report(job, done=done),
         )
