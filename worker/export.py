@@ -60,7 +60,7 @@ def export(job: Job) -> None:
         if not certificate["passed"]:
             exports.record_refusal(wanted, certificate)
             raise ExportFailed(f"The file was not kept. {' '.join(certificate['reasons'])}")
-        exports.publish_export(job, wanted, files, certificate)
+        exports.publish_export(job, wanted, files, certificate, labels=parts.labels)
 
 
 def _calibration_pictures(version: ModelVersion, backbone: Backbone) -> NDArray[np.uint8]:

@@ -59,12 +59,13 @@ def detail(request: SignedIn, project: Project, number: int) -> HttpResponse:
 def _exports(version: ModelVersion) -> list[dict[str, Any]]:
     """List the formats, each with what has been made of it so far."""
     made = {export.format: export for export in selectors.list_exports(version)}
-    spec = find_spec(version.backbone)
+    spec, names = find_spec(version.backbone), selectors.class_names(version)
     return [
         {
             "format": known,
             "made": made.get(known.name),
             "unavailable_reason": exports.unavailable_reason(spec, known),
+            "has_old_names": known.name in made and exports.has_old_names(made[known.name], version, names),
         }
         for known in FORMATS.values()
     ]
