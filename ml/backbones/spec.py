@@ -174,6 +174,5 @@ def describe_found(found: dict[str, Any], **about: Any) -> BackboneSpec:
     Raise `ValueError` or `TypeError` if that makes no valid spec.
     """
     names = {field.name for field in fields(BackboneSpec)} - {"origin"}  # whoever took that program over is not trusted
-    return BackboneSpec(
-        **{name: value for name, value in found.items() if name in names and name not in about}, **about
-    )
+    known = {name: value for name, value in found.items() if name in names and name not in about}
+    return BackboneSpec(**{**known, "framing": Framing(found.get("framing", Framing.WHOLE))}, **about)

@@ -11,11 +11,11 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from ml.backbones.spec import CONVERTED, GRAPH, LITE, BackboneFiles, Origin, describe_found
+from ml.backbones.spec import CONVERTED, GRAPH, LITE, LITERT, BackboneFiles, Origin, describe_found
 from ml.errors import ImportRefused
 from ml.model_import.fetching import host_of, kind_of
 from ml.model_import.program import FOUND, REFUSED, Request, dump_request
-from ml.model_import.ranges import ASSUMED, REASONS
+from ml.model_import.ranges import ASSUMED, REASONS, scaling_of
 from ml.model_import.sources import MAX_CLASSES, MAX_FILES, MAX_LABELS, MAX_MODEL_BYTES
 from ml.sandbox.child import ChildFailed, run_child
 from ml.sandbox.confine import Limits, bare_environment, confined
@@ -107,6 +107,9 @@ def open_network(
         about = {"title": title, "source": source, "licence": licence or "see its source", "origin": origin}
         files = _read_files(found["file"], out)
         spec = describe_found(found, **about, **_digests(found["file"], files))
+        scaling_of(spec.range)  # it is shown, and computed with
+        if (spec.file, spec.engine) == (GRAPH, LITERT) and CONVERTED not in files:
+            raise ValueError("converted")
         labels = _checked_labels(found)
         if request.classifier and (spec.features != len(labels) or len(labels) > MAX_CLASSES):
             raise ValueError("classes")  # checked again, because the process may have been taken over

@@ -9,6 +9,7 @@ import pytest
 from ml.backbones.custom import custom_backbone
 from ml.backbones.registry import get_backbone
 from ml.backbones.spec import GRAPH, LITERT, BackboneSpec, Origin, describe_found, parse_spec
+from ml.images.rendering import Framing
 from poetsweb.folders import ML
 
 FOUND = {"file": GRAPH, "sha256": "a" * 64, "input_size": 32, "features": 4, "engine": LITERT}
@@ -61,3 +62,11 @@ def test_spec_and_name_of_an_older_backbone_stay() -> None:
     assert (spec.one_output, spec.converted_sha256) == (False, "")
     assert spec.name == "net_" + hashlib.sha256(json.dumps(old, sort_keys=True).encode()).hexdigest()[:20]
     assert replace(spec, one_output=True).name != spec.name
+
+
+def test_framing_of_a_spec_is_one_that_there_is() -> None:
+    found = describe_found({**FOUND, "range": "0..1", "framing": "centre"})
+    assert parse_spec(found.dump()) == found
+    assert found.framing is Framing.CENTRE
+    with pytest.raises(ValueError, match="x"):
+        describe_found({**FOUND, "framing": "x"})

@@ -251,7 +251,7 @@ def test_name_is_of_the_content_whatever_the_process_claims(
 ) -> None:
     """Name what is kept after its own digest: a process that was taken over must not replace another's network."""
     names = set()
-    claimed = {"file": GRAPH, "input_size": 16, "features": 1, "engine": "litert", "labels": []}
+    claimed = {"file": GRAPH, "input_size": 16, "features": 1, "engine": "litert", "labels": [], "range": "0..1"}
     claimed |= {"sha256": "0" * 64, "converted_sha256": "0" * 64}
     for content in (b"one", b"another"):
         folder = tmp_path / content.decode()
@@ -293,6 +293,22 @@ def test_what_a_process_that_was_taken_over_leaves_is_not_followed(
         (out / LITE).symlink_to(tmp_path / "secret")
         found = {"file": LITE, "sha256": "0" * 64, "input_size": 16, "features": 1, "engine": "litert", "labels": []}
         (out / "found.json").write_text(json.dumps(found))
+
+    monkeypatch.setattr(opening, "run_child", taken_over)
+    with pytest.raises(ImportRefused, match=r"could not be opened\."):
+        open_it(tmp_path / "x", tmp_path)
+
+
+@pytest.mark.parametrize("wrong", [{"range": ""}, {"range": "1..0"}, {"engine": "litert"}, {"framing": "x"}])
+def test_claims_of_a_process_that_was_taken_over_are_checked(
+    wrong: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Refuse a range that is none, a framing that is none, and a converted form that is not there."""
+    claimed = {"file": GRAPH, "input_size": 16, "features": 1, "engine": "tensorflow", "labels": [], "range": "0..1"}
+
+    def taken_over(*_: object, **__: object) -> None:
+        (tmp_path / "work" / "out" / GRAPH).write_bytes(b"network")
+        (tmp_path / "work" / "out" / "found.json").write_text(json.dumps({**claimed, **wrong}))
 
     monkeypatch.setattr(opening, "run_child", taken_over)
     with pytest.raises(ImportRefused, match=r"could not be opened\."):
