@@ -16,6 +16,24 @@ RANGE_CHOICES = [
 ]
 
 
+FRAMING_CHOICES = [
+    ("", "The usual framing for this kind of file"),
+    ("whole", "The whole picture, squeezed into a square"),
+    ("centre", "The square in the middle (Teachable Machine)"),
+    ("unsmoothed", "The whole picture, without smoothing (TensorFlow for Poets)"),
+]
+
+
+def range_title(name: str) -> str:
+    """Return what people call a range."""
+    return dict(RANGE_CHOICES).get(name) or name.replace("..", " to ")
+
+
+def framing_title(name: str) -> str:
+    """Return what people call a framing."""
+    return dict(FRAMING_CHOICES).get(name) or name
+
+
 class NetworkInterfaceForm(forms.Form):
     """What a file does not always say of itself."""
 
@@ -24,6 +42,12 @@ class NetworkInterfaceForm(forms.Form):
         required=False,
         label="Input range",
         help_text="The range of pixel values that the network expects.",
+    )
+    framing = forms.ChoiceField(
+        choices=FRAMING_CHOICES,
+        required=False,
+        label="Framing",
+        help_text="How a picture is made square for it.",
     )
     input_size = forms.IntegerField(
         required=False,
@@ -34,7 +58,9 @@ class NetworkInterfaceForm(forms.Form):
     )
 
     def asked(self) -> dict[str, Any]:
-        return {name: self.cleaned_data[name] for name in ("range", "input_size") if name in self.cleaned_data}
+        return {
+            name: self.cleaned_data[name] for name in ("range", "framing", "input_size") if name in self.cleaned_data
+        }
 
 
 class BackboneForm(NetworkInterfaceForm):
@@ -79,5 +105,16 @@ class ImportForm(NetworkInterfaceForm):
         help_text="The output of a frozen graph, if it is not called final_result.",
     )
 
+    promote = forms.BooleanField(required=False, label="Make it live as soon as it is imported")
+
     def asked(self) -> dict[str, Any]:
-        return {**super().asked(), "output": self.cleaned_data.get("output", "")}
+        more = {name: self.cleaned_data.get(name) for name in ("output", "promote")}
+        return {**super().asked(), **more}
+
+
+class ReimportForm(forms.Form):
+    """How an imported version is to see pictures instead."""
+
+    range = forms.ChoiceField(choices=[("", "As it is"), *RANGE_CHOICES[1:]], required=False, label="Input range")
+    framing = forms.ChoiceField(choices=[("", "As it is"), *FRAMING_CHOICES[1:]], required=False, label="Framing")
+    promote = forms.BooleanField(required=False, label="Make it live as soon as it is made")

@@ -81,6 +81,11 @@ urlpatterns = [
     # versions and answers
     path("projects/<slug:slug>/versions/", versions.index, name="versions"),
     path("projects/<slug:slug>/versions/import", custom_backbones.import_version, name="version_import"),
+    path(
+        "projects/<slug:slug>/versions/<int:number>/reimport",
+        custom_backbones.reimport_version,
+        name="version_reimport",
+    ),
     path("projects/<slug:slug>/versions/<int:number>/", versions.detail, name="version"),
     path("projects/<slug:slug>/versions/<int:number>/cell", versions.cell, name="version_cell"),
     path("projects/<slug:slug>/versions/<int:number>/promote", versions.promote, name="promote"),

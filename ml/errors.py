@@ -4,6 +4,11 @@ Any other exception is a bug, and is reported as one. `status` is the HTTP statu
 ends with such an error shows its message, and a command prints it.
 """
 
+import re
+
+# A path of two parts or more, as libraries put it into their messages. Names in a graph do not begin with a slash.
+_PATH = re.compile(r"(?<![\w.:/])/(?:[\w.@+~%-]+/)+[\w.@+~%-]*")
+
 
 class UserError(Exception):
     """An error that tells the user in one sentence what cannot be done and what would help."""
@@ -32,8 +37,8 @@ class ImportRefused(Refused):
 
 
 def first_line(error: BaseException) -> str:
-    """Return what a library says is wrong, in one line of at most 200 characters."""
+    """Return what a library says is wrong, in one line of at most 200 characters and without paths of this machine."""
     lines = (line.strip() for line in str(error).splitlines())
     # TensorFlow begins with headings and with places in our own code.
     saying = (line for line in lines if line and not line.endswith(":") and not line.startswith('File "'))
-    return next(saying, type(error).__name__)[:200]
+    return _PATH.sub("…", next(saying, type(error).__name__))[:200]

@@ -120,6 +120,7 @@ def main(folder: Path) -> None:
     _frozen(tf, folder, kernel, dense, features_of)
     _lite(tf, folder, kernel, dense, features_of)
     _keras(folder, kernel, dense)
+    _teachable(folder)
 
 
 def _keras(folder: Path, kernel, dense) -> None:  # type: ignore[no-untyped-def]
@@ -146,6 +147,7 @@ def _keras(folder: Path, kernel, dense) -> None:  # type: ignore[no-untyped-def]
         network.save(folder / name)
         if library is tf_keras:
             _tensorflow_js(folder / "js", network, json)
+    _as_tutorials_save(keras, folder, network, kernel, dense)
     program = tf_keras.Sequential(
         [
             tf_keras.layers.Input((SIZE, SIZE, 3)),
@@ -154,6 +156,77 @@ def _keras(folder: Path, kernel, dense) -> None:  # type: ignore[no-untyped-def]
         ]
     )
     program.save(folder / "lambda.h5")
+
+
+def _as_tutorials_save(keras, folder: Path, network, kernel, dense) -> None:  # type: ignore[no-untyped-def]
+    """Save the new Keras' network compiled, inside another compiled one, as .h5, and with a single output."""
+    import numpy as np
+
+    layers = keras.layers
+    network.compile(optimizer="adam", loss="categorical_crossentropy", metrics=["accuracy"])
+    network.save(folder / "compiled.keras")
+    network.save(folder / "new.h5")
+    outer = keras.Sequential([layers.Input((SIZE, SIZE, 3)), network])
+    outer.compile(optimizer="sgd", loss="mse")
+    outer.save(folder / "nested.keras")
+    pictures = keras.Input((SIZE, SIZE, 3))
+    found = layers.Conv2D(FEATURES, 3, 2, "same", activation="relu")(pictures / 2 + 0.5)
+    found = layers.GlobalAveragePooling2D()(found)
+    for name, activation in (("sigmoid", "sigmoid"), ("logit", None)):
+        single = keras.Model(pictures, layers.Dense(1, activation=activation)(found))
+        single.set_weights([kernel, np.zeros(FEATURES), 4 * dense[:, :1], np.zeros(1)])
+        single.save(folder / f"{name}.keras")
+        _as_lite(single, folder / f"{name}.tflite")
+
+    _scaling_inside(keras, folder, kernel, dense)
+
+
+def _scaling_inside(keras, folder: Path, kernel, dense) -> None:  # type: ignore[no-untyped-def]
+    """Save networks that scale pixels by their own first layers, in ways that end in other operations."""
+    import numpy as np
+
+    layers = keras.layers
+    heads = {
+        "rescaling": [layers.Rescaling(1 / 127.5, offset=-1.0)],
+        "tenth": [layers.Rescaling(1 / 255)],  # which the converter merges into the layer after it, without padding
+        "normalised": [layers.Normalization(mean=[123.7, 116.3, 103.5], variance=[3411.0, 3260.0, 3290.0])],
+        "plain": [],
+    }
+    for name, head in heads.items():
+        padding = "valid" if name == "tenth" else "same"
+        network = keras.Sequential(
+            [
+                layers.Input((SIZE, SIZE, 3)),
+                *head,
+                layers.Conv2D(FEATURES, 3, 2, padding, activation="relu"),
+                layers.GlobalAveragePooling2D(),
+                layers.Dense(CLASSES, activation="softmax"),
+            ]
+        )
+        for layer, weights in zip(network.layers[-3:], (kernel, None, dense), strict=True):
+            if weights is not None:
+                layer.set_weights([weights, np.zeros(weights.shape[-1])])
+        network.save(folder / f"{name}.keras")
+        _as_lite(network, folder / f"{name}.tflite")
+
+
+def _teachable(folder: Path) -> None:
+    """Save the network that Teachable Machine makes, with a MobileNetV2 that knows nothing."""
+    import tf_keras
+
+    base = tf_keras.applications.MobileNetV2((96, 96, 3), alpha=0.35, include_top=False, weights=None)
+    look = tf_keras.Sequential([base, tf_keras.layers.GlobalAveragePooling2D()])
+    dense = [tf_keras.layers.Dense(100, activation="relu"), tf_keras.layers.Dense(2, use_bias=False)]
+    network = tf_keras.Sequential([look, tf_keras.Sequential([*dense, tf_keras.layers.Softmax()])])
+    network.build((None, 96, 96, 3))
+    network.save(folder / "teachable.h5")
+    _as_lite(network, folder / "teachable.tflite")
+
+
+def _as_lite(network, path: Path) -> None:  # type: ignore[no-untyped-def]
+    import tensorflow as tf
+
+    path.write_bytes(tf.lite.TFLiteConverter.from_keras_model(network).convert())
 
 
 def _tensorflow_js(folder: Path, network, json) -> None:  # type: ignore[no-untyped-def]
@@ -188,6 +261,11 @@ def _first_version(tf, folder: Path, kernel, features_of) -> None:  # type: igno
 def _frozen(tf, folder: Path, kernel, dense, features_of) -> None:  # type: ignore[no-untyped-def]
     """Write a graph as retrain.py did, `input` from -1 to 1, `final_result`; and one that writes a file."""
     v1 = tf.compat.v1
+    with tf.Graph().as_default() as graph:  # of pictures of 24 pixels, which it does not say
+        x = v1.placeholder(tf.float32, None, "input")
+        features = tf.nn.conv2d(tf.reshape(x, [-1, 24, 24, 3]), tf.constant(kernel), 2, "SAME")
+        tf.nn.softmax(tf.reduce_mean(features, axis=[1, 2]) @ tf.constant(dense), name="final_result")
+    (folder / "shapeless.pb").write_bytes(graph.as_graph_def().SerializeToString())
     for name, hostile in (("graph.pb", False), ("hostile.pb", True)):
         with tf.Graph().as_default() as graph:
             x = v1.placeholder(tf.float32, [None, SIZE, SIZE, 3], "input")

@@ -14,6 +14,7 @@ from classifier.models import Export, Job, ModelVersion
 from classifier.selectors import class_names
 from classifier.services import datasets, exports, model_versions
 from classifier.services.custom_backbones import find_backbone
+from ml.backbones.backbone import Backbone
 from ml.datasets.splits import TRAINING
 from ml.exports.parts import Parts
 from ml.exports.registry import FORMATS
@@ -43,7 +44,7 @@ def export(job: Job) -> None:
     backbone.ensure_weights()  # this may be another machine than the one that fetched them
     parts = Parts(job.own_project.name, version.number, backbone, artifact.head, class_names(version))
     if format.calibrates:
-        parts = replace(parts, calibration=_calibration_pictures(version, backbone.input_size))
+        parts = replace(parts, calibration=_calibration_pictures(version, backbone))
     with tempfile.TemporaryDirectory(dir=settings.FILE_UPLOAD_TEMP_DIR, prefix="export-") as folder:
         lifecycle.enter_stage(job, "build", total=1)
         files = build_export(format, parts, Path(folder), partial(lifecycle.beat, job))
@@ -53,21 +54,21 @@ def export(job: Job) -> None:
             files,
             evaluation,
             read_picture_file,
-            backbone.input_size,
             partial(lifecycle.beat, job),
             lambda done: lifecycle.report(job, done=done),
         )
         if not certificate["passed"]:
             exports.record_refusal(wanted, certificate)
             raise ExportFailed(f"The file was not kept. {' '.join(certificate['reasons'])}")
-        exports.publish_export(job, wanted, files, certificate)
+        exports.publish_export(job, wanted, files, certificate, labels=parts.labels)
 
 
-def _calibration_pictures(version: ModelVersion, size: int) -> NDArray[np.uint8]:
+def _calibration_pictures(version: ModelVersion, backbone: Backbone) -> NDArray[np.uint8]:
     """Return training pictures, evenly spaced, as the backbone sees them: uint8 (K, S, S, 3)."""
+    size = backbone.input_size
     dataset = datasets.load_dataset(version.dataset_version)
     chosen = exports.keep_existing(dataset.sha256s(TRAINING))
     chosen = chosen[:: -(-len(chosen) // CALIBRATION_PICTURES) or 1]
     if not chosen:
         raise ExportFailed("All training pictures were deleted, so there is nothing to calibrate with. Train again.")
-    return np.stack([load_stored(sha256, read_picture_file, size) for sha256 in chosen])
+    return np.stack([load_stored(sha256, read_picture_file, size, framing=backbone.framing) for sha256 in chosen])

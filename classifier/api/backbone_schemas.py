@@ -27,10 +27,20 @@ class BackboneOut(Schema):
     own: bool = Field(description="added by you")
 
 
-class NetworkInterfaceIn(Schema, extra="forbid"):
+class PicturesIn(Schema, extra="forbid"):
     range: str = Field(
-        "", description='range of the pixel values: "0..1", "-1..1", "0..255" or "label_image"; empty: the usual one'
+        "",
+        description='range of the pixel values: "0..1", "-1..1", "0..255" or "label_image"; empty: what the file '
+        "shows, or the usual one",
     )
+    framing: str = Field(
+        "",
+        description='how pictures are made square: "whole", "centre" (the middle, as Teachable Machine crops) or '
+        '"unsmoothed" (the whole, resized as TensorFlow for Poets did); empty: the usual one',
+    )
+
+
+class NetworkInterfaceIn(PicturesIn):
     input_size: int | None = Field(None, description="in pixels, if the file does not say")
 
 
@@ -42,3 +52,9 @@ class BackboneIn(NetworkInterfaceIn):
 
 class ImportIn(NetworkInterfaceIn):
     output: str = Field("", description="the output of a frozen graph, if it is not called final_result")
+    labels: str = Field("", description="one label per line, as a text or a file")
+    promote: bool = Field(False, description="make the version live as soon as it is imported")
+
+
+class ReimportIn(PicturesIn):
+    promote: bool = Field(False, description="make the new version live as soon as it is made")

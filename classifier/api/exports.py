@@ -12,7 +12,7 @@ from classifier.api.present import present_export
 from classifier.api.versions import find_version
 from classifier.downloads import send_export
 from classifier.models import Export
-from classifier.selectors import list_exports
+from classifier.selectors import class_names, list_exports
 from classifier.services.exports import request_export
 
 router = Router()
@@ -29,7 +29,9 @@ def create_export(request: SignedIn, slug: str, number: int, payload: schemas.Ex
 @router.get("/projects/{slug}/versions/{number}/exports", response={200: list[schemas.ExportOut], **errors(404, 422)})
 def list_version_exports(request: SignedIn, slug: str, number: int) -> Any:
     """List the exports that were asked for."""
-    return [present_export(export) for export in list_exports(find_version(request, slug, number))]
+    version = find_version(request, slug, number)
+    names = class_names(version)
+    return [present_export(export, version, names) for export in list_exports(version)]
 
 
 @router.get(

@@ -6,6 +6,7 @@ from classifier import selectors
 from classifier.jobs.lifecycle import read_state
 from classifier.jobs.progress import job_progress
 from classifier.models import Export, Job, ModelVersion, Project, Sample, Upload, UploadItem
+from classifier.services.exports import has_old_names
 from classifier.services.model_versions import load_evaluation
 from classifier.services.uploads import Outcome
 
@@ -93,7 +94,7 @@ def present_upload(upload: Upload) -> dict[str, Any]:
     }
 
 
-def present_export(export: Export) -> dict[str, Any]:
+def present_export(export: Export, version: ModelVersion, names: list[str]) -> dict[str, Any]:
     return {
         "format": export.format,
         "status": export.job.status if export.job else Job.Status.SUCCEEDED if export.sha256 else Job.Status.FAILED,
@@ -102,6 +103,7 @@ def present_export(export: Export) -> dict[str, Any]:
         "sha256": export.sha256 or None,
         "certificate": export.certificate,
         "error": export.job.error if export.job else "",
+        "has_old_names": has_old_names(export, version, names),
     }
 
 

@@ -162,6 +162,7 @@ class ExportOut(Schema):
     sha256: str | None
     certificate: Certificate | None
     error: str
+    has_old_names: bool = Field(description="a class was renamed since it was made; asked for again, it is made anew")
 
 
 class PublicLinkOut(Schema):

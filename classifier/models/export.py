@@ -13,6 +13,7 @@ class Export(models.Model):
     sha256 = models.CharField(max_length=64, blank=True, help_text="of the archive; empty until there is one")
     size = models.PositiveBigIntegerField(default=0, help_text="bytes")
     certificate = models.JSONField(null=True, help_text="how it agrees with the site")
+    labels = models.JSONField(null=True, help_text="names of the classes in the files; null if older than this field")
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:

@@ -9,29 +9,33 @@ from django.core.files.storage import default_storage
 from django.db import transaction
 from django.utils.crypto import get_random_string
 
-from classifier.jobs.kinds import BACKBONE, IMPORT, BackboneResult, JobKind
+from classifier.jobs.kinds import BACKBONE, IMPORT, BackboneResult, JobKind, JobState
 from classifier.jobs.lifecycle import finish_job, queue_job
-from classifier.models import CustomBackbone, Job, Project
+from classifier.models import CustomBackbone, Job, ModelVersion, Project
 from classifier.models.custom_backbone import backbone_file_path
-from classifier.selectors import list_custom_backbones
+from classifier.selectors import class_names, list_custom_backbones
 from classifier.services.images import read_file
 from classifier.services.projects import clean_name
 from classifier.storage import store_once
 from ml.backbones.backbone import Backbone
 from ml.backbones.registry import get_backbone
 from ml.backbones.spec import (
+    GRAPH,
     MAX_INPUT_SIZE,
     BackboneFiles,
     BackboneMissing,
     BackboneSpec,
+    Origin,
+    check_files,
     is_custom,
     parse_spec,
     read_spec,
     write_backbone,
 )
 from ml.errors import ImportRefused
+from ml.images.rendering import Framing
 from ml.model_import.fetching import host_of, kind_of
-from ml.model_import.program import RANGES
+from ml.model_import.ranges import RANGES
 from ml.model_import.sources import MAX_LABELS_BYTES, MAX_MODEL_BYTES
 from ml.sandbox.confine import missing_protections
 from ml.training.config import ConfigError, TrainConfig
@@ -42,7 +46,7 @@ MAX_OUTPUT_NAME_LENGTH = 200  # characters of the name of an operation
 def request_backbone(
     *, by: User, address: str = "", file: "File[bytes] | None" = None, title: str = "", licence: str = "", **asked: Any
 ) -> Job:
-    """Queue the job that opens a backbone. `asked`: range, input_size. Raise ImportRefused, InvalidName."""
+    """Queue the job that opens a backbone. `asked`: range, framing, input_size. Raise ImportRefused, InvalidName."""
     address = address.strip()
     if bool(address) == bool(file):
         raise ImportRefused("Give either an address or a file.")
@@ -56,21 +60,58 @@ def request_backbone(
 
 
 def request_import(
-    project: Project, file: "File[bytes]", *, by: User, labels: "File[bytes] | None" = None, **asked: Any
+    project: Project,
+    file: "File[bytes]",
+    *,
+    by: User,
+    labels: "File[bytes] | str | None" = None,
+    promote: bool = False,
+    **asked: Any,
 ) -> Job:
-    """Queue the job that imports a model version. `asked`: range, input_size, output. Raise ImportRefused."""
-    if labels is not None and (labels.size or 0) > MAX_LABELS_BYTES:
+    """Queue the job that imports a model version, which becomes live only with `promote`.
+
+    `asked`: range, framing, input_size, output. Raise ImportRefused.
+    """
+    config = {**_checked(asked), "labels": None if labels is None else _read_labels(labels)}
+    source, state = _name_of(file), JobState(promote=promote)
+    return _queue(project, IMPORT, {**config, **_keep(file)}, state, by=by, title=source[:100], source=source)
+
+
+def request_reimport(version: ModelVersion, *, by: User, promote: bool = False, **asked: Any) -> Job:
+    """Queue the job that makes another version of an imported one, which sees pictures in another way.
+
+    `asked`: range, framing; what is empty stays. Raise ImportRefused.
+    """
+    spec = find_spec(version.backbone)
+    if spec is None or spec.origin != Origin.IMPORTED or not spec.range:
+        raise ImportRefused("How this version sees pictures is not known. Import its file again, and choose there.")
+    wanted = _checked(asked)
+    config = {
+        **wanted,
+        "range": wanted["range"] or spec.range,
+        "framing": wanted["framing"] or str(spec.framing),
+        "input_size": spec.input_size,
+        "built_in": spec.range if spec.file == GRAPH else "",
+        "again": version.backbone,
+        # Numbered, because a label file may be, and names such as "1 euro" must stay.
+        "labels": "".join(f"{place} {name}\n" for place, name in enumerate(class_names(version))),
+    }
+    state, about = JobState(promote=promote), {"title": spec.title, "source": spec.source}
+    return _queue(version.project, IMPORT, config, state, by=by, **about)
+
+
+def _read_labels(labels: "File[bytes] | str") -> str:
+    """Return the text of a label file, or the text itself, after checking it. Raise ImportRefused."""
+    size = len(labels.encode(errors="replace")) if isinstance(labels, str) else labels.size or 0
+    if size > MAX_LABELS_BYTES:
         raise ImportRefused("The label file is too large.")
-    config: dict[str, Any] = {**_checked(asked), "labels": None}
-    if labels is not None:
-        try:
-            config["labels"] = labels.read().decode("utf-8-sig")
-        except UnicodeDecodeError:
-            raise ImportRefused("The label file is not a text file in UTF-8.") from None
-        if "\0" in config["labels"]:  # PostgreSQL keeps no NUL
-            raise ImportRefused("The label file is not a text file: it contains zero bytes.")
-    source = _name_of(file)
-    return _queue(project, IMPORT, {**config, **_keep(file)}, by=by, title=source[:100], source=source)
+    try:
+        text = labels if isinstance(labels, str) else labels.read().decode("utf-8-sig")
+    except UnicodeDecodeError:
+        raise ImportRefused("The label file is not a text file in UTF-8.") from None
+    if "\0" in text:  # PostgreSQL keeps no NUL
+        raise ImportRefused("The label file is not a text file: it contains zero bytes.")
+    return text
 
 
 def check_confinement() -> None:
@@ -83,10 +124,18 @@ def check_confinement() -> None:
         )
 
 
-def _queue(project: Project | None, kind: JobKind, config: dict[str, Any], *, by: User, **about: str) -> Job:
+def _queue(
+    project: Project | None,
+    kind: JobKind,
+    config: dict[str, Any],
+    state: JobState | None = None,
+    *,
+    by: User,
+    **about: str,
+) -> Job:
     check_confinement()
     with transaction.atomic():
-        job = queue_job(kind, project=project, by=by, config=config)
+        job = queue_job(kind, project=project, by=by, config=config, state=state)
         CustomBackbone.objects.create(owner=by, project=project, job=job, **about)
     return job
 
@@ -127,7 +176,10 @@ def _checked(asked: dict[str, Any]) -> dict[str, Any]:
         raise ImportRefused(f"The input size must be a whole number of pixels from 8 to {MAX_INPUT_SIZE}.")
     if len(output) > MAX_OUTPUT_NAME_LENGTH or not output.isprintable():
         raise ImportRefused("The output must be the name of an operation in the graph.")
-    return {"range": wanted, "input_size": size, "output": output}
+    framing = asked.get("framing") or ""
+    if framing and framing not in list(Framing):
+        raise ImportRefused(f"The framing must be one of {', '.join(Framing)}, or empty.")
+    return {"range": wanted, "framing": framing, "input_size": size, "output": output}
 
 
 def store_backbone_files(custom: CustomBackbone, opened: BackboneFiles, *, litert_refusal: str = "") -> None:
@@ -201,4 +253,8 @@ def _bring_here(name: str) -> None:
         files = {file: read_file(backbone_file_path(name, file)) for file in row.spec["files"]}
     except OSError as error:
         raise BackboneMissing(f"The files of the backbone “{row.title}” are missing from the storage.") from error
+    try:
+        check_files(spec, files)
+    except ValueError as error:
+        raise BackboneMissing(f"The files of the backbone “{row.title}” are damaged in the storage.") from error
     write_backbone(spec, files, settings.ML)

@@ -15,6 +15,7 @@ from django.db import transaction
 from classifier.jobs.kinds import EXPORT, ExportResult
 from classifier.jobs.lifecycle import finish_job, queue_job
 from classifier.models import Export, Image, Job, ModelVersion, Project
+from classifier.selectors import class_names
 from classifier.services.custom_backbones import find_spec
 from classifier.services.embeddings import SLICE
 from classifier.storage import store_once
@@ -35,6 +36,8 @@ class FormatUnavailable(Conflict):
 def request_export(version: ModelVersion, format: str, *, by: User | None) -> Job:
     """Return the job that makes the export: a new one, the running one, or the one that has made it already.
 
+    What was made is made again if classes have been renamed since; until then the old file stays.
+
     Raise UnknownFormat, FormatUnavailable.
     """
     if format not in FORMATS:
@@ -42,7 +45,9 @@ def request_export(version: ModelVersion, format: str, *, by: User | None) -> Jo
     with transaction.atomic():
         Project.objects.select_for_update().get(pk=version.project_id)  # two clicks at once are one export
         export, _ = Export.objects.get_or_create(model_version=version, format=format)
-        if export.job and (export.job.is_open or export.sha256):
+        if export.job and (
+            export.job.is_open or (export.sha256 and not has_old_names(export, version, class_names(version)))
+        ):
             return export.job
         if reason := unavailable_reason(find_spec(version.backbone), FORMATS[format]):
             raise FormatUnavailable(reason)
@@ -50,6 +55,16 @@ def request_export(version: ModelVersion, format: str, *, by: User | None) -> Jo
         export.job = queue_job(EXPORT, project=version.project, by=by, config=config)
         export.save(update_fields=["job"])
         return export.job
+
+
+def has_old_names(export: Export, version: ModelVersion, names: list[str]) -> bool:
+    """Return whether a class has been renamed since the export was made, so that its files say something else.
+
+    `names` are those of the version's classes as they are today. Exports that are older than this question are taken to
+    have the names that the classes had in training.
+    """
+    made_with = export.labels or [name for _, name in version.dataset_version.classes]
+    return bool(export.sha256) and made_with != names
 
 
 def unavailable_reason(custom: BackboneSpec | None, format: ExportFormat) -> str:
@@ -61,13 +76,14 @@ def unavailable_reason(custom: BackboneSpec | None, format: ExportFormat) -> str
     return format.unavailable_reason
 
 
-def publish_export(job: Job, export: Export, files: Path, certificate: dict[str, Any]) -> None:
-    """Store the archive, then save the row and end the job in one transaction."""
+def publish_export(job: Job, export: Export, files: Path, certificate: dict[str, Any], *, labels: list[str]) -> None:
+    """Store the archive, then save the row and end the job in one transaction. `labels` are the names in the files."""
     data = pack_files(files, folder=f"{job.own_project.slug}-v{export.model_version.number}-{export.format}")
     export.sha256, export.size, export.certificate = hashlib.sha256(data).hexdigest(), len(data), certificate
+    export.labels = labels
     store_once(export.path, data)
     with transaction.atomic():
-        export.save(update_fields=["sha256", "size", "certificate"])
+        export.save(update_fields=["sha256", "size", "certificate", "labels"])
         finish_job(job, ExportResult(export=export.format))
 
 

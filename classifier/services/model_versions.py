@@ -105,16 +105,23 @@ def _restored_version(project: int, made: str, trained: Trained) -> ModelVersion
     return known
 
 
-def publish_import(job: Job, dataset_version: DatasetVersion, custom: CustomBackbone, trained: Trained) -> ModelVersion:
-    """Publish an imported classifier in the same way. The same file again gives the existing version."""
+def publish_import(
+    job: Job, dataset_version: DatasetVersion, custom: CustomBackbone, trained: Trained, *, pictures: dict[str, Any]
+) -> ModelVersion:
+    """Publish an imported classifier in the same way. The same file again gives the existing version.
+
+    It becomes live only if the user asked for that. `pictures` says how it sees pictures: its range, how that was found
+    out, its framing and its size.
+    """
     _store_artifact(trained)
     made = hashlib.sha256(f"imported {dataset_version.digest} {custom.name}".encode()).hexdigest()
-    config = {"recipe": IMPORTED, "backbone": custom.name, "source": custom.source}
+    config = {"recipe": IMPORTED, "backbone": custom.name, "source": custom.source, "pictures": pictures}
     with transaction.atomic():
         custom.save(update_fields=FIELDS_OF_OPENED)
         known = ModelVersion.objects.filter(project=job.project_id, fingerprint=made).first()
         version = known or _create_version(job, dataset_version, config, made, trained, custom.name)
-        settle_alias(job, version)
+        if read_state(job).promote:
+            promote(version, by=job.created_by)
         finish_job(job, VersionResult(model_version=version.number, unchanged=known is not None))
     return version
 

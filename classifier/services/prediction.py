@@ -63,7 +63,7 @@ class NothingLive(Conflict):
     """The project has no live model version yet."""
 
     def __init__(self) -> None:
-        super().__init__("This project has no model version yet. Train it first.")
+        super().__init__("No version of this project is live yet. Train one, or make a version live.")
 
 
 @dataclass(frozen=True)

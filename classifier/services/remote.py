@@ -35,6 +35,7 @@ class WorkerEngine:
 
     def __init__(self, backbone: Backbone) -> None:
         self.name, self.input_size, self.features = backbone.name, backbone.input_size, backbone.features
+        self.framing = backbone.framing
 
     def embed(self, pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Return features (N, F) of pictures (N, S, S, 3). Raise WorkerAbsent."""

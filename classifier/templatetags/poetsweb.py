@@ -4,6 +4,7 @@ from typing import Any
 
 from django import template
 
+from classifier.custom_backbone_forms import framing_title, range_title
 from classifier.jobs.kinds import KINDS
 from classifier.models import Job
 from classifier.outages import describe_wait
@@ -75,6 +76,10 @@ def wait(outage: str) -> str:
 @register.filter
 def recipe_title(name: str) -> str:
     return RECIPES[name].title if name in RECIPES else name
+
+
+register.filter("range_title", range_title)
+register.filter("framing_title", framing_title)
 
 
 @register.filter

@@ -12,11 +12,16 @@ from django.views.decorators.http import require_POST
 from classifier import selectors
 from classifier.access import SignedIn, View, project_page
 from classifier.catalogue import custom_backbone_facts
-from classifier.custom_backbone_forms import BackboneForm, ImportForm
+from classifier.custom_backbone_forms import BackboneForm, ImportForm, ReimportForm
 from classifier.jobs.lifecycle import cancel_job
 from classifier.jobs.progress import job_progress
 from classifier.models import CustomBackbone, Project
-from classifier.services.custom_backbones import remove_backbone, request_backbone, request_import
+from classifier.services.custom_backbones import (
+    remove_backbone,
+    request_backbone,
+    request_import,
+    request_reimport,
+)
 from classifier.services.projects import InvalidName
 from classifier.workers import missing_queues
 from ml.errors import ImportRefused
@@ -108,3 +113,18 @@ def import_version(request: SignedIn, project: Project) -> HttpResponse:
             form.add_error("graph", str(error))
     context = {"project": project, "form": form}
     return render(request, "classifier/import_page.html", context, status=422 if form.errors else 200)
+
+
+@project_page
+@require_POST
+def reimport_version(request: SignedIn, project: Project, number: int) -> HttpResponse:
+    version = get_object_or_404(project.model_versions.select_related("dataset_version", "project"), number=number)
+    form = ReimportForm(request.POST)
+    if not form.is_valid():
+        messages.error(request, "Choose a range and a framing from the lists.")
+        return redirect(version)
+    try:
+        return redirect(request_reimport(version, by=request.user, **form.cleaned_data))
+    except ImportRefused as error:
+        messages.error(request, str(error))
+        return redirect(version)

@@ -11,6 +11,7 @@ from django.views.decorators.http import require_POST
 
 from classifier import catalogue, selectors
 from classifier.access import SignedIn, project_page
+from classifier.custom_backbone_forms import ReimportForm
 from classifier.models import ModelVersion, Project, PublicLink
 from classifier.parsing import parse_number
 from classifier.services import exports, model_versions
@@ -49,6 +50,8 @@ def detail(request: SignedIn, project: Project, number: int) -> HttpResponse:
         "live": selectors.live_version(project),
         "exports": _exports(version),
         "hub": _hub(request, version),
+        "pictures": version.config.get("pictures"),
+        "reimport_form": ReimportForm(),
     }
     return render(request, "classifier/version_page.html", context)
 
@@ -56,12 +59,13 @@ def detail(request: SignedIn, project: Project, number: int) -> HttpResponse:
 def _exports(version: ModelVersion) -> list[dict[str, Any]]:
     """List the formats, each with what has been made of it so far."""
     made = {export.format: export for export in selectors.list_exports(version)}
-    spec = find_spec(version.backbone)
+    spec, names = find_spec(version.backbone), selectors.class_names(version)
     return [
         {
             "format": known,
             "made": made.get(known.name),
             "unavailable_reason": exports.unavailable_reason(spec, known),
+            "has_old_names": known.name in made and exports.has_old_names(made[known.name], version, names),
         }
         for known in FORMATS.values()
     ]

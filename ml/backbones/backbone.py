@@ -9,6 +9,7 @@ from typing import Any
 
 from ml.backbones.spec import TENSORFLOW, BackboneSpec, Origin
 from ml.backbones.weights import PublishedWeights
+from ml.images.rendering import Framing
 from ml.settings import MLSettings
 
 # Builds a network: (file with the weights or None, input size in pixels) -> keras.Model, which takes float32 RGB
@@ -63,6 +64,11 @@ class Backbone:
     def needs_tensorflow(self) -> bool:
         """Return whether LiteRT cannot run it, so that only workers can."""
         return self.spec is not None and self.spec.engine == TENSORFLOW
+
+    @property
+    def framing(self) -> Framing:
+        """Return how pictures are made square for it."""
+        return Framing.WHOLE if self.spec is None else self.spec.framing
 
     @property
     def machine(self) -> MLSettings:

@@ -1,7 +1,7 @@
 """Store backbones as frozen TensorFlow graphs, from which the graph of a classifier can be assembled in a moment.
 
 Input `pictures`, float32 (N, S, S, 3) RGB 0..255; output `features`, float32 (N, F). All functions but `graph_path`
-import TensorFlow.
+and `is_made_here` import TensorFlow.
 """
 
 from pathlib import Path
@@ -54,6 +54,11 @@ def write_graph(network: Any, path: Path) -> None:
 
     frozen = convert_variables_to_constants_v2(look.get_concrete_function())
     write_atomically(path, frozen.graph.as_graph_def().SerializeToString(deterministic=True))
+
+
+def is_made_here(graph: bytes) -> bool:
+    """Return whether a serialised classifier contains one of our backbones, which see pictures smoothed."""
+    return f"{SCOPE}/{OUTPUT}".encode() in graph
 
 
 def read_graph(data: bytes) -> Any:

@@ -12,10 +12,12 @@ from typing import Any
 
 from ml.errors import Unavailable
 from ml.files import sync_path
+from ml.images.rendering import Framing
 from ml.settings import MLSettings
 
 SPEC, GRAPH, LITE, CONVERTED = "network.json", "network.pb", "network.tflite", "converted.tflite"
 MAX_INPUT_SIZE, MAX_FEATURES = 1024, 100_000
+MAX_RANGE_LENGTH = 40  # characters
 NAME = re.compile(r"net_[0-9a-f]{20}")
 LITERT, TENSORFLOW = "litert", "tensorflow"
 
@@ -50,6 +52,10 @@ class BackboneSpec:
         source: the address, the file's name, or the backbone it was fine-tuned from.
         licence: a name, or where to look for it.
         origin: whether its files can be trusted.
+        one_output: for LITE, the network gives one score for two classes (see `ml.engines.litert.Adapter`).
+        range: what pixels from 0 to 255 become for the network, such as "-1..1"; empty for those older than this field.
+        framing: how pictures are made square for it.
+        converted_sha256: of the converted form that came with a GRAPH; empty for backbones older than this field.
     """
 
     file: str
@@ -64,12 +70,17 @@ class BackboneSpec:
     source: str = ""
     licence: str = "see its source"
     origin: Origin = Origin.UPLOADED
+    one_output: bool = False
+    converted_sha256: str = ""
+    range: str = ""
+    framing: Framing = Framing.WHOLE
 
     def __post_init__(self) -> None:
         """Raise `ValueError` for values that `ml.model_import.program` never writes."""
         known = self.file in (GRAPH, LITE) and self.engine in (LITERT, TENSORFLOW)
         fits = 8 <= self.input_size <= MAX_INPUT_SIZE and 1 <= self.features <= MAX_FEATURES
-        if not (known and fits and re.fullmatch(r"[0-9a-f]{64}", self.sha256)):
+        told = isinstance(self.range, str) and len(self.range) <= MAX_RANGE_LENGTH
+        if not (known and fits and told and re.fullmatch(r"[0-9a-f]{64}", self.sha256)):
             raise ValueError("This is not the description of a network.")
 
     @property
@@ -77,6 +88,9 @@ class BackboneSpec:
         """Return the backbone's name, which is the same for the same network with the same title and source."""
         content = asdict(self)
         del content["origin"]  # names were given before there were origins
+        for name, value in _LATER.items():  # nor have those that they do not concern got new names
+            if content[name] == value:
+                del content[name]
         return f"net_{hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:20]}"
 
     def dump(self) -> str:
@@ -84,13 +98,18 @@ class BackboneSpec:
         return json.dumps(asdict(self), sort_keys=True)
 
 
+# Fields that older specs do not have, with what those mean.
+_LATER: dict[str, Any] = {"one_output": False, "converted_sha256": "", "range": "", "framing": Framing.WHOLE}
+
+
 def parse_spec(text: str) -> BackboneSpec:
     """Return the spec that `dump` wrote; without an origin it is not trusted. Raise `ValueError` or `TypeError`."""
     values = json.loads(text)
     names = {field.name for field in fields(BackboneSpec)}
-    if not isinstance(values, dict) or {*values, "origin"} != names:
+    if not isinstance(values, dict) or {*_LATER, *values, "origin"} != names:
         raise ValueError("This is not the description of a network.")
-    return BackboneSpec(**{**values, "origin": Origin(values.get("origin", Origin.UPLOADED))})
+    origin, framing = values.get("origin", Origin.UPLOADED), values.get("framing", Framing.WHOLE)
+    return BackboneSpec(**{**values, "origin": Origin(origin), "framing": Framing(framing)})
 
 
 def is_custom(name: str) -> bool:
@@ -144,10 +163,19 @@ def write_backbone(spec: BackboneSpec, files: dict[str, bytes], settings: MLSett
     return folder
 
 
+def check_files(spec: BackboneSpec, files: dict[str, bytes]) -> None:
+    """Raise `ValueError` unless these are the files that the spec describes, by their sha256."""
+    expected = {spec.file: spec.sha256, CONVERTED: spec.converted_sha256}
+    for name, data in files.items():
+        if expected.get(name) and hashlib.sha256(data).hexdigest() != expected[name]:
+            raise ValueError(f"The file {name} of {spec.title} has been changed.")
+
+
 def describe_found(found: dict[str, Any], **about: Any) -> BackboneSpec:
-    """Combine what the confined program found out with what we know ourselves.
+    """Combine what the confined program found out with what we know ourselves, which counts.
 
     Raise `ValueError` or `TypeError` if that makes no valid spec.
     """
     names = {field.name for field in fields(BackboneSpec)} - {"origin"}  # whoever took that program over is not trusted
-    return BackboneSpec(**{name: value for name, value in found.items() if name in names}, **about)
+    known = {name: value for name, value in found.items() if name in names and name not in about}
+    return BackboneSpec(**{**known, "framing": Framing(found.get("framing", Framing.WHOLE))}, **about)

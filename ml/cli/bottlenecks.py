@@ -76,7 +76,7 @@ def _compute(
     augmentation: Augmentation | None,
 ) -> str:
     try:
-        picture = load_augmented(read(photo), engine.input_size, augmentation)
+        picture = load_augmented(read(photo), engine.input_size, augmentation, engine.framing)
     except ImageRejected as error:
         return f"{photo.name}: {error}"
     bottlenecks.save(photo.sha256, engine.embed(picture[np.newaxis])[0])

@@ -10,6 +10,7 @@ import json
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -17,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ml.backbones.backbone import Backbone
+from ml.backbones.frozen_graphs import is_made_here
 from ml.backbones.registry import get_backbone
 from ml.cli import graph_cache
 from ml.cli.graph_cache import Layers
@@ -26,6 +28,7 @@ from ml.engines.loading import load_engine
 from ml.errors import Refused
 from ml.files import write_atomically
 from ml.images.decoding import load_picture
+from ml.images.rendering import Framing
 from ml.settings import MLSettings
 from ml.training.artifacts import HEAD, MANIFEST, ArtifactCorrupt, read_artifact
 from ml.training.head import Head
@@ -99,7 +102,7 @@ def _through(load: Callable[[], Embedder], head: Head | None = None) -> Callable
     def classify(data: bytes) -> Scores:
         if not hasattr(engines, "own"):
             engines.own = load()
-        picture = load_picture(data, engines.own.input_size)[np.newaxis]
+        picture = load_picture(data, engines.own.input_size, framing=engines.own.framing)[np.newaxis]
         try:
             features = engines.own.embed(picture)
         except EngineFailed as error:  # raised by networks that somebody added
@@ -135,7 +138,9 @@ def _load_frozen_graph(flags: GraphFlags, settings: MLSettings, threads: int) ->
     adapter = Adapter(1 / flags.input_std, -flags.input_mean / flags.input_std)
     converted = graph_cache.converted_path(content, layers, settings)
     if own_size and converted.is_file():
-        return GraphClassifier(_through(lambda: LiteRTEngine(converted, threads=threads, adapter=adapter)))
+        framing = _framing_of(content)
+        load = partial(LiteRTEngine, converted, threads=threads, adapter=adapter, framing=framing)
+        return GraphClassifier(_through(load))
     return _run_frozen_graph(flags, content, layers, converted)
 
 
@@ -151,13 +156,20 @@ def _run_frozen_graph(flags: GraphFlags, content: bytes, layers: Layers, convert
     function = imported.prune(f"import/{layers.input}:0", f"import/{layers.output}:0")
     size = flags.input_height or flags.input_width or _size_of(function.inputs[0].shape)
 
+    framing = _framing_of(content)
+
     def classify(data: bytes) -> Scores:
-        pixels = load_picture(data, size)[np.newaxis].astype(np.float32)
+        pixels = load_picture(data, size, framing=framing)[np.newaxis].astype(np.float32)
         normalised = (pixels - np.float32(flags.input_mean)) / np.float32(flags.input_std)
         scores: Scores = np.asarray(function(tf.constant(normalised)).numpy(), np.float32)[0]
         return scores
 
     return GraphClassifier(classify, remember=lambda: _convert(function, size, converted))
+
+
+def _framing_of(graph: bytes) -> Framing:
+    """Return how the original's scripts make pictures square, for all graphs that were not made here."""
+    return Framing.WHOLE if is_made_here(graph) else Framing.UNSMOOTHED
 
 
 def _size_of(shape: Any) -> int:

@@ -2,15 +2,16 @@
 
 Even a file that behaved well when it was opened may crash, or never finish, with another picture.
 
-    python -m ml.engines.confined FILE SIZE tensorflow
-    python -m ml.engines.confined FILE SIZE litert THREADS SCALE OFFSET LOGARITHM
+    python -m ml.engines.confined FILE SIZE tensorflow ADAPTER
+    python -m ml.engines.confined FILE SIZE litert THREADS ADAPTER
 
-FILE is a graph in our form (see `ml.model_import.graphs`), or a .tflite file with the numbers of its Adapter. Each
-request is a 32-bit byte count and as many bytes of uint8 pictures (n, S, S, 3); each answer is the same with float32
-features (n, F). The process ends when its input does.
+FILE is a graph in our form (see `ml.model_import.graphs`), or a .tflite file; ADAPTER is its Adapter as JSON, of which
+TensorFlow takes what concerns the input. Each request is a 32-bit byte count and as many bytes of uint8 pictures
+(n, S, S, 3); each answer is the same with float32 features (n, F). The process ends when its input does.
 """
 
 import contextlib
+import json
 import os
 import struct
 import subprocess
@@ -18,6 +19,7 @@ import sys
 import tempfile
 import threading
 from collections.abc import Callable, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import IO, Any
 
@@ -25,8 +27,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ml.backbones.spec import LITERT, TENSORFLOW
-from ml.engines.litert import Adapter, LiteRTEngine
+from ml.engines.litert import AS_IT_IS, Adapter, LiteRTEngine
 from ml.errors import Unavailable
+from ml.images.rendering import Framing
 from ml.sandbox.confine import Limits, bare_environment, confined
 
 SECONDS = 120.0  # for one picture, and for what runs it to be loaded
@@ -44,8 +47,11 @@ class ConfinedEngine:
     `how` contains the last arguments of the program, which `in_tensorflow` and `in_litert` make.
     """
 
-    def __init__(self, file: Path, how: Sequence[str], *, input_size: int, features: int) -> None:
-        self._file, self._how, self.input_size, self.features = file, how, input_size, features
+    def __init__(
+        self, file: Path, how: Sequence[str], *, input_size: int, features: int, framing: Framing = Framing.WHOLE
+    ) -> None:
+        self._file, self._how = file, how
+        self.input_size, self.features, self.framing = input_size, features, framing
         self._process: subprocess.Popen[bytes] | None = None
         self._scratch: tempfile.TemporaryDirectory[str] | None = None
         self._lock = threading.Lock()
@@ -125,28 +131,28 @@ def _receive(pipe: IO[bytes] | None, expected: int) -> bytes:
     return pipe.read(expected) if head == _LENGTH.pack(expected) else b""
 
 
-def in_tensorflow() -> list[str]:
+def in_tensorflow(adapter: Adapter = AS_IT_IS) -> list[str]:
     """Return the arguments for one of the few networks that LiteRT cannot run."""
-    return [TENSORFLOW]
+    return [TENSORFLOW, json.dumps(asdict(adapter))]
 
 
 def in_litert(threads: int, adapter: Adapter) -> list[str]:
     """Return the arguments for a network that LiteRT runs."""
-    return [LITERT, str(threads), repr(adapter.scale), repr(adapter.offset), str(int(adapter.logarithm))]
+    return [LITERT, str(threads), json.dumps(asdict(adapter))]
 
 
 def _load(file: Path, engine: str, *how: str) -> Callable[[NDArray[np.uint8]], NDArray[np.float32]]:
     """Return a function from pictures (n, S, S, 3) to features (n, F). Import TensorFlow if that is the engine."""
+    *threads, text = how
+    adapter = Adapter(**json.loads(text))
     if engine == LITERT:
-        threads, scale, offset, logarithm = how
-        adapter = Adapter(float(scale), float(offset), bool(int(logarithm)))
-        return LiteRTEngine(file, threads=int(threads), adapter=adapter).embed
+        return LiteRTEngine(file, threads=int(threads[0]), adapter=adapter).embed
     import tensorflow as tf
 
     from ml.backbones.frozen_graphs import restore
 
     look: Any = restore(file.read_bytes())
-    return lambda pictures: look(tf.constant(pictures, tf.float32)).numpy()
+    return lambda pictures: look(tf.constant(pictures * adapter.scale + adapter.offset, tf.float32)).numpy()
 
 
 def serve(arguments: Sequence[str], source: IO[bytes], target: IO[bytes]) -> None:

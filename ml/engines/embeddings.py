@@ -41,7 +41,7 @@ def embed_pictures(
     decoder = ThreadPoolExecutor(1, thread_name_prefix="decode")
     try:
         for group in groups:
-            waiting.append((group, decoder.submit(_decode, group, read, engine.input_size, augmentation)))
+            waiting.append((group, decoder.submit(_decode, group, read, engine, augmentation)))
             if len(waiting) > 2:
                 yield _forward(engine, *waiting.popleft())
         while waiting:
@@ -52,9 +52,10 @@ def embed_pictures(
 
 
 def _decode(
-    group: Sequence[str], read: Callable[[str], bytes], size: int, augmentation: Augmentation | None
+    group: Sequence[str], read: Callable[[str], bytes], engine: Embedder, augmentation: Augmentation | None
 ) -> NDArray[np.uint8]:
-    return np.stack([load_stored(sha256, read, size, augmentation) for sha256 in group])
+    size, framing = engine.input_size, engine.framing
+    return np.stack([load_stored(sha256, read, size, augmentation, framing) for sha256 in group])
 
 
 def _forward(

@@ -13,6 +13,8 @@ import numpy as np
 from ai_edge_litert.interpreter import Interpreter
 from numpy.typing import NDArray
 
+from ml.images.rendering import Framing
+
 
 class Embedder(Protocol):
     """The interface of an engine, which is all that the rest of the product knows about it."""
@@ -25,6 +27,10 @@ class Embedder(Protocol):
     def features(self) -> int:
         """Return how many numbers there are per picture (F)."""
 
+    @property
+    def framing(self) -> Framing:
+        """Return how pictures are made square for it."""
+
     def embed(self, pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Return the float32 features (N, F) of uint8 RGB pictures 0..255 of shape (N, S, S, 3)."""
 
@@ -36,6 +42,7 @@ class Adapter:
     scale: float = 1.0  # what goes in is pixel * scale + offset
     offset: float = 0.0
     logarithm: bool = False  # what comes out are probabilities; their logarithms are wanted
+    one_output: bool = False  # what comes out is the one score of two classes: p of (1 - p, p), or z of (0, z)
 
 
 AS_IT_IS = Adapter()
@@ -49,24 +56,27 @@ class LiteRTEngine:
     work of one (126 against 69 images/s with EfficientNet-Lite0 on two cores; two processes do 138).
     """
 
-    def __init__(self, path: Path, *, threads: int = 1, adapter: Adapter = AS_IT_IS) -> None:
+    def __init__(
+        self, path: Path, *, threads: int = 1, adapter: Adapter = AS_IT_IS, framing: Framing = Framing.WHOLE
+    ) -> None:
         """Load a converted backbone.
 
         Args:
             path: what `ensure_tflite` returned.
             threads: processor cores for one call; more engines with one thread each give more images/s.
             adapter: for networks that do not take pixels and give features by themselves.
+            framing: how its pictures are made square; whoever loads them asks.
 
         Raise `ValueError` if the file cannot be opened or is not a LiteRT model.
         """
-        self._lock = threading.Lock()
+        self.framing, self._lock = framing, threading.Lock()
         self._interpreter = _load(path, threads)
         source, target = self._interpreter.get_input_details()[0], self._interpreter.get_output_details()[0]
         self._input, self._output = int(source["index"]), int(target["index"])
         self._table = None if adapter == AS_IT_IS and source["dtype"] == np.float32 else _table(adapter, source)
         self._finish = _finishing(adapter, target)
         self.input_size = int(source["shape"][1])
-        self.features = int(target["shape"][-1])
+        self.features = 2 if adapter.one_output else int(target["shape"][-1])
         # EfficientNet-Lite0, images/s by batch 1, 2, 4, 8, 16, 32. One thread: 69 69 70 65 64 71, so a batch
         # only costs memory (6 MB per picture). Two threads: 106 119 125 134 118 128, so eight.
         # A network that somebody added may have a fixed batch of one.
@@ -127,6 +137,8 @@ def _finishing(adapter: Adapter, target: dict[str, Any]) -> Callable[[NDArray[An
     def finish(found: NDArray[Any]) -> NDArray[np.float32]:
         if found.dtype != np.float32:
             found = (found.astype(np.float32) - zero) * (scale or 1.0)
+        if adapter.one_output:
+            found = np.concatenate([1 - found if adapter.logarithm else np.zeros_like(found), found], axis=1)
         return np.log(np.maximum(found, SMALLEST, dtype=np.float32)) if adapter.logarithm else found
 
     return finish

@@ -19,13 +19,18 @@ def load_engine(backbone: Backbone, folder: Path, *, threads: int = 1) -> Embedd
     """
     if backbone.needs_tensorflow:
         file, how = custom_backbone_dir(backbone.name, backbone.machine) / GRAPH, in_tensorflow()
-        return ConfinedEngine(file, how, input_size=backbone.input_size, features=backbone.features)
+        return _confine(backbone, file, how)
     spec, file = backbone.spec, ensure_tflite(backbone, folder)
-    adapter = Adapter(spec.scale, spec.offset, spec.logarithm) if spec else AS_IT_IS
+    adapter = Adapter(spec.scale, spec.offset, spec.logarithm, spec.one_output) if spec else AS_IT_IS
     if backbone.is_trusted:
         return LiteRTEngine(file, threads=threads, adapter=adapter)
-    how = in_litert(threads, adapter)
-    return ConfinedEngine(file, how, input_size=backbone.input_size, features=backbone.features)
+    return _confine(backbone, file, in_litert(threads, adapter))
+
+
+def _confine(backbone: Backbone, file: Path, how: list[str]) -> ConfinedEngine:
+    return ConfinedEngine(
+        file, how, input_size=backbone.input_size, features=backbone.features, framing=backbone.framing
+    )
 
 
 def ensure_ready(backbone: Backbone, folder: Path) -> float:

@@ -30,6 +30,7 @@ class SharedEngine:
         self._loaded = self._running = 0
         self._changed = threading.Condition()
         self.input_size, self.features = self._wide.input_size, self._wide.features
+        self.framing = self._wide.framing
 
     def embed(self, pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Return float32 features (N, F) of uint8 pictures (N, S, S, 3), after waiting for a free engine."""

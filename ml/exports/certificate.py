@@ -1,4 +1,4 @@
-"""Compare an exported file's answers with the site's, with all test pictures sent through the file itself."""
+"""Compare an export's answers with the site's, as its own program gives them for the files of all test pictures."""
 
 from typing import Any
 

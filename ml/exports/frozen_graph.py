@@ -6,13 +6,9 @@ Input `input`: pictures as float32 (N, S, S, 3), normalised with a mean and a de
 
 from pathlib import Path
 
-import numpy as np
-from numpy.typing import NDArray
-
 from ml.backbones.frozen_graphs import INPUT, OUTPUT, ensure_graph
 from ml.exports.layers import DEVIATION, INPUT_LAYER, MEAN, OUTPUT_LAYER
 from ml.exports.parts import Parts
-from ml.exports.registry import ClassifyFunction
 
 GRAPH, LABELS = "retrained_graph.pb", "retrained_labels.txt"
 
@@ -39,18 +35,3 @@ def freeze(parts: Parts, final_tensor_name: str = OUTPUT_LAYER) -> bytes:
         tf.identity(tf.nn.softmax(logits), name=final_tensor_name)
         whole = v1.graph_util.extract_sub_graph(graph.as_graph_def(), [final_tensor_name])
     return bytes(whole.SerializeToString(deterministic=True))
-
-
-def load(folder: Path) -> ClassifyFunction:
-    """Return a function that answers with the exported graph, by the names of input and output. Import TensorFlow."""
-    import tensorflow as tf
-
-    graph_def = tf.compat.v1.GraphDef.FromString((folder / GRAPH).read_bytes())
-    imported = tf.compat.v1.wrap_function(lambda: tf.graph_util.import_graph_def(graph_def, name="import"), [])
-    classify = imported.prune("import/input:0", "import/final_result:0")
-
-    def answer(data: bytes, picture: NDArray[np.uint8]) -> NDArray[np.float32]:
-        normalised = (picture.astype(np.float32) - MEAN) / DEVIATION
-        return np.asarray(classify(tf.constant(normalised)).numpy(), np.float32)
-
-    return answer

@@ -8,13 +8,9 @@ import json
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from ml.exports.parts import Parts
-from ml.exports.registry import ClassifyFunction
 
-MODEL, METADATA = "model.onnx", "metadata.json"
+MODEL = "model.onnx"
 OPSET = 17  # of 2022: new enough for all operations of the networks, old enough for every runtime in use
 
 
@@ -34,23 +30,7 @@ def build(parts: Parts, folder: Path) -> None:
     model, _ = tf2onnx.convert.from_function(classify, input_signature=signature, opset=OPSET)
     for tensor in (*model.graph.input, *model.graph.output):
         tensor.type.tensor_type.shape.dim[0].dim_param = "N"
-    facts = parts.describe()
-    facts["input"]["dtype"] = "float32"
-    as_json = {name: json.dumps(value, ensure_ascii=False) for name, value in facts.items()}
+    as_json = {name: json.dumps(value, ensure_ascii=False) for name, value in parts.describe("float32").items()}
     set_model_props(model, as_json)
     (folder / MODEL).write_bytes(model.SerializeToString())
-    (folder / METADATA).write_text(json.dumps(facts, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
     parts.write_texts(folder, "onnx_model")
-
-
-def load(folder: Path) -> ClassifyFunction:
-    """Return a function that answers with the exported file through ONNX Runtime, which needs no TensorFlow."""
-    import onnxruntime
-
-    session = onnxruntime.InferenceSession(str(folder / MODEL), providers=["CPUExecutionProvider"])
-
-    def answer(data: bytes, picture: NDArray[np.uint8]) -> NDArray[np.float32]:
-        (probabilities,) = session.run(["probabilities"], {"pictures": picture.astype(np.float32)})
-        return np.asarray(probabilities, np.float32)
-
-    return answer

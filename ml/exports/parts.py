@@ -12,12 +12,26 @@ from numpy.typing import NDArray
 
 from ml.backbones.backbone import Backbone
 from ml.backbones.registry import get_backbone
+from ml.images import modes, rendering
+from ml.images.rendering import Framing
 from ml.settings import MLSettings
 from ml.training.head import Head
 
 _FACTS, _HEAD, _CALIBRATION = "parts.json", "head.npz", "calibration.npy"
-README, EXAMPLE = "README.md", "classify.py"
+README, RUNNER, METADATA = "README.md", "model.py", "metadata.json"
 TEMPLATES = Path(__file__).parent / "templates"
+SHARED = TEMPLATES / "shared"  # the program of every format, but for what runs the model
+READING = (
+    Path(str(modes.__file__)),
+    Path(str(rendering.__file__)),
+)  # how the site reads pictures; programs take the files as they are
+_RESIZE = {
+    Framing.WHOLE: "Squeeze the whole upright picture to {size} x {size} with antialiased bilinear resizing.",
+    Framing.CENTRE: "Crop the square in the middle of the upright picture, and resize it to {size} x {size} with "
+    "antialiased bilinear resizing.",
+    Framing.UNSMOOTHED: "Squeeze the whole upright picture to {size} x {size} with bilinear resizing without "
+    "antialiasing.",
+}
 NO_PICTURES: NDArray[np.uint8] = np.empty((0, 0, 0, 3), np.uint8)
 
 
@@ -77,11 +91,11 @@ class Parts:
     def write_texts(
         self, folder: Path, exporter: str, *, labels_file: str = "labels.txt", dtype: str = "float32"
     ) -> None:
-        """Write the files for people: the labels, the README and the program, the last two from `templates/`.
+        """Write what lies beside the model: labels, README, metadata, and the program with the site's picture rules.
 
         Args:
             exporter: the name of the format's module, and of its folder of templates.
-            dtype: the type of the pictures' values, for the README.
+            dtype: the type of the pictures' values.
         """
         (folder / labels_file).write_text(one_line_labels(self.labels), encoding="utf-8")
         readme = Template((TEMPLATES / exporter / README).read_text(encoding="utf-8")).substitute(
@@ -90,18 +104,29 @@ class Parts:
             size=self.backbone.input_size,
             classes=len(self.labels),
             dtype=dtype,
+            resize=self._resize,
         )
         (folder / README).write_text(readme, encoding="utf-8")
-        shutil.copyfile(TEMPLATES / exporter / EXAMPLE, folder / EXAMPLE)
+        described = json.dumps(self.describe(dtype), ensure_ascii=False, indent=1)
+        (folder / METADATA).write_text(described + "\n", encoding="utf-8")
+        shutil.copytree(SHARED, folder, dirs_exist_ok=True, ignore=shutil.ignore_patterns("__pycache__"))
+        shutil.copyfile(TEMPLATES / exporter / RUNNER, folder / RUNNER)
+        for source in READING:
+            shutil.copyfile(source, folder / "pictures" / source.name)
 
-    def describe(self) -> dict[str, Any]:
+    @property
+    def _resize(self) -> str:
+        return _RESIZE[self.backbone.framing].format(size=self.backbone.input_size)
+
+    def describe(self, dtype: str) -> dict[str, Any]:
         """Return a description of the file's input and output for programs, as plain data."""
         size = self.backbone.input_size
         return {
             "version": self.version,
             "labels": self.labels,
-            "input": {"shape": [None, size, size, 3], "colours": "RGB", "range": [0, 255]},
-            "resize": "the whole upright picture, bilinear with antialiasing",
+            "input": {"shape": [None, size, size, 3], "colours": "RGB", "range": [0, 255], "dtype": dtype},
+            "framing": str(self.backbone.framing),
+            "resize": self._resize,
             "output": {"shape": [None, len(self.labels)], "dtype": "float32", "meaning": "probabilities"},
             "backbone": {"name": self.backbone.name, "licence": self.backbone.licence},
         }

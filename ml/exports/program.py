@@ -1,13 +1,17 @@
-"""Build an export and send pictures through it, as a program, so that its caller need not load TensorFlow.
+"""Build an export and run its program, as a program, so that its caller need not load TensorFlow.
 
     python -m ml.exports.program build FORMAT PARTS OUT
-    python -m ml.exports.program answer FORMAT OUT PICTURES SIZE
+    python -m ml.exports.program answer OUT PICTURES
     python -m ml.exports.program hub BACKBONE OUT SETTINGS
 
 `PICTURES` is a folder with files 0, 1, 2, ...; the answers go to PICTURES.npy, the milliseconds for one picture to
 PICTURES.ms, and each line printed is the number of pictures done.
 """
 
+import contextlib
+import io
+import json
+import runpy
 import statistics
 import sys
 import time
@@ -19,48 +23,70 @@ from ml.backbones.registry import get_backbone
 from ml.exports import tf_hub
 from ml.exports.parts import Parts
 from ml.exports.registry import FORMATS
-from ml.images.decoding import load_picture
 from ml.settings import MLSettings
 
 SAID_EVERY = 8  # pictures
+PROGRAM = "classify.py"
 
 
 def main(arguments: list[str]) -> int:
     """Run the program with its command-line arguments, and return the exit code."""
-    action, format, *rest = arguments
+    action, *rest = arguments
     if action == "hub":
-        out, settings = rest
-        tf_hub.build_backbone(get_backbone(format, MLSettings.parse(settings)), Path(out))
-        return 0
-    code = FORMATS[format].code()
-    if action == "build":
-        parts, out = rest
-        code.build(Parts.read(Path(parts)), Path(out))
+        backbone, out, settings = rest
+        tf_hub.build_backbone(get_backbone(backbone, MLSettings.parse(settings)), Path(out))
+    elif action == "build":
+        format, parts, out = rest
+        FORMATS[format].code().build(Parts.read(Path(parts)), Path(out))
     else:
-        out, pictures, size = rest
-        answer(code, Path(out), Path(pictures), int(size))
+        out, pictures = rest
+        return answer(Path(out), Path(pictures))
     return 0
 
 
-def answer(code: object, folder: Path, pictures: Path, size: int) -> None:
-    """Send each picture through the file by itself, and write the answers and the time for one picture.
+def answer(folder: Path, pictures: Path) -> int:
+    """Run the exported program itself on the files of the pictures, and write its answers and the time for a picture.
 
-    Pictures are decoded here as everywhere else, for the formats that do not decode files themselves.
+    Return its exit code.
     """
-    run = code.load(folder)  # type: ignore[attr-defined]
-    answers, seconds = [], []
-    count = len(list(pictures.iterdir()))
-    for number in range(count):
-        data = (pictures / str(number)).read_bytes()
-        decoded = load_picture(data, size)[np.newaxis]
-        begun = time.perf_counter()
-        answers.append(run(data, decoded)[0])
-        seconds.append(time.perf_counter() - begun)
-        if number % SAID_EVERY == 0:
-            print(number + 1, flush=True)
-    np.save(pictures.with_suffix(".npy"), np.stack(answers))
+    names = [str(pictures / str(number)) for number in range(len(list(pictures.iterdir())))]
+    said = _Answers()
+    sys.path.insert(0, str(folder))  # as Python does for a program that is run by its path
+    sys.argv = [PROGRAM, "--json", *names]
+    code: object = 0
+    with contextlib.redirect_stdout(said):
+        try:
+            runpy.run_path(str(folder / PROGRAM), run_name="__main__")
+        except SystemExit as end:
+            code = end.code
+    np.save(pictures.with_suffix(".npy"), np.asarray(said.rows, np.float32))
     # The median, because the first picture also waits for one-time initialisation.
-    pictures.with_suffix(".ms").write_text(str(1000 * statistics.median(seconds)))
+    pictures.with_suffix(".ms").write_text(str(1000 * statistics.median(said.seconds or [0.0])))
+    return int(bool(code))
+
+
+class _Answers(io.TextIOBase):
+    """What the program prints: a line of JSON for each picture. Others, which libraries print, are left out."""
+
+    def __init__(self) -> None:
+        self.rows: list[list[float]] = []
+        self.seconds: list[float] = []
+        self._begun, self._rest = time.perf_counter(), ""
+
+    def write(self, text: str) -> int:
+        *lines, self._rest = (self._rest + text).split("\n")
+        for line in lines:
+            if line.startswith("["):
+                self._take(json.loads(line))
+        return len(text)
+
+    def _take(self, row: list[float]) -> None:
+        now = time.perf_counter()
+        self.seconds.append(now - self._begun)
+        self.rows.append(row)
+        self._begun = now
+        if len(self.rows) % SAID_EVERY == 1:
+            print(len(self.rows), flush=True, file=sys.__stdout__)
 
 
 if __name__ == "__main__":

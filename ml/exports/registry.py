@@ -1,27 +1,21 @@
 """Register the formats that a model version can be exported to.
 
-A format is one entry here, code that builds and runs it, and two files. The code is a module, or an object in one, with
-two functions, both called in processes of their own:
+A format is one entry here, code that builds it, and two files. The code is a module, or an object in one, with a
+function that is called in a process of its own:
 
     build(parts: Parts, folder: Path) -> None    writes the format's files
-    load(folder: Path) -> ClassifyFunction                 returns a function that answers from these files only
 
-The files are in `templates/`, in a folder with the module's name: README.md, a `string.Template`, and classify.py, a
-program that is copied unchanged and does not need our code.
+The files are in `templates/`, in a folder with the module's name: README.md, a `string.Template`, and model.py, which
+runs the model without our code. It is copied beside the program that all formats share (`templates/shared/`), and
+
+    load(folder: Path) -> function    returns a function that answers from these files only: the bytes of a picture's
+                                      file and its pixels, uint8 (S, S, 3), to probabilities (C,)
 """
 
 import importlib.util
 import pkgutil
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
-
-import numpy as np
-from numpy.typing import NDArray
-
-# A picture's file and the same picture as the backbone sees it, uint8 (1, S, S, 3), of which a format uses one
-# -> probabilities, float32 (1, C).
-ClassifyFunction = Callable[[bytes, NDArray[np.uint8]], NDArray[np.float32]]
 
 
 @dataclass(frozen=True)
@@ -80,7 +74,7 @@ class ExportFormat:
         )
 
     def code(self) -> Any:
-        """Return its code. Importing it needs no TensorFlow; building may."""
+        """Return the code that builds it. Importing it needs no TensorFlow; building may."""
         return pkgutil.resolve_name(self.where)
 
 

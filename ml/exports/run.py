@@ -55,11 +55,10 @@ def certify_export(
     out: Path,
     evaluation: Evaluation,
     read: Callable[[str], bytes],
-    size: int,
     alive: Callable[[], None],
     report: Callable[[int], None],
 ) -> dict[str, Any]:
-    """Send the test pictures through the exported file, and return the certificate (see `certify`).
+    """Run the exported program on the test pictures' files, and return the certificate (see `certify`).
 
     `read` returns a picture's bytes by sha256; report(pictures done) and `alive` are called as it goes. Raise
     `ExportFailed` if the file does not answer as it should.
@@ -70,7 +69,7 @@ def certify_export(
         (pictures / str(number)).write_bytes(read(sha256))
         if number % 50 == 0:
             alive()
-    arguments = ["answer", format.name, str(out), str(pictures), str(size)]
+    arguments = ["answer", str(out), str(pictures)]
     # Libraries may print anything; only lines with a number are ours.
     _run(arguments, out.parent, alive, lambda line: report(int(line)) if line.strip().isdecimal() else None)
     answers: NDArray[np.float32] = np.load(pictures.with_suffix(".npy"), allow_pickle=False)

@@ -12,11 +12,8 @@ Called as a function, as with `hub.load`, it takes what `pictures` takes and ret
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from ml.exports.exif_ops import read_orientation, turn_upright
 from ml.exports.parts import Parts
-from ml.exports.registry import ClassifyFunction
+from ml.exports.picture_ops import see_file
 
 MODEL, LABELS = "saved_model", "labels.txt"
 
@@ -45,11 +42,7 @@ def _build_module(parts: Parts, labels_file: Path) -> Any:
     def answer(scores: Any) -> dict[str, Any]:
         return {"classes": tf.tile(classes, [tf.shape(scores)[0], 1]), "scores": scores}
 
-    def see(data: Any) -> Any:
-        decoded = tf.io.decode_image(data, channels=3, expand_animations=False)
-        upright = turn_upright(decoded, read_orientation(data))
-        # Rounded, because resized pictures consist of whole numbers everywhere else.
-        return tf.round(tf.image.resize(upright, [size, size], antialias=True))
+    framing = parts.backbone.framing
 
     @tf.function(input_signature=[tf.TensorSpec([None, size, size, 3], tf.float32, name="pictures")], autograph=False)  # type: ignore[untyped-decorator]
     def classify(pictures: Any) -> Any:
@@ -62,30 +55,15 @@ def _build_module(parts: Parts, labels_file: Path) -> Any:
     @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="image_bytes")], autograph=False)  # type: ignore[untyped-decorator]
     def serve_files(image_bytes: Any) -> Any:
         spec = tf.TensorSpec([size, size, 3], tf.float32)
-        return answer(classifier(tf.map_fn(see, image_bytes, fn_output_signature=spec), training=False))
+        return answer(
+            classifier(
+                tf.map_fn(lambda data: see_file(data, size, framing), image_bytes, fn_output_signature=spec),
+                training=False,
+            )
+        )
 
     module: Any = tf.Module()
     module.variables_of_classifier = [variable.value for variable in classifier.variables]
     module.labels = tf.saved_model.Asset(str(labels_file))
     module.__call__, module.serve_pictures, module.serve_files = classify, serve_pictures, serve_files
     return module
-
-
-def load(folder: Path) -> ClassifyFunction:
-    """Return a function that answers through the signature that takes files. Import TensorFlow.
-
-    It uses the other signature for formats that TensorFlow cannot decode.
-    """
-    import tensorflow as tf
-
-    (version,) = (folder / MODEL).iterdir()
-    signatures = tf.saved_model.load(str(version)).signatures
-
-    def answer(data: bytes, picture: Any) -> Any:
-        try:
-            found = signatures["serving_default"](image_bytes=tf.constant([data]))
-        except tf.errors.InvalidArgumentError:
-            found = signatures["pictures"](pictures=tf.constant(picture, tf.float32) / 255)
-        return np.asarray(found["scores"].numpy(), np.float32)
-
-    return answer

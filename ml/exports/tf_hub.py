@@ -13,12 +13,8 @@ from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
 from typing import IO, Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from ml.backbones.backbone import Backbone
 from ml.exports.parts import Parts
-from ml.exports.registry import ClassifyFunction
 
 MODEL, LABELS = "model", "labels.txt"
 
@@ -56,18 +52,6 @@ def save(network: Any, size: int, target: Path, labels_file: Path | None = None)
     if labels_file is not None:
         module.labels = tf.saved_model.Asset(str(labels_file))
     tf.saved_model.save(module, str(target), signatures={"serving_default": serve, "default": serve})
-
-
-def load(folder: Path) -> ClassifyFunction:
-    """Return a function that answers with the exported SavedModel, loaded as `hub.load` does. Import TensorFlow."""
-    import tensorflow as tf
-
-    classify = tf.saved_model.load(str(folder / MODEL))
-
-    def answer(data: bytes, picture: NDArray[np.uint8]) -> NDArray[np.float32]:
-        return np.asarray(classify(tf.constant(picture, tf.float32) / 255).numpy(), np.float32)
-
-    return answer
 
 
 def pack_tar(files: Iterable[tuple[str, bytes]], target: IO[bytes]) -> None:

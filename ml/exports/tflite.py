@@ -1,10 +1,9 @@
 """Export to TensorFlow Lite: backbone, head and softmax in one file, in 32, 16 or 8 bits.
 
 Labels and metadata lie beside the model and within it, in a zip appended to its end, which is how TensorFlow Lite's own
-tools store associated files (https://ai.google.dev/edge/litert/models/metadata). Interpreters ignore it.
+tools store associated files; TFLite Metadata say so (see `ml.engines.tflite_metadata`). Interpreters ignore both.
 """
 
-import json
 import zipfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -15,10 +14,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ml.exports.parts import Parts
-from ml.exports.registry import ClassifyFunction
+from ml.engines.tflite_metadata import write_metadata
+from ml.exports.parts import METADATA, Parts
 
-MODEL, LABELS, METADATA = "model.tflite", "labels.txt", "metadata.json"
+MODEL, LABELS = "model.tflite", "labels.txt"
 
 
 @dataclass(frozen=True)
@@ -34,21 +33,14 @@ class TFLite:
 
         converter = tf.lite.TFLiteConverter.from_keras_model(parts.build_classifier())
         self.prepare(converter, parts)
-        (folder / MODEL).write_bytes(converter.convert())
-        metadata = parts.describe()
-        metadata["input"]["dtype"] = self.takes
-        (folder / METADATA).write_text(json.dumps(metadata, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+        described = write_metadata(
+            converter.convert(), title=parts.title, version=str(parts.version), labels_file=LABELS
+        )
+        (folder / MODEL).write_bytes(described)
         parts.write_texts(folder, "tflite", labels_file=LABELS, dtype=self.takes)
         with zipfile.ZipFile(folder / MODEL, "a") as within:
             for name in (LABELS, METADATA):
                 within.writestr(zipfile.ZipInfo(name), (folder / name).read_bytes())
-
-    def load(self, folder: Path) -> ClassifyFunction:
-        """Return a function that answers through LiteRT, one picture after the other, as a phone would."""
-        from ml.engines.litert import LiteRTEngine
-
-        engine: Any = LiteRTEngine(folder / MODEL)
-        return lambda data, picture: engine.embed(picture)  # whatever a LiteRT file gives for a picture
 
 
 def _as_it_is(converter: Any, parts: Parts) -> None:

@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ml.images.decoding import ImageRejected, PictureUnreadable, load_picture
+from ml.images.rendering import Framing
 
 # Bump whenever the same copy may come out with other pixels: embeddings of copies are cached by this number.
 # 1: first version.
@@ -42,7 +43,9 @@ class Augmentation:
         return asdict(self)
 
 
-def load_augmented(data: bytes, size: int, augmentation: Augmentation | None) -> npt.NDArray[np.uint8]:
+def load_augmented(
+    data: bytes, size: int, augmentation: Augmentation | None, framing: Framing = Framing.WHOLE
+) -> npt.NDArray[np.uint8]:
     """Load an augmented copy of a picture as a backbone sees it or, without an augmentation, the picture itself.
 
     Return uint8 RGB of shape (size, size, 3), the same on every machine. Raise `ImageRejected` if the bytes are no
@@ -53,10 +56,10 @@ def load_augmented(data: bytes, size: int, augmentation: Augmentation | None) ->
     and clipped at 255. Every other copy is mirrored, where the original tossed a coin.
     """
     if augmentation is None:
-        return load_picture(data, size)
+        return load_picture(data, size, framing=framing)
     zoom, top, left, light = _draw(data, augmentation)
     factor = (1 + augmentation.random_crop / 100) * (1 + zoom * augmentation.random_scale / 100)
-    enlarged = load_picture(data, int(size * factor))
+    enlarged = load_picture(data, int(size * factor), framing=framing)
     spare = len(enlarged) - size + 1  # positions for the square
     rows, columns = (slice(int(share * spare), int(share * spare) + size) for share in (top, left))
     cut = enlarged[rows, columns]
@@ -65,14 +68,18 @@ def load_augmented(data: bytes, size: int, augmentation: Augmentation | None) ->
 
 
 def load_stored(
-    sha256: str, read: Callable[[str], bytes], size: int, augmentation: Augmentation | None = None
+    sha256: str,
+    read: Callable[[str], bytes],
+    size: int,
+    augmentation: Augmentation | None = None,
+    framing: Framing = Framing.WHOLE,
 ) -> npt.NDArray[np.uint8]:
     """Read one of many stored pictures by its sha256, and load it as `load_augmented` does.
 
     Raise `PictureUnreadable`, which names the picture, if it cannot be decoded, and whatever `read` raises.
     """
     try:
-        return load_augmented(read(sha256), size, augmentation)
+        return load_augmented(read(sha256), size, augmentation, framing)
     except ImageRejected as error:
         raise PictureUnreadable(sha256, error) from error
 

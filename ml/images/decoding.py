@@ -30,7 +30,6 @@ import hashlib
 import io
 import math
 import re
-import struct
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -55,6 +54,7 @@ from PIL import (  # noqa: F401
 from ml.errors import Refused
 from ml.images.budget import TooBusy, decoding_turn, estimate_bytes, max_pixels
 from ml.images.modes import READABLE_MODES, Size, scale_transparency_key, to_rgb
+from ml.images.rendering import Framing, draft, draft_square, make_square, orientation_of, turn_upright, turned
 from ml.images.sniffing import describe_non_picture
 
 # Bump whenever the output of `load_picture` may change for any picture: embeddings are cached by this number.
@@ -72,17 +72,7 @@ _MAX_JPEG_SCANS = 200
 _START_OF_SCAN = b"\xff\xda"
 
 _TIFF_TILE_WIDTH, _TIFF_TILE_LENGTH = 322, 323
-_EXIF_ORIENTATION = 0x0112
 _PNG_BIT_DEPTH_AT = 24
-_TURNS = {
-    2: Image.Transpose.FLIP_LEFT_RIGHT,
-    3: Image.Transpose.ROTATE_180,
-    4: Image.Transpose.FLIP_TOP_BOTTOM,
-    5: Image.Transpose.TRANSPOSE,
-    6: Image.Transpose.ROTATE_270,
-    7: Image.Transpose.TRANSVERSE,
-    8: Image.Transpose.ROTATE_90,
-}
 
 
 class ImageRejected(Refused):
@@ -140,17 +130,25 @@ def verify_image(data: bytes, limits: ImageLimits = DEFAULT_LIMITS) -> ImageFact
         picture.draft("L", (max(1, stored[0] // 8), max(1, stored[1] // 8)))
         with decoding_turn(estimate_bytes(picture, stored), wait_seconds=limits.wait_seconds):
             _decode(picture, data, limits)
-        width, height = _turned(stored, _orientation(picture))
+        width, height = turned(stored, orientation_of(picture))
         return ImageFacts(hashlib.sha256(data).hexdigest(), width, height, _format_of(picture), len(data))
 
 
-def load_picture(data: bytes, size: int, limits: ImageLimits = DEFAULT_LIMITS) -> npt.NDArray[np.uint8]:
+def load_picture(
+    data: bytes, size: int, limits: ImageLimits = DEFAULT_LIMITS, framing: Framing = Framing.WHOLE
+) -> npt.NDArray[np.uint8]:
     """Load a picture as a backbone sees it; no other function does this.
 
-    Return uint8 RGB of shape (size, size, 3), read-only: the whole picture, upright, squashed to a square (bilinear,
-    antialiased). Raise `ImageRejected` if the bytes are no readable picture.
+    Return uint8 RGB of shape (size, size, 3), read-only: the picture, upright, as a square: by default all of it,
+    squashed (bilinear, antialiased). Raise `ImageRejected` if the bytes are no readable picture.
     """
-    return np.asarray(_render(data, limits, lambda upright: (size, size)))
+    with _plain_words(data, limits):
+        picture = _open(data, limits)
+        stored = picture.size
+        draft_square(picture, size, framing)
+        with decoding_turn(estimate_bytes(picture, stored), wait_seconds=limits.wait_seconds):
+            _decode(picture, data, limits)
+            return np.asarray(make_square(picture, size, framing))
 
 
 def make_thumbnail(data: bytes, size: int, limits: ImageLimits = DEFAULT_LIMITS) -> bytes:
@@ -173,25 +171,18 @@ def _render(data: bytes, limits: ImageLimits, target: Callable[[Size], Size]) ->
         picture = _open(data, limits)
         stored = picture.size
         wanted = _size_to_cut(picture, stored, target)
-        # A JPEG decodes at 1/2, 1/4 or 1/8 for a fraction of the work. At least twice the wanted size is left
-        # to the resizing, so that the result is what a full decoding would give. Other formats ignore it.
-        picture.draft(None, (2 * wanted[0], 2 * wanted[1]))
+        draft(picture, wanted)
         with decoding_turn(estimate_bytes(picture, stored), wait_seconds=limits.wait_seconds):
             _decode(picture, data, limits)
             # Asked again: in a PNG the orientation may come after the pixels.
             small = to_rgb(picture, _size_to_cut(picture, stored, target))
-        turn = _TURNS.get(_orientation(picture))
-        return small if turn is None else small.transpose(turn)
+        return turn_upright(small, picture)
 
 
 def _size_to_cut(picture: Image.Image, stored: Size, target: Callable[[Size], Size]) -> Size:
     """Return the size to resize the picture to as it lies in the file, before it is turned upright."""
-    orientation = _orientation(picture)
-    return _turned(target(_turned(stored, orientation)), orientation)
-
-
-def _turned(size: Size, orientation: int) -> Size:
-    return (size[1], size[0]) if orientation >= 5 else size
+    orientation = orientation_of(picture)
+    return turned(target(turned(stored, orientation)), orientation)
 
 
 def _fit(upright: Size, size: int) -> Size:
@@ -252,35 +243,6 @@ def _check_tiles(picture: Image.Image, limits: ImageLimits) -> None:
 def _format_of(picture: Image.Image) -> str:
     # An MPO is a JPEG with further pictures behind it: for a second lens, or a larger preview.
     return "JPEG" if picture.format == "MPO" else str(picture.format)
-
-
-def _orientation(picture: Image.Image) -> int:
-    """Return how the picture still has to be turned, 1 to 8. Pillow's TIFF plugin turns pictures itself."""
-    exif = picture.info.get("exif")
-    if not isinstance(exif, bytes) or picture.format == "TIFF":
-        return 1
-    try:
-        return _read_orientation(exif.removeprefix(b"Exif\x00\x00"))
-    except struct.error:
-        return 1
-
-
-def _read_orientation(tiff: bytes) -> int:
-    """Read the orientation in the first directory of an EXIF block; return 1 if it is missing or invalid.
-
-    Pillow's reader is not used because it parses all tags, falls back on XMP, which browsers do not, and emits
-    warnings. Raise `struct.error` if the block ends too early.
-    """
-    order = {b"II*\x00": "<", b"MM\x00*": ">"}.get(tiff[:4])
-    if order is None:
-        return 1
-    (directory,) = struct.unpack_from(order + "I", tiff, 4)
-    (count,) = struct.unpack_from(order + "H", tiff, directory)
-    for entry in range(count):
-        tag, _, _, value = struct.unpack_from(order + "HHIH", tiff, directory + 2 + 12 * entry)
-        if tag == _EXIF_ORIENTATION:
-            return int(value) if 1 <= value <= 8 else 1
-    return 1
 
 
 @contextmanager

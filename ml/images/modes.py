@@ -12,6 +12,7 @@ import numpy.typing as npt
 from PIL import Image
 
 Size = tuple[int, int]  # (width, height)
+Box = tuple[float, float, float, float]  # left, top, right, bottom of the part that is used, in pixels
 
 _DEEP = frozenset({"I", "I;16", "I;16L", "I;16B", "I;16N", "F"})
 _TRANSPARENT = frozenset({"RGBA", "RGBa", "LA", "La", "PA"})
@@ -26,17 +27,17 @@ _TIFF_BITS_PER_SAMPLE, _TIFF_PHOTOMETRIC = 258, 262
 _WHITE_IS_ZERO = 0
 
 
-def to_rgb(picture: Image.Image, size: Size) -> Image.Image:
-    """Convert a loaded picture of a mode in READABLE_MODES to RGB of exactly `size`, ignoring EXIF."""
+def to_rgb(picture: Image.Image, size: Size, box: Box | None = None) -> Image.Image:
+    """Convert a loaded picture of a mode in READABLE_MODES, or the part in `box`, to RGB of `size`, ignoring EXIF."""
     if picture.mode in _DEEP:
-        return _deep_to_rgb(picture, size)
+        return _deep_to_rgb(picture, size, box)
     if picture.mode in _TRANSPARENT or "transparency" in picture.info:
-        return _over_white(picture, size)
+        return _over_white(picture, size, box)
     if picture.mode in ("P", "RGBX"):
         picture = picture.convert("RGB")
     elif picture.mode == "1":
         picture = picture.convert("L")
-    small = _resize(picture, size)
+    small = _resize(picture, size, box)
     return small if small.mode == "RGB" else small.convert("RGB")
 
 
@@ -53,13 +54,13 @@ def scale_transparency_key(picture: Image.Image, bits: int) -> None:
         picture.info["transparency"] = tuple(level >> 8 for level in key)
 
 
-def _resize(picture: Image.Image, size: Size) -> Image.Image:
-    return picture.resize(size, Image.Resampling.BILINEAR, reducing_gap=_REDUCING_GAP)
+def _resize(picture: Image.Image, size: Size, box: Box | None) -> Image.Image:
+    return picture.resize(size, Image.Resampling.BILINEAR, box, reducing_gap=_REDUCING_GAP)
 
 
-def _over_white(picture: Image.Image, size: Size) -> Image.Image:
+def _over_white(picture: Image.Image, size: Size, box: Box | None) -> Image.Image:
     """Lay the picture on white, resized with premultiplied alpha so that invisible pixels tint no neighbours."""
-    small = np.asarray(_resize(_premultiplied(picture), size))
+    small = np.asarray(_resize(_premultiplied(picture), size, box))
     colour, alpha = small[..., :3], small[..., 3:]
     # No overflow: a premultiplied colour is at most its alpha.
     return Image.fromarray(colour + (255 - alpha))
@@ -75,10 +76,10 @@ def _premultiplied(picture: Image.Image) -> Image.Image:
     return picture if picture.mode == "RGBa" else picture.convert("RGBa")
 
 
-def _deep_to_rgb(picture: Image.Image, size: Size) -> Image.Image:
+def _deep_to_rgb(picture: Image.Image, size: Size, box: Box | None) -> Image.Image:
     low, high = _range_of(picture)
     whole = _key_to_white(picture, high)
-    small = np.asarray(_resize(whole if whole.mode in ("I", "F") else whole.convert("I"), size))
+    small = np.asarray(_resize(whole if whole.mode in ("I", "F") else whole.convert("I"), size, box))
     grey = _to_8_bits(small.astype(np.float64), low, high)
     if _tag(picture, _TIFF_PHOTOMETRIC) == _WHITE_IS_ZERO:
         grey = 255 - grey

@@ -8,11 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ml.backbones.frozen_graphs import INPUT, OUTPUT, import_graph, read_graph
+from ml.backbones.frozen_graphs import INPUT, OUTPUT, import_graph, is_made_here, read_graph
 from ml.errors import ImportRefused, first_line
+from ml.images.rendering import Framing
 from ml.sandbox.screening import screen_graph
 
 SMALLEST = 1e-12  # of a probability, before its logarithm
+GUESSED_SIZE = 224  # pixels, of a graph that does not say how large its pictures are
 MAX_GRAPH_BYTES = 2**31 - 1  # bytes; no protocol buffer is larger
 
 
@@ -25,12 +27,16 @@ class Opened:
         input_size: width and height of the pictures in pixels (S).
         batch: the number of pictures it takes at once, or None for any.
         holder: an object that keeps its variables alive.
+        framing: how its pictures are made square.
+        size_told: whether the file says how large they are; otherwise the size was given, or is a guess.
     """
 
     call: Callable[[Any], Any]
     input_size: int
     batch: int | None
     holder: Any = None
+    framing: Framing = Framing.WHOLE
+    size_told: bool = True
 
 
 def open_frozen_graph(path: Path, *, input_size: int | None, output: str = "") -> tuple[Opened, str]:
@@ -42,12 +48,22 @@ def open_frozen_graph(path: Path, *, input_size: int | None, output: str = "") -
     """
     if path.stat().st_size > MAX_GRAPH_BYTES:
         raise ImportRefused("The graph is larger than 2 GB.")
-    graph = read_graph(path.read_bytes())
+    data = path.read_bytes()
+    graph = read_graph(data)
     source = _find_input(graph)
     target = output or _find_output(graph)
     size, batch = _size_of(graph, source)
     found = import_graph(graph, source, target)
-    return Opened(found, size or input_size or 224, batch, found), source
+    framing = Framing.WHOLE if is_made_here(data) else Framing.UNSMOOTHED
+    opened = Opened(found, size or input_size or GUESSED_SIZE, batch, found, framing, bool(size or input_size))
+    return opened, source
+
+
+def open_own_graph(path: Path, input_size: int) -> Opened:
+    """Return a graph in our form as a function, to be frozen again with another range. Raise as the above does."""
+    graph = read_graph(path.read_bytes())
+    found = import_graph(graph, INPUT, OUTPUT)
+    return Opened(found, input_size, _size_of(graph, INPUT)[1], found)
 
 
 def _find_input(graph: Any) -> str:
@@ -90,8 +106,10 @@ def _size_of(graph: Any, name: str) -> tuple[int | None, int | None]:
     return (dims[1] if dims[1] > 0 else None), (dims[0] if dims[0] > 0 else None)
 
 
-def freeze(opened: Opened, *, scale: float, offset: float, logarithm: bool) -> bytes:
+def freeze(opened: Opened, *, scale: float, offset: float, logarithm: bool, one_output: bool = False) -> bytes:
     """Return the network in our form, serialised.
+
+    With `one_output` its only score becomes those of two classes: p becomes (1 - p, p), a logit z becomes (0, z).
 
     Raise `ImportRefused` if its variables cannot be made constants, `HostileGraph` if it is not harmless.
     """
@@ -103,6 +121,8 @@ def freeze(opened: Opened, *, scale: float, offset: float, logarithm: bool) -> b
     @tf.function(input_signature=[tf.TensorSpec(shape, tf.float32, name=INPUT)], autograph=False)  # type: ignore[untyped-decorator]
     def look(pictures: Any) -> Any:
         found = flatten(opened.call(pictures * scale + offset))
+        if one_output:
+            found = tf.concat([1 - found if logarithm else tf.zeros_like(found), found], axis=1)
         return tf.identity(tf.math.log(tf.maximum(found, SMALLEST)) if logarithm else found, name=OUTPUT)
 
     try:

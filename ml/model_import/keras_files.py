@@ -1,13 +1,13 @@
 """Open the files of Keras and TensorFlow.js: .keras, .h5, and model.json with its weights. Import TensorFlow.
 
-Such a file says which classes to instantiate; those that contain programs or read files are refused by name before
-anything is made. Files of the older Keras, including Teachable Machine's, are read by the older Keras (tf_keras).
+Files of the older Keras, including Teachable Machine's, are read by the older Keras (tf_keras). Only the network itself
+is looked at and loaded, not its optimizer or loss. What it names is checked first (`keras_config`).
 """
 
 import json
 import math
+import shutil
 import zipfile
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,28 +15,30 @@ import numpy as np
 
 from ml.errors import ImportRefused, first_line
 from ml.model_import.graphs import Opened
+from ml.model_import.keras_config import check_classes, read_json, without_training
 from ml.model_import.sources import MAX_MODEL_BYTES
 from ml.sandbox.screening import HostileGraph
 
-# Layers that run Python or another library, or read files named in their settings.
-_DENIED = ("Lambda", "TFSMLayer", "TorchModuleWrapper", "JaxLayer", "FlaxLayer", "StringLookup", "IntegerLookup")
-_DENIED_TOO = ("TextVectorization", "IndexLookup", "Hashing", "HashedCrossing", "CategoryEncoding")
-_CONTAINERS = {
-    "Sequential",
-    "Functional",
-    "Model",
-    "DTypePolicy",
-    "Policy",
-    "__tensor__",
-    "__numpy__",
-    "__keras_tensor__",
-}
-_JSON_BYTES = 2**26
+_COMPLAINTS = (
+    zipfile.BadZipFile,
+    KeyError,
+    ValueError,
+    TypeError,
+    OSError,
+    AttributeError,
+    IndexError,
+    RecursionError,
+)
+_CONFIG = "config.json"
+_CONFIG_BYTES = 2**26
 
 
-def open_keras_file(path: Path) -> Opened:
-    """Open a .keras or .h5 file. Raise `ImportRefused` if it cannot be used, `HostileGraph` if it is not harmless."""
-    return _opened(_load_zip(path) if zipfile.is_zipfile(path) else _load_h5(path))
+def open_keras_file(path: Path, scratch: Path) -> Opened:
+    """Open a .keras or .h5 file, whatever it is called, with the folder `scratch` for copies.
+
+    Raise `ImportRefused` if it cannot be used, `HostileGraph` if it is not harmless.
+    """
+    return _opened(_load_zip(path, scratch) if zipfile.is_zipfile(path) else _load_h5(path, scratch))
 
 
 def open_tensorflow_js(folder: Path) -> Opened:
@@ -46,12 +48,12 @@ def open_tensorflow_js(folder: Path) -> Opened:
     """
     import tf_keras
 
-    described = _read_json((folder / "model.json").read_bytes())
+    described = read_json((folder / "model.json").read_bytes())
     topology = described.get("modelTopology")
     topology = topology.get("model_config", topology) if isinstance(topology, dict) else None
     if not isinstance(topology, dict) or "class_name" not in topology:
         raise ImportRefused("Its model.json does not describe a network of layers.")
-    _check_classes(topology, tf_keras)
+    check_classes(topology, tf_keras)
     try:
         network = tf_keras.models.model_from_json(json.dumps(topology))
         _give_weights(network, _read_weights(folder, described))
@@ -60,73 +62,74 @@ def open_tensorflow_js(folder: Path) -> Opened:
     return _opened(network)
 
 
-def _load_zip(path: Path) -> Any:
+def _load_zip(path: Path, scratch: Path) -> Any:
     import keras
 
+    copy = scratch / "network.keras"  # Keras goes by the ending
     try:
-        with zipfile.ZipFile(path) as archive:
-            if archive.getinfo("config.json").file_size > _JSON_BYTES:
-                raise ImportRefused("Its config.json is too large.")
-            _check_classes(_read_json(archive.read("config.json")), keras)
-        return keras.models.load_model(path, compile=False, safe_mode=True)
-    except (zipfile.BadZipFile, KeyError, ValueError, TypeError, OSError, AttributeError) as error:
+        _copy_network(path, copy, keras)
+        return keras.models.load_model(copy, compile=False, safe_mode=True)
+    except _COMPLAINTS as error:
         raise ImportRefused(f"Keras cannot load this file: {first_line(error)}") from None
 
 
-def _load_h5(path: Path) -> Any:
+def _copy_network(path: Path, copy: Path, library: Any) -> None:
+    """Copy a .keras file without how it was trained, after checking what the description of the network names."""
+    with zipfile.ZipFile(path) as archive, zipfile.ZipFile(copy, "w") as target:
+        if sum(info.file_size for info in archive.infolist()) > MAX_MODEL_BYTES:
+            raise ImportRefused("The network is too large.")
+        if archive.getinfo(_CONFIG).file_size > _CONFIG_BYTES:
+            raise ImportRefused("Its config.json is too large.")
+        config = without_training(read_json(archive.read(_CONFIG)))
+        check_classes(config, library)
+        target.writestr(_CONFIG, json.dumps(config))
+        for name in set(archive.namelist()) - {_CONFIG}:
+            with archive.open(name) as source, target.open(name, "w", force_zip64=True) as file:
+                shutil.copyfileobj(source, file)
+
+
+def _load_h5(path: Path, scratch: Path) -> Any:
     import h5py
+    import keras
     import tf_keras
 
+    copy = scratch / "network.h5"
     try:
         with h5py.File(path) as file:
-            config = file.attrs.get("model_config")
+            config, version = (_text_of(file.attrs.get(name)) for name in ("model_config", "keras_version"))
         if config is None:
             raise ImportRefused("The file contains only weights, not the network they belong to.")
-        _check_classes(_read_json(config.encode() if isinstance(config, str) else bytes(config)), tf_keras)
-        return tf_keras.models.load_model(path, compile=False)
-    except (ValueError, TypeError, KeyError, OSError, AttributeError) as error:
+        network = read_json(config.encode())
+        shutil.copyfile(path, copy)
+        with h5py.File(copy, "r+") as file:
+            file.attrs["model_config"] = json.dumps(without_training(network))
+    except _COMPLAINTS as error:
         raise ImportRefused(f"Keras cannot load this file: {first_line(error)}") from None
+    # Neither reads all files of the other, and a file without a version is older than both.
+    libraries = [tf_keras, keras] if (version or "1").startswith(("1", "2")) else [keras, tf_keras]
+    return _load_with_either(libraries, copy, without_training(network))
 
 
-def _read_json(data: bytes) -> dict[str, Any]:
-    try:
-        found = json.loads(data)
-    except (ValueError, RecursionError):
-        found = None
-    if not isinstance(found, dict):
-        raise ImportRefused("The description of the network in it is damaged.")
-    return found
+def _load_with_either(libraries: list[Any], path: Path, config: dict[str, Any]) -> Any:
+    """Load a .h5 file with the first of two Kerases that can.
+
+    Raise what the first has against it: `HostileGraph` or `ImportRefused`.
+    """
+    complaints: list[HostileGraph | ImportRefused] = []
+    for library in libraries:
+        try:
+            check_classes(config, library)
+            return library.models.load_model(path, compile=False)
+        except HostileGraph as error:
+            complaints.append(error)
+        except _COMPLAINTS as error:
+            complaints.append(ImportRefused(f"Keras cannot load this file: {first_line(error)}"))
+    raise complaints[0]
 
 
-def _check_classes(config: dict[str, Any], library: Any) -> None:
-    """Raise `HostileGraph` for a class that is not one of the library's harmless ones."""
-    kinds = (library.layers, library.initializers, library.regularizers, library.constraints, library.activations)
-    known = _CONTAINERS | {name for kind in kinds for name, value in vars(kind).items() if callable(value)}
-    known -= {*_DENIED, *_DENIED_TOO}
-    for name in _classes_in(config):
-        if name not in known:
-            raise HostileGraph(
-                f"It contains the layer or function {str(name)[:80]!r}, which may contain a program or read files. "
-                "Save it as a SavedModel without it."
-            )
-
-
-def _classes_in(config: Any) -> Iterator[Any]:
-    """Yield the class name of each part of the config, and its module if that is not Keras'."""
-    waiting = [config]
-    while waiting:
-        part = waiting.pop()
-        if isinstance(part, dict):
-            if "class_name" in part:
-                yield part["class_name"]
-                module = part.get("module")
-                if module is not None and not (
-                    isinstance(module, str) and module.split(".")[0] in ("keras", "builtins")
-                ):
-                    yield module
-            waiting += part.values()
-        elif isinstance(part, list):
-            waiting += part
+def _text_of(value: Any) -> str | None:
+    """Return an attribute of a .h5 file as text; h5py gives what older programs wrote as bytes."""
+    return value.decode(errors="replace") if isinstance(value, bytes) else None if value is None else str(value)
 
 
 def _read_weights(folder: Path, described: dict[str, Any]) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """Open a stranger's file in the confined process, and check and return what that found."""
 
 import contextlib
+import hashlib
 import json
 import math
 import os
@@ -10,10 +11,11 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from ml.backbones.spec import CONVERTED, BackboneFiles, Origin, describe_found
+from ml.backbones.spec import CONVERTED, GRAPH, LITE, LITERT, BackboneFiles, Origin, describe_found
 from ml.errors import ImportRefused
 from ml.model_import.fetching import host_of, kind_of
 from ml.model_import.program import FOUND, REFUSED, Request, dump_request
+from ml.model_import.ranges import ASSUMED, REASONS, scaling_of
 from ml.model_import.sources import MAX_CLASSES, MAX_FILES, MAX_LABELS, MAX_MODEL_BYTES
 from ml.sandbox.child import ChildFailed, run_child
 from ml.sandbox.confine import Limits, bare_environment, confined
@@ -30,10 +32,12 @@ class OpenedNetwork(BackboneFiles):
     Attributes:
         labels: the names of its classes, if the file has them.
         litert_refusal: why LiteRT cannot run it, or an empty string.
+        range_reason: how its range was found out, one of REASONS.
     """
 
     labels: list[str]
     litert_refusal: str
+    range_reason: str = ASSUMED
 
 
 def fetch(
@@ -101,13 +105,14 @@ def open_network(
         found = json.loads(_read_own(out / FOUND))
         origin = Origin.IMPORTED if request.classifier else Origin.UPLOADED
         about = {"title": title, "source": source, "licence": licence or "see its source", "origin": origin}
-        spec = describe_found(found, **about)
+        files = _read_files(found["file"], out)
+        spec = describe_found(found, **about, **_digests(found["file"], files))
+        scaling_of(spec.range)  # it is shown, and computed with
+        if (spec.file, spec.engine) == (GRAPH, LITERT) and CONVERTED not in files:
+            raise ValueError("converted")
         labels = _checked_labels(found)
         if request.classifier and (spec.features != len(labels) or len(labels) > MAX_CLASSES):
             raise ValueError("classes")  # checked again, because the process may have been taken over
-        files = {spec.file: _read_own(out / spec.file)}
-        if (out / CONVERTED).is_file():
-            files[CONVERTED] = _read_own(out / CONVERTED)
     except (
         OSError,
         ValueError,
@@ -117,7 +122,24 @@ def open_network(
         RecursionError,
     ):  # a process that was taken over may have written anything
         raise ImportRefused("The file could not be opened.") from None
-    return OpenedNetwork(spec, files, labels, str(found.get("why", ""))[:300])
+    reason = found.get("range_reason")
+    return OpenedNetwork(spec, files, labels, str(found.get("why", ""))[:300], reason if reason in REASONS else ASSUMED)
+
+
+def _read_files(name: str, out: Path) -> dict[str, bytes]:
+    """Return the contents of the network's file and, if there is one, of its converted form."""
+    if name not in (GRAPH, LITE):
+        raise ValueError("file")
+    files = {name: _read_own(out / name)}
+    if name == GRAPH and (out / CONVERTED).is_file():
+        files[CONVERTED] = _read_own(out / CONVERTED)
+    return files
+
+
+def _digests(name: str, files: dict[str, bytes]) -> dict[str, str]:
+    """Return the sha256 of what is kept: the backbone is named after it, so it must not be what the process claims."""
+    digests = {file: hashlib.sha256(data).hexdigest() for file, data in files.items()}
+    return {"sha256": digests[name], "converted_sha256": digests.get(CONVERTED, "")}
 
 
 def _read_own(path: Path) -> bytes:

@@ -25,7 +25,9 @@ from numpy.typing import NDArray
 from ml.backbones.spec import CONVERTED, GRAPH, LITE, LITERT, MAX_INPUT_SIZE, TENSORFLOW
 from ml.engines.graph_conversion import convert_checked
 from ml.errors import ImportRefused, first_line
-from ml.model_import import tflite_files
+from ml.images.rendering import Framing
+from ml.model_import import tflite_files, tflite_head
+from ml.model_import.ranges import ASSUMED, CHOSEN, INSIDE, TEACHABLE, Told, name_range, relative_scaling, scaling_of
 from ml.model_import.sources import (
     FROZEN_GRAPH,
     KERAS,
@@ -41,13 +43,6 @@ from ml.sandbox.screening import HostileGraph
 
 REFUSED = 3
 FOUND = "found.json"
-# (scale, offset) by name: the network takes pixel * scale + offset.
-RANGES: dict[str, tuple[float, float]] = {
-    "0..1": (1 / 255, 0.0),
-    "-1..1": (1 / 127.5, -1.0),
-    "0..255": (1.0, 0.0),
-    "label_image": (1 / 128, -1.0),  # its defaults: a mean and a deviation of 128
-}
 
 
 @dataclass(frozen=True)
@@ -56,10 +51,12 @@ class Request:
 
     Attributes:
         classifier: whether its answers are wanted rather than features.
-        range: the range of its input, one of RANGES; if empty, what is usual for such a file.
+        range: the range of its input, one of RANGES; if empty, what the file shows, or what is usual for such a file.
+        framing: how pictures are made square for it, one of Framing; if empty, what is usual for such a file.
         input_size: width and height of its pictures in pixels, if the file does not say.
         output: the name of a frozen graph's output.
         labels: the text of a labels file.
+        built_in: for a graph in our form, which gets another range: the range that it has.
     """
 
     classifier: bool = False
@@ -67,6 +64,8 @@ class Request:
     input_size: int | None = None
     output: str = ""
     labels: str | None = None
+    framing: str = ""
+    built_in: str = ""
 
 
 def main(arguments: list[str]) -> int:
@@ -93,29 +92,35 @@ def _open(path: Path, out: Path, request: Request) -> None:
     scratch = out / "unpacked"
     scratch.mkdir()
     source = find_in_folder(path) if path.is_dir() else find_source(path, scratch)
-    labels, teachable = source.labels, source.teachable
-    if request.labels is not None:
-        labels, teachable = parse_labels(request.labels.encode())
-    found = _open_lite(source, out, request) if source.kind == TFLITE else _open_graph(source, out, request, teachable)
+    labels = source.labels if request.labels is None else parse_labels(request.labels.encode())
+    two = request.classifier and len(labels) == 2
+    found = (_open_lite if source.kind == TFLITE else _open_graph)(source, out, request, two)
     if request.classifier:
         _check_labels(labels, found["features"])
     found |= {"labels": labels}
     (out / FOUND).write_text(json.dumps(found))
 
 
-def _open_lite(source: Source, out: Path, request: Request) -> dict[str, Any]:
+def _open_lite(source: Source, out: Path, request: Request, two: bool) -> dict[str, Any]:
     from ml.engines.litert import Adapter, LiteRTEngine
 
-    known = tflite_files.inspect(source.path)
+    known = tflite_files.inspect(source.path, scaling=not request.range)
     _check_size(known.input_size)
-    usual = known.scaling or RANGES["-1..1" if request.classifier else "0..1"]
-    scale, offset = RANGES[request.range] if request.range else usual
+    if request.range:
+        (scale, offset), reason = scaling_of(request.range), CHOSEN
+    elif known.scaling:
+        (scale, offset), reason = known.scaling, known.reason
+    else:
+        (scale, offset), reason = scaling_of("-1..1" if request.classifier else "0..1"), ASSUMED
     print("probe", flush=True)
     answers = LiteRTEngine(source.path, adapter=Adapter(scale, offset)).embed(probe_pictures(known.input_size))
-    probabilities = _check_answers(answers, request)
+    probabilities, one_output = _check_answers(answers, request), two and answers.shape[1] == 1
     (out / LITE).write_bytes(source.path.read_bytes())
+    usual = Framing.CENTRE if tflite_head.is_teachable(source.path) else Framing.WHOLE
     return {
-        **_describe(out / LITE, known.input_size, answers.shape[1], probabilities),
+        **_describe(out / LITE, known.input_size, 2 if one_output else answers.shape[1], probabilities),
+        **_as_seen(request.range or name_range(scale, offset), reason, request.framing or usual),
+        "one_output": one_output,
         "scale": scale,
         "offset": offset,
         "logarithm": probabilities,
@@ -123,49 +128,96 @@ def _open_lite(source: Source, out: Path, request: Request) -> dict[str, Any]:
     }
 
 
-def _open_graph(source: Source, out: Path, request: Request, teachable: bool) -> dict[str, Any]:
+def _as_seen(range: str, reason: str, framing: str) -> dict[str, str]:
+    return {"range": range, "range_reason": reason, "framing": framing}
+
+
+def _open_graph(source: Source, out: Path, request: Request, two: bool) -> dict[str, Any]:
+    opened, usual = _open_by_kind(source, request, out)
+    _check_size(opened.input_size)
+    try:
+        return _keep_graph(opened, usual, out, request, two)
+    except ImportRefused as error:
+        if opened.size_told:
+            raise
+        raise ImportRefused(
+            f"The graph does not say how large its pictures are, and {opened.input_size} pixels do not fit. Give its "
+            f"picture size in the expert settings, or as input_size: often 128, 192 or 299. ({error})"
+        ) from None
+
+
+def _keep_graph(opened: Any, usual: str, out: Path, request: Request, two: bool) -> dict[str, Any]:
+    """Write the network in our form, and its converted form if LiteRT can run it, and return what is known of it."""
     from ml.backbones import frozen_graphs
     from ml.model_import import graphs
 
-    opened, usual = _open_by_kind(source, request)
-    _check_size(opened.input_size)
-    scale, offset = RANGES[request.range or ("-1..1" if request.classifier and teachable else usual)]
+    told, framing = _look_at(opened, request, usual)
+    scale, offset = relative_scaling(told.range, request.built_in or "0..255")
     print("probe", flush=True)
     pictures = probe_pictures(opened.input_size)
     plain = graphs.freeze(opened, scale=scale, offset=offset, logarithm=False)
-    probabilities = _check_answers(_run(frozen_graphs.restore(plain), pictures), request)
-    graph = graphs.freeze(opened, scale=scale, offset=offset, logarithm=True) if probabilities else plain
+    raw = _run(frozen_graphs.restore(plain), pictures)
+    finish = {"logarithm": _check_answers(raw, request), "one_output": two and raw.shape[1] == 1}
+    graph = graphs.freeze(opened, scale=scale, offset=offset, **finish) if any(finish.values()) else plain
     answers = _run(frozen_graphs.restore(graph), pictures)
     (out / GRAPH).write_bytes(graph)
     print("convert", flush=True)
     why = convert_checked(graph, out / CONVERTED, pictures, answers)
     return {
-        **_describe(out / GRAPH, opened.input_size, answers.shape[1], probabilities),
+        **_describe(out / GRAPH, opened.input_size, answers.shape[1], finish["logarithm"]),
+        **_as_seen(told.range, told.reason, framing),
         "engine": TENSORFLOW if why else LITERT,
         "why": why,
     }
 
 
-def _open_by_kind(source: Source, request: Request) -> tuple[Any, str]:
+def _look_at(opened: Any, request: Request, usual: str) -> tuple[Told, str]:
+    """Return the range and the framing of a network: what was asked for, what it shows, or what is usual."""
+    from ml.backbones.frozen_graphs import read_graph
+    from ml.model_import import graph_head, graphs
+
+    graph = read_graph(graphs.freeze(opened, scale=1.0, offset=0.0, logarithm=False))
+    teachable = graph_head.is_teachable(graph)
+    framing = request.framing or (Framing.CENTRE if teachable else opened.framing if request.classifier else "")
+    shown = graph_head.told_by_head(graph)
+    if (shown, usual) == ("-1..1", "label_image"):  # all but the same, and what the original did in training
+        shown = usual
+    if request.range:
+        told = Told(request.range, CHOSEN)
+    elif teachable:
+        told = Told("-1..1", TEACHABLE)
+    else:
+        told = Told(shown, INSIDE) if shown else Told(usual, ASSUMED)
+    return told, framing or Framing.WHOLE
+
+
+def _open_by_kind(source: Source, request: Request, scratch: Path) -> tuple[Any, str]:
     """Return an `Opened`, and the input range that is usual for such a file."""
     from ml.model_import import graphs, keras_files, saved_models
 
+    if request.built_in:
+        return graphs.open_own_graph(source.path, request.input_size or 0), request.built_in
     if source.kind == FROZEN_GRAPH:
         opened, name = graphs.open_frozen_graph(source.path, input_size=request.input_size, output=request.output)
         return opened, "label_image" if request.classifier and name != "Placeholder" else "0..1"
     if source.kind == KERAS:
-        return keras_files.open_keras_file(source.path), "0..255"  # Keras' networks scale pictures themselves
+        return keras_files.open_keras_file(source.path, scratch), "0..255"  # Keras' networks scale pictures themselves
     if source.kind == TENSORFLOW_JS:
         return keras_files.open_tensorflow_js(source.path), "-1..1"
     return saved_models.open_saved_model(source.path, input_size=request.input_size), "0..1"
 
 
 def probe_pictures(size: int) -> NDArray[np.uint8]:
-    """Return a gradient of colours and a field of noise, uint8 (2, S, S, 3)."""
+    """Return a gradient of colours, a field of noise, and pictures of one colour each, uint8 (8, S, S, 3).
+
+    They are so many that one of them shows whether a single output is a probability or any number.
+    """
     ramp = np.linspace(0, 255, size)
     slope = np.stack([np.tile(ramp, (size, 1)), np.tile(ramp[:, None], (1, size)), np.full((size, size), 90.0)], -1)
     noise = np.random.default_rng(7).integers(0, 256, (size, size, 3))
-    return np.stack([slope, noise]).astype(np.uint8)
+    colours = ((0, 0, 0), (255, 255, 255), (255, 0, 0), (0, 255, 0), (0, 0, 255), (128, 128, 128))
+    plain = [np.full((size, size, 3), colour) for colour in colours]
+    return np.stack([slope, noise, *plain]).astype(np.uint8)
 
 
 def _run(function: Any, pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
@@ -198,10 +250,19 @@ def _check_labels(labels: list[str], outputs: int) -> None:
         raise ImportRefused("It contains no labels. Send a text file with them, one per line.")
     if outputs > MAX_CLASSES:
         raise ImportRefused(f"It has {outputs:,} classes; at most {MAX_CLASSES:,} can be imported.")
+    if outputs == 1 and len(labels) != outputs:
+        raise ImportRefused(
+            f"It returns a single score, and there are {len(labels)} labels. Send two labels, one per line: first the "
+            "class for scores near 0, then the class for scores near 1."
+        )
     if len(labels) != outputs:
-        raise ImportRefused(f"It returns {outputs} scores, but there are {len(labels)} labels.")
-    if not all(labels) or len(set(labels)) != len(labels):
-        raise ImportRefused("Every label must be different, and none may be empty.")
+        there = "is 1 label" if len(labels) == 1 else f"are {len(labels)} labels"
+        raise ImportRefused(
+            f"It returns {outputs} scores, but there {there}. Send a text file with one label for each score, in "
+            "their order."
+        )
+    if not all(labels):
+        raise ImportRefused(f"Label {labels.index('') + 1} is empty. Send a text file with one label per line.")
 
 
 def _check_size(size: int) -> None:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import IO
 
+from ml.engines.tflite_metadata import read_metadata
 from ml.errors import ImportRefused
 
 SAVED_MODEL, FROZEN_GRAPH, TFLITE = "saved_model", "frozen_graph", "tflite"
@@ -33,13 +34,11 @@ class Source:
         kind: one of SAVED_MODEL, FROZEN_GRAPH, TFLITE, KERAS, TENSORFLOW_JS.
         path: a folder for SavedModel and TensorFlow.js, otherwise a file.
         labels: the names of its classes; empty if there are none.
-        teachable: whether it is from Teachable Machine, which is recognised by how it writes labels.
     """
 
     kind: str
     path: Path
     labels: list[str]
-    teachable: bool = False
 
 
 def find_source(file: Path, scratch: Path) -> Source:
@@ -47,8 +46,7 @@ def find_source(file: Path, scratch: Path) -> Source:
     with file.open("rb") as opened:
         head = opened.read(512)
     if head[4:8] == _TFLITE_MARK:  # checked first, because ours and Google's end in a zip
-        labels, numbered = _labels_within(file)
-        return Source(TFLITE, file, labels, numbered)
+        return Source(TFLITE, file, _labels_within(file))
     if head.startswith(b"\x89HDF") or _is_keras_file(file):
         return Source(KERAS, file, [])
     if zipfile.is_zipfile(file):
@@ -79,23 +77,23 @@ def find_in_folder(folder: Path) -> Source:
     Raise `ImportRefused` if there is none, or more than one file of a kind.
     """
     paths = sorted(path for path in folder.rglob("*") if path.is_file())
-    labels, numbered = _labels_of(paths)
+    labels = _labels_of(paths)
     for path in paths:
         if path.name == "saved_model.pb":
-            return Source(SAVED_MODEL, path.parent, labels, numbered)
+            return Source(SAVED_MODEL, path.parent, labels)
         if path.name == "model.json":
-            return Source(TENSORFLOW_JS, path.parent, labels, numbered)
+            return Source(TENSORFLOW_JS, path.parent, labels)
     for ending, kind in ((".tflite", TFLITE), (".pb", FROZEN_GRAPH), (".keras", KERAS), (".h5", KERAS)):
-        found = [path for path in paths if path.suffix == ending and path.name != "tfhub_module.pb"]
+        found = [path for path in paths if path.suffix.lower() == ending and path.name != "tfhub_module.pb"]
         if len(found) == 1:
-            return Source(kind, found[0], labels or (_labels_within(found[0])[0] if kind == TFLITE else []), numbered)
+            return Source(kind, found[0], labels or (_labels_within(found[0]) if kind == TFLITE else []))
         if found:
             raise ImportRefused(f"There are {len(found)} {ending} files in it. Send only the one to import.")
     raise ImportRefused("There is no SavedModel (saved_model.pb), .tflite, .pb, .keras, .h5 or model.json in it.")
 
 
-def parse_labels(data: bytes) -> tuple[list[str], bool]:
-    """Return (labels, whether they were numbered) from a text with a label per line, or "0 apple" and so on.
+def parse_labels(data: bytes) -> list[str]:
+    """Return the labels from a text with a label per line, or "0 apple" and so on.
 
     Raise `ImportRefused` if it is not UTF-8 or too long.
     """
@@ -109,19 +107,32 @@ def parse_labels(data: bytes) -> tuple[list[str], bool]:
         raise ImportRefused(f"There are more than {MAX_LABELS:,} labels.")
     numbered = [_NUMBERED.fullmatch(line.strip()) for line in lines]
     if len(lines) > 1 and all(match and int(match[1]) == place for place, match in enumerate(numbered)):
-        return [match[2].strip() for match in numbered if match], True
-    return [line.strip() for line in lines], False
+        return [match[2].strip() for match in numbered if match]
+    return [line.strip() for line in lines]
 
 
-def _labels_of(paths: list[Path]) -> tuple[list[str], bool]:
+def make_unique(labels: list[str]) -> list[str]:
+    """Return the labels with a number behind those that repeat: crane, crane (2), as two of ImageNet's are cranes."""
+    taken, unique = set(labels), []
+    used: set[str] = set()
+    for label in labels:
+        name, number = label, 2
+        while name in used or (name != label and name in taken):
+            name, number = f"{label} ({number})", number + 1
+        used.add(name)
+        unique.append(name)
+    return unique
+
+
+def _labels_of(paths: list[Path]) -> list[str]:
     for path in paths:
         if path.name in LABEL_FILES and path.stat().st_size <= MAX_LABELS_BYTES:
             return parse_labels(path.read_bytes())
         if path.name == "metadata.json" and path.stat().st_size <= MAX_LABELS_BYTES:
             labels = _labels_of_metadata(path.read_bytes())
             if labels:
-                return labels, True
-    return [], False
+                return labels
+    return []
 
 
 def _labels_of_metadata(data: bytes) -> list[str]:
@@ -134,8 +145,11 @@ def _labels_of_metadata(data: bytes) -> list[str]:
     return labels if named else []
 
 
-def _labels_within(file: Path) -> tuple[list[str], bool]:
-    """Return the labels from the zip that a .tflite file may contain, and whether they were numbered."""
+def _labels_within(file: Path) -> list[str]:
+    """Return the labels from the zip that a .tflite file may contain: what its metadata name, or a usual name."""
+    told = read_metadata(file).labels
+    if told is not None:
+        return parse_labels(told)
     try:
         with zipfile.ZipFile(file) as archive:
             for info in archive.infolist():
@@ -143,7 +157,7 @@ def _labels_within(file: Path) -> tuple[list[str], bool]:
                     return parse_labels(archive.read(info))
     except (zipfile.BadZipFile, OSError, RuntimeError, NotImplementedError, zlib.error):
         pass
-    return [], False
+    return []
 
 
 # A file of an archive: its name, its bytes unpacked as the archive says, and how to open it.

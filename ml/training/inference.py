@@ -47,7 +47,7 @@ def classify_pictures(
     pictures: Sequence[bytes], engine: Embedder, artifact: Artifact, limits: ImageLimits = DEFAULT_LIMITS
 ) -> list[NDArray[np.float32] | ImageRejected]:
     """Return, for each encoded picture, its probabilities, float32 (C,), or the reason why it could not be read."""
-    decoded = [_decode(picture, engine.input_size, limits) for picture in pictures]
+    decoded = [_decode(picture, engine, limits) for picture in pictures]
     good = [picture for picture in decoded if not isinstance(picture, ImageRejected)]
     if not good:
         return [picture for picture in decoded if isinstance(picture, ImageRejected)]
@@ -56,8 +56,8 @@ def classify_pictures(
     return [picture if isinstance(picture, ImageRejected) else next(answers) for picture in decoded]
 
 
-def _decode(picture: bytes, size: int, limits: ImageLimits) -> NDArray[np.uint8] | ImageRejected:
+def _decode(picture: bytes, engine: Embedder, limits: ImageLimits) -> NDArray[np.uint8] | ImageRejected:
     try:
-        return load_picture(picture, size, limits)
+        return load_picture(picture, engine.input_size, limits, engine.framing)
     except ImageRejected as error:
         return error

@@ -10,6 +10,7 @@ import pytest
 from ai_edge_litert.interpreter import Interpreter
 
 from ml.images.decoding import load_picture
+from ml.images.rendering import Framing
 from tests.datasets import COLOURS, coloured_pictures, make_zip
 from tests.network_files import SIZE, pack_folder
 from tests.pictures import make_jpeg
@@ -106,14 +107,14 @@ def test_address_that_gives_nothing_is_a_sentence(owner: Client, hub_address: st
 
 def send(owner: Client, slug: str, file: tuple[str, bytes], labels: bytes | None = LABELS) -> dict[str, Any]:
     files = [("graph", *file)] + ([("labels", "labels.txt", labels)] if labels else [])
-    return dict(owner.wait_job(owner.ok("POST", f"/projects/{slug}/imports", {}, files)["job"]))
+    return dict(owner.wait_job(owner.ok("POST", f"/projects/{slug}/imports", {"promote": "true"}, files)["job"]))
 
 
-def reference(strange_networks: Path, picture: bytes) -> np.ndarray[Any, Any]:
+def reference(strange_networks: Path, picture: bytes, framing: Framing = Framing.WHOLE) -> np.ndarray[Any, Any]:
     """Return what the same classifier predicts as a .tflite file, from -1 to 1, by LiteRT alone."""
     interpreter = Interpreter(model_path=str(strange_networks / "classifier.tflite"))
     interpreter.allocate_tensors()
-    pixels = load_picture(picture, SIZE)[np.newaxis].astype(np.float32) / 128 - 1
+    pixels = load_picture(picture, SIZE, framing=framing)[np.newaxis].astype(np.float32) / 128 - 1
     interpreter.set_tensor(interpreter.get_input_details()[0]["index"], pixels)
     interpreter.invoke()
     return np.asarray(interpreter.get_tensor(interpreter.get_output_details()[0]["index"])[0])
@@ -132,7 +133,7 @@ def test_frozen_graph_becomes_a_version_that_answers_as_it_did(owner: Client, st
     assert job["result"]["model_version"] == 1
     picture = make_jpeg(12, colour=(200, 30, 90))
     said = answers(owner, slug, picture)
-    wanted = reference(strange_networks, picture)
+    wanted = reference(strange_networks, picture, Framing.UNSMOOTHED)
     assert [said[label] for label in ("crimson", "teal", "ochre")] == pytest.approx(wanted.tolist(), abs=1e-4)
     (version,) = owner.ok("GET", f"/projects/{slug}/versions")
     assert version["live"]
@@ -210,3 +211,24 @@ def test_what_is_exported_can_be_imported_and_answers_the_same(
     if format == "frozen_graph":  # and out again
         again = owner.ok("POST", f"/projects/{slug}/versions/1/exports", {"format": "frozen_graph"})
         assert owner.wait_job(again["job"])["status"] == "SUCCEEDED"
+
+
+def test_range_that_the_file_does_not_tell_is_tried_and_can_be_changed(owner: Client, strange_networks: Path) -> None:
+    """Import what expects 0 to 1, as most tutorials train, into a project with its own test pictures."""
+    slug = str(owner.ok("POST", "/projects", {"name": "Tried"})["slug"])
+    colours = {"crimson": (220, 20, 60), "teal": (0, 128, 128), "ochre": (204, 119, 34)}
+    pictures = {name: [make_jpeg(number, colour=colour) for number in range(8)] for name, colour in colours.items()}
+    files = {f"{name}/{place}.jpg": data for name, all in pictures.items() for place, data in enumerate(all)}
+    owner.wait_job(owner.ok("POST", f"/projects/{slug}/uploads", {}, [("file", "c.zip", make_zip(files))])["job"])
+    job = send(owner, slug, ("model.keras", (strange_networks / "plain.keras").read_bytes()))
+    assert job["status"] == "SUCCEEDED", job["error"]
+    (version,) = owner.ok("GET", f"/projects/{slug}/versions")
+    seen = version["config"]["pictures"]
+    assert (seen["range_reason"], seen["tried_on"], seen["framing"]) == ("tried", 3, "whole")
+    asked = {"range": "0..255" if seen["range"] == "0..1" else "0..1", "framing": "centre"}
+    again = owner.wait_job(owner.ok("POST", f"/projects/{slug}/versions/1/reimport", asked)["job"])
+    assert again["status"] == "SUCCEEDED", again["error"]
+    newest, oldest = owner.ok("GET", f"/projects/{slug}/versions")
+    assert (newest["live"], oldest["live"]) == (False, True)
+    seen = newest["config"]["pictures"]
+    assert (seen["range"], seen["range_reason"], seen["framing"]) == (asked["range"], "chosen", "centre")

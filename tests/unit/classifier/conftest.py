@@ -13,6 +13,7 @@ from django.test import Client
 from classifier.jobs import lifecycle
 from classifier.jobs.kinds import TRAIN
 from classifier.models import Export, Job, ModelVersion, Project
+from classifier.selectors import class_names
 from classifier.services import datasets, embeddings, event_files, exports, model_versions, uploads
 from classifier.services.projects import create_project
 from ml.backbones.registry import get_backbone
@@ -154,11 +155,12 @@ def store_export(version: ModelVersion, folder: Path, format: str = "tflite") ->
     claimed = lifecycle.claim_job(job.pk)
     assert claimed is not None
     files = folder / f"files-to-export-{version.number}-{format}"
-    files.mkdir()
+    files.mkdir(exist_ok=True)
     (files / "README.md").write_text("Read me.")
     if format == "tf_hub":
         (files / "model" / "variables").mkdir(parents=True)
         (files / "model" / "saved_model.pb").write_bytes(b"graph")
         (files / "model" / "variables" / "variables.index").write_bytes(b"index")
-    exports.publish_export(claimed, Export.objects.get(job=job), files, CERTIFICATE)
+    export = Export.objects.get(job=job)
+    exports.publish_export(claimed, export, files, CERTIFICATE, labels=class_names(version))
     return job

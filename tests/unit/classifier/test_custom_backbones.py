@@ -1,6 +1,8 @@
 """Bringing custom_backbones along: the forms, what is refused at once, and what the pages show of each."""
 
+import hashlib
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,7 +19,7 @@ from classifier.models import CustomBackbone, Job, ModelVersion, Project
 from classifier.services import custom_backbones, remote
 from classifier.services.custom_backbones import find_backbone, publish_backbone, remove_backbone, request_backbone
 from classifier.services.uploads import delete_read_archives
-from ml.backbones.spec import LITE, BackboneMissing, BackboneSpec, custom_backbone_dir
+from ml.backbones.spec import LITE, BackboneMissing, BackboneSpec, Origin, custom_backbone_dir
 from ml.errors import ImportRefused
 from ml.model_import.opening import OpenedNetwork
 from ml.training.config import ConfigError, TrainConfig
@@ -31,7 +33,8 @@ def _own_folder(settings: Any, tmp_path: Any) -> None:
 
 
 def opened(engine: str = "litert", title: str = "Small") -> OpenedNetwork:
-    spec = BackboneSpec(LITE, "ab" * 32, 64, 20, engine, title=title, source=ADDRESS, licence="MIT")
+    sha256 = hashlib.sha256(b"not looked at here").hexdigest()
+    spec = BackboneSpec(LITE, sha256, 64, 20, engine, title=title, source=ADDRESS, licence="MIT")
     return OpenedNetwork(spec, {LITE: b"not looked at here"}, [], "" if engine == "litert" else "it has no operation X")
 
 
@@ -119,6 +122,14 @@ def test_labels_that_are_no_text_are_refused(as_owner: Client, filled: Project) 
     response = as_owner.post(f"/api/v1/projects/{filled.slug}/imports", files)
     assert response.status_code == 422
     assert "not a text file" in response.json()["error"]
+
+
+@pytest.mark.parametrize("labels", ["äpfel\nbirnen\n", SimpleUploadedFile("l.txt", "äpfel\nbirnen\n".encode())])
+def test_labels_are_taken_as_text_or_as_a_file(labels: Any, as_owner: Client, project: Project) -> None:
+    fields = {"graph": SimpleUploadedFile("g.pb", b"x"), "labels": labels}
+    response = as_owner.post(f"/api/v1/projects/{project.slug}/imports", fields)
+    assert response.status_code == 202, response.content
+    assert Job.objects.get().config["labels"] == "äpfel\nbirnen\n"
 
 
 def test_licence_is_kept_as_far_as_it_can_be_shown(as_owner: Client) -> None:
@@ -223,6 +234,14 @@ def test_files_that_the_storage_lost_are_a_sentence(owner: User, tmp_path: Any) 
         find_backbone(network.name)
 
 
+def test_files_that_were_changed_in_the_storage_are_a_sentence(owner: User, tmp_path: Any) -> None:
+    network = publish(owner)
+    custom_backbone_dir(network.name, settings.ML).rename(tmp_path / "lost")
+    Path(default_storage.path(f"networks/{network.name}/{LITE}")).write_bytes(b"another network")
+    with pytest.raises(BackboneMissing, match="damaged in the storage"):
+        find_backbone(network.name)
+
+
 def test_import_is_a_job_of_the_project(as_owner: Client, project: Project) -> None:
     page = reverse("version_import", args=[project.slug])
     assert "retrained_graph.pb" in as_owner.get(page).content.decode()
@@ -258,6 +277,81 @@ def test_imported_version_says_where_it_came_from(trained: ModelVersion, as_owne
     page = as_owner.get(trained.get_absolute_url()).content.decode()
     assert "<dt>Imported from</dt><dd>old_graph.pb</dd>" in page
     assert "There were no pictures of its classes" in page
+
+
+SEEN = {"range": "0..1", "range_reason": "tried", "tried_on": 12, "framing": "centre", "input_size": 64}
+
+
+def imported(trained: ModelVersion, owner: User, seen: dict[str, Any], **spec: Any) -> CustomBackbone:
+    """Make the version one that was imported."""
+    network = publish(owner)
+    known = replace(opened().spec, origin=Origin.IMPORTED, **spec)
+    name = "net_" + "1" * 20
+    CustomBackbone.objects.filter(pk=network.pk).update(name=name, spec={"text": known.dump(), "files": [LITE]})
+    config = {"recipe": "imported", "backbone": name, "source": "old.tflite", "pictures": seen}
+    ModelVersion.objects.filter(pk=trained.pk).update(config=config, backbone=name)
+    return network
+
+
+def test_imported_version_shows_how_it_sees_pictures(trained: ModelVersion, as_owner: Client, owner: User) -> None:
+    imported(trained, owner, SEEN)
+    page = " ".join(as_owner.get(trained.get_absolute_url()).content.decode().split())
+    assert (
+        "0 to 1 (TF Hub, TensorFlow Serving). The file does not say; of the usual ranges this one gave the best" in page
+    )
+    assert "12 test pictures" in page
+    assert "<dd>The square in the middle (Teachable Machine)</dd>" in page
+    assert "<dd>64 × 64 pixels</dd>" in page
+
+
+def test_imported_version_is_made_again_with_another_range(
+    trained: ModelVersion, as_owner: Client, owner: User
+) -> None:
+    imported(trained, owner, SEEN, range="0..1")
+    address = reverse("version_reimport", args=[trained.project.slug, trained.number])
+    assert as_owner.post(address, {"range": "2..3"})["Location"] == trained.get_absolute_url()
+    job_page = as_owner.post(address, {"range": "-1..1", "promote": "on"})["Location"]
+    job = Job.objects.get(kind="import")
+    assert job_page == job.get_absolute_url()
+    names = [name for _, name in trained.dataset_version.classes]
+    assert job.config["labels"] == "".join(f"{place} {name}\n" for place, name in enumerate(names))
+    known = {name: job.config[name] for name in ("again", "range", "framing", "built_in", "input_size")}
+    assert known == {
+        "again": "net_" + "1" * 20,
+        "range": "-1..1",
+        "framing": "whole",
+        "built_in": "",  # a .tflite file has no range built in
+        "input_size": 64,
+    }
+    assert lifecycle.read_state(job).promote
+    answer = as_owner.post(
+        f"/api/v1/projects/{trained.project.slug}/versions/1/reimport",
+        {"framing": "centre"},
+        content_type="application/json",
+    )
+    assert Job.objects.get(pk=answer.json()["job"]).config["range"] == "0..1"
+
+
+def test_version_that_does_not_know_its_range_says_what_to_do(
+    trained: ModelVersion, as_owner: Client, owner: User
+) -> None:
+    """Tell so of versions that were imported before ranges were kept, and of those that were trained here."""
+    address = f"/api/v1/projects/{trained.project.slug}/versions/1/reimport"
+    for _ in range(2):
+        answer = as_owner.post(address, {"range": "-1..1"}, content_type="application/json")
+        assert (answer.status_code, "Import its file again" in answer.json()["error"]) == (422, True)
+        if not CustomBackbone.objects.exists():
+            imported(trained, owner, SEEN)
+
+
+def test_import_becomes_live_only_when_asked(as_owner: Client, project: Project) -> None:
+    page = reverse("version_import", args=[project.slug])
+    for given, live in (({}, False), ({"promote": "on"}, True)):
+        as_owner.post(page, {"graph": SimpleUploadedFile("g.pb", b"x"), **given})
+        assert lifecycle.read_state(Job.objects.latest("pk")).promote is live
+    fields = {"graph": SimpleUploadedFile("g.pb", b"x"), "promote": "true"}
+    assert as_owner.post(f"/api/v1/projects/{project.slug}/imports", fields).status_code == 202
+    assert lifecycle.read_state(Job.objects.latest("pk")).promote
 
 
 def test_removing_twice_is_harmless(owner: User) -> None:

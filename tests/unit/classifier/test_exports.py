@@ -11,6 +11,7 @@ from django.urls import reverse
 
 from classifier.jobs import lifecycle
 from classifier.models import Export, Job, ModelVersion, Sample
+from classifier.selectors import class_names
 from classifier.services import exports
 from classifier.services.exports import UnknownFormat, request_export
 from classifier.services.model_versions import load_evaluation
@@ -78,6 +79,41 @@ def test_page_offers_makes_and_gives(trained: ModelVersion, as_owner: Client, tm
     assert "The file predicts the same class as this site for 100.0 %" in page
     assert "Download" in page
     assert as_owner.post(reverse("version_export", args=[trained.project.slug, 1, "exe"])).status_code == 404
+
+
+def test_export_with_old_names_says_so_and_is_made_again(
+    trained: ModelVersion, as_owner: Client, tmp_path: Path
+) -> None:
+    first = store_export(trained, tmp_path)
+    renamed = trained.project.classes.order_by("pk")[0]
+    assert "has been renamed since" not in as_owner.get(trained.get_absolute_url()).content.decode()
+    renamed.name = "Pomme rouge"
+    renamed.save()
+    (listed,) = as_owner.get(address(trained)).json()
+    assert listed["has_old_names"]
+    page = as_owner.get(trained.get_absolute_url()).content.decode()
+    assert "A class has been renamed since this file was made" in page
+    assert "Download" in page
+    second = request_export(trained, "tflite", by=trained.project.owner)
+    assert second != first
+    assert request_export(trained, "tflite", by=trained.project.owner) == second
+    old = as_owner.get(address(trained, "/tflite"))  # until then
+    assert zipfile.is_zipfile(io.BytesIO(b"".join(old.streaming_content)))  # type: ignore[attr-defined]
+    assert "It is being made again" in as_owner.get(trained.get_absolute_url()).content.decode()
+    assert store_export(trained, tmp_path) == second
+    (listed,) = as_owner.get(address(trained)).json()
+    assert not listed["has_old_names"]
+    assert "Pomme rouge" in Export.objects.get().labels
+    assert request_export(trained, "tflite", by=trained.project.owner) == second
+
+
+def test_older_export_is_taken_to_have_the_names_of_the_training(trained: ModelVersion, tmp_path: Path) -> None:
+    store_export(trained, tmp_path)
+    Export.objects.update(labels=None)
+    assert not exports.has_old_names(Export.objects.get(), trained, class_names(trained))
+    first = trained.project.classes.order_by("pk")[0]
+    trained.project.classes.filter(pk=first.pk).update(name="Renamed")
+    assert exports.has_old_names(Export.objects.get(), trained, class_names(trained))
 
 
 def test_refused_file_says_why_and_is_not_kept(trained: ModelVersion, as_owner: Client) -> None:

@@ -16,6 +16,7 @@ from classifier.services.accounts import NotAllowed
 from classifier.services.projects import InvalidName, create_project, delete_class
 from classifier.services.samples import delete_samples, purge_samples
 from classifier.services.set_up import create_administrator
+from ml.images.rendering import Framing
 from tests.datasets import coloured_pictures
 from tests.pictures import make_jpeg
 from tests.unit.classifier.conftest import PASSWORD, add_pictures, publish
@@ -257,7 +258,7 @@ def test_version_page_shows_what_was_measured(trained: ModelVersion, as_owner: C
 class FakeEngine:
     """Stands in for the backbone where only the web side is tested; the true ones have tests of their own."""
 
-    input_size, features = 32, 48
+    input_size, features, framing = 32, 48, Framing.WHOLE
 
     def embed(self, pictures: np.ndarray) -> np.ndarray:  # type: ignore[type-arg]
         return np.ones((len(pictures), self.features), np.float32)
@@ -309,7 +310,7 @@ def test_untrained_project_cannot_answer(project: Project, as_owner: Client) -> 
         f"/api/v1/projects/{project.slug}/classify", {"image": SimpleUploadedFile("x.jpg", make_jpeg(1))}
     )
     assert answer.status_code == 409
-    assert "no model version yet" in answer.json()["error"]
+    assert "No version of this project is live yet" in answer.json()["error"]
 
 
 def test_job_page_shows_progress_and_error(filled: Project, as_owner: Client) -> None:

@@ -123,6 +123,7 @@ def api_operations() -> list[tuple[str, str]]:
 
 API_CALLS = [call for call in api_operations() if call[1] not in API_OWN]
 BODIES = {
+    "reimport": {},
     "move": {"ids": [1], "class_id": 1},
     "delete": {"ids": [1]},
     "restore": {"ids": [1]},

@@ -6,13 +6,14 @@ from numpy.typing import NDArray
 
 from ml.cli.classifiers import LabelFailed, _through
 from ml.engines.confined import EngineFailed
+from ml.images.rendering import Framing
 from tests.pictures import make_jpeg
 
 
 class Failing:
     """An engine whose process has ended."""
 
-    input_size, features = 16, 3
+    input_size, features, framing = 16, 3, Framing.WHOLE
 
     def embed(self, pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
         raise EngineFailed("The network did not process a picture.")

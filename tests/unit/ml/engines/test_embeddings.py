@@ -10,6 +10,7 @@ from ml.engines.embeddings import BATCH, embed_pictures, embedding_key
 from ml.engines.litert import LiteRTEngine
 from ml.images.augmentation import Augmentation, load_augmented
 from ml.images.decoding import PREPROCESSING_VERSION, PictureUnreadable, load_picture
+from ml.images.rendering import Framing
 from tests.pictures import make_jpeg
 
 AHEAD = 2  # batches
@@ -88,7 +89,7 @@ def test_embed_broken_picture_comes_out(engine: LiteRTEngine) -> None:
 
 def test_embed_forward_error_leaves_no_thread() -> None:
     class Broken:
-        input_size, features = 32, 48
+        input_size, features, framing = 32, 48, Framing.WHOLE
 
         def embed(self, pictures: object) -> np.ndarray:
             raise RuntimeError("no")

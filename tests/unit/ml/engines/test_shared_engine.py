@@ -8,6 +8,7 @@ import pytest
 from numpy.typing import NDArray
 
 from ml.engines.shared import SharedEngine
+from ml.images.rendering import Framing
 
 PICTURE = np.zeros((1, 4, 4, 3), np.uint8)
 
@@ -27,7 +28,7 @@ class Loader:
 
 
 class Engine:
-    input_size, features = 4, 2
+    input_size, features, framing = 4, 2, Framing.WHOLE
 
     def __init__(self, loader: Loader, threads: int) -> None:
         self.loader, self.threads, self.busy = loader, threads, False

@@ -1,22 +1,30 @@
 """Test that exports run in processes that are watched and stopped, and whose failures are reported in sentences."""
 
 import json
+import shutil
+import subprocess
+import sys
 import zipfile
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from ml.backbones.registry import get_backbone
+from ml.engines.tflite_metadata import Metadata, read_metadata
 from ml.exports import run
 from ml.exports.parts import Parts, one_line_labels
 from ml.exports.registry import FORMATS
 from ml.exports.run import ExportFailed, build_export, certify_export
+from ml.images.decoding import load_picture
+from ml.images.rendering import Framing
 from ml.training.artifacts import Evaluation
 from ml.training.head import Head
 from poetsweb.folders import ML
-from tests.pictures import make_jpeg
+from tests.pictures import encode, exif, make_jpeg
+from tests.shipped import answers_of
 
 TESTING = get_backbone("testing", ML)
 HEAD = Head(np.random.default_rng(1).standard_normal((TESTING.features, 3)).astype(np.float32), np.zeros(3, np.float32))
@@ -75,9 +83,7 @@ def test_files_are_certified_by_what_they_answer(files: Path) -> None:
     wrong = np.full((5, 3), 1 / 3, np.float32)
     evaluation = Evaluation(list(pictures), np.zeros(5, np.int64), wrong)
     done: list[int] = []
-    found = certify_export(
-        FORMATS["tflite"], files, evaluation, pictures.__getitem__, TESTING.input_size, lambda: None, done.append
-    )
+    found = certify_export(FORMATS["tflite"], files, evaluation, pictures.__getitem__, lambda: None, done.append)
     assert not found["passed"]  # the site's answers are made up here, and the file's are not them
     assert found["n"] == 5
     assert found["milliseconds"] > 0
@@ -90,6 +96,78 @@ def test_labels_and_metadata_lie_within_the_tflite_file(files: Path) -> None:
         metadata = json.loads(within.read("metadata.json"))
     assert metadata["labels"] == PARTS.labels
     assert metadata["input"] == {"shape": [None, 32, 32, 3], "colours": "RGB", "range": [0, 255], "dtype": "float32"}
+
+
+@pytest.mark.slow
+def test_tflite_metadata_say_what_it_takes_and_gives(files: Path) -> None:
+    known = read_metadata(files / "model.tflite")
+    assert known == Metadata((0.0,), (1.0,), (files / "labels.txt").read_bytes())
+
+
+def odd_pictures() -> dict[str, bytes]:
+    """Return pictures that a program which only calls Pillow's `convert` would see in another way."""
+    rng = np.random.default_rng(4)
+    colours = Image.fromarray(rng.integers(0, 256, (40, 60, 3), dtype=np.uint8).repeat(4, 0).repeat(4, 1))
+    seen_through = colours.copy()
+    seen_through.putalpha(Image.fromarray(rng.integers(0, 256, (160, 240), dtype=np.uint8)))
+    deep = Image.fromarray(rng.integers(0, 4096, (50, 50), dtype=np.uint16) * 16)
+    return {
+        "deep.png": encode(deep, "PNG"),
+        "deep.tif": encode(deep, "TIFF"),
+        "float.tif": encode(Image.fromarray(rng.random((50, 50), np.float32)), "TIFF"),
+        "transparent.png": encode(seen_through, "PNG"),
+        "key.png": encode(colours.convert("P"), "PNG", transparency=3),
+        "cmyk.jpg": encode(colours.convert("CMYK"), "JPEG"),
+        "turned.jpg": encode(colours, "JPEG", exif=exif(6)),
+    }
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("framing", Framing)
+def test_shipped_program_sees_odd_pictures_as_the_site_does(framing: Framing, files: Path, tmp_path: Path) -> None:
+    folder, pictures = tmp_path / "export", odd_pictures()
+    shutil.copytree(files, folder)
+    facts = json.loads((folder / "metadata.json").read_text())
+    assert facts["framing"] == "whole"
+    (folder / "metadata.json").write_text(json.dumps({**facts, "framing": framing}))
+    for name, data in pictures.items():
+        (tmp_path / name).write_bytes(data)
+    seen = np.stack([load_picture(data, 32, framing=framing) for data in pictures.values()])
+    expected = HEAD.probabilities(np.asarray(TESTING.build_network()(seen.astype(np.float32))))
+    found = answers_of(folder, *(tmp_path / name for name in pictures))
+    np.testing.assert_allclose(found, expected, atol=1e-4)
+
+
+@pytest.mark.slow
+def test_shipped_program_goes_on_after_what_is_no_picture(files: Path, tmp_path: Path) -> None:
+    (tmp_path / "a.jpg").write_bytes(make_jpeg(1))
+    (tmp_path / "b.jpg").write_text("no picture")
+    command = [sys.executable, str(files / "classify.py"), *(str(tmp_path / name) for name in ("b.jpg", "a.jpg"))]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 1
+    assert "b.jpg cannot be read" in done.stderr
+    assert done.stdout.splitlines()[0].split("\t")[1] in {"red", "a b", "<script>苹果"}
+
+
+@pytest.mark.slow
+def test_certificate_is_won_by_the_program_that_is_shipped(files: Path, tmp_path: Path) -> None:
+    """Refuse an export whose program sees pictures in another way, though its network is right."""
+    pictures = odd_pictures()
+    seen = np.stack([load_picture(data, 32) for data in pictures.values()])
+    expected = HEAD.probabilities(np.asarray(TESTING.build_network()(seen.astype(np.float32))))
+    evaluation = Evaluation(list(pictures), expected.argmax(axis=1), expected)
+    for broken in (False, True):
+        folder = tmp_path / str(broken) / "export"
+        shutil.copytree(files, folder)
+        if broken:
+            reader = "import io\nimport numpy as np\nfrom PIL import Image\n\ndef load_picture(data, size, framing):\n"
+            reader += "    return np.asarray(Image.open(io.BytesIO(data)).convert('RGB').resize((size, size)))\n"
+            (folder / "pictures" / "__init__.py").write_text(reader)
+        found = certify_export(
+            FORMATS["tflite"], folder, evaluation, pictures.__getitem__, lambda: None, lambda done: None
+        )
+        assert found["passed"] is not broken, found
+        assert broken or found["largest_difference"] < 1e-4
 
 
 @pytest.mark.slow

@@ -91,7 +91,7 @@ def test_crop_is_cut_out_of_the_enlarged_picture_anywhere() -> None:
 def test_scale_enlarges_by_up_to_so_much_beyond_the_crop(monkeypatch: pytest.MonkeyPatch) -> None:
     sizes = []
 
-    def load(data: bytes, size: int) -> NDArray[np.uint8]:
+    def load(data: bytes, size: int, **_: object) -> NDArray[np.uint8]:
         sizes.append(size)
         return load_picture(data, size)
 

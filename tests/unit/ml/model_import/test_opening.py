@@ -2,7 +2,9 @@
 
 import json
 import os
+import shutil
 import time
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -10,11 +12,11 @@ import pytest
 
 import ml.engines.confined
 from ml.backbones.registry import get_backbone
-from ml.backbones.spec import CONVERTED, GRAPH, LITE, BackboneSpec, parse_spec, read_spec, write_backbone
+from ml.backbones.spec import CONVERTED, GRAPH, LITE, BackboneSpec, check_files, parse_spec, read_spec, write_backbone
 from ml.engines.confined import ConfinedEngine, EngineFailed, in_litert, in_tensorflow
 from ml.engines.litert import AS_IT_IS, Adapter, LiteRTEngine
 from ml.engines.loading import load_engine
-from ml.errors import ImportRefused
+from ml.errors import ImportRefused, first_line
 from ml.model_import import opening
 from ml.model_import.opening import OpenedNetwork, open_network
 from ml.model_import.program import Request, _check_labels
@@ -148,9 +150,10 @@ def test_classifier_gives_its_logarithms_and_labels(strange_networks: Path, tmp_
 @pytest.mark.parametrize(
     ("request_", "sentence"),
     [
-        (Request(classifier=True, labels="a\nb\n"), "It returns 3 scores, but there are 2 labels."),
+        (Request(classifier=True, labels="a\nb\n"), "It returns 3 scores, but there are 2 labels. Send a text file"),
+        (Request(classifier=True, labels="a\n"), "It returns 3 scores, but there is 1 label."),
         (Request(classifier=True), "It contains no labels."),
-        (Request(classifier=True, labels="a\na\nb\n"), "Every label must be different"),
+        (Request(classifier=True, labels="a\n\nb\n"), "Label 2 is empty"),
     ],
 )
 def test_labels_must_fit(request_: Request, sentence: str, strange_networks: Path, tmp_path: Path) -> None:
@@ -163,15 +166,64 @@ def test_classifier_of_keras_is_the_same_in_all_its_forms(
 ) -> None:
     """Open .h5 and TensorFlow.js with labels, both as Teachable Machine exports them, and a current .keras file."""
     found = {}
-    for name, labels in (("keras_model.h5", "0 a\n1 b\n2 c\n"), ("js", None), ("model.keras", LABELS)):
+    for name, labels in (("keras_model.h5", "0 a\n1 b\n2 c\n"), ("js", None), *((name, LABELS) for name in SAVED)):
         (tmp_path / name).mkdir()
-        wanted = Request(classifier=True, labels=labels, range="-1..1" if name == "model.keras" else "")
-        opened = open_it(strange_networks / name, tmp_path / name, wanted)
+        wanted = Request(classifier=True, labels=labels, range="-1..1")
+        opened = open_it(stored(strange_networks / name, tmp_path), tmp_path / name, wanted)
         assert opened.labels == ["a", "b", "c"]
         (tmp_path / f"{name}.tflite").write_bytes(opened.files[CONVERTED])
         found[name] = LiteRTEngine(tmp_path / f"{name}.tflite").embed(pictures)  # type: ignore[arg-type]
-    np.testing.assert_allclose(found["js"], found["keras_model.h5"], atol=1e-4)
-    np.testing.assert_allclose(found["model.keras"], found["keras_model.h5"], atol=1e-4)
+    for name in found:
+        np.testing.assert_allclose(found[name], found["js"], atol=1e-4, err_msg=name)
+
+
+@pytest.mark.parametrize("name", ["sigmoid.keras", "sigmoid.tflite", "logit.keras", "logit.tflite"])
+def test_single_output_is_the_score_of_the_second_of_two_labels(
+    name: str, strange_networks: Path, tmp_path: Path, pictures: object
+) -> None:
+    wanted = Request(classifier=True, labels="no\nyes\n", range="-1..1")
+    opened = open_it(strange_networks / name, tmp_path, wanted)
+    spec = opened.spec
+    assert (spec.features, spec.one_output) == (2, name.endswith(".tflite"))
+    (tmp_path / "x").write_bytes(opened.files[CONVERTED if spec.file == GRAPH else LITE])
+    adapter = Adapter(spec.scale, spec.offset, spec.logarithm, spec.one_output)
+    confined = ConfinedEngine(tmp_path / "x", in_litert(1, adapter), input_size=SIZE, features=2)
+    found = confined.embed(pictures)  # type: ignore[arg-type]
+    confined.close()
+    score = raw_scores(strange_networks / "sigmoid.tflite", pictures)
+    shares = np.exp(found) / np.exp(found).sum(axis=1, keepdims=True)
+    np.testing.assert_allclose(shares, np.concatenate([1 - score, score], axis=1), atol=1e-4)
+    assert score.std() > 0.01
+
+
+def test_single_output_needs_two_labels(strange_networks: Path, tmp_path: Path) -> None:
+    with pytest.raises(ImportRefused, match="a single score, and there are 3 labels"):
+        open_it(strange_networks / "sigmoid.keras", tmp_path, Request(classifier=True, labels=LABELS))
+
+
+def raw_scores(path: Path, pictures: object) -> "np.ndarray[tuple[int, ...], np.dtype[np.float32]]":
+    return LiteRTEngine(path, adapter=Adapter(1 / 127.5, -1.0)).embed(pictures)  # type: ignore[arg-type]
+
+
+SAVED = ("model.keras", "compiled.keras", "nested.keras", "new.h5")
+
+
+def stored(path: Path, tmp_path: Path) -> Path:
+    """Return the file as the site stores an upload, without an ending, or the folder itself."""
+    if path.is_dir():
+        return path
+    return Path(shutil.copyfile(path, tmp_path / f"upload {path.stem}".replace(".", "")))
+
+
+def test_what_keras_says_names_no_path_of_this_machine(strange_networks: Path, tmp_path: Path) -> None:
+    with zipfile.ZipFile(strange_networks / "model.keras") as whole, zipfile.ZipFile(tmp_path / "x", "w") as broken:
+        broken.writestr("config.json", whole.read("config.json"))
+        broken.writestr("metadata.json", whole.read("metadata.json"))
+        broken.writestr("model.weights.h5", b"no weights")
+    with pytest.raises(ImportRefused, match="Keras cannot load this file") as error:
+        open_it(tmp_path / "x", tmp_path)
+    assert "/" not in str(error.value)
+    assert first_line(OSError("no such file: '/srv/site/var/x.keras' in a/b")) == "no such file: '…' in a/b"
 
 
 def test_layers_that_hold_programs_are_refused_by_name(strange_networks: Path, tmp_path: Path) -> None:
@@ -191,6 +243,34 @@ def test_secrets_of_the_site_are_not_in_its_environment(tmp_path: Path, monkeypa
     for name in ("SECRET_KEY", "DATABASE_URL", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.setenv(name, "secret")
     assert "secret" not in bare_environment(tmp_path).values()
+
+
+@pytest.mark.parametrize("file", [GRAPH, CONVERTED])
+def test_name_is_of_the_content_whatever_the_process_claims(
+    file: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Name what is kept after its own digest: a process that was taken over must not replace another's network."""
+    names = set()
+    claimed = {"file": GRAPH, "input_size": 16, "features": 1, "engine": "litert", "labels": [], "range": "0..1"}
+    claimed |= {"sha256": "0" * 64, "converted_sha256": "0" * 64}
+    for content in (b"one", b"another"):
+        folder = tmp_path / content.decode()
+        folder.mkdir()
+
+        def taken_over(*_: object, out: Path = folder / "work" / "out", data: bytes = content, **__: object) -> None:
+            (out / GRAPH).write_bytes(b"network")
+            (out / CONVERTED).write_bytes(b"converted")
+            (out / file).write_bytes(data)
+            (out / "found.json").write_text(json.dumps(claimed))
+
+        monkeypatch.setattr(opening, "run_child", taken_over)
+        opened = open_it(tmp_path / "x", folder)
+        assert opened.files[file] == content
+        check_files(opened.spec, opened.files)
+        with pytest.raises(ValueError, match="has been changed"):
+            check_files(opened.spec, {**opened.files, file: b"other"})
+        names.add(opened.spec.name)
+    assert len(names) == 2
 
 
 def test_network_is_kept_under_a_name_of_its_content(tmp_path: Path) -> None:
@@ -213,6 +293,22 @@ def test_what_a_process_that_was_taken_over_leaves_is_not_followed(
         (out / LITE).symlink_to(tmp_path / "secret")
         found = {"file": LITE, "sha256": "0" * 64, "input_size": 16, "features": 1, "engine": "litert", "labels": []}
         (out / "found.json").write_text(json.dumps(found))
+
+    monkeypatch.setattr(opening, "run_child", taken_over)
+    with pytest.raises(ImportRefused, match=r"could not be opened\."):
+        open_it(tmp_path / "x", tmp_path)
+
+
+@pytest.mark.parametrize("wrong", [{"range": ""}, {"range": "1..0"}, {"engine": "litert"}, {"framing": "x"}])
+def test_claims_of_a_process_that_was_taken_over_are_checked(
+    wrong: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Refuse a range that is none, a framing that is none, and a converted form that is not there."""
+    claimed = {"file": GRAPH, "input_size": 16, "features": 1, "engine": "tensorflow", "labels": [], "range": "0..1"}
+
+    def taken_over(*_: object, **__: object) -> None:
+        (tmp_path / "work" / "out" / GRAPH).write_bytes(b"network")
+        (tmp_path / "work" / "out" / "found.json").write_text(json.dumps({**claimed, **wrong}))
 
     monkeypatch.setattr(opening, "run_child", taken_over)
     with pytest.raises(ImportRefused, match=r"could not be opened\."):

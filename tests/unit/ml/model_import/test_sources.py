@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from ml.errors import ImportRefused, first_line
 from ml.model_import import sources
-from ml.model_import.sources import FROZEN_GRAPH, SAVED_MODEL, TFLITE, find_source, parse_labels
+from ml.model_import.sources import FROZEN_GRAPH, SAVED_MODEL, TFLITE, find_source, make_unique, parse_labels
 
 LITE = b"\0\0\0\0TFL3" + b"\0" * 100
 
@@ -36,12 +36,7 @@ def test_saved_model_in_a_folder_of_a_zip(tmp_path: Path) -> None:
         "labels.txt": b"0 cat\n1 dog\n",
     }
     found = find(write_zip(tmp_path / "a.zip", files), tmp_path)
-    assert (found.kind, found.path.name, found.labels, found.teachable) == (
-        SAVED_MODEL,
-        "model.savedmodel",
-        ["cat", "dog"],
-        True,
-    )
+    assert (found.kind, found.path.name, found.labels) == (SAVED_MODEL, "model.savedmodel", ["cat", "dog"])
 
 
 def test_tar_of_a_saved_model_whose_root_it_is(tmp_path: Path) -> None:
@@ -119,8 +114,8 @@ def test_empty_file_is_a_sentence(tmp_path: Path) -> None:
 
 
 def test_labels_keep_what_looks_like_a_number_but_is_none() -> None:
-    assert parse_labels(b"1 euro\n2 euro\n") == (["1 euro", "2 euro"], False)
-    assert parse_labels("\ufeffcaf\u00e9\r\ntea\r\n\r\n".encode()) == (["café", "tea"], False)
+    assert parse_labels(b"1 euro\n2 euro\n") == ["1 euro", "2 euro"]
+    assert parse_labels("\ufeffcaf\u00e9\r\ntea\r\n\r\n".encode()) == ["café", "tea"]
     with pytest.raises(ImportRefused, match="UTF-8"):
         parse_labels(b"\xff\xfe\x00")
 
@@ -128,7 +123,7 @@ def test_labels_keep_what_looks_like_a_number_but_is_none() -> None:
 @given(st.binary(max_size=300))
 def test_any_bytes_are_labels_or_a_sentence(data: bytes) -> None:
     try:
-        labels, _ = parse_labels(data)
+        labels = parse_labels(data)
     except ImportRefused:
         return
     assert all(isinstance(label, str) for label in labels)
@@ -148,3 +143,8 @@ def test_any_bytes_are_labels_or_a_sentence(data: bytes) -> None:
 )
 def test_first_line_says_what_is_wrong(said: str, line: str) -> None:
     assert first_line(ValueError(said)) == line
+
+
+def test_labels_that_repeat_are_numbered() -> None:
+    assert make_unique(["crane", "heron", "crane", "crane"]) == ["crane", "heron", "crane (2)", "crane (3)"]
+    assert make_unique(["a", "a", "a (2)", "a (2)"]) == ["a", "a (3)", "a (2)", "a (2) (2)"]
