@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
+from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 
 from classifier.models import ModelVersion, Project
@@ -143,6 +144,39 @@ def test_unknown_parameter_of_the_address_is_refused(
     assert answer.status_code == 422
     assert "; it has before, class_id, deleted, size." in answer.json()["error"]
     assert client.get(f"{base}/samples?size=3", headers=headers).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("fields", "sentence"),
+    [
+        ({"colour": "red"}, "This call has no field “colour”; it has class."),
+        ({"picture": SimpleUploadedFile("2.jpg", b"x")}, "This call has no file “picture”; it has file."),
+    ],
+)
+def test_unknown_field_of_a_form_is_refused(
+    fields: dict[str, Any], sentence: str, project: Project, headers: dict[str, str], client: Client
+) -> None:
+    sent = {"file": SimpleUploadedFile("1.jpg", make_jpeg(1)), "class": "red", **fields}
+    answer = client.post(f"/api/v1/projects/{project.slug}/uploads", sent, headers=headers)
+    assert answer.status_code == 422
+    assert answer.json() == {"error": sentence}
+
+
+def test_text_instead_of_a_file_is_refused(project: Project, headers: dict[str, str], client: Client) -> None:
+    """Refuse labels that would be left out in silence."""
+    sent = {"graph": SimpleUploadedFile("a.pb", b"x"), "labels": "apple banana", "range": "0..1"}
+    answer = client.post(f"/api/v1/projects/{project.slug}/imports", sent, headers=headers)
+    assert answer.json() == {"error": "Send “labels” as a file: -F labels=@FILE."}
+
+
+@pytest.mark.parametrize("more", [{"label": "red"}, {"picture": SimpleUploadedFile("2.jpg", b"x")}])
+def test_classify_refuses_unknown_fields(
+    more: dict[str, Any], trained: ModelVersion, headers: dict[str, str], client: Client
+) -> None:
+    sent = {"image": SimpleUploadedFile("1.jpg", make_jpeg(1)), **more}
+    answer = client.post(f"/api/v1/projects/{trained.project.slug}/classify", sent, headers=headers)
+    assert answer.status_code == 422
+    assert "This call has no f" in answer.json()["error"]
 
 
 def test_unknown_parameter_is_not_looked_at_before_the_key(project: Project, client: Client) -> None:
