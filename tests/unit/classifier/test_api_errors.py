@@ -190,3 +190,27 @@ def test_unknown_host_is_told_the_setting(path: str, headers: dict[str, str], cl
     assert answer.status_code == 400
     assert "ALLOWED_HOSTS" in answer.content.decode()
     assert answer["Content-Type"].startswith("application/json" if "api" in path else "text/html")
+
+
+def test_upload_of_an_old_page_is_given_a_fresh_token(project: Project, owner: User) -> None:
+    """Sign in once more in another tab, which makes the token of the first one's page invalid."""
+    client = Client(enforce_csrf_checks=True, headers={"Accept": "application/json"})
+    client.force_login(owner)
+    address = f"/projects/{project.slug}/uploads/start"
+    refused = client.post(address, {"total": 1}, headers={"X-CSRFToken": "a" * 64})
+    assert refused.status_code == 403
+    again = client.post(address, {"total": 1}, headers={"X-CSRFToken": refused.json()["csrf"]})
+    assert again.status_code == 201, again.content
+
+
+def test_upload_of_somebody_who_is_signed_out_is_told_so(project: Project, client: Client) -> None:
+    answer = client.post(f"/projects/{project.slug}/uploads/start", headers={"Accept": "application/json"})
+    assert answer.status_code == 401
+    assert "Sign in again in another tab" in answer.json()["error"]
+
+
+def test_origin_that_is_not_the_sites_is_told_the_setting(owner: User) -> None:
+    client = Client(enforce_csrf_checks=True)
+    answer = client.post("/sign-in", {"username": "owner"}, headers={"Origin": "https://poets.example"})
+    assert answer.status_code == 403
+    assert "CSRF_TRUSTED_ORIGINS" in answer.content.decode()
