@@ -2,11 +2,11 @@
 
 from collections.abc import Callable
 from functools import wraps
-from typing import Any
+from typing import Any, cast
 
 from django.contrib.auth.decorators import login_required
 from django.contrib.auth.models import User
-from django.http import HttpRequest, HttpResponseBase
+from django.http import HttpRequest, HttpResponseBase, JsonResponse
 from django.shortcuts import get_object_or_404
 from django_htmx.middleware import HtmxDetails
 
@@ -27,11 +27,22 @@ def project_page(view: View) -> View:
     """Call view(request, project, ...) for those who may see the project; for anybody else there is no such page."""
 
     @login_required
-    @wraps(view)
-    def guarded(request: SignedIn, slug: str, **rest: Any) -> HttpResponseBase:
+    def signed_in(request: SignedIn, slug: str, **rest: Any) -> HttpResponseBase:
         return view(request, find_project(request, slug), **rest)
 
+    @wraps(view)
+    def guarded(request: HttpRequest, slug: str, **rest: Any) -> HttpResponseBase:
+        if wants_json(request) and not request.user.is_authenticated:  # a script cannot follow to the form
+            sentence = "You are signed out. Sign in again in another tab, then press Retry here."
+            return JsonResponse({"error": sentence}, status=401)
+        return signed_in(cast(SignedIn, request), slug, **rest)
+
     return guarded
+
+
+def wants_json(request: HttpRequest) -> bool:
+    """Return whether a program asks, or a script of a page that cannot show another page."""
+    return request.path.startswith(("/api/", "/hub/")) or request.headers.get("Accept") == "application/json"
 
 
 def find_project(request: SignedIn, slug: str) -> Project:

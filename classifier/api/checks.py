@@ -9,26 +9,38 @@ from ninja.errors import HttpError
 from ninja.operation import Operation
 
 
-def refuse_unknown_parameters(call: Callable[..., Any]) -> Callable[..., Any]:
-    """Refuse parameters of the address that the call does not know: a typing error would change the answer in silence.
+def refuse_unknown_names(call: Callable[..., Any]) -> Callable[..., Any]:
+    """Refuse parameters, fields and files that the call does not know: a typing error would be lost in silence.
 
     Ninja runs what it decorates once the caller is known and the parameters that are known have been read.
     """
-    known = _query_parameters(call._ninja_operation)  # type: ignore[attr-defined]
+    known = {source: _names(call._ninja_operation, source) for source in ("query", "form", "file")}  # type: ignore[attr-defined]
+    has_form = bool(known["form"] | known["file"])
 
     @wraps(call)
     def checked(request: HttpRequest, **values: Any) -> Any:
-        if unknown := sorted(set(request.GET) - known):
-            allowed = f"it has {', '.join(sorted(known))}" if known else "it has none"
-            raise HttpError(422, f"This call has no parameter “{unknown[0][:100]}”; {allowed}.")
+        _refuse(set(request.GET) - known["query"], "parameter", known["query"])
+        if has_form:
+            if texts := sorted(set(request.POST) & known["file"]):
+                raise HttpError(422, f"Send “{texts[0]}” as a file: -F {texts[0]}=@FILE.")
+            _refuse(set(request.POST) - known["form"], "field", known["form"])
+            _refuse(set(request.FILES) - known["file"], "file", known["file"])
         return call(request, **values)
 
     return checked
 
 
-def _query_parameters(operation: Operation) -> set[str]:
-    models = [model for model in operation.models if model.__ninja_param_source__ == "query"]
-    return {field.alias or name for model in models for name, field in model.model_fields.items()}
+def _refuse(unknown: set[str], kind: str, known: set[str]) -> None:
+    if unknown:
+        allowed = f"it has {', '.join(sorted(known))}" if known else "it has none"
+        raise HttpError(422, f"This call has no {kind} “{min(unknown)[:100]}”; {allowed}.")
+
+
+def _names(operation: Operation, source: str) -> set[str]:
+    """Return the names of the query's parameters, of the form's fields or of the files."""
+    models = [model for model in operation.models if model.__ninja_param_source__ == source]
+    flat = [getattr(model, "__ninja_flatten_map__", None) or model.model_fields for model in models]
+    return {getattr(fields[name], "alias", None) or name for fields in flat for name in fields}
 
 
 def how_to_call(request: HttpRequest, problem: dict[str, Any]) -> str:

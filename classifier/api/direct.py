@@ -36,7 +36,8 @@ def _answer(request: HttpRequest, key: str, slug: str) -> HttpResponse | None:
     try:
         request.get_host()  # raises for one that is not ours
         version = find_live_by_key(key, slug)
-        files = request.FILES.getlist("image") if version else []
-        return answer_files(slug, version, files) if version and files else None
+        if version is None or set(request.FILES) != {"image"} or request.POST:
+            return None
+        return answer_files(slug, version, request.FILES.getlist("image"))
     except Exception as error:
         return api.on_exception(request, error)

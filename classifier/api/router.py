@@ -5,7 +5,7 @@ from ninja.operation import Operation
 
 from classifier.api import backbones, classify, exports, imports, keys, projects, samples, training, uploads, versions
 from classifier.api.auth import AUTH
-from classifier.api.checks import refuse_unknown_parameters
+from classifier.api.checks import refuse_unknown_names
 from classifier.api.errors import install_error_handlers
 
 
@@ -23,7 +23,7 @@ api = PoetsWebAPI(
     urls_namespace="api",
 )
 install_error_handlers(api)
-api.add_decorator(refuse_unknown_parameters)
+api.add_decorator(refuse_unknown_names)
 # Addresses are tried in this order: classifying first, for the sake of its speed.
 for name, part in {
     "classify": classify,

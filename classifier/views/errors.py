@@ -3,9 +3,11 @@ import sys
 from django.core.exceptions import DisallowedHost
 from django.db import DatabaseError, connection
 from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.middleware.csrf import get_token
 from django.shortcuts import render
 from django.template.loader import render_to_string
 
+from classifier.access import wants_json
 from classifier.bodies import BodyCut
 from classifier.disk import is_low
 from classifier.outages import RETRY_SECONDS, describe_outage, find_outage
@@ -13,7 +15,7 @@ from classifier.outages import RETRY_SECONDS, describe_outage, find_outage
 
 def answer_page(request: HttpRequest, status: int, title: str, text: str) -> HttpResponse:
     """Answer with a sentence as a page, or as JSON if a program asks."""
-    if request.path.startswith(("/api/", "/hub/")):
+    if wants_json(request):
         return JsonResponse({"error": text}, status=status)
     return render(request, "classifier/error_page.html", {"title": title, "text": text}, status=status)
 
@@ -57,6 +59,8 @@ def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
     text = "The page was open for too long, or cookies are disabled. Go back, reload the page and try again."
     if reason.startswith("Origin checking failed"):
         text = "The site is not reached by this address. Its administrator can add it to CSRF_TRUSTED_ORIGINS."
+    if wants_json(request):  # which has no page to reload, and takes the token of the session as it is now
+        return JsonResponse({"error": text, "csrf": get_token(request)}, status=403)
     return answer_page(request, 403, "Please try again", text)
 
 

@@ -135,6 +135,7 @@ def drop(page: Any, where: str, files: dict[str, bytes]) -> None:
 def test_dropping_on_the_area_on_a_class_and_an_archive(signed_in: Any) -> None:
     page = signed_in
     new_project(page, "Dropped")
+    address = page.url
     pictures = list(coloured_pictures(4, seed=1300, names=("red",)).values())
     drop(page, "[data-drop]", {"1.jpg": pictures[0]})
     page.fill("#ask-class", "red")
@@ -146,7 +147,7 @@ def test_dropping_on_the_area_on_a_class_and_an_archive(signed_in: Any) -> None:
     drop(page, "[data-drop]", {"4.jpg": pictures[3], "again.jpg": pictures[0]})
     page.wait_for_selector("text=1 already there")
     page.wait_for_selector("h1:has-text('red')")
-    page.goto("/projects/dropped/")
+    page.goto(address)
     drop(page, "[data-drop]", {"more.zip": make_zip(coloured_pictures(2, seed=1400, names=("blue",)))})
     page.wait_for_selector("text=2 stored, 0 already there, 0 rejected")
 

@@ -205,12 +205,13 @@ class Uploader {
     this.show();
   }
 
-  request(url, form, job) {
+  request(url, form, job, again = false) {
     return new Promise((resolve, reject) => {
       const call = new XMLHttpRequest();
       if (job) job.call = call;
       call.open("POST", url);
       call.setRequestHeader("X-CSRFToken", document.body.dataset.csrf);
+      call.setRequestHeader("Accept", "application/json");
       call.responseType = "json";
       call.timeout = 0;
       call.upload.onprogress = (event) => {
@@ -220,7 +221,11 @@ class Uploader {
         this.show();
       };
       call.onload = () => {
-        if (call.status < 400 && call.response) resolve(call.response);
+        const fresh = call.response && call.response.csrf; // somebody signed in in another tab since the page was loaded
+        if (fresh && !again) {
+          document.body.dataset.csrf = fresh;
+          resolve(this.request(url, form, job, true));
+        } else if (call.status < 400 && call.response) resolve(call.response);
         else reject(new Error((call.response && call.response.error) || `The server answered with error ${call.status}.`));
       };
       call.onerror = () => reject(new Error("The connection was lost."));

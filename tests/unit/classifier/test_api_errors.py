@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
+from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 
 from classifier.models import ModelVersion, Project
@@ -145,6 +146,39 @@ def test_unknown_parameter_of_the_address_is_refused(
     assert client.get(f"{base}/samples?size=3", headers=headers).status_code == 200
 
 
+@pytest.mark.parametrize(
+    ("fields", "sentence"),
+    [
+        ({"colour": "red"}, "This call has no field “colour”; it has class."),
+        ({"picture": SimpleUploadedFile("2.jpg", b"x")}, "This call has no file “picture”; it has file."),
+    ],
+)
+def test_unknown_field_of_a_form_is_refused(
+    fields: dict[str, Any], sentence: str, project: Project, headers: dict[str, str], client: Client
+) -> None:
+    sent = {"file": SimpleUploadedFile("1.jpg", make_jpeg(1)), "class": "red", **fields}
+    answer = client.post(f"/api/v1/projects/{project.slug}/uploads", sent, headers=headers)
+    assert answer.status_code == 422
+    assert answer.json() == {"error": sentence}
+
+
+def test_text_instead_of_a_file_is_refused(project: Project, headers: dict[str, str], client: Client) -> None:
+    """Refuse labels that would be left out in silence."""
+    sent = {"graph": SimpleUploadedFile("a.pb", b"x"), "labels": "apple banana", "range": "0..1"}
+    answer = client.post(f"/api/v1/projects/{project.slug}/imports", sent, headers=headers)
+    assert answer.json() == {"error": "Send “labels” as a file: -F labels=@FILE."}
+
+
+@pytest.mark.parametrize("more", [{"label": "red"}, {"picture": SimpleUploadedFile("2.jpg", b"x")}])
+def test_classify_refuses_unknown_fields(
+    more: dict[str, Any], trained: ModelVersion, headers: dict[str, str], client: Client
+) -> None:
+    sent = {"image": SimpleUploadedFile("1.jpg", make_jpeg(1)), **more}
+    answer = client.post(f"/api/v1/projects/{trained.project.slug}/classify", sent, headers=headers)
+    assert answer.status_code == 422
+    assert "This call has no f" in answer.json()["error"]
+
+
 def test_unknown_parameter_is_not_looked_at_before_the_key(project: Project, client: Client) -> None:
     answer = client.get("/api/v1/projects?x=1", headers={"Authorization": "Bearer wrong"})
     assert answer.status_code == 401
@@ -156,3 +190,27 @@ def test_unknown_host_is_told_the_setting(path: str, headers: dict[str, str], cl
     assert answer.status_code == 400
     assert "ALLOWED_HOSTS" in answer.content.decode()
     assert answer["Content-Type"].startswith("application/json" if "api" in path else "text/html")
+
+
+def test_upload_of_an_old_page_is_given_a_fresh_token(project: Project, owner: User) -> None:
+    """Sign in once more in another tab, which makes the token of the first one's page invalid."""
+    client = Client(enforce_csrf_checks=True, headers={"Accept": "application/json"})
+    client.force_login(owner)
+    address = f"/projects/{project.slug}/uploads/start"
+    refused = client.post(address, {"total": 1}, headers={"X-CSRFToken": "a" * 64})
+    assert refused.status_code == 403
+    again = client.post(address, {"total": 1}, headers={"X-CSRFToken": refused.json()["csrf"]})
+    assert again.status_code == 201, again.content
+
+
+def test_upload_of_somebody_who_is_signed_out_is_told_so(project: Project, client: Client) -> None:
+    answer = client.post(f"/projects/{project.slug}/uploads/start", headers={"Accept": "application/json"})
+    assert answer.status_code == 401
+    assert "Sign in again in another tab" in answer.json()["error"]
+
+
+def test_origin_that_is_not_the_sites_is_told_the_setting(owner: User) -> None:
+    client = Client(enforce_csrf_checks=True)
+    answer = client.post("/sign-in", {"username": "owner"}, headers={"Origin": "https://poets.example"})
+    assert answer.status_code == 403
+    assert "CSRF_TRUSTED_ORIGINS" in answer.content.decode()

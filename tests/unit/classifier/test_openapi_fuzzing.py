@@ -1,0 +1,95 @@
+"""Schemathesis sends every call what its description allows, and what it does not: nothing breaks or is let in."""
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+
+from classifier.api.router import api
+from classifier.models import ApiKey, ModelVersion
+from classifier.services import prediction
+from classifier.services.accounts import create_api_key
+from classifier.services.custom_backbones import request_backbone
+from poetsweb.wsgi import application
+from tests.unit.classifier.conftest import store_export
+from tests.unit.classifier.test_openapi import OPERATIONS
+from tests.unit.classifier.test_pages import FakeEngine
+from tests.unit.classifier.test_permissions import arguments
+
+schemathesis = pytest.importorskip("schemathesis", reason="requirements-dev.txt is not installed")
+described = pytest.importorskip("schemathesis.specs.openapi.checks")
+
+EXAMPLES = 15  # of requests that are allowed, and as many of others, for each call: half a minute in all
+CHECKS = [
+    schemathesis.checks.not_a_server_error,
+    described.status_code_conformance,
+    described.content_type_conformance,
+    described.response_schema_conformance,
+    described.negative_data_rejection,
+]
+
+
+@pytest.fixture
+def headers(trained: ModelVersion, tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
+    """Give the key of somebody who has one of everything."""
+    monkeypatch.setattr(prediction, "get_engine", lambda name: FakeEngine())
+    store_export(trained, tmp_path)
+    request_backbone(by=trained.project.owner, address="https://example.org/a.tflite", title="Colours by others")
+    return {"Authorization": f"Bearer {create_api_key(trained.project.owner, 'test')[1]}"}
+
+
+@pytest.fixture
+def document(headers: dict[str, str], trained: ModelVersion) -> dict[str, Any]:
+    """Give the description, which names what there is: made-up addresses alone would all be a 404."""
+    values = arguments(trained)
+    known = {
+        "slug": values["slug"],
+        "class_id": values["pk"]["class"],
+        "job_id": values["pk"]["job"],
+        "key_id": ApiKey.objects.values_list("pk", flat=True)[0],
+        "sha256": values["sha256"],
+        "format": "tflite",
+    }
+    document: dict[str, Any] = json.loads(json.dumps(api.get_openapi_schema()))
+    for path, calls in document["paths"].items():
+        known["number"] = values["pk"]["upload"] if "uploads" in path else values["number"]
+        for parameter in (one for call in calls.values() for one in call["parameters"] if one["in"] == "path"):
+            parameter["schema"]["enum"] = [known[parameter["name"]]]
+    return document
+
+
+def answer_and_close(environ: Any, start_response: Any) -> list[bytes]:
+    """Answer as a web server does: Schemathesis alone would leave files open that are sent."""
+    answer = application(environ, start_response)
+    try:
+        return list(answer)
+    finally:
+        answer.close()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("call", sorted(OPERATIONS))
+def test_call_keeps_to_its_description(call: str, document: dict[str, Any], headers: dict[str, str]) -> None:
+    schema = schemathesis.openapi.from_dict(document)
+    schema.app = answer_and_close
+    operation = schema.find_operation_by_id(call)
+
+    allowed_and_not = st.tuples(*(operation.as_strategy(generation_mode=mode) for mode in schemathesis.GenerationMode))
+
+    @settings(
+        max_examples=EXAMPLES,
+        deadline=None,
+        derandomize=True,
+        database=None,
+        phases=[Phase.generate],
+        suppress_health_check=list(HealthCheck),
+    )
+    @given(allowed_and_not)
+    def ask(cases: Any) -> None:
+        for case in cases:
+            response = case.call(headers=headers)
+            case.validate_response(response, checks=CHECKS, headers=headers)
+
+    ask()
