@@ -17,7 +17,7 @@ import pytest
 from tests.datasets import COLOURS, coloured_pictures, make_zip
 from tests.site import Client, Site
 
-MOMENTS = int(os.environ.get("POWER_CUTS", "6"))  # in the middle of the work
+MOMENTS = int(os.environ.get("POWER_CUTS", "3"))  # in the middle of the work
 EACH = 150
 SIZE = 400 * 2**20
 
