@@ -1,0 +1,73 @@
+"""Clients that are slow, or silent in the middle of a request, keep nobody else waiting."""
+
+import socket
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import ExitStack
+
+import pytest
+
+from tests.datasets import coloured_pictures
+from tests.site import Site
+
+pytestmark = pytest.mark.site
+HALF_HEADER = b"GET /health HTTP/1.1\r\nHost: 127.0.0.1\r\nX-Slow: "
+HALF_BODY = (
+    b"POST /sign-in HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/x-www-form-urlencoded\r\n"
+    b"Content-Length: 100\r\n\r\nusername="
+)
+HALF_UPLOAD = b"POST /sign-in HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 900000\r\n\r\n" + 1000 * b"x"
+
+
+@pytest.fixture
+def stack() -> Iterator[ExitStack]:
+    with ExitStack() as opened:
+        yield opened
+
+
+def connect(site: Site, stack: ExitStack) -> socket.socket:
+    return stack.enter_context(socket.create_connection(("127.0.0.1", site.port), 10))
+
+
+@pytest.mark.parametrize("begun", [HALF_HEADER, HALF_BODY, HALF_UPLOAD])
+def test_others_are_answered_meanwhile(site: Site, stack: ExitStack, begun: bytes) -> None:
+    for _ in range(200):
+        connect(site, stack).sendall(begun)
+    for _ in range(20):
+        with urllib.request.urlopen(f"{site.address}/health", timeout=10) as answer:
+            assert answer.status == 200
+    owner = site.client("owner")
+    slug = owner.ok("POST", "/projects", {"name": "Meanwhile"})["slug"]
+    if begun != HALF_UPLOAD:
+        picture = next(iter(coloured_pictures(1).values()))
+        files = [("file", "1.jpg", picture)]
+        assert (
+            owner.ok("POST", f"/projects/{slug}/uploads", {"class": "red"}, files)["results"][0]["status"] == "stored"
+        )
+
+
+def test_request_that_comes_byte_by_byte_is_answered(site: Site, stack: ExitStack) -> None:
+    slow = connect(site, stack)
+    for byte in b"GET /health HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n":
+        slow.sendall(bytes([byte]))
+        time.sleep(0.005)
+    assert slow.recv(100).startswith(b"HTTP/1.1 200 ")
+
+
+def test_requests_in_one_piece_are_answered_one_after_the_other(site: Site, stack: ExitStack) -> None:
+    client = connect(site, stack)
+    client.sendall(3 * b"GET /health HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
+    received = b""
+    while received.count(b"HTTP/1.1 200 ") < 3:
+        data = client.recv(65536)
+        assert data, received
+        received += data
+
+
+@pytest.mark.slow
+def test_header_that_never_ends_is_given_up(site: Site, stack: ExitStack) -> None:
+    slow = connect(site, stack)
+    slow.settimeout(30)
+    slow.sendall(HALF_HEADER)
+    assert slow.recv(100) == b""
