@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from ai_edge_litert import schema_py_generated as schema
 
+from ml.engines.confined import ConfinedEngine, in_tensorflow
 from ml.engines.litert import Adapter, LiteRTEngine
 from ml.engines.tflite_metadata import Metadata, read_metadata, write_metadata
 from ml.errors import ImportRefused
@@ -16,7 +17,7 @@ from ml.model_import.opening import OpenedNetwork, open_network
 from ml.model_import.program import Request
 from ml.model_import.ranges import name_range, range_before, range_of_weights, relative_scaling, scaling_of
 from ml.model_import.trial import choose_range
-from tests.network_files import SIZE
+from tests.network_files import FEATURES, SIZE
 
 LABELS = "a\nb\nc\n"
 
@@ -206,3 +207,18 @@ def test_stored_graph_gets_another_range(strange_networks: Path, tmp_path: Path)
         (tmp_path / key).write_bytes(opened.files["converted.tflite"])
         found[key] = LiteRTEngine(tmp_path / key).embed(pictures)
     np.testing.assert_allclose(found["again"], found["direct"], atol=1e-4)
+
+
+def test_range_is_tried_with_networks_that_only_tensorflow_runs(strange_networks: Path, tmp_path: Path) -> None:
+    pictures = np.random.default_rng(3).integers(0, 256, (12, SIZE, SIZE, 3), dtype=np.uint8)
+    labels = "".join(f"label {number}\n" for number in range(FEATURES))
+    opened = {}
+    for name in ("-1..1", "0..1"):
+        (tmp_path / name).mkdir()
+        opened[name] = open_it(strange_networks / "hard", tmp_path / name, range=name, labels=labels)
+        assert opened[name].spec.engine == "tensorflow"
+    (tmp_path / "right.pb").write_bytes(opened["-1..1"].files["network.pb"])
+    right = ConfinedEngine(tmp_path / "right.pb", in_tensorflow(), input_size=SIZE, features=FEATURES)
+    answers = right.embed(pictures).argmax(axis=1)
+    right.close()
+    assert choose_range(opened["0..1"], pictures, answers, tmp_path) == "-1..1"
