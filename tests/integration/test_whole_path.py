@@ -155,28 +155,29 @@ def computed_pictures(owner: Client, job: int) -> int:
     return int(owner.site.manage("shell", "--no-imports", "-c", code).stdout.strip().splitlines()[-1])
 
 
-def start_sample_pictures(site: Site, owner: Client, name: str) -> Any:
-    """Start a sample project and return the ended job that added its pictures."""
+def start_sample_pictures(site: Site, owner: Client, name: str) -> tuple[str, Any]:
+    """Start a sample project and return its slug, and the ended job that added its pictures."""
     code = (
         "from django.contrib.auth.models import User; from classifier.services.sample_sets import *; "
-        f"_, upload = start_sample_project('{name}', by=User.objects.get(username='owner')); print(upload.job_id)"
+        f"project, upload = start_sample_project('{name}', by=User.objects.get(username='owner')); "
+        "print(project.slug, upload.job_id)"
     )
-    number = int(site.manage("shell", "--no-imports", "-c", code).stdout.strip().splitlines()[-1])
-    return owner.wait_job(number, 60)
+    slug, number = site.manage("shell", "--no-imports", "-c", code).stdout.strip().splitlines()[-1].split()
+    return slug, owner.wait_job(int(number), 60)
 
 
 def test_sample_pictures_digits(site: Site, owner: Client) -> None:
     """Draw 1,797 pictures offline in ten classes; some are equal to the last pixel."""
-    job = start_sample_pictures(site, owner, "digits")
+    slug, job = start_sample_pictures(site, owner, "digits")
     assert job["status"] == "SUCCEEDED", job["error"]
     assert sum(job["result"]["counts"].values()) == 1797
     assert job["result"]["counts"]["stored"] > 1780
-    project = owner.ok("GET", "/projects/handwritten-digits")
+    project = owner.ok("GET", f"/projects/{slug}")
     assert sorted(row["name"] for row in project["classes"]) == [str(digit) for digit in range(10)]
 
 
 def test_sample_pictures_flowers_are_downloaded(site: Site, owner: Client) -> None:
-    job = start_sample_pictures(site, owner, "flowers")
+    slug, job = start_sample_pictures(site, owner, "flowers")
     assert job["status"] == "SUCCEEDED", job["error"]
     assert job["result"]["counts"] == {"stored": 12, "rejected": 1}  # the licence lies outside the class folders
-    assert {row["name"] for row in owner.ok("GET", "/projects/flowers")["classes"]} == set(COLOURS)
+    assert {row["name"] for row in owner.ok("GET", f"/projects/{slug}")["classes"]} == set(COLOURS)
