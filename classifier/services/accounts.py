@@ -99,7 +99,7 @@ def note_key_use(digest: str) -> None:
     stale = Q(last_used_at=None) | Q(last_used_at__lt=now - USE_NOTED_EVERY)  # another process may have noted it
     try:
         with write_at_once():
-            free = ApiKey.objects.filter(stale, digest=digest).select_for_update(skip_locked=True, of=("self",))
+            free = ApiKey.objects.filter(stale, digest=digest).select_for_update(skip_locked=True)
             ApiKey.objects.filter(pk__in=free.values("pk")).update(last_used_at=now)
     except Error as error:
         log.info("key_use_not_noted", error=str(error))
