@@ -22,6 +22,7 @@ from bench.memory import web_memory
 from bench.predict import predict_latency, predict_throughput
 from bench.retrain import growth, warm_retrain
 from bench.site import BenchmarkSite
+from bench.tail import predict_tail, slow_clients
 
 RESULTS = Path(__file__).with_name("results.json")
 FIGURES: dict[str, Callable[[BenchmarkSite], Figure]] = {
@@ -30,6 +31,8 @@ FIGURES: dict[str, Callable[[BenchmarkSite], Figure]] = {
     "warm_retrain": warm_retrain,
     "predict_latency": predict_latency,
     "predict_throughput": predict_throughput,
+    "predict_tail": predict_tail,
+    "slow_clients": slow_clients,
     "growth": growth,
     "fine_tune": fine_tune,
     "web_memory": web_memory,

@@ -95,6 +95,10 @@ class LoadClient:
         """Return the seconds per request with so many clients at once."""
         return float(self.pool.apply(_time_of_many, (target, clients, seconds)))
 
+    def times_of_many(self, target: Target, clients: int, seconds: float) -> list[float]:
+        """Return the seconds that each request took with so many clients at once."""
+        return [float(took) for took in self.pool.apply(_times_of_many, (target, clients, seconds))]
+
     def send_all(self, target: Target, clients: int) -> None:
         """Send each request once, from so many clients."""
         self.pool.apply(_send_all, (target, clients))
@@ -144,6 +148,29 @@ def _time_of_many(target: Target, clients: int, seconds: float) -> float:
             sent[number] += 1
 
     return float(_at_once(send, clients, lambda: _count_within(sent, seconds, stop)))
+
+
+def _times_of_many(target: Target, clients: int, seconds: float) -> list[float]:
+    """Run a closed loop like `_time_of_many`, and return the time of each request after the first 0.3 s."""
+    times: list[list[float]] = [[] for _ in range(clients)]
+    stop, begun = threading.Event(), time.perf_counter()
+
+    def send(number: int) -> None:
+        connection = _Connection(target.port)
+        for request in islice(cycle(target.requests), number, None):
+            if stop.is_set():
+                return
+            sent = time.perf_counter()
+            connection.send(request)
+            if sent - begun > 0.3:
+                times[number].append(time.perf_counter() - sent)
+
+    def wait() -> None:
+        time.sleep(seconds)
+        stop.set()
+
+    _at_once(send, clients, wait)
+    return [took for own in times for took in own]
 
 
 def _count_within(sent: list[int], seconds: float, stop: threading.Event) -> float:

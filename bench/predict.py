@@ -20,7 +20,7 @@ def predict_latency(bench: BenchmarkSite) -> Figure:
     Whether the raw answer is faster with one thread or with all cores is decided first: the slower way would, in turns
     with the others, only disturb the caches and the scheduler.
     """
-    classify, empty = _warm_targets(bench)
+    classify, empty = warm_targets(bench)
     in_process = [InProcess(bench.photos[:PHOTOS], bench.backbone_file, threads) for threads in sorted({1, CORES})]
     took = bench.load.medians_in_turns(in_process, PHOTOS)
     fastest = in_process[took.index(min(took))]
@@ -35,15 +35,15 @@ def predict_latency(bench: BenchmarkSite) -> Figure:
 
 def predict_throughput(bench: BenchmarkSite) -> Figure:
     """Measure the answers per second with several clients at once."""
-    classify, empty = _warm_targets(bench)
+    classify, empty = warm_targets(bench)
     nothing = [lambda: bench.load.time_of_many(empty, CLIENTS, SECONDS / 2)]
     real = lambda: bench.load.time_of_many(classify, CLIENTS, SECONDS)  # noqa: E731
     found = compare(real, [bench.raw.ways("answer", RAW_PICTURES), nothing], rounds=THROUGHPUT_ROUNDS)
     return rate_figure("predict_throughput", "requests/s", found, least=0.85)
 
 
-def _warm_targets(bench: BenchmarkSite) -> tuple[Target, Target]:
-    """Return the two targets after every web process has answered in its threads."""
+def warm_targets(bench: BenchmarkSite) -> tuple[Target, Target]:
+    """Return the targets that classify and that do nothing, after every web process has answered in its threads."""
     port, key = bench.site.port, bench.client.key
     classify = classify_target(port, [bench.project], key, bench.photos[:PHOTOS])
     for _ in range(3):

@@ -24,6 +24,7 @@ BODY_SECONDS = 60.0  # until a small body is
 MAX_HEADER_BYTES = 2**16
 MAX_COLLECTED_BYTES = 2**18  # of a body; larger ones are streamed
 CONNECTIONS_PER_ADDRESS = 100  # whose requests are not whole yet; a proxy on this machine may have more
+STOP_SECONDS = 2.0  # that a worker which stops leaves to a request that is not whole yet
 STALL_SECONDS = 20  # without a byte, after which a streamed body is given up
 GRACE_SECONDS, LEAST_RATE = 60.0, 4096  # bytes a second of a streamed body, from then on
 _PIECE = 2**16
@@ -165,7 +166,8 @@ class BufferingWorker(ThreadWorker):  # type: ignore[misc] # its package has no 
         """Close the connections whose requests take too long, in every round of the main loop."""
         super().murder_pending()
         now = time.monotonic()
-        for conn in [conn for conn, request in self._requests.items() if request.is_late(now)]:
+        last = 0.0 if self.alive else now - STOP_SECONDS
+        for conn in [conn for conn, request in self._requests.items() if request.is_late(now) or request.begun < last]:
             self.poller.unregister(conn.sock)
             self._drop(conn)
 
