@@ -32,8 +32,8 @@ NUMBERS: list[tuple[str, str, str, float]] = [
     ("docs/decisions/0002*.md", r"web process keeps (\w+) backbones", HELD, 1),
     ("docs/decisions/0002*.md", r"up to (\d+) MB of them", "classifier.services.prediction:HEAD_BYTES", MB),
     ("docs/decisions/0003*.md", r"a sign of life every (\w+) seconds", "worker.run:BEAT_SECONDS", 1),
-    ("docs/decisions/0003*.md", r"of a silent one away after (\d+) seconds", LOST_AFTER, 1),
-    ("docs/decisions/0003*.md", r"after (\w+) dead workers the job fails", DEATHS, 1),
+    ("docs/decisions/0003*.md", r"suspects a silent one after (\d+) seconds", LOST_AFTER, 1),
+    ("docs/decisions/0003*.md", r"after (\w+) dead workers without", DEATHS, 1),
     ("docs/decisions/0007*.md", r"([\d.]+) % agreement", "ml.exports.registry:SAME_NUMBERS.agreement", 0.01),
     ("docs/decisions/0007*.md", r"mean difference of ([\d.]+)", "ml.exports.registry:SAME_NUMBERS.mean_difference", 1),
     (
