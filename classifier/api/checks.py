@@ -21,7 +21,7 @@ def refuse_unknown_names(call: Callable[..., Any]) -> Callable[..., Any]:
     def checked(request: HttpRequest, **values: Any) -> Any:
         _refuse(set(request.GET) - known["query"], "parameter", known["query"])
         if has_form:
-            if texts := sorted(set(request.POST) & known["file"]):
+            if texts := sorted(set(request.POST) & (known["file"] - known["form"])):
                 raise HttpError(422, f"Send “{texts[0]}” as a file: -F {texts[0]}=@FILE.")
             _refuse(set(request.POST) - known["form"], "field", known["form"])
             _refuse(set(request.FILES) - known["file"], "file", known["file"])

@@ -9,9 +9,10 @@ import shutil
 import subprocess
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
+import psutil
 import pytest
 
 from tests.datasets import COLOURS, coloured_pictures, make_zip
@@ -77,8 +78,25 @@ class Disk:
         self.image, self.site, self.folder = image, site, folder
 
     def cut(self, name: str) -> Path:
-        """Copy what the disk holds now."""
-        return Path(shutil.copyfile(self.image, self.folder / f"{name}.img"))
+        """Copy what the disk holds now: of one moment, so nothing is written to it while it is copied."""
+        assert self.site.process is not None
+        whole = psutil.Process(self.site.process.pid)
+        family = [whole, *whole.children(recursive=True)]
+        self._tell(family, "suspend")
+        try:
+            while True:  # the system may still be writing what it had in memory
+                before = self.image.stat().st_mtime_ns
+                copy = shutil.copyfile(self.image, self.folder / f"{name}.img")
+                if self.image.stat().st_mtime_ns == before:
+                    return Path(copy)
+        finally:
+            self._tell(family, "resume")
+
+    @staticmethod
+    def _tell(family: list[psutil.Process], what: str) -> None:
+        for process in family:
+            with suppress(psutil.NoSuchProcess):  # it has just ended
+                getattr(process, what)()
 
     def check(self, copy: Path, code: str) -> str:
         """Mount a copy, check all files against the rows, and return what the code prints there."""

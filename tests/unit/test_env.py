@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from django.core.exceptions import ImproperlyConfigured
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from poetsweb.env import SECRETS, Environment, read_environment
@@ -73,6 +73,7 @@ def test_wrong_url_is_told_without_its_password(
     assert "hunter2" not in str(raised.value)
 
 
+@settings(deadline=None)  # no test depends on how fast the machine is
 @given(st.text(st.characters(blacklist_characters="\0", blacklist_categories=("Cs",)), min_size=1, max_size=300))
 def test_any_text_is_a_port_or_a_sentence(text: str) -> None:
     os.environ["PORT"] = text
