@@ -2,13 +2,13 @@
 
 import hashlib
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from django.conf import settings
 from django.contrib.auth.models import User
+from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
@@ -237,7 +237,9 @@ def test_files_that_the_storage_lost_are_a_sentence(owner: User, tmp_path: Any) 
 def test_files_that_were_changed_in_the_storage_are_a_sentence(owner: User, tmp_path: Any) -> None:
     network = publish(owner)
     custom_backbone_dir(network.name, settings.ML).rename(tmp_path / "lost")
-    Path(default_storage.path(f"networks/{network.name}/{LITE}")).write_bytes(b"another network")
+    path = f"networks/{network.name}/{LITE}"
+    default_storage.delete(path)
+    default_storage.save(path, ContentFile(b"another network"))
     with pytest.raises(BackboneMissing, match="damaged in the storage"):
         find_backbone(network.name)
 

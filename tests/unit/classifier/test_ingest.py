@@ -114,6 +114,7 @@ def test_small_archive_is_read_at_once(project: Project) -> None:
     assert not Job.objects.filter(parent=job).exists()
 
 
+@pytest.mark.usefixtures("folder_storage")  # of a bucket, this machine has a copy
 def test_lost_archive_fails_the_job_and_blames_no_picture(project: Project) -> None:
     job = queue(project, make_zip(make_files()))
     run_job(job.pk)

@@ -1,9 +1,12 @@
 """Schemathesis sends every call what its description allows, and what it does not: nothing breaks or is let in."""
 
 import json
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from django.core.signals import request_finished, request_started
+from django.db import close_old_connections
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
@@ -29,6 +32,16 @@ CHECKS = [
     described.response_schema_conformance,
     described.negative_data_rejection,
 ]
+
+
+@pytest.fixture(autouse=True)
+def _one_connection() -> Iterator[None]:
+    """Keep the connection, which a web server closes when it is old: the test's transaction lives on it."""
+    for signal in (request_started, request_finished):
+        signal.disconnect(close_old_connections)
+    yield
+    for signal in (request_started, request_finished):
+        signal.connect(close_old_connections)
 
 
 @pytest.fixture
