@@ -68,13 +68,14 @@ def embed(job: Job) -> None:
     if job.worker_deaths:
         _set_aside_what_crashes(images)
     throttle, stored = Throttle(), job.kept
-    for batch, vectors in embed_pictures(
-        list(images), read_picture_file, engine_of(backbone), augmentation=augmentation
-    ):
-        embeddings.store_embeddings([images[sha256] for sha256 in batch], vectors, key)
-        stored += len(batch)
-        if throttle.due():
-            lifecycle.report(job, kept=stored)  # which finds out whether the job was cancelled
+    with embeddings.unsynced_commits():
+        for batch, vectors in embed_pictures(
+            list(images), read_picture_file, engine_of(backbone), augmentation=augmentation
+        ):
+            embeddings.store_embeddings([images[sha256] for sha256 in batch], vectors, key)
+            stored += len(batch)
+            if throttle.due():
+                lifecycle.report(job, kept=stored)  # which finds out whether the job was cancelled
     lifecycle.finish_job(job, EmbedResult(computed=len(images)))
 
 

@@ -1,8 +1,10 @@
 """dataset version -> embeddings: what is missing, what was computed, and the matrices the head is trained on."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 import numpy as np
+from django.db import connection
 from numpy.typing import NDArray
 
 from classifier.models import Embedding, Image
@@ -41,6 +43,27 @@ def list_images_without(image_ids: Sequence[int], key: str) -> list[Image]:
     """List those of these images that still lack an embedding."""
     done = Embedding.objects.filter(key=key, image__in=image_ids).values("image")
     return list(Image.objects.filter(pk__in=image_ids).exclude(pk__in=done).order_by("pk"))
+
+
+@contextmanager
+def unsynced_commits() -> Iterator[None]:
+    """Let the commits of the block wait for no disk, because what they write can be computed again (SQLite).
+
+    The next commit outside of the block puts them on the disk as well.
+    """
+    if connection.vendor != "sqlite" or connection.in_atomic_block:
+        yield
+        return
+    _execute("PRAGMA synchronous=NORMAL")
+    try:
+        yield
+    finally:
+        _execute("PRAGMA synchronous=FULL")
+
+
+def _execute(statement: str) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(statement)
 
 
 def store_embeddings(images: Sequence[Image], vectors: NDArray[np.float32], key: str) -> None:
