@@ -24,7 +24,7 @@ from tests.unit.classifier.test_permissions import arguments
 schemathesis = pytest.importorskip("schemathesis", reason="requirements-dev.txt is not installed")
 described = pytest.importorskip("schemathesis.specs.openapi.checks")
 
-EXAMPLES = 15  # of requests that are allowed, and as many of others, for each call: half a minute in all
+EXAMPLES = 8  # of requests that are allowed, and as many of others, for each call
 CHECKS = [
     schemathesis.checks.not_a_server_error,
     described.status_code_conformance,
