@@ -66,6 +66,7 @@ MIDDLEWARE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
     "classifier.middleware.first_visit",
+    "classifier.views.errors.AnswerUserErrors",
 ]
 TEMPLATES = [
     {

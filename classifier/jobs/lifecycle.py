@@ -221,6 +221,9 @@ def postpone_job(job: Job, waits_for: str) -> None:
     pause = timedelta(seconds=PAUSES[min(_count_tries(job), len(PAUSES) - 1)])
     if _held(job).update(lease="", waits_for=waits_for, not_before=Now() + pause) == 1:
         log.warning("job_postponed", job=job.pk, waits_for=waits_for, seconds=pause.total_seconds())
+        Job.objects.filter(pk=job.parent_id, status=Job.Status.RUNNING).update(
+            waits_for=waits_for
+        )  # whose page is seen
 
 
 def _count_tries(job: Job) -> int:
@@ -276,7 +279,7 @@ def _child_done(child: Job, parent_id: int) -> None:
     """Count the child's work on its parent, and send the parent on when it was the last."""
     units = child.config.get("units", 0)
     parents = Job.objects.filter(pk=parent_id, status=Job.Status.RUNNING)
-    parents.update(done=F("done") + units, kept=F("kept") + units, heartbeat_at=Now())
+    parents.update(done=F("done") + units, kept=F("kept") + units, heartbeat_at=Now(), waits_for="")
     if not Job.objects.filter(parent_id=parent_id, status__in=Job.OPEN).exists():
         dispatch(list(Job.objects.filter(pk=parent_id, status=Job.Status.RUNNING, lease="")))
 

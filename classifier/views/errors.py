@@ -1,4 +1,5 @@
 import sys
+from collections.abc import Callable
 
 from django.core.exceptions import DisallowedHost
 from django.db import DatabaseError, connection
@@ -11,6 +12,7 @@ from classifier.access import wants_json
 from classifier.bodies import BodyCut
 from classifier.disk import is_low
 from classifier.outages import RETRY_SECONDS, describe_outage, find_outage
+from ml.errors import UserError
 
 
 def answer_page(request: HttpRequest, status: int, title: str, text: str) -> HttpResponse:
@@ -53,6 +55,24 @@ def _answer_outage(request: HttpRequest, text: str) -> HttpResponse:
     # Without the request: to say who is signed in, the page would ask the database.
     page = render_to_string("classifier/error_page.html", {"title": "Please try again in a moment", "text": text})
     return HttpResponse(page, status=503)
+
+
+class AnswerUserErrors:
+    """Middleware that answers an error whose message is for the user, where no view has a better place for it."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        return self.get_response(request)
+
+    def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
+        """Return the sentence as a page, or as JSON for the script that uploads."""
+        if not isinstance(error, UserError):
+            return None
+        if request.headers.get("Sec-Fetch-Dest") == "empty" and "HX-Request" not in request.headers:
+            return JsonResponse({"error": str(error)}, status=error.status)
+        return answer_page(request, error.status, "This cannot be done now", str(error))
 
 
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:

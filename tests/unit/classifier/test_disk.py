@@ -6,6 +6,7 @@ import pytest
 from django.contrib.auth.models import User
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
+from django.urls import reverse
 
 from classifier import disk
 from classifier.jobs import lifecycle
@@ -62,3 +63,13 @@ def test_administrator_is_warned(free: Any, as_owner: Client, owner: User) -> No
     free(disk.LOW)
     assert "almost full" not in as_owner.get("/").content.decode()
     assert as_owner.get("/health").json() == {"status": "ok", "disk": "ok"}
+
+
+def test_page_says_so_too(free: Any, as_owner: Client, project: Project) -> None:
+    free(disk.RESERVED - 1)
+    address = reverse("upload_start", args=[project.slug])
+    answer = as_owner.post(address, {"source": "x"})
+    assert answer.status_code == 503
+    assert "not enough room" in answer.content.decode()
+    answer = as_owner.post(address, {"source": "x"}, headers={"Sec-Fetch-Dest": "empty"})
+    assert "not enough room" in answer.json()["error"]

@@ -13,7 +13,7 @@ from django.utils import timezone
 from redis.exceptions import ConnectionError as RedisConnectionError
 
 from classifier.jobs import lifecycle, recovery
-from classifier.jobs.kinds import TRAIN
+from classifier.jobs.kinds import EMBED, TRAIN, EmbedResult
 from classifier.jobs.lifecycle import LeaseLost
 from classifier.models import Job, Project
 from classifier.outages import BROKER, DATABASE, ROOM, STORAGE, StorageAway, find_outage
@@ -267,3 +267,16 @@ def test_nothing_ends_the_reaper(db: None) -> None:
         raise RuntimeError("anything")
 
     run_reaper._do(fail)
+
+
+def test_page_of_the_whole_says_what_a_part_waits_for(job: Job, sent: list[int]) -> None:
+    parent = claim(job)
+    (child,) = lifecycle.queue_children(parent, EMBED, configs=[{"units": 1}])
+    lifecycle.park_job(parent)
+    lifecycle.postpone_job(claim(child), STORAGE)
+    job.refresh_from_db()
+    assert job.waits_for == STORAGE
+    age(child, not_before=1)
+    lifecycle.finish_job(claim(child), EmbedResult(computed=1))
+    job.refresh_from_db()
+    assert job.waits_for == ""
