@@ -57,13 +57,13 @@ def send_lost_messages() -> None:
     The queues are counted first: while no worker serves one, nothing in it is lost, and it must not grow.
     """
     waiting = Job.objects.filter(IS_DUE, ~WAITS_FOR_CHILDREN, status__in=Job.OPEN, lease="")
-    overdue = Q(dispatched_at=None) | Q(dispatched_at__lt=Now() - SEND_AGAIN_AFTER)
-    jobs = list(waiting.filter(overdue).order_by("pk")[:SENT_AT_ONCE])
-    if not jobs:
+    overdue = waiting.filter(Q(dispatched_at=None) | Q(dispatched_at__lt=Now() - SEND_AGAIN_AFTER))
+    if not overdue.exists():
         return
     counted = Counter(KINDS[kind].queue for kind in waiting.values_list("kind", flat=True))
-    lacking = {queue for queue, count in counted.items() if count_messages(queue) < count}
-    lost = [job for job in jobs if KINDS[job.kind].queue in lacking]
+    lacking = [queue for queue, count in counted.items() if count_messages(queue) < count]
+    kinds = [name for name, kind in KINDS.items() if kind.queue in lacking]
+    lost = list(overdue.filter(kind__in=kinds).order_by("pk")[:SENT_AT_ONCE])
     if lost:
         dispatch(lost)
 

@@ -13,7 +13,7 @@ from django.utils import timezone
 from redis.exceptions import ConnectionError as RedisConnectionError
 
 from classifier.jobs import lifecycle, recovery
-from classifier.jobs.kinds import EMBED, TRAIN, EmbedResult
+from classifier.jobs.kinds import EMBED, INGEST, TRAIN, EmbedResult
 from classifier.jobs.lifecycle import LeaseLost
 from classifier.models import Job, Project
 from classifier.outages import BROKER, DATABASE, ROOM, STORAGE, StorageAway, find_outage
@@ -168,6 +168,19 @@ def test_queue_that_nobody_serves_does_not_grow(job: Job, sent: list[int], queue
     recovery.send_lost_messages()
     recovery.send_lost_messages()  # it was sent a moment ago
     assert sent == [job.pk]
+
+
+def test_full_queue_keeps_no_lost_message_of_another_from_being_sent(
+    project: Project, job: Job, sent: list[int], queued: dict[str, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(recovery, "SENT_AT_ONCE", 1)
+    lost = lifecycle.queue_job(INGEST, project=project, by=project.owner)
+    for one in (job, lost):
+        age(one, dispatched_at=60)
+    queued["train"] = 1
+    sent.clear()
+    recovery.send_lost_messages()
+    assert sent == [lost.pk]
 
 
 def locked() -> Exception:
