@@ -221,9 +221,8 @@ def postpone_job(job: Job, waits_for: str) -> None:
     pause = timedelta(seconds=PAUSES[min(_count_tries(job), len(PAUSES) - 1)])
     if _held(job).update(lease="", waits_for=waits_for, not_before=Now() + pause) == 1:
         log.warning("job_postponed", job=job.pk, waits_for=waits_for, seconds=pause.total_seconds())
-        Job.objects.filter(pk=job.parent_id, status=Job.Status.RUNNING).update(
-            waits_for=waits_for
-        )  # whose page is seen
+        # Of a part, people see the page of the whole.
+        Job.objects.filter(children=job, status=Job.Status.RUNNING).update(waits_for=waits_for)
 
 
 def _count_tries(job: Job) -> int:
