@@ -3,6 +3,7 @@
 import logging
 import os
 from dataclasses import replace
+from typing import Any
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "poetsweb.settings")
 
@@ -13,6 +14,9 @@ from gunicorn.arbiter import Arbiter
 from gunicorn.config import Config
 from gunicorn.glogging import Logger
 
+from ml.serving.client import RemoteInference
+from ml.serving.current import use_inference
+from ml.serving.servers import ServerPool
 from poetsweb.folders import PRIVATE_UMASK
 from poetsweb.logs import hide_secrets
 
@@ -48,6 +52,19 @@ def when_ready(server: Arbiter) -> None:
         server.log.error("The database does not answer: %s", error)
     finally:
         connections.close_all()  # the processes that are forked now must not share it
+
+
+_pool = ServerPool.make()
+
+
+def post_fork(server: Arbiter, worker: Any) -> None:
+    """Let each web process keep its share of the inference servers, and ask any of them."""
+    use_inference(RemoteInference(_pool.asking))
+    each = -(-settings.PREDICT_THREADS // settings.WEB_WORKERS)
+    for place in range(each):
+        _pool.keep_server(
+            worker.age * each + place, threads=settings.PREDICT_THREADS, backbones=settings.ML.backbones_dir
+        )
 
 
 bind = f"[{settings.HOST}]:{settings.PORT}" if ":" in settings.HOST else f"{settings.HOST}:{settings.PORT}"

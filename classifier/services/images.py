@@ -13,7 +13,8 @@ from classifier.models import Image
 from classifier.models.image import image_path
 from classifier.prepared import insert_rows
 from classifier.storage import cache_file, store_unsynced, sync_files
-from ml.images.decoding import ImageFacts, make_thumbnail, verify_image
+from ml.images.decoding import ImageFacts
+from ml.serving.current import inference
 
 log = structlog.get_logger(__name__)
 
@@ -34,7 +35,7 @@ def store_picture(data: bytes) -> ImageFacts:
     The row comes later, from `ensure_images`, after `sync_pictures`: a file without a row is harmless, a row without a
     file is not.
     """
-    facts = verify_image(data, settings.IMAGE_LIMITS)
+    facts = inference().verify(data, settings.IMAGE_LIMITS)
     store_unsynced(image_path(facts.sha256), data)
     return facts
 
@@ -84,7 +85,7 @@ def read_thumbnail(image: Image, size: int) -> bytes:
         known = read_file(path)
         if known.strip(b"\0"):  # a power cut may leave nothing or zeros
             return known
-    thumbnail = make_thumbnail(read_picture(image), size)
+    thumbnail = inference().thumbnail(read_picture(image), size, settings.IMAGE_LIMITS)
     with contextlib.suppress(OSError):  # a full disk is no reason not to show what is made
         cache_file(path, thumbnail)
     return thumbnail

@@ -1,11 +1,10 @@
-"""predict: pictures in, probabilities out, in the web process and without TensorFlow."""
+"""predict: pictures in, probabilities out, without TensorFlow."""
 
 import functools
 import threading
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -22,16 +21,15 @@ from classifier.services.accounts import hash_api_key, note_key_use, valid_keys
 from classifier.services.custom_backbones import find_backbone
 from classifier.services.model_versions import load_artifact
 from classifier.services.remote import WorkerEngine
-from ml.backbones.backbone import Backbone
+from ml.engines.conversion import ensure_tflite
 from ml.engines.litert import Embedder
-from ml.engines.loading import load_engine
-from ml.engines.shared import SharedEngine
+from ml.engines.loading import adapter_of, load_engine
 from ml.errors import Conflict
 from ml.images.decoding import ImageRejected
-from ml.training.inference import ArtifactCache, classify_pictures
+from ml.serving.batches import extract_features
+from ml.serving.inference import BACKBONES_HELD, Network
+from ml.training.inference import ArtifactCache, classify_features
 
-# Loading one takes a tenth of a second and 60 MB. Most sites use one; who tries a second must not wait each time.
-BACKBONES_HELD = 2
 HEAD_BYTES = 24 * 2**20  # of heads kept in each web process: a thousand of a few classes
 
 
@@ -81,24 +79,20 @@ class Classification:
     milliseconds: float
 
 
-def get_engine(name: str) -> Embedder:
-    """Return this process's engine for a backbone, loaded when it is first asked for."""
-    with _engine_lock:  # two first requests must not load it twice
+def get_engine(name: str) -> Network | Embedder:
+    """Return what extracts the features of a backbone, made ready when it is first asked for."""
+    with _engine_lock:  # two first requests must not convert it twice
         return _load_engine(name)
 
 
 @functools.lru_cache(maxsize=BACKBONES_HELD)
-def _load_engine(name: str) -> Embedder:
-    backbone = find_backbone(name)
+def _load_engine(name: str) -> Network | Embedder:
+    backbone, folder = find_backbone(name), settings.ML.backbones_dir
     if backbone.needs_tensorflow:
         return WorkerEngine(backbone)
-    load = partial(_load_here, backbone)
-    # A stranger's network is a process of its own, of which one will do.
-    return SharedEngine(load, settings.PREDICT_THREADS) if backbone.is_trusted else load(settings.PREDICT_THREADS)
-
-
-def _load_here(backbone: Backbone, threads: int) -> Embedder:
-    return load_engine(backbone, settings.ML.backbones_dir, threads=threads)
+    if backbone.is_trusted:
+        return Network(ensure_tflite(backbone, folder), adapter_of(backbone))
+    return load_engine(backbone, folder, threads=settings.PREDICT_THREADS)
 
 
 def find_live(user: User, slug: str) -> LiveVersion | None:
@@ -135,7 +129,7 @@ def answer(version: LiveVersion, pictures: Sequence[bytes]) -> Classification:
     """Classify each picture; one that cannot be read gets an error of its own. Raise UserError."""
     begun = time.perf_counter()
     artifact = artifacts.get(version.artifact_digest, lambda: load_artifact(version.artifact_digest))
-    found = classify_pictures(pictures, get_engine(version.backbone), artifact, settings.IMAGE_LIMITS)
+    found = classify_features(extract_features(pictures, get_engine(version.backbone), settings.IMAGE_LIMITS), artifact)
     milliseconds = (time.perf_counter() - begun) * 1000
     names = [version.names.get(pk, name) for pk, name in artifact.classes]
     return Classification(version, [_rank(names, probabilities) for probabilities in found], milliseconds)

@@ -20,11 +20,16 @@ def load_engine(backbone: Backbone, folder: Path, *, threads: int = 1) -> Embedd
     if backbone.needs_tensorflow:
         file, how = custom_backbone_dir(backbone.name, backbone.machine) / GRAPH, in_tensorflow()
         return _confine(backbone, file, how)
-    spec, file = backbone.spec, ensure_tflite(backbone, folder)
-    adapter = Adapter(spec.scale, spec.offset, spec.logarithm, spec.one_output) if spec else AS_IT_IS
+    file, adapter = ensure_tflite(backbone, folder), adapter_of(backbone)
     if backbone.is_trusted:
         return LiteRTEngine(file, threads=threads, adapter=adapter)
     return _confine(backbone, file, in_litert(threads, adapter))
+
+
+def adapter_of(backbone: Backbone) -> Adapter:
+    """Return what LiteRT has to do before and after the network of a backbone."""
+    spec = backbone.spec
+    return Adapter(spec.scale, spec.offset, spec.logarithm, spec.one_output) if spec else AS_IT_IS
 
 
 def _confine(backbone: Backbone, file: Path, how: list[str]) -> ConfinedEngine:

@@ -23,6 +23,7 @@ MAX_BYTES = 2**30  # of one picture
 # a copy of them in another mode. A JPEG is decoded at a fraction of its size, if it is not progressive.
 BYTES_PER_PIXEL = {"WEBP": 16, "TIFF": 16, "PNG": 8, "GIF": 8, "BMP": 8, "JPEG": 4, "MPO": 4}
 _EVERY = 0.05  # seconds
+_chosen: list[str] = []
 
 
 class TooBusy(Unavailable):
@@ -30,6 +31,13 @@ class TooBusy(Unavailable):
 
     def __init__(self) -> None:
         super().__init__("The site is busy with other large pictures. Please try again in a moment.")
+
+
+class NoBudget(Unavailable):
+    """It cannot be known what else is being decoded. The message is a sentence for the user."""
+
+    def __init__(self) -> None:
+        super().__init__("Large pictures cannot be read at the moment. Please try again later.")
 
 
 def estimate_bytes(picture: Image.Image, stored: tuple[int, int]) -> int:
@@ -55,9 +63,11 @@ def decoding_turn(needed: int, *, wait_seconds: float = math.inf) -> Iterator[No
     if needed <= FREE_BYTES:
         yield
         return
-    # The system gives the lock back when a process dies. A file of ours, opened anew: threads wait for each other too.
-    path = os.path.join(tempfile.gettempdir(), f"poetsweb-{os.getuid()}-decoding.lock")
-    handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+    # The system gives the lock back when a process dies. Opened anew each time: threads wait for each other too.
+    try:
+        handle = open_lock()
+    except OSError as error:
+        raise NoBudget from error
     try:
         until = time.monotonic() + wait_seconds
         while not _locks(handle):
@@ -67,6 +77,21 @@ def decoding_turn(needed: int, *, wait_seconds: float = math.inf) -> Iterator[No
         yield
     finally:
         os.close(handle)
+
+
+def lock_path() -> str:
+    """Return the file whose lock is the turn."""
+    return _chosen[-1] if _chosen else os.path.join(tempfile.gettempdir(), f"poetsweb-{os.getuid()}-decoding.lock")
+
+
+def use_lock(path: str) -> None:
+    """Use this file, in a process that cannot find it: one that is confined knows neither the folder nor its user."""
+    _chosen[:] = [path]
+
+
+def open_lock() -> int:
+    """Return a descriptor of that file, which is ours alone and is made if it is missing."""
+    return os.open(lock_path(), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
 
 
 def _locks(handle: int) -> bool:

@@ -51,8 +51,8 @@ from PIL import (  # noqa: F401
     WebPImagePlugin,
 )
 
-from ml.errors import Refused
-from ml.images.budget import TooBusy, decoding_turn, estimate_bytes, max_pixels
+from ml.errors import Refused, Unavailable
+from ml.images.budget import decoding_turn, estimate_bytes, max_pixels
 from ml.images.modes import READABLE_MODES, Size, scale_transparency_key, to_rgb
 from ml.images.rendering import Framing, draft, draft_square, make_square, orientation_of, turn_upright, turned
 from ml.images.sniffing import describe_non_picture
@@ -250,7 +250,7 @@ def _plain_words(data: bytes, limits: ImageLimits) -> Iterator[None]:
     """Turn whatever a decoder raises over `data` into `ImageRejected`."""
     try:
         yield
-    except (ImageRejected, TooBusy):
+    except (ImageRejected, Unavailable):
         raise
     except UnidentifiedImageError as error:
         raise ImageRejected(describe_non_picture(data)) from error

@@ -7,8 +7,7 @@ import numpy as np
 from cachetools import LRUCache
 from numpy.typing import NDArray
 
-from ml.engines.litert import Embedder
-from ml.images.decoding import DEFAULT_LIMITS, ImageLimits, ImageRejected, load_picture
+from ml.images.decoding import ImageRejected
 from ml.training.artifacts import Artifact
 
 
@@ -43,21 +42,10 @@ def _size_of(artifact: Artifact) -> int:
     return artifact.head.weights.nbytes + artifact.head.bias.nbytes + manifest
 
 
-def classify_pictures(
-    pictures: Sequence[bytes], engine: Embedder, artifact: Artifact, limits: ImageLimits = DEFAULT_LIMITS
+def classify_features(
+    found: Sequence[NDArray[np.float32] | ImageRejected], artifact: Artifact
 ) -> list[NDArray[np.float32] | ImageRejected]:
-    """Return, for each encoded picture, its probabilities, float32 (C,), or the reason why it could not be read."""
-    decoded = [_decode(picture, engine, limits) for picture in pictures]
-    good = [picture for picture in decoded if not isinstance(picture, ImageRejected)]
-    if not good:
-        return [picture for picture in decoded if isinstance(picture, ImageRejected)]
-    batch = np.stack(good) if len(good) > 1 else good[0][np.newaxis]  # a single picture needs no copy
-    answers = iter(artifact.head.probabilities(engine.embed(batch)))
-    return [picture if isinstance(picture, ImageRejected) else next(answers) for picture in decoded]
-
-
-def _decode(picture: bytes, engine: Embedder, limits: ImageLimits) -> NDArray[np.uint8] | ImageRejected:
-    try:
-        return load_picture(picture, engine.input_size, limits, engine.framing)
-    except ImageRejected as error:
-        return error
+    """Return the probabilities, float32 (C,), for the features of each picture; what could not be read stays so."""
+    good = [features for features in found if not isinstance(features, ImageRejected)]
+    answers = iter(artifact.head.probabilities(np.stack(good)) if good else ())
+    return [features if isinstance(features, ImageRejected) else next(answers) for features in found]

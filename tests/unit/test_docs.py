@@ -19,7 +19,7 @@ IDLE = "classifier.tensorboard.proxy:IDLE_SECONDS"
 DEATHS = "classifier.jobs.lifecycle:MAX_WORKER_DEATHS"
 MAX_CHUNK = "worker.embed:MAX_CHUNK"
 MAX_PART = "worker.ingest:MAX_PART"
-HELD = "classifier.services.prediction:BACKBONES_HELD"
+HELD = "ml.serving.inference:BACKBONES_HELD"
 MAX_PICTURE_BYTES = "poetsweb.settings:IMAGE_LIMITS.max_bytes"
 MAX_PIXELS = "poetsweb.settings:IMAGE_LIMITS.max_pixels"
 
@@ -28,8 +28,8 @@ NUMBERS: list[tuple[str, str, str, float]] = [
     ("docs/architecture.md", r"`embed` jobs of (\S+) pictures and fewer", MAX_CHUNK, 1),
     ("docs/architecture.md", r"`read` jobs of (\S+) files and fewer", MAX_PART, 1),
     ("docs/operations.md", r"parts of up to (\S+) pictures", MAX_CHUNK, 1),
-    ("docs/operations.md", r"a web process holds (\w+) at a time", HELD, 1),
-    ("docs/decisions/0002*.md", r"web process keeps (\w+) backbones", HELD, 1),
+    ("docs/operations.md", r"an inference server holds (\w+) at a time", HELD, 1),
+    ("docs/decisions/0002*.md", r"keep (\w+) backbones each", HELD, 1),
     ("docs/decisions/0002*.md", r"up to (\d+) MB of them", "classifier.services.prediction:HEAD_BYTES", MB),
     ("docs/decisions/0003*.md", r"a sign of life every (\w+) seconds", "worker.run:BEAT_SECONDS", 1),
     ("docs/decisions/0003*.md", r"suspects a silent one after (\d+) seconds", LOST_AFTER, 1),

@@ -1,6 +1,5 @@
 """A picture that crashes its reader is found and refused by name, and the others go on."""
 
-import signal
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -16,36 +15,18 @@ from classifier.services import uploads
 from ml.images.isolated import CRASHES, isolated_reader
 from ml.training.config import TrainConfig
 from tests.datasets import coloured_pictures, make_tgz, make_zip
+from tests.fragile_codec import deadly, python_path
 from tests.pictures import make_jpeg
 from tests.unit.classifier.conftest import add_pictures
 from worker.ingest import MIN_PART
 from worker.run import run_job
-
-MARK = b"crash the reader"
-CODEC = f"""
-import os, signal
-import PIL.Image
-whole = PIL.Image.open
-def open(file, *args, **options):
-    if {MARK!r} in file.getvalue():
-        os.kill(os.getpid(), signal.{signal.SIGSEGV.name})
-    return whole(file, *args, **options)
-PIL.Image.open = open
-"""
 
 
 @pytest.fixture(autouse=True)
 def _fragile_codec(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, backbones: Path, settings: Any) -> None:
     """Let pictures with the mark crash every process that is started from here."""
     settings.ML = replace(settings.ML, backbones_dir=backbones)
-    (tmp_path / "codec").mkdir()
-    (tmp_path / "codec" / "sitecustomize.py").write_text(CODEC)
-    monkeypatch.setenv("PYTHONPATH", str(tmp_path / "codec"), prepend=":")
-
-
-def deadly() -> bytes:
-    """Return a picture that is good, and crashes the codec of this test."""
-    return make_jpeg(999) + MARK
+    monkeypatch.setenv("PYTHONPATH", python_path(tmp_path))
 
 
 def test_reader_goes_on_after_a_crash() -> None:

@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from ml.images import budget
-from ml.images.budget import FREE_BYTES, TooBusy, decoding_turn, estimate_bytes
+from ml.images.budget import FREE_BYTES, NoBudget, TooBusy, decoding_turn, estimate_bytes
 from ml.images.decoding import ImageLimits, ImageRejected, load_picture, make_thumbnail, verify_image
 
 
@@ -106,3 +106,10 @@ def test_request_that_has_to_wait_too_long_is_told_to_come_again(monkeypatch: py
     limits = ImageLimits(wait_seconds=0.1)
     with decoding_turn(1), pytest.raises(TooBusy, match="try again"):
         verify_image(encoded("PNG", (8, 8)), limits)
+
+
+def test_lock_that_cannot_be_opened_makes_no_picture_damaged(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(budget, "FREE_BYTES", 0)
+    monkeypatch.setattr("tempfile.tempdir", "/nowhere")
+    with pytest.raises(NoBudget, match="later"):
+        verify_image(encoded("PNG", (10, 10)))

@@ -8,9 +8,10 @@ import pytest
 
 from ml.engines.litert import LiteRTEngine
 from ml.images.decoding import ImageLimits, ImageRejected, load_picture
+from ml.serving.batches import extract_features
 from ml.training.artifacts import Artifact
 from ml.training.head import Head
-from ml.training.inference import ArtifactCache, classify_pictures
+from ml.training.inference import ArtifactCache, classify_features
 from tests.pictures import make_jpeg
 
 
@@ -90,7 +91,9 @@ def test_cache_bound_holds_under_many_artifacts_and_threads() -> None:
 def test_classify_bad_pictures_beside_good_ones(engine: LiteRTEngine) -> None:
     artifact = make_artifact()
     good = [make_jpeg(seed) for seed in range(3)]
-    answers = classify_pictures([b"", good[0], b"no picture", good[1], good[2][:200], good[2]], engine, artifact)
+    answers = classify_features(
+        extract_features([b"", good[0], b"no picture", good[1], good[2][:200], good[2]], engine), artifact
+    )
     assert [isinstance(answer, ImageRejected) for answer in answers] == [True, False, True, False, True, False]
     for picture, answer in zip(good, (answers[1], answers[3], answers[5]), strict=True):
         expected = artifact.head.probabilities(engine.embed(load_picture(picture, 32)[None]))[0]
@@ -99,7 +102,7 @@ def test_classify_bad_pictures_beside_good_ones(engine: LiteRTEngine) -> None:
 
 def test_classify_probabilities_sum_to_one(engine: LiteRTEngine) -> None:
     pictures = [make_jpeg(seed) for seed in range(10)]
-    for answer in classify_pictures(pictures, engine, make_artifact(classes=7)):
+    for answer in classify_features(extract_features(pictures, engine), make_artifact(classes=7)):
         assert not isinstance(answer, ImageRejected)
         assert answer.shape == (7,)
         assert answer.sum() == pytest.approx(1, abs=1e-5)
@@ -107,14 +110,16 @@ def test_classify_probabilities_sum_to_one(engine: LiteRTEngine) -> None:
 
 
 def test_classify_only_bad_pictures(engine: LiteRTEngine) -> None:
-    answers = classify_pictures([b"x", b"y"], engine, make_artifact())
+    answers = classify_features(extract_features([b"x", b"y"], engine), make_artifact())
     assert [type(answer) for answer in answers] == [ImageRejected, ImageRejected]
 
 
 def test_classify_nothing(engine: LiteRTEngine) -> None:
-    assert classify_pictures([], engine, make_artifact()) == []
+    assert classify_features(extract_features([], engine), make_artifact()) == []
 
 
 def test_classify_keeps_to_the_limits(engine: LiteRTEngine) -> None:
-    (answer,) = classify_pictures([make_jpeg(1)], engine, make_artifact(), ImageLimits(max_pixels=100))
+    (answer,) = classify_features(
+        extract_features([make_jpeg(1)], engine, ImageLimits(max_pixels=100)), make_artifact()
+    )
     assert isinstance(answer, ImageRejected)

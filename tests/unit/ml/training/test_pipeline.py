@@ -16,9 +16,10 @@ from ml.engines.embeddings import embed_pictures
 from ml.engines.litert import LiteRTEngine
 from ml.images.augmentation import Augmentation
 from ml.images.decoding import PREPROCESSING_VERSION, ImageRejected
+from ml.serving.batches import extract_features
 from ml.training.artifacts import Artifact, read_artifact, read_evaluation
 from ml.training.config import TrainConfig, parse_config
-from ml.training.inference import classify_pictures
+from ml.training.inference import classify_features
 from ml.training.pipeline import Trained, train
 from poetsweb.folders import ML
 from tests.pictures import make_jpeg
@@ -84,7 +85,7 @@ def test_train_artifact_classifies_held_out_pictures(
     trained = train(dataset, features, config, TESTING, silent)
     assert trained.metrics["test_accuracy"] == 1.0
     others = [make_jpeg(1000 + number, colour=COLOURS[number % 3]) for number in range(15)]
-    for number, answer in enumerate(classify_pictures(others, engine, read(trained))):
+    for number, answer in enumerate(classify_features(extract_features(others, engine), read(trained))):
         assert not isinstance(answer, ImageRejected)
         assert answer.argmax() == number % 3
 

@@ -1,0 +1,1 @@
+"""Read strangers' pictures and run backbones on them, in this process or in inference servers of their own."""

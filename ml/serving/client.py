@@ -1,0 +1,134 @@
+"""Ask the inference servers about pictures, first come first served among all processes that ask."""
+
+import contextlib
+import hashlib
+import json
+import logging
+import socket
+import threading
+import time
+from dataclasses import asdict, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ml.errors import Unavailable
+from ml.images.budget import TooBusy
+from ml.images.decoding import DEFAULT_LIMITS, ImageFacts, ImageLimits, ImageRejected
+from ml.images.isolated import CRASHES
+from ml.images.rendering import Framing
+from ml.serving.busy import STALE_SECONDS
+from ml.serving.inference import Network
+from ml.serving.messages import Disconnected, await_turn, enqueue, receive, send
+from ml.serving.server import BUSY, GOOD, REJECTED
+
+TURN_SECONDS = 10.0  # after which somebody is told to come again
+ANSWER_SECONDS = STALE_SECONDS + 15  # by then the server has been ended
+MAX_ANSWER = 64 * 2**20  # bytes; a square of 4,000 pixels has fewer
+BUSY_SECONDS = 0.1  # between two questions about a large picture
+LARGE_WAITING = 2  # of those at a time in a process
+AGAIN_SECONDS = 5.0  # a server that ends sooner may have ended for another reason than the picture
+
+log = logging.getLogger(__name__)
+
+
+class NoTurn(Unavailable):
+    """No inference server was free in time. The message is a sentence for the user."""
+
+    def __init__(self) -> None:
+        super().__init__("The site is busy with other pictures. Please try again in a moment.")
+
+
+class RemoteInference:
+    """Inference by servers, through the queue that they take from."""
+
+    def __init__(self, queue: socket.socket) -> None:
+        self._queue = queue
+        self._waiting = threading.Semaphore(LARGE_WAITING)
+
+    def verify(self, data: bytes, limits: ImageLimits = DEFAULT_LIMITS) -> ImageFacts:
+        """Do what `verify_image` does."""
+        facts = ImageFacts(**json.loads(self._ask(data, call="verify", limits=asdict(limits))))
+        # It decides what the file replaces, so a server that has been taken over must not choose it.
+        return replace(facts, sha256=hashlib.sha256(data).hexdigest())
+
+    def thumbnail(self, data: bytes, size: int, limits: ImageLimits = DEFAULT_LIMITS) -> bytes:
+        """Do what `make_thumbnail` does."""
+        return self._ask(data, call="thumbnail", size=size, limits=asdict(limits))
+
+    def pixels(
+        self, data: bytes, size: int, limits: ImageLimits = DEFAULT_LIMITS, framing: Framing = Framing.WHOLE
+    ) -> NDArray[np.uint8]:
+        """Do what `load_picture` does."""
+        found = self._ask(data, call="pixels", size=size, limits=asdict(limits), framing=framing)
+        return np.frombuffer(found, np.uint8).reshape(size, size, 3)
+
+    def features(self, data: bytes, network: Network, limits: ImageLimits = DEFAULT_LIMITS) -> NDArray[np.float32]:
+        """Return the float32 features (F,) of the picture."""
+        found = self._ask(
+            data,
+            call="features",
+            file=str(network.file),
+            adapter=asdict(network.adapter),
+            framing=network.framing,
+            limits=asdict(limits),
+        )
+        return np.frombuffer(found, np.float32)
+
+    def _ask(self, data: bytes, **question: Any) -> bytes:
+        wait_seconds = question["limits"].pop("wait_seconds")
+        with contextlib.suppress(TooBusy):
+            return self._ask_twice(data, question)
+        # Many at once must not keep all threads of a site waiting: few wait, others are told to come again.
+        if not self._waiting.acquire(blocking=False):
+            raise TooBusy
+        try:
+            return self._ask_until(data, question, time.monotonic() + wait_seconds)
+        finally:
+            self._waiting.release()
+
+    def _ask_until(self, data: bytes, question: dict[str, Any], until: float) -> bytes:
+        """Ask again and again while another large picture is being decoded on this machine. Raise TooBusy."""
+        while True:
+            time.sleep(BUSY_SECONDS)
+            try:
+                return self._ask_twice(data, question)
+            except TooBusy:
+                if time.monotonic() > until:
+                    raise
+
+    def _ask_twice(self, data: bytes, question: dict[str, Any]) -> bytes:
+        begun = time.monotonic()
+        for _ in range(2):
+            try:
+                return _unpack(*_ask_once(self._queue, question, data))
+            except (Disconnected, ConnectionError, TimeoutError):
+                log.warning("An inference server ended over a picture of %d bytes.", len(data))
+            if time.monotonic() - begun > AGAIN_SECONDS:
+                break
+        raise ImageRejected(CRASHES)
+
+
+def _ask_once(queue: socket.socket, question: dict[str, Any], data: bytes) -> tuple[str, bytes]:
+    """Return the kind of the answer, and the answer. Raise NoTurn; Disconnected and others if the server ends."""
+    with enqueue(queue) as connection:
+        connection.settimeout(TURN_SECONDS)
+        try:
+            send(connection, question, data)  # before the turn: the server need not wait for what fits into the buffer
+            await_turn(connection)
+        except TimeoutError:
+            raise NoTurn from None
+        connection.settimeout(ANSWER_SECONDS)
+        return receive(connection, most=MAX_ANSWER)
+
+
+def _unpack(kind: str, answer: bytes) -> bytes:
+    if kind == GOOD:
+        return answer
+    if kind == BUSY:
+        raise TooBusy
+    text = answer.decode(errors="replace")
+    if kind == REJECTED:
+        raise ImageRejected(text)
+    raise RuntimeError(f"An inference server failed: {text}")

@@ -1,0 +1,75 @@
+"""What may be asked about the bytes of a picture, and the answers computed in this process."""
+
+import functools
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ml.engines.litert import AS_IT_IS, Adapter, LiteRTEngine
+from ml.images.decoding import DEFAULT_LIMITS, ImageFacts, ImageLimits, load_picture, make_thumbnail, verify_image
+from ml.images.rendering import Framing
+
+# Loading one takes a tenth of a second and 60 MB. Most sites use one; who tries a second must not wait each time.
+BACKBONES_HELD = 2
+
+
+@dataclass(frozen=True)
+class Network:
+    """A converted backbone that can be run here: a file of ours, and what goes in and comes out."""
+
+    file: Path
+    adapter: Adapter = AS_IT_IS
+    framing: Framing = Framing.WHOLE
+
+
+class Inference(Protocol):
+    """What may be asked about an encoded picture. All raise `ImageRejected`, and `Unavailable` if it may work later."""
+
+    def verify(self, data: bytes, limits: ImageLimits = DEFAULT_LIMITS) -> ImageFacts:
+        """Do what `verify_image` does."""
+
+    def thumbnail(self, data: bytes, size: int, limits: ImageLimits = DEFAULT_LIMITS) -> bytes:
+        """Do what `make_thumbnail` does."""
+
+    def pixels(
+        self, data: bytes, size: int, limits: ImageLimits = DEFAULT_LIMITS, framing: Framing = Framing.WHOLE
+    ) -> NDArray[np.uint8]:
+        """Do what `load_picture` does."""
+
+    def features(self, data: bytes, network: Network, limits: ImageLimits = DEFAULT_LIMITS) -> NDArray[np.float32]:
+        """Return the float32 features (F,) of the picture."""
+
+
+class LocalInference:
+    """Inference in this process, with engines that are loaded when they are first needed."""
+
+    def __init__(self, threads: Callable[[], int] = lambda: 1) -> None:
+        """Ask `threads` before each picture how many processor cores to use for it."""
+        self._threads = threads
+        # Of each backbone one engine with all threads and one with a single one.
+        self._engine = functools.lru_cache(maxsize=2 * BACKBONES_HELD)(_load)
+
+    def verify(self, data: bytes, limits: ImageLimits = DEFAULT_LIMITS) -> ImageFacts:
+        return verify_image(data, limits)
+
+    def thumbnail(self, data: bytes, size: int, limits: ImageLimits = DEFAULT_LIMITS) -> bytes:
+        return make_thumbnail(data, size, limits)
+
+    def pixels(
+        self, data: bytes, size: int, limits: ImageLimits = DEFAULT_LIMITS, framing: Framing = Framing.WHOLE
+    ) -> NDArray[np.uint8]:
+        return load_picture(data, size, limits, framing)
+
+    def features(self, data: bytes, network: Network, limits: ImageLimits = DEFAULT_LIMITS) -> NDArray[np.float32]:
+        engine = self._engine(network, self._threads())
+        picture = load_picture(data, engine.input_size, limits, network.framing)
+        found: NDArray[np.float32] = engine.embed(picture[np.newaxis])[0]
+        return found
+
+
+def _load(network: Network, threads: int) -> LiteRTEngine:
+    return LiteRTEngine(network.file, threads=threads, adapter=network.adapter)

@@ -1,0 +1,110 @@
+"""An inference server: a process that reads one picture at a time, for whichever process asks.
+
+Pictures come from strangers, and a decoder may have a hole. What crashes it ends this process and nobody's request but
+its own, and what takes it over finds no secrets, no network and no files but the converted backbones.
+
+    python -m ml.serving.server LOCK QUEUE BUSY SLOT THREADS
+
+LOCK is the file of `ml.images.budget`, which a confined process cannot find by itself. QUEUE and BUSY are descriptors:
+of the queue of connections, and of the memory that `BusyTimes` shares. The process ends with the one that started it,
+whose end closes its input.
+"""
+
+import contextlib
+import json
+import os
+import signal
+import socket
+import sys
+import threading
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from ml.engines.litert import Adapter
+from ml.errors import UserError
+from ml.images.budget import TooBusy, use_lock
+from ml.images.decoding import ImageLimits, ImageRejected
+from ml.images.rendering import Framing
+from ml.serving.busy import STALE_SECONDS, BusyTimes
+from ml.serving.inference import LocalInference, Network
+from ml.serving.messages import Disconnected, dequeue, receive, send, send_turn
+
+# What an answer is; anything else is a fault of ours, whose text is for the log.
+GOOD, REJECTED, BUSY, FAULT = "good", "rejected", "busy", "fault"
+
+
+def serve(queue: socket.socket, busy: BusyTimes, slot: int, threads: int) -> None:
+    """Answer one connection after the other."""
+    inference = LocalInference(lambda: threads if busy.alone(slot) else 1)
+    while True:
+        with dequeue(queue) as connection, contextlib.suppress(Disconnected, ConnectionError):
+            busy.begin(slot)
+            signal.setitimer(signal.ITIMER_REAL, STALE_SECONDS)  # whatever it hangs in, the system ends it
+            send_turn(connection)
+            send(connection, *answer(inference, *receive(connection)))
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        busy.end(slot)
+
+
+def answer(inference: LocalInference, question: dict[str, Any], data: bytes) -> tuple[str, bytes]:
+    """Return the kind of the answer, and the answer."""
+    try:
+        return GOOD, _CALLS[question.pop("call")](inference, data, **question)
+    except ImageRejected as error:
+        return REJECTED, str(error).encode()
+    except TooBusy:
+        return BUSY, b""
+    except Exception as error:  # whatever it is, the next picture may be fine
+        told = str(error) if isinstance(error, UserError) else f"{type(error).__name__}: {error}"
+        return FAULT, told[:1000].encode()
+
+
+def _limits(given: dict[str, Any]) -> ImageLimits:
+    return ImageLimits(**given, wait_seconds=0)  # who asks waits: a server that did would keep others waiting
+
+
+def _verify(inference: LocalInference, data: bytes, limits: dict[str, Any]) -> bytes:
+    return json.dumps(asdict(inference.verify(data, _limits(limits)))).encode()
+
+
+def _thumbnail(inference: LocalInference, data: bytes, size: int, limits: dict[str, Any]) -> bytes:
+    return inference.thumbnail(data, size, _limits(limits))
+
+
+def _pixels(inference: LocalInference, data: bytes, size: int, limits: dict[str, Any], framing: str) -> bytes:
+    return inference.pixels(data, size, _limits(limits), Framing(framing)).tobytes()
+
+
+def _features(
+    inference: LocalInference, data: bytes, file: str, adapter: dict[str, Any], framing: str, limits: dict[str, Any]
+) -> bytes:
+    network = Network(Path(file), Adapter(**adapter), Framing(framing))
+    return inference.features(data, network, _limits(limits)).tobytes()
+
+
+_CALLS: dict[str, Callable[..., bytes]] = {
+    "verify": _verify,
+    "thumbnail": _thumbnail,
+    "pixels": _pixels,
+    "features": _features,
+}
+
+
+def _end_with_input() -> None:
+    sys.stdin.buffer.read()
+    os._exit(0)
+
+
+def main(arguments: list[str]) -> None:
+    """Serve until the input ends."""
+    lock, *numbers = arguments
+    queue, busy, slot, threads = map(int, numbers)
+    use_lock(lock)
+    threading.Thread(target=_end_with_input, daemon=True).start()
+    serve(socket.socket(fileno=queue), BusyTimes(busy), slot, threads)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
