@@ -14,11 +14,13 @@ from pathlib import Path
 import psutil
 
 from bench.command import label_hundred, label_one, retrain_cold, retrain_warm
+from bench.durable import durable_ingest
 from bench.embed import embed_throughput
 from bench.figures import Figure, table
 from bench.fine_tune import fine_tune
 from bench.ingest import ingest_throughput
 from bench.memory import web_memory
+from bench.neighbours import noisy_neighbour
 from bench.predict import predict_latency, predict_throughput
 from bench.retrain import growth, warm_retrain
 from bench.site import BenchmarkSite
@@ -28,11 +30,13 @@ RESULTS = Path(__file__).with_name("results.json")
 FIGURES: dict[str, Callable[[BenchmarkSite], Figure]] = {
     "embed_throughput": embed_throughput,
     "ingest_throughput": ingest_throughput,
+    "durable_ingest": durable_ingest,
     "warm_retrain": warm_retrain,
     "predict_latency": predict_latency,
     "predict_throughput": predict_throughput,
     "predict_tail": predict_tail,
     "slow_clients": slow_clients,
+    "noisy_neighbour": noisy_neighbour,
     "growth": growth,
     "fine_tune": fine_tune,
     "web_memory": web_memory,

@@ -40,12 +40,21 @@ def classify_target(port: int, slugs: Sequence[str], key: str, photos: Sequence[
 
 
 def _classify(slug: str, key: str, photo: bytes) -> bytes:
-    body, kind = encode_multipart({}, [("image", "photo.jpg", photo)])
+    return _post(f"/api/v1/projects/{slug}/classify", key, *encode_multipart({}, [("image", "photo.jpg", photo)]))
+
+
+def _post(path: str, key: str, body: bytes, kind: str) -> bytes:
     head = (
-        f"POST /api/v1/projects/{slug}/classify HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {key}\r\n"
+        f"POST {path} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {key}\r\n"
         f"Content-Type: {kind}\r\nContent-Length: {len(body)}\r\n\r\n"
     )
     return head.encode() + body
+
+
+def upload_target(port: int, slug: str, key: str, photos: Sequence[bytes]) -> Target:
+    """Return a target that adds one picture per request to a class."""
+    bodies = [encode_multipart({"class": "one"}, [("file", "photo.jpg", photo)]) for photo in photos]
+    return Target(port, [_post(f"/api/v1/projects/{slug}/uploads", key, *body) for body in bodies])
 
 
 class Way(Protocol):

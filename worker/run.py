@@ -21,6 +21,7 @@ from django.db import DatabaseError, close_old_connections, connection
 
 from classifier.disk import wait_for_room
 from classifier.jobs import lifecycle
+from classifier.jobs.fairness import claim_fairly
 from classifier.jobs.kinds import KINDS
 from classifier.models import Job
 from classifier.outages import find_outage
@@ -51,7 +52,7 @@ def run_fair_job(pk: int) -> None:
     """Work on the job whose turn it is in the queue of this one."""
     close_old_connections()
     try:
-        job = lifecycle.claim_fairly(pk)
+        job = claim_fairly(pk)
     except DatabaseError as error:
         log.warning("job_not_claimed", job=pk, error=str(error))  # the reaper sends it again
         return

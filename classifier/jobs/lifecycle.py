@@ -12,7 +12,6 @@ Whether a worker has died is found out in `classifier.jobs.recovery`. All times 
 
 import traceback
 import uuid
-from collections import Counter
 from collections.abc import Iterable
 from datetime import timedelta
 from typing import Any
@@ -20,7 +19,7 @@ from typing import Any
 import structlog
 from django.contrib.auth.models import User
 from django.db import transaction
-from django.db.models import Exists, F, Max, Min, OuterRef, Q
+from django.db.models import Exists, F, Max, OuterRef, Q
 from django.db.models.functions import Now
 from django.utils import timezone
 from kombu.exceptions import OperationalError
@@ -34,7 +33,6 @@ log = structlog.get_logger(__name__)
 
 MAX_WORKER_DEATHS = 3
 MAX_OPEN_JOBS = 100  # of a user
-CANDIDATES = 5  # that a worker tries to take before it takes the one it was told of
 FORGET_PAUSES_AFTER = timedelta(minutes=5)
 PAUSES = (5, 10, 20, 40, 60)  # seconds until what is away is tried again, while it stays away
 TASK = "worker.run_job"
@@ -127,35 +125,6 @@ def claim_job(pk: int, *, message: int = 0) -> Job | None:
         return None
     Job.objects.filter(pk=pk, started_at=None).update(started_at=timezone.now())
     return Job.objects.select_related("project", "created_by").get(pk=pk)
-
-
-def claim_fairly(pk: int) -> Job | None:
-    """Take the lease of a job that waits in the same queue as this one: of whom the fewest are running.
-
-    There is a message for each waiting job, so each is taken at last. Among the jobs of a user, those of the project
-    with the fewest running come first, then the oldest.
-    """
-    kind = Job.objects.filter(pk=pk).values_list("kind", flat=True).first()
-    if kind is None:
-        return None
-    kinds = [name for name, known in KINDS.items() if known.queue == KINDS[kind].queue]
-    for candidate in _list_fairly(kinds)[:CANDIDATES]:
-        job = claim_job(candidate, message=pk)
-        if job is not None:
-            return job
-    return claim_job(pk)
-
-
-def _list_fairly(kinds: list[str]) -> list[int]:
-    """List the oldest waiting job of each user and project, those first that have the fewest running."""
-    running = Job.objects.filter(kind__in=kinds, status=Job.Status.RUNNING).exclude(lease="")
-    by_user, by_project = Counter[int | None](), Counter[int | None]()
-    for user, project in running.values_list("created_by", "project"):
-        by_user[user] += 1
-        by_project[project] += 1
-    waiting = Job.objects.filter(IS_DUE, ~WAITS_FOR_CHILDREN, kind__in=kinds, status__in=Job.OPEN, lease="")
-    oldest = waiting.order_by().values_list("created_by", "project").annotate(first=Min("pk"))
-    return [first for *_, first in sorted((by_user[user], by_project[project], pk) for user, project, pk in oldest)]
 
 
 def _held(job: Job) -> Any:

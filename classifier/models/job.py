@@ -60,6 +60,7 @@ class Job(models.Model):
         indexes = [
             models.Index(fields=["status", "lease"], name="job_claimable"),
             models.Index(fields=["project", "parent", "-id"], name="job_of_project"),
+            models.Index(fields=["started_at"], name="job_started"),
         ]
         constraints = [
             models.CheckConstraint(

@@ -5,8 +5,10 @@ from collections.abc import Iterator
 import pytest
 from django.contrib.auth.models import User
 from django.test import Client
+from django.utils import timezone
 
 from classifier.jobs import lifecycle
+from classifier.jobs.fairness import REMEMBERED, claim_fairly
 from classifier.jobs.kinds import BACKBONE, EMBED, IMPORT, TRAIN
 from classifier.models import Job, Project
 from classifier.services.projects import create_project
@@ -27,7 +29,7 @@ def queue(project: Project, count: int) -> list[Job]:
 def take(messages: list[Job]) -> Iterator[Job]:
     """Take the jobs as free workers do, message by message."""
     for message in messages:
-        job = lifecycle.claim_fairly(message.pk)
+        job = claim_fairly(message.pk)
         assert job is not None
         yield job
 
@@ -39,7 +41,7 @@ def test_next_free_worker_goes_to_who_has_the_fewest_running(project: Project, n
     few = queue(neighbour, 3)
     taken = [next(workers).project for _ in range(4)]
     assert taken[:2] == [neighbour, neighbour]
-    assert lifecycle.claim_fairly(few[0].pk) is not None
+    assert claim_fairly(few[0].pk) is not None
 
 
 def test_projects_of_one_user_share_too(project: Project) -> None:
@@ -51,11 +53,30 @@ def test_projects_of_one_user_share_too(project: Project) -> None:
     assert next(workers).project == other
 
 
+def test_single_worker_takes_turns_between_users_and_their_projects(project: Project, neighbour: Project) -> None:
+    other = create_project("Other", by=project.owner)
+    jobs = [lifecycle.queue_job(TRAIN, project=one, by=one.owner) for one in [project] * 4 + [other] * 2]
+    jobs += [lifecycle.queue_job(TRAIN, project=neighbour, by=neighbour.owner) for _ in range(2)]
+    taken = []
+    for job in take(jobs):
+        taken.append(job.project)
+        lifecycle.finish_job(job)
+    assert taken == [project, neighbour, other, neighbour, project, other, project, project]
+
+
+def test_turn_of_long_ago_counts_no_more(project: Project, neighbour: Project) -> None:
+    first, second = (lifecycle.queue_job(TRAIN, project=project, by=project.owner) for _ in range(2))
+    lifecycle.finish_job(next(take([first])))
+    Job.objects.filter(pk=first.pk).update(started_at=timezone.now() - 2 * REMEMBERED)
+    lifecycle.queue_job(TRAIN, project=neighbour, by=neighbour.owner)
+    assert next(take([second])).project == project
+
+
 def test_every_job_is_taken_once(project: Project, neighbour: Project) -> None:
     jobs = queue(project, 7) + queue(neighbour, 5)
     taken = [job.pk for job in take(jobs)]
     assert sorted(taken) == sorted(job.pk for job in jobs)
-    assert lifecycle.claim_fairly(jobs[0].pk) is None
+    assert claim_fairly(jobs[0].pk) is None
 
 
 def test_jobs_of_one_user_come_in_their_order(project: Project) -> None:

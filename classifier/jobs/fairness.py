@@ -1,0 +1,76 @@
+"""Who is next: no user and no project keeps the workers from the others for longer than a job takes."""
+
+from collections import Counter
+from datetime import timedelta
+from typing import NamedTuple
+
+from django.db.models import Max, Min
+from django.db.models.functions import Now
+
+from classifier.jobs.kinds import KINDS
+from classifier.jobs.lifecycle import IS_DUE, WAITS_FOR_CHILDREN, claim_job
+from classifier.models import Job
+
+CANDIDATES = 5  # that a worker tries to take before it takes the one it was told of
+REMEMBERED = timedelta(hours=1)  # how long it counts who had the last turn
+
+
+class Waiting(NamedTuple):
+    """The oldest waiting job of a user in a project."""
+
+    user: int | None
+    project: int | None
+    job: int
+
+
+def claim_fairly(pk: int) -> Job | None:
+    """Take the lease of a job that waits in the same queue as this one: of whom the fewest are running.
+
+    There is a message for each waiting job, so each is taken at last. Among those who have as many running it is the
+    turn of who had none for the longest time; a single worker would otherwise go through one user's jobs first. The
+    same holds for the projects of a user, and then the oldest job comes first.
+    """
+    kind = Job.objects.filter(pk=pk).values_list("kind", flat=True).first()
+    if kind is None:
+        return None
+    kinds = [name for name, known in KINDS.items() if known.queue == KINDS[kind].queue]
+    for candidate in _list_fairly(kinds)[:CANDIDATES]:
+        job = claim_job(candidate, message=pk)
+        if job is not None:
+            return job
+    return claim_job(pk)
+
+
+def _list_fairly(kinds: list[str]) -> list[int]:
+    """List the oldest waiting job of each user and project, those first whose turn it is."""
+    due = Job.objects.filter(IS_DUE, ~WAITS_FOR_CHILDREN, kind__in=kinds, status__in=Job.OPEN, lease="")
+    oldest = due.order_by().values_list("created_by", "project").annotate(first=Min("pk"))
+    waiting = [Waiting(*row) for row in oldest]
+    if len(waiting) < 2:
+        return [one.job for one in waiting]
+    running, last = _count_running(kinds), _last_turns(kinds)
+
+    def turn(one: Waiting) -> tuple[float, ...]:
+        user, project = ("user", one.user), ("project", one.project)
+        return running[user], last.get(user, 0), running[project], last.get(project, 0), one.job
+
+    return [one.job for one in sorted(waiting, key=turn)]
+
+
+def _count_running(kinds: list[str]) -> Counter[tuple[str, int | None]]:
+    """Return how many jobs of these kinds run for each user and each project."""
+    running = Job.objects.filter(kind__in=kinds, status=Job.Status.RUNNING).exclude(lease="")
+    found: Counter[tuple[str, int | None]] = Counter()
+    for user, project in running.values_list("created_by", "project"):
+        found.update([("user", user), ("project", project)])
+    return found
+
+
+def _last_turns(kinds: list[str]) -> dict[tuple[str, int | None], float]:
+    """Return when the last job of each user and each project was begun, of those that began not long ago."""
+    begun = Job.objects.filter(kind__in=kinds, started_at__gt=Now() - REMEMBERED).order_by()
+    found: dict[tuple[str, int | None], float] = {}
+    for user, project, when in begun.values_list("created_by", "project").annotate(last=Max("started_at")):
+        for who in (("user", user), ("project", project)):
+            found[who] = max(found.get(who, 0), when.timestamp())
+    return found
