@@ -13,6 +13,7 @@ from classifier.api import schemas
 from classifier.api.errors import PICTURE, errors
 from classifier.api.present import present_sample
 from classifier.services import images, samples
+from ml.images.formats import FORMATS
 
 PAGE = 100
 
@@ -67,6 +68,6 @@ def get_image(request: SignedIn, slug: str, sha256: str) -> Any:
     """Return the bytes of a picture as they were uploaded."""
     image = selectors.get_image(find_project(request, slug), sha256)
     try:
-        return HttpResponse(images.read_picture(image), content_type=images.MIME[image.format])
+        return HttpResponse(images.read_picture(image), content_type=FORMATS[image.format].mime)
     except OSError:
         raise Http404 from None

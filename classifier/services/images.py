@@ -19,14 +19,6 @@ from ml.serving.current import inference
 log = structlog.get_logger(__name__)
 
 THUMBNAIL_SIZES = (160, 640)
-MIME = {
-    "JPEG": "image/jpeg",
-    "PNG": "image/png",
-    "GIF": "image/gif",
-    "BMP": "image/bmp",
-    "WEBP": "image/webp",
-    "TIFF": "image/tiff",
-}
 
 
 def store_picture(data: bytes) -> ImageFacts:

@@ -8,10 +8,27 @@ from classifier.custom_backbone_forms import framing_title, range_title
 from classifier.jobs.kinds import KINDS
 from classifier.models import Job
 from classifier.outages import describe_wait
+from ml.images.formats import list_endings, list_titles
 from ml.training.config import describe_config
 from ml.training.recipes.registry import RECIPES
 
 register = template.Library()
+
+# Browsers do not count all of these as pictures.
+PICTURE_TYPES = ",".join(["image/*", *(f".{ending}" for ending in list_endings())])
+
+
+@register.simple_tag
+def picture_types() -> str:
+    """Return what a field for pictures accepts."""
+    return PICTURE_TYPES
+
+
+@register.simple_tag
+def picture_formats() -> str:
+    """Return the formats that can be read, for a sentence."""
+    *most, last = list_titles()
+    return f"{', '.join(most)} and {last}"
 
 
 @register.filter

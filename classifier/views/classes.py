@@ -15,6 +15,7 @@ from classifier.parsing import parse_number
 from classifier.services import images, projects, samples
 from ml.datasets.names import MAX_CLASS_NAME_LENGTH
 from ml.images.decoding import ImageRejected
+from ml.images.formats import FORMATS
 
 PAGE = 60
 THUMBNAIL_MIME = "image/jpeg"
@@ -139,7 +140,7 @@ def thumbnail(request: SignedIn, project: Project, sha256: str, size: int) -> Ht
 @project_page
 def picture(request: SignedIn, project: Project, sha256: str) -> HttpResponseBase:
     image = selectors.get_image(project, sha256)
-    response = _send(_read(lambda: images.read_picture(image)), images.MIME[image.format])
+    response = _send(_read(lambda: images.read_picture(image)), FORMATS[image.format].mime)
     if image.format == "TIFF":  # browsers do not show it
         response["Content-Disposition"] = f'attachment; filename="{sha256[:12]}.tiff"'
     return response

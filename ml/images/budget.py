@@ -16,12 +16,10 @@ from contextlib import contextmanager
 from PIL import Image
 
 from ml.errors import Unavailable
+from ml.images.formats import bytes_per_pixel, known_name
 
 FREE_BYTES = 128 * 2**20  # a picture that takes no more than this needs no turn
 MAX_BYTES = 2**30  # of one picture
-# Measured with Pillow 12 on pictures of 100 million pixels, and rounded up: the decoder's own memory, the pixels, and
-# a copy of them in another mode. A JPEG is decoded at a fraction of its size, if it is not progressive.
-BYTES_PER_PIXEL = {"WEBP": 16, "TIFF": 16, "PNG": 8, "GIF": 8, "BMP": 8, "JPEG": 4, "MPO": 4}
 _EVERY = 0.05  # seconds
 _chosen: list[str] = []
 
@@ -47,14 +45,14 @@ def estimate_bytes(picture: Image.Image, stored: tuple[int, int]) -> int:
         picture: opened, and drafted to the size it is decoded at.
         stored: the size it has in the file.
     """
-    whole = "progressive" in picture.info or picture.format not in ("JPEG", "MPO")
+    whole = "progressive" in picture.info or known_name(picture.format) != "JPEG"
     width, height = stored if whole else picture.size
-    return width * height * BYTES_PER_PIXEL.get(picture.format or "", max(BYTES_PER_PIXEL.values()))
+    return width * height * bytes_per_pixel(picture.format)
 
 
 def max_pixels(format: str | None) -> int:
     """Return how many pixels a picture of this format may have within the budget of one picture."""
-    return MAX_BYTES // BYTES_PER_PIXEL.get(format or "", max(BYTES_PER_PIXEL.values()))
+    return MAX_BYTES // bytes_per_pixel(format)
 
 
 @contextmanager

@@ -9,7 +9,8 @@ person would expect, upright, in 8-bit RGB:
 | transparency of any kind | laid on white                                                                   |
 | grey, black and white    | the same grey in R, G and B                                                     |
 | palette                  | its colours                                                                     |
-| 16-bit grey              | 0..65535 -> 0..255 (12-bit TIFF: 0..4095), never clipped                        |
+| 16-bit grey              | 0..65535 -> 0..255, or 0..4095 etc. where all values fit the fewer bits of a    |
+|                          | camera (8, 10, 12 or 14); never clipped                                         |
 | 32-bit integer grey      | as 16-bit if all values fit 0..65535, else its min..max -> 0..255               |
 | floating point grey      | 0..1 -> 0..255 if all values fit, else its min..max -> 0..255; NaN is black     |
 | 16-bit RGB               | the upper 8 bits                                                                |
@@ -37,41 +38,29 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-
-# The plugins register themselves when imported. Named here, so that no thread imports them at its first
-# picture, and none but these six is ever tried.
-from PIL import (  # noqa: F401
-    BmpImagePlugin,
-    GifImagePlugin,
-    Image,
-    JpegImagePlugin,
-    PngImagePlugin,
-    TiffImagePlugin,
-    UnidentifiedImageError,
-    WebPImagePlugin,
-)
+from PIL import Image, UnidentifiedImageError
 
 from ml.errors import Refused, Unavailable
 from ml.images.budget import decoding_turn, estimate_bytes, max_pixels
+from ml.images.formats import FORMATS, bytes_per_pixel, known_name
+from ml.images.jpeg_ends import has_end, with_end
 from ml.images.modes import READABLE_MODES, Size, scale_transparency_key, to_rgb
 from ml.images.rendering import Framing, draft, draft_square, make_square, orientation_of, turn_upright, turned
 from ml.images.sniffing import describe_non_picture
+from ml.images.unusual import DAMAGED, why_refused
 
 # Bump whenever the output of `load_picture` may change for any picture: embeddings are cached by this number.
 # 1: first version.
-PREPROCESSING_VERSION = 1
-
-FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF")
+# 2: deep grey is scaled by the depth that its values need, not by that of the file; more formats.
+PREPROCESSING_VERSION = 2
 
 CUT_OFF = "The picture is cut off: only part of it could be read."
-DAMAGED = "The picture is damaged and cannot be read."
 
 # An ordinary progressive JPEG has about ten scans. Each costs a walk over the whole picture however few bytes
 # it holds, so that thousands in a small file would keep a worker busy for hours.
 _MAX_JPEG_SCANS = 200
 _START_OF_SCAN = b"\xff\xda"
 
-_TIFF_TILE_WIDTH, _TIFF_TILE_LENGTH = 322, 323
 _PNG_BIT_DEPTH_AT = 24
 
 
@@ -113,7 +102,7 @@ class ImageFacts:
     sha256: str  # of the bytes as they came, hexadecimal
     width: int  # upright, in pixels: after EXIF orientation
     height: int
-    format: str  # one of FORMATS
+    format: str  # a name in ml.images.formats.FORMATS
     size: int  # in bytes
 
 
@@ -128,10 +117,13 @@ def verify_image(data: bytes, limits: ImageLimits = DEFAULT_LIMITS) -> ImageFact
         # An eighth of the size in grey still reads every bit of a JPEG's coded data, at half the cost.
         # Other formats ignore it.
         picture.draft("L", (max(1, stored[0] // 8), max(1, stored[1] // 8)))
-        with decoding_turn(estimate_bytes(picture, stored), wait_seconds=limits.wait_seconds):
-            _decode(picture, data, limits)
+        try:
+            _decode_in_turn(picture, data, stored, limits)
+        except OSError:  # a lossless JPEG cannot be read at a fraction of its size
+            picture = _open(data, limits)
+            _decode_in_turn(picture, data, stored, limits)
         width, height = turned(stored, orientation_of(picture))
-        return ImageFacts(hashlib.sha256(data).hexdigest(), width, height, _format_of(picture), len(data))
+        return ImageFacts(hashlib.sha256(data).hexdigest(), width, height, known_name(picture.format), len(data))
 
 
 def load_picture(
@@ -196,13 +188,19 @@ def _open(data: bytes, limits: ImageLimits) -> Image.Image:
         raise ImageRejected("The file is empty.")
     if len(data) > limits.max_bytes:
         raise ImageRejected(f"The file is larger than {_amount(limits.max_bytes, 2**20, 'MB', 'bytes')}.")
-    picture = Image.open(io.BytesIO(data), formats=FORMATS)
+    picture = Image.open(io.BytesIO(data), formats=tuple(FORMATS))
     _check_pixels(picture.size, limits)
     _check_budget(picture)
-    _check_tiles(picture, limits)
+    if reason := why_refused(picture, data, limits.max_pixels):
+        raise ImageRejected(describe_non_picture(data) if picture.format == "TGA" else reason)
     if "progressive" in picture.info and data.count(_START_OF_SCAN) > _MAX_JPEG_SCANS:
         raise ImageRejected("The picture is stored in an unusual way. Save it again as an ordinary JPEG.")
-    return picture
+    return picture if has_end(data) else Image.open(io.BytesIO(_with_end(data, picture, limits)), formats=("JPEG",))
+
+
+def _decode_in_turn(picture: Image.Image, data: bytes, stored: Size, limits: ImageLimits) -> None:
+    with decoding_turn(estimate_bytes(picture, stored), wait_seconds=limits.wait_seconds):
+        _decode(picture, data, limits)
 
 
 def _decode(picture: Image.Image, data: bytes, limits: ImageLimits) -> None:
@@ -225,24 +223,19 @@ def _check_pixels(size: Size, limits: ImageLimits) -> None:
 def _check_budget(picture: Image.Image) -> None:
     pixels, most = picture.size[0] * picture.size[1], max_pixels(picture.format)
     if pixels > most:
+        title = FORMATS[known_name(picture.format)].title
         has, allowed = (f"{count // 10**6} million" for count in (pixels, most))
-        raise ImageRejected(
-            f"The picture has {has} pixels; in the format {_format_of(picture)} at most {allowed} are allowed."
-        )
+        raise ImageRejected(f"The picture has {has} pixels; in the format {title} at most {allowed} are allowed.")
 
 
-def _check_tiles(picture: Image.Image, limits: ImageLimits) -> None:
-    """Refuse a TIFF with huge tiles: even a small picture may have them, and memory is allocated for a whole tile."""
-    if isinstance(picture, TiffImagePlugin.TiffImageFile):
-        width = picture.tag_v2.get(_TIFF_TILE_WIDTH, 1)
-        length = picture.tag_v2.get(_TIFF_TILE_LENGTH, 1)
-        if width * length > limits.max_pixels:
-            raise ImageRejected(DAMAGED)
-
-
-def _format_of(picture: Image.Image) -> str:
-    # An MPO is a JPEG with further pictures behind it: for a second lens, or a larger preview.
-    return "JPEG" if picture.format == "MPO" else str(picture.format)
+def _with_end(data: bytes, picture: Image.Image, limits: ImageLimits) -> bytes:
+    """Return the bytes of a JPEG with an end mark, where it lacks no more than that."""
+    pixels = picture.size[0] * picture.size[1]
+    with decoding_turn(3 * bytes_per_pixel("JPEG") * pixels, wait_seconds=limits.wait_seconds):
+        whole = with_end(data)
+    if whole is None:
+        raise ImageRejected(CUT_OFF)
+    return whole
 
 
 @contextmanager

@@ -23,6 +23,9 @@ READABLE_MODES = _DEEP | _TRANSPARENT | _PLAIN
 # result cannot be told from the direct way.
 _REDUCING_GAP = 3.0
 
+# The largest value of 8, 10, 12, 14 and 16 bits.
+_MOST_OF_BITS = (255.0, 1023.0, 4095.0, 16383.0, 65535.0)
+
 _TIFF_BITS_PER_SAMPLE, _TIFF_PHOTOMETRIC = 258, 262
 _WHITE_IS_ZERO = 0
 
@@ -77,9 +80,9 @@ def _premultiplied(picture: Image.Image) -> Image.Image:
 
 
 def _deep_to_rgb(picture: Image.Image, size: Size, box: Box | None) -> Image.Image:
-    low, high = _range_of(picture)
-    whole = _key_to_white(picture, high)
-    small = np.asarray(_resize(whole if whole.mode in ("I", "F") else whole.convert("I"), size, box))
+    whole = picture if picture.mode in ("I", "F") else picture.convert("I")
+    low, high = _range_of(whole, bits=_tag(picture, _TIFF_BITS_PER_SAMPLE))
+    small = np.asarray(_resize(_key_to_white(whole, high), size, box))
     grey = _to_8_bits(small.astype(np.float64), low, high)
     if _tag(picture, _TIFF_PHOTOMETRIC) == _WHITE_IS_ZERO:
         grey = 255 - grey
@@ -91,18 +94,21 @@ def _key_to_white(picture: Image.Image, white: float) -> Image.Image:
     key = picture.info.get("transparency")
     if not isinstance(key, int) or picture.mode == "F":
         return picture
-    values = np.array(picture.convert("I"))
+    values = np.array(picture)
     values[values == key] = int(white)
     return Image.fromarray(values)
 
 
-def _range_of(picture: Image.Image) -> tuple[float, float]:
-    """Return the values that become 0 and 255."""
-    if picture.mode not in ("I", "F"):
-        return 0.0, 4095.0 if _tag(picture, _TIFF_BITS_PER_SAMPLE) == (12,) else 65535.0
+def _range_of(picture: Image.Image, *, bits: Any) -> tuple[float, float]:
+    """Return the values that become 0 and 255 in a picture of the mode I or F; `bits` is what a TIFF says of it."""
     low, high = _finite_extrema(picture)
-    usual = 1.0 if picture.mode == "F" else 65535.0
-    return (0.0, usual) if low >= 0 and high <= usual else (low, high)
+    if picture.mode == "F":
+        return (0.0, 1.0) if low >= 0 and high <= 1 else (low, high)
+    if low < 0 or high > _MOST_OF_BITS[-1]:
+        return low, high
+    least = 4095.0 if bits == (12,) else 0.0
+    # Cameras of fewer bits write them into files of 16, and the picture would be nearly black.
+    return 0.0, next(most for most in _MOST_OF_BITS if most >= max(high, least))
 
 
 def _finite_extrema(picture: Image.Image) -> tuple[float, float]:

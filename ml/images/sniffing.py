@@ -4,15 +4,25 @@ Only the first bytes are read and nothing is decoded. The result is used for mes
 bytes are a picture is decided by decoding them, in `ml/images/decoding.py`.
 """
 
+RAW = "Camera raw pictures cannot be read. Export it as JPEG and upload that."
+
 # (offset, signature, sentence). The first match wins, so the specific ones come before the general.
 _SENTENCES: tuple[tuple[int, bytes, str], ...] = (
-    (4, b"ftypavif", "AVIF pictures cannot be read yet. Save it as JPEG or PNG and upload that."),
-    (4, b"ftypavis", "AVIF pictures cannot be read yet. Save it as JPEG or PNG and upload that."),
     *(
-        (4, b"ftyp" + brand, "HEIC pictures cannot be read yet. Save it as JPEG and upload that.")
+        (4, b"ftyp" + brand, "This AVIF picture cannot be read: it is damaged or of an unusual kind.")
+        for brand in (b"avif", b"avis")
+    ),
+    *(
+        (4, b"ftyp" + brand, "This HEIC picture cannot be read: it is damaged or of an unusual kind.")
         for brand in (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
     ),
-    (4, b"ftypcrx", "Camera raw pictures cannot be read. Export it as JPEG and upload that."),
+    *(
+        (4, b"ftyp" + brand, "HEIF pictures of this kind cannot be read. Save it as JPEG and upload that.")
+        for brand in (b"avci", b"avcs", b"mif2", b"mif3", b"jpeg", b"jpgs", b"j2ki", b"j2is", b"vvic", b"vvis", b"evbi")
+    ),
+    (4, b"ftypcrx", RAW),
+    *((0, signature, RAW) for signature in (b"FUJIFILMCCD-RAW", b"IIRO", b"IIRS", b"MMOR", b"IIU\x00", b"FOVb")),
+    (8, b"CR\x02", RAW),
     (4, b"ftyp", "This is a video, not a picture."),
     (0, b"\x1a\x45\xdf\xa3", "This is a video, not a picture."),
     (8, b"AVI ", "This is a video, not a picture."),
@@ -20,15 +30,12 @@ _SENTENCES: tuple[tuple[int, bytes, str], ...] = (
     (0, b"ID3", "This is a sound, not a picture."),
     (0, b"OggS", "This is a sound or a video, not a picture."),
     (0, b"8BPS", "Photoshop pictures cannot be read. Export it as JPEG or PNG and upload that."),
-    (
-        0,
-        b"\x00\x00\x00\x0cjP  ",
-        "JPEG 2000 pictures cannot be read. Save it as JPEG or PNG and upload that.",
-    ),
-    (0, b"\xff\x4f\xff\x51", "JPEG 2000 pictures cannot be read. Save it as JPEG or PNG and upload that."),
+    (128, b"DICM", "DICOM pictures cannot be read. Export it as PNG and upload that."),
+    (0, b"SIMPLE  =", "FITS pictures cannot be read. Export it as PNG or TIFF and upload that."),
+    (0, b"%!PS", "This is a PostScript document, not a picture."),
+    (0, b"version https://git-lfs", "This is a placeholder of Git LFS, not the picture: fetch it with “git lfs pull”."),
     (0, b"\x00\x00\x00\x0cJXL ", "JPEG XL pictures cannot be read. Save it as JPEG or PNG and upload that."),
     (0, b"\xff\x0a", "JPEG XL pictures cannot be read. Save it as JPEG or PNG and upload that."),
-    (0, b"\x00\x00\x01\x00", "Icons cannot be read. Save it as PNG and upload that."),
     (0, b"%PDF", "This is a PDF, not a picture."),
     (0, b"PK\x03\x04", "This is a zip archive or a document, not a picture."),
     (0, b"\x1f\x8b", "This is an archive, not a picture."),
@@ -43,6 +50,8 @@ _KNOWN_PICTURES: tuple[tuple[int, bytes, str], ...] = (
     (8, b"WEBP", "WebP"),
     (0, b"II*\x00", "TIFF"),
     (0, b"MM\x00*", "TIFF"),
+    (0, b"\x00\x00\x00\x0cjP  ", "JPEG 2000"),
+    (0, b"\xff\x4f\xff\x51", "JPEG 2000"),
     (0, b"BM", "BMP"),
 )
 

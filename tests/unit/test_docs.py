@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from ml.images.formats import list_titles
+
 ROOT = Path(__file__).resolve().parents[2]
 WORDS = {"one": 1, "two": 2, "three": 3, "four": 4, "five": 5}
 MB, GB, MILLION = 2**20, 2**30, 10**6
@@ -130,3 +132,8 @@ def test_readme_is_short() -> None:
     lines = read_page("README.md").splitlines()
     assert len(lines) < 80
     assert max(map(len, lines)) <= 120
+
+
+@pytest.mark.parametrize("title", list_titles())
+def test_page_about_pictures_names_every_format(title: str) -> None:
+    assert f" {title}" in f" {read_page('docs/picture-policy.md').partition('cannot be read')[0]}".replace("\n", " ")

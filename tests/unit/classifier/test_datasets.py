@@ -21,7 +21,7 @@ from tests.datasets import coloured_pictures
 from tests.unit.classifier.conftest import add_pictures, publish, store_fake_embeddings
 
 FINGERPRINT = (
-    "6c7dd86f78b4f757cda258016f807a6b4f50cb9f8203c9f04b61a535b1d23204"  # of all defaults, since the first version
+    "0f28eb28f9154d3501d27dc43b898e198de9c5139929f5bacc1a24f8e6221b91"  # of all defaults, since preprocessing 2
 )
 
 

@@ -20,7 +20,7 @@ from ml.images.decoding import (
     make_thumbnail,
     verify_image,
 )
-from tests.pictures import encode, exif, photo_like_jpeg, png_chunk, raw_png
+from tests.pictures import encode, encode_heic, exif, photo_like_jpeg, png_chunk, raw_png
 
 # Pillow remarks on broken EXIF and TIFF tags. ml.images.decoding silences it for the process; pytest, which makes
 # errors of all warnings, sets the filters anew for each test.
@@ -36,6 +36,14 @@ SAVED = {
     "WEBP": encode(PLAIN, "WEBP"),
     "lossless WEBP": encode(PLAIN, "WEBP", lossless=True),
     "TIFF": encode(PLAIN, "TIFF"),
+    "HEIF": encode_heic(PLAIN),
+    "AVIF": encode(PLAIN, "AVIF"),
+    "JPEG2000": encode(PLAIN, "JPEG2000"),
+    "lossy JPEG2000": encode(PLAIN, "JPEG2000", quality_mode="rates", quality_layers=[4], irreversible=True),
+    "ICO": encode(PLAIN, "ICO", sizes=[(40, 30)]),
+    "PPM": encode(PLAIN, "PPM"),
+    "PCX": encode(PLAIN, "PCX"),
+    "TGA": encode(PLAIN, "TGA"),
     "deflated TIFF": encode(PLAIN, "TIFF", compression="tiff_adobe_deflate"),
 }
 
@@ -73,9 +81,9 @@ def test_verify_image_calls_a_multi_picture_jpeg_a_jpeg() -> None:
     assert load_picture(data, 16).shape == (16, 16, 3)
 
 
-def test_preprocessing_version_is_one() -> None:
+def test_preprocessing_version_is_two() -> None:
     """Fail if the version is bumped without changing this line: bumping it discards every cached embedding."""
-    assert PREPROCESSING_VERSION == 1
+    assert PREPROCESSING_VERSION == 2
 
 
 # What is refused, and the words for it
@@ -89,9 +97,14 @@ def test_preprocessing_version_is_one() -> None:
         (b"<!DOCTYPE html><html>", "This is not a picture: it is a web page."),
         (b'<?xml version="1.0"?><svg/>', "SVG drawings cannot be read."),
         (b"%PDF-1.7\n", "This is a PDF, not a picture."),
-        (b"\x00\x00\x00\x18ftypheic\x00\x00", "HEIC pictures cannot be read yet."),
-        (b"\x00\x00\x00\x18ftypmif1\x00\x00", "HEIC pictures cannot be read yet."),
-        (b"\x00\x00\x00\x18ftypavif\x00\x00", "AVIF pictures cannot be read yet."),
+        (b"\x00\x00\x00\x18ftypheic\x00\x00", "This HEIC picture cannot be read: it is damaged"),
+        (b"\x00\x00\x00\x18ftypmif1\x00\x00", "This HEIC picture cannot be read: it is damaged"),
+        (b"\x00\x00\x00\x18ftypavif\x00\x00", "This AVIF picture cannot be read: it is damaged"),
+        (b"\x00\x00\x00\x18ftypj2ki\x00\x00", "HEIF pictures of this kind cannot be read."),
+        (b"FUJIFILMCCD-RAW 0201", "Camera raw pictures cannot be read."),
+        (b"II*\x00\x10\x00\x00\x00CR\x02\x00", "Camera raw pictures cannot be read."),
+        (bytes(128) + b"DICM\x02\x00", "DICOM pictures cannot be read."),
+        (b"version https://git-lfs.github.com/spec/v1\noid sha256:1", "This is a placeholder of Git LFS"),
         (b"\x00\x00\x00\x18ftypisom\x00\x00", "This is a video, not a picture."),
         (b"PK\x03\x04" + bytes(30), "This is a zip archive or a document, not a picture."),
         (b"8BPS\x00\x01", "Photoshop pictures cannot be read."),
@@ -103,9 +116,10 @@ def test_verify_image_says_what_a_file_is_instead(data: bytes, words: str) -> No
     assert rejection(data).startswith(words)
 
 
-@pytest.mark.parametrize("format", ["PPM", "ICO", "TGA", "JPEG2000", "AVIF", "PCX"])
+@pytest.mark.parametrize("format", ["SGI", "MSP", "SPIDER"])
 def test_verify_image_refuses_other_formats_that_pillow_reads(format: str) -> None:
-    assert rejection(encode(PLAIN, format))
+    picture = {"MSP": PLAIN.convert("1"), "SPIDER": PLAIN.convert("F")}.get(format, PLAIN)
+    assert rejection(encode(picture, format))
 
 
 def test_verify_image_refuses_lab_colours() -> None:

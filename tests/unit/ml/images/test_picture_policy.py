@@ -153,10 +153,21 @@ def test_load_picture_of_a_palette_averages_colours(format: str) -> None:
 def test_load_picture_scales_16_bit_grey(value: int, order: str) -> None:
     expected = (round(value / 257),) * 3
     values = np.full((20, 20), value, np.uint16)
+    values[0, 0] = 65_535  # the picture uses all its bits
     assert centre(encode(Image.fromarray(values), "PNG")) == expected
     mode = "I;16" if order == "<u2" else "I;16B"
     picture = Image.frombytes(mode, (20, 20), values.astype(order).tobytes())
     assert centre(encode(picture, "TIFF")) == expected
+
+
+@pytest.mark.parametrize("most", [255, 1023, 4095, 16_383])
+@pytest.mark.parametrize("format", ["PNG", "TIFF", "PPM"])
+def test_load_picture_of_a_camera_with_fewer_bits_is_not_dark(most: int, format: str) -> None:
+    values = np.full((20, 20), most // 2, np.uint16)
+    values[0, 0] = most
+    assert close(centre(encode(Image.fromarray(values), format)), (127, 127, 127), 1)
+    values[0, 0] = most + 1
+    assert max(centre(encode(Image.fromarray(values), format))) < 127
 
 
 def tiff(bits: int, photometric: int, data: bytes, side: int = 4) -> bytes:

@@ -1,0 +1,52 @@
+"""Refuse files that Pillow opens but would not read as a person expects. Each check looks at headers only."""
+
+from collections.abc import Callable
+
+from PIL import Image, TiffImagePlugin
+
+from ml.images.sniffing import RAW
+
+DAMAGED = "The picture is damaged and cannot be read."
+PLANAR = (
+    "This TIFF keeps its 16-bit colours in separate planes, which cannot be read. Save it with interleaved colours."
+)
+
+_WIDTH, _LENGTH, _BITS, _PLANES, _DNG_VERSION = 322, 323, 258, 284, 50706  # tags of a TIFF; the first two of its tiles
+_SEPARATE = 2
+_TGA_FOOTER = b"TRUEVISION-XFILE"
+_TGA_HEADER, _TGA_COMPRESSED = 18, 8
+
+
+def why_refused(picture: Image.Image, data: bytes, max_pixels: int) -> str | None:
+    """Return the sentence for the user about an opened file that must not be decoded, or None."""
+    check = _CHECKS.get(picture.format or "")
+    return check(picture, data, max_pixels) if check else None
+
+
+def _check_tiff(picture: Image.Image, data: bytes, max_pixels: int) -> str | None:
+    tags = picture.tag_v2 if isinstance(picture, TiffImagePlugin.TiffImageFile) else {}
+    # Even a small picture may have huge tiles, and memory is allocated for a whole one.
+    if tags.get(_WIDTH, 1) * tags.get(_LENGTH, 1) > max_pixels:
+        return DAMAGED
+    if _DNG_VERSION in tags:  # what Pillow reads of it is the preview
+        return RAW
+    bits = tags.get(_BITS, ())
+    if tags.get(_PLANES) == _SEPARATE and isinstance(bits, tuple) and len(bits) > 1 and max(bits) > 8:
+        return PLANAR
+    return None
+
+
+def _check_tga(picture: Image.Image, data: bytes, max_pixels: int) -> str | None:
+    """Refuse what only happens to look like a TGA, which has no signature.
+
+    A compressed one must have the footer of its second version, any other as many bytes as its header says.
+    """
+    if _TGA_FOOTER in data[-26:]:
+        return None
+    palette = int.from_bytes(data[5:7], "little") * (data[7] // 8) if data[1] else 0
+    expected = _TGA_HEADER + data[0] + palette + picture.size[0] * picture.size[1] * data[16] // 8
+    plain = not data[2] & _TGA_COMPRESSED and len(data) == expected
+    return None if plain else "This is not a picture of a kind that can be read."
+
+
+_CHECKS: dict[str, Callable[[Image.Image, bytes, int], str | None]] = {"TIFF": _check_tiff, "TGA": _check_tga}
