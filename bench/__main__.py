@@ -13,6 +13,7 @@ from pathlib import Path
 
 import psutil
 
+from bench.arriving import train_after_upload
 from bench.command import label_hundred, label_one, retrain_cold, retrain_warm
 from bench.durable import durable_ingest
 from bench.embed import embed_throughput
@@ -32,6 +33,7 @@ FIGURES: dict[str, Callable[[BenchmarkSite], Figure]] = {
     "ingest_throughput": ingest_throughput,
     "durable_ingest": durable_ingest,
     "warm_retrain": warm_retrain,
+    "train_after_upload": train_after_upload,
     "predict_latency": predict_latency,
     "predict_throughput": predict_throughput,
     "predict_tail": predict_tail,

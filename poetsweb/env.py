@@ -116,6 +116,7 @@ class Environment(BaseSettings):
     WEB_WORKERS: int | None = Field(None, ge=1, le=64)
     WEB_THREADS: int = Field(8, ge=1, le=64)
     EMBED_WORKERS: int | None = Field(None, ge=1, le=256)
+    EMBED_EARLY: bool = True
     PREDICT_THREADS: int | None = Field(None, ge=1, le=64)
 
     MAX_IMAGE_MB: int = Field(50, ge=1, le=2000)

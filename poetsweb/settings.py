@@ -222,6 +222,7 @@ TENSORBOARD_DIR = socket_folder("boards")
 
 # --- Computing -------------------------------------------------------------------------------------
 BACKBONE = ENV.POETSWEB_BACKBONE
+EMBED_EARLY = ENV.EMBED_EARLY
 PREDICT_THREADS = ENV.PREDICT_THREADS or min(CORES, 4)
 FLOWERS_URL = ENV.FLOWERS_URL
 UNCONFINED_NETWORKS = ENV.UNCONFINED_NETWORKS

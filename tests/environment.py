@@ -12,7 +12,14 @@ from tests.services import process_services
 DATA = Path(tempfile.mkdtemp(prefix="poetsweb-tests-"))
 atexit.register(shutil.rmtree, DATA, ignore_errors=True)
 (DATA / "static").mkdir()
-os.environ.update(POETSWEB_DATA=str(DATA), POETSWEB_BACKBONE="testing", DEBUG="false", PORT="8000", HOST="127.0.0.1")
+os.environ.update(
+    POETSWEB_DATA=str(DATA),
+    POETSWEB_BACKBONE="testing",
+    DEBUG="false",
+    PORT="8000",
+    HOST="127.0.0.1",
+    EMBED_EARLY="false",
+)
 for name in (
     "S3_ENDPOINT_URL",
     "HTTPS",

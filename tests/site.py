@@ -41,6 +41,7 @@ class Site:
             "POETSWEB_BACKBONE": "testing",
             "WEB_WORKERS": "2",
             "EMBED_WORKERS": "2",
+            "EMBED_EARLY": "false",  # most tests look at what is computed, and when
             **site_services(),
             **env,
         }

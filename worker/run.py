@@ -32,6 +32,7 @@ from ml.errors import UserError
 from ml.images.decoding import PictureUnreadable
 from worker.embed import engine_of
 from worker.features import describe_unreadable, find_sample
+from worker.get_ready import run_in_background
 
 log = structlog.get_logger(__name__)
 
@@ -73,7 +74,8 @@ def _work_on(job: Job) -> None:
     try:
         with _heartbeat(job):
             wait_for_room()
-            pkgutil.resolve_name(KINDS[job.kind].run)(job)
+            work = pkgutil.resolve_name(KINDS[job.kind].run)
+            run_in_background(work, job) if job.background else work(job)
     except lifecycle.LeaseLost:
         log.info("job_let_go", job=pk)
     except (KeyboardInterrupt, SystemExit):

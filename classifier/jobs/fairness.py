@@ -7,7 +7,7 @@ from typing import NamedTuple
 from django.db.models import Max, Min
 from django.db.models.functions import Now
 
-from classifier.jobs.kinds import KINDS
+from classifier.jobs.kinds import kinds_sharing_workers
 from classifier.jobs.lifecycle import IS_DUE, WAITS_FOR_CHILDREN, claim_job
 from classifier.models import Job
 
@@ -16,25 +16,26 @@ REMEMBERED = timedelta(hours=1)  # how long it counts who had the last turn
 
 
 class Waiting(NamedTuple):
-    """The oldest waiting job of a user in a project."""
+    """The oldest waiting job of a user in a project, of those somebody waits for or of those in the background."""
 
+    background: bool
     user: int | None
     project: int | None
     job: int
 
 
 def claim_fairly(pk: int) -> Job | None:
-    """Take the lease of a job that waits in the same queue as this one: of whom the fewest are running.
+    """Take the lease of a job that waits for the same workers as this one: of whom the fewest are running.
 
-    There is a message for each waiting job, so each is taken at last. Among those who have as many running it is the
+    There is a message for each waiting job, so each is taken at last; what is done in the background is taken when
+    nothing else waits. Among those who have as many running it is the
     turn of who had none for the longest time; a single worker would otherwise go through one user's jobs first. The
     same holds for the projects of a user, and then the oldest job comes first.
     """
     kind = Job.objects.filter(pk=pk).values_list("kind", flat=True).first()
     if kind is None:
         return None
-    kinds = [name for name, known in KINDS.items() if known.queue == KINDS[kind].queue]
-    for candidate in _list_fairly(kinds)[:CANDIDATES]:
+    for candidate in _list_fairly(kinds_sharing_workers(kind))[:CANDIDATES]:
         job = claim_job(candidate, message=pk)
         if job is not None:
             return job
@@ -44,7 +45,7 @@ def claim_fairly(pk: int) -> Job | None:
 def _list_fairly(kinds: list[str]) -> list[int]:
     """List the oldest waiting job of each user and project, those first whose turn it is."""
     due = Job.objects.filter(IS_DUE, ~WAITS_FOR_CHILDREN, kind__in=kinds, status__in=Job.OPEN, lease="")
-    oldest = due.order_by().values_list("created_by", "project").annotate(first=Min("pk"))
+    oldest = due.order_by().values_list("background", "created_by", "project").annotate(first=Min("pk"))
     waiting = [Waiting(*row) for row in oldest]
     if len(waiting) < 2:
         return [one.job for one in waiting]
@@ -52,7 +53,7 @@ def _list_fairly(kinds: list[str]) -> list[int]:
 
     def turn(one: Waiting) -> tuple[float, ...]:
         user, project = ("user", one.user), ("project", one.project)
-        return running[user], last.get(user, 0), running[project], last.get(project, 0), one.job
+        return one.background, running[user], last.get(user, 0), running[project], last.get(project, 0), one.job
 
     return [one.job for one in sorted(waiting, key=turn)]
 

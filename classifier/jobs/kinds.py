@@ -98,6 +98,7 @@ class JobKind:
     stages: tuple[Stage, ...] = ()
     result: type[BaseModel] = NoResult
     template: str = ""  # what the job's page shows of it; the context has the job
+    background: bool = False  # nobody waits for it: all others go first, and no page lists it
 
     def stages_of(self, config: Config) -> list[Stage]:
         """List the stages that a job with this config goes through."""
@@ -155,6 +156,14 @@ TRAIN = JobKind(
     template="classifier/jobs/_train.html",
 )
 EMBED = JobKind(name="embed", title="Computing embeddings", queue="embed", run="worker.embed:embed", result=EmbedResult)
+GET_READY = JobKind(
+    name="get_ready",
+    title="Getting pictures ready for training",
+    queue="embed",
+    run="worker.get_ready:get_ready",
+    stages=(Stage("embed", "Computing embeddings", unit="pictures"),),
+    background=True,
+)
 EXPORT = JobKind(
     name="export",
     title="Exporting",
@@ -200,5 +209,13 @@ HUB = JobKind(
     run="worker.hub:build_hub_file",
     stages=(Stage("build", "Building the files", seconds=LOADING_SECONDS),),
 )
-KINDS = {kind.name: kind for kind in (INGEST, READ, TRAIN, EMBED, EXPORT, BACKBONE, IMPORT, HUB)}
+KINDS = {kind.name: kind for kind in (INGEST, READ, TRAIN, EMBED, GET_READY, EXPORT, BACKBONE, IMPORT, HUB)}
 QUEUES = tuple(dict.fromkeys(kind.queue for kind in KINDS.values()))
+# The queues that the same workers serve. A message in one of them lets a worker take any job that waits in them.
+SHARED_QUEUES = (("ingest", "embed"), ("train",), ("untrusted",))
+
+
+def kinds_sharing_workers(kind: str) -> list[str]:
+    """List the kinds whose jobs wait for the same workers as those of this kind."""
+    queues = next(queues for queues in SHARED_QUEUES if KINDS[kind].queue in queues)
+    return [name for name, known in KINDS.items() if known.queue in queues]

@@ -61,15 +61,19 @@ def queue_job(
     state: JobState | None = None,
 ) -> Job:
     """Create a job, and send it to its queue when the transaction commits. Raise TooManyJobs."""
-    if by is not None and Job.objects.filter(created_by=by, parent=None, status__in=Job.OPEN).count() >= MAX_OPEN_JOBS:
+    if by is not None and not kind.background and _count_open(by) >= MAX_OPEN_JOBS:
         raise TooManyJobs
-    job = Job(project=project, kind=kind.name, config=config or {}, created_by=by)
+    job = Job(project=project, kind=kind.name, config=config or {}, created_by=by, background=kind.background)
     job.state = _dump_state(state or JobState())
-    if project is not None:
+    if project is not None and not kind.background:
         job.number = _next_number(project)
     job.save()
     dispatch([job])
     return job
+
+
+def _count_open(user: User) -> int:
+    return Job.objects.filter(created_by=user, parent=None, background=False, status__in=Job.OPEN).count()
 
 
 def _next_number(project: Project) -> int:
@@ -88,6 +92,7 @@ def queue_children(parent: Job, kind: JobKind, *, configs: Iterable[dict[str, An
             kind=kind.name,
             config=config,
             created_by_id=parent.created_by_id,
+            background=parent.background,
         )
         for config in configs
     ]

@@ -11,7 +11,7 @@ from django.db.models.functions import Now
 from redis import Redis
 from redis.exceptions import RedisError
 
-from classifier.jobs.kinds import KINDS
+from classifier.jobs.kinds import KINDS, SHARED_QUEUES
 from classifier.jobs.lifecycle import IS_DUE, WAITS_FOR_CHILDREN, count_death, dispatch
 from classifier.models import Job
 
@@ -52,16 +52,22 @@ class Reaper:
 
 
 def send_lost_messages() -> None:
-    """Send the messages of waiting jobs again, for each queue that has fewer messages than jobs wait for it.
+    """Send the messages of waiting jobs again, for the queues that have fewer messages than jobs wait for them.
 
-    The queues are counted first: while no worker serves one, nothing in it is lost, and it must not grow.
+    The queues are counted first: while no worker serves one, nothing in it is lost, and it must not grow. Queues that
+    the same workers serve are counted together, as a message in one of them may let a job of the other go first.
     """
     waiting = Job.objects.filter(IS_DUE, ~WAITS_FOR_CHILDREN, status__in=Job.OPEN, lease="")
     overdue = waiting.filter(Q(dispatched_at=None) | Q(dispatched_at__lt=Now() - SEND_AGAIN_AFTER))
     if not overdue.exists():
         return
     counted = Counter(KINDS[kind].queue for kind in waiting.values_list("kind", flat=True))
-    lacking = [queue for queue, count in counted.items() if count_messages(queue) < count]
+    lacking = [
+        queue
+        for queues in SHARED_QUEUES
+        for queue in queues
+        if sum(map(count_messages, queues)) < sum(counted[each] for each in queues)
+    ]
     kinds = [name for name, kind in KINDS.items() if kind.queue in lacking]
     lost = list(overdue.filter(kind__in=kinds).order_by("pk")[:SENT_AT_ONCE])
     if lost:

@@ -46,6 +46,7 @@ class Job(models.Model):
     )
     kept = models.PositiveBigIntegerField(default=0, help_text="units of work that no death can take back")
     kept_at_death = models.PositiveBigIntegerField(default=0, help_text="how many they were when a worker last died")
+    background = models.BooleanField(default=False, help_text="nobody waits for it: it gives way, and no page lists it")
     waits_for = models.CharField(max_length=40, blank=True, help_text="what is away that it needs")
     not_before = models.DateTimeField(null=True, help_text="when that is tried again")
     created_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL)

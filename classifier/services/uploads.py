@@ -26,6 +26,7 @@ from classifier.services.incoming_files import (
     sync_incoming,
 )
 from classifier.services.projects import ensure_classes
+from classifier.services.readiness import get_ready_soon
 from ml.datasets.archives import ArchiveEntry
 
 BATCH = 256  # files between two writes to the database
@@ -100,6 +101,8 @@ def record_files(upload: Upload, files: list[IncomingFile]) -> list[Outcome]:
     outcomes = [recorder.record(incoming) for incoming in files]
     recorder.write()
     insert_rows(UploadItem, ITEM_FIELDS, [(upload.pk, *outcome) for outcome in outcomes])
+    if any(outcome.status == Status.STORED for outcome in outcomes):
+        get_ready_soon(upload.project)
     return outcomes
 
 

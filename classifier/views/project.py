@@ -13,6 +13,7 @@ from classifier import selectors
 from classifier.access import SignedIn, project_page
 from classifier.forms import NameForm
 from classifier.models import Project, Sample
+from classifier.services import readiness
 from classifier.services.projects import rename_project
 
 STRIP = 6  # thumbnails beside each class
@@ -40,6 +41,7 @@ def project(request: SignedIn, project: Project) -> HttpResponse:
         "trashed": Sample.objects.filter(project=project, deleted_at__isnull=False).count(),
         "damaged": selectors.list_damaged_samples(project)[:MAX_DAMAGED_NAMED],
         "damaged_count": selectors.list_damaged_samples(project).count(),
+        "getting_ready": readiness.find_open(project),
         "live": selectors.live_version(project),
         "running": selectors.list_jobs(request.user).filter(project=project, status__in=("QUEUED", "RUNNING")),
         "class_form": NameForm(label="Class name"),
@@ -57,6 +59,12 @@ def _strips(project: Project) -> dict[int, list[str]]:
     ):
         strips[image_class].append(sha256)
     return strips
+
+
+@project_page
+def readiness_part(request: SignedIn, project: Project) -> HttpResponse:
+    context = {"project": project, "getting_ready": readiness.find_open(project), "asked": True}
+    return render(request, "classifier/_readiness_part.html", context)
 
 
 @project_page

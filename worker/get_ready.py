@@ -1,0 +1,55 @@
+"""Compute the embeddings of a project's pictures while they come in, below anything somebody waits for."""
+
+import contextlib
+import functools
+import os
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+
+from django.conf import settings
+from django.db import transaction
+
+from classifier.jobs import lifecycle
+from classifier.jobs.kinds import EMBED
+from classifier.models import Job
+from classifier.services import readiness
+from ml.engines.loading import ensure_ready
+from worker.chunks import cut_chunks
+
+MAX_CHUNK, MIN_CHUNK = 32, 8  # pictures; a chunk is what somebody else may have to wait for
+
+
+def get_ready(job: Job) -> None:
+    """Queue embed jobs for what has come, again and again, until nothing is missing."""
+    project = job.own_project
+    backbone = readiness.choose_backbone(project)
+    missing = readiness.list_unready(project, backbone) if backbone else []
+    if backbone is None or not missing:
+        lifecycle.finish_job(job)
+        if backbone and readiness.list_unready(project, backbone):
+            readiness.get_ready_soon(project)  # a picture that came just now saw this job still open
+        return
+    ensure_ready(backbone, settings.ML.backbones_dir)
+    chunks = cut_chunks(missing, least=MIN_CHUNK, most=MAX_CHUNK)
+    with transaction.atomic():
+        job.children.exclude(status__in=Job.OPEN).delete()
+        lifecycle.enter_stage(job, "embed", total=len(missing))
+        configs = [{"backbone": backbone.name, "images": chunk, "units": len(chunk)} for chunk in chunks]
+        lifecycle.queue_children(job, EMBED, configs=configs)
+        lifecycle.park_job(job)
+
+
+def run_in_background(work: Callable[[Job], None], job: Job) -> None:
+    """Do the work in a thread that gets the processor only while nobody else wants it, where the system has such."""
+    _idle_thread().submit(work, job).result()
+
+
+@functools.cache
+def _idle_thread() -> ThreadPoolExecutor:
+    # One that stays, as it keeps its connection to the database and the engine of its backbone.
+    return ThreadPoolExecutor(1, thread_name_prefix="background", initializer=_be_idle)
+
+
+def _be_idle() -> None:
+    with contextlib.suppress(OSError, AttributeError):  # Linux only
+        os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
