@@ -97,8 +97,11 @@ class Client:
     def __init__(self, site: Site, key: str) -> None:
         self.site, self.key = site, key
 
-    def call(self, method: str, path: str, body: Any = None, files: list[tuple[str, str, bytes]] | None = None) -> Any:
-        """Return (status, answer). `files` are (field, file name, bytes); then `body` holds the other form fields."""
+    def ask(self, method: str, path: str, body: Any = None, files: list[tuple[str, str, bytes]] | None = None) -> Any:
+        """Return (status, headers, answer).
+
+        `files` are (field, file name, bytes); then `body` holds the other form fields.
+        """
         request = urllib.request.Request(f"{self.site.address}/api/v1{path}", method=method)
         request.add_header("Authorization", f"Bearer {self.key}")
         data = None
@@ -110,9 +113,14 @@ class Client:
             request.add_header("Content-Type", "application/json")
         try:
             with urllib.request.urlopen(request, data, timeout=60) as response:
-                return response.status, json.loads(response.read() or b"null")
+                return response.status, response.headers, json.loads(response.read() or b"null")
         except urllib.error.HTTPError as error:
-            return error.code, json.loads(error.read())
+            return error.code, error.headers, json.loads(error.read())
+
+    def call(self, method: str, path: str, body: Any = None, files: Any = None) -> Any:
+        """Return (status, answer); see `ask`."""
+        status, _, answer = self.ask(method, path, body, files)
+        return status, answer
 
     def ok(self, method: str, path: str, body: Any = None, files: Any = None) -> Any:
         status, answer = self.call(method, path, body, files)

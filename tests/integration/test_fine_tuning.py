@@ -9,7 +9,7 @@ import pytest
 
 from tests.datasets import make_zip
 from tests.integration.test_exported_files import run_elsewhere
-from tests.integration.test_recovery import kill_worker
+from tests.processes import kill_worker
 from tests.site import Client, Site
 from tests.textures import SLOPES, make_texture, textures
 

@@ -6,51 +6,23 @@ whatever is only in the memory of the system is not in it. It is mounted, as aft
 
 import os
 import shutil
-import subprocess
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
 import pytest
 
 from tests.datasets import COLOURS, coloured_pictures, make_zip
+from tests.loop_disk import can_mount, make_disk, mounted
+from tests.processes import family
 from tests.site import Client, Site
 
 MOMENTS = int(os.environ.get("POWER_CUTS", "3"))  # in the middle of the work
+RESUMES = int(os.environ.get("POWER_RESUMES", "0"))  # of these, after which the site is started again
 EACH = 150
 SIZE = 400 * 2**20
-
-
-def can_mount(folder: Path) -> bool:
-    """Return whether this system lets us mount a file: root, with loop devices and ext4."""
-    if os.geteuid() != 0 or not all(map(shutil.which, ("mkfs.ext4", "mount", "umount"))):
-        return False
-    image = make_disk(folder / "probe.img")
-    return subprocess.run(["umount", mount(image, folder / "probe")], check=False).returncode == 0
-
-
-def make_disk(path: Path) -> Path:
-    with path.open("wb") as file:
-        file.truncate(SIZE)
-    subprocess.run(["mkfs.ext4", "-q", path], check=True)
-    return path
-
-
-def mount(image: Path, folder: Path) -> Path:
-    folder.mkdir(exist_ok=True)
-    subprocess.run(["mount", "-o", "loop", image, folder], check=False, capture_output=True)
-    return folder
-
-
-@contextmanager
-def mounted(image: Path, folder: Path) -> Iterator[Path]:
-    mount(image, folder)
-    try:
-        yield folder
-    finally:
-        subprocess.run(["umount", "-l", folder], check=True)
 
 
 @pytest.fixture(scope="module")
@@ -59,7 +31,7 @@ def disk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, Path]
     folder = tmp_path_factory.mktemp("power")
     if not can_mount(folder):
         pytest.skip("Only root can mount a file, where the system has loop devices.")
-    image = make_disk(folder / "disk.img")
+    image = make_disk(folder / "disk.img", SIZE)
     with mounted(image, folder / "disk") as place:
         yield image, place
 
@@ -79,10 +51,8 @@ class Disk:
 
     def cut(self, name: str) -> Path:
         """Copy what the disk holds now: of one moment, so nothing is written to it while it is copied."""
-        assert self.site.process is not None
-        whole = psutil.Process(self.site.process.pid)
-        family = [whole, *whole.children(recursive=True)]
-        self._tell(family, "suspend")
+        whole = family(self.site)
+        self._tell(whole, "suspend")
         try:
             while True:  # the system may still be writing what it had in memory
                 before = self.image.stat().st_mtime_ns
@@ -90,22 +60,41 @@ class Disk:
                 if self.image.stat().st_mtime_ns == before:
                     return Path(copy)
         finally:
-            self._tell(family, "resume")
+            self._tell(whole, "resume")
 
     @staticmethod
-    def _tell(family: list[psutil.Process], what: str) -> None:
-        for process in family:
+    def _tell(whole: list[psutil.Process], what: str) -> None:
+        for process in whole:
             with suppress(psutil.NoSuchProcess):  # it has just ended
                 getattr(process, what)()
 
     def check(self, copy: Path, code: str) -> str:
         """Mount a copy, check all files against the rows, and return what the code prints there."""
         with mounted(copy, self.folder / "copy") as place:
-            after = Site(place / "data")
-            after.env = {**self.site.env, "POETSWEB_DATA": str(place / "data")}
-            checked = after.manage("check_files", check=False)
-            assert checked.returncode == 0, checked.stdout
-            return after.manage("shell", "--no-imports", "-c", code).stdout.strip()
+            return self._look(self._site(place), code)
+
+    def resume(self, copy: Path) -> str:
+        """Start the site on a copy, let its jobs end by themselves, check it, and return what RESUMED prints there."""
+        with mounted(copy, self.folder / "resumed") as place:
+            after = self._site(place).start()
+            try:
+                after.wait(lambda: self._look(after, RESUMED).startswith("0 "), 120, every=1)
+            finally:
+                after.stop()
+            return self._look(after, RESUMED)
+
+    def _site(self, place: Path) -> Site:
+        after = Site(place / "data")
+        after.env = {**self.site.env, "POETSWEB_DATA": str(place / "data"), "PORT": str(after.port)}
+        return after
+
+    @staticmethod
+    def _look(site: Site, code: str) -> str:
+        """Do both in one process: to start one takes longer than to check."""
+        checks = "from django.core.management import call_command; call_command('check_files')"
+        done = site.manage("shell", "--no-imports", "-c", f"{checks}\n{code}", check=False)
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout.strip().splitlines()[-1]
 
 
 @pytest.fixture
@@ -118,7 +107,8 @@ def cutter(disk: tuple[Path, Path], site: Site, tmp_path: Path) -> Disk:
 pytestmark = [pytest.mark.site, pytest.mark.slow, pytest.mark.timeout(600)]
 COUNTS = """
 from classifier.models import *
-print(Sample.objects.count(), UploadItem.objects.count(), ModelVersion.objects.count())
+exports = Export.objects.exclude(sha256="").count()
+print(Sample.objects.count(), UploadItem.objects.count(), ModelVersion.objects.count(), exports)
 """
 
 
@@ -128,21 +118,39 @@ def begin_upload(owner: Client, name: str, seed: int) -> tuple[str, int]:
     return slug, int(owner.ok("POST", f"/projects/{slug}/uploads", {}, archive)["job"])
 
 
+RESUMED = """
+from classifier.models import *
+print(Job.objects.filter(parent=None).exclude(status="SUCCEEDED").count(), Export.objects.exclude(sha256="").count())
+"""
+EXPORT_SECONDS = 6
+
+
 def test_what_was_acknowledged_is_there_a_moment_later(cutter: Disk, site: Site) -> None:
     owner = site.client("owner")
     slug, number = begin_upload(owner, "Acknowledged", 0)
     assert owner.wait_job(number)["status"] == "SUCCEEDED"
     ingested = cutter.cut("ingested")
-    job = owner.ok("POST", f"/projects/{slug}/train", {"force": True})["job"]
-    assert owner.wait_job(job, 120)["status"] == "SUCCEEDED"
+    train(owner, slug)
     trained = cutter.cut("trained")
+    assert owner.wait_job(begin_export(owner, slug))["status"] == "SUCCEEDED"
+    exported = cutter.cut("exported")
     red = [("file", "one.jpg", next(iter(coloured_pictures(1, seed=77_000).values())))]
     owner.ok("POST", f"/projects/{slug}/uploads", {"class": "red"}, red)
     uploaded = cutter.cut("uploaded")
     pictures = EACH * len(COLOURS)
-    assert cutter.check(ingested, COUNTS) == f"{pictures} {pictures} 0"
-    assert cutter.check(trained, COUNTS) == f"{pictures} {pictures} 1"
-    assert cutter.check(uploaded, COUNTS) == f"{pictures + 1} {pictures + 1} 1"
+    assert cutter.check(ingested, COUNTS) == f"{pictures} {pictures} 0 0"
+    assert cutter.check(trained, COUNTS) == f"{pictures} {pictures} 1 0"
+    assert cutter.check(exported, COUNTS) == f"{pictures} {pictures} 1 1"
+    assert cutter.check(uploaded, COUNTS) == f"{pictures + 1} {pictures + 1} 1 1"
+
+
+def train(owner: Client, slug: str) -> None:
+    job = owner.ok("POST", f"/projects/{slug}/train", {"force": True})["job"]
+    assert owner.wait_job(job, 120)["status"] == "SUCCEEDED"
+
+
+def begin_export(owner: Client, slug: str) -> int:
+    return int(owner.ok("POST", f"/projects/{slug}/versions/1/exports", {"format": "tflite"})["job"])
 
 
 def at_moments(work: Callable[[], None], take: Callable[[int], None], pause: float) -> None:
@@ -170,3 +178,26 @@ def test_power_fails_in_the_middle_of_everything(cutter: Disk, site: Site) -> No
         assert owner.wait_job(number, 120)["status"] == "SUCCEEDED"
     for copy in copies:
         cutter.check(copy, COUNTS)
+    for copy in copies[:RESUMES]:
+        assert cutter.resume(copy).split()[0] == "0"
+
+
+def test_power_fails_in_the_middle_of_an_export(cutter: Disk, site: Site) -> None:
+    owner = site.client("owner")
+    slug, number = begin_upload(owner, "Half exported", 30_000)
+    assert owner.wait_job(number)["status"] == "SUCCEEDED"
+    train(owner, slug)
+    before = int(site.manage("shell", "--no-imports", "-c", RESUMED).stdout.split()[1])
+    copies: list[Path] = []
+    jobs: list[int] = []
+
+    def take(moment: int) -> None:
+        copies.append(cutter.cut(f"export-{moment}"))
+
+    at_moments(lambda: jobs.append(begin_export(owner, slug)), take, EXPORT_SECONDS / (MOMENTS + 1))
+    assert owner.wait_job(jobs[0], 120)["status"] == "SUCCEEDED"
+    found = [cutter.check(copy, RESUMED) for copy in copies]
+    assert found[0] == f"1 {before}"  # it is in the middle
+    assert set(found) <= {f"1 {before}", f"0 {before + 1}"}
+    for copy in copies[:RESUMES]:
+        assert cutter.resume(copy) == f"0 {before + 1}"

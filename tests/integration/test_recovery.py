@@ -6,11 +6,11 @@ until it is: no test depends on how fast the machine is.
 
 from collections.abc import Iterator
 
-import psutil
 import pytest
 
 from tests.datasets import COLOURS, coloured_pictures, make_zip
 from tests.integration.test_whole_path import computed_pictures
+from tests.processes import find_valkey, kill_worker, processes
 from tests.site import Client, Site
 from worker.embed import MAX_CHUNK
 
@@ -30,35 +30,6 @@ def own_site(tmp_path_factory: pytest.TempPathFactory, backbones: object) -> Ite
 @pytest.fixture(scope="module")
 def owner(own_site: Site) -> Client:
     return own_site.client("owner")
-
-
-def processes(site: Site, *words: str) -> list[psutil.Process]:
-    """List the site's living processes whose command line has all these words, parents first."""
-    assert site.process is not None
-    found = psutil.Process(site.process.pid).children(recursive=True)
-    return [one for one in found if lives(one) and all(word in command_line(one) for word in words)]
-
-
-def lives(process: psutil.Process) -> bool:
-    try:
-        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return False
-
-
-def command_line(process: psutil.Process) -> list[str]:
-    try:
-        return process.cmdline()
-    except psutil.NoSuchProcess:  # or a zombie by now
-        return []
-
-
-def kill_worker(site: Site, name: str) -> None:
-    """Kill it with its children, but not what would restart it; return when they are gone."""
-    killed = [one for one in processes(site, "celery", f"{name}@%h") if "poetsweb.supervise" not in command_line(one)]
-    for process in killed:
-        process.kill()
-    site.wait(lambda: not any(map(lives, killed)), 30)
 
 
 def begin_ingest(owner: Client, name: str, each: int, seed: int) -> tuple[str, int]:
@@ -202,9 +173,7 @@ def test_killed_valkey_is_started_again(own_site: Site, owner: Client) -> None:
     if own_site.env["REDIS_URL"]:
         pytest.skip("Only the embedded Valkey is the site's to start.")
     slug = fill(owner, "Without a broker", 5, seed=3)
-    assert own_site.process is not None
-    family = psutil.Process(own_site.process.pid).children(recursive=True)
-    (valkey,) = [one for one in family if "valkey-server" in one.name()]
+    (valkey,) = find_valkey(own_site)
     valkey.kill()
     job = owner.wait_job(train(owner, slug), 120)
     assert job["status"] == "SUCCEEDED", job["error"]

@@ -1,0 +1,82 @@
+"""Each process of a site is killed at moments of the way from upload to export: nothing is lost, each job succeeds."""
+
+import os
+import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from functools import partial
+
+import psutil
+import pytest
+
+from tests.journey import STAGES, Journey, Persistent, Strike, check_site, plan_strikes
+from tests.processes import below, family, find_valkey, processes
+from tests.site import Site
+
+pytestmark = [pytest.mark.site, pytest.mark.timeout(900)]
+
+KILLS = int(os.environ.get("KILLS", "1"))  # of each process; CI has no time for more
+KEPT = {
+    "web": "gunicorn",
+    "worker": "worker@%h",
+    "trainer": "trainer@%h",
+    "opener": "opener@%h",
+    "reaper": "run_reaper",
+}
+Find = Callable[[Site], list[psutil.Process]]
+
+
+def supervisor(site: Site, word: str) -> list[psutil.Process]:
+    return processes(site, "poetsweb.supervise", word)
+
+
+def kept(site: Site, word: str) -> list[psutil.Process]:
+    return below(supervisor(site, word))
+
+
+def child(site: Site, word: str) -> list[psutil.Process]:
+    return below(kept(site, word))
+
+
+def export_program(site: Site) -> list[psutil.Process]:
+    return processes(site, "ml.exports.program")
+
+
+VICTIMS: dict[str, Find] = {
+    **{f"supervisor of the {name}": partial(supervisor, word=word) for name, word in KEPT.items()},
+    **{name: partial(kept, word=word) for name, word in KEPT.items()},
+    **{f"child of the {name}": partial(child, word=word) for name, word in KEPT.items() if name != "reaper"},
+    "valkey": find_valkey,
+    "export program": export_program,
+    "serve": lambda site: family(site)[:1],
+}
+KINDS = {kind: ("export",) if kind == "export program" else tuple(STAGES) for kind in VICTIMS}
+PLAN = plan_strikes(KINDS, KILLS)
+
+
+@pytest.fixture(scope="module")
+def own_site(tmp_path_factory: pytest.TempPathFactory, backbones: object) -> Iterator[Site]:
+    folder = tmp_path_factory.mktemp("killed") / "data"
+    site = Site(folder, backbones=backbones, EMBED_WORKERS="1", WEB_WORKERS="1").start()
+    yield site
+    site.stop()
+
+
+@pytest.fixture(scope="module")
+def client(own_site: Site) -> Persistent:
+    return Persistent(own_site.client("owner"))
+
+
+def kill(site: Site, strike: Strike) -> None:
+    """Kill the first of the processes as soon as the moment has come and there is one."""
+    time.sleep(strike.seconds)
+    found = site.wait(lambda: VICTIMS[strike.kind](site), 60, every=0.02)
+    with suppress(psutil.NoSuchProcess):
+        found[0].kill()
+
+
+@pytest.mark.parametrize("number", range(len(PLAN)), ids=lambda number: "; ".join(map(str, PLAN[number])))
+def test_a_killed_process_costs_nothing(number: int, own_site: Site, client: Persistent) -> None:
+    Journey(client, number).go({strike.stage: partial(kill, own_site, strike) for strike in PLAN[number]})
+    print(client)
+    check_site(own_site)
