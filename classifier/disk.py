@@ -21,15 +21,20 @@ def free_bytes() -> int:
     return shutil.disk_usage(settings.DATA_DIR).free
 
 
+def has_room(size: int = 0) -> bool:
+    """Return whether so many bytes may be brought in."""
+    return free_bytes() - size >= RESERVED
+
+
 def check_room(size: int) -> None:
     """Check that so many bytes may be brought in. Raise DiskFull."""
-    if free_bytes() - size < RESERVED:
+    if not has_room(size):
         raise DiskFull("There is not enough room on the disk of this site. The administrator has to make room first.")
 
 
 def wait_for_room() -> None:
     """Raise the OSError of a full disk before it is full, so that a job waits and leaves room for the database."""
-    if free_bytes() < RESERVED:
+    if not has_room():
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 

@@ -1,4 +1,4 @@
-"""Rules for every request: how large it may be, what a page may load, what is kept, where the first visitor goes."""
+"""Rules for every request: its size, what a page may load, what is kept, when to come again, where to go first."""
 
 from collections.abc import Callable
 
@@ -11,6 +11,7 @@ from django.urls import reverse
 
 from classifier import bodies
 from classifier.disk import DiskFull, check_room
+from classifier.outages import RETRY_SECONDS
 from classifier.services.accounts import find_key
 from classifier.services.set_up import site_is_empty
 
@@ -85,6 +86,18 @@ def forbid_storing(get_response: GetResponse) -> GetResponse:
         response = get_response(request)
         if not request.path.startswith(PUBLIC):
             response.headers.setdefault("Cache-Control", "private, no-store")
+        return response
+
+    return middleware
+
+
+def ask_to_come_again(get_response: GetResponse) -> GetResponse:
+    """Tell whoever could not be answered when to try again."""
+
+    def middleware(request: HttpRequest) -> HttpResponse:
+        response = get_response(request)
+        if response.status_code == 503:
+            response.headers.setdefault("Retry-After", str(RETRY_SECONDS))
         return response
 
     return middleware

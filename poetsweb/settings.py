@@ -53,6 +53,7 @@ MIDDLEWARE = [
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "classifier.middleware.content_security_policy",
     "classifier.middleware.forbid_storing",
+    "classifier.middleware.ask_to_come_again",
     "classifier.api.cors.allow_origins",
     "classifier.api.addresses.explain_wrong_methods",
     "classifier.middleware.bound_requests",

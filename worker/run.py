@@ -19,17 +19,18 @@ from celery import current_app, shared_task, signals
 from celery.worker.state import active_requests
 from django.db import DatabaseError, close_old_connections, connection
 
-from classifier.disk import wait_for_room
+from classifier.disk import has_room, wait_for_room
 from classifier.jobs import lifecycle
 from classifier.jobs.fairness import claim_fairly
 from classifier.jobs.kinds import KINDS
-from classifier.models import Job
-from classifier.outages import find_outage
+from classifier.models import Job, Sample
+from classifier.outages import ROOM, find_outage
 from classifier.services import remote
 from classifier.services.custom_backbones import find_backbone
 from classifier.workers import record_worker
 from ml.errors import UserError
 from ml.images.decoding import PictureUnreadable
+from ml.sandbox.child import ChildKilled
 from worker.embed import engine_of
 from worker.features import describe_unreadable, find_sample
 from worker.get_ready import run_in_background
@@ -70,43 +71,57 @@ def run_job(pk: int) -> None:
 
 
 def _work_on(job: Job) -> None:
-    pk = job.pk
     try:
         with _heartbeat(job):
             wait_for_room()
             work = pkgutil.resolve_name(KINDS[job.kind].run)
             run_in_background(work, job) if job.background else work(job)
     except lifecycle.LeaseLost:
-        log.info("job_let_go", job=pk)
+        log.info("job_let_go", job=job.pk)
     except (KeyboardInterrupt, SystemExit):
         lifecycle.free_lease(job)
         raise
-    except PictureUnreadable as error:
-        sample = find_sample(job, error.sha256)
-        sentence = describe_unreadable(sample, error)
-        lifecycle.fail_job(pk, sentence=sentence, error=error, lease=job.lease, sample=sample)
-    except UserError as error:
-        lifecycle.fail_job(pk, sentence=str(error), error=error, lease=job.lease)
-    except MemoryError as error:
-        sentence = "There was not enough memory for this. Close other programs, or use a machine with more memory."
-        lifecycle.fail_job(pk, sentence=sentence, error=error, lease=job.lease)
+    except ChildKilled:
+        _write_when_possible(lambda: lifecycle.count_death(job, CAUSES[signal.SIGKILL]))
     except Exception as error:
-        if outage := find_outage(error):
-            log.warning("outage", job=pk, outage=outage, error=str(error))
-            _write_when_possible(lambda: lifecycle.postpone_job(job, outage))
-            return
-        sentence = (
-            f"Something went wrong on our side ({type(error).__name__}). Starting it again may help; "
-            f"the administrator finds the details with “python manage.py show_job {pk}”."
-        )
-        lifecycle.fail_job(pk, sentence=sentence, error=error, lease=job.lease)
+        _wait_or_fail(job, error)
 
 
-def _write_when_possible(write: Callable[[], None]) -> None:
+def _wait_or_fail(job: Job, error: Exception) -> None:
+    """Put the job off if something is away, and end it if the fault is its own."""
+    # Where there is no room, programs and libraries fail in ways of their own.
+    outage = find_outage(error) or ("" if has_room() else ROOM)
+    if outage:
+        log.warning("outage", job=job.pk, outage=outage, error=str(error))
+        _write_when_possible(lambda: lifecycle.postpone_job(job, outage))
+        return
+    sentence, sample = _describe(job, error)
+    _write_when_possible(
+        lambda: lifecycle.fail_job(job.pk, sentence=sentence, error=error, lease=job.lease, sample=sample)
+    )
+
+
+def _describe(job: Job, error: Exception) -> tuple[str, Sample | None]:
+    """Return what went wrong as a sentence for the user, and the picture that is to blame."""
+    if isinstance(error, PictureUnreadable):
+        sample = find_sample(job, error.sha256)
+        return describe_unreadable(sample, error), sample
+    if isinstance(error, UserError):
+        return str(error), None
+    if isinstance(error, MemoryError):
+        return "There was not enough memory for this. Close other programs, or use a machine with more memory.", None
+    return (
+        f"Something went wrong on our side ({type(error).__name__}). Starting it again may help; "
+        f"the administrator finds the details with “python manage.py show_job {job.pk}”."
+    ), None
+
+
+def _write_when_possible(write: Callable[[], object]) -> None:
     """Write to the database as soon as it answers: it may be what is away."""
     while True:
         try:
-            return write()
+            write()
+            return
         except DatabaseError as error:
             if not find_outage(error):
                 raise

@@ -14,7 +14,7 @@ from ninja.errors import AuthenticationError, HttpError, ValidationError
 from classifier.api.checks import how_to_call
 from classifier.api.schemas import ErrorOut
 from classifier.bodies import BodyCut
-from classifier.outages import RETRY_SECONDS, STORAGE, describe_outage, find_outage
+from classifier.outages import STORAGE, describe_outage, find_outage
 from classifier.services.training import TrainingRefused
 from ml.errors import UserError
 
@@ -100,9 +100,7 @@ def install_error_handlers(api: NinjaAPI) -> None:
 
     def away(request: HttpRequest, outage: str) -> HttpResponse:
         log.exception("outage", path=request.path, outage=outage)
-        response = answer(request, 503, describe_outage(outage))
-        response.headers["Retry-After"] = str(RETRY_SECONDS)
-        return response
+        return answer(request, 503, describe_outage(outage))
 
     @api.exception_handler(OSError)
     def storage_failed(request: HttpRequest, error: OSError) -> HttpResponse:

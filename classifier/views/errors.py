@@ -11,7 +11,7 @@ from django.template.loader import render_to_string
 from classifier.access import wants_json
 from classifier.bodies import BodyCut
 from classifier.disk import is_low
-from classifier.outages import RETRY_SECONDS, describe_outage, find_outage
+from classifier.outages import describe_outage, find_outage
 from ml.errors import UserError
 
 
@@ -43,9 +43,7 @@ def server_error(request: HttpRequest) -> HttpResponse:
     """Answer after an error that nobody expected, or ask to come again where only something is away."""
     outage = find_outage(sys.exc_info()[1] or Exception())
     if outage:
-        response = _answer_outage(request, describe_outage(outage))
-        response.headers["Retry-After"] = str(RETRY_SECONDS)
-        return response
+        return _answer_outage(request, describe_outage(outage))
     return answer_page(request, 500, "Something went wrong", "This is a fault of the site. The details are in its log.")
 
 

@@ -1,4 +1,7 @@
-"""Build an export and certify it, in child processes that are watched and can be stopped."""
+"""Build an export and certify it, in child processes that are watched and can be stopped.
+
+Raise `ChildKilled` if one of them is killed.
+"""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -12,7 +15,7 @@ from ml.errors import Refused
 from ml.exports.certificate import certify
 from ml.exports.parts import Parts
 from ml.exports.registry import ExportFormat
-from ml.sandbox.child import ChildFailed, run_child
+from ml.sandbox.child import ChildFailed, ChildKilled, run_child
 from ml.sandbox.confine import Limits, bare_environment, confined
 from ml.settings import MLSettings
 from ml.training.artifacts import Evaluation
@@ -100,6 +103,8 @@ def _run(
             alive=alive,
             said=said,
         )
+    except ChildKilled:
+        raise
     except ChildFailed as error:
         if error.status is None:
             raise ExportFailed(f"The export did not finish within {SECONDS / 60:.0f} minutes.") from None

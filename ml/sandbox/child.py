@@ -1,5 +1,6 @@
 """Run one of our modules as a program, watch it, and stop it if it takes too long or nobody wants it any more."""
 
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
@@ -23,6 +24,10 @@ class ChildFailed(RuntimeError):
         self.status, self.last_line = status, last_line
 
 
+class ChildKilled(ChildFailed):
+    """Somebody killed the program: the system, where memory is short, or a person. That is no fault of its work."""
+
+
 def run_child(
     module: str,
     arguments: Sequence[str],
@@ -36,7 +41,7 @@ def run_child(
     """Run `python -m module arguments...`, with its error output in `folder`/stderr. It ends with this process.
 
     `alive` is called twice a second, and `said` with the last line printed; if one of them raises, the program is
-    stopped. Raise `ChildFailed` if the program fails or takes longer than `seconds`.
+    stopped. Raise `ChildFailed` if the program fails or takes longer than `seconds`, `ChildKilled` if it is killed.
     """
     with (folder / "stderr").open("w+b") as errors:
         process = subprocess.Popen(  # noqa: S603 - our own module, arguments of our own making
@@ -66,7 +71,8 @@ def run_child(
             errors.seek(0)
             tail = errors.read().decode(errors="replace").strip()[-STDERR_TAIL:]
             last_line = tail.splitlines()[-1] if tail else "The program said nothing."
-            raise ChildFailed(process.returncode, _printable(last_line).replace(str(folder), "…"))
+            kind = ChildKilled if process.returncode == -signal.SIGKILL else ChildFailed
+            raise kind(process.returncode, _printable(last_line).replace(str(folder), "…"))
 
 
 def _printable(line: str) -> str:

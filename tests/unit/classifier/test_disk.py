@@ -11,7 +11,8 @@ from django.urls import reverse
 from classifier import disk
 from classifier.jobs import lifecycle
 from classifier.jobs.kinds import TRAIN
-from classifier.models import Project
+from classifier.models import Job, Project
+from ml.errors import Refused
 from tests.pictures import make_jpeg
 from worker.run import run_job
 
@@ -36,6 +37,7 @@ def test_uploads_are_refused_with_a_sentence(free: Any, as_owner: Client, projec
     answer = upload(as_owner, project, name, make_jpeg(1))
     assert answer.status_code == 503
     assert "not enough room" in answer.json()["error"]
+    assert answer["Retry-After"] == "10"
     assert not project.uploads.exists()
 
 
@@ -49,6 +51,21 @@ def test_large_request_is_refused_before_it_is_read(free: Any, as_owner: Client,
 def test_job_waits_for_room(free: Any, project: Project) -> None:
     job = lifecycle.queue_job(TRAIN, project=project, by=project.owner)
     free(disk.RESERVED - 1)
+    run_job(job.pk)
+    job.refresh_from_db()
+    assert (job.status, job.waits_for) == ("RUNNING", "room on the disk")
+
+
+@pytest.mark.parametrize("error", [Refused("The files could not be created."), RuntimeError("ResourceExhausted")])
+def test_job_that_fails_without_room_waits(
+    free: Any, project: Project, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    def fill_and_fail(job: Job) -> None:
+        free(disk.RESERVED - 1)
+        raise error
+
+    monkeypatch.setattr("worker.train.train", fill_and_fail)
+    job = lifecycle.queue_job(TRAIN, project=project, by=project.owner)
     run_job(job.pk)
     job.refresh_from_db()
     assert (job.status, job.waits_for) == ("RUNNING", "room on the disk")

@@ -17,6 +17,7 @@ from classifier.services.exports import UnknownFormat, request_export
 from classifier.services.model_versions import load_evaluation
 from classifier.services.samples import delete_samples, purge_samples
 from ml.exports.registry import FORMATS
+from ml.sandbox.child import ChildKilled
 from tests.unit.classifier.conftest import CERTIFICATE, store_export
 from worker.run import run_job
 
@@ -175,3 +176,19 @@ def test_purged_test_pictures_are_left_out(trained: ModelVersion) -> None:
     kept = exports.keep_what_is_there(evaluation)
     assert kept.sha256s == evaluation.sha256s[1:]
     assert len(kept.labels) == len(kept.probabilities) == 2
+
+
+def test_killed_program_is_run_again_and_blamed_at_last(trained: ModelVersion, monkeypatch: pytest.MonkeyPatch) -> None:
+    def die(*_: object, **options: object) -> None:
+        raise ChildKilled(-9, "")
+
+    monkeypatch.setattr("ml.exports.run.run_child", die)
+    job = request_export(trained, "tflite", by=trained.project.owner)
+    for _ in range(lifecycle.MAX_WORKER_DEATHS - 1):
+        run_job(job.pk)
+        job.refresh_from_db()
+        assert (job.status, job.lease) == ("RUNNING", "")
+    run_job(job.pk)
+    job.refresh_from_db()
+    assert job.status == Job.Status.FAILED
+    assert "ran out of memory" in job.error

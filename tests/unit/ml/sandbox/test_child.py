@@ -9,7 +9,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from ml.sandbox.child import ChildFailed, run_child
+from ml.sandbox.child import ChildFailed, ChildKilled, run_child
 from ml.sandbox.environment import child_environment
 
 
@@ -30,6 +30,12 @@ def test_last_line_has_neither_control_characters_nor_the_path_of_its_folder(tmp
 def test_program_that_says_nothing_has_a_sentence_for_it(tmp_path: Path) -> None:
     failed = fail(tmp_path, "import sys; sys.exit(4)")
     assert (failed.status, failed.last_line) == (4, "The program said nothing.")
+
+
+def test_program_that_is_killed_is_told_from_one_that_fails(tmp_path: Path) -> None:
+    killed = fail(tmp_path, "import os; os.kill(os.getpid(), 9)")
+    assert isinstance(killed, ChildKilled)
+    assert not isinstance(fail(tmp_path, "import os; os.kill(os.getpid(), 11)"), ChildKilled)
 
 
 STARTER = """
