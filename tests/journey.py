@@ -31,6 +31,9 @@ class Persistent:
     lost: int = 0
     longest: float = 0.0
 
+    def __str__(self) -> str:
+        return f"refused {dict(self.refusals)}, broken off {self.lost}, longest answer {self.longest:.1f} s"
+
     @property
     def site(self) -> Site:
         return self.client.site

@@ -73,6 +73,8 @@ def kill(site: Site, strike: Strike) -> None:
     found = site.wait(lambda: VICTIMS[strike.kind](site), 60, every=0.02)
     with suppress(psutil.NoSuchProcess):
         found[0].kill()
+    if strike.kind == "serve" and site.process is not None:
+        site.process.wait(10)  # until then it is a zombie, which its processes take for alive
 
 
 @pytest.mark.parametrize("number", range(len(PLAN)), ids=lambda number: "; ".join(map(str, PLAN[number])))

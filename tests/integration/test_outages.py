@@ -40,34 +40,27 @@ def locked_database(site: Site) -> Iterator[None]:
 
 
 @contextmanager
-def dead_broker(site: Site) -> Iterator[None]:
-    """Kill Valkey as often as it comes back."""
+def troubled_broker(site: Site, what: str) -> Iterator[None]:
+    """Kill or suspend Valkey, and each that the site starts instead."""
     over = threading.Event()
 
-    def kill() -> None:
-        while not over.wait(0.1):
-            for valkey in find_valkey(site):
-                with suppress(psutil.NoSuchProcess):
-                    valkey.kill()
+    def tell(what: str) -> None:
+        for valkey in find_valkey(site):
+            with suppress(psutil.NoSuchProcess):
+                getattr(valkey, what)()
 
-    killer = threading.Thread(target=kill)
-    killer.start()
+    def keep_telling() -> None:
+        while not over.wait(0.1):
+            tell(what)
+
+    thread = threading.Thread(target=keep_telling)
+    thread.start()
     try:
         yield
     finally:
         over.set()
-        killer.join()
-
-
-@contextmanager
-def hanging_broker(site: Site) -> Iterator[None]:
-    """Let Valkey accept connections and answer nothing."""
-    (valkey,) = find_valkey(site)
-    valkey.suspend()
-    try:
-        yield
-    finally:
-        valkey.resume()
+        thread.join()
+        tell("resume")
 
 
 def read_only_storage(site: Site) -> AbstractContextManager[None]:
@@ -80,8 +73,8 @@ def full_disk(site: Site) -> AbstractContextManager[None]:
 
 OUTAGES: dict[str, Callable[[Site], AbstractContextManager[None]]] = {
     "locked database": locked_database,
-    "dead broker": dead_broker,
-    "hanging broker": hanging_broker,
+    "dead broker": partial(troubled_broker, what="kill"),
+    "hanging broker": partial(troubled_broker, what="suspend"),
     "read-only storage": read_only_storage,
     "full disk": full_disk,
 }
