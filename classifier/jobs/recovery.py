@@ -6,6 +6,7 @@ from datetime import timedelta
 
 import structlog
 from django.conf import settings
+from django.db import transaction
 from django.db.models import Q
 from django.db.models.functions import Now
 from redis import Redis
@@ -19,6 +20,7 @@ log = structlog.get_logger(__name__)
 
 LOST_AFTER = timedelta(seconds=15)  # a worker writes a heartbeat every 2 s while it holds a lease
 CONFIRM_SECONDS = 5.0
+LONG_WAIT = 1.0  # for the database, after which what was suspected is looked at anew
 SEND_AGAIN_AFTER = timedelta(seconds=10)
 SENT_AT_ONCE = 200
 SILENT = "It stopped without a word, as it does when its machine is switched off or has no memory left."
@@ -29,7 +31,8 @@ class Reaper:
 
     A lease is dead if its heartbeat is old by the database's clock, and stays so while the reaper itself looks on for
     some seconds: after an outage of the database or a suspended laptop all heartbeats are old, and those of the living
-    come back. The clock of the reaper's machine may show any time.
+    come back. Time in which the database took no writes does not count. The clock of the reaper's machine may show any
+    time.
     """
 
     def __init__(self, confirm_seconds: float = CONFIRM_SECONDS) -> None:
@@ -42,13 +45,17 @@ class Reaper:
         send_lost_messages()
 
     def _free_dead_leases(self) -> None:
-        now, suspected = time.monotonic(), {}
-        stale = Job.objects.filter(status=Job.Status.RUNNING, heartbeat_at__lt=Now() - LOST_AFTER)
-        for job in stale.exclude(lease=""):
-            since = suspected[job.lease] = self._suspected.get(job.lease, now)
-            if now - since >= self._confirm_seconds:
-                count_death(job, SILENT)
-        self._suspected = suspected
+        begun = time.monotonic()
+        suspected, self._suspected = self._suspected, {}
+        with transaction.atomic():  # SQLite waits here for whoever writes
+            now = time.monotonic()
+            if now - begun > LONG_WAIT:
+                suspected = {}  # the living could not write either
+            stale = Job.objects.filter(status=Job.Status.RUNNING, heartbeat_at__lt=Now() - LOST_AFTER)
+            for job in stale.exclude(lease=""):
+                since = self._suspected[job.lease] = suspected.get(job.lease, now)
+                if now - since >= self._confirm_seconds:
+                    count_death(job, SILENT)
 
 
 def send_lost_messages() -> None:

@@ -2,6 +2,9 @@
 
 import signal
 import sqlite3
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from datetime import timedelta
 from typing import Any
 
@@ -100,6 +103,33 @@ def test_heartbeat_that_comes_back_while_the_reaper_looks_on_is_no_death(job: Jo
         reaper.recover_jobs()
     assert sent == []
     assert not Job.objects.filter(worker_deaths__gt=0).exists()
+
+
+@pytest.mark.parametrize("error", [None, OperationalError("database is locked")])
+def test_time_in_which_nobody_could_write_is_no_death(
+    job: Job, sent: list[int], monkeypatch: pytest.MonkeyPatch, error: Exception | None
+) -> None:
+    reaper = recovery.Reaper(confirm_seconds=0.05)
+    claim(job)
+    age(job, heartbeat_at=60)
+    reaper.recover_jobs()
+
+    @contextmanager
+    def wait_for_the_lock() -> Iterator[None]:
+        time.sleep(0.1)
+        if error is not None:
+            raise error
+        yield
+
+    with monkeypatch.context() as patched, suppress(OperationalError):
+        patched.setattr(recovery, "LONG_WAIT", 0.05)
+        patched.setattr(recovery.transaction, "atomic", wait_for_the_lock)
+        reaper.recover_jobs()
+    reaper.recover_jobs()  # it looks on anew
+    assert sent == []
+    time.sleep(0.1)
+    reaper.recover_jobs()
+    assert sent == [job.pk]
 
 
 def die(job: Job, error: Exception = KILLED) -> None:
