@@ -81,4 +81,4 @@ def kill(site: Site, strike: Strike) -> None:
 def test_a_killed_process_costs_nothing(number: int, own_site: Site, client: Persistent) -> None:
     Journey(client, number).go({strike.stage: partial(kill, own_site, strike) for strike in PLAN[number]})
     print(client)
-    check_site(own_site)
+    check_site(own_site, deaths=True)
