@@ -10,7 +10,7 @@ import pytest
 
 from tests.datasets import COLOURS, coloured_pictures, make_zip
 from tests.integration.test_whole_path import computed_pictures
-from tests.processes import find_valkey, kill_worker, processes
+from tests.processes import kill_worker, processes
 from tests.site import Client, Site
 from worker.embed import MAX_CHUNK
 
@@ -167,13 +167,3 @@ def test_killed_worker_in_the_middle_of_an_archive(own_site: Site, owner: Client
     job = owner.wait_job(number, 120)
     assert job["status"] == "SUCCEEDED", job["error"]
     assert job["result"]["counts"] == {"stored": each * len(COLOURS)}  # each file once, by what became of it
-
-
-def test_killed_valkey_is_started_again(own_site: Site, owner: Client) -> None:
-    if own_site.env["REDIS_URL"]:
-        pytest.skip("Only the embedded Valkey is the site's to start.")
-    slug = fill(owner, "Without a broker", 5, seed=3)
-    (valkey,) = find_valkey(own_site)
-    valkey.kill()
-    job = owner.wait_job(train(owner, slug), 120)
-    assert job["status"] == "SUCCEEDED", job["error"]

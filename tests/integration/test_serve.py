@@ -1,6 +1,7 @@
 """Starting and stopping: one command, clear sentences, two copies side by side."""
 
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -12,6 +13,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from tests.processes import below, family, processes
 from tests.site import ROOT, Site
 
 pytestmark = pytest.mark.site
@@ -82,64 +84,67 @@ def test_second_copy_on_the_same_data_is_refused(site: Site) -> None:
     assert "PoetsWeb is already running" in other.stderr
 
 
-@pytest.fixture
-def own_site(data: Path, backbones: Path) -> Iterator[Site]:
-    site = Site(data, backbones=backbones).start()
+@pytest.fixture(scope="module")
+def ending_site(tmp_path_factory: pytest.TempPathFactory, backbones: Path) -> Iterator[Site]:
+    site = Site(tmp_path_factory.mktemp("ending") / "data", backbones=backbones, WEB_WORKERS="1", EMBED_WORKERS="1")
     yield site
-    site.stop()
+    if site.process is not None:
+        site.stop()
 
 
-def family(site: Site) -> list[psutil.Process]:
-    assert site.process is not None
-    whole = psutil.Process(site.process.pid)
-    return [whole, *whole.children(recursive=True)]
+@pytest.fixture
+def own_site(ending_site: Site) -> Site:
+    """Give a running site that may be ended: the next test starts it again."""
+    if ending_site.process is None or ending_site.process.poll() is not None:
+        ending_site.start()
+    return ending_site
 
 
-def wait_for_the_end(processes: list[psutil.Process]) -> None:
-    _, alive = psutil.wait_procs(processes, timeout=40)
+def wait_for_the_end(ended: list[psutil.Process]) -> None:
+    _, alive = psutil.wait_procs(ended, timeout=40)
     left = [one for one in alive if one.is_running() and one.status() != psutil.STATUS_ZOMBIE]
     assert not left, [one.cmdline() for one in left]
 
 
+def catches(process: psutil.Process, number: signal.Signals) -> bool:
+    """Return whether the process has a handler of its own for the signal."""
+    if sys.platform != "linux":
+        return True
+    caught = re.search(r"SigCgt:\s*([0-9a-f]+)", Path(f"/proc/{process.pid}/status").read_text())
+    return caught is not None and bool(int(caught[1], 16) >> (number - 1) & 1)
+
+
 @pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGKILL])
 def test_no_process_outlives_the_site(own_site: Site, number: signal.Signals) -> None:
-    processes = family(own_site)
-    assert len(processes) > 8
-    processes[0].send_signal(number)  # the terminal was closed, or somebody killed it
+    (reaper,) = own_site.wait(lambda: below(processes(own_site, "poetsweb.supervise", "run_reaper")))
+    own_site.wait(lambda: catches(reaper, signal.SIGTERM))  # it ends Valkey, where the next start does not
+    whole = family(own_site)
+    assert len(whole) > 8
+    whole[0].send_signal(number)  # the terminal was closed, or somebody killed it
     assert own_site.process is not None
     own_site.process.wait(40)
-    wait_for_the_end(processes)
+    wait_for_the_end(whole)
     own_site.start()  # and it starts again on the same data
     assert answers(own_site)
 
 
 def test_stop_ends_the_copy_that_uses_the_data_folder(own_site: Site) -> None:
-    processes = family(own_site)
+    whole = family(own_site)
     assert "has stopped" in own_site.manage("stop").stdout
-    wait_for_the_end(processes)
+    wait_for_the_end(whole)
     assert "is not running" in own_site.manage("stop").stdout
 
 
-@pytest.mark.parametrize("name", ["gunicorn", "worker@%h"])
-def test_death_of_a_supervisor_is_noticed(own_site: Site, name: str) -> None:
-    processes = family(own_site)
-    (keeper,) = [one for one in processes if "poetsweb.supervise" in one.cmdline() and name in one.cmdline()]
-    keeper.kill()
+@pytest.mark.parametrize("whose", ["supervisor", "relay"])
+def test_death_of_what_keeps_a_program_is_noticed(own_site: Site, whose: str) -> None:
+    whole = family(own_site)
+    (keeper,) = processes(own_site, "poetsweb.supervise", "worker@%h")
+    relay = keeper.parent()  # passes on what it prints
+    assert relay is not None
+    (keeper if whose == "supervisor" else relay).kill()
     assert own_site.process is not None
     assert own_site.process.wait(40) != 0
-    wait_for_the_end(processes)
-
-
-def test_web_server_that_dies_is_started_again(own_site: Site) -> None:
-    (master,) = [
-        one
-        for one in family(own_site)
-        if "gunicorn" in one.cmdline()
-        and "poetsweb.supervise" in " ".join((one.parent() or one).cmdline())
-        and "poetsweb.supervise" not in one.cmdline()
-    ]
-    master.kill()
-    own_site.wait(lambda: answers(own_site), 40)
+    wait_for_the_end(whole)
 
 
 def answers(site: Site) -> bool:

@@ -19,8 +19,9 @@ from django.db.utils import OperationalError
 
 from ml.sandbox.confine import missing_protections
 from poetsweb.broker import BrokerFailed, run_broker
-from poetsweb.folders import BASE_DIR, PRIVATE_UMASK
-from poetsweb.instance import SERVE_PID, AlreadyRunning, only_copy
+from poetsweb.folders import PRIVATE_UMASK
+from poetsweb.instance import AlreadyRunning, only_copy
+from poetsweb.together import run_together
 
 CELERY = [
     sys.executable,
@@ -120,18 +121,3 @@ def processes() -> dict[str, list[str]]:
         "opener": [*keep, *CELERY, "-n", "opener@%h", "-Q", "untrusted", "-c", "1"],
         "reaper": [*keep, sys.executable, "manage.py", "run_reaper"],
     }
-
-
-def run_together(commands: dict[str, list[str]]) -> int:
-    """Start all; when a supervisor ends or Ctrl-C is pressed, stop all. Return the exit status."""
-    import shlex
-
-    from honcho.manager import Manager
-
-    manager = Manager()
-    env = {**os.environ, "PYTHONUNBUFFERED": "1", SERVE_PID: str(os.getpid())}
-    for name, command in commands.items():
-        manager.add_process(name, f"exec {shlex.join(command)}", env=env, cwd=str(BASE_DIR))
-    manager.loop()
-    asked_to_stop = (128 + signal.SIGINT, 128 + signal.SIGTERM)
-    return 0 if manager.returncode in asked_to_stop else int(manager.returncode or 0)
