@@ -6,6 +6,7 @@ from typing import Any
 
 from celery import Celery, signals
 from kombu.entity import Exchange, Queue
+from kombu.transport import redis, virtual
 
 from poetsweb.folders import PRIVATE_UMASK
 
@@ -16,6 +17,24 @@ QUEUES = ("ingest", "embed", "train", "untrusted")
 
 # Celery warns of pickled messages when it runs as root, for example in a container; ours are JSON only.
 warnings.filterwarnings("ignore", message="You're running the worker with superuser privileges")
+
+
+class PatientQoS(redis.QoS):
+    """What counts the messages that a worker has in hand.
+
+    A message whose acknowledgement the broker did not take, because it hung, is done all the same: kombu's own count
+    would keep it for ever, and the worker, which takes one at a time, would never take another. The broker sends it
+    again some time, which does no harm.
+    """
+
+    def ack(self, delivery_tag: str) -> None:
+        try:
+            self._remove_from_indices(delivery_tag).execute()
+        finally:
+            virtual.QoS.ack(self, delivery_tag)
+
+
+redis.Channel.QoS = PatientQoS
 
 app = Celery("poetsweb")
 app.config_from_object("django.conf:settings", namespace="CELERY")
