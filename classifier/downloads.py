@@ -6,6 +6,7 @@ from typing import IO
 from django.http import FileResponse, Http404
 
 from classifier.models import Export, Job, Project
+from classifier.outages import raise_outage
 from classifier.services.event_files import event_files_name, open_event_files
 from classifier.services.exports import open_export
 
@@ -24,6 +25,7 @@ def send_event_files(job: Job) -> FileResponse:
 def _send_zip(open_file: Callable[[], IO[bytes]], name: str) -> FileResponse:
     try:
         file = open_file()
-    except OSError:
+    except OSError as error:
+        raise_outage(error)
         raise Http404 from None
     return FileResponse(file, as_attachment=True, filename=name, content_type="application/zip")

@@ -31,6 +31,12 @@ def find_outage(error: BaseException) -> str:
     return ""
 
 
+def raise_outage(error: OSError) -> None:
+    """Raise the error again if it tells that something is away: then the file that was wanted is not lost."""
+    if find_outage(error):
+        raise error
+
+
 def describe_outage(outage: str) -> str:
     """Say to a person or a program whose request could not be answered what is away."""
     if outage == ROOM:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from classifier.jobs import lifecycle
 from classifier.models import Image, Job, Sample
 from classifier.models.image import image_path
+from classifier.outages import raise_outage
 from classifier.services import embeddings
 from classifier.services.images import read_file
 from ml.engines.embeddings import embed_pictures
@@ -21,11 +22,13 @@ from worker.throttle import Throttle
 def read_picture_file(sha256: str) -> bytes:
     """Read a picture's file.
 
-    Raise `PictureUnreadable` if the file is missing, `EmbeddingsMissing` if the picture was deleted.
+    Raise `PictureUnreadable` if the file is missing, `EmbeddingsMissing` if the picture was deleted, OSError if the
+    storage is away.
     """
     try:
         return read_file(image_path(sha256))
     except OSError as error:
+        raise_outage(error)
         if not Image.objects.filter(sha256=sha256).exists():
             raise embeddings.EmbeddingsMissing(embeddings.GONE) from error
         raise PictureUnreadable(sha256, f"Its file is missing from the storage ({_reason(error)}).") from error

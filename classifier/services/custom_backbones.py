@@ -13,6 +13,7 @@ from classifier.jobs.kinds import BACKBONE, IMPORT, BackboneResult, JobKind, Job
 from classifier.jobs.lifecycle import finish_job, queue_job
 from classifier.models import CustomBackbone, Job, ModelVersion, Project
 from classifier.models.custom_backbone import backbone_file_path
+from classifier.outages import raise_outage
 from classifier.selectors import class_names, list_custom_backbones
 from classifier.services.images import read_file
 from classifier.services.projects import clean_name
@@ -252,6 +253,7 @@ def _bring_here(name: str) -> None:
     try:
         files = {file: read_file(backbone_file_path(name, file)) for file in row.spec["files"]}
     except OSError as error:
+        raise_outage(error)
         raise BackboneMissing(f"The files of the backbone “{row.title}” are missing from the storage.") from error
     try:
         check_files(spec, files)

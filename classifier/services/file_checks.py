@@ -13,6 +13,7 @@ from django.utils import timezone
 
 from classifier.models import CustomBackbone, DatasetVersion, Export, Image, Job, ModelVersion
 from classifier.models.custom_backbone import backbone_file_path
+from classifier.outages import StorageAway
 from classifier.services.event_files import event_files_path
 from classifier.services.images import THUMBNAIL_SIZES, read_file
 from classifier.services.model_versions import load_artifact, load_evaluation
@@ -71,6 +72,8 @@ def _run(check: _Check) -> Problem | None:
         check.read()
     except FileNotFoundError:
         return Problem("missing", check.paths[0], check.about, check.row)
+    except StorageAway:
+        raise
     except (OSError, ValueError, ArtifactCorrupt):
         missing = [path for path in check.paths if not default_storage.exists(path)]
         kind = "missing" if missing else "damaged"

@@ -11,6 +11,7 @@ from classifier import selectors
 from classifier.access import SignedIn, project_page
 from classifier.forms import NameForm
 from classifier.models import Project
+from classifier.outages import raise_outage
 from classifier.parsing import parse_number
 from classifier.services import images, projects, samples
 from ml.datasets.names import MAX_CLASS_NAME_LENGTH
@@ -149,7 +150,10 @@ def picture(request: SignedIn, project: Project, sha256: str) -> HttpResponseBas
 def _read(read: Callable[[], bytes]) -> bytes:
     try:
         return read()
-    except (OSError, ImageRejected):
+    except OSError as error:
+        raise_outage(error)
+        raise Http404 from None
+    except ImageRejected:
         raise Http404 from None
 
 

@@ -12,6 +12,7 @@ from django.views.decorators.http import require_POST, require_safe
 from classifier import catalogue, selectors
 from classifier.access import SignedIn, project_page
 from classifier.models import ApiKey, ModelVersion, Project
+from classifier.outages import raise_outage
 from classifier.services import hub
 from classifier.services.accounts import find_key
 from classifier.services.custom_backbones import find_backbone, find_spec
@@ -36,7 +37,8 @@ def version(request: HttpRequest, slug: str, name: str) -> HttpResponseBase:
         return _send(hub.open_version(found), f"{slug}-v{found.number}.tar.gz")
     except hub.NotMadeYet as error:
         return _say(409, str(error))
-    except OSError:
+    except OSError as error:
+        raise_outage(error)
         raise Http404 from None
 
 

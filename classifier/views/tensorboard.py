@@ -10,6 +10,7 @@ from django.views.decorators.http import require_http_methods
 from classifier import selectors
 from classifier.access import SignedIn, project_page
 from classifier.models import Project
+from classifier.outages import raise_outage
 from classifier.tensorboard import proxy
 from classifier.views.errors import answer_page
 
@@ -38,7 +39,8 @@ def board(request: SignedIn, project: Project, number: int, rest: str = "") -> H
         )
     except proxy.TensorBoardUnavailable as error:
         return answer_page(request, 503, "TensorBoard", str(error))
-    except OSError:
+    except OSError as error:
+        raise_outage(error)
         raise Http404 from None
     return _relay(answer)
 

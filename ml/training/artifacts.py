@@ -159,7 +159,7 @@ def _unpack(archive: zipfile.ZipFile, array: str) -> NDArray[Any]:
 def _read_file(name: str, read: Callable[[str], bytes]) -> bytes:
     try:
         return read(name)
-    except OSError as error:
+    except FileNotFoundError as error:  # any other OSError may pass
         raise ArtifactCorrupt(f"{name} is missing: {error}") from None
 
 
