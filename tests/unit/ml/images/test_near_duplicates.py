@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from PIL import Image, ImageEnhance
 
-from ml.datasets.near_duplicates import find_near_duplicates, join_groups
 from ml.images.decoding import load_picture
 from ml.images.likeness import SKETCH, likenesses, make_sketch
+from ml.images.near_duplicates import find_near_duplicates, join_groups
 from tests.pictures import encode, photo_like_jpeg
 
 PHOTOS = 40
