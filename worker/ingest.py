@@ -20,7 +20,7 @@ from ml.datasets.archives import (
     ArchiveRejected,
     ArchiveWalk,
     ZipMember,
-    list_archive,
+    open_archive,
     read_zip,
     walk_archive,
 )
@@ -66,11 +66,14 @@ def _ingest_flowers(job: Job) -> None:
 def _ingest_archive(job: Job, stored: str) -> bool:
     """Take in an archive, or queue its parts, and return whether there are parts."""
     with kept_copy(stored) as path:
-        members = list_archive(path, settings.ARCHIVE_LIMITS)
-        if members is not None and len(members) > MIN_PART:
+        opened = open_archive(path, settings.ARCHIVE_LIMITS)
+        if opened.plan.questions:
+            raise ArchiveRejected(f"{opened.plan.questions[0].text} Nothing was stored, as it is not clear.")
+        members = opened.zip_members() if opened.zip_members else []
+        if len(members) > MIN_PART:
             _queue_parts(job, members)
             return True
-        _take_in(job, walk_archive(path, settings.ARCHIVE_LIMITS))
+        _take_in(job, opened.walk())
     return False
 
 

@@ -23,7 +23,7 @@ from classifier.services.training import TrainingRefused, request_training
 from ml.cli.console import Console
 from ml.cli.photos import BadPhotos
 from ml.cli.retraining import RetrainFailed, check_targets, make_config, too_low, write_files
-from ml.datasets.archives import walk_folder
+from ml.datasets.archives import open_folder
 from ml.exports.parts import Parts
 from ml.machine import CORES
 
@@ -68,7 +68,10 @@ def _find_project(slug: str) -> Project:
 def _bring_in(project: Project, folder: Path, console: Console) -> None:
     if not folder.is_dir():
         raise BadPhotos(f"There is no folder {folder}.")
-    walk = walk_folder(folder, settings.ARCHIVE_LIMITS)
+    opened = open_folder(folder, settings.ARCHIVE_LIMITS)
+    if opened.plan.questions:
+        raise BadPhotos(f"{opened.plan.questions[0].text} Bring them in with import_dataset --layout first.")
+    walk = opened.walk()
     upload = uploads.start_upload(project, f"{folder.resolve().name}, by retrain", by=project.owner)
     done = 0
     for outcomes in uploads.add_entries(upload, walk):

@@ -13,7 +13,7 @@ from pydantic import TypeAdapter
 from classifier.services.images import store_picture, sync_pictures
 from classifier.services.projects import InvalidName, clean_class_name
 from ml.datasets.archives import ArchiveEntry
-from ml.datasets.names import MAX_CLASS_NAME_LENGTH
+from ml.datasets.class_names import MAX_CLASS_NAME_LENGTH
 from ml.images.decoding import ImageFacts, ImageRejected
 from ml.machine import CORES
 
@@ -30,6 +30,7 @@ class IncomingFile:
     class_name: str
     facts: ImageFacts | None = None
     reason: str = ""
+    split: str = ""  # given by a folder or a table
 
 
 INCOMING_FILES = TypeAdapter(list[IncomingFile])  # to JSON and back
@@ -95,9 +96,8 @@ def _read_group(entries: list[ArchiveEntry]) -> list[IncomingFile]:
 
 def read_incoming_file(entry: ArchiveEntry) -> IncomingFile:
     """Verify and store one file's bytes. Touches no database, so that any thread may do it."""
-    incoming = IncomingFile(
-        storable(entry.name, 1000) or "unnamed", storable(entry.class_name or "", MAX_CLASS_NAME_LENGTH)
-    )
+    label = storable(entry.class_name or "", MAX_CLASS_NAME_LENGTH)
+    incoming = IncomingFile(storable(entry.name, 1000) or "unnamed", label, split=entry.split)
     if entry.data is None:
         return replace(incoming, reason=entry.reason or "It cannot be read.")
     if not incoming.class_name.strip():

@@ -10,7 +10,7 @@ from django.db import IntegrityError, transaction
 from django.utils.text import slugify
 
 from classifier.models import ImageClass, Project
-from ml.datasets.names import MAX_CLASS_NAME_LENGTH
+from ml.datasets.class_names import MAX_CLASS_NAME_LENGTH
 from ml.errors import Refused
 
 RESERVED_SLUGS = {"new", "samples"}  # addresses of their own below /projects/

@@ -128,7 +128,7 @@ class _Recorder:
         self, upload: Upload, images: dict[str, int], classes: dict[str, ImageClass], places: dict[int, _Place]
     ) -> None:
         self.upload, self.images, self.classes, self.places = upload, images, classes, places
-        self.new: dict[int, str] = {}  # image -> file name
+        self.new: dict[int, IncomingFile] = {}  # by the image
         self.restored: list[int] = []  # images
 
     def record(self, incoming: IncomingFile) -> Outcome:
@@ -145,7 +145,7 @@ class _Recorder:
             return Status.DUPLICATE, _why_duplicate(place, image_class)
         self.places[image] = _Place(image_class.pk, image_class.name)
         if place is None:
-            self.new[image] = incoming.file_name
+            self.new[image] = incoming
             return Status.STORED, ""
         self.restored.append(image)
         return Status.STORED, "It was in the trash and has been restored."
@@ -154,7 +154,8 @@ class _Recorder:
         # Another request may have added the same picture since we looked: the unique constraint decides. In the
         # order of the images, as two writers who lock the same rows in another order would wait for each other.
         project, by = self.upload.project_id, self.upload.created_by_id
-        rows = [(project, image, self.places[image].class_id, "", self.new[image], by) for image in sorted(self.new)]
+        new = [(image, self.places[image].class_id, self.new[image]) for image in sorted(self.new)]
+        rows = [(project, image, label, incoming.split, incoming.file_name, by) for image, label, incoming in new]
         insert_rows(Sample, SAMPLE_FIELDS, rows)
         for image in self.restored:
             trashed = Sample.objects.filter(project=project, image=image)

@@ -14,7 +14,7 @@ from classifier.models import Project
 from classifier.outages import raise_outage
 from classifier.parsing import parse_number
 from classifier.services import images, projects, samples
-from ml.datasets.names import MAX_CLASS_NAME_LENGTH
+from ml.datasets.class_names import MAX_CLASS_NAME_LENGTH
 from ml.images.decoding import ImageRejected
 from ml.images.formats import FORMATS
 

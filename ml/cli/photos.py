@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 
-from ml.datasets.archives import ArchiveWalk, walk_folder
+from ml.datasets.archives import ArchiveWalk, open_folder
 from ml.datasets.splits import SMALLEST_CLASS, SplitSample, assign_splits
 from ml.errors import Refused
 
@@ -24,7 +24,7 @@ class Photo:
     place: int  # position in the walk, which reads it
     sha256: str
     label: int  # index of its class
-    split: str = ""
+    split: str = ""  # given by a folder or a table
 
 
 @dataclass(frozen=True)
@@ -47,23 +47,29 @@ class Photos:
 def list_photos(folder: Path, warn: Callable[[str], None]) -> Photos:
     """List the files of all classes, without checking yet what they contain.
 
-    Raise `BadPhotos` if there is no such folder, `ArchiveRejected` if it is beyond the limits.
+    Raise `BadPhotos` if there is no such folder or its layout is doubtful, `ArchiveRejected` beyond the limits.
     """
     if not folder.is_dir():
         raise BadPhotos(f"There is no folder {folder}.")
-    walk = walk_folder(folder)
-    found: dict[str, tuple[int, str, str]] = {}  # sha256 -> place, name, class
+    opened = open_folder(folder)
+    doubts = [question.text for question in opened.plan.questions if question.key == "layout"]
+    if opened.plan.classes and doubts:
+        raise BadPhotos(f"{doubts[0]} Put the photos of each class into a folder called as the class.")
+    walk = opened.walk()
+    found: dict[str, tuple[int, str, str, str]] = {}  # sha256 -> place, name, class, given split
     for place, entry in enumerate(walk):
         if entry.data is None or entry.class_name is None:
-            warn(f"{entry.name}: {entry.reason}")
+            warn(f"{entry.name}: {entry.reason or 'It is not in a class folder.'}")
             continue
         digest = sha256(entry.data).hexdigest()
-        _, first, label = found.setdefault(digest, (place, entry.name, entry.class_name))
+        _, first, label, _ = found.setdefault(digest, (place, entry.name, entry.class_name, entry.split))
         if label != entry.class_name:
             warn(f"{entry.name}: the same picture is already {first}; it can only be in one class.")
-    labels = sorted({label for _, _, label in found.values()})
+    labels = sorted({label for _, _, label, _ in found.values()})
     numbers = {label: number for number, label in enumerate(labels)}
-    photos = [Photo(name, place, digest, numbers[label]) for digest, (place, name, label) in found.items()]
+    photos = [
+        Photo(name, place, digest, numbers[label], split) for digest, (place, name, label, split) in found.items()
+    ]
     return Photos(walk, labels, photos)
 
 
@@ -83,6 +89,7 @@ def check_classes(photos: Photos, folder: Path, warn: Callable[[str], None]) -> 
 
 
 def split_photos(photos: list[Photo], *, validation_percentage: int, testing_percentage: int) -> dict[str, str]:
-    """Return sha256 -> split, which depends only on the pictures' content, not on their folders and names."""
-    samples = [SplitSample(photo.sha256, photo.label) for photo in photos]
-    return assign_splits(samples, validation_percentage=validation_percentage, testing_percentage=testing_percentage)
+    """Return sha256 -> split: as folders or tables give it, else by the pictures' content alone."""
+    samples = [SplitSample(photo.sha256, photo.label, photo.split, is_given=bool(photo.split)) for photo in photos]
+    shares = {"validation_percentage": validation_percentage, "testing_percentage": testing_percentage}
+    return {photo.sha256: photo.split for photo in photos} | assign_splits(samples, **shares)

@@ -4,18 +4,16 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import NamedTuple, Self
 
+from ml.datasets.litter import Folders, in_litter, is_litter
 from ml.datasets.names import (
     NESTED_ARCHIVE,
     EntryRefused,
-    Folders,
-    Layout,
     check_name,
     displayable,
-    in_litter,
-    is_litter,
     is_nested_archive,
     split_name,
 )
+from ml.datasets.plan import Plan, Verdict
 from ml.errors import Refused
 
 IS_LINK = "It is a link to another file; links are not followed."
@@ -46,29 +44,36 @@ DEFAULT_LIMITS = ArchiveLimits()
 
 
 class ArchiveEntry(NamedTuple):
-    """A file with its class, or the reason why it was refused; then `class_name` and `data` are None."""
+    """A file with its class, if it has one, or the reason why it was refused; then it has no data."""
 
     name: str  # as in the archive, safe to show
     class_name: str | None
     data: bytes | None
     reason: str | None
+    split: str = ""  # given by a folder or a table
 
 
 @dataclass
 class ArchiveWalk(Iterator[ArchiveEntry]):
     """An iterator over `total` entries, each of which is read when it is asked for.
 
-    `entry`, if it is given, returns any entry by its position.
+    `entry`, if it is given, returns any entry by its position. `plan` is what they were read after, if there was one.
     """
 
     total: int
     entries: Iterator[ArchiveEntry]
     entry: Callable[[int], ArchiveEntry] | None = None
+    plan: Plan | None = None
 
     @classmethod
     def of_any_order(cls, total: int, entry: Callable[[int], ArchiveEntry]) -> Self:
         """Make a walk from a function that can read the entries in any order."""
         return cls(total, map(entry, range(total)), entry)
+
+    def after(self, plan: Plan) -> Self:
+        """Note the plan, and return the walk."""
+        self.plan = plan
+        return self
 
     def __next__(self) -> ArchiveEntry:
         return next(self.entries)
@@ -80,9 +85,11 @@ class ArchiveMember(NamedTuple):
     name: str
     folders: Folders
     refusal: str | None
+    last: str = ""  # part of the name
+    size: int = 0  # bytes
 
 
-def list_file(name: str, refusal: str | None, limits: ArchiveLimits) -> ArchiveMember | None:
+def list_file(name: str, refusal: str | None, limits: ArchiveLimits, size: int = 0) -> ArchiveMember | None:
     """Return the member for a file called `name`, or None if it is skipped without a word.
 
     `refusal` is the format reader's own objection to the file, if it has one.
@@ -93,18 +100,18 @@ def list_file(name: str, refusal: str | None, limits: ArchiveLimits) -> ArchiveM
     try:
         check_name(name, folders, last, limits.max_name_length)
     except EntryRefused as error:
-        return ArchiveMember(name, (), str(error))
-    return ArchiveMember(name, folders, refusal)
+        return ArchiveMember(name, (), str(error), last, size)
+    return ArchiveMember(name, folders, refusal, last, size)
 
 
 @dataclass
 class Survey:
-    """A first pass over all names, which counts the files and finds the class folders."""
+    """A first pass over all names, which lists the files and counts everything."""
 
     limits: ArchiveLimits
-    layout: Layout = field(default_factory=Layout)
+    members: list[ArchiveMember] = field(default_factory=list)
     seen: int = 0
-    total: int = 0
+    litter: int = 0  # files, or whole folders where these are not looked into
 
     def count(self) -> None:
         """Count one more item of any kind. Raise `ArchiveRejected` beyond the limit."""
@@ -112,30 +119,29 @@ class Survey:
         if self.seen > self.limits.max_entries:
             raise too_many_entries(self.limits)
 
-    def add(self, listed: ArchiveMember) -> None:
-        """Count a file for the report and, unless it is refused, take its folders into account."""
-        self.total += 1
-        if listed.refusal is None:
-            self.layout.see(listed.folders)
+    def add(self, name: str, refusal: str | None, size: int) -> ArchiveMember | None:
+        """List a file and return it, or None if it is litter."""
+        listed = list_file(name, refusal, self.limits, size)
+        if listed is None:
+            self.litter += 1
+        else:
+            self.members.append(listed)
+        return listed
 
 
 class ClassifiedMember(NamedTuple):
-    """A file whose class is known, or which is refused with a reason, before it is read. JSON can carry it."""
+    """A file with what becomes of it, before it is read. JSON can carry it."""
 
     name: str  # safe to show
     class_name: str | None
     reason: str | None
+    split: str = ""
 
 
-def classify_member(listed: ArchiveMember, layout: Layout, limits: ArchiveLimits) -> ClassifiedMember:
-    """Decide the class of a listed file once all names have been seen, or why it is refused."""
+def classify_member(listed: ArchiveMember, verdict: Verdict, limits: ArchiveLimits) -> ClassifiedMember:
+    """Join a listed file and the verdict of the plan on it."""
     name = displayable(listed.name, limits.max_name_length)
-    if listed.refusal is not None:
-        return ClassifiedMember(name, None, listed.refusal)
-    try:
-        return ClassifiedMember(name, layout.class_of(listed.folders), None)
-    except EntryRefused as error:
-        return ClassifiedMember(name, None, str(error))
+    return ClassifiedMember(name, verdict.class_name, verdict.reason, verdict.split)
 
 
 def read_member(member: ClassifiedMember, read: Callable[[], bytes]) -> ArchiveEntry:
@@ -151,12 +157,7 @@ def read_member(member: ClassifiedMember, read: Callable[[], bytes]) -> ArchiveE
             raise EntryRefused(NESTED_ARCHIVE)
     except EntryRefused as error:
         return ArchiveEntry(member.name, None, None, str(error))
-    return ArchiveEntry(member.name, member.class_name, data, None)
-
-
-def make_entry(listed: ArchiveMember, layout: Layout, read: Callable[[], bytes], limits: ArchiveLimits) -> ArchiveEntry:
-    """Make the entry for a listed file, calling `read` only if the file is to be read."""
-    return read_member(classify_member(listed, layout, limits), read)
+    return ArchiveEntry(member.name, member.class_name, data, None, member.split)
 
 
 def closing_entry(reason: str) -> ArchiveEntry:

@@ -2,9 +2,13 @@
 
 Within a class, the pictures without a split are taken in the order of their sha256, which is a shuffle that every
 machine agrees on. They fill empty splits first, then the shares of test and validation; the rest is for training. A
-picture that has a split keeps it. The one exception is a class of three or more pictures that would still have an empty
-split, for instance because its only test picture was deleted and no new one was added: then one picture moves, out of
-training where possible.
+picture that has a split keeps it, one that somebody gave as well as one that was dealt.
+
+Who gives pictures for training but none for validation or for test leaves the rest to be chosen: while nothing has been
+dealt in such a class, what is missing is dealt from those for training, and what is given for test is the whole test.
+
+The one other exception is a class of three or more pictures that would still have an empty split, for instance because
+its only test picture was deleted and no new one was added: then one picture moves, out of training where possible.
 """
 
 from collections import Counter
@@ -18,11 +22,12 @@ SMALLEST_CLASS = 3  # one picture for each split
 
 @dataclass(frozen=True)
 class SplitSample:
-    """A picture of one project. `split` is "" as long as none has been decided."""
+    """A picture of one project. `split` is "" as long as none has been decided; a given one came with the picture."""
 
     sha256: str
     class_id: int
     split: str = ""
+    is_given: bool = False
 
 
 def assign_splits(
@@ -55,6 +60,9 @@ def _shares(count: int, validation_percentage: int, testing_percentage: int) -> 
 
 def _assign_class(members: list[SplitSample], shares: dict[str, int]) -> dict[str, str]:
     splits = {sample.sha256: sample.split for sample in members}
+    if _is_given_in_part(members):
+        shares |= {sample.split: 0 for sample in members if sample.split in (TEST, VALIDATION)}  # is enough as it is
+        splits |= {sample.sha256: "" for sample in members if sample.split == TRAINING}
     counts = Counter(split for split in splits.values() if split)
     for sha256 in [sha256 for sha256, split in splits.items() if not split]:
         split = _next_split(counts, shares)
@@ -63,6 +71,13 @@ def _assign_class(members: list[SplitSample], shares: dict[str, int]) -> dict[st
     if len(members) >= SMALLEST_CLASS:
         _fill_empty(splits, counts)
     return {sample.sha256: splits[sample.sha256] for sample in members if splits[sample.sha256] != sample.split}
+
+
+def _is_given_in_part(members: list[SplitSample]) -> bool:
+    """Return whether somebody gave pictures for training, but none for another split, and nothing was dealt yet."""
+    given = {sample.split for sample in members if sample.split}
+    dealt = any(sample.split and not sample.is_given for sample in members)
+    return TRAINING in given and len(given) < len(SPLITS) and len(members) >= SMALLEST_CLASS and not dealt
 
 
 def _next_split(counts: Counter[str], shares: dict[str, int]) -> str:

@@ -22,18 +22,23 @@ from ml.datasets.entries import (
     REST_UNREADABLE,
     ArchiveEntry,
     ArchiveLimits,
+    ArchiveMember,
     ArchiveRejected,
-    ArchiveWalk,
     Survey,
+    classify_member,
     closing_entry,
     list_file,
-    make_entry,
+    read_member,
     too_large,
     too_many_bytes,
 )
-from ml.datasets.names import EntryRefused, Layout
+from ml.datasets.file_names import TABLE, kind_of_file
+from ml.datasets.names import EntryRefused
+from ml.datasets.plan import Verdict
+from ml.datasets.table_files import MAX_TABLE_BYTES
 
 _STEP = 2**18
+_MOST_TABLES, _MOST_TABLE_BYTES = 100, 64 * 2**20  # kept in memory
 # A header with a long name or extended attributes takes a few thousand bytes.
 _MAX_HEADER_READ = 2**16
 # Headers and padding: what a tar may hold beside its files, per entry and altogether.
@@ -49,27 +54,47 @@ class _TarBroken(Exception):
     """The archive cannot be read any further."""
 
 
-def walk_tar(path: Path, limits: ArchiveLimits) -> ArchiveWalk:
-    """Walk the files of a tar in its own order. Raise `ArchiveRejected` if none can be read."""
+@dataclass
+class TarListing:
+    """The files of a tar in its own order, and the bytes of what may be tables, as they cannot be gone back to."""
+
+    members: list[ArchiveMember]
+    litter: int
+    tables: dict[int, bytes]
+    is_complete: bool
+
+    def read(self, place: int) -> bytes:
+        """Return a table. Raise `EntryRefused` if it could not be read."""
+        if place not in self.tables:
+            raise EntryRefused(IS_DAMAGED)
+        return self.tables[place]
+
+    @property
+    def total(self) -> int:
+        """Count the entries; the one that tells about a missing rest is one as well."""
+        return len(self.members) + (0 if self.is_complete else 1)
+
+
+def list_tar(path: Path, limits: ArchiveLimits) -> TarListing:
+    """List the files of a tar in its own order. Raise `ArchiveRejected` if none can be read."""
     survey = Survey(limits)
-    complete = _survey(path, survey)
-    # The entry that tells about the missing rest counts as well.
-    total = survey.total + (0 if complete else 1)
-    return ArchiveWalk(total, _read_files(path, survey.layout, limits))
+    tables: dict[int, bytes] = {}
+    complete = _survey(path, survey, tables)
+    return TarListing(survey.members, survey.litter, tables, complete)
 
 
-def _survey(path: Path, survey: Survey) -> bool:
+def _survey(path: Path, survey: Survey, tables: dict[int, bytes]) -> bool:
     """Make the first pass, and return whether the archive could be read to its end."""
     size = 0
     try:
-        for member, _ in _members(path, survey.limits):
+        for member, stream in _members(path, survey.limits):
             survey.count()
             size += max(0, member.size) if member.isreg() else 0
             if size > survey.limits.max_total_bytes:
                 raise too_many_bytes(survey.limits)
-            listed = list_file(member.name, _refusal(member, survey.limits), survey.limits)
-            if listed is not None and not member.isdir():
-                survey.add(listed)
+            listed = None if member.isdir() else survey.add(member.name, _refusal(member, survey.limits), member.size)
+            if listed is not None and listed.refusal is None and _may_be_table(listed, tables):
+                tables[len(survey.members) - 1] = _read(stream, member)
     except ArchiveRejected:
         raise
     # Broken bytes raise all sorts: TarError, EOFError, zlib.error, LZMAError, OSError, RecursionError.
@@ -80,12 +105,20 @@ def _survey(path: Path, survey: Survey) -> bool:
     return True
 
 
-def _read_files(path: Path, layout: Layout, limits: ArchiveLimits) -> Iterator[ArchiveEntry]:
+def _may_be_table(listed: ArchiveMember, tables: dict[int, bytes]) -> bool:
+    room = _MOST_TABLE_BYTES - sum(map(len, tables.values())) if len(tables) < _MOST_TABLES else 0
+    return kind_of_file(listed.last) == TABLE and listed.size <= min(MAX_TABLE_BYTES, room)
+
+
+def read_tar(path: Path, verdicts: list[Verdict], limits: ArchiveLimits) -> Iterator[ArchiveEntry]:
+    """Walk the files in their order, with the verdict on each."""
+    following = iter(verdicts)
     try:
         for member, stream in _members(path, limits):
-            listed = list_file(member.name, _refusal(member, limits), limits)
-            if listed is not None and not member.isdir():
-                yield make_entry(listed, layout, partial(_read, stream, member), limits)
+            listed = None if member.isdir() else list_file(member.name, _refusal(member, limits), limits, member.size)
+            if listed is not None:
+                classified = classify_member(listed, next(following), limits)
+                yield read_member(classified, partial(_read, stream, member))
     except Exception:  # as above
         yield closing_entry(REST_UNREADABLE)
 

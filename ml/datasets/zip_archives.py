@@ -5,6 +5,7 @@ import stat
 import struct
 import zipfile
 import zlib
+from dataclasses import dataclass
 from functools import partial
 from itertools import pairwise
 from pathlib import Path
@@ -22,13 +23,14 @@ from ml.datasets.entries import (
     ClassifiedMember,
     Survey,
     classify_member,
-    list_file,
     read_member,
     too_large,
     too_many_bytes,
     too_many_entries,
 )
+from ml.datasets.name_encodings import DEFAULT, NameEncoding, decode_name, judge_names
 from ml.datasets.names import EntryRefused
+from ml.datasets.plan import Verdict
 
 _ENCRYPTED = "It is encrypted. Make an archive without a password."
 _UNUSUAL = "It is packed in an unusual way. Make an ordinary zip."
@@ -48,8 +50,6 @@ _DIRECTORY_ENTRY = b"PK\x01\x02"
 # A fair allowance for one line of the table of contents with its name; a table longer than that is not read.
 _BYTES_PER_ENTRY = 500
 
-Plan = list[tuple[zipfile.ZipInfo, ArchiveMember]]
-
 
 class ZipMember(NamedTuple):
     """A file of a zip, and all that is needed to read it without the table of contents. JSON can carry it."""
@@ -57,6 +57,7 @@ class ZipMember(NamedTuple):
     name: str  # as in ClassifiedMember
     class_name: str | None
     reason: str | None
+    split: str
     offset: int  # of its own header, in bytes, as all that follow
     header_size: int  # at most, usually
     packed_size: int
@@ -65,24 +66,62 @@ class ZipMember(NamedTuple):
     deflated: bool
 
 
-def list_zip(path: Path, limits: ArchiveLimits) -> list[ZipMember]:
-    """List the files of a zip, sorted by name. Raise `ArchiveRejected` if none can be read."""
+@dataclass
+class ZipListing:
+    """The table of contents of a zip: its files sorted by name, each with what is needed to read it."""
+
+    infos: list[zipfile.ZipInfo]
+    members: list[ArchiveMember]
+    litter: int
+    encoding: NameEncoding | None  # of the names that do not say it, if there are any
+
+    def classify(self, verdicts: list[Verdict], limits: ArchiveLimits) -> list[ZipMember]:
+        """Return all that is needed to read the files once the plan is made."""
+        return [
+            _place_member(info, classify_member(listed, verdict, limits))
+            for info, listed, verdict in zip(self.infos, self.members, verdicts, strict=True)
+        ]
+
+    def read(self, path: Path, place: int) -> bytes:
+        """Read one file. Raise `EntryRefused`."""
+        return _open_and_read(path, _place_member(self.infos[place], ClassifiedMember("", None, None)))
+
+
+def _place_member(info: zipfile.ZipInfo, classified: ClassifiedMember) -> ZipMember:
+    """Add what is needed to read a file to what becomes of it."""
+    header = _LOCAL_HEADER_SIZE + len(info.orig_filename) + _LIKELY_EXTRA
+    deflated = info.compress_type != zipfile.ZIP_STORED
+    return ZipMember(*classified, info.header_offset, header, info.compress_size, info.file_size, info.CRC, deflated)
+
+
+def list_zip(path: Path, limits: ArchiveLimits, encoding: str = "") -> ZipListing:
+    """List the files of a zip, sorted by name. Raise `ArchiveRejected` if none can be read.
+
+    Args:
+        encoding: of the names that do not say it; without one, it is judged.
+    """
     _check_directory(path, limits)
+    infos = _read_directory(path)
+    judged = _judge_encoding(infos, encoding)
     survey = Survey(limits)
-    plan = _list_files(_read_directory(path), survey)
-    _check_plan(plan, limits)
-    return [
-        ZipMember(
-            *classify_member(listed, survey.layout, limits),
-            offset=info.header_offset,
-            header_size=_LOCAL_HEADER_SIZE + len(info.orig_filename) + _LIKELY_EXTRA,
-            packed_size=info.compress_size,
-            size=info.file_size,
-            crc=info.CRC,
-            deflated=info.compress_type != zipfile.ZIP_STORED,
-        )
-        for info, listed in plan
+    listed = _list_files(infos, survey, judged.encoding if judged else DEFAULT)
+    _check_sizes(listed, limits)
+    return ZipListing([info for info, _ in listed], [member for _, member in listed], survey.litter, judged)
+
+
+def _judge_encoding(infos: list[zipfile.ZipInfo], encoding: str) -> NameEncoding | None:
+    # orig_filename, because filename ends at a NUL, which must not go unseen.
+    names = [
+        info.orig_filename for info in infos if not info.flag_bits & _FLAG_UTF8 and not info.orig_filename.isascii()
     ]
+    if not names:
+        return None
+    return NameEncoding(encoding) if encoding else judge_names([_raw_name(name) for name in names])
+
+
+def _raw_name(name: str) -> bytes:
+    """Return the bytes of a name, which the standard library has read as the standard's cp437."""
+    return name.encode(DEFAULT)
 
 
 def read_zip(path: Path, members: list[ZipMember]) -> ArchiveWalk:
@@ -126,18 +165,21 @@ def _directory_length(tail: bytes, end: int) -> int:
     return int(struct.unpack_from("<I", tail, end + 12)[0])
 
 
-def _list_files(infos: list[zipfile.ZipInfo], survey: Survey) -> Plan:
+def _list_files(
+    infos: list[zipfile.ZipInfo], survey: Survey, encoding: str
+) -> list[tuple[zipfile.ZipInfo, ArchiveMember]]:
     overlapping = _overlapping(infos)
-    plan: Plan = []
+    found = []
     for info in infos:
         survey.count()
-        name = _name_of(info)
+        name = _name_of(info, encoding)
+        if _is_folder(info, name):
+            continue
         refusal = _OVERLAPS if id(info) in overlapping else _refusal(info, survey.limits)
-        listed = None if _is_folder(info, name) else list_file(name, refusal, survey.limits)
+        listed = survey.add(name, refusal, info.file_size)
         if listed is not None:
-            survey.add(listed)
-            plan.append((info, listed))
-    return sorted(plan, key=lambda planned: planned[1].name)
+            found.append((info, listed))
+    return sorted(found, key=lambda pair: pair[1].name)
 
 
 def _overlapping(infos: list[zipfile.ZipInfo]) -> set[int]:
@@ -150,16 +192,11 @@ def _overlapping(infos: list[zipfile.ZipInfo]) -> set[int]:
     }
 
 
-def _name_of(info: zipfile.ZipInfo) -> str:
-    """Return the intended name: macOS writes UTF-8 without declaring it, and the standard then reads it as cp437."""
-    # orig_filename, because filename ends at a NUL, which must not go unseen.
+def _name_of(info: zipfile.ZipInfo, encoding: str) -> str:
     name = info.orig_filename
     if info.flag_bits & _FLAG_UTF8 or name.isascii():
         return name
-    try:
-        return name.encode("cp437").decode("utf-8")
-    except UnicodeError:
-        return name
+    return decode_name(_raw_name(name), encoding)
 
 
 def _is_folder(info: zipfile.ZipInfo, name: str) -> bool:
@@ -182,16 +219,16 @@ def _refusal(info: zipfile.ZipInfo, limits: ArchiveLimits) -> str | None:
     return too_large(limits) if info.file_size > limits.max_file_bytes else None
 
 
-def _check_plan(plan: Plan, limits: ArchiveLimits) -> None:
-    if plan and all(listed.refusal == _ENCRYPTED for _, listed in plan):
+def _check_sizes(listed: list[tuple[zipfile.ZipInfo, ArchiveMember]], limits: ArchiveLimits) -> None:
+    if listed and all(member.refusal == _ENCRYPTED for _, member in listed):
         raise ArchiveRejected("The archive is encrypted. Make one without a password.")
-    if sum(info.file_size for info, listed in plan if listed.refusal is None) > limits.max_total_bytes:
+    if sum(info.file_size for info, member in listed if member.refusal is None) > limits.max_total_bytes:
         raise too_many_bytes(limits)
 
 
 def _entry(path: Path, members: list[ZipMember], place: int) -> ArchiveEntry:
     member = members[place]
-    return read_member(ClassifiedMember(*member[:3]), partial(_open_and_read, path, member))
+    return read_member(ClassifiedMember(*member[:4]), partial(_open_and_read, path, member))
 
 
 def _open_and_read(path: Path, member: ZipMember) -> bytes:

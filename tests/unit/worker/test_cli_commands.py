@@ -88,7 +88,7 @@ def test_says_what_the_original_says(made: Path) -> None:
         assert any(re.fullmatch(line, one) for one in said)
     assert any(re.fullmatch(r"Step 60: Validation accuracy = \d+\.\d% \(N=6\)", one) for one in said)
     assert re.fullmatch(r"Final test accuracy = \d+\.\d% \(N=6\)", said[-1])
-    assert "LICENSE.txt: It is not in a class folder." in (made / "warned.txt").read_text()
+    assert "LICENSE.txt: It is not a picture." in (made / "warned.txt").read_text()
 
 
 def test_writes_graph_labels_and_intermediate_graphs(made: Path) -> None:

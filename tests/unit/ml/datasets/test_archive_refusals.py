@@ -54,7 +54,7 @@ def test_zip_name_with_nul_is_refused(tmp_path: Path) -> None:
 def test_names_that_are_no_text_are_shown_and_refused(make: Make, tmp_path: Path) -> None:
     found = classes(walk(make(tmp_path, {"d\udcff/1.jpg": b"1", "daisy/\udcfe.jpg": b"2"})))
     assert found == {
-        "d\ufffd/1.jpg": "The name of its folder is not valid text.",
+        "d\ufffd/1.jpg": "The name of its class is not valid text.",
         "daisy/\ufffd.jpg": "daisy",
     }
 

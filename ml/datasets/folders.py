@@ -1,0 +1,243 @@
+"""Understand a tree of folders: which levels are splits, which say nothing, and which could be the classes.
+
+A folder counts as a split or as one of no meaning only where all of its siblings do: beside `bus` and `car`, `train` is
+a class, or at least a question.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from ml.datasets.litter import Folders, is_for_small_copies
+from ml.datasets.vocabulary import holds_no_pictures, is_generic, is_occasion, is_unlabelled, split_and_rest, split_of
+
+MASKS = "It is in a folder of masks or annotations beside the pictures."
+SMALL_COPIES = "It is in a folder of thumbnails beside the pictures."
+
+
+@dataclass(frozen=True)
+class Place:
+    """What the folders of a file say.
+
+    Attributes:
+        chain: the names that could be classes, from the outermost; without splits and names of no meaning.
+        split: the split that a folder is called after, or "".
+        reason: why files in it are left out, or "".
+        is_unlabelled: whether a folder says that its pictures have no class.
+        is_in_root: whether the folder is the deepest one that all files are in.
+    """
+
+    chain: Folders
+    split: str = ""
+    reason: str = ""
+    is_unlabelled: bool = False
+    is_in_root: bool = False
+
+
+@dataclass
+class Tree:
+    """The folders that pictures are in."""
+
+    root: Folders
+    places: dict[Folders, Place]
+    mixed: list[str] = field(default_factory=list)  # names of splits or of no meaning that stand among others
+
+
+def read_tree(counts: Mapping[Folders, int], *, skip_mixed: bool) -> Tree:
+    """Understand the folders that pictures are in.
+
+    Args:
+        counts: the pictures directly in each folder.
+        skip_mixed: whether a folder called `test` or `images` is no class even where its siblings could be.
+    """
+    root = _common(counts)
+    children = _children(counts, len(root))
+    reader = _Reader(root, children, counts, skip_mixed)
+    places = {folders: reader.read(folders) for folders in counts}
+    return Tree(root, _without_common_level(places), sorted(reader.mixed))
+
+
+def _common(folders: Iterable[Folders]) -> Folders:
+    """Return the deepest folder that all are in."""
+    all_folders = list(folders)
+    if not all_folders:
+        return ()
+    first, last = min(all_folders), max(all_folders)
+    same = 0
+    while same < min(len(first), len(last)) and first[same] == last[same]:
+        same += 1
+    return first[:same]
+
+
+def _children(counts: Mapping[Folders, int], depth: int) -> dict[Folders, set[str]]:
+    """Return the names of the folders in each folder from the root down."""
+    children: dict[Folders, set[str]] = {}
+    for folders in counts:
+        for level in range(depth, len(folders)):
+            children.setdefault(folders[:level], set()).add(folders[level])
+    return children
+
+
+class _Reader:
+    """Reads the place of each folder, deciding once for each parent what its children are."""
+
+    def __init__(
+        self, root: Folders, children: dict[Folders, set[str]], counts: Mapping[Folders, int], skip_mixed: bool
+    ) -> None:
+        self.root, self.children, self.counts, self.skip_mixed = root, children, counts, skip_mixed
+        self.kinds: dict[Folders, dict[str, str]] = {}
+        self.mixed: set[str] = set()
+
+    def read(self, folders: Folders) -> Place:
+        chain: list[str] = []
+        split = next((found for name in reversed(self.root) if (found := split_of(name))), "")
+        reason, unlabelled = "", False
+        for level in range(len(self.root), len(folders)):
+            name = folders[level]
+            kind = self._kinds(folders[:level])[name]
+            if kind == "split":
+                split = split_and_rest(name)[0]
+            elif kind == "class":
+                chain.append(name)
+            elif kind == "unlabelled":
+                unlabelled = True
+            elif kind in (MASKS, SMALL_COPIES):
+                reason = kind
+        return Place(tuple(chain), split, reason, unlabelled, folders == self.root)
+
+    def _kinds(self, parent: Folders) -> dict[str, str]:
+        if parent not in self.kinds:
+            self.kinds[parent] = self._decide(parent)
+        return self.kinds[parent]
+
+    def _decide(self, parent: Folders) -> dict[str, str]:
+        """Decide what the folders in one folder are: split, generic, unlabelled, class, or why they are left out."""
+        names = self.children[parent]
+        if len(names) == 1 and parent[-1:] == tuple(names):  # unpacked into a folder of its own name
+            return dict.fromkeys(names, "generic")
+        kinds = {name: _kind(name) for name in names} | dict.fromkeys(_alike_splits(names), "split")
+        if self.counts.get(parent):
+            kinds |= {name: SMALL_COPIES for name in names if is_for_small_copies(name)}
+        plain = {name for name in names if kinds[name] == "class" and not holds_no_pictures(name)}
+        special = {name for name in names if kinds[name] in ("split", "generic")}
+        if not plain:
+            beside = special or {name for name in names if kinds[name] != "class"}
+            return kinds | {name: MASKS for name in names if kinds[name] == "class" and beside}
+        return kinds | self._decide_mixed(parent, plain, special, kinds)
+
+    def _decide_mixed(
+        self, parent: Folders, plain: set[str], special: set[str], kinds: dict[str, str]
+    ) -> dict[str, str]:
+        """Decide about `test` beside `cats`: its own folders being called as its siblings are, it is a split."""
+        masks = {name for name in kinds if kinds[name] == "class" and holds_no_pictures(name)}
+        if self.skip_mixed:
+            return dict.fromkeys(masks, MASKS)
+        decided = {}
+        for name in special:
+            below = self.children.get((*parent, name), set())
+            if below and below <= plain:
+                continue
+            decided[name] = "class"
+            self.mixed.add(name)
+        self.mixed |= masks
+        return decided
+
+
+def _alike_splits(names: set[str]) -> list[str]:
+    """List the names that are alike but for the split they name, as seg_train and seg_test, if there are two splits."""
+    found: dict[Folders, dict[str, str]] = {}
+    for name in names:
+        split, rest = split_and_rest(name)
+        if split:
+            found.setdefault(rest, {})[name] = split
+    return [name for alike in found.values() if len(set(alike.values())) > 1 for name in alike]
+
+
+def _kind(name: str) -> str:
+    if split_of(name):
+        return "split"
+    if is_unlabelled(name):
+        return "unlabelled"
+    return "generic" if is_generic(name) else "class"
+
+
+def _without_common_level(places: dict[Folders, Place]) -> dict[Folders, Place]:
+    """Take the levels off the chains that are the same in all, as `animals` in train/animals/cat; keep the last."""
+    chains = {place.chain for place in places.values() if place.chain and not place.reason}
+    shared = 0
+    while chains and all(len(chain) > shared + 1 for chain in chains) and len({chain[shared] for chain in chains}) == 1:
+        shared += 1
+    if not shared:
+        return places
+    return {
+        folders: Place(place.chain[shared:], place.split, place.reason, place.is_unlabelled, place.is_in_root)
+        for folders, place in places.items()
+    }
+
+
+@dataclass(frozen=True)
+class Level:
+    """Which folder of a chain is the class: from the front (0 is the first) or, below zero, from the back.
+
+    Attributes:
+        doubt: a sentence for the person if others are as good, else "".
+        warning: a sentence about what was decided without asking.
+    """
+
+    place: int
+    doubt: str = ""
+    warning: str = ""
+
+    def class_of(self, chain: Folders) -> str:
+        """Return the class of a file with this chain, or "" if its folders are too few."""
+        if not chain or self.place >= len(chain):
+            return ""
+        return chain[max(self.place, -len(chain))]
+
+
+def choose_level(chains: Counter[Folders]) -> Level:
+    """Choose the level of the classes among chains of folders, with the pictures in each."""
+    deepest = max((len(chain) for chain in chains), default=0)
+    if deepest < 2:
+        return Level(0)
+    shallow = {chain[0] for chain in chains if len(chain) == 1}
+    levels = [{chain[level] for chain in chains if len(chain) > level} for level in range(deepest)]
+    telling = [level for level, names in enumerate(levels) if not _tells_nothing(level, names, chains)]
+    if shallow and telling != [0]:
+        return Level(*_uneven(chains, shallow))
+    if len(telling) == 1:
+        # Counted from the back where it is the last, so that chains of other lengths keep their own.
+        named = ", ".join(f"“{name}”" for name in sorted(levels[telling[0]])[:3])
+        warning = f"Some folders lie within others. The classes are those that say what is shown: {named}."
+        return Level(telling[0], warning=warning)
+    return _among_several(chains, levels)
+
+
+def _tells_nothing(level: int, names: set[str], chains: Counter[Folders]) -> bool:
+    """Return whether a level's names say when pictures were taken, or are the same one in different folders."""
+    if all(map(is_occasion, names)):
+        return True
+    outer = {chain[:level] for chain in chains if len(chain) > level}
+    return level > 0 and len(names) == 1 and len(outer) > 1
+
+
+def _uneven(chains: Counter[Folders], shallow: set[str]) -> tuple[int, str]:
+    deep = {chain[0] for chain in chains if len(chain) > 1}
+    inner = sorted({chain[-1] for chain in chains if len(chain) > 1})[:3]
+    named = ", ".join(f"“{name}”" for name in inner)
+    place = 0 if deep <= shallow else -1
+    return place, f"Some pictures lie deeper than others: in {named}. Which folders are the classes?"
+
+
+def _among_several(chains: Counter[Folders], levels: list[set[str]]) -> Level:
+    outer, inner = (", ".join(f"“{name}”" for name in sorted(names)[:3]) for names in (levels[0], levels[-1]))
+    parents: dict[str, set[Folders]] = {}
+    for chain in chains:
+        parents.setdefault(chain[-1], set()).add(chain[:-1])
+    repeats = [name for name, folders in parents.items() if len(folders) > 1]
+    if repeats:
+        doubt = f"The same inner folders, such as “{sorted(repeats)[0]}”, are in several outer ones. "
+    else:
+        doubt = "Folders lie within folders. "
+    question = f"{doubt}Are the classes the outer folders ({outer}) or the inner ones ({inner})?"
+    return Level(0 if repeats else -1, question)

@@ -1,0 +1,117 @@
+"""Represent how a layout is to be read: the values of `--layout` and of the field `layout`."""
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+from ml.errors import Refused
+
+AUTO, FIRST, LAST, FOLDER = "auto", "first", "last", "folder"
+NAME, TABLE, UNLABELLED, SPLITS = "name", "table", "unlabelled", "splits"
+VALUES = (
+    "auto, first (the first folder is the class), last (the last folder), folder:N (the N-th folder), name (the file"
+    " name up to its number), name:PATTERN (such as name:{class}.*.jpg), table or table:FILE (a table beside the"
+    " pictures; table:FILE#COLUMN names the column of the class), splits (folders called train, test, images and the"
+    " like are never classes) or unlabelled; behind it, if needed, ,merge or ,apart (class names that look alike) and"
+    " ,keep or ,deal (splits that folders or tables give) and ,encoding=NAME (of file names in a zip)"
+)
+_MAX_PATTERN, _MAX_WILDCARDS = 200, 6
+_MODIFIER = re.compile(r"^(.*),\s*(merge|apart|keep|deal|encoding=([\w.\-]+))$", re.DOTALL)
+
+
+class BadLayout(Refused):
+    """The text names no reading. The message is a sentence that lists them."""
+
+
+@dataclass(frozen=True)
+class Layout:
+    """A reading, and what was decided beside it.
+
+    Attributes:
+        reading: a constant of this module.
+        argument: the N of `folder:N`, the pattern of `name:`, the FILE#COLUMN of `table:`.
+        merge: whether class names that look alike are one class; None if nobody has decided.
+        keep: whether given splits are kept; None if nobody has decided, which keeps them.
+        encoding: of the names in a zip that do not say; "" if nobody has decided.
+    """
+
+    reading: str = AUTO
+    argument: str = ""
+    merge: bool | None = None
+    keep: bool | None = None
+    encoding: str = ""
+
+    def __str__(self) -> str:
+        text = f"{self.reading}:{self.argument}" if self.argument else self.reading
+        text += {None: "", True: ",merge", False: ",apart"}[self.merge]
+        text += {None: "", True: ",keep", False: ",deal"}[self.keep]
+        return f"{text},encoding={self.encoding}" if self.encoding else text
+
+    def read_as(self, reading: str, argument: str = "") -> "Layout":
+        return replace(self, reading=reading, argument=argument)
+
+    def with_encoding(self, encoding: str) -> "Layout":
+        return replace(self, encoding=encoding)
+
+
+def parse_layout(text: str) -> Layout:
+    """Return the layout that a text names. Raise `BadLayout`."""
+    merge, keep, encoding, rest = None, None, "", text.strip()
+    while found := _MODIFIER.match(rest):
+        rest, word = found[1], found[2]
+        if word.startswith("encoding="):
+            encoding = _known_encoding(found[3])
+        elif word in ("merge", "apart"):
+            merge = word == "merge"
+        else:
+            keep = word == "keep"
+    reading, _, argument = rest.partition(":")
+    reading = reading.strip().lower() or AUTO
+    _check(reading, argument, text)
+    return Layout(reading, argument, merge, keep, encoding)
+
+
+def combine(texts: Iterable[str]) -> Layout:
+    """Return the layout that the answers to several questions are together. Raise `BadLayout`."""
+    whole = Layout()
+    for layout in map(parse_layout, texts):
+        reading = layout if layout.reading != AUTO else whole
+        whole = Layout(
+            reading.reading,
+            reading.argument,
+            whole.merge if layout.merge is None else layout.merge,
+            whole.keep if layout.keep is None else layout.keep,
+            layout.encoding or whole.encoding,
+        )
+    return whole
+
+
+def _known_encoding(name: str) -> str:
+    try:
+        "".encode(name)
+        b"".decode(name)
+    except LookupError:
+        raise BadLayout(f"{name[:50]!r} is no encoding that is known, such as cp850, cp1252, gbk or cp932.") from None
+    return name.lower()
+
+
+def _check(reading: str, argument: str, text: str) -> None:
+    if reading not in (AUTO, FIRST, LAST, FOLDER, NAME, TABLE, UNLABELLED, SPLITS):
+        raise BadLayout(f"{text[:100]!r} is no layout. Use {VALUES}.")
+    if argument and reading not in (FOLDER, NAME, TABLE):
+        raise BadLayout(f"The layout {reading!r} takes nothing behind a colon. Use {VALUES}.")
+    if reading == FOLDER and not re.fullmatch(r"[1-9]\d?", argument):
+        raise BadLayout("The layout 'folder' needs the number of the folder that is the class, such as folder:2.")
+    if reading == NAME and argument:
+        compile_pattern(argument)
+
+
+def compile_pattern(pattern: str) -> re.Pattern[str]:
+    """Return the expression for a pattern such as `{class}.*.jpg`, whose `*` stands for anything.
+
+    Raise `BadLayout` unless it has `{class}` exactly once and few wildcards.
+    """
+    if pattern.count("{class}") != 1 or pattern.count("*") > _MAX_WILDCARDS or len(pattern) > _MAX_PATTERN:
+        raise BadLayout("A pattern has {class} once, and * for anything else, such as {class}.*.jpg or *_{class}.*.")
+    parts = [re.escape(part).replace(r"\*", ".*?") for part in pattern.split("{class}")]
+    return re.compile(f"{parts[0]}(.+?){parts[1]}", re.IGNORECASE | re.DOTALL)

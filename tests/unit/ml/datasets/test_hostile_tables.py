@@ -1,0 +1,56 @@
+"""Test that files which are no tables, or hostile ones, cost little and change nothing."""
+
+import pytest
+
+from tests.unit.ml.datasets.test_layouts import pictures, plan_of, table
+
+GOOD = pictures("a/#2", "b/#1")
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("deep.json", "[" * 100_000),
+        ("deep.json", '{"a":' * 50_000),
+        ("lines.jsonl", '{"file_name": "0.jpg"}\nnot json'),
+        ("numbers.json", "[1, 2, 3]"),
+        ("empty.json", ""),
+        ("huge_field.csv", "file,label\n0.jpg," + "x" * 300_000),
+        ("nul.csv", "file,label\n0.jpg,\0\n"),
+        ("quotes.csv", 'file,label\n"0.jpg,cat\n' * 100),
+        ("prose.txt", "This is a text of some\nlines, with commas, and more.\n"),
+        ("bomb.xml", '<!DOCTYPE x [<!ENTITY a "b">]><annotations>&a;</annotations>'),
+        ("broken.xml", "<annotations><image name='0.jpg'>"),
+        ("binary.csv", "\x00\x01\x02" * 1000),
+    ],
+)
+def test_what_is_no_table_changes_nothing(name: str, text: str) -> None:
+    plan = plan_of(GOOD | table(name, text))
+    assert plan.classes == {"a": 2, "b": 1}
+    assert plan.questions == []
+
+
+def test_thousands_of_descriptions_are_not_tables() -> None:
+    files = pictures("a/#300", "b/#300")
+    files |= {f"a/{number}.json": b'{"label": "c"}' for number in range(300)}
+    plan = plan_of(files)
+    assert plan.classes == {"a": 300, "b": 300}
+
+
+def test_table_never_names_a_picture_of_another_split() -> None:
+    plan = plan_of(pictures("train/#2") | table("test.csv", "file,label\ntest/0.jpg,a\ntest/1.jpg,b"))
+    assert plan.classes == {}
+
+
+def test_pictures_named_twice_in_different_folders_are_told_apart() -> None:
+    text = "file,label\nx/0.jpg,a\ny/0.jpg,b"
+    plan = plan_of(pictures("x/#1", "y/#1") | table("labels.csv", text), "table")
+    assert plan.classes == {"a": 1, "b": 1}
+    plan = plan_of(pictures("x/#1", "y/#1") | table("labels.csv", "file,label\n0.jpg,a"), "last")
+    assert plan.classes == {"x": 1, "y": 1}
+
+
+def test_plan_of_many_files_is_linear() -> None:
+    """Not timed: a plan that were quadratic would not end within the time of a test."""
+    plan = plan_of(pictures(*(f"{split}/c{number}/#400" for split in ("train", "test") for number in range(100))))
+    assert sum(plan.splits.values()) == 80_000
