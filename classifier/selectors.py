@@ -41,15 +41,19 @@ def list_custom_backbones(user: User) -> QuerySet[CustomBackbone]:
 
 def class_counts(project: Project) -> dict[int, int]:
     """Count the samples of each class, by its id, from the index alone."""
-    kept = Sample.objects.filter(project=project, deleted_at=None)
+    kept = Sample.objects.filter(project=project, deleted_at=None, image_class__isnull=False)
     return dict(kept.order_by().values_list("image_class").annotate(Count("id")))
 
 
-def list_samples(project: Project, image_class: ImageClass | None = None, *, deleted: bool = False) -> QuerySet[Sample]:
-    """List samples, newest first, with their images."""
+def list_samples(
+    project: Project, image_class: ImageClass | None = None, *, deleted: bool = False, unlabelled: bool = False
+) -> QuerySet[Sample]:
+    """List samples, newest first, with their images; only those of a class, or only those without one, if wanted."""
     samples = Sample.objects.filter(project=project, deleted_at__isnull=not deleted)
     if image_class is not None:
         samples = samples.filter(image_class=image_class)
+    if unlabelled:
+        samples = samples.filter(image_class=None)
     return samples.select_related("image", "image_class").order_by("-pk")
 
 

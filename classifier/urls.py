@@ -48,6 +48,7 @@ urlpatterns = [
     path("projects/<slug:slug>/samples/move", classes.move, name="samples_move"),
     path("projects/<slug:slug>/samples/delete", classes.trash_samples, name="samples_delete"),
     path("projects/<slug:slug>/samples/restore", classes.restore, name="samples_restore"),
+    path("projects/<slug:slug>/unlabelled/", classes.unlabelled, name="unlabelled"),
     path("projects/<slug:slug>/trash/", classes.trash, name="trash"),
     path("projects/<slug:slug>/trash/empty", classes.purge, name="trash_empty"),
     path("projects/<slug:slug>/images/<str:sha256>", classes.picture, name="picture"),

@@ -47,7 +47,8 @@ def find_sample(job: Job, sha256: str) -> Sample | None:
 
 def describe_unreadable(sample: Sample | None, error: PictureUnreadable) -> str:
     """Say which picture cannot be read, and what to do about it."""
-    named = f"“{sample.file_name}” of the class “{sample.image_class.name}”" if sample else f"{error.sha256[:12]}…"
+    of_class = f" of the class “{sample.image_class.name}”" if sample and sample.image_class else ""
+    named = f"“{sample.file_name}”{of_class}" if sample else f"{error.sha256[:12]}…"
     return f"The picture {named} cannot be read. {error} Delete it, or upload it again, and start the job again."
 
 

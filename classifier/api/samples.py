@@ -26,13 +26,14 @@ def list_samples(
     slug: str,
     class_id: int | None = None,
     deleted: bool = False,
+    unlabelled: bool = False,
     before: int | None = None,
     size: int = params.Query(PAGE, ge=1, le=1000),
 ) -> Any:
-    """List samples, the newest first. `next` of the answer is the `before` of the next page."""
+    """List samples, the newest first, `unlabelled` only those without a class; `next` is the next page's `before`."""
     project = find_project(request, slug)
     image_class = get_object_or_404(project.classes, pk=class_id) if class_id is not None else None
-    found = selectors.list_samples(project, image_class, deleted=deleted)
+    found = selectors.list_samples(project, image_class, deleted=deleted, unlabelled=unlabelled)
     page, following = selectors.page_of_samples(found, before=before, size=size)
     return {"samples": [present_sample(sample) for sample in page], "next": following}
 

@@ -59,9 +59,10 @@ class SampleOut(Schema):
     id: int
     file: str
     sha256: str
-    class_id: int
-    class_name: str
+    class_id: int | None = Field(description="null: it has no class")
+    class_name: str | None
     split: str
+    split_is_given: bool = Field(description="by a folder or a table, not dealt")
     width: int
     height: int
     deleted: bool

@@ -12,6 +12,7 @@ class DatasetVersion(models.Model):
     digest = models.CharField(max_length=64)
     classes = models.JSONField(help_text="[[id, name], ...] in the order of the head's outputs")
     counts = models.JSONField(help_text="{split: [pictures per class, ...]}")
+    given = models.JSONField(default=dict, help_text="{split: how many of its pictures were given it}")
     created_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL)
     created_at = models.DateTimeField(auto_now_add=True)
 
@@ -28,6 +29,11 @@ class DatasetVersion(models.Model):
     @property
     def path(self) -> str:
         return f"datasets/{self.digest}.json"
+
+    @property
+    def split_sizes(self) -> list[tuple[str, int, int]]:
+        """List each split with its pictures, and how many of them were given it by a folder or a table."""
+        return [(split, sum(per_class), self.given.get(split, 0)) for split, per_class in self.counts.items()]
 
     @property
     def total(self) -> int:

@@ -7,7 +7,7 @@ from classifier.models.project import Project
 
 
 class Sample(models.Model):
-    """An image with a class in a project.
+    """An image in a project, with a class or, unlabelled, without one. An unlabelled one is in no dataset version.
 
     An image is at most one sample of a project: a picture in two classes would teach a contradiction, and in
     two splits would make the test lie. A deleted sample keeps its row, so that it can be restored and keeps
@@ -21,8 +21,9 @@ class Sample(models.Model):
 
     project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="samples")
     image = models.ForeignKey(Image, on_delete=models.PROTECT, related_name="samples")
-    image_class = models.ForeignKey(ImageClass, on_delete=models.PROTECT, related_name="samples")
+    image_class = models.ForeignKey(ImageClass, null=True, on_delete=models.PROTECT, related_name="samples")
     split = models.CharField(max_length=10, choices=Split, blank=True)
+    split_is_given = models.BooleanField(default=False, help_text="by a folder or a table, not dealt")
     file_name = models.CharField(max_length=1000)
     created_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
     created_at = models.DateTimeField(auto_now_add=True)

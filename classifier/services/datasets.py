@@ -7,7 +7,7 @@ from typing import Any
 
 from django.contrib.auth.models import User
 from django.db import transaction
-from django.db.models import Max, QuerySet
+from django.db.models import Count, Max, QuerySet
 
 from classifier.models import DatasetVersion, Project, Sample
 from classifier.selectors import list_damaged_samples
@@ -65,6 +65,7 @@ def _keep_version(
     version = DatasetVersion(project=project, digest=digest, classes=classes, created_by=by)
     store_once(version.path, content)
     version.counts = _counts(classes, rows)
+    version.given = _count_given(project, {pk for pk, _ in classes})
     version.number = (DatasetVersion.objects.filter(project=project).aggregate(n=Max("number"))["n"] or 0) + 1
     version.save()
     return version
@@ -94,18 +95,20 @@ def has_damaged_pictures(version: DatasetVersion) -> bool:
 def decide_splits(project: Project, *, validation_percentage: int, testing_percentage: int) -> None:
     """Give every sample without a split its split, for ever (see ml.datasets.splits for the rule)."""
     kept = _usable(project)
-    samples = [SplitSample(*row) for row in kept.order_by().values_list("image__sha256", "image_class", "split")]
+    rows = kept.order_by().values_list("image__sha256", "image_class", "split", "split_is_given")
+    samples = [SplitSample(*row) for row in rows]
     changes = assign_splits(samples, validation_percentage=validation_percentage, testing_percentage=testing_percentage)
     for split in SPLITS:
         digests = [sha256 for sha256, new in changes.items() if new == split]
         for start in range(0, len(digests), 5000):
             part = digests[start : start + 5000]
-            Sample.objects.filter(project=project, image__sha256__in=part).update(split=split)
+            Sample.objects.filter(project=project, image__sha256__in=part).update(split=split, split_is_given=False)
 
 
 def _usable(project: Project) -> QuerySet[Sample]:
-    """Select the samples that a training can read."""
-    return Sample.objects.filter(project=project, deleted_at=None, image__damaged_at=None)
+    """Select the samples that a training can use: those with a class whose picture can be read."""
+    kept = Sample.objects.filter(project=project, deleted_at=None, image__damaged_at=None)
+    return kept.filter(image_class__isnull=False)
 
 
 def _rows(project: Project) -> list[tuple[str, int, str]]:
@@ -116,6 +119,12 @@ def _rows(project: Project) -> list[tuple[str, int, str]]:
 def _counts(classes: list[list[object]], rows: list[tuple[str, int, str]]) -> dict[str, list[int]]:
     counted = Counter((split, class_id) for _, class_id, split in rows)
     return {split: [counted[split, pk] for pk, _ in classes] for split in SPLITS}  # type: ignore[index]
+
+
+def _count_given(project: Project, classes: set[int]) -> dict[str, int]:
+    """Count the pictures of each split that were given it by folders or tables."""
+    given = _usable(project).filter(split_is_given=True, image_class__in=classes)
+    return dict(given.order_by().values_list("split").annotate(Count("id")))
 
 
 def load_dataset(version: DatasetVersion) -> Dataset:

@@ -24,7 +24,10 @@ AHEAD, AHEAD_BYTES = 16, 128 * 2**20  # groups that threads are ahead of the dat
 
 @dataclass(frozen=True, slots=True)
 class IncomingFile:
-    """A file on its way in: `facts` once its bytes are stored and its class name is a name, `reason` if refused."""
+    """A file on its way in: `facts` once its bytes are stored and its class name is a name, `reason` if refused.
+
+    One with facts and without a class name is unlabelled.
+    """
 
     file_name: str
     class_name: str
@@ -100,10 +103,10 @@ def read_incoming_file(entry: ArchiveEntry) -> IncomingFile:
     incoming = IncomingFile(storable(entry.name, 1000) or "unnamed", label, split=entry.split)
     if entry.data is None:
         return replace(incoming, reason=entry.reason or "It cannot be read.")
-    if not incoming.class_name.strip():
+    if entry.class_name is not None and not incoming.class_name.strip():
         return replace(incoming, reason="It is not in a class folder.")
     try:
-        name = _clean_class_name(entry.class_name or "")
+        name = "" if entry.class_name is None else _clean_class_name(entry.class_name)
         return replace(incoming, class_name=name, facts=store_picture(entry.data))
     except InvalidName as error:
         return replace(incoming, reason=f"Its class name cannot be used. {error}")

@@ -30,7 +30,7 @@ from classifier.services.readiness import get_ready_soon
 from ml.datasets.archives import ArchiveEntry
 
 BATCH = 256  # files between two writes to the database
-SAMPLE_FIELDS = ("project_id", "image_id", "image_class_id", "split", "file_name", "created_by_id")
+SAMPLE_FIELDS = ("project_id", "image_id", "image_class_id", "split", "split_is_given", "file_name", "created_by_id")
 ITEM_FIELDS = ("upload_id", "file_name", "class_name", "status", "reason")  # the last four an Outcome's
 Status = UploadItem.Status
 
@@ -96,7 +96,7 @@ def record_files(upload: Upload, files: list[IncomingFile]) -> list[Outcome]:
     """Write images, samples and the report of one batch, whose pictures have been synced."""
     good = [incoming for incoming in files if incoming.facts]
     new, known = ensure_images(incoming.facts for incoming in good if incoming.facts)
-    classes = ensure_classes(upload.project, {incoming.class_name for incoming in good})
+    classes = ensure_classes(upload.project, {incoming.class_name for incoming in good if incoming.class_name})
     recorder = _Recorder(upload, new | known, classes, _list_places(upload.project, known.values()))
     outcomes = [recorder.record(incoming) for incoming in files]
     recorder.write()
@@ -109,8 +109,8 @@ def record_files(upload: Upload, files: list[IncomingFile]) -> list[Outcome]:
 class _Place(NamedTuple):
     """Where a picture is in the project. Not a row: making thousands of those takes longer than writing them."""
 
-    class_id: int
-    class_name: str
+    class_id: int | None
+    class_name: str | None
     deleted_at: datetime | None = None
 
 
@@ -130,6 +130,7 @@ class _Recorder:
         self.upload, self.images, self.classes, self.places = upload, images, classes, places
         self.new: dict[int, IncomingFile] = {}  # by the image
         self.restored: list[int] = []  # images
+        self.labelled: dict[int, IncomingFile] = {}  # what was there without a class, by the image
 
     def record(self, incoming: IncomingFile) -> Outcome:
         status, reason = self._fate(incoming)
@@ -139,30 +140,52 @@ class _Recorder:
         if incoming.facts is None:
             return Status.REJECTED, incoming.reason
         image = self.images[incoming.facts.sha256]
-        image_class = self.classes[incoming.class_name]
+        image_class = self.classes.get(incoming.class_name)  # None for one without a class
         place = self.places.get(image)
         if place is not None and place.deleted_at is None:
-            return Status.DUPLICATE, _why_duplicate(place, image_class)
-        self.places[image] = _Place(image_class.pk, image_class.name)
+            return self._fate_of_known(image, place, incoming, image_class)
+        if image_class is not None:
+            self.places[image] = _Place(image_class.pk, image_class.name)
+        else:
+            self.places[image] = place._replace(deleted_at=None) if place else _Place(None, None)
         if place is None:
             self.new[image] = incoming
             return Status.STORED, ""
         self.restored.append(image)
         return Status.STORED, "It was in the trash and has been restored."
 
+    def _fate_of_known(
+        self, image: int, place: _Place, incoming: IncomingFile, image_class: ImageClass | None
+    ) -> tuple[UploadItem.Status, str]:
+        """Return the fate of a file whose picture is there: a class is news only to one that has none."""
+        if image_class is None or place.class_id is not None:
+            return Status.DUPLICATE, _why_duplicate(place, image_class)
+        self.places[image] = _Place(image_class.pk, image_class.name)
+        if image in self.new:
+            self.new[image] = incoming
+        else:
+            self.labelled[image] = incoming
+        return Status.DUPLICATE, "The same picture was already there without a class; now it has this one."
+
     def write(self) -> None:
         # Another request may have added the same picture since we looked: the unique constraint decides. In the
         # order of the images, as two writers who lock the same rows in another order would wait for each other.
         project, by = self.upload.project_id, self.upload.created_by_id
         new = [(image, self.places[image].class_id, self.new[image]) for image in sorted(self.new)]
-        rows = [(project, image, label, incoming.split, incoming.file_name, by) for image, label, incoming in new]
+        rows = [(project, image, label, file.split, bool(file.split), file.file_name, by) for image, label, file in new]
         insert_rows(Sample, SAMPLE_FIELDS, rows)
+        for image, file in self.labelled.items():
+            unlabelled = Sample.objects.filter(project=project, image=image, image_class=None)
+            given = {"split": file.split, "split_is_given": bool(file.split)}
+            unlabelled.update(image_class=self.places[image].class_id, **given)
         for image in self.restored:
             trashed = Sample.objects.filter(project=project, image=image)
             trashed.update(deleted_at=None, image_class=self.places[image].class_id)
 
 
-def _why_duplicate(place: _Place, image_class: ImageClass) -> str:
+def _why_duplicate(place: _Place, image_class: ImageClass | None) -> str:
+    if image_class is None:
+        return "The same picture is already there."
     if place.class_id == image_class.pk:
         return "The same picture is already in this class."
     return (

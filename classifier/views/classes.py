@@ -44,6 +44,22 @@ def detail(request: SignedIn, project: Project, pk: int) -> HttpResponse:
 
 
 @project_page
+def unlabelled(request: SignedIn, project: Project) -> HttpResponse:
+    """Show the pictures without a class, to give them one."""
+    found = selectors.list_samples(project, unlabelled=True)
+    page, following = selectors.page_of_samples(found, before=parse_number(request.GET.get("before")), size=PAGE)
+    context = {
+        "project": project,
+        "samples": page,
+        "next": following,
+        "count": found.count(),
+        "others": project.classes.order_by("name"),
+    }
+    more = request.htmx and "before" in request.GET
+    return render(request, "classifier/_samples.html" if more else "classifier/unlabelled_page.html", context)
+
+
+@project_page
 @require_POST
 def create(request: SignedIn, project: Project) -> HttpResponse:
     form = NameForm(request.POST, longest=MAX_CLASS_NAME_LENGTH)

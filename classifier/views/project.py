@@ -38,6 +38,7 @@ def project(request: SignedIn, project: Project) -> HttpResponse:
         "project": project,
         "rows": rows,
         "total": sum(counts.values()),
+        "unlabelled": selectors.list_samples(project, unlabelled=True).count(),
         "trashed": Sample.objects.filter(project=project, deleted_at__isnull=False).count(),
         "damaged": selectors.list_damaged_samples(project)[:MAX_DAMAGED_NAMED],
         "damaged_count": selectors.list_damaged_samples(project).count(),
@@ -52,7 +53,7 @@ def project(request: SignedIn, project: Project) -> HttpResponse:
 def _strips(project: Project) -> dict[int, list[str]]:
     """Collect the sha256s of the newest few pictures of each class, by its id, for all classes at once."""
     place = Window(RowNumber(), partition_by=F("image_class"), order_by=F("pk").desc())
-    kept = Sample.objects.filter(project=project, deleted_at=None).order_by()
+    kept = Sample.objects.filter(project=project, deleted_at=None, image_class__isnull=False).order_by()
     strips: dict[int, list[str]] = defaultdict(list)
     for image_class, sha256 in (
         kept.annotate(place=place).filter(place__lte=STRIP).values_list("image_class", "image__sha256")

@@ -173,3 +173,40 @@ def test_assign_new_pictures_fill_each_empty_split_before_any_share() -> None:
 
 def test_assign_nothing() -> None:
     assert assign_splits([]) == {}
+
+
+# Given splits
+
+
+def given_splits(counts: dict[str, int]) -> list[SplitSample]:
+    splits = [split for split, count in counts.items() for _ in range(count)]
+    return [SplitSample(sha(place), 0, split, is_given=bool(split)) for place, split in enumerate(splits)]
+
+
+@pytest.mark.parametrize(
+    ("counts", "after"),
+    [
+        ({TRAINING: 20, VALIDATION: 4, TEST: 3}, {TRAINING: 20, VALIDATION: 4, TEST: 3}),
+        ({TRAINING: 20, TEST: 3}, {TRAINING: 18, VALIDATION: 2, TEST: 3}),
+        ({TRAINING: 20}, {TRAINING: 16, VALIDATION: 2, TEST: 2}),
+        ({TRAINING: 20, VALIDATION: 1}, {TRAINING: 18, VALIDATION: 1, TEST: 2}),
+        ({TRAINING: 2}, {TRAINING: 2}),
+        ({TEST: 5}, {TRAINING: 1, VALIDATION: 1, TEST: 3}),
+        ({TRAINING: 10, "": 10, TEST: 2}, {TRAINING: 18, VALIDATION: 2, TEST: 2}),
+    ],
+)
+def test_given_splits_are_kept_and_what_is_missing_dealt(counts: dict[str, int], after: dict[str, int]) -> None:
+    samples = given_splits(counts)
+    splits = {one.sha256: one.split for one in samples} | assign_splits(samples)
+    assert Counter(splits.values()) == after
+    if len(counts) > 1:  # nothing that was given for test or validation is trained on
+        assert all(splits[one.sha256] == one.split for one in samples if one.split in (VALIDATION, TEST))
+
+
+def test_given_splits_are_not_dealt_a_second_time() -> None:
+    samples = given_splits({TRAINING: 20})
+    changes = assign_splits(samples)
+    dealt = [SplitSample(s.sha256, 0, changes.get(s.sha256, s.split), s.sha256 not in changes) for s in samples]
+    assert assign_splits(dealt) == {}
+    without_test = [one for one in dealt if one.split != TEST]
+    assert len(assign_splits(without_test)) == 1  # as ever: one moves into an empty split
