@@ -11,6 +11,7 @@ RETRY_SECONDS = 10  # after which a refused request may be tried again
 _FULL = {errno.ENOSPC, errno.EDQUOT}
 _BROKEN = {errno.EIO, errno.EROFS, errno.ESTALE, errno.EACCES, errno.EPERM, errno.EMFILE, errno.ENFILE, errno.ETIMEDOUT}
 _PASSING_SQLITE = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN}
+ANSWER = "an answer"  # of a person; the one thing that does not come by itself
 DATABASE, BROKER, STORAGE, ROOM = "the database", "the broker", "the file storage", "room on the disk"
 
 
@@ -46,6 +47,10 @@ def describe_outage(outage: str) -> str:
 
 def describe_wait(outage: str) -> str:
     """Say on a job's page what the job waits for."""
+    if outage == ANSWER:
+        return (
+            "It is not clear how this is to be read. Nothing is stored until you have chosen on the page of the upload."
+        )
     if outage == ROOM:
         return "The disk of this site is full. The job continues by itself once there is room."
     return f"{outage[0].upper()}{outage[1:]} does not answer at the moment. The job continues by itself once it does."

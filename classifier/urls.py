@@ -61,9 +61,11 @@ urlpatterns = [
     path("backbones/<int:pk>/remove", custom_backbones.remove, name="backbone_remove"),
     # uploads
     path("projects/<slug:slug>/uploads/start", uploads.start, name="upload_start"),
+    path("projects/<slug:slug>/uploads/plan", uploads.plan, name="upload_plan"),
     path("projects/<slug:slug>/uploads/archive", uploads.archive, name="upload_archive"),
     path("projects/<slug:slug>/uploads/", uploads.index, name="uploads"),
     path("projects/<slug:slug>/uploads/<int:pk>/", uploads.detail, name="upload"),
+    path("projects/<slug:slug>/uploads/<int:pk>/answer", uploads.answer, name="upload_answer"),
     path("projects/<slug:slug>/uploads/<int:pk>/picture", uploads.picture, name="upload_picture"),
     path("projects/<slug:slug>/uploads/<int:pk>/report.csv", uploads.report, name="upload_report"),
     # training

@@ -11,7 +11,8 @@ from django.db import transaction
 
 from classifier.jobs import lifecycle
 from classifier.jobs.kinds import READ
-from classifier.models import Job, Upload
+from classifier.models import Job, Upload, UploadItem
+from classifier.selectors import upload_counts
 from classifier.services import sample_sets, uploads
 from classifier.services.incoming_files import INCOMING_FILES, read_incoming_file, sync_incoming
 from classifier.storage import delete_copy, kept_copy
@@ -24,8 +25,10 @@ from ml.datasets.archives import (
     read_zip,
     walk_archive,
 )
+from ml.datasets.readings import parse_layout
 from ml.images.isolated import CRASHES, isolated_reader
 from worker.chunks import cut_chunks
+from worker.class_thumbnails import show_classes
 from worker.throttle import Throttle
 
 MAX_PART, MIN_PART = 512, 128  # files that one job reads; a job costs as much as about ten small pictures
@@ -40,13 +43,22 @@ def ingest(job: Job) -> None:
     if lifecycle.read_state(job).in_parts:
         uploads.record_read_parts(job.upload)
         delete_copy(job.config["archive"])
+        _check_outcome(job)
     elif job.config.get("sample_set") == sample_sets.DIGITS:
         _take_in(job, sample_sets.draw_digits())
     elif job.config.get("sample_set") == sample_sets.FLOWERS:
         _ingest_flowers(job)
     elif _ingest_archive(job, job.config["archive"]):
         return
+    else:
+        _check_outcome(job)
     lifecycle.finish_job(job)
+
+
+def _check_outcome(job: Job) -> None:
+    """Raise `ArchiveRejected` if there were pictures, but none could be brought in: the job has not succeeded."""
+    if set(upload_counts(job.upload)) == {UploadItem.Status.REJECTED.value}:
+        raise ArchiveRejected("None of the files could be brought in. The report of the upload says why.")
 
 
 def _ingest_flowers(job: Job) -> None:
@@ -64,11 +76,15 @@ def _ingest_flowers(job: Job) -> None:
 
 
 def _ingest_archive(job: Job, stored: str) -> bool:
-    """Take in an archive, or queue its parts, and return whether there are parts."""
+    """Take in an archive, or queue its parts, or ask how it is to be read; return whether the job goes on later."""
+    layout = parse_layout(lifecycle.read_state(job).layout or job.config.get("layout", ""))
     with kept_copy(stored) as path:
-        opened = open_archive(path, settings.ARCHIVE_LIMITS)
+        opened = open_archive(path, settings.ARCHIVE_LIMITS, layout)
+        plan = opened.plan.describe_fully()
         if opened.plan.questions:
-            raise ArchiveRejected(f"{opened.plan.questions[0].text} Nothing was stored, as it is not clear.")
+            lifecycle.ask(job, plan=plan, thumbnails=show_classes(opened))
+            return True
+        lifecycle.update_state(job, plan=plan, thumbnails={})
         members = opened.zip_members() if opened.zip_members else []
         if len(members) > MIN_PART:
             _queue_parts(job, members)

@@ -71,6 +71,8 @@ def _present_result(job: Job) -> dict[str, Any]:
     stored = read_state(job).event_files
     if stored is not None:
         result["event_files"] = stored.size
+    if (plan := read_state(job).plan) is not None:
+        result["plan"] = plan
     upload = getattr(job, "upload", None)
     if upload is not None:
         result |= {"upload": upload.pk, "counts": selectors.upload_counts(upload)}

@@ -90,6 +90,38 @@ class UploadOut(Schema):
     results: list[UploadResult]
 
 
+class LeftOutOut(Schema):
+    reason: str
+    count: int
+    examples: list[str]
+
+
+class OptionOut(Schema):
+    layout: str = Field(description="what to answer")
+    title: str
+    classes: dict[str, int] = Field(description="the first classes that it gives")
+
+
+class QuestionOut(Schema):
+    key: str = Field(description="layout, alike, splits or encoding")
+    question: str
+    options: list[OptionOut]
+
+
+class PlanOut(Schema):
+    layout: str = Field(description="the reading that is suggested")
+    classes: dict[str, int]
+    splits: dict[str, int] = Field(description="pictures that are given each split")
+    unlabelled: int
+    left_out: list[LeftOutOut]
+    warnings: list[str]
+    questions: list[QuestionOut]
+
+
+class AnswerIn(Input):
+    layout: str = Field(max_length=1000, description="the layout of an option, or another")
+
+
 class UploadSummary(Schema):
     id: int
     source: str
@@ -193,7 +225,9 @@ class JobOut(Schema):
     rate: float | None
     eta_seconds: float | None
     error: str
-    waits_for: str = Field(description="what is away that the job needs; it continues by itself")
+    waits_for: str = Field(
+        description="what is away that the job needs, after which it continues by itself, or “an answer”"
+    )
     curve: list[dict[str, float]] = Field(description="of the head by `step`, of fine-tuning by `epoch`")
     result: JobResult
     created_at: datetime

@@ -13,34 +13,49 @@ from classifier.access import SignedIn, find_project
 from classifier.api import schemas
 from classifier.api.errors import errors
 from classifier.api.present import present_item, present_upload
-from classifier.services import projects, uploads
+from classifier.services import plans, projects, uploads
 from classifier.services.images import read_bounded
 from ml.datasets.archives import looks_like_archive
+from ml.datasets.readings import parse_layout
 
 router = Router()
 
 
 @router.post(
     "/projects/{slug}/uploads",
-    response={201: schemas.UploadOut, 202: schemas.JobRef, **errors(400, 404, 409, 413, 422)},
+    response={
+        200: schemas.PlanOut,
+        201: schemas.UploadOut,
+        202: schemas.JobRef,
+        **errors(400, 404, 409, 413, 422),
+    },
 )
 def upload(
     request: SignedIn,
     slug: str,
     file: File[list[UploadedFile]],
     class_name: str = params.Form("", alias="class"),
+    layout: str = params.Form("", description="where an archive's classes are, such as first, last or table"),
+    dry_run: bool = params.Form(False, description="only answer what is understood of an archive"),
 ) -> Any:
-    """Upload pictures of one class (`file` repeated, and `class`), or one archive whose folders are the classes.
+    """Upload pictures of one class (`file` repeated, and `class`), or one archive with its classes.
 
-    Pictures are read at once and reported (201). An archive is read by a job (202).
+    Pictures are read at once and reported (201). An archive is read by a job (202); if its layout is doubtful, the job
+    waits for an answer, see `answer_upload`. With `dry_run`, the plan of an archive is answered and nothing is stored
+    (200).
     """
     project = find_project(request, slug)
     archives = [part for part in file if looks_like_archive(part.name or "")]
     if archives and len(file) > 1:
         raise HttpError(422, "Send an archive alone, without other files.")
+    if archives and dry_run:
+        return plans.plan_archive(archives[0], parse_layout(layout)).describe_fully()
     if archives:
-        received = uploads.receive_archive(project, archives[0], archives[0].name or "archive", by=request.user)
+        name = archives[0].name or "archive"
+        received = uploads.receive_archive(project, archives[0], name, by=request.user, layout=layout)
         return Status(202, {"job": received.job_id})
+    if dry_run or layout:
+        raise HttpError(422, "“layout” and “dry_run” are for archives. Send a zip or tar file.")
     label = projects.clean_class_name(class_name) if class_name.strip() else ""
     if not label:
         raise HttpError(422, "Give the class of the pictures in the field “class”.")
@@ -50,6 +65,17 @@ def upload(
         results += uploads.add_pictures(started, [(part.name or "", label, read_bounded(part))])
     described = [present_item(item) for item in results]
     return Status(201, {"upload": started.pk, "results": described})
+
+
+@router.post(
+    "/projects/{slug}/uploads/{number}/answer",
+    response={202: schemas.JobRef, **errors(400, 404, 409, 413, 422)},
+)
+def answer_upload(request: SignedIn, slug: str, number: int, payload: schemas.AnswerIn) -> Any:
+    """Say how the archive of an upload is to be read whose job waits for an answer, in the words of its plan."""
+    found = get_object_or_404(find_project(request, slug).uploads.select_related("job"), pk=number)
+    uploads.answer_upload(found, [payload.layout])
+    return Status(202, {"job": found.job_id})
 
 
 @router.get("/projects/{slug}/uploads/{number}", response={200: schemas.UploadOut, **errors(404, 422)})

@@ -27,6 +27,9 @@ class UploadResult(BaseModel, extra="forbid"):
 
 class IngestResult(BaseModel, extra="forbid"):
     upload: int | None = Field(None, description="the upload, whose report has all files")
+    plan: dict[str, Any] | None = Field(
+        None, description="what was understood; with questions while the job waits for an answer, see `answer_upload`"
+    )
     counts: dict[str, int] | None = Field(None, description="files by status")
     results: list[UploadResult] | None = Field(None, description="the first 1,000 files, once the job has ended")
 
@@ -69,6 +72,9 @@ class JobState(BaseModel, extra="forbid"):
     dataset_version: int | None = None  # the row's id: frozen when the job first ran
     checkpoint: str | None = None  # where fine-tuning stands, in the default storage
     event_files: StoredFile | None = None
+    plan: dict[str, Any] | None = None  # what was understood of an archive, as `Plan.describe_fully`
+    thumbnails: dict[str, list[str]] = Field(default_factory=dict)  # a few of each class in base64, while it is asked
+    layout: str = ""  # that a person chose when asked
     in_parts: bool = False  # whether jobs have been queued that read parts of the archive
     files: list[dict[str, Any]] = Field(default_factory=list)  # of such a part, as they were read: IncomingFile
     archive_deleted: bool = False  # the uploaded archive, once the job has ended

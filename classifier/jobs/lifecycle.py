@@ -4,7 +4,8 @@ Every change is one conditional UPDATE whose row count is checked, so that a cli
 and the reaper may all act at once and exactly one of them wins.
 
     queue_job -> claim_job -> report / park_job -> finish_job | fail_job
-                     ^------ free_lease (the worker stops, or died), postpone_job (what it needs is away)
+                     ^------ free_lease (the worker stops, or died), postpone_job (what it needs is away),
+                             ask (a person), until answer_job
     cancel_job, at any time before the end
 
 Whether a worker has died is found out in `classifier.jobs.recovery`. All times that decide anything are the database's.
@@ -13,7 +14,7 @@ Whether a worker has died is found out in `classifier.jobs.recovery`. All times 
 import traceback
 import uuid
 from collections.abc import Iterable
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import structlog
@@ -27,6 +28,7 @@ from pydantic import BaseModel
 
 from classifier.jobs.kinds import KINDS, JobKind, JobState, NoResult, UnknownStage
 from classifier.models import Job, Project, Sample
+from classifier.outages import ANSWER
 from ml.errors import Conflict
 
 log = structlog.get_logger(__name__)
@@ -34,6 +36,7 @@ log = structlog.get_logger(__name__)
 MAX_WORKER_DEATHS = 3
 MAX_OPEN_JOBS = 100  # of a user
 FORGET_PAUSES_AFTER = timedelta(minutes=5)
+NEVER = datetime(9999, 1, 1, tzinfo=UTC)  # is a job due that waits for a person
 PAUSES = (5, 10, 20, 40, 60)  # seconds until what is away is tried again, while it stays away
 TASK = "worker.run_job"
 WAITS_FOR_CHILDREN = Exists(Job.objects.filter(parent=OuterRef("pk"), status__in=Job.OPEN))
@@ -45,6 +48,13 @@ class TooManyJobs(Conflict):
 
     def __init__(self) -> None:
         super().__init__(f"You have {MAX_OPEN_JOBS} jobs open. Wait until some of them have ended, or cancel some.")
+
+
+class AlreadyAnswered(Conflict):
+    """The job does not wait for an answer, or not any more."""
+
+    def __init__(self) -> None:
+        super().__init__("This has been answered already, or the job has ended.")
 
 
 class LeaseLost(Exception):
@@ -197,6 +207,22 @@ def postpone_job(job: Job, waits_for: str) -> None:
         log.warning("job_postponed", job=job.pk, waits_for=waits_for, seconds=pause.total_seconds())
         # Of a part, people see the page of the whole.
         Job.objects.filter(children=job, status=Job.Status.RUNNING).update(waits_for=waits_for)
+
+
+def ask(job: Job, **state: Any) -> None:
+    """Give the lease back until a person has answered what the state holds, see `answer_job`. Raise LeaseLost."""
+    update_state(job, **state)
+    _update_held(job, lease="", waits_for=ANSWER, not_before=NEVER)
+
+
+@transaction.atomic
+def answer_job(job: Job, **state: Any) -> None:
+    """Let a job go on that waits for a person, with the answer in its state. Raise AlreadyAnswered."""
+    waiting = Job.objects.filter(pk=job.pk, status=Job.Status.RUNNING, lease="", waits_for=ANSWER)
+    changed = waiting.update(state=_dump_state(read_state(job), **state), waits_for="", not_before=None)
+    if changed != 1:
+        raise AlreadyAnswered
+    dispatch([job])
 
 
 def _count_tries(job: Job) -> int:

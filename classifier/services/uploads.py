@@ -13,7 +13,7 @@ from django.utils.crypto import get_random_string
 
 from classifier.disk import check_room
 from classifier.jobs.kinds import INGEST
-from classifier.jobs.lifecycle import queue_job, read_state, update_ended_state
+from classifier.jobs.lifecycle import AlreadyAnswered, answer_job, queue_job, read_state, update_ended_state
 from classifier.models import ImageClass, Job, Project, Sample, Upload, UploadItem
 from classifier.prepared import insert_rows
 from classifier.services.images import ensure_images
@@ -28,6 +28,7 @@ from classifier.services.incoming_files import (
 from classifier.services.projects import ensure_classes
 from classifier.services.readiness import get_ready_soon
 from ml.datasets.archives import ArchiveEntry
+from ml.datasets.readings import combine, parse_layout
 
 BATCH = 256  # files between two writes to the database
 SAMPLE_FIELDS = ("project_id", "image_id", "image_class_id", "split", "split_is_given", "file_name", "created_by_id")
@@ -52,7 +53,11 @@ def start_upload(project: Project, source: str, *, by: User | None) -> Upload:
 
 def add_pictures(upload: Upload, pictures: Iterable[tuple[str, str, bytes]]) -> list[Outcome]:
     """Take (file name, class name, bytes) in; one outcome each, in their order. The request's own way in."""
-    entries = [ArchiveEntry(name=name, class_name=label, data=data, reason=None) for name, label, data in pictures]
+    return add_read(upload, [ArchiveEntry(name, label, data, None) for name, label, data in pictures])
+
+
+def add_read(upload: Upload, entries: Iterable[ArchiveEntry]) -> list[Outcome]:
+    """Take in files that are in memory, or refused already; one outcome each, in their order."""
     files = [read_incoming_file(entry) for entry in entries]
     sync_incoming(files)
     return record_files(upload, files)
@@ -194,12 +199,13 @@ def _why_duplicate(place: _Place, image_class: ImageClass | None) -> str:
     )
 
 
-def receive_archive(project: Project, file: "File[bytes]", name: str, *, by: User | None) -> Upload:
-    """Keep an uploaded archive and queue the job that reads it. Raise DiskFull."""
+def receive_archive(project: Project, file: "File[bytes]", name: str, *, by: User | None, layout: str = "") -> Upload:
+    """Keep an uploaded archive and queue the job that reads it, as the layout says. Raise DiskFull, BadLayout."""
+    config = {"name": name[:300]} | ({"layout": str(parse_layout(layout))} if layout else {})
     check_room(0)  # the file is on the disk already, where it is large
     path = default_storage.save(f"incoming/{project.pk}/{get_random_string(24)}", file)
     try:
-        return queue_ingest(project, source=name, config={"archive": path, "name": name[:300]}, by=by)
+        return queue_ingest(project, source=name, config={"archive": path, **config}, by=by)
     except Exception:
         default_storage.delete(path)  # no row names it
         raise
@@ -212,6 +218,18 @@ def queue_ingest(project: Project, *, source: str, config: dict[str, Any], by: U
         upload.job = queue_job(INGEST, project=project, by=by, config=config)
         upload.save(update_fields=["job"])
     return upload
+
+
+def answer_upload(upload: Upload, answers: list[str]) -> None:
+    """Let the job of an upload go on that asked how its archive is to be read. Raise BadLayout, AlreadyAnswered."""
+    if upload.job is None:
+        raise AlreadyAnswered
+    answer_job(upload.job, layout=str(combine([asked_layout(upload.job), *answers])))
+
+
+def asked_layout(job: Job) -> str:
+    """Return how the archive of a job was to be read when it was planned."""
+    return read_state(job).layout or str(job.config.get("layout", ""))
 
 
 def delete_read_archives() -> None:

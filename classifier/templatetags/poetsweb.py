@@ -85,6 +85,12 @@ def settings_of(config: dict[str, Any]) -> list[tuple[str, str]]:
 
 
 @register.filter
+def item(values: dict[str, Any], key: str) -> Any:
+    """Return the value of a key, or nothing."""
+    return values.get(key)
+
+
+@register.filter
 def wait(outage: str) -> str:
     """Say what a job waits for."""
     return describe_wait(outage)

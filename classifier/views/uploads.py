@@ -2,21 +2,29 @@
 
 import csv
 from collections.abc import Iterator
+from typing import Any
 
+from django.contrib import messages
 from django.http import HttpResponse, HttpResponseBase, JsonResponse, StreamingHttpResponse
-from django.shortcuts import get_object_or_404, render
+from django.shortcuts import get_object_or_404, redirect, render
+from django.template.loader import render_to_string
 from django.utils.text import slugify
 from django.views.decorators.http import require_POST
 
 from classifier import selectors
 from classifier.access import SignedIn, project_page
 from classifier.jobs.kinds import KINDS
+from classifier.jobs.lifecycle import read_state
 from classifier.jobs.progress import job_progress
-from classifier.models import Project, Upload, UploadItem
+from classifier.models import Job, Project, Upload, UploadItem
+from classifier.outages import ANSWER
 from classifier.parsing import parse_number
-from classifier.services import uploads
+from classifier.services import plans, uploads
 from classifier.services.images import read_bounded
-from ml.datasets.archives import looks_like_archive
+from ml.datasets.archives import ArchiveEntry, looks_like_archive
+from ml.datasets.readings import BadLayout, combine
+from ml.datasets.splits import SPLITS
+from ml.errors import Conflict
 
 PAGE = 200
 
@@ -28,8 +36,14 @@ def _error(sentence: str, status: int) -> JsonResponse:
 @project_page
 @require_POST
 def start(request: SignedIn, project: Project) -> HttpResponse:
-    """Start an upload, to which the browser then sends pictures one by one; they share a report."""
+    """Start an upload, to which the browser then sends pictures one by one; they share a report.
+
+    What the plan of a folder leaves out comes along as JSON, [[path, reason], ...], for the report.
+    """
+    left_out = plans.read_left_out(_read_part(request, "left_out"))
     upload = uploads.start_upload(project, request.POST.get("source", "") or "Pictures", by=request.user)
+    for start_at in range(0, len(left_out), uploads.BATCH):
+        uploads.add_read(upload, left_out[start_at : start_at + uploads.BATCH])
     return JsonResponse({"upload": upload.pk, "url": upload.get_absolute_url()}, status=201)
 
 
@@ -41,9 +55,57 @@ def picture(request: SignedIn, project: Project, pk: int) -> HttpResponse:
     file = request.FILES.get("file")
     if file is None:
         return _error("The request does not contain a file.", 422)
+    label = None if request.POST.get("unlabelled") else request.POST.get("class", "")
+    split = request.POST.get("split", "")
     name = request.POST.get("name") or file.name or ""
-    (item,) = uploads.add_pictures(upload, [(name, request.POST.get("class", ""), read_bounded(file))])
+    entry = ArchiveEntry(name, label, read_bounded(file), None, split if split in SPLITS else "")
+    (item,) = uploads.add_read(upload, [entry])
     return JsonResponse({"status": item.status, "reason": item.reason}, status=201)
+
+
+@project_page
+@require_POST
+def plan(request: SignedIn, project: Project) -> HttpResponse:
+    """Plan a folder whose paths the browser sends: answer a part of the page, and what becomes of each file.
+
+    `kinds` are [class or null, split, group, reason or null]; `files` is the place of its kind for each path, or -1 for
+    what is passed over.
+    """
+    layout = combine(request.POST.getlist("layout"))
+    names, files = request.POST.getlist("table_path"), request.FILES.getlist("table")
+    found, places = plans.plan_paths(_read_part(request, "paths"), dict(zip(names, files, strict=False)), layout)
+    kinds, of_file = plans.number_verdicts(found, places)
+    context = {"project": project, "plan": found.describe_fully(), "asking": bool(found.questions)}
+    html = render_to_string("classifier/_plan.html", context, request)
+    return JsonResponse({"html": html, "ready": not found.questions, "kinds": kinds, "files": of_file})
+
+
+def _read_part(request: SignedIn, name: str) -> bytes:
+    """Read what came as a file because a form's field may not be as long."""
+    part = request.FILES.get(name)
+    return bytes(part.read()) if part is not None else b"[]"
+
+
+@project_page
+@require_POST
+def answer(request: SignedIn, project: Project, pk: int) -> HttpResponse:
+    """Let the job of an upload go on that asked how its archive is to be read."""
+    upload = get_object_or_404(project.uploads.select_related("job", "project"), pk=pk)
+    try:
+        uploads.answer_upload(upload, _answers(request, upload))
+    except (BadLayout, Conflict) as error:
+        messages.error(request, str(error))
+    return redirect(upload)
+
+
+def _answers(request: SignedIn, upload: Upload) -> list[str]:
+    """Return the chosen option of each question, or the reading that was written by hand. Raise BadLayout."""
+    asked = (read_state(upload.job).plan or {}).get("questions", []) if upload.job else []
+    chosen = [request.POST[question["key"]] for question in asked if request.POST.get(question["key"])]
+    other = request.POST.get("other", "").strip()
+    if len(chosen) < len(asked) and not other:
+        raise BadLayout("Choose one answer to each question.")
+    return [*chosen, other] if other else chosen
 
 
 @project_page
@@ -52,7 +114,7 @@ def archive(request: SignedIn, project: Project) -> HttpResponse:
     """Receive an archive, which a job then reads."""
     file = request.FILES.get("file")
     if file is None or not looks_like_archive(file.name or ""):
-        return _error("Choose a .zip, .tar, .tgz, .tar.gz, .tar.bz2 or .tar.xz file.", 422)
+        return _error("Choose a .zip, .tar, .tgz, .tar.gz, .tar.bz2, .tar.xz or .tm file.", 422)
     upload = uploads.receive_archive(project, file, file.name or "archive", by=request.user)
     return JsonResponse({"upload": upload.pk, "url": upload.get_absolute_url()}, status=202)
 
@@ -75,6 +137,7 @@ def detail(request: SignedIn, project: Project, pk: int) -> HttpResponse:
         "project": project,
         "upload": upload,
         "job": upload.job,
+        **_plan_context(upload.job),
         "kind": KINDS[upload.job.kind] if upload.job else None,
         "progress": job_progress(upload.job) if upload.job else None,
         "counts": selectors.upload_counts(upload),
@@ -83,6 +146,14 @@ def detail(request: SignedIn, project: Project, pk: int) -> HttpResponse:
         "next": page[PAGE - 1].pk if len(page) > PAGE else None,
     }
     return render(request, "classifier/upload_page.html", context)
+
+
+def _plan_context(job: Job | None) -> dict[str, Any]:
+    """Return what the page tells of the plan: with questions, if the job waits for an answer."""
+    state = read_state(job) if job else None
+    if job is None or state is None or state.plan is None:
+        return {}
+    return {"plan": state.plan, "thumbnails": state.thumbnails, "asking": job.waits_for == ANSWER and job.is_open}
 
 
 class _Echo:

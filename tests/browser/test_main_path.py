@@ -49,7 +49,7 @@ def test_from_first_visit_to_answer(signed_in: Any, tmp_path: Path) -> None:
     page.wait_for_selector("a:has-text('Train…')")  # the next step is there without a reload
 
     page.click("text=Report")
-    assert "It is not in a class folder." in page.inner_text("table")
+    assert "It is not a picture." in page.inner_text("table")
     assert ".DS_Store" not in page.inner_text("table")
 
     page.go_back()
@@ -150,6 +150,57 @@ def test_dropping_on_the_area_on_a_class_and_an_archive(signed_in: Any) -> None:
     page.goto(address)
     drop(page, "[data-drop]", {"more.zip": make_zip(coloured_pictures(2, seed=1400, names=("blue",)))})
     page.wait_for_selector("text=2 stored, 0 already there, 0 rejected")
+
+
+DOUBTFUL = ("x/good/1.jpg", "x/bad/2.jpg", "y/good/3.jpg", "y/bad/4.jpg")
+
+
+def doubtful_files(seed: int) -> dict[str, bytes]:
+    return {name: make_jpeg(seed + number, (8, 8)) for number, name in enumerate(DOUBTFUL)}
+
+
+def test_folder_that_is_not_clear_is_asked_about(signed_in: Any, tmp_path: Path) -> None:
+    page = signed_in
+    new_project(page, "Which folders")
+    page.set_input_files("[data-pick-folder]", write_folder(tmp_path / "doubtful", doubtful_files(7000)))
+    page.wait_for_selector("text=Are the classes the outer folders")
+    page.wait_for_selector("text=0 pictures", state="detached")
+    page.check("text=The class is the last (inner) folder")
+    page.click("text=Bring them in")
+    page.wait_for_selector("text=2 classes, 4 pictures")
+    assert page.locator(".class-name").all_inner_texts() == ["bad", "good"]
+
+
+def test_archive_that_is_not_clear_is_asked_about(signed_in: Any, tmp_path: Path) -> None:
+    page = signed_in
+    new_project(page, "Which folders of an archive")
+    archive = tmp_path / "doubtful.zip"
+    archive.write_bytes(make_zip(doubtful_files(7100)))
+    page.set_input_files("[data-pick-archive]", archive)
+    page.wait_for_selector("text=Are the classes the outer folders")
+    assert page.locator(".plan img").count() == 4
+    page.click("text=Bring them in")
+    page.wait_for_selector("text=Choose one answer to each question.")
+    page.check("text=The class is the first (outer) folder")
+    page.click("text=Bring them in")
+    page.wait_for_selector("text=4 stored, 0 already there, 0 rejected")
+    page.goto(page.url.split("/uploads/")[0])
+    assert page.locator(".class-name").all_inner_texts() == ["x", "y"]
+
+
+def test_splits_and_pictures_without_a_class_of_a_folder(signed_in: Any, tmp_path: Path) -> None:
+    page = signed_in
+    new_project(page, "Published")
+    names = ["train/cat/1.jpg", "train/dog/2.jpg", "test/3.jpg", "@eaDir/4.jpg"]
+    files = {name: make_jpeg(7200 + number, (8, 8)) for number, name in enumerate(names)}
+    page.set_input_files("[data-pick-folder]", write_folder(tmp_path / "published", files))
+    page.wait_for_selector("text=2 classes, 2 pictures")
+    page.click("a:has-text('1 picture without a')")
+    page.wait_for_selector(".sample >> nth=0")
+    page.check("[name=sample] >> nth=0")
+    page.select_option("#to", label="cat")
+    page.click("button:has-text('Move')")
+    page.wait_for_selector("text=2 classes, 3 pictures")
 
 
 def test_failed_files_can_be_retried_and_cancelled_ones_too(signed_in: Any, tmp_path: Path) -> None:

@@ -1,26 +1,15 @@
 "use strict";
-// Bringing pictures in: choose or drop pictures, a folder whose sub-folders are the classes, or an archive.
+// Bringing pictures in: choose or drop pictures, a folder, or an archive. What a folder's files are, the server says.
 // Pictures travel one request each, a few at a time, so that there is no limit on how many.
 
 const AT_ONCE = 3;
 const SHOWN = 200; // rows for files; of those that went well only the newest stay
-const ARCHIVE = /\.(zip|tar|tgz|tar\.gz|tar\.bz2|tar\.xz)$/i;
-const LITTER = /(^|\/)(\.[^/]*|Thumbs\.db|desktop\.ini|__MACOSX)(\/|$)/i;
+const ARCHIVE = /\.(zip|tar|tgz|tar\.gz|tar\.bz2|tar\.xz|tm)$/i;
+const TABLE = /\.(csv|tsv|json|jsonl|ndjson|manifest|xml|txt|lst)$/i; // sent along to be planned with
+const MOST_TABLES = 24, MOST_TABLE_BYTES = 32 * 2 ** 20;
 
-// "flower_photos/daisy/1.jpg" -> "daisy". A file that lies beside class folders belongs to none.
-function classOfPath(path, folders) {
-  const parts = path.split("/");
-  if (parts.length < 2) return "";
-  const folder = parts.slice(0, -1).join("/");
-  const holdsFolders = [...folders].some((other) => other.startsWith(folder + "/"));
-  return parts.length === 2 && holdsFolders ? "" : parts[parts.length - 2];
-}
-
-function withClasses(found) {
-  const kept = found.filter(({ path }) => !LITTER.test(path));
-  const folders = new Set(kept.map(({ path }) => path.split("/").slice(0, -1).join("/")));
-  kept.sort((one, other) => (one.path < other.path ? -1 : 1));
-  return kept.map(({ file, path }) => ({ file, path, label: classOfPath(path, folders) }));
+function asFile(value) {
+  return new Blob([JSON.stringify(value)], { type: "application/json" });
 }
 
 async function readEntry(entry, prefix, found) {
@@ -85,10 +74,54 @@ class Uploader {
     return this.takeFolder(found);
   }
 
-  takeFolder(found) {
-    const files = withClasses(found);
-    if (!files.length) return this.say("There are no files in this folder.");
-    return this.start(files, `Folder “${found[0].path.split("/")[0]}”`);
+  async takeFolder(found) {
+    if (this.running()) return this.say("Wait until the current upload has finished, or cancel it.");
+    if (!found.length) return this.say("There are no files in this folder.");
+    found.sort((one, other) => (one.path < other.path ? -1 : 1));
+    this.say("Looking at the folder…");
+    return this.planFolder(found, []);
+  }
+
+  // Ask the server what the files are, and the person what is doubtful; then send them.
+  async planFolder(found, answers) {
+    const form = new FormData();
+    form.append("paths", asFile(found.map(({ file, path }) => [path, file.size])));
+    const tables = found.filter(({ file, path }) => TABLE.test(path) && file.size <= MOST_TABLE_BYTES);
+    tables.sort((one, other) => one.path.split("/").length - other.path.split("/").length);
+    for (const { file, path } of tables.slice(0, MOST_TABLES)) {
+      form.append("table_path", path);
+      form.append("table", file);
+    }
+    for (const answer of answers) form.append("layout", answer);
+    let plan;
+    try {
+      plan = await this.request(this.area.dataset.plan, form);
+    } catch (error) {
+      return this.say(error.message);
+    }
+    const shown = this.part("plan-form");
+    shown.innerHTML = plan.html; // made by the server's template, which escapes all names
+    shown.hidden = false;
+    if (plan.ready) return this.sendFolder(found, plan);
+    this.say("Please say how this folder is to be read.");
+    shown.querySelector("input").focus();
+    shown.onsubmit = (event) => {
+      event.preventDefault();
+      this.planFolder(found, [...answers, ...[...new FormData(shown).values()].filter(Boolean)]);
+    };
+    return undefined;
+  }
+
+  sendFolder(found, plan) {
+    const files = [], leftOut = [];
+    found.forEach((entry, place) => {
+      const [label, split, , reason] = plan.kinds[plan.files[place]] || [null, "", "", ""];
+      if (plan.files[place] < 0) return;
+      if (reason) leftOut.push([entry.path, reason]);
+      else files.push({ ...entry, label, split });
+    });
+    if (!files.length) return this.say("There are no pictures in this folder.");
+    return this.start(files, `Folder “${found[0].path.split("/")[0]}”`, leftOut);
   }
 
   takePictures(files) {
@@ -123,6 +156,15 @@ class Uploader {
     this.waiting = [...files].reverse();
   }
 
+  // A file that is not sent, for the list and the count.
+  leaveOut(job) {
+    this.files.push(job);
+    this.enter(job, "rejected");
+    if (this.count("rejected") > SHOWN) return;
+    this.addRow(job);
+    this.endRow(job);
+  }
+
   enter(job, state) {
     if (job.state) this.counts[job.state] -= 1;
     job.state = state;
@@ -139,15 +181,17 @@ class Uploader {
     return this.count("waiting") + this.count("sending") > 0;
   }
 
-  async start(files, source) {
+  async start(files, source, leftOut = []) {
     if (this.running()) return this.say("Wait until the current upload has finished, or cancel it.");
     this.part("files").replaceChildren();
     this.cancelled = false;
     this.begun = Date.now();
     this.take(files.map((file) => ({ ...file, sent: 0 })));
+    for (const [path, reason] of leftOut) this.leaveOut({ path, reason });
     this.say("Starting…");
     const form = new FormData();
     form.append("source", source);
+    form.append("left_out", asFile(leftOut));
     try {
       const answer = await this.request(this.area.dataset.start, form);
       this.upload = answer.upload;
@@ -189,7 +233,9 @@ class Uploader {
     this.enter(job, "sending");
     this.addRow(job);
     const form = new FormData();
-    form.append("class", job.label);
+    if (job.label === null) form.append("unlabelled", "1");
+    else form.append("class", job.label);
+    form.append("split", job.split || "");
     form.append("name", job.path);
     form.append("file", job.file);
     try {
@@ -254,7 +300,7 @@ class Uploader {
 
   async sendArchive(file) {
     if (this.running()) return this.say("Wait until the current upload has finished, or cancel it.");
-    if (!ARCHIVE.test(file.name)) return this.say("Choose a .zip, .tar, .tgz, .tar.gz, .tar.bz2 or .tar.xz file.");
+    if (!ARCHIVE.test(file.name)) return this.say("Choose a .zip, .tar, .tgz, .tar.gz, .tar.bz2, .tar.xz or .tm file.");
     const job = { file, path: file.name, label: "", sent: 0 };
     this.take([job]);
     this.waiting.pop();

@@ -18,7 +18,7 @@ OPERATIONS = {
     *("list_projects", "create_project", "create_sample_project", "get_project", "rename_project"),
     *("create_class", "rename_class", "delete_class"),
     *("list_samples", "move_samples", "delete_samples", "restore_samples", "purge_samples", "get_image"),
-    *("upload", "get_upload", "list_uploads"),
+    *("upload", "answer_upload", "get_upload", "list_uploads"),
     *("train", "preflight", "list_jobs", "get_job", "cancel_job", "get_event_files"),
     *("list_versions", "get_version", "list_test_pictures", "promote", "create_public_link", "revoke_public_link"),
     *("create_export", "list_version_exports", "get_export", "import_version", "reimport_version"),

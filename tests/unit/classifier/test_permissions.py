@@ -128,6 +128,7 @@ BODIES = {
     "delete": {"ids": [1]},
     "restore": {"ids": [1]},
     "exports": {"format": "tflite"},
+    "answer": {"layout": "first"},
 }
 
 

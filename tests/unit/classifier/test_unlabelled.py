@@ -123,10 +123,13 @@ def test_pages_show_pictures_without_a_class(project: Project, browser: Client, 
     assert "Every picture has a class." in browser.get(reverse("unlabelled", args=[project.slug])).content.decode()
 
 
-def test_page_of_a_version_says_which_splits_were_given(project: Project, browser: Client) -> None:
+def test_page_of_a_version_says_which_splits_were_given(project: Project, browser: Client, tmp_path: Path) -> None:
+    bring_in(
+        project,
+        tmp_path / "a",
+        [f"{split}/{label}/{n}.jpg" for split in ("train", "test") for label in "ab" for n in "12"],
+    )
     version = publish(project)
-    version.dataset_version.given = {"test": 1}
-    version.dataset_version.save()
     page = browser.get(reverse("version", args=[project.slug, version.number])).content.decode()
     assert "given by folders or a table" in page
 
