@@ -15,7 +15,7 @@ from ml.datasets.picture_index import PictureIndex
 from ml.datasets.plan import NOT_A_PICTURE
 from ml.datasets.readings import Layout
 from ml.datasets.table_files import TableFile, TableLabels, read_tables
-from ml.datasets.vocabulary import is_generic, split_of
+from ml.datasets.vocabulary import fold, is_generic, split_of
 
 
 @dataclass
@@ -123,4 +123,5 @@ class Evidence:
 
 
 def _may_be_class(name: str) -> bool:
-    return not split_of(name) and not is_generic(name)
+    """Return whether the name of the only folder may be a class's, and not that of a collection, as flower_photos."""
+    return not split_of(name) and not any(is_generic(word) for word in fold(name).split("_"))

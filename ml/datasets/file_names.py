@@ -27,7 +27,8 @@ PICTURES = frozenset(
 _TABLES = frozenset(words("csv tsv json jsonl ndjson manifest xml txt lst"))
 _OTHERS = frozenset(
     words(
-        "md rst pdf html htm ini log yaml yml toml cfg conf py ipynb js css sh bat db sqlite npy npz h5 hdf5 keras"
+        "jbf tmp part crdownload bak ithmb lrcat lrdata dthumb"
+        " md rst pdf html htm ini log yaml yml toml cfg conf py ipynb js css sh bat db sqlite npy npz h5 hdf5 keras"
         " tflite pb pt pth onnx pkl pickle mat bin dat record tfrecord doc docx xls xlsx ppt pptx odt rtf cache"
         " names data url lnk mp3 wav ogg flac m4a aac exe dll iso torrent bib tex license xmp aae thm cube svg eps"
     )

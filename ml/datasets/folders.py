@@ -9,7 +9,17 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from ml.datasets.litter import Folders, is_for_small_copies
-from ml.datasets.vocabulary import holds_no_pictures, is_generic, is_occasion, is_unlabelled, split_and_rest, split_of
+from ml.datasets.splits import TEST
+from ml.datasets.vocabulary import (
+    holds_no_pictures,
+    is_generic,
+    is_occasion,
+    is_unlabelled,
+    split_and_rest,
+    split_of,
+    stands_for_no_class,
+    without_split,
+)
 
 MASKS = "It is in a folder of masks or annotations beside the pictures."
 SMALL_COPIES = "It is in a folder of thumbnails beside the pictures."
@@ -97,6 +107,9 @@ class _Reader:
             kind = self._kinds(folders[:level])[name]
             if kind == "split":
                 split = split_and_rest(name)[0]
+            elif kind == "joined":
+                split = split_and_rest(name)[0]
+                chain.append(without_split(name))
             elif kind == "class":
                 chain.append(name)
             elif kind == "unlabelled":
@@ -115,7 +128,9 @@ class _Reader:
         names = self.children[parent]
         if len(names) == 1 and parent[-1:] == tuple(names):  # unpacked into a folder of its own name
             return dict.fromkeys(names, "generic")
-        kinds = {name: _kind(name) for name in names} | dict.fromkeys(_alike_splits(names), "split")
+        if len(names) == 1 and parent and split_of(parent[-1]) == TEST and stands_for_no_class(next(iter(names))):
+            return dict.fromkeys(names, "unlabelled")
+        kinds = {name: _kind(name) for name in names} | _kinds_of_joined(names)
         if self.counts.get(parent):
             kinds |= {name: SMALL_COPIES for name in names if is_for_small_copies(name)}
         plain = {name for name in names if kinds[name] == "class" and not holds_no_pictures(name)}
@@ -143,14 +158,21 @@ class _Reader:
         return decided
 
 
-def _alike_splits(names: set[str]) -> list[str]:
-    """List the names that are alike but for the split they name, as seg_train and seg_test, if there are two splits."""
+def _kinds_of_joined(names: set[str]) -> dict[str, str]:
+    """Return the kinds of names that are alike but for the split they name.
+
+    seg_train and seg_test are splits; circle_train, circle_test and square_train are classes as well.
+    """
     found: dict[Folders, dict[str, str]] = {}
     for name in names:
         split, rest = split_and_rest(name)
         if split:
             found.setdefault(rest, {})[name] = split
-    return [name for alike in found.values() if len(set(alike.values())) > 1 for name in alike]
+    alike = [group for rest, group in found.items() if rest and len(set(group.values())) > 1]
+    joined = sum(map(len, found.values())) == len(names) and len(found) > 1 and bool(alike)
+    if joined and all(without_split(name) for name in names):
+        return dict.fromkeys(names, "joined")
+    return {name: "split" for group in alike for name in group}
 
 
 def _kind(name: str) -> str:

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from ml.datasets.picture_index import PictureIndex
-from ml.datasets.tables import MANY, Grid, Row, Table, understand_grid
+from ml.datasets.tables import MANY, Grid, Row, Table, is_column, understand_grid
 from ml.datasets.vocabulary import split_of
 
 MOST_RECORDS = 500_000
@@ -69,11 +69,14 @@ def _load_lines(text: str) -> Iterator[Any]:
 
 def _records_of(data: dict[str, Any], index: PictureIndex) -> Any:
     """Return the list of records within a dictionary, whichever way round it is."""
+    if (columns := _columns_of(data)) is not None:
+        return columns
+    if data and all(split_of(key) for key in data):  # split -> files or records
+        return [record for key, values in data.items() for record in _of_split(key, values)]
     lists = [value for value in data.values() if isinstance(value, list) and value and isinstance(value[0], dict)]
     if len(lists) == 1:
         return lists[0]
-    values = list(data.values())
-    if values and all(isinstance(value, list) for value in values):  # class -> files
+    if data and all(isinstance(value, list) for value in data.values()):  # class -> files
         return [{"file": file, "label": key} for key, files in data.items() for file in files if isinstance(file, str)]
     if not any(index.knows(key) for key in list(data)[:500]):
         return None
@@ -81,6 +84,27 @@ def _records_of(data: dict[str, Any], index: PictureIndex) -> Any:
         {"file": key, **value} if isinstance(value, dict) else {"file": key, "label": value}
         for key, value in data.items()
     ]
+
+
+def _columns_of(data: dict[str, Any]) -> list[dict[str, Any]] | None:
+    """Return the records of a dictionary of columns, each a list or, as pandas writes them, a dictionary by row."""
+    columns = {key: value for key, value in data.items() if is_column(key) and isinstance(value, list | dict)}
+    if len(columns) < 2 or len({len(value) for value in columns.values()}) != 1:
+        return None
+    values = [list(column.values()) if isinstance(column, dict) else column for column in columns.values()]
+    return [dict(zip(columns, row, strict=True)) for row in zip(*values, strict=True)]
+
+
+def _of_split(split: str, values: Any) -> Iterator[dict[str, Any]]:
+    if isinstance(values, dict):  # class -> files
+        values = [
+            {"file": file, "label": key} for key, files in values.items() if isinstance(files, list) for file in files
+        ]
+    for value in values if isinstance(values, list) else []:
+        if isinstance(value, dict):
+            yield {"split": split, **value}
+        elif isinstance(value, str):
+            yield {"file": value, "split": split}
 
 
 def _grid_of(records: list[dict[str, Any]]) -> Grid:

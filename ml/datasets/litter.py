@@ -18,7 +18,7 @@ _LITTER = frozenset(
         *("picasa.ini", "albumart.db", "zbthumbnail.info", "ehthumbs.ini", "dropbox.device", "desktop.db"),
     }
 )
-_BEGINNINGS = (".", "~$", "@eadir", "syno_")
+_BEGINNINGS = (".", "~$", "~syncthing~", "@eadir", "syno_")
 # Smaller copies of what lies beside them, but a class may be called so where nothing does.
 _SMALL_COPIES = frozenset({"thumb", "thumbs", "thumbnail", "thumbnails", "_thumbs", "_thumbnails", "previews"})
 

@@ -122,6 +122,7 @@ def _warn(evidence: Evidence, plan: Plan) -> list[str]:
             _warn_of_invisible(evidence),
             _warn_of_splits(plan),
             _warn_of_unlabelled(plan),
+            *(f"The column “{name}” has no splits that are known." for name in evidence.tables.unread_splits),
             *(f"“{name}” names none of the pictures." for name in _useless_tables(evidence, plan)),
         )
         if sentence

@@ -15,9 +15,11 @@ from ml.datasets.plan import LeftOut
 from ml.datasets.readings import Layout
 from ml.datasets.splits import TEST
 from ml.datasets.table_files import TableLabels
+from ml.datasets.vocabulary import is_camera_prefix
 
 SEVERAL_CLASSES = "A table gives it several classes; a picture can only be in one."
 TO_FETCH = "Its picture is at an address of the web, which is not fetched."
+_BY_NAME = "The class is what stands before the number in the file name"
 _FEW = 0.05  # of the pictures: as many may be missing from a table, or be called otherwise, without a question
 
 
@@ -173,6 +175,8 @@ def _with_table(evidence: Evidence, folders: Labels) -> Labels:
     elif evidence.chains:
         offered += folders.others[:2] if folders.doubt else [(folders.reading, "The classes are the folders")]
         doubt = f"The classes in {named} are not those of the folders. Which are right?"
+    elif (several := sum(len(labels) > 1 for labels in tables.labels.values())) > _FEW * len(tables.labels):
+        doubt = f"{named} gives several classes to {several:,} pictures, which can only be in one. Leave them out?"
     elif not _covers(evidence, by_table):
         doubt = f"{named} gives a class to only some of the pictures. Have the others none?"
     if doubt:
@@ -212,13 +216,16 @@ def _from_names(evidence: Evidence) -> Labels:
     unlabelled = (layout.read_as(readings.UNLABELLED), "None of the pictures has a class yet")
     folder = (layout.read_as(readings.LAST), f"All pictures are of the class “{only or _last(evidence)}”")
     if found is None:
-        if only:
+        if only and not _may_be_in_names(evidence, scope):
             return Labels(layout.read_as(readings.LAST), [only] * len(evidence.pictures))
+        if only:
+            doubt = f"All pictures are in the folder “{only}”, but the file names look like classes. Which are right?"
+            return Labels(folder[0], [only] * len(evidence.pictures), doubt, (folder, (name, _BY_NAME), unlabelled))
         offered = (unlabelled, folder) if _last(evidence) else (unlabelled,)
         return Labels(unlabelled[0], [""] * len(evidence.pictures), _nothing_found(evidence), offered)
     labels = _spread(evidence, scope, found.labels)
     others = (
-        (name, "The class is what stands before the number in the file name"),
+        (name, _BY_NAME),
         unlabelled,
         *([folder] if only else []),
     )
@@ -230,6 +237,13 @@ def _from_names(evidence: Evidence) -> Labels:
         others,
         ("The classes are read from the file names.",),
     )
+
+
+def _may_be_in_names(evidence: Evidence, scope: list[int]) -> bool:
+    """Return whether most file names have a label before their number, each of some pictures, though not all have."""
+    labels = Counter(label_before_number(evidence.name(picture)) for picture in scope)
+    shared = {label: count for label, count in labels.items() if label and count > 1 and not is_camera_prefix(label)}
+    return len(shared) > 1 and sum(shared.values()) > len(scope) / 2
 
 
 def _named_scope(evidence: Evidence) -> list[int]:

@@ -54,6 +54,7 @@ class TableLabels:
     names: list[str] = field(default_factory=list)
     useless: list[str] = field(default_factory=list)
     columns: tuple[str, tuple[str, ...]] = ("", ())
+    unread_splits: list[str] = field(default_factory=list)  # columns
     to_fetch: list[Row] = field(default_factory=list)
     left_out: list[LeftOut] = field(default_factory=list)
 
@@ -162,6 +163,8 @@ def _add(found: TableLabels, file: TableFile, table: Table, index: PictureIndex,
         found.useless.append(file.name)
         return
     found.names.append(file.name)
+    if table.unread_split:
+        found.unread_splits.append(table.unread_split)
     if len(table.columns) > 1 and not found.columns[1]:
         found.columns = (file.name, table.columns)
     if missing.count:

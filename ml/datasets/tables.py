@@ -23,6 +23,7 @@ _LABELS = words(
     " display_name label_id class_id category_id y"
 )
 _SPLITS = words("split set subset partition usage ml_use mluse phase dataset data_set data_split data_type purpose")
+_CAMEL = re.compile(r"(?<=[a-z])(?=[A-Z])")
 _NUMBER = re.compile(r"-?\d+(\.\d+)?")
 _ONE_HOT = {"0": False, "1": True, "0.0": False, "1.0": True, "false": False, "true": True}
 
@@ -42,11 +43,13 @@ class Table:
     Attributes:
         name: the path of its file.
         columns: the columns that might be the class, the one that was taken first; one or none if there is no doubt.
+        unread_split: a column that is called as if it had splits, but has none that are known; or "".
     """
 
     name: str
     rows: list[Row]
     columns: tuple[str, ...] = ()
+    unread_split: str = ""
 
 
 @dataclass
@@ -76,20 +79,39 @@ def understand_grid(name: str, grid: Grid, index: PictureIndex, wanted: str = ""
     splits = [split_of(value) for value in grid.column(split)] if split is not None else [""] * len(grid.rows)
     labels, columns = _find_labels(grid, rest, wanted)
     rows = [Row(*row) for row in zip(grid.column(file), map(_real_labels, labels), splits, strict=True) if row[0]]
-    return Table(name, rows, columns)
+    return Table(name, rows, columns, _unread_split(grid, width) if split is None else "")
+
+
+def _unread_split(grid: Grid, width: int) -> str:
+    called = ("split", "subset", "partition", "ml_use", "data_split")
+    return next((grid.header[place] for place in range(width) if _folded(grid, place) in called), "")
 
 
 def _real_labels(labels: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(label for label in labels if not is_unlabelled(label))
 
 
+def is_column(name: str) -> bool:
+    """Return whether a name is one that columns of files, classes or splits have."""
+    folded = _fold_column(name)
+    return any(folded in names or folded.removesuffix("s") in names for names in (_FILES, _LABELS, _SPLITS))
+
+
 def _folded(grid: Grid, place: int) -> str:
-    return fold(grid.header[place]) if place < len(grid.header) else ""
+    """Return a column's name as the lists above have it: ClassId is class_id."""
+    return _fold_column(grid.header[place]) if place < len(grid.header) else ""
+
+
+def _fold_column(name: str) -> str:
+    return fold(_CAMEL.sub("_", name))
 
 
 def _find_files(grid: Grid, width: int, index: PictureIndex) -> int | None:
     """Find the column that names most of the pictures, else the one of web addresses, else the one called so."""
-    known = [sum(index.knows(value) for value in grid.column(place)) for place in range(width)]
+    named_class = [_folded(grid, place) in _LABELS for place in range(width)]  # 3 may be a class as well as 3.jpg
+    known = [
+        0 if named_class[place] else sum(index.knows(value) for value in grid.column(place)) for place in range(width)
+    ]
     if any(known):
         return max(range(width), key=lambda place: (known[place], -_rank(_FILES, _folded(grid, place))))
     addresses = [sum(is_web_address(value) for value in grid.column(place)) for place in range(width)]
@@ -123,7 +145,7 @@ def _find_labels(grid: Grid, rest: list[int], wanted: str) -> tuple[list[tuple[s
         chosen = [
             place
             for place in rest
-            if wanted.strip() == grid.header[place].strip() or fold(wanted) == _folded(grid, place)
+            if wanted.strip() == grid.header[place].strip() or _fold_column(wanted) == _folded(grid, place)
         ]
         return (_labels_of(grid, chosen[0]), (wanted,)) if chosen else ([()] * len(grid.rows), ())
     named = sorted((p for p in rest if _folded(grid, p) in _LABELS), key=lambda p: _rank(_LABELS, _folded(grid, p)))

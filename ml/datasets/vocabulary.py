@@ -25,6 +25,7 @@ _SPLIT_WORDS = {
     " 测试 测试集 テスト 시험",
 }
 _SPLITS = {word: split for split, words in _SPLIT_WORDS.items() for word in words.split()}
+_WORDS = re.compile(r"[\s._\-]+")
 _FILLING = "set sets data dataset images image imgs img pictures photos split samples labels folder files"
 _FILLINGS = frozenset(_FILLING.split())
 
@@ -42,6 +43,7 @@ _NO_PICTURES = frozenset(
         " segmentationobject labels bboxes"
     )
 )
+_UNKNOWN = frozenset(words("unknown unclassified unsorted unassigned no_class none all all_classes dummy"))
 _UNLABELLED = frozenset(words("unlabelled unlabeled unlabelled_data unlabeled_data unsup unsupervised no_label"))
 
 _DAYS = "monday tuesday wednesday thursday friday saturday sunday"
@@ -49,7 +51,8 @@ _MONTHS = "january february march april may june july august september october n
 _CALENDAR = frozenset([*_DAYS.split(), *_MONTHS.split(), *(name[:3] for name in f"{_DAYS} {_MONTHS}".split())])
 _OCCASION = re.compile(
     r"(session|day|batch|part|video|vid|clip|movie|seq|sequence|scene|take|run|trial|fold|subject|participant|user"
-    r"|cam|camera|burst|shoot|week|month|visit|recording|rec|round)s?(_?\w{0,12})?"
+    r"|cam|camera|burst|shoot|week|month|visit|recording|round)s?"
+    r"(_?\d\w{0,12}|_[a-z]|_(new|old|morning|noon|evening|night|am|pm))?"
 )
 _DATE = re.compile(r"(19|20)\d\d(_?[01]\d(_?[0-3]\d)?)?(_\d+)*|[0-3]?\d_[01]?\d_(19|20)?\d\d")
 
@@ -88,6 +91,12 @@ def split_and_rest(name: str) -> tuple[str, tuple[str, ...]]:
     return (named.pop() if len(named) == 1 else ""), rest
 
 
+def without_split(name: str) -> str:
+    """Return a name without the split among its words: circle of circle_train."""
+    words = [word for word in _WORDS.split(name) if fold(word) not in _SPLITS]
+    return " ".join(words)
+
+
 @functools.lru_cache(maxsize=4096)
 def is_generic(name: str) -> bool:
     """Return whether a folder of this name says nothing of what is in it."""
@@ -103,6 +112,11 @@ def holds_no_pictures(name: str) -> bool:
 def is_unlabelled(name: str) -> bool:
     """Return whether a folder's name says that its pictures have no class."""
     return fold(name) in _UNLABELLED
+
+
+def stands_for_no_class(name: str) -> bool:
+    """Return whether the only folder of a test is there because some program wants one, as Keras does."""
+    return fold(name) in _UNKNOWN
 
 
 @functools.lru_cache(maxsize=4096)

@@ -238,6 +238,32 @@ CASES = [
         3,
     ),
     Case("only a test", pictures("test/cat/#2", "test/dog/#2"), {"cat": 2, "dog": 2}, {TEST: 4}, asks=("splits",)),
+    Case(
+        "a folder that Keras wants",
+        pictures("train/cat/#2", "train/dog/#2", "test/unknown/#3"),
+        {"cat": 2, "dog": 2},
+        {TRAIN: 4},
+        3,
+    ),
+    Case(
+        "a test within a test",
+        pictures("train/cat/#2", "train/dog/#2", "test/test/#3"),
+        {"cat": 2, "dog": 2},
+        {TRAIN: 4},
+        3,
+    ),
+    Case(
+        "classes and splits in one name",
+        pictures("circle_train/#3", "circle_test/#1", "square_train/#3", "square_test/#1"),
+        {"circle": 4, "square": 4},
+        {TRAIN: 6, TEST: 2},
+    ),
+    Case(
+        "classes that sound like occasions",
+        pictures("red/rectangle/#2", "red/party/#2", "blue/rectangle/#2"),
+        {"blue": 2, "red": 4},
+        asks=("layout",),
+    ),
     # Nothing that says the class
     Case("flat", pictures("IMG_#3"), {}, unlabelled=3, asks=("layout",)),
     Case("flat in a folder of no meaning", pictures("images/a#3"), {}, unlabelled=3, asks=("layout",)),
@@ -255,6 +281,14 @@ CASES = [
         "dogs against cats", pictures("train/cat.#3", "train/dog.#3", "test1/#2"), {"cat": 3, "dog": 3}, {TRAIN: 6}, 2
     ),
     Case("names with underscores", pictures("images/cat_#3", "images/dog_#3"), {"cat": 3, "dog": 3}, asks=("layout",)),
+    Case(
+        "most names in a folder with a name",
+        pictures("pets/cat_#3", "pets/dog_#3", "pets/IMG_#1"),
+        {"pets": 7},
+        asks=("layout",),
+    ),
+    Case("one folder of a collection", pictures("flower_photos/#3"), {}, unlabelled=3, asks=("layout",)),
+    Case("photos of one class as a camera names them", pictures("daisy/IMG_2023_#5"), {"daisy": 5}),
     Case(
         "names in a folder with a name", pictures("pets/cat_#3", "pets/dog_#3"), {"cat": 3, "dog": 3}, asks=("layout",)
     ),
@@ -305,6 +339,57 @@ CASES = [
         "JSON by class",
         pictures("#2") | table("labels.json", '{"cat": ["0.jpg"], "dog": ["1.jpg"]}'),
         {"cat": 1, "dog": 1},
+    ),
+    Case(
+        "JSON by columns",
+        pictures("#2") | table("l.json", '{"images": ["0.jpg", "1.jpg"], "labels": ["cat", "dog"]}'),
+        {"cat": 1, "dog": 1},
+    ),
+    Case(
+        "JSON by columns and rows",
+        pictures("#2") | table("l.json", '{"file": {"0": "0.jpg", "1": "1.jpg"}, "label": {"0": "cat", "1": "dog"}}'),
+        {"cat": 1, "dog": 1},
+    ),
+    Case(
+        "JSON by split and class",
+        pictures("#3") | table("l.json", '{"train": {"cat": ["0.jpg"], "dog": ["1.jpg"]}, "test": {"cat": ["2.jpg"]}}'),
+        {"cat": 2, "dog": 1},
+        {TRAIN: 2, TEST: 1},
+    ),
+    Case(
+        "JSON by split",
+        pictures("#2")
+        | table("l.json", '{"train": [{"file": "0.jpg", "label": "cat"}], "val": [{"file": "1.jpg", "label": "dog"}]}'),
+        {"cat": 1, "dog": 1},
+        {TRAIN: 1, VAL: 1},
+    ),
+    Case(
+        "JSON of splits beside class folders",
+        pictures("cat/#2", "dog/#2")
+        | table("l.json", '{"train": ["cat/0.jpg", "dog/0.jpg"], "test": ["cat/1.jpg", "dog/1.jpg"]}'),
+        {"cat": 2, "dog": 2},
+        {TRAIN: 2, TEST: 2},
+        left_out=1,
+    ),
+    Case(
+        "GTSRB",
+        pictures("Train/0/a#2", "Train/1/b#2", "Test/c#2")
+        | table("Test.csv", "Width,Roi.X1,ClassId,Path\n27,5,0,Test/c0.jpg\n28,6,1,Test/c1.jpg"),
+        {"0": 3, "1": 3},
+        {TRAIN: 4, TEST: 2},
+        left_out=1,
+    ),
+    Case(
+        "boxes of the same class",
+        pictures("#2") | table("l.csv", "filename,width,class,xmin\n0.jpg,9,cat,1\n0.jpg,9,cat,6\n1.jpg,9,dog,1"),
+        {"cat": 1, "dog": 1},
+    ),
+    Case(
+        "boxes of several classes",
+        pictures("#2") | table("l.csv", "filename,width,class,xmin\n0.jpg,9,cat,1\n0.jpg,9,dog,6\n1.jpg,9,dog,1"),
+        {"dog": 1},
+        left_out=1,
+        asks=("layout",),
     ),
     Case("COCO", pictures("#4") | table("c.json", json.dumps(COCO)), {"cat": 2, "dog": 2}),
     Case("Label Studio", pictures("#4") | table("export.json", json.dumps(LABEL_STUDIO)), {"cat": 2, "dog": 2}),
@@ -363,6 +448,7 @@ CASES = [
         | table("_classes.csv", "filename, cat, dog\n0.jpg, 1, 0\n1.jpg, 1, 1\n2.jpg, 0, 1\n3.jpg, 0, 1"),
         {"cat": 1, "dog": 2},
         left_out=1,
+        asks=("layout",),
     ),
     Case(
         "numbers with names",
