@@ -12,6 +12,7 @@ from classifier import selectors
 from classifier.access import SignedIn, find_project
 from classifier.api import schemas
 from classifier.api.errors import errors
+from classifier.api.plan_schemas import PlanOut
 from classifier.api.present import present_item, present_upload
 from classifier.services import plans, projects, uploads
 from classifier.services.images import read_bounded
@@ -24,7 +25,7 @@ router = Router()
 @router.post(
     "/projects/{slug}/uploads",
     response={
-        200: schemas.PlanOut,
+        200: PlanOut,
         201: schemas.UploadOut,
         202: schemas.JobRef,
         **errors(400, 404, 409, 413, 422),

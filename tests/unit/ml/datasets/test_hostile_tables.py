@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.unit.ml.datasets.test_layouts import pictures, plan_of, table
+from tests.layouts import pictures, plan_of, table
 
 GOOD = pictures("a/#2", "b/#1")
 

@@ -3,7 +3,7 @@
 import pytest
 
 from ml.datasets.readings import BadLayout, Layout, combine, parse_layout
-from tests.unit.ml.datasets.test_layouts import pictures, plan_of, table
+from tests.layouts import pictures, plan_of, table
 
 ALL = [
     *("auto", "first", "last", "folder:2", "name", "name:{class}.*.jpg", "name:a,b_{class}.jpg", "table"),
