@@ -137,6 +137,7 @@ class Uploader {
   }
 
   uploadTo(label, files) {
+    this.hidePlan();
     const jobs = files.map((file) => ({ file, path: file.name, label }));
     return this.start(jobs, `${files.length === 1 ? "1 picture" : `${files.length} pictures`} of “${label}”`);
   }
@@ -280,8 +281,14 @@ class Uploader {
     });
   }
 
+  hidePlan() {
+    const plan = this.part("plan-form");
+    if (plan) plan.hidden = true;
+  }
+
   cancel() {
     this.cancelled = true;
+    if (!this.running()) { this.hidePlan(); this.part("progress").hidden = true; }
     for (const job of this.sending) if (job.call) job.call.abort();
     for (const job of this.waiting.splice(0)) this.enter(job, "cancelled");
   }
