@@ -158,9 +158,9 @@ def test_every_migration_can_be_undone(project: Project, migrate: Callable[[str]
 def test_pictures_without_a_class_get_one_for_the_code_before(project: Project, migrate: Callable[[str], None]) -> None:
     add_pictures(project, coloured_pictures(1))
     project.samples.filter(file_name__startswith="red").update(image_class=None)
-    migrate("0016_export_labels")
-    rows = apps_at("0016_export_labels").get_model("classifier", "Sample").objects
+    migrate("0018_background_jobs")
+    rows = apps_at("0018_background_jobs").get_model("classifier", "Sample").objects
     assert sorted(rows.values_list("image_class__name", flat=True)) == ["blue", "green", "unlabelled"]
-    migrate("0018_unlabelled_class")
+    migrate("0020_unlabelled_class")
     assert project.samples.filter(image_class=None).count() == 0
     assert project.samples.count() == 3

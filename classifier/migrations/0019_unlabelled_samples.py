@@ -6,7 +6,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
 
-    dependencies = [("classifier", "0016_export_labels")]
+    dependencies = [("classifier", "0018_background_jobs")]
 
     operations = [
         migrations.AlterField(
