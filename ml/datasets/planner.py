@@ -181,6 +181,7 @@ def _ask(evidence: Evidence, found: Labels, verdicts: list[Verdict], twins: list
     questions = []
     if found.doubt:
         options = [Option(str(layout), title, _try(evidence, layout)) for layout, title in found.others]
+        options = [option for option in options if option.classes or not option.layout.startswith(f"{readings.TABLE}:")]
         questions.append(Question("layout", found.doubt, options))
     layout = evidence.layout
     if twins and layout.merge is None:

@@ -154,7 +154,7 @@ def _mixed(evidence: Evidence, labels: list[str], reading: Layout) -> Labels:
 
 def _with_table(evidence: Evidence, folders: Labels) -> Labels:
     """Choose between the table and the folders, which agree if each class of the one is a class of the other."""
-    tables, by_table = evidence.tables, evidence.by_table()
+    tables, by_table, layout = evidence.tables, evidence.by_table(), evidence.layout
     if evidence.chains and not folders.doubt and _agree(by_table, folders.labels):
         return folders
     if not evidence.chains and all(label.isdigit() for label in by_table if label):
@@ -165,13 +165,14 @@ def _with_table(evidence: Evidence, folders: Labels) -> Labels:
     named = f"“{tables.names[0]}”" if tables.names else "the table"
     offered: list[tuple[Layout, str]] = [(table, f"The classes are those in {named}")]
     doubt = ""
-    if tables.columns[1]:
+    by_column = _by_first_column(evidence)
+    if by_column is not None:
         file, columns = tables.columns
         offered = [
-            (evidence.layout.read_as(readings.TABLE, f"{file}#{c}"), f"The class is the column “{c}”")
-            for c in columns[:8]
+            (layout.read_as(readings.TABLE, f"{file}#{c}"), f"The class is the column “{c}”") for c in columns[:6]
         ]
-        table, doubt = offered[0][0], f"In {named} several columns could be the class. Which one is it?"
+        table, doubt = offered[0][0], f"In “{file}” several columns could be the class. Which one is it?"
+        by_table = by_column.by_table()
     elif evidence.chains:
         offered += folders.others[:2] if folders.doubt else [(folders.reading, "The classes are the folders")]
         doubt = f"The classes in {named} are not those of the folders. Which are right?"
@@ -181,7 +182,17 @@ def _with_table(evidence: Evidence, folders: Labels) -> Labels:
         doubt = f"{named} gives a class to only some of the pictures. Have the others none?"
     if doubt:
         offered.append((evidence.layout.read_as(readings.UNLABELLED), "None of the pictures has a class yet"))
-    return Labels(table, by_table, doubt, tuple(offered), (f"The classes are read from {named}.",))
+    told = (f"The classes are read from {named}.",)
+    return Labels(table, by_table, doubt, tuple(offered), told, by_column)
+
+
+def _by_first_column(evidence: Evidence) -> Evidence | None:
+    """Return the evidence of the table alone whose class could be in several columns, if it gives classes then."""
+    file, columns = evidence.tables.columns
+    if not columns:
+        return None
+    chosen = evidence.like(evidence.layout.read_as(readings.TABLE, f"{file}#{columns[0]}"))
+    return chosen if chosen.tables.labels else None
 
 
 def _agree(one: list[str], other: list[str]) -> bool:

@@ -108,10 +108,7 @@ def _fold_column(name: str) -> str:
 
 def _find_files(grid: Grid, width: int, index: PictureIndex) -> int | None:
     """Find the column that names most of the pictures, else the one of web addresses, else the one called so."""
-    named_class = [_folded(grid, place) in _LABELS for place in range(width)]  # 3 may be a class as well as 3.jpg
-    known = [
-        0 if named_class[place] else sum(index.knows(value) for value in grid.column(place)) for place in range(width)
-    ]
+    known = [_count_known(grid, place, index) for place in range(width)]
     if any(known):
         return max(range(width), key=lambda place: (known[place], -_rank(_FILES, _folded(grid, place))))
     addresses = [sum(is_web_address(value) for value in grid.column(place)) for place in range(width)]
@@ -119,6 +116,15 @@ def _find_files(grid: Grid, width: int, index: PictureIndex) -> int | None:
         return addresses.index(max(addresses))
     named = [place for place in range(width) if _folded(grid, place) in _FILES]
     return min(named, key=lambda place: _rank(_FILES, _folded(grid, place)), default=None)
+
+
+def _count_known(grid: Grid, place: int, index: PictureIndex) -> int:
+    """Count the cells of a column that name pictures; 3 may as well be a class or a measure as mean 3.jpg."""
+    name = _folded(grid, place)
+    values = grid.column(place)
+    if name in _LABELS or (name and name not in _FILES and all(map(_NUMBER.fullmatch, values))):
+        return 0
+    return sum(index.knows(value) for value in values)
 
 
 def _rank(words: list[str], word: str) -> int:
@@ -142,10 +148,9 @@ def _find_splits(grid: Grid, width: int, file: int) -> int | None:
 def _find_labels(grid: Grid, rest: list[int], wanted: str) -> tuple[list[tuple[str, ...]], tuple[str, ...]]:
     """Return the labels of each row, and the columns that they might be in."""
     if wanted:
+        known = [place for place in rest if place < len(grid.header)]
         chosen = [
-            place
-            for place in rest
-            if wanted.strip() == grid.header[place].strip() or _fold_column(wanted) == _folded(grid, place)
+            p for p in known if wanted.strip() == grid.header[p].strip() or _fold_column(wanted) == _folded(grid, p)
         ]
         return (_labels_of(grid, chosen[0]), (wanted,)) if chosen else ([()] * len(grid.rows), ())
     named = sorted((p for p in rest if _folded(grid, p) in _LABELS), key=lambda p: _rank(_LABELS, _folded(grid, p)))
@@ -159,7 +164,9 @@ def _find_labels(grid: Grid, rest: list[int], wanted: str) -> tuple[list[tuple[s
         words = [place for place in candidates[1:] if not any(_NUMBER.fullmatch(value) for value in grid.column(place))]
         columns = [grid.column(place) for place in (candidates[0], *words)]
         return [tuple(dict.fromkeys(filter(None, cells))) for cells in zip(*columns, strict=True)], ()
-    return _labels_of(grid, candidates[0]), tuple(grid.header[place] for place in candidates)
+    return _labels_of(grid, candidates[0]), tuple(
+        grid.header[place] for place in candidates if place < len(grid.header)
+    )
 
 
 def _labels_of(grid: Grid, place: int) -> list[tuple[str, ...]]:

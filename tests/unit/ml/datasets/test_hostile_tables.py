@@ -54,3 +54,10 @@ def test_plan_of_many_files_is_linear() -> None:
     """Not timed: a plan that were quadratic would not end within the time of a test."""
     plan = plan_of(pictures(*(f"{split}/c{number}/#400" for split in ("train", "test") for number in range(100))))
     assert sum(plan.splits.values()) == 80_000
+
+
+def test_column_of_measures_does_not_name_pictures() -> None:
+    """A 3 may be a class or a width as well as mean 3.jpg."""
+    text = "filename,width,kind\n1.jpg,2,a\n2.jpg,1,b\n3.jpg,3,a"
+    plan = plan_of({f"{number}.jpg": b"" for number in (1, 2, 3)} | table("labels.csv", text), "table:labels.csv#kind")
+    assert plan.classes == {"a": 2, "b": 1}
