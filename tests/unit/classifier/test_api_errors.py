@@ -142,14 +142,14 @@ def test_unknown_parameter_of_the_address_is_refused(
     assert answer.status_code == 422
     answer = client.get(f"{base}/samples?{query}", headers=headers)
     assert answer.status_code == 422
-    assert "; it has before, class_id, deleted, size." in answer.json()["error"]
+    assert "; it has before, class_id, deleted, size, unlabelled." in answer.json()["error"]
     assert client.get(f"{base}/samples?size=3", headers=headers).status_code == 200
 
 
 @pytest.mark.parametrize(
     ("fields", "sentence"),
     [
-        ({"colour": "red"}, "This call has no field “colour”; it has class."),
+        ({"colour": "red"}, "This call has no field “colour”; it has class, dry_run, layout."),
         ({"picture": SimpleUploadedFile("2.jpg", b"x")}, "This call has no file “picture”; it has file."),
     ],
 )
