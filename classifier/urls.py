@@ -39,6 +39,7 @@ urlpatterns = [
     path("projects/new", home.project_new, name="project_new"),
     path("projects/samples/<slug:name>", home.sample_project, name="sample_project"),
     path("projects/<slug:slug>/", project.project, name="project"),
+    path("projects/<slug:slug>/mend-splits", project.mend_splits, name="mend_splits"),
     path("projects/<slug:slug>/readiness", project.readiness_part, name="readiness"),
     path("projects/<slug:slug>/rename", project.rename, name="project_rename"),
     path("projects/<slug:slug>/classes/new", classes.create, name="class_new"),

@@ -15,6 +15,7 @@ from classifier.models import Job
 from classifier.services import readiness
 from ml.engines.loading import ensure_ready
 from worker.chunks import cut_chunks
+from worker.same_photos import compare_pictures
 
 MAX_CHUNK, MIN_CHUNK = 32, 8  # pictures; a chunk is what somebody else may have to wait for
 
@@ -25,6 +26,8 @@ def get_ready(job: Job) -> None:
     backbone = readiness.choose_backbone(project)
     missing = readiness.list_unready(project, backbone) if backbone else []
     if backbone is None or not missing:
+        if backbone is not None:
+            compare_pictures(job, backbone)
         lifecycle.finish_job(job)
         if backbone and readiness.list_unready(project, backbone):
             readiness.get_ready_soon(project)  # a picture that came just now saw this job still open

@@ -167,7 +167,10 @@ GET_READY = JobKind(
     title="Getting pictures ready for training",
     queue="embed",
     run="worker.get_ready:get_ready",
-    stages=(Stage("embed", "Computing embeddings", unit="pictures"),),
+    stages=(
+        Stage("embed", "Computing embeddings", 4, unit="pictures"),
+        Stage("compare", "Looking for the same photos", unit="pictures"),
+    ),
     background=True,
 )
 EXPORT = JobKind(

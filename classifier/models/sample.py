@@ -24,6 +24,10 @@ class Sample(models.Model):
     image_class = models.ForeignKey(ImageClass, null=True, on_delete=models.PROTECT, related_name="samples")
     split = models.CharField(max_length=10, choices=Split, blank=True)
     split_is_given = models.BooleanField(default=False, help_text="by a folder or a table, not dealt")
+    group = models.CharField(
+        max_length=200, blank=True, help_text="of samples that show the same thing, which are never in two splits"
+    )
+    is_compared = models.BooleanField(default=False, help_text="with the others, whether they show the same photo")
     file_name = models.CharField(max_length=1000)
     created_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
     created_at = models.DateTimeField(auto_now_add=True)

@@ -20,6 +20,8 @@ from ml.errors import Unavailable
 
 DEFAULT_PERCENTAGE = 10  # of validation and of test, where nobody said another
 
+Row = tuple[Any, ...]  # (sha256, class id, split), and the group if there is one
+
 
 class DatasetCorrupt(Unavailable):
     """The frozen list is not what its digest says."""
@@ -34,7 +36,7 @@ def freeze_dataset_version(
     Project.objects.select_for_update().get(pk=project.pk)
     decide_splits(project, validation_percentage=validation_percentage, testing_percentage=testing_percentage)
     rows = _rows(project)
-    present = {class_id for _, class_id, _ in rows}
+    present = {class_id for _, class_id, *_ in rows}
     classes = [[pk, name] for pk, name in project.classes.order_by("pk").values_list("pk", "name") if pk in present]
     return _keep_version(project, classes, rows, by=by)
 
@@ -53,9 +55,7 @@ def freeze_for_import(project: Project, labels: list[str], *, by: User | None) -
     return _keep_version(project, classes, [row for row in _rows(project) if row[1] in present], by=by)
 
 
-def _keep_version(
-    project: Project, classes: list[list[Any]], rows: list[tuple[str, int, str]], *, by: User | None
-) -> DatasetVersion:
+def _keep_version(project: Project, classes: list[list[Any]], rows: list[Row], *, by: User | None) -> DatasetVersion:
     content = _dump(classes, rows)
     digest = hashlib.sha256(content).hexdigest()
     existing = DatasetVersion.objects.filter(project=project, digest=digest).first()
@@ -71,7 +71,7 @@ def _keep_version(
     return version
 
 
-def _dump(classes: list[list[Any]], rows: list[tuple[str, int, str]]) -> bytes:
+def _dump(classes: list[list[Any]], rows: list[Row]) -> bytes:
     # Names are not part of the digest: a renamed class is the same class, and nothing needs training again.
     return json.dumps({"classes": [pk for pk, _ in classes], "rows": rows}, separators=(",", ":")).encode()
 
@@ -95,7 +95,7 @@ def has_damaged_pictures(version: DatasetVersion) -> bool:
 def decide_splits(project: Project, *, validation_percentage: int, testing_percentage: int) -> None:
     """Give every sample without a split its split, for ever (see ml.datasets.splits for the rule)."""
     kept = _usable(project)
-    rows = kept.order_by().values_list("image__sha256", "image_class", "split", "split_is_given")
+    rows = kept.order_by().values_list("image__sha256", "image_class", "split", "split_is_given", "group")
     samples = [SplitSample(*row) for row in rows]
     changes = assign_splits(samples, validation_percentage=validation_percentage, testing_percentage=testing_percentage)
     for split in SPLITS:
@@ -111,14 +111,15 @@ def _usable(project: Project) -> QuerySet[Sample]:
     return kept.filter(image_class__isnull=False)
 
 
-def _rows(project: Project) -> list[tuple[str, int, str]]:
-    """List (sha256, class id, split), by sha256."""
-    return sorted(_usable(project).order_by().values_list("image__sha256", "image_class", "split"))
+def _rows(project: Project) -> list[Row]:
+    """List (sha256, class id, split), by sha256, with the group of those that are in one."""
+    rows = _usable(project).order_by().values_list("image__sha256", "image_class", "split", "group")
+    return sorted(row if row[-1] else row[:-1] for row in rows)
 
 
-def _counts(classes: list[list[object]], rows: list[tuple[str, int, str]]) -> dict[str, list[int]]:
-    counted = Counter((split, class_id) for _, class_id, split in rows)
-    return {split: [counted[split, pk] for pk, _ in classes] for split in SPLITS}  # type: ignore[index]
+def _counts(classes: list[list[object]], rows: list[Row]) -> dict[str, list[int]]:
+    counted = Counter((split, class_id) for _, class_id, split, *_ in rows)
+    return {split: [counted[split, pk] for pk, _ in classes] for split in SPLITS}
 
 
 def _count_given(project: Project, classes: set[int]) -> dict[str, int]:
@@ -134,5 +135,5 @@ def load_dataset(version: DatasetVersion) -> Dataset:
         raise DatasetCorrupt(f"The file of {version} was changed after it was written.")
     frozen = json.loads(content)
     index = {pk: place for place, pk in enumerate(frozen["classes"])}
-    rows = [(sha256, index[class_id], split) for sha256, class_id, split in frozen["rows"]]
+    rows = [(sha256, index[class_id], split) for sha256, class_id, split, *_ in frozen["rows"]]
     return Dataset(version.digest, [(pk, name) for pk, name in version.classes], rows)

@@ -31,7 +31,10 @@ from ml.datasets.archives import ArchiveEntry
 from ml.datasets.readings import combine, parse_layout
 
 BATCH = 256  # files between two writes to the database
-SAMPLE_FIELDS = ("project_id", "image_id", "image_class_id", "split", "split_is_given", "file_name", "created_by_id")
+SAMPLE_FIELDS = (
+    *("project_id", "image_id", "image_class_id", "split", "split_is_given", "group", "is_compared"),
+    *("file_name", "created_by_id"),
+)
 ITEM_FIELDS = ("upload_id", "file_name", "class_name", "status", "reason")  # the last four an Outcome's
 Status = UploadItem.Status
 
@@ -177,11 +180,14 @@ class _Recorder:
         # order of the images, as two writers who lock the same rows in another order would wait for each other.
         project, by = self.upload.project_id, self.upload.created_by_id
         new = [(image, self.places[image].class_id, self.new[image]) for image in sorted(self.new)]
-        rows = [(project, image, label, file.split, bool(file.split), file.file_name, by) for image, label, file in new]
+        rows = [
+            (project, image, label, file.split, bool(file.split), file.group, False, file.file_name, by)
+            for image, label, file in new
+        ]
         insert_rows(Sample, SAMPLE_FIELDS, rows)
         for image, file in self.labelled.items():
             unlabelled = Sample.objects.filter(project=project, image=image, image_class=None)
-            given = {"split": file.split, "split_is_given": bool(file.split)}
+            given = {"split": file.split, "split_is_given": bool(file.split), "group": file.group}
             unlabelled.update(image_class=self.places[image].class_id, **given)
         for image in self.restored:
             trashed = Sample.objects.filter(project=project, image=image)

@@ -13,7 +13,7 @@ from classifier import selectors
 from classifier.access import SignedIn, project_page
 from classifier.forms import NameForm
 from classifier.models import Project, Sample
-from classifier.services import readiness
+from classifier.services import groups, readiness
 from classifier.services.projects import rename_project
 
 STRIP = 6  # thumbnails beside each class
@@ -42,6 +42,8 @@ def project(request: SignedIn, project: Project) -> HttpResponse:
         "trashed": Sample.objects.filter(project=project, deleted_at__isnull=False).count(),
         "damaged": selectors.list_damaged_samples(project)[:MAX_DAMAGED_NAMED],
         "damaged_count": selectors.list_damaged_samples(project).count(),
+        "leaked": groups.count_leaked(project),
+        "contradictions": len(groups.list_contradictions(project)),
         "getting_ready": readiness.find_open(project),
         "live": selectors.live_version(project),
         "running": selectors.list_jobs(request.user).filter(project=project, status__in=("QUEUED", "RUNNING")),
@@ -66,6 +68,16 @@ def _strips(project: Project) -> dict[int, list[str]]:
 def readiness_part(request: SignedIn, project: Project) -> HttpResponse:
     context = {"project": project, "getting_ready": readiness.find_open(project), "asked": True}
     return render(request, "classifier/_readiness_part.html", context)
+
+
+@project_page
+@require_POST
+def mend_splits(request: SignedIn, project: Project) -> HttpResponse:
+    moved = groups.mend_leaks(project)
+    messages.success(
+        request, f"{moved:,} picture{' has' if moved == 1 else 's have'} been moved. Train to see the effect."
+    )
+    return redirect(project)
 
 
 @project_page

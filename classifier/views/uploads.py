@@ -56,9 +56,9 @@ def picture(request: SignedIn, project: Project, pk: int) -> HttpResponse:
     if file is None:
         return _error("The request does not contain a file.", 422)
     label = None if request.POST.get("unlabelled") else request.POST.get("class", "")
-    split = request.POST.get("split", "")
+    split, group = request.POST.get("split", ""), request.POST.get("group", "")
     name = request.POST.get("name") or file.name or ""
-    entry = ArchiveEntry(name, label, read_bounded(file), None, split if split in SPLITS else "")
+    entry = ArchiveEntry(name, label, read_bounded(file), None, split if split in SPLITS else "", group)
     (item,) = uploads.add_read(upload, [entry])
     return JsonResponse({"status": item.status, "reason": item.reason}, status=201)
 

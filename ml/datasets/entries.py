@@ -51,6 +51,7 @@ class ArchiveEntry(NamedTuple):
     data: bytes | None
     reason: str | None
     split: str = ""  # given by a folder or a table
+    group: str = ""  # of pictures that belong together
 
 
 @dataclass
@@ -136,12 +137,13 @@ class ClassifiedMember(NamedTuple):
     class_name: str | None
     reason: str | None
     split: str = ""
+    group: str = ""
 
 
 def classify_member(listed: ArchiveMember, verdict: Verdict, limits: ArchiveLimits) -> ClassifiedMember:
     """Join a listed file and the verdict of the plan on it."""
     name = displayable(listed.name, limits.max_name_length)
-    return ClassifiedMember(name, verdict.class_name, verdict.reason, verdict.split)
+    return ClassifiedMember(name, verdict.class_name, verdict.reason, verdict.split, verdict.group)
 
 
 def read_member(member: ClassifiedMember, read: Callable[[], bytes]) -> ArchiveEntry:
@@ -157,7 +159,7 @@ def read_member(member: ClassifiedMember, read: Callable[[], bytes]) -> ArchiveE
             raise EntryRefused(NESTED_ARCHIVE)
     except EntryRefused as error:
         return ArchiveEntry(member.name, None, None, str(error))
-    return ArchiveEntry(member.name, member.class_name, data, None, member.split)
+    return ArchiveEntry(member.name, member.class_name, data, None, member.split, member.group)
 
 
 def closing_entry(reason: str) -> ArchiveEntry:

@@ -7,6 +7,8 @@ from ml.datasets import readings
 from ml.datasets.class_names import BadClassName, clean_label, find_twins, has_invisible
 from ml.datasets.evidence import Evidence, Listing
 from ml.datasets.file_names import PICTURE, kind_of_file
+from ml.datasets.groups import group_by_name
+from ml.datasets.names import split_name
 from ml.datasets.plan import (
     Option,
     Plan,
@@ -66,7 +68,26 @@ def _verdicts(evidence: Evidence, found: Labels) -> list[Verdict]:
         if key not in known:
             known[key] = _verdict(*key)
         verdicts[place] = known[key]
+    _add_groups_of_names(evidence, verdicts)
     return verdicts
+
+
+def _add_groups_of_names(evidence: Evidence, verdicts: list[Verdict]) -> None:
+    """Give a group to the pictures that have none and whose names tell one, such as that of their video."""
+    by_class: dict[str, list[int]] = {}
+    for place in evidence.pictures:
+        if verdicts[place].class_name is not None and not verdicts[place].group:
+            by_class.setdefault(verdicts[place].class_name or "", []).append(place)
+    for places in by_class.values():
+        groups = group_by_name([_stem(evidence.listing.members[place].name) for place in places])
+        for place, group in zip(places, groups, strict=True):
+            if group:
+                verdicts[place] = verdicts[place]._replace(group=group)
+
+
+def _stem(name: str) -> str:
+    last = split_name(name)[1]
+    return last.rpartition(".")[0] or last
 
 
 def _verdict(label: str, split: str, group: str, reason: str | None) -> Verdict:

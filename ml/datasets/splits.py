@@ -4,6 +4,9 @@ Within a class, the pictures without a split are taken in the order of their sha
 machine agrees on. They fill empty splits first, then the shares of test and validation; the rest is for training. A
 picture that has a split keeps it, one that somebody gave as well as one that was dealt.
 
+Pictures of a group go into one split together, and new ones follow those that are there. A class of fewer than three
+groups could not be in all splits; there each picture counts for itself.
+
 Who gives pictures for training but none for validation or for test leaves the rest to be chosen: while nothing has been
 dealt in such a class, what is missing is dealt from those for training, and what is given for test is the whole test.
 
@@ -11,23 +14,44 @@ The one other exception is a class of three or more pictures that would still ha
 its only test picture was deleted and no new one was added: then one picture moves, out of training where possible.
 """
 
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import islice
 
 TRAINING, VALIDATION, TEST = "training", "validation", "test"
 SPLITS = (TRAINING, VALIDATION, TEST)
 SMALLEST_CLASS = 3  # one picture for each split
+_LOOK_AHEAD = 50  # units among which one is looked for that fits
 
 
 @dataclass(frozen=True)
 class SplitSample:
-    """A picture of one project. `split` is "" as long as none has been decided; a given one came with the picture."""
+    """A picture of one project.
+
+    Attributes:
+        split: "" as long as none has been decided.
+        is_given: whether the split came with the picture.
+        group: of pictures that belong together; "" of one that belongs to none.
+    """
 
     sha256: str
     class_id: int
     split: str = ""
     is_given: bool = False
+    group: str = ""
+
+
+@dataclass
+class _Unit:
+    """Pictures of a class that go into one split together: those of a group, or a single one."""
+
+    members: list[SplitSample]
+    split: str = ""
+
+    @property
+    def size(self) -> int:
+        return len(self.members)
 
 
 def assign_splits(
@@ -43,9 +67,10 @@ def assign_splits(
     for sample in sorted(samples, key=lambda sample: sample.sha256):
         by_class.setdefault(sample.class_id, []).append(sample)
     changes: dict[str, str] = {}
+    decided: dict[str, str] = {}  # by group: one may have pictures of several classes
     for members in by_class.values():
         shares = _shares(len(members), validation_percentage, testing_percentage)
-        changes.update(_assign_class(members, shares))
+        changes.update(_assign_class(members, shares, decided))
     return changes
 
 
@@ -58,19 +83,47 @@ def _shares(count: int, validation_percentage: int, testing_percentage: int) -> 
     return {TEST: test, VALIDATION: validation, TRAINING: count - test - validation}
 
 
-def _assign_class(members: list[SplitSample], shares: dict[str, int]) -> dict[str, str]:
-    splits = {sample.sha256: sample.split for sample in members}
+def _assign_class(members: list[SplitSample], shares: dict[str, int], decided: dict[str, str]) -> dict[str, str]:
+    units = _make_units(members, decided)
     if _is_given_in_part(members):
         shares |= {sample.split: 0 for sample in members if sample.split in (TEST, VALIDATION)}  # is enough as it is
-        splits |= {sample.sha256: "" for sample in members if sample.split == TRAINING}
-    counts = Counter(split for split in splits.values() if split)
-    for sha256 in [sha256 for sha256, split in splits.items() if not split]:
-        split = _next_split(counts, shares)
-        splits[sha256] = split
-        counts[split] += 1
-    if len(members) >= SMALLEST_CLASS:
-        _fill_empty(splits, counts)
-    return {sample.sha256: splits[sample.sha256] for sample in members if splits[sample.sha256] != sample.split}
+        for unit in units:
+            unit.split = "" if unit.split == TRAINING else unit.split
+    counts = Counter(sample.split or unit.split for unit in units if unit.split for sample in unit.members)
+    _deal([unit for unit in units if not unit.split], counts, shares)
+    if len(units) >= SMALLEST_CLASS:
+        _fill_empty(units, counts)
+    decided |= {unit.members[0].group: unit.split for unit in units if unit.members[0].group and len(units) > 2}
+    return {
+        sample.sha256: unit.split
+        for unit in units
+        for sample in unit.members
+        if sample.split != unit.split and not _stays(sample, unit)
+    }
+
+
+def _make_units(members: list[SplitSample], decided: dict[str, str]) -> list[_Unit]:
+    """Return the groups and single pictures of a class, with the splits that they have.
+
+    A class of fewer than three groups could not be in every split, so its pictures are taken one by one.
+    """
+    groups: dict[str, list[SplitSample]] = {}
+    for sample in members:
+        groups.setdefault(sample.group or sample.sha256, []).append(sample)
+    if len(groups) < SMALLEST_CLASS:
+        return [_Unit([sample], sample.split) for sample in members]
+    return [_Unit(group, _split_of(group, decided)) for group in groups.values()]
+
+
+def _split_of(group: list[SplitSample], decided: dict[str, str]) -> str:
+    """Return the split that a group has: where most of its pictures are, or those of another class."""
+    known = Counter(sample.split for sample in group if sample.split)
+    return known.most_common(1)[0][0] if known else decided.get(group[0].group, "")
+
+
+def _stays(sample: SplitSample, unit: _Unit) -> bool:
+    """Return whether a picture keeps another split than its group has: what was dealt moves only when asked."""
+    return bool(sample.split) and any(member.split == unit.split for member in unit.members)
 
 
 def _is_given_in_part(members: list[SplitSample]) -> bool:
@@ -80,20 +133,35 @@ def _is_given_in_part(members: list[SplitSample]) -> bool:
     return TRAINING in given and len(given) < len(SPLITS) and len(members) >= SMALLEST_CLASS and not dealt
 
 
-def _next_split(counts: Counter[str], shares: dict[str, int]) -> str:
-    # What is empty comes first: a share filled before it could force an old picture to move there.
-    empty = [name for name in shares if shares[name] and not counts[name]]
-    short = [name for name in (TEST, VALIDATION) if counts[name] < shares[name]]
-    return [*empty, *short, TRAINING][0]
+def _deal(units: list[_Unit], counts: Counter[str], shares: dict[str, int]) -> None:
+    """Give each unit a split, filling the shares in their order, each with units that do not overfill it."""
+    waiting = deque(units)
+    while waiting:
+        # What is empty comes first: a share filled before it could force an old picture to move there.
+        wanted = [name for name in shares if shares[name] and not counts[name]]
+        wanted += [name for name in (TEST, VALIDATION) if counts[name] < shares[name]]
+        split, unit = next(
+            ((name, unit) for name in wanted if (unit := _find_fitting(waiting, shares[name] - counts[name]))),
+            (wanted[0] if wanted and not counts[wanted[0]] else TRAINING, waiting[0]),
+        )
+        waiting.remove(unit)
+        unit.split = split
+        counts[split] += unit.size
 
 
-def _fill_empty(splits: dict[str, str], counts: Counter[str]) -> None:
-    """Move one picture into each empty split.
+def _find_fitting(waiting: "deque[_Unit]", room: int) -> _Unit | None:
+    """Return the first of the next units that fits, or would by its half; one picture always does."""
+    return next((unit for unit in islice(waiting, _LOOK_AHEAD) if unit.size == 1 or unit.size <= 2 * room), None)
+
+
+def _fill_empty(units: list[_Unit], counts: Counter[str]) -> None:
+    """Move one picture, or one group, into each empty split.
 
     Take it from training if possible, so that pictures once used for testing stay in the test split.
     """
     for empty in (name for name in SPLITS if counts[name] == 0):
-        giver = next(name for name in (TRAINING, VALIDATION, TEST) if counts[name] > 1)
-        moved = next(sha256 for sha256, split in splits.items() if split == giver)
-        splits[moved] = empty
-        counts.update({giver: -1, empty: 1})
+        held = Counter(unit.split for unit in units)
+        giver = next(name for name in (TRAINING, VALIDATION, TEST) if held[name] > 1)
+        moved = next(unit for unit in units if unit.split == giver)
+        counts.update({giver: -moved.size, empty: moved.size})
+        moved.split = empty

@@ -57,13 +57,14 @@ class ZipMember(NamedTuple):
     name: str  # as in ClassifiedMember
     class_name: str | None
     reason: str | None
-    split: str
     offset: int  # of its own header, in bytes, as all that follow
     header_size: int  # at most, usually
     packed_size: int
     size: int
     crc: int
     deflated: bool
+    split: str = ""  # these came later: jobs may wait that were queued before them
+    group: str = ""
 
 
 @dataclass
@@ -91,7 +92,9 @@ def _place_member(info: zipfile.ZipInfo, classified: ClassifiedMember) -> ZipMem
     """Add what is needed to read a file to what becomes of it."""
     header = _LOCAL_HEADER_SIZE + len(info.orig_filename) + _LIKELY_EXTRA
     deflated = info.compress_type != zipfile.ZIP_STORED
-    return ZipMember(*classified, info.header_offset, header, info.compress_size, info.file_size, info.CRC, deflated)
+    name, label, reason, split, group = classified
+    place = (info.header_offset, header, info.compress_size, info.file_size, info.CRC, deflated)
+    return ZipMember(name, label, reason, *place, split, group)
 
 
 def list_zip(path: Path, limits: ArchiveLimits, encoding: str = "") -> ZipListing:
@@ -228,7 +231,10 @@ def _check_sizes(listed: list[tuple[zipfile.ZipInfo, ArchiveMember]], limits: Ar
 
 def _entry(path: Path, members: list[ZipMember], place: int) -> ArchiveEntry:
     member = members[place]
-    return read_member(ClassifiedMember(*member[:4]), partial(_open_and_read, path, member))
+    return read_member(
+        ClassifiedMember(member.name, member.class_name, member.reason, member.split, member.group),
+        partial(_open_and_read, path, member),
+    )
 
 
 def _open_and_read(path: Path, member: ZipMember) -> bytes:

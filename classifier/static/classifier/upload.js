@@ -115,10 +115,10 @@ class Uploader {
   sendFolder(found, plan) {
     const files = [], leftOut = [];
     found.forEach((entry, place) => {
-      const [label, split, , reason] = plan.kinds[plan.files[place]] || [null, "", "", ""];
+      const [label, split, group, reason] = plan.kinds[plan.files[place]] || [null, "", "", ""];
       if (plan.files[place] < 0) return;
       if (reason) leftOut.push([entry.path, reason]);
-      else files.push({ ...entry, label, split });
+      else files.push({ ...entry, label, split, group });
     });
     if (!files.length) return this.say("There are no pictures in this folder.");
     return this.start(files, `Folder “${found[0].path.split("/")[0]}”`, leftOut);
@@ -237,6 +237,7 @@ class Uploader {
     if (job.label === null) form.append("unlabelled", "1");
     else form.append("class", job.label);
     form.append("split", job.split || "");
+    form.append("group", job.group || "");
     form.append("name", job.path);
     form.append("file", job.file);
     try {

@@ -2,6 +2,7 @@
 
 import hashlib
 from collections import Counter
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -210,3 +211,63 @@ def test_given_splits_are_not_dealt_a_second_time() -> None:
     assert assign_splits(dealt) == {}
     without_test = [one for one in dealt if one.split != TEST]
     assert len(assign_splits(without_test)) == 1  # as ever: one moves into an empty split
+
+
+# Groups
+
+
+@st.composite
+def grouped(draw: st.DrawFn) -> list[SplitSample]:
+    """Draw new pictures of some classes, many of them in groups of their class."""
+    samples: list[SplitSample] = []
+    for class_id, size in enumerate(draw(SIZES)):
+        groups = draw(st.lists(st.sampled_from(["", "a", "b", "c", "d", "e"]), min_size=size, max_size=size))
+        samples += [
+            SplitSample(sha(len(samples) + place), class_id, group=group and f"{class_id}{group}")
+            for place, group in enumerate(groups)
+        ]
+    return samples
+
+
+def place(samples: list[SplitSample], percentages: tuple[int, int]) -> list[SplitSample]:
+    validation, testing = percentages
+    changes = assign_splits(samples, validation_percentage=validation, testing_percentage=testing)
+    return [replace(sample, split=changes.get(sample.sha256, sample.split)) for sample in samples]
+
+
+@given(samples=grouped(), percentages=TWO)
+def test_no_group_is_in_two_splits(samples: list[SplitSample], percentages: tuple[int, int]) -> None:
+    placed = place(samples, percentages)
+    for class_id in {sample.class_id for sample in samples}:
+        own = [sample for sample in placed if sample.class_id == class_id]
+        if len({sample.group or sample.sha256 for sample in own}) < SMALLEST_CLASS:
+            continue  # there each picture counts for itself
+        assert all(count(placed, class_id).values())
+        for group in {sample.group for sample in own} - {""}:
+            assert len({sample.split for sample in own if sample.group == group}) == 1
+
+
+@given(samples=grouped(), percentages=TWO)
+def test_groups_once_dealt_stay(samples: list[SplitSample], percentages: tuple[int, int]) -> None:
+    placed = place(samples, percentages)
+    assert place(placed, percentages) == placed
+
+
+def test_new_picture_follows_its_group() -> None:
+    old = place([SplitSample(sha(number), 0, group=f"g{number // 4}") for number in range(40)], (10, 10))
+    new = [SplitSample(sha(100 + number), 0, group=f"g{number}") for number in range(10)]
+    splits = {sample.group: sample.split for sample in old}
+    for sample in place([*old, *new], (10, 10)):
+        assert sample.split == splits[sample.group]
+
+
+def test_group_dealt_into_two_splits_before_moves_nothing() -> None:
+    old = place(fresh([20]), (10, 10))
+    joined = [replace(sample, group="same" if sample.split != VALIDATION else "") for sample in old]
+    assert place(joined, (10, 10)) == joined
+
+
+def test_group_of_two_classes_is_in_one_split() -> None:
+    samples = [SplitSample(sha(number), number % 2, group=f"g{number // 4}") for number in range(60)]
+    placed = place(samples, (10, 10))
+    assert all(len({one.split for one in placed if one.group == group}) == 1 for group in {s.group for s in samples})

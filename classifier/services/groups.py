@@ -1,0 +1,98 @@
+"""samples -> groups: what shows the same photo belongs together, and is never dealt into two splits."""
+
+from collections import Counter
+from collections.abc import Iterable
+
+from django.db import transaction
+from django.db.models import Count, Q, QuerySet
+
+from classifier.models import Project, Sample
+from ml.datasets.splits import SPLITS
+
+SAME_PHOTO = "photo"  # what the name of a group begins with that was found by looking
+
+
+def list_compared(project: Project) -> QuerySet[Sample]:
+    """List the samples among which the same photos are looked for, in the order in which they came."""
+    return Sample.objects.filter(project=project, deleted_at=None, image__damaged_at=None).order_by("pk")
+
+
+@transaction.atomic
+def join_samples(project: Project, pairs: Iterable[tuple[int, int]]) -> None:
+    """Put the samples of each pair, by their ids, into one group, with the others of the groups that they have."""
+    Project.objects.select_for_update().get(pk=project.pk)  # no training freezes them meanwhile
+    joined = list(pairs)
+    kept = Sample.objects.filter(project=project, pk__in={pk for pair in joined for pk in pair})
+    groups = dict(kept.values_list("pk", "group"))
+    for old, new in _join(groups, joined).items():
+        same = Q(group=old) if isinstance(old, str) else Q(pk=old)
+        Sample.objects.filter(same, project=project).exclude(group=new).update(group=new)
+
+
+def _join(groups: dict[int, str], pairs: list[tuple[int, int]]) -> dict[int | str, str]:
+    """Return the new group of each group, and of each sample that has none."""
+    parent: dict[int | str, int | str] = {}
+
+    def find(key: int | str) -> int | str:
+        while parent.setdefault(key, key) != key:
+            key = parent[key]
+        return key
+
+    for pair in pairs:
+        if groups.keys() >= set(pair):  # otherwise one was deleted for good meanwhile
+            low, high = sorted((find(groups[pk] or pk) for pk in pair), key=_rank)
+            parent[high] = low
+    return {key: root if isinstance(root := find(key), str) else f"{SAME_PHOTO} {root}" for key in parent}
+
+
+def _rank(key: int | str) -> tuple[bool, int, str]:
+    """Order what may name a group: names that people gave, then those of groups, then samples, the oldest first."""
+    if isinstance(key, int):
+        return True, key, ""
+    return key.startswith(f"{SAME_PHOTO} "), 0, key
+
+
+def list_leaks(project: Project) -> list[str]:
+    """List the groups that lie in several splits, which were dealt before it was known that they belong together."""
+    spread = _with_groups(project).values("group").annotate(splits=Count("split", distinct=True)).filter(splits__gt=1)
+    return list(spread.order_by("group").values_list("group", flat=True))
+
+
+def _with_groups(project: Project) -> QuerySet[Sample]:
+    kept = Sample.objects.filter(project=project, deleted_at=None, image_class__isnull=False)
+    return kept.exclude(group="").exclude(split="").order_by()
+
+
+def count_leaked(project: Project) -> int:
+    """Count the pictures for validation and test whose group is in training as well."""
+    rows = _with_groups(project).filter(group__in=list_leaks(project)).values_list("group", "split")
+    counted = Counter(rows)
+    trained = {group for group, split in counted if split == "training"}
+    return sum(count for (group, split), count in counted.items() if split != "training" and group in trained)
+
+
+@transaction.atomic
+def mend_leaks(project: Project) -> int:
+    """Put each group that lies in several splits into one, and return how many pictures were moved.
+
+    It is the split where most of its pictures are, or the earlier one of training, validation and test.
+    """
+    Project.objects.select_for_update().get(pk=project.pk)
+    moved = 0
+    for group in list_leaks(project):
+        counted = Counter(_with_groups(project).filter(group=group).values_list("split", flat=True))
+        wanted = max(SPLITS, key=lambda split: counted[split])
+        others = _with_groups(project).filter(group=group).exclude(split=wanted)
+        moved += others.update(split=wanted, split_is_given=False)
+    return moved
+
+
+def list_contradictions(project: Project) -> list[str]:
+    """List the groups of the same photo that have pictures of several classes."""
+    found = _with_groups_of_photos(project).values("group").annotate(classes=Count("image_class", distinct=True))
+    return list(found.filter(classes__gt=1).order_by("group").values_list("group", flat=True))
+
+
+def _with_groups_of_photos(project: Project) -> QuerySet[Sample]:
+    kept = Sample.objects.filter(project=project, deleted_at=None, image_class__isnull=False)
+    return kept.filter(group__startswith=f"{SAME_PHOTO} ").order_by()

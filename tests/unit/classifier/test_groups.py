@@ -1,0 +1,139 @@
+"""Samples that show the same thing are one group, which no training finds in two splits."""
+
+import io
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.test import Client
+from django.urls import reverse
+from PIL import Image
+
+from classifier.jobs import lifecycle
+from classifier.jobs.kinds import GET_READY
+from classifier.models import Job, Project, Sample
+from classifier.services import datasets, groups, uploads
+from ml.datasets.archives import ArchiveEntry
+from tests.datasets import coloured_pictures, make_zip
+from tests.pictures import encode, photo_like_jpeg
+from tests.unit.classifier.conftest import add_pictures
+from worker import same_photos
+from worker.embed import embed
+from worker.get_ready import get_ready
+from worker.run import run_job
+
+pytestmark = pytest.mark.django_db
+
+
+def freeze(project: Project) -> None:
+    datasets.freeze_dataset_version(project, validation_percentage=10, testing_percentage=10, by=None)
+
+
+def add_photos(project: Project, label: str, seeds: range, group: str = "") -> list[int]:
+    upload = uploads.start_upload(project, "test", by=None)
+    entries = [ArchiveEntry(f"{seed}.jpg", label, photo_like_jpeg(seed, 120, 90), None, "", group) for seed in seeds]
+    uploads.add_read(upload, entries)
+    return list(Sample.objects.filter(project=project).order_by("-pk").values_list("pk", flat=True)[: len(seeds)])
+
+
+def test_pairs_become_groups_and_join_those_that_there_are(project: Project) -> None:
+    one, two, three, four, five = add_photos(project, "a", range(5))[::-1]
+    groups.join_samples(project, [(one, two), (three, four)])
+    assert dict(Sample.objects.values_list("pk", "group")) == {
+        **dict.fromkeys((one, two), f"photo {one}"),
+        **dict.fromkeys((three, four), f"photo {three}"),
+        five: "",
+    }
+    groups.join_samples(project, [(two, three), (five, 10**6)])
+    assert set(Sample.objects.exclude(pk=five).values_list("group", flat=True)) == {f"photo {one}"}
+
+
+def test_name_that_people_gave_stays(project: Project) -> None:
+    (given,) = add_photos(project, "a", range(1), group="clip 7")
+    (found,) = add_photos(project, "a", range(1, 2))
+    groups.join_samples(project, [(found, given)])
+    assert set(Sample.objects.values_list("group", flat=True)) == {"clip 7"}
+
+
+def test_dealt_samples_move_only_when_asked(project: Project) -> None:
+    add_pictures(project, coloured_pictures(10))
+    freeze(project)
+    red = Sample.objects.filter(project=project, image_class__name="red")
+    test, training = (red.filter(split=split)[0] for split in ("test", "training"))
+    groups.join_samples(project, [(test.pk, training.pk)])
+    freeze(project)
+    assert set(red.filter(pk__in=(test.pk, training.pk)).values_list("split", flat=True)) == {"test", "training"}
+    assert groups.count_leaked(project) == 1
+    assert groups.mend_leaks(project) == 1
+    assert groups.count_leaked(project) == 0
+    freeze(project)
+    assert red.exclude(group="").values("split").distinct().count() == 1
+
+
+def test_page_tells_of_leaks_and_the_owner_mends_them(project: Project, as_owner: Client, as_stranger: Client) -> None:
+    add_pictures(project, coloured_pictures(10))
+    freeze(project)
+    red = Sample.objects.filter(project=project, image_class__name="red")
+    groups.join_samples(project, [(red.filter(split="test")[0].pk, red.filter(split="training")[0].pk)])
+    assert "1 picture for validation or test" in as_owner.get(project.get_absolute_url()).content.decode()
+    address = reverse("mend_splits", args=[project.slug])
+    assert as_stranger.post(address).status_code == 404
+    assert groups.count_leaked(project) == 1
+    page = as_owner.post(address, follow=True).content.decode()
+    assert "1 picture has been moved" in page
+    assert "for validation or test" not in page
+
+
+def test_same_photo_in_two_classes_is_a_contradiction(project: Project) -> None:
+    (first,), (second,) = add_photos(project, "a", range(1)), add_photos(project, "b", range(1, 2))
+    groups.join_samples(project, [(first, second)])
+    assert groups.list_contradictions(project) == [f"photo {min(first, second)}"]
+
+
+def test_frames_of_a_video_are_a_group(project: Project) -> None:
+    pictures = list(coloured_pictures(9).values())
+    names = [f"{label}/vid{number % 3}_frame{number:03}.jpg" for label in ("good", "bad") for number in range(9)]
+    archive = make_zip(dict(zip(names, pictures[: len(names)], strict=False)))
+    job = uploads.receive_archive(project, SimpleUploadedFile("a.zip", archive), "a.zip", by=project.owner).job
+    assert job is not None
+    run_job(job.pk)
+    assert set(Sample.objects.values_list("group", flat=True)) == {"vid0", "vid1", "vid2"}
+    freeze(project)
+    for group in ("vid0", "vid1", "vid2"):
+        assert Sample.objects.filter(group=group).values("split").distinct().count() == 1
+
+
+def test_same_photos_are_found_as_they_come(
+    project: Project, settings: Any, backbones: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.ML = replace(settings.ML, backbones_dir=backbones)
+    photo = Image.open(io.BytesIO(photo_like_jpeg(1)))
+    smaller = encode(photo.resize((250, 188)), "JPEG")
+    add_pictures(project, {"a/1.jpg": photo_like_jpeg(1), "a/2.jpg": photo_like_jpeg(2)})
+    job = lifecycle.queue_job(GET_READY, project=project, by=project.owner)
+    work(job.pk)
+    assert set(Sample.objects.values_list("group", "is_compared")) == {("", True)}
+    add_pictures(project, {"a/3.jpg": smaller})
+    work(lifecycle.queue_job(GET_READY, project=project, by=project.owner).pk)
+    assert sorted(Sample.objects.exclude(group="").values_list("file_name", flat=True)) == ["a/1.jpg", "a/3.jpg"]
+
+
+def work(pk: int) -> None:
+    """Run the job and its parts as a worker does."""
+    job = lifecycle.claim_job(pk)
+    assert job is not None
+    get_ready(job)
+    for child in Job.objects.filter(parent=pk):
+        claimed = lifecycle.claim_job(child.pk)
+        assert claimed is not None
+        embed(claimed)
+    again = lifecycle.claim_job(pk)
+    if again is not None:
+        get_ready(again)
+    assert Job.objects.get(pk=pk).status == Job.Status.SUCCEEDED
+
+
+def test_picture_that_cannot_be_read_is_like_nothing(project: Project) -> None:
+    assert not same_photos._draw("0" * 64).any()
