@@ -14,7 +14,7 @@ from tests.datasets import COLOURS, coloured_pictures, make_zip
 from tests.site import Client, Site
 
 # How long each takes on two cores, in seconds, so that moments can be spread over it.
-STAGES = {"upload": 0.6, "ingest": 1.2, "train": 2.5, "export": 6.0}
+STAGES = {"upload": 0.6, "ingest": 1.2, "train": 2.5, "export": 4.0}
 EACH = 60  # of a class: an archive is read in parts
 SENT_ONE_BY_ONE = 4  # requests for pictures of each class
 PATIENCE = 240.0
