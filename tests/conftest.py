@@ -19,9 +19,12 @@ SERVICES = (
     "tests/integration/test_recovery.py",
     "tests/integration/test_whole_path.py",
 )
-# 600 pictures a test, each asked of the S3 server some times: minutes. The one that needs its checkpoint from there is
-# marked for itself.
-MANY_PICTURES = "tests/unit/classifier/test_tuning_jobs.py"
+# What takes minutes there and finds the same as elsewhere: 600 pictures a test, each asked of the S3 server some times
+# (the one that needs its checkpoint from there is marked for itself), and each address asked by everybody.
+DEAR_ON_SERVICES = tuple(
+    f"tests/unit/classifier/{name}.py"
+    for name in ("test_tuning_jobs", "test_permissions", "test_openapi_fuzzing", "test_openapi", "test_api_errors")
+)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -29,7 +32,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     order = {"unit": 0, "integration": 1, "browser": 2, "verification": 3}
     items.sort(key=lambda item: next((rank for name, rank in order.items() if f"tests/{name}/" in str(item.path)), 0))
     for item in items:
-        if item.nodeid.startswith(SERVICES) and not item.nodeid.startswith(MANY_PICTURES):
+        if item.nodeid.startswith(SERVICES) and not item.nodeid.startswith(DEAR_ON_SERVICES):
             item.add_marker("services")
         dear = "strange_networks" in getattr(item, "fixturenames", ())
         if dear or any(item.get_closest_marker(name) for name in ("site", "browser", "verification")):
