@@ -24,7 +24,8 @@ def send(connection: socket.socket, header: Any, body: bytes) -> None:
     """Send a header, which JSON can carry, and a body."""
     head = json.dumps(header).encode()
     connection.sendall(_LENGTHS.pack(len(head), len(body)) + head)
-    connection.sendall(body)
+    if body:  # without one the other side may have answered and gone already
+        connection.sendall(body)
 
 
 def receive(connection: socket.socket, *, most: int = 2**32) -> tuple[Any, bytes]:

@@ -1,5 +1,6 @@
 """Embeddings are computed as pictures come in, below anything that somebody waits for."""
 
+import threading
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -17,13 +18,16 @@ from classifier.services.projects import create_project
 from ml.training.config import TrainConfig
 from tests.datasets import coloured_pictures
 from tests.unit.classifier.conftest import add_pictures
+from worker.get_ready import run_in_background
 from worker.run import run_fair_job, run_job
 
-pytestmark = pytest.mark.django_db(transaction=True)  # the work is done in a thread of its own
+pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture(autouse=True)
-def _early(settings: Any, backbones: Path) -> None:
+def _early(settings: Any, backbones: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # A thread would keep its own connection, to a database that the tests want to drop.
+    monkeypatch.setattr("worker.run.run_in_background", lambda work, job: work(job))
     settings.EMBED_EARLY = True
     settings.ML = replace(settings.ML, backbones_dir=backbones)
 
@@ -137,3 +141,15 @@ def test_page_says_how_far_it_is_and_when_it_is_done(project: Project, as_owner:
     part = as_owner.get(reverse("readiness", args=[project.slug])).content.decode()
     assert "Ready to train." in part
     assert "hx-get" not in part
+
+
+def test_background_has_a_thread_of_its_own_whose_errors_are_seen() -> None:
+    seen: list[str] = []
+    run_in_background(lambda job: seen.append(threading.current_thread().name), Job())
+    assert seen[0].startswith("background")
+
+    def fail(job: Job) -> None:
+        raise lifecycle.LeaseLost("gone")
+
+    with pytest.raises(lifecycle.LeaseLost):
+        run_in_background(fail, Job())

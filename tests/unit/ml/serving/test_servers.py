@@ -122,6 +122,8 @@ def test_server_that_never_comes_back_is_ended(
 
 
 def test_nobody_waits_for_ever_for_a_turn(pool: ServerPool, monkeypatch: pytest.MonkeyPatch) -> None:
+    RemoteInference(pool.asking).verify(make_jpeg(0))  # the first of them runs
+    until(lambda: len(servers()) == 2)
     monkeypatch.setattr(client, "TURN_SECONDS", 0.3)
     for server in servers():
         server.suspend()
