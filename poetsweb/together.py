@@ -12,6 +12,7 @@ from poetsweb.folders import BASE_DIR
 from poetsweb.instance import SERVE_PID
 
 FAILED = 1
+UNKNOWN = 0  # the process id of a program whose relay died before it told
 
 
 def run_together(commands: dict[str, list[str]]) -> int:
@@ -52,10 +53,13 @@ class _Manager(Manager):  # type: ignore[misc] # its package has no types
         self._process_ctor = _Relay
 
     def _all_started(self) -> bool:
-        started = bool(super()._all_started())
         for one in self._processes.values():
-            if started and "returncode" not in one and not one["process"].is_alive() and self.events.empty():
-                self._procmgr.terminate(one["pid"])
-                one["returncode"] = FAILED
-                self.returncode = self.returncode or FAILED
-        return started
+            if "returncode" not in one and not one["process"].is_alive() and self.events.empty():
+                self._give_up(one)
+        return bool(super()._all_started())
+
+    def _give_up(self, one: dict[str, Any]) -> None:
+        if one.setdefault("pid", UNKNOWN) != UNKNOWN:
+            self._procmgr.terminate(one["pid"])  # otherwise it ends when it sees that the site has ended
+        one["returncode"] = FAILED
+        self.returncode = self.returncode or FAILED
