@@ -44,7 +44,14 @@ def write_samples(user: Any, name: str, *, count: int, classes: int, seed: int) 
     images = [Image(sha256=os.urandom(32).hex(), format="JPEG", width=500, height=375, size=1) for _ in range(count)]
     Image.objects.bulk_create(images, SLICE)
     samples = [
-        Sample(project=project, image=image, image_class=rows[label], file_name="made up", created_by=user)
+        Sample(
+            project=project,
+            image=image,
+            image_class=rows[label],
+            file_name="made up",
+            is_compared=True,
+            created_by=user,
+        )
         for image, label in zip(images, labels, strict=True)
     ]
     Sample.objects.bulk_create(samples, SLICE)

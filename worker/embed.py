@@ -1,7 +1,7 @@
 """Compute and store the embeddings of pictures, or of augmented copies of them."""
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from django.conf import settings
@@ -28,8 +28,15 @@ MAX_CHUNK, MIN_CHUNK = 128, 8  # pictures of one job, which costs about 30 ms in
 
 
 def queue_embedding(job: Job, backbone: Backbone, dataset: Dataset, augmentations: list[Augmentation]) -> bool:
-    """Queue the embeddings that have not been computed yet, and return whether there are any."""
+    """Queue the embeddings of a dataset that have not been computed yet, and return whether there are any."""
     wanted = [(None, dataset.sha256s()), *((augmentation, dataset.sha256s(TRAINING)) for augmentation in augmentations)]
+    return queue_missing(job, backbone, wanted, stage="embed_more")
+
+
+def queue_missing(
+    job: Job, backbone: Backbone, wanted: Sequence[tuple[Augmentation | None, Sequence[str]]], *, stage: str
+) -> bool:
+    """Queue those of the wanted embeddings, by sha256, that are not computed yet. Return whether there are any."""
     missing = [
         (augmentation, embeddings.list_missing(sha256s, embedding_key(backbone.digest, augmentation)))
         for augmentation, sha256s in wanted
@@ -40,7 +47,7 @@ def queue_embedding(job: Job, backbone: Backbone, dataset: Dataset, augmentation
     lifecycle.enter_stage(job, "prepare", total=1)
     ensure_ready(backbone, settings.ML.backbones_dir)
     with transaction.atomic():
-        lifecycle.enter_stage(job, "embed", total=total)
+        lifecycle.enter_stage(job, stage, total=total)
         lifecycle.queue_children(job, EMBED, configs=list(_embed_configs(backbone, missing)))
         lifecycle.park_job(job)
     return True

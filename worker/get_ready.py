@@ -17,6 +17,7 @@ from ml.engines.loading import ensure_ready
 from worker.chunks import cut_chunks
 from worker.same_photos import compare_pictures
 
+MANY, SHARE = 200, 0.05  # pictures, and of all, that are compared while others are still to be embedded
 MAX_CHUNK, MIN_CHUNK = 32, 8  # pictures; a chunk is what somebody else may have to wait for
 
 
@@ -25,9 +26,9 @@ def get_ready(job: Job) -> None:
     project = job.own_project
     backbone = readiness.choose_backbone(project)
     missing = readiness.list_unready(project, backbone) if backbone else []
+    if backbone is not None:
+        compare_pictures(job, backbone, least=MANY if missing else 1, share=SHARE if missing else 0)
     if backbone is None or not missing:
-        if backbone is not None:
-            compare_pictures(job, backbone)
         lifecycle.finish_job(job)
         if backbone and readiness.list_unready(project, backbone):
             readiness.get_ready_soon(project)  # a picture that came just now saw this job still open

@@ -12,16 +12,17 @@ from django.db import transaction
 from classifier.jobs import lifecycle
 from classifier.jobs.kinds import TrainResult
 from classifier.models import DatasetVersion, Job
-from classifier.services import datasets, embeddings, event_files, model_versions
+from classifier.services import datasets, embeddings, event_files, groups, model_versions
 from classifier.services.custom_backbones import find_backbone
 from ml.backbones.backbone import Backbone
 from ml.datasets.splits import TEST
 from ml.training import pipeline
 from ml.training.config import TrainConfig, parse_config
 from ml.training.event_files import TrainingEventFiles
-from worker.embed import queue_embedding
+from worker.embed import queue_embedding, queue_missing
 from worker.fine_tune import FineTuningRun
 from worker.progress import TrainingProgress
+from worker.same_photos import compare_pictures
 from worker.throttle import Throttle
 
 
@@ -33,6 +34,8 @@ def train(job: Job) -> None:
     config = parse_config(job.config)
     backbone = find_backbone(config.backbone)
     _fetch_weights(job, backbone)
+    if _waits_for_groups(job, backbone):
+        return  # the last of the embed jobs continues this job
     begun = time.monotonic()
     version = _freeze(job, config)
     known = model_versions.find_version(version, config)
@@ -70,6 +73,19 @@ def _fetch_weights(job: Job, backbone: Backbone) -> None:
             lifecycle.report(job, done=received // 2**20, total=max(total // 2**20, 1))
 
     backbone.ensure_weights(report)
+
+
+def _waits_for_groups(job: Job, backbone: Backbone) -> bool:
+    """Find the same photos before splits are dealt. Return whether their embeddings have to be computed first.
+
+    Usually that has been done while the pictures came in.
+    """
+    if lifecycle.read_state(job).dataset_version is not None or not groups.has_uncompared(job.own_project):
+        return False
+    if queue_missing(job, backbone, [(None, datasets.list_usable(job.own_project))], stage="embed"):
+        return True
+    compare_pictures(job, backbone)
+    return False
 
 
 def _freeze(job: Job, config: TrainConfig) -> DatasetVersion:

@@ -119,6 +119,10 @@ def _fine_tunes(config: Config) -> bool:
     return bool(config.get("fine_tuning"))
 
 
+def _augments(config: Config) -> bool:
+    return bool(config.get("augmented_copies"))  # which is left out where nothing is augmented
+
+
 def _downloads(config: Config) -> bool:
     return config.get("sample_set") == "flowers"
 
@@ -147,9 +151,12 @@ TRAIN = JobKind(
     # is trained as well, that is nearly all.
     stages=(
         Stage("fetch", "Downloading the backbone’s weights", 1, unit="MB"),
-        Stage("freeze", "Freezing the dataset", 1),
         Stage("prepare", "Preparing the backbone", 3, seconds=LOADING_SECONDS),
         Stage("embed", "Computing embeddings", 80, unit="pictures"),
+        Stage("compare", "Looking for the same photos", 20, unit="pictures"),
+        Stage("freeze", "Freezing the dataset", 1),
+        Stage("embed_more", "Computing embeddings of augmented copies", 80, unit="pictures", applies=_augments),
+        Stage("embed_more", "Computing the last embeddings", 1, "pictures", applies=lambda c: not _augments(c)),
         Stage("load", "Loading embeddings", 3),
         Stage("head", "Training the head", 10, seconds=8.0),
         Stage("build", "Preparing for fine-tuning", 13, seconds=LOADING_SECONDS, applies=_fine_tunes),

@@ -44,6 +44,8 @@ class Sample(models.Model):
         indexes = [
             # Counting a project's classes and paging through one of them read the index alone.
             models.Index(fields=["project", "deleted_at", "image_class", "id"], name="sample_page"),
+            models.Index(fields=["project", "group"], condition=~models.Q(group=""), name="sample_group"),
+            models.Index(fields=["project"], condition=models.Q(is_compared=False), name="sample_uncompared"),
         ]
 
     def __str__(self) -> str:

@@ -111,6 +111,11 @@ def _usable(project: Project) -> QuerySet[Sample]:
     return kept.filter(image_class__isnull=False)
 
 
+def list_usable(project: Project) -> list[str]:
+    """List the sha256s of the pictures that a training can use."""
+    return list(_usable(project).order_by("pk").values_list("image__sha256", flat=True))
+
+
 def _rows(project: Project) -> list[Row]:
     """List (sha256, class id, split), by sha256, with the group of those that are in one."""
     rows = _usable(project).order_by().values_list("image__sha256", "image_class", "split", "group")

@@ -4,17 +4,27 @@ from collections import Counter
 from collections.abc import Iterable
 
 from django.db import transaction
-from django.db.models import Count, Q, QuerySet
+from django.db.models import Count, Exists, OuterRef, Q, QuerySet
 
-from classifier.models import Project, Sample
+from classifier.models import Embedding, Project, Sample
 from ml.datasets.splits import SPLITS
 
 SAME_PHOTO = "photo"  # what the name of a group begins with that was found by looking
 
 
-def list_compared(project: Project) -> QuerySet[Sample]:
-    """List the samples among which the same photos are looked for, in the order in which they came."""
-    return Sample.objects.filter(project=project, deleted_at=None, image__damaged_at=None).order_by("pk")
+def list_comparable(project: Project, key: str) -> QuerySet[Sample]:
+    """List the samples among which the same photos can be looked for: those with an embedding under this key.
+
+    They are in the order in which they came.
+    """
+    embedded = Embedding.objects.filter(key=key, image=OuterRef("image"))
+    return Sample.objects.filter(Exists(embedded), project=project, deleted_at=None).order_by("pk")
+
+
+def has_uncompared(project: Project) -> bool:
+    """Return whether samples with a class have not been compared with the others yet."""
+    kept = Sample.objects.filter(project=project, deleted_at=None, image__damaged_at=None, image_class__isnull=False)
+    return kept.filter(is_compared=False).exists()
 
 
 @transaction.atomic

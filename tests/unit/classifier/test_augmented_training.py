@@ -34,7 +34,8 @@ def claim(job: Job) -> Job:
 
 
 def start(project: Project, **config: Any) -> Job:
-    """Run the training up to its embed jobs."""
+    """Run the training of pictures that have been compared up to its embed jobs."""
+    Sample.objects.update(is_compared=True)
     wanted = TrainConfig(backbone="testing", **config).as_dict()
     job = claim(lifecycle.queue_job(TRAIN, project=project, by=project.owner, config=wanted))
     train_job(job)
@@ -75,7 +76,7 @@ def test_only_what_is_new_is_computed(filled: Project) -> None:
 
 def test_views_count_in_the_bar(filled: Project) -> None:
     job = start(filled, **DISTORTED)
-    assert (job.stage, job.total) == ("embed", PICTURES + 3 * TRAINED_ON)
+    assert (job.stage, job.total) == ("embed_more", PICTURES + 3 * TRAINED_ON)
     assert sum(child.config["units"] for child in job.children.all()) == job.total
     for child in job.children.order_by("pk"):
         embed_job(claim(child))

@@ -1,6 +1,7 @@
 """Samples that show the same thing are one group, which no training finds in two splits."""
 
 import io
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,10 +13,12 @@ from django.urls import reverse
 from PIL import Image
 
 from classifier.jobs import lifecycle
-from classifier.jobs.kinds import GET_READY
+from classifier.jobs.kinds import GET_READY, TRAIN
 from classifier.models import Job, Project, Sample
+from classifier.outages import StorageAway
 from classifier.services import datasets, groups, uploads
 from ml.datasets.archives import ArchiveEntry
+from ml.training.config import TrainConfig
 from tests.datasets import coloured_pictures, make_zip
 from tests.pictures import encode, photo_like_jpeg
 from tests.unit.classifier.conftest import add_pictures
@@ -135,5 +138,35 @@ def work(pk: int) -> None:
     assert Job.objects.get(pk=pk).status == Job.Status.SUCCEEDED
 
 
-def test_picture_that_cannot_be_read_is_like_nothing(project: Project) -> None:
-    assert not same_photos._draw("0" * 64).any()
+def test_training_looks_for_the_same_photos_before_it_deals_them(
+    project: Project, settings: Any, backbones: Path
+) -> None:
+    settings.ML = replace(settings.ML, backbones_dir=backbones)
+    for seed in range(8):
+        photo = Image.open(io.BytesIO(photo_like_jpeg(seed)))
+        copies = {f"copy{size}": encode(photo.resize((size, size * 3 // 4)), "JPEG") for size in (200, 240, 280)}
+        label = "even" if seed % 2 == 0 else "odd"
+        add_pictures(project, {f"{label}/{seed}-{name}.jpg": data for name, data in copies.items()})
+    config = TrainConfig(backbone="testing", flip_left_right=True, augmented_copies=1).as_dict()
+    job = lifecycle.queue_job(TRAIN, project=project, by=project.owner, config=config)
+    for _ in range(3):  # for the embeddings of all pictures, those of copies, and the rest
+        run_job(job.pk)
+        for child in job.children.filter(status=Job.Status.QUEUED):
+            run_job(child.pk)
+    job.refresh_from_db()
+    assert job.status == Job.Status.SUCCEEDED, job.error_detail
+    samples = Sample.objects.filter(project=project)
+    photos = {seed: samples.filter(file_name__contains=f"/{seed}-") for seed in range(8)}
+    assert all(found.exclude(group="").values("group", "split").distinct().count() == 1 for found in photos.values())
+    assert samples.values("group").distinct().count() == 8
+    assert groups.count_leaked(project) == 0
+
+
+def test_file_that_is_gone_is_like_nothing_and_a_storage_that_is_away_is_waited_for(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with ThreadPoolExecutor(1) as pool:
+        assert not same_photos._Sketches(["0" * 64], pool).draw([0]).any()
+        monkeypatch.setattr(same_photos, "read_file", lambda path: (_ for _ in ()).throw(StorageAway("gone")))
+        with pytest.raises(StorageAway):
+            same_photos._Sketches(["0" * 64], pool).draw([0])

@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from classifier.jobs import lifecycle
 from classifier.jobs.progress import job_progress
-from classifier.models import CustomBackbone, DatasetVersion, Job, ModelVersion, Project
+from classifier.models import CustomBackbone, DatasetVersion, Job, ModelVersion, Project, Sample
 from classifier.selectors import list_custom_backbones
 from classifier.services import checkpoints, prediction
 from classifier.services.estimates import PASSES, estimate_tuning
@@ -44,7 +44,8 @@ def slopes(project: Project) -> Project:
 
 
 def prepare(project: Project, **config: Any) -> Job:
-    """Run the training up to its embeddings."""
+    """Run the training of pictures that have been compared up to its embeddings."""
+    Sample.objects.update(is_compared=True)
     wanted = TrainConfig(backbone="testing", **{**TUNED, **config})
     job = request_training(project, wanted, by=project.owner, force=True)
     train_job(claim(job))
