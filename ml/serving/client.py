@@ -112,7 +112,12 @@ class RemoteInference:
 
 def _ask_once(queue: socket.socket, question: dict[str, Any], data: bytes) -> tuple[str, bytes]:
     """Return the kind of the answer, and the answer. Raise NoTurn; Disconnected and others if the server ends."""
-    with enqueue(queue) as connection:
+    queue.settimeout(TURN_SECONDS)  # those who gave up stay in it until a server meets them, so it may be full
+    try:
+        connection = enqueue(queue)
+    except TimeoutError:
+        raise NoTurn from None
+    with connection:
         connection.settimeout(TURN_SECONDS)
         try:
             send(connection, question, data)  # before the turn: the server need not wait for what fits into the buffer

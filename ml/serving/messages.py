@@ -48,10 +48,14 @@ def _read(connection: socket.socket, count: int) -> bytearray:
 
 
 def enqueue(queue: socket.socket) -> socket.socket:
-    """Put a new connection into the queue and return our end of it."""
+    """Put a new connection into the queue and return our end of it. Raise TimeoutError if the queue stays full."""
     ours, theirs = socket.socketpair()
     with theirs:
-        socket.send_fds(queue, [_MARK], [theirs.fileno()])
+        try:
+            socket.send_fds(queue, [_MARK], [theirs.fileno()])
+        except BaseException:
+            ours.close()
+            raise
     return ours
 
 

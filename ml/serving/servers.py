@@ -1,5 +1,6 @@
 """Start inference servers, and start them again when they end."""
 
+import logging
 import os
 import socket
 import subprocess
@@ -12,6 +13,8 @@ from pathlib import Path
 from ml.images.budget import lock_path, open_lock
 from ml.sandbox.confine import Limits, bare_environment, confined
 from ml.serving.busy import SLOTS, BusyTimes, make_shared_memory
+
+log = logging.getLogger(__name__)
 
 _LONG = 10**7  # seconds of processor time: it serves as long as the site does
 _PAUSE = 1.0  # seconds before a server is started again
@@ -52,17 +55,24 @@ class ServerPool:
         busy = BusyTimes(self.busy)
         while not self._closed.is_set():
             busy.end(slot)  # the one before may have ended at work
-            with subprocess.Popen(  # noqa: S603 - our own module
-                command,
-                stdin=subprocess.PIPE,  # its end tells the server that we are gone
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.DEVNULL,
-                env=bare_environment(Path(tempfile.gettempdir())),
-                pass_fds=(self.answering.fileno(), self.busy),
-            ) as process:
-                self._running[slot] = process
-                process.wait()
+            try:
+                self._run(command, slot)
+            except OSError as error:  # there may be no memory or no free process for now
+                log.warning("An inference server could not be started: %s", error)
             self._closed.wait(_PAUSE)
+
+    def _run(self, command: list[str], slot: int) -> None:
+        """Start a server, and wait until it has ended."""
+        with subprocess.Popen(  # noqa: S603 - our own module
+            command,
+            stdin=subprocess.PIPE,  # its end tells the server that we are gone
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            env=bare_environment(Path(tempfile.gettempdir())),
+            pass_fds=(self.answering.fileno(), self.busy),
+        ) as process:
+            self._running[slot] = process
+            process.wait()
 
     def close(self) -> None:
         """End this process's servers."""

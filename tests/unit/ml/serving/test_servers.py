@@ -1,5 +1,7 @@
 """Test real inference servers: the same answers as in this process, and what a hostile picture can do to them."""
 
+import contextlib
+import errno
 import fcntl
 import io
 import os
@@ -27,6 +29,7 @@ from ml.serving.busy import BusyTimes, make_shared_memory
 from ml.serving.client import NoTurn, RemoteInference
 from ml.serving.current import use_inference
 from ml.serving.inference import LocalInference, Network
+from ml.serving.messages import enqueue
 from ml.serving.servers import ServerPool
 from tests.fragile_codec import ENDLESS, deadly, python_path
 from tests.pictures import make_jpeg
@@ -131,6 +134,48 @@ def test_nobody_waits_for_ever_for_a_turn(pool: ServerPool, monkeypatch: pytest.
         RemoteInference(pool.asking).verify(make_jpeg(1))
     with pytest.raises(NoTurn):
         RemoteInference(pool.asking).verify(make_jpeg(1) + bytes(3_000_000))  # more than the buffers hold
+
+
+def fill(pool: ServerPool) -> None:
+    """Put as many into the queue as there is room for, who do not wait any more."""
+    pool.asking.setblocking(False)
+    with contextlib.suppress(BlockingIOError):
+        while True:
+            enqueue(pool.asking).close()
+    pool.asking.setblocking(True)
+
+
+def test_nobody_waits_for_ever_to_get_into_a_full_queue(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(client, "TURN_SECONDS", 0.05)
+    pool = ServerPool.make()  # whose servers are all dead
+    try:
+        fill(pool)
+        asker = threading.Thread(target=lambda: RemoteInference(pool.asking).verify(make_jpeg(1)), daemon=True)
+        monkeypatch.setattr(threading, "excepthook", lambda failed: failures.append(failed.exc_type))
+        failures: list[object] = []
+        asker.start()
+        asker.join(5)
+        assert failures == [NoTurn]
+    finally:
+        pool.close()
+
+
+def test_server_is_started_once_the_system_lets_it(tiny_backbone: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    real, tries = subprocess.Popen, []
+
+    def no_process_left(*arguments: object, **options: object) -> object:
+        tries.append(arguments)
+        if len(tries) == 1:
+            raise BlockingIOError(errno.EAGAIN, "Resource temporarily unavailable")
+        return real(*arguments, **options)  # type: ignore[call-overload]
+
+    monkeypatch.setattr("ml.serving.servers.subprocess.Popen", no_process_left)
+    pool = ServerPool.make()
+    try:
+        pool.keep_server(0, threads=1, backbones=tiny_backbone)
+        assert RemoteInference(pool.asking).verify(make_jpeg(1)).format == "JPEG"
+    finally:
+        pool.close()
 
 
 def test_one_bad_picture_spoils_no_other_of_its_request(remote: RemoteInference, network: Network) -> None:
