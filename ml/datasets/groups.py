@@ -16,7 +16,7 @@ _NO_HASH = re.compile(r"^(?P<group>.*?)_nohash_", re.IGNORECASE)
 # Roboflow's variants of one photo.
 _VARIANT = re.compile(r"^(?P<group>.+?)(_(jpe?g|png|webp|bmp|tiff?))?\.rf\.[0-9A-Za-z]{8,}$", re.IGNORECASE)
 _FRAME = re.compile(r"^(?P<group>.*?)(?:^|[-_. ])(?:frames?|frm|fr)[-_. ]*\d+$", re.IGNORECASE)
-_NUMBERED = re.compile(r"^(?P<group>.*\d\D+?)[-_. ]*(?P<number>\d{1,7})$")
+_NUMBERED = re.compile(r"^(?P<group>.*\d\D++)(?P<number>\d{1,7})$")
 _DATE = re.compile(r"(?:19|20)\d{6}|(?:19|20)\d\d[-_.]\d\d[-_.]\d\d")
 
 

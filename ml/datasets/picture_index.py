@@ -9,7 +9,7 @@ from ml.datasets.vocabulary import split_of
 
 _SCHEME = re.compile(r"^[A-Za-z][A-Za-z0-9+.\-]*://+")
 _WEB = re.compile(r"^(https?|ftp)://", re.IGNORECASE)
-_QUERY = re.compile(r"[?#].*$")
+_QUERY = re.compile(r"[?#].*", re.DOTALL)
 _LABEL_STUDIO = re.compile(r"^[0-9a-f]{8}-(?=.)")  # which it puts before the name of an uploaded file
 _EXTENSION = re.compile(r"\.[A-Za-z][A-Za-z0-9]{1,4}$")
 _MOST_ALIKE = 1000  # pictures of one name that are compared

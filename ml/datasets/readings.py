@@ -1,5 +1,6 @@
 """Represent how a layout is to be read: the values of `--layout` and of the field `layout`."""
 
+import codecs
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
@@ -16,6 +17,9 @@ VALUES = (
     " ,keep or ,deal (splits that folders or tables give) and ,encoding=NAME (of file names in a zip)"
 )
 _MAX_PATTERN, _MAX_WILDCARDS = 200, 6
+_MOST_CHARACTERS = 2000  # of a whole layout
+# What Python calls encodings beside; no program writes names in them, and some take very long or fail in odd ways.
+_NO_CODE_PAGES = ("idna", "punycode", "raw-unicode-escape", "undefined", "unicode-escape", "utf-7")
 _MODIFIER = re.compile(r"^(.*),\s*(merge|apart|keep|deal|encoding=([\w.\-]+))$", re.DOTALL)
 
 
@@ -56,6 +60,8 @@ class Layout:
 
 def parse_layout(text: str) -> Layout:
     """Return the layout that a text names. Raise `BadLayout`."""
+    if len(text) > _MOST_CHARACTERS:
+        raise BadLayout(f"A layout has at most {_MOST_CHARACTERS:,} characters. Use {VALUES}.")
     merge, keep, encoding, rest = None, None, "", text.strip()
     while found := _MODIFIER.match(rest):
         rest, word = found[1], found[2]
@@ -89,9 +95,11 @@ def combine(texts: Iterable[str]) -> Layout:
 def _known_encoding(name: str) -> str:
     try:
         "".encode(name)
-        b"".decode(name)
-    except LookupError:
-        raise BadLayout(f"{name[:50]!r} is no encoding that is known, such as cp850, cp1252, gbk or cp932.") from None
+        known = codecs.lookup(name).name not in _NO_CODE_PAGES
+    except (LookupError, UnicodeError):
+        known = False
+    if not known:
+        raise BadLayout(f"{name[:50]!r} is no encoding that is known, such as cp850, cp1252, gbk or cp932.")
     return name.lower()
 
 
@@ -113,5 +121,15 @@ def compile_pattern(pattern: str) -> re.Pattern[str]:
     """
     if pattern.count("{class}") != 1 or pattern.count("*") > _MAX_WILDCARDS or len(pattern) > _MAX_PATTERN:
         raise BadLayout("A pattern has {class} once, and * for anything else, such as {class}.*.jpg or *_{class}.*.")
-    parts = [re.escape(part).replace(r"\*", ".*?") for part in pattern.split("{class}")]
-    return re.compile(f"{parts[0]}(.+?){parts[1]}", re.IGNORECASE | re.DOTALL)
+    before, behind = (part.split("*") for part in pattern.split("{class}"))
+    expression = f"{_in_order(before)}(.+?){_in_order(behind[:-1])}"
+    expression += f".*?{re.escape(behind[-1])}" if len(behind) > 1 else re.escape(behind[-1])
+    return re.compile(expression, re.IGNORECASE | re.DOTALL)
+
+
+def _in_order(texts: list[str]) -> str:
+    """Return the expression for texts with anything between them.
+
+    Each is taken where it is found first and not looked for again, which would take for ever in some names.
+    """
+    return "".join(re.escape(text) if not place else f"(?>.*?{re.escape(text)})" for place, text in enumerate(texts))
