@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from ml.datasets.picture_index import PictureIndex
-from ml.datasets.tables import MANY, Grid, Row, Table, is_column, understand_grid
+from ml.datasets.tables import MANY, Grid, Row, Table, is_column, most_columns, understand_grid
 from ml.datasets.vocabulary import split_of
 
 MOST_RECORDS = 500_000
@@ -111,7 +111,7 @@ def _grid_of(records: list[dict[str, Any]]) -> Grid:
     header: dict[str, None] = {}
     for record in records[:1000]:
         header.update(dict.fromkeys(key for key in record if isinstance(key, str)))
-    keys = list(header)[:_MOST_KEYS]
+    keys = list(header)[: min(_MOST_KEYS, most_columns(len(records)))]
     return Grid(keys, [[_cell(record.get(key)) for key in keys] for record in records])
 
 
@@ -206,11 +206,17 @@ def _coco_rows(data: dict[str, Any]) -> list[Row] | None:
     images, annotations, categories = (data.get(key) for key in ("images", "annotations", "categories"))
     if not (isinstance(images, list) and isinstance(annotations, list) and isinstance(categories, list)):
         return None
-    names = {part.get("id"): part.get("name") for part in categories if isinstance(part, dict)}
+    names = {_id(part, "id"): part.get("name") for part in categories if isinstance(part, dict)}
     labels: dict[Any, dict[str, None]] = {}
     for part in annotations[:MOST_RECORDS]:
-        name = names.get(part.get("category_id")) if isinstance(part, dict) else None
+        name = names.get(_id(part, "category_id")) if isinstance(part, dict) else None
         if isinstance(name, str):
-            labels.setdefault(part.get("image_id"), {})[name] = None
+            labels.setdefault(_id(part, "image_id"), {})[name] = None
     found = [image for image in images[:MOST_RECORDS] if isinstance(image, dict)]
-    return [Row(str(image.get("file_name", "")), tuple(labels.get(image.get("id"), ())), "") for image in found]
+    return [Row(str(image.get("file_name", "")), tuple(labels.get(_id(image, "id"), ())), "") for image in found]
+
+
+def _id(part: dict[str, Any], key: str) -> Any:
+    """Return an id, which may be anything in JSON but must not be a list or a dictionary."""
+    found = part.get(key)
+    return None if isinstance(found, list | dict) else found

@@ -9,7 +9,7 @@ from ml.datasets.json_tables import BadTable, read_json_table, read_names
 from ml.datasets.litter import Folders
 from ml.datasets.picture_index import PictureIndex, is_web_address
 from ml.datasets.plan import LeftOut
-from ml.datasets.tables import Row, Table, name_numbers
+from ml.datasets.tables import MOST_LABELS, Row, Table, name_numbers
 from ml.datasets.text_tables import decode_text, read_cvat, read_name_lines, read_text_table, split_joined_labels
 from ml.datasets.vocabulary import fold, split_of, words
 
@@ -172,7 +172,8 @@ def _add(found: TableLabels, file: TableFile, table: Table, index: PictureIndex,
 
 
 def _note(found: TableLabels, place: int, row: Row, split: str) -> None:
-    if row.labels:  # some repeat the line for each class of a picture
-        found.labels[place] = tuple(dict.fromkeys((*found.labels.get(place, ()), *row.labels)))
+    known = found.labels.get(place, ())
+    if row.labels and len(known) < MOST_LABELS:  # some repeat the line for each class of a picture
+        found.labels[place] = tuple(dict.fromkeys((*known, *row.labels)))
     if split:
         found.splits.setdefault(place, split)

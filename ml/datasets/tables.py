@@ -10,8 +10,10 @@ from ml.datasets.vocabulary import fold, is_unlabelled, split_of, words
 
 MANY = "\x1f"  # between the labels of a picture that has several
 
+MOST_LABELS = 1000  # of one picture; who has more has too many in any case
 _SAMPLE = 500  # rows that are looked at to find out what the columns are
 _MOST_COLUMNS = 5000
+_MOST_CELLS = 20_000_000  # also counting those that short rows lack: one long row must not make all others as long
 _FILES = words(
     "file_name filename file filepath file_path path image_path imagepath img_path image_name imagename"
     " image_file image_url imageurl url uri image_uri imagegcsuri gcs_file_path source_ref image img picture"
@@ -69,7 +71,7 @@ def understand_grid(name: str, grid: Grid, index: PictureIndex, wanted: str = ""
     Args:
         wanted: the column of the class, if somebody chose one.
     """
-    width = min(max((len(row) for row in grid.rows[:_SAMPLE]), default=0), _MOST_COLUMNS)
+    width = min(max((len(row) for row in grid.rows[:_SAMPLE]), default=0), most_columns(len(grid.rows)))
     sample = Grid(grid.header, grid.rows[:_SAMPLE])
     file = _find_files(sample, width, index)
     if file is None:
@@ -80,6 +82,11 @@ def understand_grid(name: str, grid: Grid, index: PictureIndex, wanted: str = ""
     labels, columns = _find_labels(grid, rest, wanted)
     rows = [Row(*row) for row in zip(grid.column(file), map(_real_labels, labels), splits, strict=True) if row[0]]
     return Table(name, rows, columns, _unread_split(grid, width) if split is None else "")
+
+
+def most_columns(rows: int) -> int:
+    """Return how many columns of a table with so many rows are looked at."""
+    return min(_MOST_COLUMNS, max(2, _MOST_CELLS // max(1, rows)))
 
 
 def _unread_split(grid: Grid, width: int) -> str:

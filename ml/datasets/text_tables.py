@@ -10,11 +10,13 @@ from xml.parsers import expat
 from ml.datasets.json_tables import MOST_RECORDS, BadTable
 from ml.datasets.name_encodings import decode_name, judge_names
 from ml.datasets.picture_index import PictureIndex, is_web_address
-from ml.datasets.tables import Grid, Row, Table, understand_grid
+from ml.datasets.tables import MOST_LABELS, Grid, Row, Table, understand_grid
 from ml.datasets.vocabulary import split_of
 
 _DELIMITERS = ",\t;|"
 _TOLD_SEPARATOR = re.compile(r"sep=([,;\t|])\r?\n")  # as Excel tells itself
+_CELLS = re.compile(rb"[\r\n,;\t\"]+")  # separators that are no part of a longer character in any encoding
+_LONGEST_JUDGED = 10_000  # bytes
 _LOOKED_AT = 30  # lines, to find out what separates the columns
 
 
@@ -25,8 +27,8 @@ def decode_text(raw: bytes) -> str:
     try:
         return raw.decode("utf-8-sig")
     except UnicodeDecodeError:
-        lines = [line for line in raw.splitlines() if not line.isascii()]
-        return decode_name(raw, judge_names(lines).encoding)
+        cells = (cell for cell in _CELLS.split(raw) if not cell.isascii() and len(cell) <= _LONGEST_JUDGED)
+        return decode_name(raw, judge_names(cells).encoding)
 
 
 def read_text_table(name: str, text: str, index: PictureIndex, wanted: str = "") -> Table | None:
@@ -73,15 +75,15 @@ def read_cvat(name: str, text: str) -> Table | None:
     if "<!DOCTYPE" in text or "<!ENTITY" in text:
         raise BadTable("It has declarations, which are not read.")
     rows: list[Row] = []
-    tags: list[str] = []
+    tags: dict[str, None] = {}
 
     def begin(element: str, attributes: dict[str, str]) -> None:
         if element == "image":
             tags.clear()
             rows.append(Row(attributes.get("name", ""), (), split_of(attributes.get("subset", ""))))
-        elif rows and "label" in attributes:
-            tags.append(attributes["label"])
-            rows[-1] = rows[-1]._replace(labels=tuple(dict.fromkeys(tags)))
+        elif rows and "label" in attributes and len(tags) < MOST_LABELS:
+            tags[attributes["label"]] = None
+            rows[-1] = rows[-1]._replace(labels=tuple(tags))
         if len(rows) > MOST_RECORDS:
             raise BadTable("It is too long.")
 

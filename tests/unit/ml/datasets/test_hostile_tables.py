@@ -61,3 +61,40 @@ def test_column_of_measures_does_not_name_pictures() -> None:
     text = "filename,width,kind\n1.jpg,2,a\n2.jpg,1,b\n3.jpg,3,a"
     plan = plan_of({f"{number}.jpg": b"" for number in (1, 2, 3)} | table("labels.csv", text), "table:labels.csv#kind")
     assert plan.classes == {"a": 2, "b": 1}
+
+
+MANY_LABELS = [f"label{number}" for number in range(100_000)]
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("long_row.csv", "file" + ",label" * 4000 + "\n0.jpg" + ",x" * 4000 + "\n" + "0.jpg,y\n" * 300_000),
+        (
+            "one_hot.csv",
+            "file," + ",".join(map(str, range(4000))) + "\n0.jpg" + ",1" * 4000 + "\n" + "0.jpg,1\n" * 300_000,
+        ),
+        ("one_picture.csv", "file,label\n" + "\n".join(f"0.jpg,{label}" for label in MANY_LABELS)),
+        (
+            "one_picture.xml",
+            "<a><image name='0.jpg'>" + "".join(f"<tag label='{label}'/>" for label in MANY_LABELS) + "</image></a>",
+        ),
+    ],
+)
+def test_table_that_says_too_much_of_one_picture_costs_little(name: str, text: str) -> None:
+    """Not timed: each would take minutes, or all of the memory."""
+    assert plan_of(GOOD | table(name, text), "last").classes == {"a": 2, "b": 1}
+
+
+@pytest.mark.parametrize("strange", ["[1]", "{}", "null", "1.5"])
+def test_ids_of_a_strange_kind_are_no_ids(strange: str) -> None:
+    text = (
+        f'{{"images": [{{"id": {strange}, "file_name": "0.jpg"}}], "categories": [{{"id": {strange}, "name": "x"}}],'
+        f' "annotations": [{{"image_id": {strange}, "category_id": {strange}}}]}}'
+    )
+    assert sum(plan_of(GOOD | table("coco.json", text), "last").classes.values()) == 3
+
+
+def test_endless_line_of_no_known_encoding_costs_little() -> None:
+    files = GOOD | {"labels.csv": b"\xe4" * 20_000_000}
+    assert plan_of(files, "last").classes == {"a": 2, "b": 1}
