@@ -47,7 +47,7 @@ from ml.images.jpeg_ends import has_end, with_end
 from ml.images.modes import READABLE_MODES, Size, scale_transparency_key, to_rgb
 from ml.images.rendering import Framing, draft, draft_square, make_square, orientation_of, turn_upright, turned
 from ml.images.sniffing import describe_non_picture
-from ml.images.unusual import DAMAGED, why_refused
+from ml.images.unusual import DAMAGED, why_not_opened, why_refused
 
 # Bump whenever the output of `load_picture` may change for any picture: embeddings are cached by this number.
 # 1: first version.
@@ -188,6 +188,8 @@ def _open(data: bytes, limits: ImageLimits) -> Image.Image:
         raise ImageRejected("The file is empty.")
     if len(data) > limits.max_bytes:
         raise ImageRejected(f"The file is larger than {_amount(limits.max_bytes, 2**20, 'MB', 'bytes')}.")
+    if reason := why_not_opened(data):
+        raise ImageRejected(reason)
     picture = Image.open(io.BytesIO(data), formats=tuple(FORMATS))
     _check_pixels(picture.size, limits)
     _check_budget(picture)

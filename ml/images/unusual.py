@@ -1,5 +1,7 @@
 """Refuse files that Pillow opens but would not read as a person expects. Each check looks at headers only."""
 
+import re
+import struct
 from collections.abc import Callable
 
 from PIL import Image, TiffImagePlugin
@@ -15,6 +17,11 @@ _WIDTH, _LENGTH, _BITS, _PLANES, _DNG_VERSION = 322, 323, 258, 284, 50706  # tag
 _SEPARATE = 2
 _TGA_FOOTER = b"TRUEVISION-XFILE"
 _TGA_HEADER, _TGA_COMPRESSED = 18, 8
+_ICON = b"\0\0\1\0"
+_PNG_HEADER = re.compile(rb"\x89PNG\r\n\x1a\n")
+_MOST_ICON_PIXELS = 4096 * 4096  # icons have 256 x 256, a few 1024 x 1024
+_J2K_SIZES = re.compile(rb"\xff\x4f\xff\x51(.{38})", re.DOTALL)
+_MOST_TILES = 10_000
 
 
 def why_refused(picture: Image.Image, data: bytes, max_pixels: int) -> str | None:
@@ -49,4 +56,35 @@ def _check_tga(picture: Image.Image, data: bytes, max_pixels: int) -> str | None
     return None if plain else "This is not a picture of a kind that can be read."
 
 
-_CHECKS: dict[str, Callable[[Image.Image, bytes, int], str | None]] = {"TIFF": _check_tiff, "TGA": _check_tga}
+def why_not_opened(data: bytes) -> str | None:
+    """Return the sentence for the user about an icon that must not even be opened, or None.
+
+    Pillow decodes an icon as it opens it, whatever the picture inside is larger than the icon's own table can say.
+    """
+    if not data.startswith(_ICON):
+        return None
+    for start in (found.start() for found in _PNG_HEADER.finditer(data)):
+        width, height = struct.unpack_from(">II", data.ljust(start + 24, b"\0"), start + 16)
+        if width * height > _MOST_ICON_PIXELS:
+            return "The icon holds a picture of more than 16 million pixels."
+    return None
+
+
+def _check_jpeg2000(picture: Image.Image, data: bytes, max_pixels: int) -> str | None:
+    """Refuse pictures in very many tiles, each of which takes about 12 KB of memory, however few pixels it has."""
+    for found in _J2K_SIZES.finditer(data):
+        length, width, height, _, _, tile_width, tile_height, left, top, colours = struct.unpack(
+            ">HxxIIIIIIIIH", found[1]
+        )
+        if length == 38 + 3 * colours and tile_width and tile_height:
+            tiles = -(-(width - left) // tile_width) * -(-(height - top) // tile_height)
+            if tiles > _MOST_TILES:
+                return "The picture is stored in too many tiles. Save it again as an ordinary JPEG 2000."
+    return None
+
+
+_CHECKS: dict[str, Callable[[Image.Image, bytes, int], str | None]] = {
+    "TIFF": _check_tiff,
+    "TGA": _check_tga,
+    "JPEG2000": _check_jpeg2000,
+}

@@ -174,3 +174,18 @@ def test_progressive_jpeg_may_lack_scans_and_is_refused_without_its_end() -> Non
 
 def test_bytes_behind_the_end_do_no_harm() -> None:
     assert verify_image(encode(UPRIGHT, "JPEG") + bytes(100)).width == 60
+
+
+def test_icon_that_hides_a_huge_picture_is_refused() -> None:
+    """Its table says 16 x 16, and Pillow would decode it as it opens it, without waiting for a turn."""
+    png = encode(Image.new("RGBA", (4200, 4200)), "PNG")
+    icon = struct.pack("<HHH", 0, 1, 1) + struct.pack("<BBBBHHII", 16, 16, 0, 0, 1, 32, len(png), 22) + png
+    with pytest.raises(ImageRejected, match="icon"):
+        verify_image(icon)
+
+
+def test_jpeg_2000_of_very_many_tiles_is_refused() -> None:
+    """Each tile takes memory of its own: a picture of one million pixels would take 730 MB."""
+    with pytest.raises(ImageRejected, match="too many tiles"):
+        verify_image(encode(Image.new("RGB", (600, 600)), "JPEG2000", tile_size=(4, 4), num_resolutions=1))
+    assert verify_image(encode(UPRIGHT, "JPEG2000", tile_size=(4, 4), num_resolutions=1)).format == "JPEG2000"
