@@ -82,7 +82,8 @@ def _ingest_archive(job: Job, stored: str) -> bool:
         opened = open_archive(path, settings.ARCHIVE_LIMITS, layout)
         plan = opened.plan.describe_fully()
         if opened.plan.questions:
-            lifecycle.ask(job, plan=plan, thumbnails=show_classes(opened))
+            # A picture may have been what the worker died of: then the question is asked without any.
+            lifecycle.ask(job, plan=plan, thumbnails={} if job.worker_deaths else show_classes(opened))
             return True
         lifecycle.update_state(job, plan=plan, thumbnails={})
         members = opened.zip_members() if opened.zip_members else []

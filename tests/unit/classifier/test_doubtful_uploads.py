@@ -48,6 +48,15 @@ def test_doubtful_archive_waits_and_stores_nothing(project: Project) -> None:
     assert not job.upload.items.exists()
 
 
+def test_question_comes_without_pictures_after_a_worker_has_died(project: Project) -> None:
+    upload = uploads.receive_archive(project, archive(), "a.zip", by=project.owner)
+    Job.objects.filter(pk=upload.job_id).update(worker_deaths=1)
+    run_job(upload.job_id or 0)
+    job = Job.objects.get(pk=upload.job_id)
+    assert job.waits_for == "an answer"
+    assert not lifecycle.read_state(job).thumbnails
+
+
 def test_no_worker_and_no_reaper_takes_a_job_that_waits_for_an_answer(project: Project) -> None:
     _, job = asked(project)
     assert lifecycle.claim_job(job.pk) is None
