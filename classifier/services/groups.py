@@ -4,11 +4,12 @@ from collections import Counter
 from collections.abc import Iterable
 
 from django.db import transaction
-from django.db.models import Count, Exists, OuterRef, Q, QuerySet
+from django.db.models import Count, Exists, OuterRef, QuerySet
 
 from classifier.models import Embedding, Project, Sample
 from ml.datasets.splits import SPLITS
 
+SLICE = 5000  # SQLite takes at most 32,766 parameters a statement
 SAME_PHOTO = "photo"  # what the name of a group begins with that was found by looking
 
 
@@ -34,9 +35,19 @@ def join_samples(project: Project, pairs: Iterable[tuple[int, int]]) -> None:
     joined = list(pairs)
     kept = Sample.objects.filter(project=project, pk__in={pk for pair in joined for pk in pair})
     groups = dict(kept.values_list("pk", "group"))
-    for old, new in _join(groups, joined).items():
-        same = Q(group=old) if isinstance(old, str) else Q(pk=old)
-        Sample.objects.filter(same, project=project).exclude(group=new).update(group=new)
+    changed = {old: new for old, new in _join(groups, joined).items() if old != new}
+    moved: dict[str, list[int]] = {}
+    for old, new in changed.items():
+        if isinstance(old, int):
+            moved.setdefault(new, []).append(old)
+    # One look at the project for all groups: nothing finds those of a group faster, and everybody waits who writes.
+    grouped = Sample.objects.filter(project=project).exclude(group="").order_by().values_list("pk", "group")
+    for pk, old_group in grouped if any(isinstance(old, str) for old in changed) else ():
+        if old_group in changed:
+            moved.setdefault(changed[old_group], []).append(pk)
+    for new, pks in moved.items():
+        for start in range(0, len(pks), SLICE):
+            Sample.objects.filter(pk__in=pks[start : start + SLICE]).update(group=new)
 
 
 def _join(groups: dict[int, str], pairs: list[tuple[int, int]]) -> dict[int | str, str]:

@@ -8,7 +8,9 @@ from typing import Any
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from PIL import Image
 
@@ -51,6 +53,17 @@ def test_pairs_become_groups_and_join_those_that_there_are(project: Project) -> 
     }
     groups.join_samples(project, [(two, three), (five, 10**6)])
     assert set(Sample.objects.exclude(pk=five).values_list("group", flat=True)) == {f"photo {one}"}
+
+
+def test_joining_groups_looks_at_the_project_once(project: Project) -> None:
+    """Not once for each group, while nobody else can write."""
+    ids = add_photos(project, "a", range(8))[::-1]
+    groups.join_samples(project, [(ids[2 * i], ids[2 * i + 1]) for i in range(4)])
+    with CaptureQueriesContext(connection) as queries:
+        groups.join_samples(project, [(ids[0], ids[2]), (ids[4], ids[6])])
+    assert not [query for query in queries if "UPDATE" in query["sql"] and '"id" IN' not in query["sql"]]
+    names = list(Sample.objects.order_by("pk").values_list("group", flat=True))
+    assert names == [f"photo {ids[0]}"] * 4 + [f"photo {ids[4]}"] * 4
 
 
 def test_name_that_people_gave_stays(project: Project) -> None:
