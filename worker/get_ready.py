@@ -1,8 +1,9 @@
 """Compute the embeddings of a project's pictures while they come in, below anything somebody waits for."""
 
-import contextlib
 import functools
 import os
+import sys
+import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
@@ -12,11 +13,12 @@ from django.db import transaction
 from classifier.jobs import lifecycle
 from classifier.jobs.kinds import EMBED
 from classifier.models import Job
-from classifier.services import readiness
+from classifier.services import groups, readiness
 from ml.engines.loading import ensure_ready
 from worker.chunks import cut_chunks
 from worker.same_photos import compare_pictures
 
+NICE = 10
 MANY, SHARE = 200, 0.05  # pictures, and of all, that are compared while others are still to be embedded
 MAX_CHUNK, MIN_CHUNK = 32, 8  # pictures; a chunk is what somebody else may have to wait for
 
@@ -30,7 +32,7 @@ def get_ready(job: Job) -> None:
         compare_pictures(job, backbone, least=MANY if missing else 1, share=SHARE if missing else 0)
     if backbone is None or not missing:
         lifecycle.finish_job(job)
-        if backbone and readiness.list_unready(project, backbone):
+        if backbone and (readiness.list_unready(project, backbone) or groups.has_uncompared(project)):
             readiness.get_ready_soon(project)  # a picture that came just now saw this job still open
         return
     ensure_ready(backbone, settings.ML.backbones_dir)
@@ -44,16 +46,18 @@ def get_ready(job: Job) -> None:
 
 
 def run_in_background(work: Callable[[Job], None], job: Job) -> None:
-    """Do the work in a thread that gets the processor only while nobody else wants it, where the system has such."""
-    _idle_thread().submit(work, job).result()
+    """Do the work in a thread that leaves nearly all of the processor to whoever else wants it, on Linux."""
+    _nice_thread().submit(work, job).result()
 
 
 @functools.cache
-def _idle_thread() -> ThreadPoolExecutor:
+def _nice_thread() -> ThreadPoolExecutor:
     # One that stays, as it keeps its connection to the database and the engine of its backbone.
-    return ThreadPoolExecutor(1, thread_name_prefix="background", initializer=_be_idle)
+    return ThreadPoolExecutor(1, thread_name_prefix="background", initializer=_be_nice)
 
 
-def _be_idle() -> None:
-    with contextlib.suppress(OSError, AttributeError):  # Linux only
-        os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
+def _be_nice() -> None:
+    # A tenth of the others' share, and not what is left over: it writes to the database, and whoever waits for that
+    # would wait for all who compute.
+    if sys.platform == "linux":  # elsewhere it would be the whole process
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICE)

@@ -12,7 +12,7 @@ from django.db import transaction
 from classifier.jobs import lifecycle
 from classifier.jobs.kinds import TrainResult
 from classifier.models import DatasetVersion, Job
-from classifier.services import datasets, embeddings, event_files, groups, model_versions
+from classifier.services import datasets, embeddings, event_files, groups, model_versions, readiness
 from classifier.services.custom_backbones import find_backbone
 from ml.backbones.backbone import Backbone
 from ml.datasets.splits import TEST
@@ -82,6 +82,7 @@ def _waits_for_groups(job: Job, backbone: Backbone) -> bool:
     """
     if lifecycle.read_state(job).dataset_version is not None or not groups.has_uncompared(job.own_project):
         return False
+    readiness.give_way(job.own_project)
     if queue_missing(job, backbone, [(None, datasets.list_usable(job.own_project))], stage="embed"):
         return True
     compare_pictures(job, backbone)

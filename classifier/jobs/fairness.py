@@ -11,7 +11,8 @@ from classifier.jobs.kinds import kinds_sharing_workers
 from classifier.jobs.lifecycle import IS_DUE, WAITS_FOR_CHILDREN, claim_job
 from classifier.models import Job
 
-CANDIDATES = 5  # that a worker tries to take before it takes the one it was told of
+CANDIDATES = 5  # that a worker tries to take before it looks again
+ROUNDS = 20  # after which it takes the one it was told of, or none
 REMEMBERED = timedelta(hours=1)  # how long it counts who had the last turn
 
 
@@ -35,10 +36,15 @@ def claim_fairly(pk: int) -> Job | None:
     kind = Job.objects.filter(pk=pk).values_list("kind", flat=True).first()
     if kind is None:
         return None
-    for candidate in _list_fairly(kinds_sharing_workers(kind))[:CANDIDATES]:
-        job = claim_job(candidate, message=pk)
-        if job is not None:
-            return job
+    for _ in range(ROUNDS):
+        candidates = _list_fairly(kinds_sharing_workers(kind))[:CANDIDATES]
+        for candidate in candidates:
+            job = claim_job(candidate, message=pk)
+            if job is not None:
+                return job
+        if not candidates:
+            return None
+        # Others were faster. Their messages may have been for the jobs that still wait, so this one must not be lost.
     return claim_job(pk)
 
 

@@ -7,10 +7,10 @@ from django.db import transaction
 from django.db.models import Count, Exists, OuterRef, QuerySet
 
 from classifier.models import Embedding, Project, Sample
+from ml.datasets.groups import SAME_PHOTO
 from ml.datasets.splits import SPLITS
 
 SLICE = 5000  # SQLite takes at most 32,766 parameters a statement
-SAME_PHOTO = "photo"  # what the name of a group begins with that was found by looking
 
 
 def list_comparable(project: Project, key: str) -> QuerySet[Sample]:

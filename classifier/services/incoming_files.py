@@ -14,7 +14,7 @@ from classifier.services.images import store_picture, sync_pictures
 from classifier.services.projects import InvalidName, clean_class_name
 from ml.datasets.archives import ArchiveEntry
 from ml.datasets.class_names import MAX_CLASS_NAME_LENGTH
-from ml.datasets.groups import MAX_GROUP_LENGTH
+from ml.datasets.groups import MAX_GROUP_LENGTH, clean_group
 from ml.images.decoding import ImageFacts, ImageRejected
 from ml.machine import CORES
 
@@ -102,7 +102,7 @@ def _read_group(entries: list[ArchiveEntry]) -> list[IncomingFile]:
 def read_incoming_file(entry: ArchiveEntry) -> IncomingFile:
     """Verify and store one file's bytes. Touches no database, so that any thread may do it."""
     label = storable(entry.class_name or "", MAX_CLASS_NAME_LENGTH)
-    group = storable(entry.group, MAX_GROUP_LENGTH)
+    group = clean_group(storable(entry.group, MAX_GROUP_LENGTH))
     incoming = IncomingFile(storable(entry.name, 1000) or "unnamed", label, split=entry.split, group=group)
     if entry.data is None:
         return replace(incoming, reason=entry.reason or "It cannot be read.")

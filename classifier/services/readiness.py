@@ -4,22 +4,32 @@ from django.conf import settings
 from django.db import transaction
 
 from classifier.jobs.kinds import GET_READY, TRAIN
-from classifier.jobs.lifecycle import queue_job
+from classifier.jobs.lifecycle import cancel_job, queue_job
 from classifier.models import Embedding, Job, Project, Sample
 from classifier.services.custom_backbones import find_backbone
 from ml.backbones.backbone import Backbone
 from ml.engines.embeddings import embedding_key
 from ml.errors import UserError
 
-ROUND = 2000  # pictures between two looks at what has come meanwhile
+ROUND = 256  # pictures between two looks at what has come, and two comparisons
 
 
 def get_ready_soon(project: Project) -> None:
     """Queue the job that computes a project's missing embeddings, unless it is queued or the operator wants none."""
-    if settings.EMBED_EARLY and find_open(project) is None:
-        with transaction.atomic():
+    if not settings.EMBED_EARLY or find_open(project) is not None:
+        return
+    with transaction.atomic():
+        Project.objects.select_for_update().get(pk=project.pk)  # two uploads at once must not queue two
+        if find_open(project) is None:
             project.jobs.filter(kind=GET_READY.name).exclude(status__in=Job.OPEN).delete()  # nobody looks at them
             queue_job(GET_READY, project=project, by=project.owner)
+
+
+def give_way(project: Project) -> None:
+    """Cancel the job that gets the project's pictures ready, as somebody waits for the same work now."""
+    job = find_open(project)
+    if job is not None:
+        cancel_job(job)
 
 
 def choose_backbone(project: Project) -> Backbone | None:

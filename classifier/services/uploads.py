@@ -110,7 +110,7 @@ def record_files(upload: Upload, files: list[IncomingFile]) -> list[Outcome]:
     recorder.write()
     insert_rows(UploadItem, ITEM_FIELDS, [(upload.pk, *outcome) for outcome in outcomes])
     if any(outcome.status == Status.STORED for outcome in outcomes):
-        get_ready_soon(upload.project)
+        transaction.on_commit(lambda: get_ready_soon(upload.project))
     return outcomes
 
 

@@ -8,6 +8,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 
 MAX_GROUP_LENGTH = 200
+SAME_PHOTO = "same photo as"  # what the name of a group begins with that was found by looking, and no other
 LEAST_FRAMES = 3  # of a series without the word “frame”
 _GAPS = 2.0  # how many times as far apart as without gaps the numbers of a series may be
 
@@ -20,19 +21,24 @@ _NUMBERED = re.compile(r"^(?P<group>.*\d\D++)(?P<number>\d{1,7})$")
 _DATE = re.compile(r"(?:19|20)\d{6}|(?:19|20)\d\d[-_.]\d\d[-_.]\d\d")
 
 
+def clean_group(name: str) -> str:
+    """Return a group's name as it came with a picture, or "" if only groups that were found may be called so."""
+    return "" if name.startswith(SAME_PHOTO) else name[:MAX_GROUP_LENGTH]
+
+
 def group_by_name(stems: Sequence[str]) -> list[str]:
     """Return the group of each file of one class, given the names without their endings; "" if it has none."""
     found = [_marked(stem) for stem in stems]
     series = _find_series([stem for stem, group in zip(stems, found, strict=True) if group is None])
     groups = [series.get(stem, "") if group is None else group for stem, group in zip(stems, found, strict=True)]
-    return [group[:MAX_GROUP_LENGTH] for group in groups]
+    return [clean_group(group) for group in groups]
 
 
 def _marked(stem: str) -> str | None:
     """Return the group that a mark in the name tells, or None."""
     for pattern in (_NO_HASH, _VARIANT, _FRAME):
         if match := pattern.match(stem):
-            return match["group"].rstrip("-_. ") or "frames"
+            return match["group"].rstrip("-_. ")
     return None
 
 

@@ -7,7 +7,7 @@ from django.contrib.auth.models import User
 from django.test import Client
 from django.utils import timezone
 
-from classifier.jobs import lifecycle
+from classifier.jobs import fairness, lifecycle
 from classifier.jobs.fairness import REMEMBERED, claim_fairly
 from classifier.jobs.kinds import BACKBONE, EMBED, IMPORT, TRAIN
 from classifier.models import Job, Project
@@ -70,6 +70,23 @@ def test_turn_of_long_ago_counts_no_more(project: Project, neighbour: Project) -
     Job.objects.filter(pk=first.pk).update(started_at=timezone.now() - 2 * REMEMBERED)
     lifecycle.queue_job(TRAIN, project=neighbour, by=neighbour.owner)
     assert next(take([second])).project == project
+
+
+def test_worker_that_is_overtaken_looks_again(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    first, second = queue(project, 2)
+    listed = fairness._list_fairly
+
+    def overtaken(kinds: list[str]) -> list[int]:
+        found = listed(kinds)
+        if first.pk in found:  # by somebody whose message was for the second
+            assert lifecycle.claim_job(first.pk, message=second.pk) is not None
+        return found
+
+    monkeypatch.setattr(fairness, "_list_fairly", overtaken)
+    job = claim_fairly(first.pk)
+    assert job is not None
+    assert job.pk == second.pk
+    assert claim_fairly(second.pk) is None
 
 
 def test_every_job_is_taken_once(project: Project, neighbour: Project) -> None:

@@ -20,6 +20,7 @@ from classifier.models import Job, Project, Sample
 from classifier.outages import StorageAway
 from classifier.services import datasets, groups, uploads
 from ml.datasets.archives import ArchiveEntry
+from ml.datasets.groups import SAME_PHOTO
 from ml.training.config import TrainConfig
 from tests.datasets import coloured_pictures, make_zip
 from tests.pictures import encode, photo_like_jpeg
@@ -47,12 +48,12 @@ def test_pairs_become_groups_and_join_those_that_there_are(project: Project) -> 
     one, two, three, four, five = add_photos(project, "a", range(5))[::-1]
     groups.join_samples(project, [(one, two), (three, four)])
     assert dict(Sample.objects.values_list("pk", "group")) == {
-        **dict.fromkeys((one, two), f"photo {one}"),
-        **dict.fromkeys((three, four), f"photo {three}"),
+        **dict.fromkeys((one, two), f"{SAME_PHOTO} {one}"),
+        **dict.fromkeys((three, four), f"{SAME_PHOTO} {three}"),
         five: "",
     }
     groups.join_samples(project, [(two, three), (five, 10**6)])
-    assert set(Sample.objects.exclude(pk=five).values_list("group", flat=True)) == {f"photo {one}"}
+    assert set(Sample.objects.exclude(pk=five).values_list("group", flat=True)) == {f"{SAME_PHOTO} {one}"}
 
 
 def test_joining_groups_looks_at_the_project_once(project: Project) -> None:
@@ -63,7 +64,7 @@ def test_joining_groups_looks_at_the_project_once(project: Project) -> None:
         groups.join_samples(project, [(ids[0], ids[2]), (ids[4], ids[6])])
     assert not [query for query in queries if "UPDATE" in query["sql"] and '"id" IN' not in query["sql"]]
     names = list(Sample.objects.order_by("pk").values_list("group", flat=True))
-    assert names == [f"photo {ids[0]}"] * 4 + [f"photo {ids[4]}"] * 4
+    assert names == [f"{SAME_PHOTO} {ids[0]}"] * 4 + [f"{SAME_PHOTO} {ids[4]}"] * 4
 
 
 def test_name_that_people_gave_stays(project: Project) -> None:
@@ -102,10 +103,15 @@ def test_page_tells_of_leaks_and_the_owner_mends_them(project: Project, as_owner
     assert "for validation or test" not in page
 
 
+def test_no_file_name_joins_a_group_that_was_found(project: Project) -> None:
+    add_photos(project, "a", range(1), group=f"{SAME_PHOTO} 12")
+    assert Sample.objects.get().group == ""
+
+
 def test_same_photo_in_two_classes_is_a_contradiction(project: Project) -> None:
     (first,), (second,) = add_photos(project, "a", range(1)), add_photos(project, "b", range(1, 2))
     groups.join_samples(project, [(first, second)])
-    assert groups.list_contradictions(project) == [f"photo {min(first, second)}"]
+    assert groups.list_contradictions(project) == [f"{SAME_PHOTO} {min(first, second)}"]
 
 
 def test_frames_of_a_video_are_a_group(project: Project) -> None:

@@ -21,7 +21,7 @@ from tests.unit.classifier.conftest import add_pictures
 from worker.get_ready import run_in_background
 from worker.run import run_fair_job, run_job
 
-pytestmark = pytest.mark.django_db
+pytestmark = pytest.mark.django_db(transaction=True)  # what is queued when a transaction commits
 
 
 @pytest.fixture(autouse=True)
@@ -66,6 +66,21 @@ def test_training_finds_them_computed(project: Project) -> None:
     job.refresh_from_db()
     assert job.status == Job.Status.SUCCEEDED, job.error_detail
     assert not job.children.exists()
+
+
+def test_training_takes_over_what_is_not_done_yet(project: Project) -> None:
+    add(project, 5)
+    background = Job.objects.get()
+    run_job(background.pk)
+    config = TrainConfig(backbone="testing").as_dict()
+    job = lifecycle.queue_job(TRAIN, project=project, by=project.owner, config=config)
+    run_job(job.pk)
+    background.refresh_from_db()
+    assert background.status == Job.Status.CANCELLED
+    assert not background.children.filter(status__in=Job.OPEN).exists()
+    run_all()
+    job.refresh_from_db()
+    assert job.status == Job.Status.SUCCEEDED, job.error_detail
 
 
 def test_pictures_that_come_meanwhile_are_taken_too(project: Project) -> None:

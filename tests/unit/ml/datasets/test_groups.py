@@ -17,7 +17,7 @@ def test_frames_belong_to_their_video() -> None:
     [
         ("holiday-frame-12", "holiday"),
         ("Holiday Frame 12", "Holiday"),
-        ("frame0012", "frames"),
+        ("frame0012", ""),
         ("a.frm7", "a"),
         ("leaf_nohash_3", "leaf"),
         ("leaf_nohash_", "leaf"),
