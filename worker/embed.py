@@ -30,7 +30,7 @@ MAX_CHUNK, MIN_CHUNK = 128, 8  # pictures of one job, which costs about 30 ms in
 def queue_embedding(job: Job, backbone: Backbone, dataset: Dataset, augmentations: list[Augmentation]) -> bool:
     """Queue the embeddings of a dataset that have not been computed yet, and return whether there are any."""
     wanted = [(None, dataset.sha256s()), *((augmentation, dataset.sha256s(TRAINING)) for augmentation in augmentations)]
-    return queue_missing(job, backbone, wanted, stage="embed_more")
+    return queue_missing(job, backbone, wanted, stage="embed_copies" if augmentations else "embed_more")
 
 
 def queue_missing(

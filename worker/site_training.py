@@ -112,7 +112,7 @@ def _run_part(pk: int) -> None:
 def _show(job: Job, console: Console) -> None:
     job.refresh_from_db()
     progress = job_progress(job)
-    if job.stage in ("embed", "embed_more") and progress.total:
+    if job.stage.startswith("embed") and progress.total:
         console.progress("Embeddings", progress.done, progress.total)
 
 

@@ -155,7 +155,7 @@ TRAIN = JobKind(
         Stage("embed", "Computing embeddings", 80, unit="pictures"),
         Stage("compare", "Looking for the same photos", 20, unit="pictures"),
         Stage("freeze", "Freezing the dataset", 1),
-        Stage("embed_more", "Computing embeddings of augmented copies", 80, unit="pictures", applies=_augments),
+        Stage("embed_copies", "Computing embeddings of augmented copies", 80, unit="pictures", applies=_augments),
         Stage("embed_more", "Computing the last embeddings", 1, "pictures", applies=lambda c: not _augments(c)),
         Stage("load", "Loading embeddings", 3),
         Stage("head", "Training the head", 10, seconds=8.0),

@@ -24,12 +24,15 @@ class PictureIndex:
 
     def __init__(self, pictures: Sequence[tuple[Folders, str]]) -> None:
         self.pictures = pictures
-        self._by_name: dict[str, list[int]] = {}
-        self._by_stem: dict[str, list[int]] = {}
-        for place, (_, last) in enumerate(pictures):
+        # By the folder that a picture lies in, and by "" for those in any.
+        self._by_name: dict[tuple[str, str], list[int]] = {}
+        self._by_stem: dict[tuple[str, str], list[int]] = {}
+        self._known: dict[tuple[str, Folders, str], int | None] = {}  # thousands of lines may name the same one
+        for place, (folders, last) in enumerate(pictures):
             small = last.casefold()
-            self._by_name.setdefault(small, []).append(place)
-            self._by_stem.setdefault(_EXTENSION.sub("", small), []).append(place)
+            for folder in {"", folders[-1].casefold() if folders else ""}:
+                self._by_name.setdefault((folder, small), []).append(place)
+                self._by_stem.setdefault((folder, _EXTENSION.sub("", small)), []).append(place)
 
     def knows(self, text: str) -> bool:
         """Return whether any picture has the name at the end of this path."""
@@ -42,21 +45,28 @@ class PictureIndex:
             beside: the folder of the table.
             split: the split that the table is of, if it is of one.
         """
-        parts = _split(text)
-        found = self._alike(parts[-1]) if parts[-1] else []
+        key = (text, beside, split)
+        if key not in self._known:
+            self._known[key] = self._find(_split(text), beside, split)
+        return self._known[key]
+
+    def _find(self, parts: list[str], beside: Folders, split: str) -> int | None:
         folders = [part.casefold() for part in parts[:-1]]
-        fitting = [place for place in found[:_MOST_ALIKE] if self._same_split(place, folders)]
+        fitting: list[int] = []
+        for folder in (folders[-1], "") if folders else ("",):  # who shares the folder is closer than who does not
+            found = self._alike(parts[-1], folder)[:_MOST_ALIKE] if parts[-1] else []
+            fitting = fitting or [place for place in found if self._same_split(place, folders)]
         if len(fitting) < 2:
             return fitting[0] if fitting else None
         ranked = sorted(((self._closeness(place, folders, beside, split), place) for place in fitting), reverse=True)
         return ranked[0][1] if ranked[0][0] > ranked[1][0] else None
 
-    def _alike(self, last: str) -> list[int]:
+    def _alike(self, last: str, folder: str = "") -> list[int]:
         small = last.casefold()
         plain = _LABEL_STUDIO.sub("", small)
         for name in (small, plain):
             # A dot in a name without its ending, as in an id, does not begin an ending.
-            if found := self._by_name.get(name) or self._by_stem.get(name):
+            if found := self._by_name.get((folder, name)) or self._by_stem.get((folder, name)):
                 return found
         return []
 

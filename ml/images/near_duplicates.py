@@ -85,7 +85,8 @@ def _reduce(features: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 def _unit(features: NDArray[np.float32]) -> NDArray[np.float32]:
-    unit: NDArray[np.float32] = features / np.maximum(np.linalg.norm(features, axis=1, keepdims=True), 1e-12)
+    scaled = features / np.maximum(np.abs(features).max(1, keepdims=True), 1e-30)  # whose squares are no infinities
+    unit: NDArray[np.float32] = scaled / np.maximum(np.linalg.norm(scaled, axis=1, keepdims=True), 1e-12)
     return unit
 
 

@@ -76,7 +76,7 @@ def test_only_what_is_new_is_computed(filled: Project) -> None:
 
 def test_views_count_in_the_bar(filled: Project) -> None:
     job = start(filled, **DISTORTED)
-    assert (job.stage, job.total) == ("embed_more", PICTURES + 3 * TRAINED_ON)
+    assert (job.stage, job.total) == ("embed_copies", PICTURES + 3 * TRAINED_ON)
     assert sum(child.config["units"] for child in job.children.all()) == job.total
     for child in job.children.order_by("pk"):
         embed_job(claim(child))

@@ -1,7 +1,10 @@
 """Test that files which are no tables, or hostile ones, cost little and change nothing."""
 
+from typing import Any
+
 import pytest
 
+from ml.datasets.picture_index import PictureIndex
 from tests.layouts import pictures, plan_of, table
 
 GOOD = pictures("a/#2", "b/#1")
@@ -98,3 +101,19 @@ def test_ids_of_a_strange_kind_are_no_ids(strange: str) -> None:
 def test_endless_line_of_no_known_encoding_costs_little() -> None:
     files = GOOD | {"labels.csv": b"\xe4" * 20_000_000}
     assert plan_of(files, "last").classes == {"a": 2, "b": 1}
+
+
+class CountingIndex(PictureIndex):
+    compared = 0
+
+    def _closeness(self, *arguments: Any) -> Any:
+        self.compared += 1
+        return super()._closeness(*arguments)
+
+
+def test_same_name_in_a_thousand_folders_is_found_without_comparing_all() -> None:
+    index = CountingIndex([((f"class{number}",), "0.jpg") for number in range(1000)])
+    assert [index.find(f"images/class{number}/0.jpg") for number in range(1000)] == list(range(1000))
+    assert index.compared == 0
+    assert [index.find("0.jpg") for _ in range(1000)] == [None] * 1000
+    assert index.compared == 1000  # for the first line, and never again

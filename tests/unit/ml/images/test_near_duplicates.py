@@ -98,6 +98,11 @@ def test_few_pictures(count: int, sketches: NDArray[np.uint8]) -> None:
     assert len(find(features, range(count), np.repeat(sketches[:1], count, 0))) == count - 1
 
 
+def test_huge_features_do_no_harm(sketches: NDArray[np.uint8]) -> None:
+    features = np.full((3, 8), 1e30, np.float32)
+    assert find(features, range(3), np.repeat(sketches[:1], 3, 0)) == {(0, 1), (0, 2), (1, 2)}
+
+
 def test_features_of_nothing_do_no_harm(sketches: NDArray[np.uint8]) -> None:
     assert find(np.zeros((3, 8), np.float32), range(3), sketches) == set()
 
