@@ -7,7 +7,7 @@ import logging
 import socket
 import threading
 import time
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from ml.errors import Unavailable
 from ml.images.budget import TooBusy
 from ml.images.decoding import DEFAULT_LIMITS, ImageFacts, ImageLimits, ImageRejected
+from ml.images.formats import FORMATS
 from ml.images.isolated import CRASHES
 from ml.images.rendering import Framing
 from ml.serving.busy import STALE_SECONDS
@@ -50,8 +51,12 @@ class RemoteInference:
     def verify(self, data: bytes, limits: ImageLimits = DEFAULT_LIMITS) -> ImageFacts:
         """Do what `verify_image` does."""
         facts = ImageFacts(**json.loads(self._ask(data, call="verify", limits=asdict(limits))))
-        # It decides what the file replaces, so a server that has been taken over must not choose it.
-        return replace(facts, sha256=hashlib.sha256(data).hexdigest())
+        # The digest decides what the file replaces, and pages trust the rest: no server that has been taken over
+        # chooses them.
+        if facts.format not in FORMATS or not 0 < int(facts.width) * int(facts.height) <= limits.max_pixels:
+            raise RuntimeError("An inference server told impossible facts about a picture.")
+        width, height, sha256 = int(facts.width), int(facts.height), hashlib.sha256(data).hexdigest()
+        return ImageFacts(sha256, width, height, facts.format, len(data))
 
     def thumbnail(self, data: bytes, size: int, limits: ImageLimits = DEFAULT_LIMITS) -> bytes:
         """Do what `make_thumbnail` does."""

@@ -4,14 +4,16 @@ import contextlib
 import errno
 import fcntl
 import io
+import json
 import os
+import socket
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
@@ -250,3 +252,25 @@ def make_png(width: int, height: int) -> bytes:
     buffer = io.BytesIO()
     Image.new("L", (width, height)).save(buffer, "PNG")
     return buffer.getvalue()
+
+
+@pytest.mark.parametrize("lie", [{"format": "../x"}, {"width": -1}, {"width": 10**9}, {"height": 0}])
+def test_lies_of_a_server_that_was_taken_over_are_not_believed(
+    lie: dict[str, object], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = make_jpeg(1)
+    asking, answering = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
+    with asking, answering:
+        inference = RemoteInference(asking)
+        told = {**asdict(LocalInference().verify(data)), "sha256": "0" * 64, **lie}
+        monkeypatch.setattr(inference, "_ask", lambda data, **question: json.dumps(told).encode())
+        with pytest.raises(RuntimeError, match="impossible facts"):
+            inference.verify(data)
+        monkeypatch.setattr(inference, "_ask", lambda data, **question: json.dumps({**told, **honest(data)}).encode())
+        assert inference.verify(data) == LocalInference().verify(data)
+
+
+def honest(data: bytes) -> dict[str, object]:
+    """Return the facts but for the digest, which nobody believes."""
+    facts = asdict(LocalInference().verify(data))
+    return {name: value for name, value in facts.items() if name != "sha256"}
