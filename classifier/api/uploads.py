@@ -16,7 +16,7 @@ from classifier.api.plan_schemas import PlanOut
 from classifier.api.present import present_item, present_upload
 from classifier.services import plans, projects, uploads
 from classifier.services.images import read_bounded
-from ml.datasets.archives import looks_like_archive
+from ml.datasets.archives import ArchiveEntry, looks_like_archive
 from ml.datasets.readings import parse_layout
 
 router = Router()
@@ -60,12 +60,9 @@ def upload(
     label = projects.clean_class_name(class_name) if class_name.strip() else ""
     if not label:
         raise HttpError(422, "Give the class of the pictures in the field “class”.")
-    started = uploads.start_upload(project, f"{len(file)} pictures over the API", by=request.user)
-    results = []
-    for part in file:  # one picture in memory at a time
-        results += uploads.add_pictures(started, [(part.name or "", label, read_bounded(part))])
-    described = [present_item(item) for item in results]
-    return Status(201, {"upload": started.pk, "results": described})
+    entries = (ArchiveEntry(part.name or "", label, read_bounded(part), None) for part in file)  # one in memory
+    stored, results = uploads.upload_files(project, f"{len(file)} pictures over the API", entries, by=request.user)
+    return Status(201, {"upload": stored.pk, "results": [present_item(item) for item in results]})
 
 
 @router.post(

@@ -54,9 +54,19 @@ def start_upload(project: Project, source: str, *, by: User | None) -> Upload:
     return Upload.objects.create(project=project, source=storable(source, 300), created_by=by)
 
 
-def add_pictures(upload: Upload, pictures: Iterable[tuple[str, str, bytes]]) -> list[Outcome]:
-    """Take (file name, class name, bytes) in; one outcome each, in their order. The request's own way in."""
-    return add_read(upload, [ArchiveEntry(name, label, data, None) for name, label, data in pictures])
+def upload_files(
+    project: Project, source: str, entries: Iterable[ArchiveEntry], *, by: User | None
+) -> tuple[Upload, list[Outcome]]:
+    """Take in the files of one request as an upload; one outcome each, in their order. Raise DiskFull.
+
+    All rows are written in one commit, as each commit waits for the disk.
+    """
+    check_room(0)
+    files = [read_incoming_file(entry) for entry in entries]
+    sync_incoming(files)
+    with transaction.atomic():
+        upload = start_upload(project, source, by=by)
+        return upload, record_files(upload, files)
 
 
 def add_read(upload: Upload, entries: Iterable[ArchiveEntry]) -> list[Outcome]:

@@ -12,11 +12,12 @@ from django.test import Client
 
 from classifier.jobs import lifecycle
 from classifier.jobs.kinds import TRAIN
-from classifier.models import Export, Job, ModelVersion, Project
+from classifier.models import Export, Job, ModelVersion, Project, Upload
 from classifier.selectors import class_names
 from classifier.services import datasets, embeddings, event_files, exports, model_versions, uploads
 from classifier.services.projects import create_project
 from ml.backbones.registry import get_backbone
+from ml.datasets.archives import ArchiveEntry
 from ml.engines.embeddings import embedding_key
 from ml.training.artifacts import Evaluation, pack_artifact
 from ml.training.config import TrainConfig
@@ -97,8 +98,13 @@ def filled(project: Project) -> Project:
 
 
 def add_pictures(project: Project, files: dict[str, bytes]) -> list[Any]:
-    upload = uploads.start_upload(project, "test", by=project.owner)
-    return uploads.add_pictures(upload, [(name, name.split("/")[-2], data) for name, data in files.items()])
+    return upload_pictures(project, [(name, name.split("/")[-2], data) for name, data in files.items()])[1]
+
+
+def upload_pictures(project: Project, pictures: list[tuple[str, str, bytes]]) -> tuple[Upload, list[uploads.Outcome]]:
+    """Take in (file name, class name, bytes) as an upload; one outcome each."""
+    entries = [ArchiveEntry(name, label, data, None) for name, label, data in pictures]
+    return uploads.upload_files(project, "test", entries, by=project.owner)
 
 
 @pytest.fixture

@@ -11,12 +11,12 @@ from classifier.models import Project, Sample
 from classifier.selectors import class_counts
 from classifier.services.datasets import freeze_dataset_version, load_dataset
 from classifier.services.samples import delete_samples, move_samples
-from classifier.services.uploads import Outcome, add_entries, add_pictures, start_upload
+from classifier.services.uploads import Outcome, add_entries, start_upload
 from ml.datasets.archives import open_path
 from ml.datasets.readings import parse_layout
 from tests.archive_files import make_folder
 from tests.pictures import make_jpeg
-from tests.unit.classifier.conftest import publish
+from tests.unit.classifier.conftest import publish, upload_pictures
 
 
 def bring_in(project: Project, folder: Path, names: list[str], layout: str = "auto", seed: int = 0) -> list[Outcome]:
@@ -104,7 +104,7 @@ def test_restored_picture_keeps_its_class_if_it_comes_without_one(project: Proje
 
 
 def test_single_pictures_still_need_a_class(project: Project) -> None:
-    (outcome,) = add_pictures(start_upload(project, "one", by=None), [("1.jpg", "", make_jpeg(1))])
+    _, (outcome,) = upload_pictures(project, [("1.jpg", "", make_jpeg(1))])
     assert outcome.status == "rejected"
 
 

@@ -16,7 +16,7 @@ from classifier.services import samples, uploads
 from classifier.services.images import read_file
 from classifier.services.projects import create_project, get_or_create_class
 from tests.pictures import make_jpeg
-from tests.unit.classifier.conftest import add_pictures
+from tests.unit.classifier.conftest import add_pictures, upload_pictures
 
 NAUGHTY_NAMES = ["Äpfel & Birnen", "苹果/香蕉", "\"'><script>alert(1)</script>", "🍏", "a\\b", "..", "con"]
 
@@ -41,8 +41,7 @@ def test_rejected_pictures_make_no_class(project: Project) -> None:
 
 @pytest.mark.parametrize("name", NAUGHTY_NAMES)
 def test_class_names_are_any_text(name: str, project: Project, as_owner: Client) -> None:
-    upload = uploads.start_upload(project, "test", by=project.owner)
-    (item,) = uploads.add_pictures(upload, [("x.jpg", name, make_jpeg(1))])
+    _, (item,) = upload_pictures(project, [("x.jpg", name, make_jpeg(1))])
     assert item.status == "stored"
     page = as_owner.get(project.get_absolute_url()).content.decode()
     assert "<script>alert" not in page
@@ -61,8 +60,7 @@ def test_class_names_are_any_text(name: str, project: Project, as_owner: Client)
     ],
 )
 def test_class_names_that_cannot_be(name: str, words: str, project: Project) -> None:
-    upload = uploads.start_upload(project, "test", by=project.owner)
-    (item,) = uploads.add_pictures(upload, [("x.jpg", name, make_jpeg(1))])
+    _, (item,) = upload_pictures(project, [("x.jpg", name, make_jpeg(1))])
     assert item.status == "rejected"
     assert words in item.reason
 
@@ -127,8 +125,8 @@ def test_oversize_picture_is_a_line_in_the_report(project: Project, as_owner: Cl
 
 
 def test_report_as_csv_is_harmless_in_a_spreadsheet(project: Project, as_owner: Client) -> None:
-    upload = uploads.start_upload(project, "test", by=project.owner)
-    uploads.add_pictures(upload, [("=cmd|' /C calc'!A0", "red", make_jpeg(1)), ('"quoted", name.jpg', "red", b"x")])
+    pictures = [("=cmd|' /C calc'!A0", "red", make_jpeg(1)), ('"quoted", name.jpg', "red", b"x")]
+    upload, _ = upload_pictures(project, pictures)
     response = as_owner.get(reverse("upload_report", args=[project.slug, upload.pk]))
     rows = list(csv.reader(io.StringIO(b"".join(response.streaming_content).decode())))  # type: ignore[attr-defined]
     assert rows[0] == ["file", "class", "status", "reason"]
@@ -138,8 +136,7 @@ def test_report_as_csv_is_harmless_in_a_spreadsheet(project: Project, as_owner: 
 
 
 def test_report_page_filters_and_pages(project: Project, as_owner: Client) -> None:
-    upload = uploads.start_upload(project, "test", by=project.owner)
-    uploads.add_pictures(upload, [(f"{number}.jpg", "red", b"x") for number in range(201)])
+    upload, _ = upload_pictures(project, [(f"{number}.jpg", "red", b"x") for number in range(201)])
     page = as_owner.get(upload.get_absolute_url() + "?status=rejected").content.decode()
     assert "199.jpg" in page
     assert "200.jpg" not in page
