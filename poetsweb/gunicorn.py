@@ -59,7 +59,7 @@ _pool = ServerPool.make()
 
 def post_fork(server: Arbiter, worker: Any) -> None:
     """Let each web process keep its share of the inference servers, and ask any of them."""
-    use_inference(RemoteInference(_pool.asking))
+    use_inference(RemoteInference(_pool.asking, _pool.busy))
     each = -(-settings.PREDICT_THREADS // settings.WEB_WORKERS)
     for place in range(each):
         _pool.keep_server(

@@ -4,10 +4,13 @@ import contextlib
 import hashlib
 import json
 import logging
+import os
 import socket
 import threading
 import time
+from collections.abc import Iterator
 from dataclasses import asdict
+from itertools import count
 from typing import Any
 
 import numpy as np
@@ -19,9 +22,9 @@ from ml.images.decoding import DEFAULT_LIMITS, ImageFacts, ImageLimits, ImageRej
 from ml.images.formats import FORMATS
 from ml.images.isolated import CRASHES
 from ml.images.rendering import Framing
-from ml.serving.busy import STALE_SECONDS
+from ml.serving.busy import STALE_SECONDS, BusyTimes
 from ml.serving.inference import Network
-from ml.serving.messages import Disconnected, await_turn, enqueue, receive, send
+from ml.serving.messages import Disconnected, enqueue, receive, receive_some, send
 from ml.serving.server import BUSY, GOOD, REJECTED
 
 TURN_SECONDS = 10.0  # after which somebody is told to come again
@@ -30,6 +33,8 @@ MAX_ANSWER = 64 * 2**20  # bytes; a square of 4,000 pixels has fewer
 BUSY_SECONDS = 0.1  # between two questions about a large picture
 LARGE_WAITING = 2  # of those at a time in a process
 AGAIN_SECONDS = 5.0  # a server that ends sooner may have ended for another reason than the picture
+
+_TICKETS = count(1)
 
 log = logging.getLogger(__name__)
 
@@ -44,8 +49,9 @@ class NoTurn(Unavailable):
 class RemoteInference:
     """Inference by servers, through the queue that they take from."""
 
-    def __init__(self, queue: socket.socket) -> None:
-        self._queue = queue
+    def __init__(self, queue: socket.socket, busy: int) -> None:
+        """Ask the servers that take from this queue, and share this memory, a descriptor for `BusyTimes`."""
+        self._queue, self._busy = queue, BusyTimes(busy)
         self._waiting = threading.Semaphore(LARGE_WAITING)
 
     def verify(self, data: bytes, limits: ImageLimits = DEFAULT_LIMITS) -> ImageFacts:
@@ -107,30 +113,48 @@ class RemoteInference:
         begun = time.monotonic()
         for _ in range(2):
             try:
-                return _unpack(*_ask_once(self._queue, question, data))
+                return _unpack(*self._ask_once(question, data))
             except (Disconnected, ConnectionError, TimeoutError):
                 log.warning("An inference server ended over a picture of %d bytes.", len(data))
             if time.monotonic() - begun > AGAIN_SECONDS:
                 break
         raise ImageRejected(CRASHES)
 
+    def _ask_once(self, question: dict[str, Any], data: bytes) -> tuple[str, bytes]:
+        """Return the kind of the answer, and the answer. Raise NoTurn; Disconnected and others if the server ends."""
+        ticket = _new_ticket()
+        self._queue.settimeout(TURN_SECONDS)  # who gave up stays in it until a server meets them, so it may be full
+        with _timeout_means_no_turn():
+            connection = enqueue(self._queue, ticket)
+        with connection:
+            connection.settimeout(TURN_SECONDS)
+            with _timeout_means_no_turn():
+                send(connection, question, data)  # before the turn: the server need not wait for what the buffer holds
+                begun = self._await_turn(connection, ticket)
+            connection.settimeout(ANSWER_SECONDS)
+            return receive(connection, most=MAX_ANSWER, begun=begun)
 
-def _ask_once(queue: socket.socket, question: dict[str, Any], data: bytes) -> tuple[str, bytes]:
-    """Return the kind of the answer, and the answer. Raise NoTurn; Disconnected and others if the server ends."""
-    queue.settimeout(TURN_SECONDS)  # those who gave up stay in it until a server meets them, so it may be full
+    def _await_turn(self, connection: socket.socket, ticket: int) -> bytes:
+        """Return the first bytes of the answer; none if the turn has come, and the answer takes longer."""
+        try:
+            return receive_some(connection)
+        except TimeoutError:
+            if self._busy.has_begun(ticket):
+                return b""
+            raise
+
+
+@contextlib.contextmanager
+def _timeout_means_no_turn() -> Iterator[None]:
     try:
-        connection = enqueue(queue)
+        yield
     except TimeoutError:
         raise NoTurn from None
-    with connection:
-        connection.settimeout(TURN_SECONDS)
-        try:
-            send(connection, question, data)  # before the turn: the server need not wait for what fits into the buffer
-            await_turn(connection)
-        except TimeoutError:
-            raise NoTurn from None
-        connection.settimeout(ANSWER_SECONDS)
-        return receive(connection, most=MAX_ANSWER)
+
+
+def _new_ticket() -> int:
+    """Return a number that no other question of this machine has now."""
+    return os.getpid() << 32 | next(_TICKETS) & 0xFFFFFFFF
 
 
 def _unpack(kind: str, answer: bytes) -> bytes:

@@ -1,9 +1,11 @@
 """The messages between a process that asks and an inference server.
 
 A question goes to whichever server is free next: its sender puts one end of a new pair of sockets into a queue that all
-servers take from, in the order in which they were put. On the pair, the server says when the turn has come; the
+servers take from, in the order in which they were put, with a ticket by which the turn is known. On the pair, the
 question and the answer are each a header and a body. Answers are numbers, JSON and sentences, never objects:
 a picture may have taken the server over.
+
+A message is one call of the system wherever it fits: with each, a thread gives up the interpreter to others.
 """
 
 import json
@@ -11,9 +13,8 @@ import socket
 import struct
 from typing import Any
 
-_LENGTHS = struct.Struct("<IQ")
-_MARK = b"?"
-_PIECE = 2**20
+_LENGTHS, _TICKET = struct.Struct("<IQ"), struct.Struct("<Q")
+_PIECE = 2**16
 
 
 class Disconnected(OSError):
@@ -23,55 +24,55 @@ class Disconnected(OSError):
 def send(connection: socket.socket, header: Any, body: bytes) -> None:
     """Send a header, which JSON can carry, and a body."""
     head = json.dumps(header).encode()
-    connection.sendall(_LENGTHS.pack(len(head), len(body)) + head)
-    if body:  # without one the other side may have answered and gone already
-        connection.sendall(body)
+    connection.sendall(_LENGTHS.pack(len(head), len(body)) + head + body[:_PIECE])
+    if len(body) > _PIECE:
+        connection.sendall(memoryview(body)[_PIECE:])
 
 
-def receive(connection: socket.socket, *, most: int = 2**32) -> tuple[Any, bytes]:
-    """Return a header and a body. Raise Disconnected, also if they have more bytes than is believable."""
-    head, body = _LENGTHS.unpack(_read(connection, _LENGTHS.size))
+def receive(connection: socket.socket, *, most: int = 2**32, begun: bytes = b"") -> tuple[Any, bytes]:
+    """Return a header and a body, of which some bytes may have come already: the only message from the other side.
+
+    Raise Disconnected, also if they have more bytes than is believable.
+    """
+    data = bytearray(begun)
+    _read(connection, data, _LENGTHS.size)
+    head, body = _LENGTHS.unpack_from(data)
     if head + body > most:
         raise Disconnected
-    return json.loads(_read(connection, head)), bytes(_read(connection, body))
+    start = _LENGTHS.size + head
+    _read(connection, data, start + body)
+    return json.loads(data[_LENGTHS.size : start]), bytes(memoryview(data)[start : start + body])
 
 
-def _read(connection: socket.socket, count: int) -> bytearray:
-    """Read so many bytes, without believing that they will come: memory is taken as they do."""
-    data = bytearray()
+def _read(connection: socket.socket, data: bytearray, count: int) -> None:
+    """Read until there are so many bytes, without believing that they will come: memory is taken as they do."""
     while len(data) < count:
-        part = connection.recv(min(count - len(data), _PIECE))
-        if not part:
-            raise Disconnected
-        data += part
-    return data
+        data += receive_some(connection)
 
 
-def enqueue(queue: socket.socket) -> socket.socket:
+def receive_some(connection: socket.socket) -> bytes:
+    """Wait for the next bytes. Raise TimeoutError, Disconnected."""
+    part = connection.recv(_PIECE)
+    if not part:
+        raise Disconnected
+    return part
+
+
+def enqueue(queue: socket.socket, ticket: int) -> socket.socket:
     """Put a new connection into the queue and return our end of it. Raise TimeoutError if the queue stays full."""
     ours, theirs = socket.socketpair()
     with theirs:
         try:
-            socket.send_fds(queue, [_MARK], [theirs.fileno()])
+            socket.send_fds(queue, [_TICKET.pack(ticket)], [theirs.fileno()])
         except BaseException:
             ours.close()
             raise
     return ours
 
 
-def dequeue(queue: socket.socket) -> socket.socket:
-    """Wait for the next connection in the queue."""
+def dequeue(queue: socket.socket) -> tuple[int, socket.socket]:
+    """Wait for the next ticket and connection in the queue."""
     while True:
-        _, descriptors, _, _ = socket.recv_fds(queue, len(_MARK), 1)
+        ticket, descriptors, _, _ = socket.recv_fds(queue, _TICKET.size, 1)
         if descriptors:
-            return socket.socket(fileno=descriptors[0])
-
-
-def send_turn(connection: socket.socket) -> None:
-    """Say that the turn of this connection has come."""
-    connection.sendall(_MARK)
-
-
-def await_turn(connection: socket.socket) -> None:
-    """Wait until the turn has come. Raise TimeoutError, Disconnected."""
-    _read(connection, len(_MARK))
+            return int(_TICKET.unpack(ticket)[0]), socket.socket(fileno=descriptors[0])

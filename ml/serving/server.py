@@ -29,7 +29,7 @@ from ml.images.decoding import ImageLimits, ImageRejected
 from ml.images.rendering import Framing
 from ml.serving.busy import STALE_SECONDS, BusyTimes
 from ml.serving.inference import LocalInference, Network
-from ml.serving.messages import Disconnected, dequeue, receive, send, send_turn
+from ml.serving.messages import Disconnected, dequeue, receive, send
 
 # What an answer is; anything else is a fault of ours, whose text is for the log.
 GOOD, REJECTED, BUSY, FAULT = "good", "rejected", "busy", "fault"
@@ -39,10 +39,10 @@ def serve(queue: socket.socket, busy: BusyTimes, slot: int, threads: int) -> Non
     """Answer one connection after the other."""
     inference = LocalInference(lambda: threads if busy.alone(slot) else 1)
     while True:
-        with dequeue(queue) as connection, contextlib.suppress(Disconnected, ConnectionError):
-            busy.begin(slot)
+        ticket, connection = dequeue(queue)
+        with connection, contextlib.suppress(Disconnected, ConnectionError):
+            busy.begin(slot, ticket)
             signal.setitimer(signal.ITIMER_REAL, STALE_SECONDS)  # whatever it hangs in, the system ends it
-            send_turn(connection)
             send(connection, *answer(inference, *receive(connection)))
         signal.setitimer(signal.ITIMER_REAL, 0)
         busy.end(slot)

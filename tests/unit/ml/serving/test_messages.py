@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ml.serving.messages import Disconnected, await_turn, dequeue, enqueue, receive, send, send_turn
+from ml.serving.messages import Disconnected, dequeue, enqueue, receive, receive_some, send
 
 
 @given(header=st.dictionaries(st.text(), st.integers() | st.text()), body=st.binary(max_size=2000))
@@ -50,20 +50,19 @@ def test_answer_of_unbelievable_length_is_not_read() -> None:
 def test_connections_are_taken_in_the_order_in_which_they_came() -> None:
     asking, answering = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
     with asking, answering:
-        waiting = [enqueue(asking) for _ in range(5)]
+        waiting = [enqueue(asking, 100 + number) for number in range(5)]
         for number, connection in enumerate(waiting):
             connection.sendall(bytes([number]))
         for number in range(5):
-            with dequeue(answering) as taken:
-                assert taken.recv(1) == bytes([number])
-                send_turn(taken)
-            await_turn(waiting[number])
+            ticket, taken = dequeue(answering)
+            with taken:
+                assert (ticket, taken.recv(1)) == (100 + number, bytes([number]))
             waiting[number].close()
 
 
-def test_turn_of_a_server_that_ends_before_it_comes() -> None:
+def test_server_that_ends_before_it_answers_is_noticed() -> None:
     asking, answering = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
-    with asking, answering, enqueue(asking) as connection:
-        dequeue(answering).close()
+    with asking, answering, enqueue(asking, 1) as connection:
+        dequeue(answering)[1].close()
         with pytest.raises(Disconnected):
-            await_turn(connection)
+            receive_some(connection)

@@ -50,7 +50,7 @@ def pool(tmp_path: Path, tiny_backbone: Path, monkeypatch: pytest.MonkeyPatch) -
 
 @pytest.fixture
 def remote(pool: ServerPool) -> RemoteInference:
-    return RemoteInference(pool.asking)
+    return RemoteInference(pool.asking, pool.busy)
 
 
 @pytest.fixture
@@ -127,15 +127,23 @@ def test_server_that_never_comes_back_is_ended(
 
 
 def test_nobody_waits_for_ever_for_a_turn(pool: ServerPool, monkeypatch: pytest.MonkeyPatch) -> None:
-    RemoteInference(pool.asking).verify(make_jpeg(0))  # the first of them runs
+    RemoteInference(pool.asking, pool.busy).verify(make_jpeg(0))  # the first of them runs
     until(lambda: len(servers()) == 2)
     monkeypatch.setattr(client, "TURN_SECONDS", 0.3)
     for server in servers():
         server.suspend()
     with pytest.raises(NoTurn, match="busy"):
-        RemoteInference(pool.asking).verify(make_jpeg(1))
+        RemoteInference(pool.asking, pool.busy).verify(make_jpeg(1))
     with pytest.raises(NoTurn):
-        RemoteInference(pool.asking).verify(make_jpeg(1) + bytes(3_000_000))  # more than the buffers hold
+        RemoteInference(pool.asking, pool.busy).verify(make_jpeg(1) + bytes(3_000_000))  # more than the buffers hold
+
+
+def test_answer_is_waited_for_once_the_turn_has_come(pool: ServerPool, monkeypatch: pytest.MonkeyPatch) -> None:
+    remote = RemoteInference(pool.asking, pool.busy)
+    remote.verify(make_jpeg(0))  # the first of them runs
+    monkeypatch.setattr(client, "TURN_SECONDS", 0.1)
+    large = make_png(9000, 9000)  # takes several times that long
+    assert remote.verify(large, replace(DEFAULT_LIMITS, max_pixels=10**9, wait_seconds=20)).width == 9000
 
 
 def fill(pool: ServerPool) -> None:
@@ -143,7 +151,7 @@ def fill(pool: ServerPool) -> None:
     pool.asking.setblocking(False)
     with contextlib.suppress(BlockingIOError):
         while True:
-            enqueue(pool.asking).close()
+            enqueue(pool.asking, 1).close()
     pool.asking.setblocking(True)
 
 
@@ -152,7 +160,9 @@ def test_nobody_waits_for_ever_to_get_into_a_full_queue(monkeypatch: pytest.Monk
     pool = ServerPool.make()  # whose servers are all dead
     try:
         fill(pool)
-        asker = threading.Thread(target=lambda: RemoteInference(pool.asking).verify(make_jpeg(1)), daemon=True)
+        asker = threading.Thread(
+            target=lambda: RemoteInference(pool.asking, pool.busy).verify(make_jpeg(1)), daemon=True
+        )
         monkeypatch.setattr(threading, "excepthook", lambda failed: failures.append(failed.exc_type))
         failures: list[object] = []
         asker.start()
@@ -175,7 +185,7 @@ def test_server_is_started_once_the_system_lets_it(tiny_backbone: Path, monkeypa
     pool = ServerPool.make()
     try:
         pool.keep_server(0, threads=1, backbones=tiny_backbone)
-        assert RemoteInference(pool.asking).verify(make_jpeg(1)).format == "JPEG"
+        assert RemoteInference(pool.asking, pool.busy).verify(make_jpeg(1)).format == "JPEG"
     finally:
         pool.close()
 
@@ -215,9 +225,9 @@ def test_servers_end_with_the_process_that_keeps_them() -> None:
 def test_server_knows_whether_it_works_alone() -> None:
     descriptor = make_shared_memory()
     one, other = BusyTimes(descriptor), BusyTimes(descriptor)
-    one.begin(0)
+    one.begin(0, 5)
     assert one.alone(0)
-    other.begin(1)
+    other.begin(1, 6)
     assert not one.alone(0)
     other.end(1)
     assert one.alone(0)
@@ -261,7 +271,7 @@ def test_lies_of_a_server_that_was_taken_over_are_not_believed(
     data = make_jpeg(1)
     asking, answering = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
     with asking, answering:
-        inference = RemoteInference(asking)
+        inference = RemoteInference(asking, make_shared_memory())
         told = {**asdict(LocalInference().verify(data)), "sha256": "0" * 64, **lie}
         monkeypatch.setattr(inference, "_ask", lambda data, **question: json.dumps(told).encode())
         with pytest.raises(RuntimeError, match="impossible facts"):
