@@ -17,7 +17,7 @@ from ml.model_import.fetching import host_of, kind_of
 from ml.model_import.program import FOUND, REFUSED, Request, dump_request
 from ml.model_import.ranges import ASSUMED, REASONS, scaling_of
 from ml.model_import.sources import MAX_CLASSES, MAX_FILES, MAX_LABELS, MAX_MODEL_BYTES
-from ml.sandbox.child import ChildFailed, run_child
+from ml.sandbox.child import ChildFailed, ChildKilled, run_child
 from ml.sandbox.confine import Limits, bare_environment, confined
 
 SECONDS = 600.0
@@ -184,6 +184,8 @@ def _run(
             alive=alive,
             said=lambda line: said(line.strip()) if line.strip() in ("look", "probe", "convert") else None,
         )
+    except ChildKilled:
+        raise  # no fault of the file
     except ChildFailed as error:
         if error.status == REFUSED:
             raise ImportRefused(error.last_line[:500]) from None

@@ -88,14 +88,18 @@ def bare_environment(folder: Path) -> dict[str, str]:
 
 def confine(limits: Limits) -> None:
     """Apply the limits to this process and its children, from now on."""
-    for limit, value in (
-        (resource.RLIMIT_CORE, 0),
-        (resource.RLIMIT_CPU, limits.seconds),
-        (resource.RLIMIT_FSIZE, FILE),
-        (resource.RLIMIT_DATA, MEMORY),
+    for limit, soft, hard in (
+        (resource.RLIMIT_CORE, 0, 0),
+        (
+            resource.RLIMIT_CPU,
+            limits.seconds,
+            limits.seconds + 5,
+        ),  # SIGXCPU first: who sends SIGKILL?
+        (resource.RLIMIT_FSIZE, FILE, FILE),
+        (resource.RLIMIT_DATA, MEMORY, MEMORY),
     ):
         with contextlib.suppress(OSError, ValueError):  # not every system knows each, nor lets it be lowered
-            resource.setrlimit(limit, (value, value))
+            resource.setrlimit(limit, (soft, hard))
     if sys.platform == "linux":
         libc = ctypes.CDLL(None, use_errno=True)
         if limits.tied:

@@ -21,6 +21,7 @@ from ml.model_import import opening
 from ml.model_import.opening import OpenedNetwork, open_network
 from ml.model_import.program import Request, _check_labels
 from ml.model_import.sources import MAX_CLASSES
+from ml.sandbox.child import ChildKilled
 from ml.sandbox.confine import bare_environment
 from ml.settings import MLSettings
 from tests.network_files import CLASSES, FEATURES, SIZE
@@ -296,6 +297,15 @@ def test_what_a_process_that_was_taken_over_leaves_is_not_followed(
 
     monkeypatch.setattr(opening, "run_child", taken_over)
     with pytest.raises(ImportRefused, match=r"could not be opened\."):
+        open_it(tmp_path / "x", tmp_path)
+
+
+def test_killed_program_is_no_fault_of_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def killed(*_: object, **__: object) -> None:
+        raise ChildKilled(-9, "")
+
+    monkeypatch.setattr(opening, "run_child", killed)
+    with pytest.raises(ChildKilled):
         open_it(tmp_path / "x", tmp_path)
 
 

@@ -3,6 +3,7 @@
 import ctypes
 import json
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -14,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+from ml.sandbox.child import ChildFailed, ChildKilled, run_child
 from ml.sandbox.confine import Limits, bare_environment, confined
 from ml.sandbox.seccomp import can_restrict_calls
 
@@ -129,6 +131,16 @@ def is_running(pid: int) -> bool:
 
 
 @pytest.mark.skipif(not kernel_can(LANDLOCK), reason="this kernel has no Landlock, or an old one")
+def test_program_that_uses_up_its_time_is_told_from_one_that_somebody_killed(tmp_path: Path) -> None:
+    (tmp_path / "endless.py").write_text("while True: pass")
+    arguments = confined("endless", [], Limits(reads=(str(tmp_path),), seconds=1))
+    environment = {**bare_environment(tmp_path), "PYTHONPATH": str(tmp_path)}
+    with pytest.raises(ChildFailed) as ended:
+        run_child(*arguments, folder=tmp_path, environment=environment, seconds=60)
+    assert ended.value.status == -signal.SIGXCPU
+    assert not isinstance(ended.value, ChildKilled)
+
+
 def test_confined_program_reaches_nothing_but_its_own_files(tried: dict[str, object]) -> None:
     worked = {what for what, did in tried.items() if did is True}
     assert worked == {"writes its own"}
