@@ -1,4 +1,4 @@
-"""Rules for every request: its size, what a page may load, what is kept, when to come again, where to go first."""
+"""Rules for every request: its size, for whom it is, what a page may load, what is kept, and when to come again."""
 
 from collections.abc import Callable
 
@@ -10,10 +10,12 @@ from django.shortcuts import redirect
 from django.urls import reverse
 
 from classifier import bodies
+from classifier.clients import address_group, client_address
 from classifier.disk import DiskFull, check_room
 from classifier.outages import RETRY_SECONDS
 from classifier.services.accounts import find_key
 from classifier.services.set_up import site_is_empty
+from ml.serving.askers import asking_for
 
 # Everything comes from this site. `blob:` is a picture that the browser shows before it is uploaded; `data:`
 # are the icons of the API page.
@@ -67,6 +69,23 @@ def _knows_us(request: HttpRequest) -> bool:
         return find_key(key.strip()) is not None
     session = request.COOKIES.get(settings.SESSION_COOKIE_NAME, "")
     return bool(session) and SessionStore(session).get(SESSION_KEY) is not None
+
+
+def name_asker(get_response: GetResponse) -> GetResponse:
+    """Say for whom the pictures of a request are read."""
+
+    def middleware(request: HttpRequest) -> HttpResponse:
+        with asking_for(lambda: _name(request)):
+            return get_response(request)
+
+    return middleware
+
+
+def _name(request: HttpRequest) -> str:
+    scheme, _, key = request.headers.get("Authorization", "").partition(" ")
+    found = find_key(key.strip()) if scheme.lower() == "bearer" else None
+    user = found.user_id if found else getattr(getattr(request, "user", None), "pk", None)
+    return f"user {user}" if user else address_group(client_address(request))
 
 
 def content_security_policy(get_response: GetResponse) -> GetResponse:

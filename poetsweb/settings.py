@@ -58,6 +58,7 @@ MIDDLEWARE = [
     "classifier.api.addresses.explain_wrong_methods",
     "classifier.middleware.bound_requests",
     "classifier.bodies.check_multipart",
+    "classifier.middleware.name_asker",
     "classifier.api.direct.classify_directly",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",

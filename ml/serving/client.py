@@ -6,7 +6,6 @@ import json
 import logging
 import os
 import socket
-import threading
 import time
 from collections.abc import Iterator
 from dataclasses import asdict
@@ -22,6 +21,7 @@ from ml.images.decoding import DEFAULT_LIMITS, ImageFacts, ImageLimits, ImageRej
 from ml.images.formats import FORMATS
 from ml.images.isolated import CRASHES
 from ml.images.rendering import Framing
+from ml.serving.askers import Places, current_asker
 from ml.serving.busy import STALE_SECONDS, BusyTimes
 from ml.serving.inference import Network
 from ml.serving.messages import Disconnected, enqueue, receive, receive_some, send
@@ -31,7 +31,7 @@ TURN_SECONDS = 10.0  # after which somebody is told to come again
 ANSWER_SECONDS = STALE_SECONDS + 15  # by then the server has been ended
 MAX_ANSWER = 64 * 2**20  # bytes; a square of 4,000 pixels has fewer
 BUSY_SECONDS = 0.1  # between two questions about a large picture
-LARGE_WAITING = 2  # of those at a time in a process
+LARGE_WAITING = 2  # of those at a time in a process, each of somebody else
 AGAIN_SECONDS = 5.0  # a server that ends sooner may have ended for another reason than the picture
 
 _TICKETS = count(1)
@@ -52,7 +52,7 @@ class RemoteInference:
     def __init__(self, queue: socket.socket, busy: int) -> None:
         """Ask the servers that take from this queue, and share this memory, a descriptor for `BusyTimes`."""
         self._queue, self._busy = queue, BusyTimes(busy)
-        self._waiting = threading.Semaphore(LARGE_WAITING)
+        self._places = Places(LARGE_WAITING)
 
     def verify(self, data: bytes, limits: ImageLimits = DEFAULT_LIMITS) -> ImageFacts:
         """Do what `verify_image` does."""
@@ -91,13 +91,11 @@ class RemoteInference:
         wait_seconds = question["limits"].pop("wait_seconds")
         with contextlib.suppress(TooBusy):
             return self._ask_twice(data, question)
-        # Many at once must not keep all threads of a site waiting: few wait, others are told to come again.
-        if not self._waiting.acquire(blocking=False):
+        if not wait_seconds:
             raise TooBusy
-        try:
+        # Many at once must not keep all threads of a site waiting: few wait, others are told to come again.
+        with self._places.take(current_asker()()):
             return self._ask_until(data, question, time.monotonic() + wait_seconds)
-        finally:
-            self._waiting.release()
 
     def _ask_until(self, data: bytes, question: dict[str, Any], until: float) -> bytes:
         """Ask again and again while another large picture is being decoded on this machine. Raise TooBusy."""

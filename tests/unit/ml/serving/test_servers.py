@@ -26,6 +26,7 @@ from ml.images.decoding import DEFAULT_LIMITS, ImageRejected
 from ml.images.isolated import CRASHES
 from ml.images.rendering import Framing
 from ml.serving import client
+from ml.serving.askers import asking_for
 from ml.serving.batches import extract_features
 from ml.serving.busy import BusyTimes, make_shared_memory
 from ml.serving.client import NoTurn, RemoteInference
@@ -242,12 +243,44 @@ def test_large_picture_waits_for_the_one_in_hand_and_keeps_no_server_waiting(
     fcntl.flock(held, fcntl.LOCK_EX)
     with ThreadPoolExecutor(client.LARGE_WAITING) as threads:
         waiting = [threads.submit(remote.verify, large, patient) for _ in range(client.LARGE_WAITING)]
-        until(lambda: not remote._waiting._value)
+        until(lambda: not remote._places.free)
         assert remote.verify(make_jpeg(1)).format == "JPEG"
         with pytest.raises(TooBusy):  # enough wait already
             remote.verify(large, patient)
         os.close(held)
         assert [future.result().height for future in waiting] == [9000] * client.LARGE_WAITING
+
+
+def test_one_person_waits_with_one_large_picture_and_leaves_room_for_others(remote: RemoteInference) -> None:
+    large, patient = make_png(4000, 9000), replace(DEFAULT_LIMITS, wait_seconds=20)
+
+    def verify_for(name: str) -> object:
+        with asking_for(lambda: name):
+            return remote.verify(large, patient)
+
+    held = open_lock()
+    fcntl.flock(held, fcntl.LOCK_EX)
+    with ThreadPoolExecutor(2) as threads:
+        first = threads.submit(verify_for, "one")
+        until(lambda: remote._places.free == client.LARGE_WAITING - 1)
+        with pytest.raises(TooBusy):
+            verify_for("one")
+        second = threads.submit(verify_for, "another")
+        until(lambda: not remote._places.free)
+        os.close(held)
+        assert first.result() == second.result()
+    assert remote._places.free == client.LARGE_WAITING
+
+
+def test_several_large_pictures_of_one_request_are_all_answered(remote: RemoteInference, network: Network) -> None:
+    use_inference(remote)
+    try:
+        with asking_for(lambda: "one"):
+            found = extract_features([make_png(4000, 9000)] * 5, network, replace(DEFAULT_LIMITS, wait_seconds=20))
+    finally:
+        use_inference(LocalInference())
+    assert not [one for one in found if isinstance(one, ImageRejected)]
+    assert len(found) == 5
 
 
 def test_large_picture_is_not_waited_for_for_ever(remote: RemoteInference) -> None:
