@@ -49,6 +49,8 @@ lock: $(VENV)/installed-dev
 	@for extra in $(ALL_EXTRAS); do \
 	  $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
 	    requirements-$$extra.in -o requirements-$$extra.txt; done
+	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
+	  tests/requirements-mediapipe.in -o tests/requirements-mediapipe.txt
 
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null || \
@@ -66,6 +68,13 @@ $(VENV)/installed: requirements.txt | $(VENV)/bin/python
 $(VENV)/installed-%: requirements-%.txt $(VENV)/installed
 	@echo "Installing the packages for $* …"
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r $<
+	@touch $@
+
+# An environment of its own, with which tests read exported files: POETSWEB_MEDIAPIPE_PYTHON is its Python.
+.venv-mediapipe/installed: tests/requirements-mediapipe.txt | $(VENV)/bin/python
+	@echo "Installing MediaPipe …"
+	@$(BIN)/python -m venv .venv-mediapipe
+	@.venv-mediapipe/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
 	@touch $@
 
 $(VENV)/installed-dev: requirements-dev.txt $(VENV)/installed $(ALL_EXTRAS:%=$(VENV)/installed-%)

@@ -1,4 +1,4 @@
-# Chromium, PostgreSQL and Redis, installed where they are missing.
+# Chromium, PostgreSQL, Redis and the graphics libraries that MediaPipe loads, installed where they are missing.
 
 browser() { command -v chromium || command -v chromium-browser || command -v google-chrome; }
 
@@ -10,10 +10,13 @@ postgres_programs() {
 }
 
 install_packages() {
-  local missing=()
+  local missing=() pair
   browser >/dev/null || missing+=(chromium)
   postgres_programs >/dev/null || missing+=(postgresql)
   command -v redis-server >/dev/null || missing+=(redis-server)
+  for pair in libGL.so.1:libgl1 libEGL.so.1:libegl1 libGLESv2.so.2:libgles2; do
+    ldconfig -p | grep -q "${pair%:*}" || missing+=("${pair#*:}")
+  done
   [ ${#missing[@]} -gt 0 ] || return 0
   if [ "$(id -u)" != 0 ]; then
     echo "Install first: ${missing[*]}" >&2

@@ -2,6 +2,7 @@
 
 import hashlib
 import io
+import os
 import subprocess
 import sys
 import zipfile
@@ -39,14 +40,28 @@ print(labels[scores.argmax()])
 """
 
 
+# What an app for a phone does with MediaPipe's task library: it gives the model no more than a picture.
+MEDIAPIPE = """
+import sys
+import mediapipe
+options = mediapipe.tasks.vision.ImageClassifierOptions(mediapipe.tasks.BaseOptions(model_asset_path="model.tflite"))
+with mediapipe.tasks.vision.ImageClassifier.create_from_options(options) as classifier:
+    for path in sys.argv[1:]:
+        (found,) = classifier.classify(mediapipe.Image.create_from_file(path)).classifications
+        for one in found.categories:
+            print(path, one.category_name, one.score, sep="\\t")
+"""
+MEDIAPIPE_PYTHON = os.environ.get("POETSWEB_MEDIAPIPE_PYTHON")  # one that has it: it needs many packages of its own
+
+
 @pytest.fixture(scope="module")
 def slug(owner: Client) -> str:
     return make_trained_project(owner, "Exported")[0]
 
 
-def run_elsewhere(folder: Path, *arguments: str) -> str:
+def run_elsewhere(folder: Path, *arguments: str, python: str = sys.executable) -> str:
     """Run it in an empty environment and another folder, with nothing of ours near."""
-    command = [sys.executable, *arguments]
+    command = [python, *arguments]
     done = subprocess.run(command, cwd=folder, env={}, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr[-2000:]
     return done.stdout
@@ -71,6 +86,16 @@ def export(owner: Client, slug: str, format: str, folder: Path) -> Path:
     return folder / f"{slug}-v1-{format}"
 
 
+def check_with_mediapipe(folder: Path, expected: dict[str, list[str]]) -> None:
+    """Ask MediaPipe about the pictures: it finds normalisation and names in the file itself."""
+    said = run_elsewhere(folder, "-c", MEDIAPIPE, *expected, python=str(MEDIAPIPE_PYTHON))
+    rows = [row.split("\t") for row in said.splitlines()]
+    assert {name for _, name, _ in rows} == set(COLOURS)
+    best = {path: (name, float(score)) for path, name, score in reversed(rows)}
+    for path, (name, score) in expected.items():
+        assert best[path] == (name, pytest.approx(float(score), abs=0.02))
+
+
 @pytest.mark.parametrize("format", FORMATS)
 def test_file_answers_elsewhere_as_the_site_does(format: str, slug: str, owner: Client, tmp_path: Path) -> None:
     if FORMATS[format].unavailable_reason:
@@ -86,5 +111,7 @@ def test_file_answers_elsewhere_as_the_site_does(format: str, slug: str, owner: 
         first = here["predictions"][0]["classes"][0]
         assert best[name][0] == first["name"] == name
         assert float(best[name][1]) == pytest.approx(first["probability"], abs=0.02)
+    if format.startswith("tflite") and MEDIAPIPE_PYTHON:
+        check_with_mediapipe(folder, {str(tmp_path / f"{name}.jpg"): best[name] for name in pictures})
     if format == "frozen_graph":
         assert run_elsewhere(folder, "-c", LABEL_IMAGE, str(tmp_path / "blue.jpg")).strip() == "blue"
