@@ -15,7 +15,7 @@ install_packages() {
   postgres_programs >/dev/null || missing+=(postgresql)
   command -v redis-server >/dev/null || missing+=(redis-server)
   for pair in libGL.so.1:libgl1 libEGL.so.1:libegl1 libGLESv2.so.2:libgles2; do
-    ldconfig -p | grep -q "${pair%:*}" || missing+=("${pair#*:}")
+    [[ $(PATH=$PATH:/sbin ldconfig -p) == *"${pair%:*}"* ]] || missing+=("${pair#*:}")
   done
   [ ${#missing[@]} -gt 0 ] || return 0
   if [ "$(id -u)" != 0 ]; then
