@@ -54,7 +54,9 @@ def train(job: Job) -> None:
         FineTuningRun(job, version, dataset, backbone, config, features[TEST], progress) if config.fine_tuning else None
     )
     with _summaries_of(job) as written:
-        trained = pipeline.train(dataset, features, config, backbone, progress, written, tuning)
+        trained = pipeline.train(
+            dataset, features, config, backbone, progress, written, tuning, test_is_given=TEST in version.given
+        )
     seconds = round(time.monotonic() - begun - (tuning.seconds if tuning else 0), 3)
     custom, measured = (tuning.custom, tuning.measured) if tuning else (None, {})
     model_versions.publish_model_version(

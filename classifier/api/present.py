@@ -1,5 +1,6 @@
 """Rows to the API's shapes."""
 
+from dataclasses import asdict
 from typing import Any
 
 from classifier import selectors
@@ -136,6 +137,7 @@ def present_version(version: ModelVersion, live: ModelVersion | None) -> dict[st
         "dataset_version": version.dataset_version.number,
         "dataset_digest": version.dataset_version.digest,
         "artifact_digest": version.artifact_digest,
+        "accuracy": asdict(version.accuracy),
         "metrics": version.metrics,
         "created_at": version.created_at,
     }

@@ -228,17 +228,38 @@ class FineTuning(Schema):
     after: Validation
 
 
+class CrossValidation(Schema):
+    accuracy: float | None
+    n: int
+    groups: int
+    interval: list[float]
+    folds: int
+
+
 class Metrics(Schema):
     test_accuracy: float | None
     test_n: int
+    test_groups: int | None = Field(None, description="how many of the test pictures are independent of each other")
     interval: list[float]
+    cross_validation: CrossValidation | None = Field(
+        None, description="of all pictures, where the test pictures are too few to tell"
+    )
     per_class: list[PerClass]
     confusion: list[list[int]]
     fine_tuning: FineTuning | None = None
 
 
+class Accuracy(Schema):
+    accuracy: float | None
+    interval: list[float] = Field(description="the 95 % confidence interval")
+    n: int
+    groups: int = Field(description="how many of the n pictures are independent of each other")
+    by: str = Field(description="test or cross_validation")
+
+
 class VersionOut(Schema):
     number: int
+    accuracy: Accuracy = Field(description="on new pictures, as far as can be told")
     live: bool
     backbone: str
     config: dict[str, Any]

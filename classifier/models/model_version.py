@@ -5,6 +5,7 @@ from django.urls import reverse
 from classifier.models.dataset_version import DatasetVersion
 from classifier.models.job import Job
 from classifier.models.project import Project
+from ml.training.evaluation import Estimate, best_estimate
 
 
 class ModelVersion(models.Model):
@@ -34,3 +35,8 @@ class ModelVersion(models.Model):
 
     def get_absolute_url(self) -> str:
         return reverse("version", args=[self.project.slug, self.number])
+
+    @property
+    def accuracy(self) -> Estimate:
+        """Return the figure to show first."""
+        return best_estimate(self.metrics)

@@ -141,4 +141,5 @@ def load_dataset(version: DatasetVersion) -> Dataset:
     frozen = json.loads(content)
     index = {pk: place for place, pk in enumerate(frozen["classes"])}
     rows = [(sha256, index[class_id], split) for sha256, class_id, split, *_ in frozen["rows"]]
-    return Dataset(version.digest, [(pk, name) for pk, name in version.classes], rows)
+    groups = {sha256: group[0] for sha256, _, _, *group in frozen["rows"] if group}
+    return Dataset(version.digest, [(pk, name) for pk, name in version.classes], rows, groups)

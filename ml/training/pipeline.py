@@ -1,7 +1,8 @@
 """Train a model version from a dataset version and its embeddings."""
 
+import itertools
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -9,15 +10,17 @@ from numpy.typing import NDArray
 
 from ml.backbones.backbone import Backbone
 from ml.datasets.dataset import Dataset
-from ml.datasets.splits import TEST, TRAINING, VALIDATION
+from ml.datasets.splits import SPLITS, TEST, TRAINING, VALIDATION
 from ml.images.decoding import PREPROCESSING_VERSION
 from ml.training.artifacts import Evaluation, pack_artifact
 from ml.training.config import TrainConfig
-from ml.training.evaluation import evaluate
+from ml.training.cross_validation import cross_validate, deal_folds, thin_out
+from ml.training.evaluation import evaluate, summarise_cross_validation
 from ml.training.event_files import TrainingEventFiles
 from ml.training.head import Head, LabelledFeatures, Report, no_callback
 from ml.training.recipes.registry import train_head
 
+FEW_GROUPS = 50  # independent test pictures; with fewer, the interval is about 20 points wide
 IMPORTED = "imported"  # in place of a recipe's name
 
 
@@ -53,6 +56,8 @@ def train(
     report: Report,
     summaries: TrainingEventFiles | None = None,
     tune: Callable[[Head], TrainedClassifier] | None = None,
+    *,
+    test_is_given: bool = False,
 ) -> Trained:
     """Train a head, fine-tune the backbone if `tune` is given, evaluate, and pack the artifact.
 
@@ -62,6 +67,7 @@ def train(
         report: called as report(stage, fraction, **point).
         summaries: event files to write; they do not influence the training.
         tune: fine-tunes from the trained head, and returns what will answer in its place.
+        test_is_given: somebody chose the test pictures; no other figure is put before theirs.
 
     Raise `EmptySplit`, `TrainingDiverged`, and whatever `tune` raises.
     """
@@ -70,12 +76,39 @@ def train(
     validation = LabelledFeatures(features[VALIDATION], dataset.labels(VALIDATION))
     callback = summaries.watch(training, validation) if summaries else no_callback
     head = train_head(training, validation, len(dataset.classes), config, report, callback)
-    found = tune(head) if tune else TrainedClassifier(backbone, head, features[TEST])
     report("evaluate", 0.0)
+    found = TrainedClassifier(backbone, head, features[TEST])
+    if tune:
+        found = tune(head)
+    elif not test_is_given and len(set(dataset.groups_of(TEST))) < FEW_GROUPS:
+        found = replace(found, metrics=_cross_validate(dataset, features, config, report))
     trained = _pack(dataset, found, config.as_dict())
     if summaries:
         summaries.show_test(trained.metrics["test_accuracy"])
     return trained
+
+
+def _cross_validate(
+    dataset: Dataset, features: Mapping[str, NDArray[np.float32]], config: TrainConfig, report: Report
+) -> dict[str, Any]:
+    """Return the metrics of a cross-validation over all pictures as they are; none if a class has too few groups."""
+    groups = [group for split in SPLITS for group in dataset.groups_of(split)]
+    labels = np.concatenate([dataset.labels(split) for split in SPLITS])
+    plain = np.concatenate([features[split][: len(dataset.labels(split))] for split in SPLITS])
+    kept = thin_out(groups)
+    groups, labels, plain = [groups[place] for place in kept], labels[kept], plain[kept]
+    folds = deal_folds(labels, groups)
+    if folds is None:
+        return {}
+    classes, count, done = len(dataset.classes), int(folds.max()) + 1, itertools.count(1)
+
+    def train_fold(training: LabelledFeatures, validation: LabelledFeatures) -> Head:
+        head = train_head(training, validation, classes, config, lambda *_, **__: None)
+        report("evaluate", next(done) / count)
+        return head
+
+    probabilities = cross_validate(plain, labels, folds, classes, train_fold)
+    return {"cross_validation": summarise_cross_validation(probabilities, labels, groups, count)}
 
 
 def adopt(dataset: Dataset, features: NDArray[np.float32], backbone: Backbone, *, source: str) -> Trained:
@@ -95,7 +128,8 @@ def adopt(dataset: Dataset, features: NDArray[np.float32], backbone: Backbone, *
 
 def _pack(dataset: Dataset, found: TrainedClassifier, config: dict[str, Any]) -> Trained:
     labels, probabilities = dataset.labels(TEST), found.head.probabilities(found.test)
-    metrics = evaluate(probabilities, labels, [name for _, name in dataset.classes]) | found.metrics
+    names = [name for _, name in dataset.classes]
+    metrics = evaluate(probabilities, labels, names, dataset.groups_of(TEST)) | found.metrics
     evaluation = Evaluation(dataset.sha256s(TEST), labels, probabilities)
     digest, files = pack_artifact(_manifest(dataset, found.backbone, config, metrics), found.head, evaluation)
     return Trained(digest, files, metrics)

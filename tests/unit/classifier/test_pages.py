@@ -244,6 +244,26 @@ def test_thumbnail_is_made_once_and_kept(filled: Project, as_owner: Client) -> N
 # --- versions and answers -----------------------------------------------------------------------------
 
 
+def test_few_test_pictures_give_way_to_a_cross_validation(trained: ModelVersion, as_owner: Client) -> None:
+    crossed = {"accuracy": 0.5, "n": 120, "groups": 12, "interval": [0.254, 0.746], "folds": 5}
+    trained.metrics |= {"cross_validation": crossed, "test_n": 20, "test_groups": 2}
+    trained.save()
+    page = " ".join(as_owner.get(trained.get_absolute_url()).content.decode().split())
+    assert '<p class="big">50.0 %</p>' in page
+    assert "without it and without those that show the same thing" in page
+    assert "20 test pictures, which show 2 different things, are too few to go by." in page
+    listed = as_owner.get(f"/projects/{trained.project.slug}/versions/").content.decode()
+    assert "N = 120, cross-validated" in listed
+    (told,) = as_owner.get(f"/api/v1/projects/{trained.project.slug}/versions").json()
+    assert told["accuracy"] == {
+        "accuracy": 0.5,
+        "n": 120,
+        "groups": 12,
+        "interval": [0.254, 0.746],
+        "by": "cross_validation",
+    }
+
+
 def test_version_page_shows_what_was_measured(trained: ModelVersion, as_owner: Client) -> None:
     page = as_owner.get(trained.get_absolute_url()).content.decode()
     assert "33.3 %" in page  # it always answers its first class, one of three

@@ -10,7 +10,13 @@ from scipy.stats import binomtest
 from sklearn.metrics import confusion_matrix as confusion_matrix_of_sklearn
 from sklearn.metrics import precision_recall_fscore_support
 
-from ml.training.evaluation import confusion_matrix, evaluate, wilson_interval
+from ml.training.evaluation import (
+    best_estimate,
+    confusion_matrix,
+    evaluate,
+    summarise_cross_validation,
+    wilson_interval,
+)
 
 
 # R. G. Newcombe, Statistics in Medicine 17 (1998), table I, method 3.
@@ -87,3 +93,33 @@ def test_evaluate_is_plain_json(classes: int, count: int, seed: int) -> None:
     metrics = evaluate(probabilities, labels, [f"class {number}" for number in range(classes)])
     assert json.loads(json.dumps(metrics, allow_nan=False)) == metrics
     assert np.sum(metrics["confusion"]) == count
+
+
+def test_frames_of_two_videos_are_two_trials() -> None:
+    probabilities = np.eye(2, dtype=np.float32)[[0] * 10 + [1] * 5 + [0] * 5]
+    metrics = evaluate(probabilities, np.repeat([0, 1], 10), ["a", "b"], ["one"] * 10 + ["another"] * 10)
+    assert (metrics["test_accuracy"], metrics["test_n"], metrics["test_groups"]) == (0.75, 20, 2)
+    assert metrics["interval"] == pytest.approx(wilson_interval(1.5, 2), abs=1e-6)
+    assert metrics["interval"][0] < 0.3
+
+
+def test_best_estimate_is_of_the_test_unless_it_was_too_small() -> None:
+    metrics = evaluate(np.eye(2, dtype=np.float32), np.arange(2), ["a", "b"])
+    found = best_estimate(metrics)
+    assert (found.accuracy, found.n, found.groups, found.by) == (1.0, 2, 2, "test")
+    labels, groups = np.arange(2).repeat(10), [f"video {number // 5}" for number in range(20)]
+    crossed = summarise_cross_validation(np.eye(2, dtype=np.float32)[[0] * 20], labels, groups, 4)
+    found = best_estimate(metrics | {"cross_validation": crossed})
+    assert (found.accuracy, found.n, found.groups, found.by) == (0.5, 20, 4, "cross_validation")
+    assert found.interval == pytest.approx(wilson_interval(2, 4), abs=1e-6)
+
+
+def test_best_estimate_of_metrics_from_before_groups_were_counted() -> None:
+    metrics = evaluate(np.eye(2, dtype=np.float32), np.arange(2), ["a", "b"])
+    del metrics["test_groups"]
+    assert best_estimate(metrics).groups == 2
+
+
+def test_best_estimate_without_pictures() -> None:
+    found = best_estimate(evaluate(np.zeros((0, 2), np.float32), np.zeros(0, int), ["a", "b"], []))
+    assert (found.accuracy, found.interval, found.n) == (None, (0.0, 1.0), 0)

@@ -17,6 +17,7 @@ from ml.engines.litert import LiteRTEngine
 from ml.images.augmentation import Augmentation
 from ml.images.decoding import PREPROCESSING_VERSION, ImageRejected
 from ml.serving.batches import extract_features
+from ml.training import pipeline
 from ml.training.artifacts import Artifact, read_artifact, read_evaluation
 from ml.training.config import TrainConfig, parse_config
 from ml.training.inference import classify_features
@@ -122,6 +123,31 @@ def test_train_metrics_are_of_the_test_split_alone(dataset: Dataset, features: F
     tests = len(dataset.sha256s(TEST))
     assert right.metrics["test_n"] == tests == np.sum(right.metrics["confusion"])
     assert right.metrics["confusion"] == (np.eye(3, dtype=int) * tests // 3).tolist()
+
+
+def test_train_judges_all_pictures_where_those_for_test_are_few(dataset: Dataset, features: Features) -> None:
+    crossed = train(dataset, features, CONFIGS[0], TESTING, silent).metrics["cross_validation"]
+    assert (crossed["accuracy"], crossed["n"], crossed["groups"], crossed["folds"]) == (1.0, 90, 90, 5)
+
+
+def test_train_does_not_judge_a_picture_by_others_of_its_group(dataset: Dataset, features: Features) -> None:
+    """Put wrong labels on whole groups: heads that had seen one of a group would have learnt them by heart."""
+    noise = {row[0]: index % 3 for index, row in enumerate(dataset.rows)}
+    frames = [(f"{sha256[:-1]}{copy}", noise[sha256], split) for sha256, _, split in dataset.rows for copy in range(3)]
+    groups = {sha256: sha256[:-1] for sha256, _, _ in frames}
+    repeated = {split: one.repeat(3, axis=0) for split, one in features.items()}
+    metrics = train(Dataset("d" * 64, CLASSES, frames, groups), repeated, CONFIGS[0], TESTING, silent).metrics
+    assert (metrics["cross_validation"]["groups"], metrics["cross_validation"]["n"]) == (90, 270)
+    assert metrics["cross_validation"]["accuracy"] < 0.6
+
+
+def test_train_trusts_test_pictures_that_were_given_or_are_many(
+    dataset: Dataset, features: Features, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given = train(dataset, features, CONFIGS[0], TESTING, silent, test_is_given=True)
+    assert "cross_validation" not in given.metrics
+    monkeypatch.setattr(pipeline, "FEW_GROUPS", 9)
+    assert "cross_validation" not in train(dataset, features, CONFIGS[0], TESTING, silent).metrics
 
 
 def test_train_evaluation_lists_the_test_pictures(dataset: Dataset, features: Features) -> None:
