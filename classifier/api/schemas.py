@@ -267,6 +267,9 @@ class VersionOut(Schema):
     dataset_digest: str
     artifact_digest: str
     metrics: Metrics
+    without_leaks: Accuracy | None = Field(
+        None, description="on the test pictures that show nothing it was trained on, where others do"
+    )
     created_at: datetime
 
 

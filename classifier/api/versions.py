@@ -1,5 +1,6 @@
 """Model versions, and which one is live."""
 
+from dataclasses import asdict
 from typing import Any
 
 from django.shortcuts import get_object_or_404
@@ -12,7 +13,7 @@ from classifier.api import schemas
 from classifier.api.errors import errors
 from classifier.api.present import present_evaluation, present_version
 from classifier.models import ModelVersion
-from classifier.services import hub, model_versions
+from classifier.services import hub, leaks, model_versions
 
 router = Router()
 
@@ -34,7 +35,9 @@ def find_version(request: SignedIn, slug: str, number: int) -> ModelVersion:
 def get_version(request: SignedIn, slug: str, number: int) -> Any:
     """Return a model version with its metrics."""
     version = find_version(request, slug, number)
-    return present_version(version, selectors.live_version(version.project))
+    without = leaks.accuracy_without_leaks(version)
+    shown = present_version(version, selectors.live_version(version.project))
+    return shown | {"without_leaks": asdict(without) if without else None}
 
 
 @router.get(

@@ -1,6 +1,5 @@
 """samples -> groups: what shows the same photo belongs together, and is never dealt into two splits."""
 
-from collections import Counter
 from collections.abc import Iterable
 
 from django.db import transaction
@@ -8,7 +7,6 @@ from django.db.models import Count, Exists, OuterRef, QuerySet
 
 from classifier.models import Embedding, Project, Sample
 from ml.datasets.groups import SAME_PHOTO
-from ml.datasets.splits import SPLITS
 
 SLICE = 5000  # SQLite takes at most 32,766 parameters a statement
 
@@ -71,41 +69,6 @@ def _rank(key: int | str) -> tuple[bool, int, str]:
     if isinstance(key, int):
         return True, key, ""
     return key.startswith(f"{SAME_PHOTO} "), 0, key
-
-
-def list_leaks(project: Project) -> list[str]:
-    """List the groups that lie in several splits, which were dealt before it was known that they belong together."""
-    spread = _with_groups(project).values("group").annotate(splits=Count("split", distinct=True)).filter(splits__gt=1)
-    return list(spread.order_by("group").values_list("group", flat=True))
-
-
-def _with_groups(project: Project) -> QuerySet[Sample]:
-    kept = Sample.objects.filter(project=project, deleted_at=None, image_class__isnull=False)
-    return kept.exclude(group="").exclude(split="").order_by()
-
-
-def count_leaked(project: Project) -> int:
-    """Count the pictures for validation and test whose group is in training as well."""
-    rows = _with_groups(project).filter(group__in=list_leaks(project)).values_list("group", "split")
-    counted = Counter(rows)
-    trained = {group for group, split in counted if split == "training"}
-    return sum(count for (group, split), count in counted.items() if split != "training" and group in trained)
-
-
-@transaction.atomic
-def mend_leaks(project: Project) -> int:
-    """Put each group that lies in several splits into one, and return how many pictures were moved.
-
-    It is the split where most of its pictures are, or the earlier one of training, validation and test.
-    """
-    Project.objects.select_for_update().get(pk=project.pk)
-    moved = 0
-    for group in list_leaks(project):
-        counted = Counter(_with_groups(project).filter(group=group).values_list("split", flat=True))
-        wanted = max(SPLITS, key=lambda split: counted[split])
-        others = _with_groups(project).filter(group=group).exclude(split=wanted)
-        moved += others.update(split=wanted, split_is_given=False)
-    return moved
 
 
 def list_contradictions(project: Project) -> list[str]:

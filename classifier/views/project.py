@@ -13,7 +13,7 @@ from classifier import selectors
 from classifier.access import SignedIn, project_page
 from classifier.forms import NameForm
 from classifier.models import Project, Sample
-from classifier.services import groups, readiness
+from classifier.services import groups, leaks, readiness
 from classifier.services.projects import rename_project
 
 STRIP = 6  # thumbnails beside each class
@@ -34,6 +34,7 @@ def project(request: SignedIn, project: Project) -> HttpResponse:
         }
         for image_class in project.classes.order_by("name")
     ]
+    leaked, live = leaks.count_leaked(project), selectors.live_version(project)
     context = {
         "project": project,
         "rows": rows,
@@ -42,10 +43,11 @@ def project(request: SignedIn, project: Project) -> HttpResponse:
         "trashed": Sample.objects.filter(project=project, deleted_at__isnull=False).count(),
         "damaged": selectors.list_damaged_samples(project)[:MAX_DAMAGED_NAMED],
         "damaged_count": selectors.list_damaged_samples(project).count(),
-        "leaked": groups.count_leaked(project),
+        "leaked": leaked,
+        "without_leaks": leaks.accuracy_without_leaks(live) if leaked and live else None,
         "contradictions": len(groups.list_contradictions(project)),
         "getting_ready": readiness.find_open(project),
-        "live": selectors.live_version(project),
+        "live": live,
         "running": selectors.list_jobs(request.user).filter(project=project, status__in=("QUEUED", "RUNNING")),
         "class_form": NameForm(label="Class name"),
     }
@@ -73,7 +75,7 @@ def readiness_part(request: SignedIn, project: Project) -> HttpResponse:
 @project_page
 @require_POST
 def mend_splits(request: SignedIn, project: Project) -> HttpResponse:
-    moved = groups.mend_leaks(project)
+    moved = leaks.mend_leaks(project)
     messages.success(
         request, f"{moved:,} picture{' has' if moved == 1 else 's have'} been moved. Train to see the effect."
     )

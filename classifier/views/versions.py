@@ -14,7 +14,7 @@ from classifier.access import SignedIn, project_page
 from classifier.custom_backbone_forms import ReimportForm
 from classifier.models import ModelVersion, Project, PublicLink
 from classifier.parsing import parse_number
-from classifier.services import exports, model_versions
+from classifier.services import exports, leaks, model_versions
 from classifier.services.custom_backbones import find_spec
 from classifier.services.hub import FORMAT
 from ml.exports.registry import FORMATS
@@ -44,6 +44,7 @@ def detail(request: SignedIn, project: Project, number: int) -> HttpResponse:
         "project": project,
         "version": version,
         "metrics": version.metrics,
+        "without_leaks": leaks.accuracy_without_leaks(version),
         "imported": version.config["recipe"] == IMPORTED,
         "backbone_title": catalogue.backbone_title(version.backbone),
         "matrix": _matrix(version),

@@ -6,7 +6,7 @@ import in the commands that answer without TensorFlow, and have no metrics for a
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
@@ -64,14 +64,8 @@ def summarise_cross_validation(
     probabilities: NDArray[np.float32], labels: NDArray[Any], groups: Sequence[str], folds: int
 ) -> dict[str, Any]:
     """Return what is kept of a cross-validation as plain data; the arguments as for `evaluate`."""
-    hits, trials, independent = int((probabilities.argmax(axis=1) == labels).sum()), len(labels), len(set(groups))
-    return {
-        "accuracy": _ratio(hits, trials),
-        "n": trials,
-        "groups": independent,
-        "interval": _interval(hits, trials, independent),
-        "folds": folds,
-    }
+    found = asdict(estimate_on(probabilities, labels, groups))
+    return {"folds": folds, **{name: found[name] for name in ("accuracy", "n", "groups", "interval")}}
 
 
 @dataclass(frozen=True)
@@ -91,6 +85,13 @@ class Estimate:
     n: int
     groups: int
     by: str
+
+
+def estimate_on(probabilities: NDArray[np.float32], labels: NDArray[Any], groups: Sequence[str]) -> Estimate:
+    """Return the accuracy on test pictures; the arguments as for `evaluate`."""
+    hits, trials, independent = int((probabilities.argmax(axis=1) == labels).sum()), len(labels), len(set(groups))
+    low, high = _interval(hits, trials, independent)
+    return Estimate(_ratio(hits, trials), (low, high), trials, independent, "test")
 
 
 def best_estimate(metrics: Mapping[str, Any]) -> Estimate:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.core.files.storage import default_storage
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import connection
 from django.test import Client
@@ -18,13 +19,13 @@ from classifier.jobs import lifecycle
 from classifier.jobs.kinds import GET_READY, TRAIN
 from classifier.models import Job, Project, Sample
 from classifier.outages import StorageAway
-from classifier.services import datasets, groups, uploads
+from classifier.services import datasets, groups, leaks, model_versions, uploads
 from ml.datasets.archives import ArchiveEntry
 from ml.datasets.groups import SAME_PHOTO
 from ml.training.config import TrainConfig
 from tests.datasets import coloured_pictures, make_zip
 from tests.pictures import encode, photo_like_jpeg
-from tests.unit.classifier.conftest import add_pictures
+from tests.unit.classifier.conftest import add_pictures, publish
 from worker import same_photos
 from worker.embed import embed
 from worker.get_ready import get_ready
@@ -82,9 +83,9 @@ def test_dealt_samples_move_only_when_asked(project: Project) -> None:
     groups.join_samples(project, [(test.pk, training.pk)])
     freeze(project)
     assert set(red.filter(pk__in=(test.pk, training.pk)).values_list("split", flat=True)) == {"test", "training"}
-    assert groups.count_leaked(project) == 1
-    assert groups.mend_leaks(project) == 1
-    assert groups.count_leaked(project) == 0
+    assert leaks.count_leaked(project) == 1
+    assert leaks.mend_leaks(project) == 1
+    assert leaks.count_leaked(project) == 0
     freeze(project)
     assert red.exclude(group="").values("split").distinct().count() == 1
 
@@ -97,10 +98,40 @@ def test_page_tells_of_leaks_and_the_owner_mends_them(project: Project, as_owner
     assert "1 picture for validation or test" in as_owner.get(project.get_absolute_url()).content.decode()
     address = reverse("mend_splits", args=[project.slug])
     assert as_stranger.post(address).status_code == 404
-    assert groups.count_leaked(project) == 1
+    assert leaks.count_leaked(project) == 1
     page = as_owner.post(address, follow=True).content.decode()
     assert "1 picture has been moved" in page
     assert "for validation or test" not in page
+
+
+def test_accuracy_is_told_without_what_leaks(project: Project, as_owner: Client) -> None:
+    """The version answers “blue” to everything: right for one of three test pictures, and that one leaks."""
+    add_pictures(project, coloured_pictures(10))
+    version = publish(project)
+    assert leaks.accuracy_without_leaks(version) is None
+    address = f"/api/v1/projects/{project.slug}/versions/1"
+    assert as_owner.get(address).json()["without_leaks"] is None
+    blue = Sample.objects.filter(project=project, image_class__name=version.dataset_version.classes[0][1])
+    groups.join_samples(project, [(blue.get(split="test").pk, blue.filter(split="training")[0].pk)])
+    found = leaks.accuracy_without_leaks(version)
+    assert found is not None
+    assert (found.accuracy, found.n, found.groups) == (0.0, 2, 2)
+    assert as_owner.get(address).json()["without_leaks"]["accuracy"] == 0.0
+    page = " ".join(as_owner.get(version.get_absolute_url()).content.decode().split())
+    assert "of the 2 that show something else, <strong>0.0 %</strong>" in page
+    model_versions.promote(version, by=project.owner)
+    page = " ".join(as_owner.get(project.get_absolute_url()).content.decode().split())
+    assert "33.3 % were classified correctly, and 0.0 % of those 2 that show something else" in page
+    leaks.mend_leaks(project)
+    assert leaks.accuracy_without_leaks(version) == found  # what it was trained on has not changed
+
+
+def test_page_of_a_version_whose_files_are_lost_is_still_shown(project: Project, as_owner: Client) -> None:
+    add_pictures(project, coloured_pictures(10))
+    version = publish(project)
+    default_storage.delete(f"artifacts/{version.artifact_digest}/evaluation.npz")
+    assert leaks.accuracy_without_leaks(version) is None
+    assert as_owner.get(version.get_absolute_url()).status_code == 200
 
 
 def test_no_file_name_joins_a_group_that_was_found(project: Project) -> None:
@@ -178,7 +209,7 @@ def test_training_looks_for_the_same_photos_before_it_deals_them(
     photos = {seed: samples.filter(file_name__contains=f"/{seed}-") for seed in range(8)}
     assert all(found.exclude(group="").values("group", "split").distinct().count() == 1 for found in photos.values())
     assert samples.values("group").distinct().count() == 8
-    assert groups.count_leaked(project) == 0
+    assert leaks.count_leaked(project) == 0
 
 
 def test_file_that_is_gone_is_like_nothing_and_a_storage_that_is_away_is_waited_for(
