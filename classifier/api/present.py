@@ -37,6 +37,7 @@ def present_sample(sample: Sample) -> dict[str, Any]:
         "class_name": sample.image_class.name if sample.image_class else None,
         "split": sample.split,
         "split_is_given": sample.split_is_given,
+        "group": sample.group,
         "width": sample.image.width,
         "height": sample.image.height,
         "deleted": sample.deleted_at is not None,

@@ -46,6 +46,18 @@ def move_samples(request: SignedIn, slug: str, payload: schemas.MoveIn) -> Any:
     return {"changed": samples.move_samples(project, payload.ids, to=to)}
 
 
+@router.post("/projects/{slug}/samples/split", response={200: schemas.ChangedOut, **errors(400, 404, 409, 413, 422)})
+def split_samples(request: SignedIn, slug: str, payload: schemas.SplitIn) -> Any:
+    """Give samples a split by hand, with all others of their groups."""
+    return {"changed": samples.set_split(find_project(request, slug), payload.ids, payload.split)}
+
+
+@router.post("/projects/{slug}/samples/group", response={200: schemas.ChangedOut, **errors(400, 404, 409, 413, 422)})
+def group_samples(request: SignedIn, slug: str, payload: schemas.GroupIn) -> Any:
+    """Say that samples show the same thing, so that new ones are never dealt into two splits; "" for no group."""
+    return {"changed": samples.set_group(find_project(request, slug), payload.ids, payload.group.strip())}
+
+
 @router.post("/projects/{slug}/samples/delete", response={200: schemas.ChangedOut, **errors(400, 404, 409, 413, 422)})
 def delete_samples(request: SignedIn, slug: str, payload: schemas.SamplesIn) -> Any:
     """Move samples to the trash."""

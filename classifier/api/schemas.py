@@ -7,6 +7,7 @@ from ninja import Field, Schema
 from pydantic import SkipValidation, StrictBool, StrictInt, create_model
 
 from classifier.jobs.kinds import KINDS, UploadResult
+from ml.datasets.groups import MAX_GROUP_LENGTH
 from ml.training.config import TrainConfig
 from ml.training.setting import bounds_in_json_schema, extra_of
 
@@ -62,7 +63,8 @@ class SampleOut(Schema):
     class_id: int | None = Field(description="null: it has no class")
     class_name: str | None
     split: str
-    split_is_given: bool = Field(description="by a folder or a table, not dealt")
+    split_is_given: bool = Field(description="by a folder, a table or by hand, not dealt")
+    group: str = Field(description="of samples that show the same thing; empty: none")
     width: int
     height: int
     deleted: bool
@@ -79,6 +81,14 @@ class SamplesIn(Input):
 
 class MoveIn(SamplesIn):
     class_id: StrictInt
+
+
+class SplitIn(SamplesIn):
+    split: Literal["training", "validation", "test"]
+
+
+class GroupIn(SamplesIn):
+    group: str = Field(max_length=MAX_GROUP_LENGTH)
 
 
 class ChangedOut(Schema):

@@ -32,7 +32,7 @@ class DatasetVersion(models.Model):
 
     @property
     def split_sizes(self) -> list[tuple[str, int, int]]:
-        """List each split with its pictures, and how many of them were given it by a folder or a table."""
+        """List each split with its pictures, and how many of them were given it by a folder, a table or by hand."""
         return [(split, sum(per_class), self.given.get(split, 0)) for split, per_class in self.counts.items()]
 
     @property

@@ -128,7 +128,7 @@ def _counts(classes: list[list[object]], rows: list[Row]) -> dict[str, list[int]
 
 
 def _count_given(project: Project, classes: set[int]) -> dict[str, int]:
-    """Count the pictures of each split that were given it by folders or tables."""
+    """Count the pictures of each split that were given it by folders, tables or by hand."""
     given = _usable(project).filter(split_is_given=True, image_class__in=classes)
     return dict(given.order_by().values_list("split").annotate(Count("id")))
 

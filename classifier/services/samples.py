@@ -1,14 +1,16 @@
-"""Moving, deleting and restoring samples, and emptying the trash."""
+"""Moving, deleting and restoring samples, their splits and groups by hand, and emptying the trash."""
 
 from collections.abc import Iterable
 
 from django.core.files.storage import default_storage
 from django.db import transaction
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from classifier.models import Image, ImageClass, Project, Sample
 from classifier.services.images import THUMBNAIL_SIZES
+from classifier.services.projects import InvalidName
+from ml.datasets.groups import MAX_GROUP_LENGTH, SAME_PHOTO, clean_group
 
 SLICE = 1000
 
@@ -16,6 +18,28 @@ SLICE = 1000
 def move_samples(project: Project, ids: Iterable[int], *, to: ImageClass) -> int:
     """Give the samples another class; their split stays. Return how many moved."""
     return Sample.objects.filter(project=project, pk__in=list(ids), deleted_at=None).update(image_class=to)
+
+
+@transaction.atomic
+def set_split(project: Project, ids: Iterable[int], split: str) -> int:
+    """Give the samples a split by hand, with all others of their groups, which never lie in two. Return how many."""
+    Project.objects.select_for_update().get(pk=project.pk)  # no training deals them meanwhile
+    kept = Sample.objects.filter(project=project, deleted_at=None, image_class__isnull=False)
+    chosen = kept.filter(pk__in=list(ids))
+    groups = list(chosen.exclude(group="").order_by().values_list("group", flat=True).distinct())
+    return kept.filter(Q(pk__in=chosen.values("pk")) | Q(group__in=groups)).update(split=split, split_is_given=True)
+
+
+def set_group(project: Project, ids: Iterable[int], group: str) -> int:
+    """Say that the samples show the same thing, under a name of the group, or take them out of theirs with "".
+
+    Their splits stay until somebody asks for the groups to be kept together. Return how many. Raise InvalidName.
+    """
+    if group != clean_group(group):
+        raise InvalidName(
+            f"The name of a group has at most {MAX_GROUP_LENGTH} characters and does not begin “{SAME_PHOTO}”."
+        )
+    return Sample.objects.filter(project=project, pk__in=list(ids), deleted_at=None).update(group=group)
 
 
 def delete_samples(project: Project, ids: Iterable[int]) -> int:

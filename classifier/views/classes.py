@@ -15,6 +15,7 @@ from classifier.outages import raise_outage
 from classifier.parsing import parse_number
 from classifier.services import images, projects, samples
 from ml.datasets.class_names import MAX_CLASS_NAME_LENGTH
+from ml.datasets.splits import SPLITS
 from ml.images.decoding import ImageRejected
 from ml.images.formats import FORMATS
 
@@ -35,6 +36,7 @@ def detail(request: SignedIn, project: Project, pk: int) -> HttpResponse:
         "next": following,
         "count": selectors.class_counts(project).get(image_class.pk, 0),
         "others": project.classes.exclude(pk=pk).order_by("name"),
+        "splits": SPLITS,
         "trashed": image_class.samples.filter(deleted_at__isnull=False).exists(),
         "form": NameForm(initial={"name": image_class.name}, longest=MAX_CLASS_NAME_LENGTH, label="Class name"),
     }
@@ -103,6 +105,28 @@ def move(request: SignedIn, project: Project) -> HttpResponse:
     to = get_object_or_404(project.classes, pk=parse_number(request.POST.get("to")) or 0)
     moved = samples.move_samples(project, _chosen(request), to=to)
     messages.success(request, f"{_pictures(moved)} moved to “{to.name}”.")
+    return redirect(_back(request, project))
+
+
+@project_page
+@require_POST
+def split(request: SignedIn, project: Project) -> HttpResponse:
+    wanted = request.POST.get("split", "")
+    if wanted not in SPLITS:
+        raise Http404
+    changed = samples.set_split(project, _chosen(request), wanted)
+    messages.success(request, f"{_pictures(changed)} put into {wanted}. The next training uses them so.")
+    return redirect(_back(request, project))
+
+
+@project_page
+@require_POST
+def group(request: SignedIn, project: Project) -> HttpResponse:
+    try:
+        changed = samples.set_group(project, _chosen(request), request.POST.get("group", "").strip())
+        messages.success(request, f"The group of {_pictures(changed)} has been changed.")
+    except projects.InvalidName as error:
+        messages.error(request, str(error))
     return redirect(_back(request, project))
 
 

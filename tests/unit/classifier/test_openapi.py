@@ -17,7 +17,8 @@ from classifier.services.accounts import create_api_key
 OPERATIONS = {
     *("list_projects", "create_project", "create_sample_project", "get_project", "rename_project"),
     *("create_class", "rename_class", "delete_class"),
-    *("list_samples", "move_samples", "delete_samples", "restore_samples", "purge_samples", "get_image"),
+    *("list_samples", "move_samples", "split_samples", "group_samples"),
+    *("delete_samples", "restore_samples", "purge_samples", "get_image"),
     *("upload", "answer_upload", "get_upload", "list_uploads"),
     *("train", "preflight", "list_jobs", "get_job", "cancel_job", "get_event_files"),
     *("list_versions", "get_version", "list_test_pictures", "promote", "create_public_link", "revoke_public_link"),

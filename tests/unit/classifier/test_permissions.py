@@ -125,6 +125,8 @@ API_CALLS = [call for call in api_operations() if call[1] not in API_OWN]
 BODIES = {
     "reimport": {},
     "move": {"ids": [1], "class_id": 1},
+    "split": {"ids": [1], "split": "test"},
+    "group": {"ids": [1], "group": "clip"},
     "delete": {"ids": [1]},
     "restore": {"ids": [1]},
     "exports": {"format": "tflite"},
