@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from ml.datasets.readings import compile_pattern
+from ml.datasets.readings import CLASS_MARK, compile_pattern
 from ml.datasets.vocabulary import is_camera_prefix, is_occasion, split_of, words
 
 # cat.0.jpg, cat_12.jpg, cat (3).jpg, cat-!-0.jpg (Teachable Machine), cat.0.copy.jpg: what stands before the number.
@@ -92,9 +92,9 @@ def _are_labels(labels: list[str]) -> bool:
     return not any(is_camera_prefix(label) or is_occasion(label) or split_of(label) for label in counts)
 
 
-def match_pattern(pattern: str, name: str) -> str:
+def match_pattern(pattern: str, name: str, mark: str = CLASS_MARK) -> str:
     """Return the label that a pattern such as {class}.*.jpg finds in a file name, or ""."""
-    found = _compiled(pattern).fullmatch(name) if len(name) <= 255 else None
+    found = _compiled(pattern, mark).fullmatch(name) if len(name) <= 255 else None
     return found[1].strip() if found else ""
 
 

@@ -6,8 +6,9 @@ from dataclasses import replace
 from ml.datasets import readings
 from ml.datasets.class_names import BadClassName, clean_label, find_twins, has_invisible
 from ml.datasets.evidence import Evidence, Listing
-from ml.datasets.file_names import PICTURE, kind_of_file
-from ml.datasets.groups import group_by_name
+from ml.datasets.file_names import PICTURE, kind_of_file, match_pattern
+from ml.datasets.folders import Level
+from ml.datasets.groups import clean_group, group_by_name
 from ml.datasets.names import split_name
 from ml.datasets.plan import (
     Option,
@@ -25,7 +26,7 @@ from ml.datasets.planning import (
     choose_labels,
     left_out_by_tables,
 )
-from ml.datasets.readings import Layout
+from ml.datasets.readings import NO_GROUPS, Layout
 from ml.datasets.splits import TRAINING
 from ml.datasets.vocabulary import is_occasion
 
@@ -58,18 +59,36 @@ def _verdicts(evidence: Evidence, found: Labels) -> list[Verdict]:
     known: dict[tuple[str, str, str, str | None], Verdict] = {}  # thousands of files share a few
     verdicts = [Verdict(reason=evidence.reasons.get(place)) for place in range(len(evidence.listing.members))]
     by_table = found.reading.reading == readings.TABLE
+    groups = _chosen_groups(evidence)
     for picture, place in enumerate(evidence.pictures):
         facts = evidence.places[picture]
         reason = facts.reason or None
         if by_table and len(evidence.tables.labels.get(picture, ())) > 1:
             reason = SEVERAL_CLASSES
         split = "" if evidence.layout.keep is False else evidence.split(picture)
-        key = (found.labels[picture], split, _group(facts.chain, found.labels[picture]), reason)
+        group = _group(facts.chain, found.labels[picture]) if groups is None else groups[picture]
+        key = (found.labels[picture], split, group, reason)
         if key not in known:
             known[key] = _verdict(*key)
         verdicts[place] = known[key]
-    _add_groups_of_names(evidence, verdicts)
+    if groups is None:
+        _add_groups_of_names(evidence, verdicts)
     return verdicts
+
+
+def _chosen_groups(evidence: Evidence) -> list[str] | None:
+    """Return the group of each picture as somebody has chosen it; None if nobody has."""
+    chosen, count = evidence.layout.groups, len(evidence.pictures)
+    kind, _, number = chosen.partition(":")
+    if not chosen:
+        return None
+    if chosen == readings.NO_GROUPS:
+        return [""] * count
+    if kind == readings.FOLDER:
+        found = evidence.by_level(Level(int(number) - 1))
+    else:
+        found = [match_pattern(chosen, evidence.name(picture), readings.GROUP_MARK) for picture in range(count)]
+    return [clean_group(group) for group in found]
 
 
 def _add_groups_of_names(evidence: Evidence, verdicts: list[Verdict]) -> None:
@@ -121,9 +140,8 @@ def _merge_twins(verdicts: list[Verdict], merge: bool | None) -> tuple[list[Verd
 
 
 def _count(evidence: Evidence, found: Labels, verdicts: list[Verdict]) -> Plan:
-    chosen = replace(
-        found.reading, merge=evidence.layout.merge, keep=evidence.layout.keep, encoding=evidence.layout.encoding
-    )
+    asked = evidence.layout
+    chosen = replace(found.reading, merge=asked.merge, keep=asked.keep, encoding=asked.encoding, groups=asked.groups)
     unlabelled = sum(1 for verdict in verdicts if verdict.class_name is None and verdict.reason is None)
     named = zip((member.name for member in evidence.listing.members), verdicts, strict=True)
     used = set(evidence.tables.names) if found.reading.reading == readings.TABLE else set()
@@ -142,6 +160,7 @@ def _warn(evidence: Evidence, plan: Plan) -> list[str]:
             _warn_of_single_pictures(plan),
             _warn_of_invisible(evidence),
             _warn_of_splits(plan),
+            _tell_of_groups(plan),
             _warn_of_unlabelled(plan),
             *(f"The column “{name}” has no splits that are known." for name in evidence.tables.unread_splits),
             *(f"“{name}” names none of the pictures." for name in _useless_tables(evidence, plan)),
@@ -179,6 +198,17 @@ def _warn_of_splits(plan: Plan) -> str:
         wanted = " and ".join(missing)
         return f"The splits given are kept ({said}); those for {wanted} are chosen among the ones for training."
     return f"The splits given are kept: {said}."
+
+
+def _tell_of_groups(plan: Plan) -> str:
+    groups = Counter(verdict.group for verdict in plan.verdicts if verdict.group and verdict.reason is None)
+    if not groups:
+        return "No picture is in a group that was asked for." if plan.layout.groups not in ("", NO_GROUPS) else ""
+    number, names = sum(groups.values()), _list_names(sorted(groups)[:2])
+    return (
+        f"{number:,} pictures are in {len(groups):,} group{'s'[: len(groups) - 1]} of the same thing, such as {names};"
+        " a group is never dealt into two splits."
+    )
 
 
 def _warn_of_unlabelled(plan: Plan) -> str:

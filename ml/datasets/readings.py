@@ -14,13 +14,17 @@ VALUES = (
     " name up to its number), name:PATTERN (such as name:{class}.*.jpg), table or table:FILE (a table beside the"
     " pictures; table:FILE#COLUMN names the column of the class), splits (folders called train, test, images and the"
     " like are never classes) or unlabelled; behind it, if needed, ,merge or ,apart (class names that look alike) and"
-    " ,keep or ,deal (splits that folders or tables give) and ,encoding=NAME (of file names in a zip)"
+    " ,keep or ,deal (splits that folders or tables give), ,groups=folder:N, ,groups=PATTERN (such as"
+    " ,groups={group}_*) or ,groups=none (what shows the same thing) and ,encoding=NAME (of file names in a zip)"
 )
+NO_GROUPS = "none"
+CLASS_MARK, GROUP_MARK = "{class}", "{group}"
+_FOLDER_NUMBER = re.compile(r"[1-9]\d?")
 _MAX_PATTERN, _MAX_WILDCARDS = 200, 6
 _MOST_CHARACTERS = 2000  # of a whole layout
 # What Python calls encodings beside; no program writes names in them, and some take very long or fail in odd ways.
 _NO_CODE_PAGES = ("idna", "punycode", "raw-unicode-escape", "undefined", "unicode-escape", "utf-7")
-_MODIFIER = re.compile(r"^(.*),\s*(merge|apart|keep|deal|encoding=([\w.\-]+))$", re.DOTALL)
+_MODIFIER = re.compile(r"^(.*),\s*(merge|apart|keep|deal|(?:encoding|groups)=[^,]+)$", re.DOTALL)
 
 
 class BadLayout(Refused):
@@ -37,6 +41,8 @@ class Layout:
         merge: whether class names that look alike are one class; None if nobody has decided.
         keep: whether given splits are kept; None if nobody has decided, which keeps them.
         encoding: of the names in a zip that do not say; "" if nobody has decided.
+        groups: which pictures show the same thing: `folder:N`, a pattern with `{group}`, or NO_GROUPS; "" if nobody
+            has decided, which looks for them in folders and names.
     """
 
     reading: str = AUTO
@@ -44,11 +50,13 @@ class Layout:
     merge: bool | None = None
     keep: bool | None = None
     encoding: str = ""
+    groups: str = ""
 
     def __str__(self) -> str:
         text = f"{self.reading}:{self.argument}" if self.argument else self.reading
         text += {None: "", True: ",merge", False: ",apart"}[self.merge]
         text += {None: "", True: ",keep", False: ",deal"}[self.keep]
+        text += f",groups={self.groups}" if self.groups else ""
         return f"{text},encoding={self.encoding}" if self.encoding else text
 
     def read_as(self, reading: str, argument: str = "") -> "Layout":
@@ -62,11 +70,13 @@ def parse_layout(text: str) -> Layout:
     """Return the layout that a text names. Raise `BadLayout`."""
     if len(text) > _MOST_CHARACTERS:
         raise BadLayout(f"A layout has at most {_MOST_CHARACTERS:,} characters. Use {VALUES}.")
-    merge, keep, encoding, rest = None, None, "", text.strip()
+    merge, keep, encoding, groups, rest = None, None, "", "", text.strip()
     while found := _MODIFIER.match(rest):
-        rest, word = found[1], found[2]
-        if word.startswith("encoding="):
-            encoding = _known_encoding(found[3])
+        rest, (word, _, value) = found[1], found[2].partition("=")
+        if word == "encoding":
+            encoding = _known_encoding(value)
+        elif word == "groups":
+            groups = _checked_groups(value.strip())
         elif word in ("merge", "apart"):
             merge = word == "merge"
         else:
@@ -74,7 +84,7 @@ def parse_layout(text: str) -> Layout:
     reading, _, argument = rest.partition(":")
     reading = reading.strip().lower() or AUTO
     _check(reading, argument, text)
-    return Layout(reading, argument, merge, keep, encoding)
+    return Layout(reading, argument, merge, keep, encoding, groups)
 
 
 def combine(texts: Iterable[str]) -> Layout:
@@ -88,6 +98,7 @@ def combine(texts: Iterable[str]) -> Layout:
             whole.merge if layout.merge is None else layout.merge,
             whole.keep if layout.keep is None else layout.keep,
             layout.encoding or whole.encoding,
+            layout.groups or whole.groups,
         )
     return whole
 
@@ -103,25 +114,33 @@ def _known_encoding(name: str) -> str:
     return name.lower()
 
 
+def _checked_groups(value: str) -> str:
+    kind, _, number = value.partition(":")
+    if value == NO_GROUPS or (kind == FOLDER and _FOLDER_NUMBER.fullmatch(number)):
+        return value
+    compile_pattern(value, GROUP_MARK)
+    return value
+
+
 def _check(reading: str, argument: str, text: str) -> None:
     if reading not in (AUTO, FIRST, LAST, FOLDER, NAME, TABLE, UNLABELLED, SPLITS):
         raise BadLayout(f"{text[:100]!r} is no layout. Use {VALUES}.")
     if argument and reading not in (FOLDER, NAME, TABLE):
         raise BadLayout(f"The layout {reading!r} takes nothing behind a colon. Use {VALUES}.")
-    if reading == FOLDER and not re.fullmatch(r"[1-9]\d?", argument):
+    if reading == FOLDER and not _FOLDER_NUMBER.fullmatch(argument):
         raise BadLayout("The layout 'folder' needs the number of the folder that is the class, such as folder:2.")
     if reading == NAME and argument:
         compile_pattern(argument)
 
 
-def compile_pattern(pattern: str) -> re.Pattern[str]:
+def compile_pattern(pattern: str, mark: str = CLASS_MARK) -> re.Pattern[str]:
     """Return the expression for a pattern such as `{class}.*.jpg`, whose `*` stands for anything.
 
-    Raise `BadLayout` unless it has `{class}` exactly once and few wildcards.
+    Raise `BadLayout` unless it has the mark exactly once and few wildcards.
     """
-    if pattern.count("{class}") != 1 or pattern.count("*") > _MAX_WILDCARDS or len(pattern) > _MAX_PATTERN:
-        raise BadLayout("A pattern has {class} once, and * for anything else, such as {class}.*.jpg or *_{class}.*.")
-    before, behind = (part.split("*") for part in pattern.split("{class}"))
+    if pattern.count(mark) != 1 or pattern.count("*") > _MAX_WILDCARDS or len(pattern) > _MAX_PATTERN:
+        raise BadLayout(f"A pattern has {mark} once, and * for anything else, such as {mark}.*.jpg or *_{mark}.*.")
+    before, behind = (part.split("*") for part in pattern.split(mark))
     expression = f"{_in_order(before)}(.+?){_in_order(behind[:-1])}"
     expression += f".*?{re.escape(behind[-1])}" if len(behind) > 1 else re.escape(behind[-1])
     return re.compile(expression, re.IGNORECASE | re.DOTALL)

@@ -1,5 +1,7 @@
 """Test the values of `--layout`: what they mean, that they are written as they are read, and what is refused."""
 
+from collections import Counter
+
 import pytest
 
 from ml.datasets.readings import BadLayout, Layout, combine, parse_layout
@@ -9,6 +11,7 @@ ALL = [
     *("auto", "first", "last", "folder:2", "name", "name:{class}.*.jpg", "name:a,b_{class}.jpg", "table"),
     *("table:labels.csv", "table:a/b.csv#My column", "unlabelled", "splits", "first,merge", "last,apart,deal"),
     *("table:l.csv#x,keep,encoding=cp850", "auto,encoding=gbk"),
+    *("auto,groups=folder:2", "last,keep,groups={group}_*.jpg,encoding=gbk", "first,groups=none"),
 ]
 
 
@@ -28,6 +31,8 @@ def test_layout_is_written_as_it_is_read(text: str) -> None:
         ("name:*.jpg", "{class} once"),
         ("name:{class}*******", "{class} once"),
         ("auto,encoding=klingon", "no encoding"),
+        ("auto,groups=*.jpg", "{group} once"),
+        ("auto,groups=folder:0", "{group} once"),
     ],
 )
 def test_bad_layout_is_a_sentence(text: str, says: str) -> None:
@@ -75,3 +80,26 @@ def test_forced_table_and_column() -> None:
 def test_given_splits_can_be_dealt_anew() -> None:
     files = pictures("train/cat/#2", "test/cat/#2", "test/dog/#1")
     assert plan_of(files, "first,deal").splits == {"training": 0, "validation": 0, "test": 0}
+
+
+CLIPS = pictures("cat/monday/a1_#2", "cat/monday/b1_#2", "dog/tuesday/a1_#2", "dog/tuesday/c1_#2")
+
+
+@pytest.mark.parametrize(
+    ("groups", "found"),
+    [
+        ("", {"cat/monday": 4, "dog/tuesday": 4}),
+        ("folder:1", {"cat": 4, "dog": 4}),
+        ("folder:2", {"monday": 4, "tuesday": 4}),
+        ("folder:3", {}),
+        ("{group}_*", {"a1": 4, "b1": 2, "c1": 2}),
+        ("none", {}),
+    ],
+)
+def test_groups_are_those_of_a_chosen_folder_or_pattern(groups: str, found: dict[str, int]) -> None:
+    plan = plan_of(CLIPS, f"first,groups={groups}" if groups else "first")
+    assert Counter(verdict.group for verdict in plan.verdicts if verdict.group) == found
+    assert plan.layout.groups == groups
+    assert plan_of(CLIPS, str(plan.layout)).verdicts == plan.verdicts
+    told = [sentence for sentence in plan.warnings if "group" in sentence]
+    assert bool(told) == (groups != "none")
