@@ -81,6 +81,15 @@ def _are_proxies(proxies: list[str]) -> list[str]:
         ) from None
 
 
+def _are_sources(sources: list[str]) -> list[str]:
+    for source in sources:
+        if not source.startswith(("/", "s3://")) or source in ("/", "s3://"):
+            raise ValueError(
+                "write folders such as /srv/photos and buckets such as s3://photos/2026, with commas between"
+            )
+    return [source.rstrip("/") for source in sources]
+
+
 Words = Annotated[list[str], NoDecode, BeforeValidator(_split)]
 Folder = Annotated[Path, AfterValidator(lambda path: path.expanduser().resolve())]
 
@@ -112,6 +121,7 @@ class Environment(BaseSettings):
     REDIS_URL: Annotated[str, _url("redis://", "rediss://", "unix://")] = ""
     S3_BUCKET: str = ""
     S3_ENDPOINT_URL: Annotated[str, _url("https://", "http://")] = ""
+    IMPORT_FROM: Annotated[Words, AfterValidator(_are_sources)] = []
 
     WEB_WORKERS: int | None = Field(None, ge=1, le=64)
     WEB_THREADS: int = Field(8, ge=1, le=64)

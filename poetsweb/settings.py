@@ -173,12 +173,14 @@ CELERY_BROKER_TRANSPORT_OPTIONS = {
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 
 # --- Files -----------------------------------------------------------------------------------------
-S3_BUCKET = ENV.S3_BUCKET
-if S3_BUCKET and find_spec("boto3") is None:
+S3_BUCKET, S3_ENDPOINT_URL = ENV.S3_BUCKET, ENV.S3_ENDPOINT_URL or None
+if (S3_BUCKET or any(source.startswith("s3://") for source in ENV.IMPORT_FROM)) and find_spec("boto3") is None:
     raise ImproperlyConfigured(
-        "S3_BUCKET is set, and the package boto3 is missing; install it with “make run EXTRAS=s3”, "
+        "A bucket is configured, and the package boto3 is missing; install it with “make run EXTRAS=s3”, "
         "or with “pip install --no-deps --require-hashes -r requirements-s3.txt”."
     )
+# Folders and buckets outside, from which everybody who may sign in may bring pictures in.
+IMPORT_FROM = ENV.IMPORT_FROM
 MEDIA_ROOT = DATA_DIR / "files"
 STATIC_URL = "/static/"
 STATIC_ROOT = DATA_DIR / "static"
@@ -189,7 +191,7 @@ S3_STORAGE = {
     "BACKEND": "classifier.bucket.BucketStorage",
     "OPTIONS": {
         "bucket_name": S3_BUCKET,
-        "endpoint_url": ENV.S3_ENDPOINT_URL or None,
+        "endpoint_url": S3_ENDPOINT_URL,
         "file_overwrite": True,
         "querystring_auth": True,
     },

@@ -13,13 +13,14 @@ from classifier.jobs import lifecycle
 from classifier.jobs.kinds import READ
 from classifier.models import Job, Upload, UploadItem
 from classifier.selectors import upload_counts
-from classifier.services import sample_sets, uploads
+from classifier.services import sample_sets, sources, uploads
 from classifier.services.incoming_files import INCOMING_FILES, read_incoming_file, sync_incoming
 from classifier.storage import delete_copy, kept_copy
 from ml.datasets.archives import (
     ArchiveEntry,
     ArchiveRejected,
     ArchiveWalk,
+    Opened,
     ZipMember,
     open_archive,
     read_zip,
@@ -48,7 +49,7 @@ def ingest(job: Job) -> None:
         _take_in(job, sample_sets.draw_digits())
     elif job.config.get("sample_set") == sample_sets.FLOWERS:
         _ingest_flowers(job)
-    elif _ingest_archive(job, job.config["archive"]):
+    elif _ingest_planned(job):
         return
     else:
         _check_outcome(job)
@@ -75,18 +76,28 @@ def _ingest_flowers(job: Job) -> None:
         _take_in(job, walk)
 
 
-def _ingest_archive(job: Job, stored: str) -> bool:
-    """Take in an archive, or queue its parts, or ask how it is to be read; return whether the job goes on later."""
-    layout = parse_layout(lifecycle.read_state(job).layout or job.config.get("layout", ""))
-    with kept_copy(stored) as path:
-        opened = open_archive(path, settings.ARCHIVE_LIMITS, layout)
+@contextmanager
+def _opened(job: Job) -> Iterator[Opened]:
+    """Open what was uploaded or chosen, and plan it."""
+    layout = parse_layout(uploads.asked_layout(job))
+    if "source" in job.config:
+        yield sources.open_source(job.config["source"], job.config["path"], layout)
+        return
+    with kept_copy(job.config["archive"]) as path:
+        yield open_archive(path, settings.ARCHIVE_LIMITS, layout)
+
+
+def _ingest_planned(job: Job) -> bool:
+    """Take in what is opened, or queue its parts, or ask how it is to be read; return whether the job goes on later."""
+    with _opened(job) as opened:
         plan = opened.plan.describe_fully()
         if opened.plan.questions:
             # A picture may have been what the worker died of: then the question is asked without any.
             lifecycle.ask(job, plan=plan, thumbnails={} if job.worker_deaths else show_classes(opened))
             return True
         lifecycle.update_state(job, plan=plan, thumbnails={})
-        members = opened.zip_members() if opened.zip_members else []
+        # Other workers read parts of what was uploaded; a folder of the administrator is read by one, in one go.
+        members = opened.zip_members() if opened.zip_members and "archive" in job.config else []
         if len(members) > MIN_PART:
             _queue_parts(job, members)
             return True
@@ -136,7 +147,7 @@ def _refuse(entry: ArchiveEntry) -> ArchiveEntry:
 def _take_in(job: Job, walk: ArchiveWalk) -> None:
     lifecycle.enter_stage(job, "read", total=walk.total)
     if not walk.total:
-        raise ArchiveRejected("There are no files in this archive.")
+        raise ArchiveRejected("There are no files in it.")
     done = job.upload.items.count()  # by a worker that died: the entries come in the same order again
     with _careful(job, islice(walk, done, None)) as entries:
         for outcomes in uploads.add_entries(job.upload, entries):

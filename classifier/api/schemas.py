@@ -100,6 +100,13 @@ class UploadOut(Schema):
     results: list[UploadResult]
 
 
+class FromSourceIn(Input):
+    source: str = Field(max_length=1000, description="one of those that `list_sources` returns")
+    path: str = Field("", max_length=1000, description="of a folder or an archive in it; empty: all of it")
+    layout: str = Field("", max_length=1000, description="where the classes are, such as first, last or table")
+    dry_run: StrictBool = Field(False, description="only answer what is understood of it")
+
+
 class AnswerIn(Input):
     layout: str = Field(max_length=1000, description="the layout of an option, or another")
 

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from django.conf import settings
 from django.shortcuts import get_object_or_404
 from ninja import File, Router, Status
 from ninja.errors import HttpError
@@ -14,7 +15,7 @@ from classifier.api import schemas
 from classifier.api.errors import errors
 from classifier.api.plan_schemas import PlanOut
 from classifier.api.present import present_item, present_upload
-from classifier.services import plans, projects, uploads
+from classifier.services import plans, projects, sources, uploads
 from classifier.services.images import read_bounded
 from ml.datasets.archives import ArchiveEntry, looks_like_archive
 from ml.datasets.readings import parse_layout
@@ -63,6 +64,26 @@ def upload(
     entries = (ArchiveEntry(part.name or "", label, read_bounded(part), None) for part in file)  # one in memory
     stored, results = uploads.upload_files(project, f"{len(file)} pictures over the API", entries, by=request.user)
     return Status(201, {"upload": stored.pk, "results": [present_item(item) for item in results]})
+
+
+@router.get("/sources", response={200: list[str], **errors()})
+def list_sources(request: SignedIn) -> Any:
+    """List the folders and buckets from which the administrator lets pictures be brought in."""
+    return settings.IMPORT_FROM
+
+
+@router.post(
+    "/projects/{slug}/uploads/from-source",
+    response={200: PlanOut, 202: schemas.JobRef, **errors(400, 404, 409, 413, 422)},
+)
+def upload_from_source(request: SignedIn, slug: str, payload: schemas.FromSourceIn) -> Any:
+    """Bring in a folder, or an archive, of a source; with `dry_run`, only answer what is understood of it."""
+    project = find_project(request, slug)
+    if payload.dry_run:
+        layout = parse_layout(payload.layout)
+        return sources.open_source(payload.source, payload.path, layout).plan.describe_fully()
+    upload = sources.ingest_source(project, payload.source, payload.path, by=request.user, layout=payload.layout)
+    return Status(202, {"job": upload.job_id})
 
 
 @router.post(

@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 
+from django.conf import settings
 from django.contrib import messages
 from django.db.models import F, Window
 from django.db.models.functions import RowNumber
@@ -44,6 +45,7 @@ def project(request: SignedIn, project: Project) -> HttpResponse:
         "damaged": selectors.list_damaged_samples(project)[:MAX_DAMAGED_NAMED],
         "damaged_count": selectors.list_damaged_samples(project).count(),
         "leaked": leaked,
+        "sources": settings.IMPORT_FROM,
         "without_leaks": leaks.accuracy_without_leaks(live) if leaked and live else None,
         "contradictions": len(groups.list_contradictions(project)),
         "getting_ready": readiness.find_open(project),

@@ -4,6 +4,7 @@ import csv
 from collections.abc import Iterator
 from typing import Any
 
+from django.conf import settings
 from django.contrib import messages
 from django.http import HttpResponse, HttpResponseBase, JsonResponse, StreamingHttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
@@ -121,7 +122,7 @@ def archive(request: SignedIn, project: Project) -> HttpResponse:
 
 @project_page
 def index(request: SignedIn, project: Project) -> HttpResponse:
-    context = {"project": project, "uploads": selectors.list_uploads(project)[:100]}
+    context = {"project": project, "uploads": selectors.list_uploads(project)[:100], "sources": settings.IMPORT_FROM}
     return render(request, "classifier/uploads_page.html", context)
 
 

@@ -30,7 +30,7 @@ from ml.datasets.entries import (
     ArchiveWalk,
 )
 from ml.datasets.evidence import Listing
-from ml.datasets.folder_files import list_folder
+from ml.datasets.folder_files import FileListing, list_folder
 from ml.datasets.name_encodings import NameEncoding
 from ml.datasets.names import looks_like_archive
 from ml.datasets.plan import Option, Plan, Question, show_some
@@ -49,6 +49,7 @@ __all__ = [
     "looks_like_archive",
     "open_archive",
     "open_folder",
+    "open_listing",
     "open_path",
     "read_zip",
     "walk_archive",
@@ -145,7 +146,11 @@ def open_folder(path: Path, limits: ArchiveLimits = DEFAULT_LIMITS, layout: Layo
 
     Raise `ArchiveRejected` if the limits are exceeded, and `BadLayout`.
     """
-    listed = list_folder(path, limits)
+    return open_listing(list_folder(path, limits), layout)
+
+
+def open_listing(listed: FileListing, layout: Layout = _AUTO) -> Opened:
+    """Plan files that are listed. Raise `BadLayout`."""
     plan = make_plan(Listing(listed.members, listed.read, listed.litter), layout)
     return Opened(plan, lambda: listed.walk(plan))
 

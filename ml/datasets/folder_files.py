@@ -1,10 +1,12 @@
-"""List and read the files below a folder, without following links."""
+"""List and read files that lie one by one: those below a folder, without following links, or where a caller lists."""
 
 import os
 import stat
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Self
 
 from ml.datasets.entries import (
     IS_LINK,
@@ -27,17 +29,26 @@ _CANNOT_OPEN = "This folder cannot be opened."
 
 
 @dataclass
-class FolderListing:
-    """The files below a folder, sorted by name."""
+class FileListing:
+    """Files that can be read in any order.
 
-    root: Path
+    Attributes:
+        fetch: returns the content of one, by its name; raises `EntryRefused`.
+    """
+
     members: list[ArchiveMember]
     litter: int
     limits: ArchiveLimits
+    fetch: Callable[[str], bytes]
+
+    @classmethod
+    def of(cls, survey: Survey, fetch: Callable[[str], bytes]) -> Self:
+        """Sort by name what has been surveyed."""
+        return cls(sorted(survey.members, key=lambda listed: listed.name), survey.litter, survey.limits, fetch)
 
     def read(self, place: int) -> bytes:
         """Read one file. Raise `EntryRefused`."""
-        return _read(self.root / self.members[place].name, self.limits)
+        return self.fetch(self.members[place].name)
 
     def walk(self, plan: Plan) -> ArchiveWalk:
         """Walk the files with the verdicts of the plan."""
@@ -48,12 +59,11 @@ class FolderListing:
         return read_member(classified, partial(self.read, place))
 
 
-def list_folder(root: Path, limits: ArchiveLimits) -> FolderListing:
+def list_folder(root: Path, limits: ArchiveLimits) -> FileListing:
     """List the files below a folder. Raise `ArchiveRejected` if the limits are exceeded."""
     survey = Survey(limits)
     _list_files(root, survey)
-    members = sorted(survey.members, key=lambda listed: listed.name)
-    return FolderListing(root, members, survey.litter, limits)
+    return FileListing.of(survey, lambda name: _read(root / name, limits))
 
 
 def _list_files(root: Path, survey: Survey) -> None:

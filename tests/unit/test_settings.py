@@ -25,7 +25,9 @@ def test_bucket_without_its_package_says_what_to_install(bucket: str, status: in
     assert done.returncode == status, done.stderr
     if bucket:
         (said,) = done.stderr.splitlines()
-        assert said.startswith("PoetsWeb cannot start: S3_BUCKET is set, and the package boto3 is missing; install it")
+        assert said.startswith(
+            "PoetsWeb cannot start: A bucket is configured, and the package boto3 is missing; install it"
+        )
         assert "make run EXTRAS=s3" in said
 
 

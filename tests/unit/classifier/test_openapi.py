@@ -19,6 +19,7 @@ OPERATIONS = {
     *("create_class", "rename_class", "delete_class"),
     *("list_samples", "move_samples", "split_samples", "group_samples"),
     *("delete_samples", "restore_samples", "purge_samples", "get_image"),
+    *("list_sources", "upload_from_source"),
     *("upload", "answer_upload", "get_upload", "list_uploads"),
     *("train", "preflight", "list_jobs", "get_job", "cancel_job", "get_event_files"),
     *("list_versions", "get_version", "list_test_pictures", "promote", "create_public_link", "revoke_public_link"),

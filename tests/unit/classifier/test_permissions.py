@@ -21,7 +21,7 @@ OWN = {"project_list", "project_new", "sample_project", "change_password", "api_
 HUB = {"hub_version", "hub_backbone"}  # also by key and by public link: see test_hub
 API_OPEN = {"/api/v1/openapi.json", "/api/v1/docs"}
 CLASSIFY = ("post", "/api/v1/projects/{slug}/classify")
-API_OWN = {"/api/v1/projects", "/api/v1/sample-projects", "/api/v1/backbones", "/api/v1/keys"}
+API_OWN = {"/api/v1/projects", "/api/v1/sample-projects", "/api/v1/backbones", "/api/v1/keys", "/api/v1/sources"}
 
 
 def page_patterns() -> list[URLPattern]:
@@ -131,6 +131,7 @@ BODIES = {
     "restore": {"ids": [1]},
     "exports": {"format": "tflite"},
     "answer": {"layout": "first"},
+    "from-source": {"source": "/srv/photos"},
 }
 
 

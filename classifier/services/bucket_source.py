@@ -1,0 +1,89 @@
+"""A bucket from which pictures are brought in: its objects are listed, and fetched one by one."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+from django.conf import settings
+
+from classifier.outages import StorageAway
+from ml.datasets.archives import ArchiveLimits, ArchiveRejected, Opened, open_listing
+from ml.datasets.entries import Survey, too_large
+from ml.datasets.file_names import PICTURE, kind_of_file
+from ml.datasets.folder_files import FileListing
+from ml.datasets.litter import is_litter
+from ml.datasets.names import EntryRefused
+from ml.datasets.readings import Layout
+
+CONNECT_SECONDS, READ_SECONDS, ATTEMPTS = 5, 20, 3
+_REFUSED = ("AccessDenied", "AllAccessDisabled", "NoSuchBucket", "403", "404")
+_GONE = ("NoSuchKey", "404")
+
+
+def browse_bucket(address: str, path: str, most: int) -> tuple[list[str], list[str], int]:
+    """Return the first folders below a path, no archives, and how many pictures are among the first objects."""
+    bucket, prefix = _split(address, path)
+    with _told_apart():
+        found = _client().list_objects_v2(Bucket=bucket, Prefix=prefix, Delimiter="/", MaxKeys=most)
+    folders = [one["Prefix"][len(prefix) :].rstrip("/") for one in found.get("CommonPrefixes", [])]
+    pictures = sum(kind_of_file(one["Key"]) == PICTURE for one in found.get("Contents", []))
+    return [folder for folder in folders if folder and not is_litter(folder)], [], pictures
+
+
+def open_bucket(address: str, path: str, limits: ArchiveLimits, layout: Layout) -> Opened:
+    """List the objects below a path and plan them. Raise `ArchiveRejected`, `BadLayout`, StorageAway."""
+    bucket, prefix = _split(address, path)
+    survey, client = Survey(limits), _client()
+    with _told_apart():
+        for page in client.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix):
+            for found in page.get("Contents", []):
+                name, size = found["Key"][len(prefix) :], int(found["Size"])
+                if name and not name.endswith("/"):  # those are folders that a console has made
+                    survey.count()
+                    survey.add(name, too_large(limits) if size > limits.max_file_bytes else None, size)
+    return open_listing(FileListing.of(survey, lambda name: _fetch(client, bucket, prefix + name, limits)), layout)
+
+
+def _fetch(client: Any, bucket: str, key: str, limits: ArchiveLimits) -> bytes:
+    """Return the content of an object. Raise `EntryRefused`, StorageAway."""
+    try:
+        data = bytes(client.get_object(Bucket=bucket, Key=key)["Body"].read(limits.max_file_bytes + 1))
+    except ClientError as error:
+        if error.response["Error"]["Code"] in _GONE:
+            raise EntryRefused("It is no longer in the bucket.") from error
+        raise StorageAway(f"The bucket does not give an object: {error}") from error
+    except BotoCoreError as error:
+        raise StorageAway(f"The bucket does not give an object: {error}") from error
+    if len(data) > limits.max_file_bytes:
+        raise EntryRefused(too_large(limits))
+    return data
+
+
+def _split(address: str, path: str) -> tuple[str, str]:
+    """Return the bucket, and what the keys of the folder begin with."""
+    bucket, _, prefix = address.removeprefix("s3://").partition("/")
+    whole = "/".join(part for part in (prefix, path) if part)
+    return bucket, f"{whole}/" if whole else ""
+
+
+@contextmanager
+def _told_apart() -> Iterator[None]:
+    """Raise `ArchiveRejected` for what will not pass by itself, and StorageAway for the rest."""
+    try:
+        yield
+    except ClientError as error:
+        if error.response["Error"]["Code"] in _REFUSED:
+            raise ArchiveRejected("The bucket cannot be read: it does not exist, or this site may not.") from error
+        raise StorageAway(f"The bucket cannot be listed: {error}") from error
+    except BotoCoreError as error:
+        raise StorageAway(f"The bucket cannot be listed: {error}") from error
+
+
+def _client() -> Any:
+    limits = Config(
+        connect_timeout=CONNECT_SECONDS, read_timeout=READ_SECONDS, retries={"total_max_attempts": ATTEMPTS}
+    )
+    return boto3.session.Session().client("s3", endpoint_url=settings.S3_ENDPOINT_URL, config=limits)

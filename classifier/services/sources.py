@@ -1,0 +1,98 @@
+"""Folders and buckets outside the site, from which pictures may be brought in: those that IMPORT_FROM names."""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from django.conf import settings
+from django.contrib.auth.models import User
+
+from classifier.models import Project, Upload
+from classifier.services.uploads import queue_ingest
+from ml.datasets.archives import Opened, looks_like_archive, open_path
+from ml.datasets.file_names import PICTURE, kind_of_file
+from ml.datasets.litter import is_litter
+from ml.datasets.readings import Layout, parse_layout
+from ml.errors import Refused
+
+BUCKET = "s3://"
+MOST_LISTED = 1000  # names on a page
+
+
+class NoSuchSource(Refused):
+    """The folder or bucket is none of those that are allowed, or not in it. The message is a sentence for the user."""
+
+    status = 404
+
+    def __init__(self) -> None:
+        super().__init__("There is no such folder among those that the administrator allows.")
+
+
+@dataclass(frozen=True)
+class Contents:
+    """What lies in a folder: names of folders and archives, the first ones of many, and the number of pictures."""
+
+    folders: list[str]
+    archives: list[str]
+    pictures: int
+
+
+def browse(source: str, path: str) -> Contents:
+    """List what lies in a folder of a source. Raise `NoSuchSource`, OSError."""
+    _check(source, path)
+    if source.startswith(BUCKET):
+        from classifier.services.bucket_source import browse_bucket  # boto3 is an extra
+
+        return Contents(*browse_bucket(source, path, MOST_LISTED))
+    return _browse_folder(_inside(Path(source), path))
+
+
+def open_source(source: str, path: str, layout: Layout) -> Opened:
+    """List a folder or an archive of a source and plan it. Raise `NoSuchSource`, `ArchiveRejected`, OSError."""
+    _check(source, path)
+    if source.startswith(BUCKET):
+        from classifier.services.bucket_source import open_bucket  # boto3 is an extra
+
+        return open_bucket(source, path, settings.ARCHIVE_LIMITS, layout)
+    return open_path(_inside(Path(source), path), settings.ARCHIVE_LIMITS, layout)
+
+
+def ingest_source(project: Project, source: str, path: str, *, by: User | None, layout: str = "") -> Upload:
+    """Queue the job that brings in a folder of a source. Raise `NoSuchSource`, `BadLayout`, DiskFull."""
+    _check(source, path)
+    if not source.startswith(BUCKET):
+        _inside(Path(source), path)
+    config = {"source": source, "path": path} | ({"layout": str(parse_layout(layout))} if layout else {})
+    return queue_ingest(project, source=f"{source}/{path}".rstrip("/"), config=config, by=by)
+
+
+def _check(source: str, path: str) -> None:
+    """Raise `NoSuchSource` unless the administrator allows the source, and the path only leads further into it."""
+    parts = path.split("/") if path else []
+    if source not in settings.IMPORT_FROM or "\0" in path or any(part in ("", ".", "..") for part in parts):
+        raise NoSuchSource
+
+
+def _inside(root: Path, path: str) -> Path:
+    """Return the folder or archive, wherever links lead that are within the source. Raise `NoSuchSource`."""
+    found, allowed = Path(os.path.realpath(root / path)), Path(os.path.realpath(root))
+    if not found.is_relative_to(allowed) or not found.exists():
+        raise NoSuchSource
+    return found
+
+
+def _browse_folder(folder: Path) -> Contents:
+    if not folder.is_dir():
+        raise NoSuchSource
+    folders, archives, pictures = [], [], 0
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            if is_litter(entry.name):
+                continue
+            if entry.is_dir(follow_symlinks=False):
+                folders.append(entry.name)
+            elif looks_like_archive(entry.name):
+                archives.append(entry.name)
+            else:
+                pictures += kind_of_file(entry.name) == PICTURE
+    return Contents(sorted(folders)[:MOST_LISTED], sorted(archives)[:MOST_LISTED], pictures)
