@@ -56,8 +56,9 @@ def check_plan(case: Case) -> None:
     assert plan.unlabelled == case.unlabelled
     assert sum(left.count for left in plan.left_out) == case.left_out, plan.left_out
     assert tuple(question.key for question in plan.questions) == case.asks, plan.questions
-    left_out = sum(verdict.reason is not None for verdict in plan.verdicts)
-    assert len(plan.verdicts) == sum(plan.classes.values()) + plan.unlabelled + left_out
+    verdicts = [*plan.verdicts, *plan.web.values()]
+    left_out = sum(verdict.reason is not None for verdict in verdicts)
+    assert len(verdicts) == sum(plan.classes.values()) + plan.unlabelled + left_out
 
 
 def check_answers(case: Case) -> None:

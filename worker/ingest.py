@@ -1,10 +1,10 @@
 """Turn an archive or a sample set into samples."""
 
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from itertools import islice
 from pathlib import Path
+from types import MappingProxyType
 
 from django.conf import settings
 from django.db import transaction
@@ -15,6 +15,7 @@ from classifier.models import Job, Upload, UploadItem
 from classifier.selectors import upload_counts
 from classifier.services import sample_sets, sources, uploads
 from classifier.services.incoming_files import INCOMING_FILES, read_incoming_file, sync_incoming
+from classifier.services.web_pictures import walk_with_web
 from classifier.storage import delete_copy, kept_copy
 from ml.datasets.archives import (
     ArchiveEntry,
@@ -26,6 +27,7 @@ from ml.datasets.archives import (
     read_zip,
     walk_archive,
 )
+from ml.datasets.plan import Verdict
 from ml.datasets.readings import parse_layout
 from ml.images.isolated import CRASHES, isolated_reader
 from worker.chunks import cut_chunks
@@ -98,10 +100,10 @@ def _ingest_planned(job: Job) -> bool:
         lifecycle.update_state(job, plan=plan, thumbnails={})
         # Other workers read parts of what was uploaded; a folder of the administrator is read by one, in one go.
         members = opened.zip_members() if opened.zip_members and "archive" in job.config else []
-        if len(members) > MIN_PART:
+        if len(members) > MIN_PART and not opened.plan.web:
             _queue_parts(job, members)
             return True
-        _take_in(job, opened.walk())
+        _take_in(job, opened.walk(), opened.plan.web)
     return False
 
 
@@ -144,12 +146,13 @@ def _refuse(entry: ArchiveEntry) -> ArchiveEntry:
     return entry._replace(class_name=None, data=None, reason=CRASHES)
 
 
-def _take_in(job: Job, walk: ArchiveWalk) -> None:
+def _take_in(job: Job, files: ArchiveWalk, web: Mapping[str, Verdict] = MappingProxyType({})) -> None:
+    done = job.upload.items.count()  # by a worker that died: the entries come in the same order again
+    walk = walk_with_web(files, web, done=done)
     lifecycle.enter_stage(job, "read", total=walk.total)
     if not walk.total:
         raise ArchiveRejected("There are no files in it.")
-    done = job.upload.items.count()  # by a worker that died: the entries come in the same order again
-    with _careful(job, islice(walk, done, None)) as entries:
+    with _careful(job, walk) as entries:
         for outcomes in uploads.add_entries(job.upload, entries):
             done += len(outcomes)
             lifecycle.report(job, done=done, total=max(walk.total, done), kept=done)

@@ -15,9 +15,11 @@ from classifier.api import schemas
 from classifier.api.errors import errors
 from classifier.api.plan_schemas import PlanOut
 from classifier.api.present import present_item, present_upload
+from classifier.models import Project
 from classifier.services import plans, projects, sources, uploads
 from classifier.services.images import read_bounded
 from ml.datasets.archives import ArchiveEntry, looks_like_archive
+from ml.datasets.file_names import TABLE, kind_of_file
 from ml.datasets.readings import parse_layout
 
 router = Router()
@@ -42,6 +44,8 @@ def upload(
 ) -> Any:
     """Upload pictures of one class (`file` repeated, and `class`), or one archive with its classes.
 
+    A table of web addresses and classes is as an archive: a job fetches the pictures.
+
     Pictures are read at once and reported (201). An archive is read by a job (202); if its layout is doubtful, the job
     waits for an answer, see `answer_upload`. With `dry_run`, the plan of an archive is answered and nothing is stored
     (200).
@@ -52,18 +56,28 @@ def upload(
         raise HttpError(422, "Send an archive alone, without other files.")
     if archives and dry_run:
         return plans.plan_archive(archives[0], parse_layout(layout)).describe_fully()
+    if len(file) == 1 and kind_of_file(file[0].name or "") == TABLE:
+        return _receive_table(request, project, file[0], layout, dry_run=dry_run)
     if archives:
         name = archives[0].name or "archive"
         received = uploads.receive_archive(project, archives[0], name, by=request.user, layout=layout)
         return Status(202, {"job": received.job_id})
     if dry_run or layout:
-        raise HttpError(422, "“layout” and “dry_run” are for archives. Send a zip or tar file.")
+        raise HttpError(422, "“layout” and “dry_run” are for archives and tables. Send a zip or tar file.")
     label = projects.clean_class_name(class_name) if class_name.strip() else ""
     if not label:
         raise HttpError(422, "Give the class of the pictures in the field “class”.")
     entries = (ArchiveEntry(part.name or "", label, read_bounded(part), None) for part in file)  # one in memory
     stored, results = uploads.upload_files(project, f"{len(file)} pictures over the API", entries, by=request.user)
     return Status(201, {"upload": stored.pk, "results": [present_item(item) for item in results]})
+
+
+def _receive_table(request: SignedIn, project: Project, file: UploadedFile, layout: str, *, dry_run: bool) -> Any:
+    name = file.name or "table.csv"
+    if dry_run:
+        return plans.plan_table(file, name, parse_layout(layout)).describe_fully()
+    received = uploads.receive_table(project, file, name, by=request.user, layout=layout)
+    return Status(202, {"job": received.job_id})
 
 
 @router.get("/sources", response={200: list[str], **errors()})

@@ -52,6 +52,11 @@ def plan_archive(file: "File[bytes]", layout: Layout) -> Plan:
         return open_archive(Path(copy.name), settings.ARCHIVE_LIMITS, layout).plan
 
 
+def plan_table(file: "File[bytes]", name: str, layout: Layout) -> Plan:
+    """Return the plan of a single table, of web addresses. Raise `BadLayout`."""
+    return plan_paths(json.dumps([[name, file.size or 0]]).encode(), {name: file}, layout)[0]
+
+
 def plan_paths(text: bytes, tables: dict[str, "File[bytes]"], layout: Layout) -> tuple[Plan, list[bool]]:
     """Return the plan of a folder that a browser lists, and for each path whether it is in the plan or passed over.
 

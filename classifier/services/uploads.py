@@ -1,5 +1,7 @@
 """upload -> samples: every file ends as stored, already there, or rejected with a reason."""
 
+import io
+import zipfile
 from collections.abc import Iterable, Iterator
 from datetime import datetime
 from itertools import islice
@@ -29,6 +31,7 @@ from classifier.services.projects import ensure_classes
 from classifier.services.readiness import get_ready_soon
 from ml.datasets.archives import ArchiveEntry
 from ml.datasets.readings import combine, parse_layout
+from ml.datasets.table_files import MAX_TABLE_BYTES
 
 BATCH = 256  # files between two writes to the database
 SAMPLE_FIELDS = (
@@ -225,6 +228,14 @@ def receive_archive(project: Project, file: "File[bytes]", name: str, *, by: Use
     except Exception:
         default_storage.delete(path)  # no row names it
         raise
+
+
+def receive_table(project: Project, file: "File[bytes]", name: str, *, by: User | None, layout: str = "") -> Upload:
+    """Keep a table of web addresses and queue the job that fetches its pictures. Raise as `receive_archive`."""
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr(name.rpartition("/")[2], file.read(MAX_TABLE_BYTES + 1))  # a larger one is none
+    return receive_archive(project, File(packed), name, by=by, layout=layout)
 
 
 def queue_ingest(project: Project, *, source: str, config: dict[str, Any], by: User | None) -> Upload:

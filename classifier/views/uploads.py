@@ -23,6 +23,7 @@ from classifier.parsing import parse_number
 from classifier.services import plans, uploads
 from classifier.services.images import read_bounded
 from ml.datasets.archives import ArchiveEntry, looks_like_archive
+from ml.datasets.file_names import TABLE, kind_of_file
 from ml.datasets.readings import BadLayout, combine
 from ml.datasets.splits import SPLITS
 from ml.errors import Conflict
@@ -114,9 +115,11 @@ def _answers(request: SignedIn, upload: Upload) -> list[str]:
 def archive(request: SignedIn, project: Project) -> HttpResponse:
     """Receive an archive, which a job then reads."""
     file = request.FILES.get("file")
-    if file is None or not looks_like_archive(file.name or ""):
-        return _error("Choose a .zip, .tar, .tgz, .tar.gz, .tar.bz2, .tar.xz or .tm file.", 422)
-    upload = uploads.receive_archive(project, file, file.name or "archive", by=request.user)
+    is_table = file is not None and kind_of_file(file.name or "") == TABLE
+    if file is None or not (is_table or looks_like_archive(file.name or "")):
+        return _error("Choose a .zip, .tar, .tgz, .tar.gz, .tar.bz2, .tar.xz or .tm file, or a table.", 422)
+    receive = uploads.receive_table if is_table else uploads.receive_archive
+    upload = receive(project, file, file.name or "archive", by=request.user)
     return JsonResponse({"upload": upload.pk, "url": upload.get_absolute_url()}, status=202)
 
 

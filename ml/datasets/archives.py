@@ -30,7 +30,8 @@ from ml.datasets.entries import (
     ArchiveWalk,
 )
 from ml.datasets.evidence import Listing
-from ml.datasets.folder_files import FileListing, list_folder
+from ml.datasets.file_names import TABLE, kind_of_file
+from ml.datasets.folder_files import FileListing, list_folder, list_single_file
 from ml.datasets.name_encodings import NameEncoding
 from ml.datasets.names import looks_like_archive
 from ml.datasets.plan import Option, Plan, Question, show_some
@@ -76,7 +77,9 @@ class Opened:
 
 
 def open_path(path: Path, limits: ArchiveLimits = DEFAULT_LIMITS, layout: Layout = _AUTO) -> Opened:
-    """List a folder or an archive and plan it. Raise `ArchiveRejected`, `BadLayout`, `OSError`."""
+    """List a folder, an archive or a single table and plan it. Raise `ArchiveRejected`, `BadLayout`, `OSError`."""
+    if path.is_file() and kind_of_file(path.name) == TABLE:
+        return open_listing(list_single_file(path, limits), layout)
     return (open_folder if path.is_dir() else open_archive)(path, limits, layout)
 
 

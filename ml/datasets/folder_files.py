@@ -66,6 +66,13 @@ def list_folder(root: Path, limits: ArchiveLimits) -> FileListing:
     return FileListing.of(survey, lambda name: _read(root / name, limits))
 
 
+def list_single_file(path: Path, limits: ArchiveLimits) -> FileListing:
+    """List one file as if nothing else lay in its folder."""
+    survey = Survey(limits)
+    survey.add(path.name, None, path.stat().st_size)
+    return FileListing.of(survey, lambda name: _read(path, limits))
+
+
 def _list_files(root: Path, survey: Survey) -> None:
     pending = [""]
     size = 0

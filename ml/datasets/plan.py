@@ -60,6 +60,7 @@ class Plan:
 
     Attributes:
         layout: the reading that was chosen, which gives the same plan without a question.
+        web: the pictures at addresses of the web, which are counted with the others and are fetched after them.
     """
 
     layout: Layout
@@ -70,6 +71,7 @@ class Plan:
     left_out: list[LeftOut]
     warnings: list[str] = field(default_factory=list)
     questions: list[Question] = field(default_factory=list)
+    web: dict[str, Verdict] = field(default_factory=dict)
 
     def describe(self) -> dict[str, Any]:
         """Return the plan as the command, the API and the site's job tell it."""

@@ -4,9 +4,9 @@ from collections import Counter
 from dataclasses import replace
 
 from ml.datasets import readings
-from ml.datasets.class_names import BadClassName, clean_label, find_twins, has_invisible
+from ml.datasets.class_names import BadClassName, clean_label, find_twins
 from ml.datasets.evidence import Evidence, Listing
-from ml.datasets.file_names import PICTURE, kind_of_file, match_pattern
+from ml.datasets.file_names import match_pattern
 from ml.datasets.folders import Level
 from ml.datasets.groups import clean_group, group_by_name
 from ml.datasets.names import split_name
@@ -20,17 +20,15 @@ from ml.datasets.plan import (
     count_splits,
     show_some,
 )
+from ml.datasets.plan_warnings import list_names, list_warnings
 from ml.datasets.planning import (
-    SEVERAL_CLASSES,
     Labels,
     choose_labels,
-    left_out_by_tables,
 )
-from ml.datasets.readings import NO_GROUPS, Layout
+from ml.datasets.readings import Layout
 from ml.datasets.splits import TRAINING
 from ml.datasets.vocabulary import is_occasion
-
-_MOST_NAMED = 5  # classes in a sentence
+from ml.datasets.web_pictures import SEVERAL_CLASSES, plan_web_pictures
 
 
 def make_plan(listing: Listing, layout: Layout = Layout()) -> Plan:  # noqa: B008 - it is frozen
@@ -39,12 +37,19 @@ def make_plan(listing: Listing, layout: Layout = Layout()) -> Plan:  # noqa: B00
     found = choose_labels(asked)
     _check_table(asked)
     evidence = found.evidence or asked
-    verdicts = _verdicts(evidence, found)
-    merged, twins = _merge_twins(verdicts, layout.merge)
-    plan = _count(evidence, found, merged)
-    plan.warnings += [*found.warnings, *_warn(evidence, plan), *twins]
+    web = _plan_web(evidence)
+    merged, twins = _merge_twins([*_verdicts(evidence, found), *web.values()], layout.merge)
+    plan = _count(evidence, found, merged, list(web))
+    plan.warnings += [*found.warnings, *list_warnings(evidence, plan), *twins]
     plan.questions += _ask(asked, found, merged, twins)
     return plan
+
+
+def _plan_web(evidence: Evidence) -> dict[str, Verdict]:
+    found = plan_web_pictures(evidence.tables.to_fetch, evidence.layout)
+    labelled = {address: verdict for address, verdict in found.items() if verdict.class_name is not None}
+    cleaned = {address: _verdict(v.class_name or "", v.split, v.group, v.reason) for address, v in labelled.items()}
+    return found | cleaned
 
 
 def _check_table(evidence: Evidence) -> None:
@@ -130,7 +135,7 @@ def _merge_twins(verdicts: list[Verdict], merge: bool | None) -> tuple[list[Verd
     """Merge classes whose names look alike, if that is wanted; also return sentences about those that there are."""
     counts = Counter(verdict.class_name for verdict in verdicts if verdict.class_name is not None)
     twins = find_twins(counts)
-    sentences = [f"The class names {_list_names(names)} look alike." for names in twins]
+    sentences = [f"The class names {list_names(names)} look alike." for names in twins]
     if not merge or not twins:
         return verdicts, sentences
     main = {name: max(names, key=lambda name: counts[name]) for names in twins for name in names}
@@ -139,102 +144,32 @@ def _merge_twins(verdicts: list[Verdict], merge: bool | None) -> tuple[list[Verd
     return merged, sorted(set(renamed.values()))
 
 
-def _count(evidence: Evidence, found: Labels, verdicts: list[Verdict]) -> Plan:
+def _count(evidence: Evidence, found: Labels, verdicts: list[Verdict], addresses: list[str]) -> Plan:
+    """Return the plan for verdicts on the files of the listing, and behind them on these addresses."""
     asked = evidence.layout
-    chosen = replace(found.reading, merge=asked.merge, keep=asked.keep, encoding=asked.encoding, groups=asked.groups)
+    reading = found.reading
+    if addresses and not evidence.pictures and asked.reading == readings.AUTO:
+        reading = asked.read_as(readings.TABLE)
+    chosen = replace(reading, merge=asked.merge, keep=asked.keep, encoding=asked.encoding, groups=asked.groups)
     unlabelled = sum(1 for verdict in verdicts if verdict.class_name is None and verdict.reason is None)
-    named = zip((member.name for member in evidence.listing.members), verdicts, strict=True)
-    used = set(evidence.tables.names) if found.reading.reading == readings.TABLE else set()
+    members, listed = evidence.listing.members, len(evidence.listing.members)
+    named = zip([*(member.name for member in members), *addresses], verdicts, strict=True)
+    used = set(evidence.tables.names) if addresses or found.reading.reading == readings.TABLE else set()
     shown = ((name, verdict) for name, verdict in named if name not in used)
-    left_out = collect_left_out(shown, evidence.listing.litter, left_out_by_tables(evidence.tables))
-    return Plan(chosen, verdicts, count_classes(verdicts), count_splits(verdicts), unlabelled, left_out)
-
-
-# Warnings
-
-
-def _warn(evidence: Evidence, plan: Plan) -> list[str]:
-    return [
-        sentence
-        for sentence in (
-            _warn_of_single_pictures(plan),
-            _warn_of_invisible(evidence),
-            _warn_of_splits(plan),
-            _tell_of_groups(plan),
-            _warn_of_unlabelled(plan),
-            *(f"The column “{name}” has no splits that are known." for name in evidence.tables.unread_splits),
-            *(f"“{name}” names none of the pictures." for name in _useless_tables(evidence, plan)),
-        )
-        if sentence
-    ]
-
-
-def _list_names(names: list[str]) -> str:
-    shown = ", ".join(f"“{name}”" for name in names[:_MOST_NAMED])
-    return f"{shown} and {len(names) - _MOST_NAMED} more" if len(names) > _MOST_NAMED else shown
-
-
-def _warn_of_single_pictures(plan: Plan) -> str:
-    single = [name for name, count in plan.classes.items() if count == 1]
-    if not single:
-        return ""
-    if len(single) == 1:
-        return f"The class {_list_names(single)} has only one picture."
-    return f"The classes {_list_names(single)} have only one picture each."
-
-
-def _warn_of_invisible(evidence: Evidence) -> str:
-    odd = sorted({name for folders in evidence.counts for name in folders if has_invisible(name)})
-    return f"Characters that nobody sees were taken out of {len(odd)} folder name{'s'[: len(odd) - 1]}." if odd else ""
-
-
-def _warn_of_splits(plan: Plan) -> str:
-    given = {split: count for split, count in plan.splits.items() if count}
-    if not given:
-        return ""
-    said = ", ".join(f"{count:,} for {split}" for split, count in given.items())
-    missing = [split for split in plan.splits if not plan.splits[split]]
-    if TRAINING in given and missing:
-        wanted = " and ".join(missing)
-        return f"The splits given are kept ({said}); those for {wanted} are chosen among the ones for training."
-    return f"The splits given are kept: {said}."
-
-
-def _tell_of_groups(plan: Plan) -> str:
-    groups = Counter(verdict.group for verdict in plan.verdicts if verdict.group and verdict.reason is None)
-    if not groups:
-        return "No picture is in a group that was asked for." if plan.layout.groups not in ("", NO_GROUPS) else ""
-    number, names = sum(groups.values()), _list_names(sorted(groups)[:2])
-    return (
-        f"{number:,} pictures are in {len(groups):,} group{'s'[: len(groups) - 1]} of the same thing, such as {names};"
-        " a group is never dealt into two splits."
-    )
-
-
-def _warn_of_unlabelled(plan: Plan) -> str:
-    if not plan.unlabelled:
-        return ""
-    return f"{plan.unlabelled:,} picture{'s' if plan.unlabelled > 1 else ''} without a class."
-
-
-def _useless_tables(evidence: Evidence, plan: Plan) -> list[str]:
-    """List the tables that name none of the pictures, if folders do not say all."""
-    named = (
-        evidence.tables.useless if plan.layout.reading in (readings.NAME, readings.UNLABELLED, readings.TABLE) else []
-    )
-    return [name for name in named if kind_of_file(name) != PICTURE][:_MOST_NAMED]
-
-
-# Questions
+    left_out = collect_left_out(shown, evidence.listing.litter, evidence.tables.left_out)
+    web = dict(zip(addresses, verdicts[listed:], strict=True))
+    counted = count_classes(verdicts), count_splits(verdicts), unlabelled, left_out
+    return Plan(chosen, verdicts[:listed], *counted, web=web)
 
 
 def _ask(evidence: Evidence, found: Labels, verdicts: list[Verdict], twins: list[str]) -> list[Question]:
-    questions = []
+    questions, layout = [], evidence.layout
     if found.doubt:
         options = [Option(str(layout), title, _try(evidence, layout)) for layout, title in found.others]
         options = [option for option in options if option.classes or not option.layout.startswith(f"{readings.TABLE}:")]
         questions.append(Question("layout", found.doubt, options))
-    layout = evidence.layout
+    elif evidence.tables.to_fetch and len(evidence.tables.columns[1]) > 1 and layout.reading != readings.TABLE:
+        questions.append(_ask_about_columns(evidence))
     if twins and layout.merge is None:
         questions.append(_ask_about_twins(layout, verdicts, twins))
     if (asked := _ask_about_splits(layout, verdicts)) is not None:
@@ -245,7 +180,15 @@ def _ask(evidence: Evidence, found: Labels, verdicts: list[Verdict], twins: list
 def _try(evidence: Evidence, layout: Layout) -> dict[str, int]:
     """Return the classes that another reading would give."""
     other = evidence.like(layout)
-    return show_some(count_classes(_verdicts(other, choose_labels(other))))
+    return show_some(count_classes([*_verdicts(other, choose_labels(other)), *_plan_web(other).values()]))
+
+
+def _ask_about_columns(evidence: Evidence) -> Question:
+    """Ask which column of a table of web addresses is the class."""
+    table, columns = evidence.tables.columns
+    layouts = [(evidence.layout.read_as(readings.TABLE, f"{table}#{column}"), column) for column in columns]
+    options = [Option(str(layout), f"The column “{column}”", _try(evidence, layout)) for layout, column in layouts]
+    return Question("layout", f"Which column of “{table}” is the class?", options)
 
 
 def _ask_about_twins(layout: Layout, verdicts: list[Verdict], twins: list[str]) -> Question:

@@ -11,14 +11,10 @@ from ml.datasets import readings
 from ml.datasets.evidence import Evidence
 from ml.datasets.file_names import find_labels, label_before_number, match_pattern
 from ml.datasets.folders import Level
-from ml.datasets.plan import LeftOut
 from ml.datasets.readings import Layout
 from ml.datasets.splits import TEST
-from ml.datasets.table_files import TableLabels
 from ml.datasets.vocabulary import is_camera_prefix
 
-SEVERAL_CLASSES = "A table gives it several classes; a picture can only be in one."
-TO_FETCH = "Its picture is at an address of the web, which is not fetched."
 _BY_NAME = "The class is what stands before the number in the file name"
 _FEW = 0.05  # of the pictures: as many may be missing from a table, or be called otherwise, without a question
 
@@ -283,13 +279,3 @@ def _spread(evidence: Evidence, scope: list[int], labels: list[str]) -> list[str
             label = label_before_number(evidence.name(picture))
             found[picture] = label if label in known else ""
     return [found[picture] for picture in range(len(evidence.pictures))]
-
-
-def left_out_by_tables(tables: TableLabels) -> list[LeftOut]:
-    """Return what tables name and cannot be had here."""
-    if not tables.to_fetch:
-        return tables.left_out
-    web = LeftOut(TO_FETCH)
-    for row in tables.to_fetch:
-        web.add(row.file[:300])
-    return [*tables.left_out, web]

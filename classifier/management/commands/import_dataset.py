@@ -14,15 +14,19 @@ from classifier.models import Project, UploadItem
 from classifier.selectors import upload_counts
 from classifier.services.projects import RESERVED_SLUGS, InvalidName, create_project
 from classifier.services.uploads import add_entries, start_upload
+from classifier.services.web_pictures import walk_with_web
 from ml.datasets.archives import ArchiveWalk, Opened, open_path
 from ml.datasets.readings import VALUES, BadLayout, Layout, parse_layout
 
 
 class Command(BaseCommand):
-    help = "Import pictures from a folder or archive. What is understood of it is shown first, and asked if in doubt."
+    help = (
+        "Import pictures from a folder, an archive or a table of web addresses. "
+        "What is understood of it is shown first, and asked if in doubt."
+    )
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("path", type=Path, metavar="DIR_OR_ARCHIVE")
+        parser.add_argument("path", type=Path, metavar="PATH")
         parser.add_argument("--project", metavar="SLUG", help="needed unless it is a dry run")
         parser.add_argument("--create", metavar="NAME", help="create the project with this name if it does not exist")
         parser.add_argument("--owner", metavar="USERNAME", help="the owner of the project that --create creates")
@@ -39,7 +43,7 @@ class Command(BaseCommand):
         opened = self._settle(opened, options)
         if not opened.plan.classes and not opened.plan.unlabelled:
             raise CommandError("There are no pictures in it that can be brought in.")
-        self._import(opened.walk(), self._project(options), options)
+        self._import(walk_with_web(opened.walk(), opened.plan.web), self._project(options), options)
 
     def _layout(self, text: str) -> Layout:
         try:

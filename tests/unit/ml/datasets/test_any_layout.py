@@ -56,8 +56,9 @@ PATHS = st.builds(lambda folders, name: "/".join([*folders, name]), st.lists(PAR
 
 
 def check(plan: Plan) -> None:
-    left_out = sum(verdict.reason is not None for verdict in plan.verdicts)
-    assert len(plan.verdicts) == sum(plan.classes.values()) + plan.unlabelled + left_out
+    verdicts = [*plan.verdicts, *plan.web.values()]
+    left_out = sum(verdict.reason is not None for verdict in verdicts)
+    assert len(verdicts) == sum(plan.classes.values()) + plan.unlabelled + left_out
     assert sum(plan.splits.values()) <= sum(plan.classes.values())
     for name in plan.classes:
         assert name == name.strip() != ""

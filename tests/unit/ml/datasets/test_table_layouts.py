@@ -244,8 +244,31 @@ CASES = [
     Case(
         "a table of addresses",
         table("urls.csv", "image_url,label\nhttps://example.org/1.jpg,cat\nhttps://example.org/2.jpg,dog"),
+        {"cat": 1, "dog": 1},
+        left_out=0,
+    ),
+    Case(
+        "addresses and files, with splits",
+        pictures("cat/#2", "dog/#2")
+        | table("more.csv", "url,label,split\nhttps://example.org/1.jpg,cat,test\nftp://example.org/2.jpg,dog,test"),
+        {"cat": 3, "dog": 2},
+        {TEST: 1},
+        left_out=1,
+    ),
+    Case(
+        "several columns of a table of addresses",
+        table(
+            "urls.csv",
+            "url,kind,age\n" + rows("", 8, lambda n: f"https://a.org/{n}.jpg,{'ab'[n % 2]},{'xy'[n > 3]}")[1:],
+        ),
+        {"a": 4, "b": 4},
+        asks=("layout",),
+    ),
+    Case(
+        "addresses alone",
+        table("list.txt", rows("https://a.org/a.jpg", 4, lambda n: f"https://a.org/{n}.jpg")),
         {},
-        left_out=3,
+        unlabelled=5,
     ),
 ]
 
