@@ -1,16 +1,27 @@
 """Files in a bucket: S3 and what speaks its protocol."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from functools import wraps
 from typing import Any
 
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 from storages.backends.s3 import S3Storage
+from storages.utils import clean_name
 
 from classifier.outages import StorageAway
+from classifier.storage import PartsLost
 
 CONNECT_SECONDS, READ_SECONDS, ATTEMPTS = 2, 4, 2  # so that a request has its answer within ten seconds
+
+
+@contextmanager
+def _asking() -> Iterator[None]:
+    try:
+        yield
+    except (BotoCoreError, ClientError) as error:
+        raise StorageAway(f"The bucket does not do what is asked of it: {error}") from error
 
 
 def _translated(name: str) -> Callable[..., Any]:
@@ -19,10 +30,8 @@ def _translated(name: str) -> Callable[..., Any]:
 
     @wraps(method)
     def call(self: S3Storage, *args: Any, **options: Any) -> Any:
-        try:
+        with _asking():
             return method(self, *args, **options)
-        except (BotoCoreError, ClientError) as error:
-            raise StorageAway(f"The bucket does not do what is asked of it: {error}") from error
 
     return call
 
@@ -40,6 +49,60 @@ class BucketStorage(S3Storage):  # type: ignore[misc] # its package has no types
     delete, exists, size = _translated("delete"), _translated("exists"), _translated("size")
     listdir, get_modified_time = _translated("listdir"), _translated("get_modified_time")
     _save, _open_lazily = _translated("_save"), _translated("_open")
+
+    least_part = 5 * 2**20  # S3's, of a multipart upload
+
+    def append(self, name: str, offset: int, data: bytes, state: dict[str, Any]) -> dict[str, Any]:
+        """Do what `PartStorage.append` does, with a multipart upload. A bucket keeps what it has acknowledged."""
+        with _asking():
+            if not offset:
+                self.discard(name, state)
+                state = {"upload": self._client.create_multipart_upload(**self._at(name))["UploadId"], "etags": []}
+            etags = state["etags"]
+            try:
+                part = self._client.upload_part(
+                    **self._at(name), UploadId=state["upload"], PartNumber=len(etags) + 1, Body=data
+                )
+            except self._client.exceptions.NoSuchUpload:
+                raise PartsLost(0) from None
+        return {**state, "etags": [*etags, part["ETag"]]}
+
+    def complete(self, name: str, state: dict[str, Any]) -> None:
+        """Do what `PartStorage.complete` does."""
+        if self.exists(name):
+            return
+        parts = [{"PartNumber": number, "ETag": etag} for number, etag in enumerate(state["etags"], 1)]
+        with _asking():
+            self._client.complete_multipart_upload(
+                **self._at(name), UploadId=state["upload"], MultipartUpload={"Parts": parts}
+            )
+
+    def discard(self, name: str, state: dict[str, Any]) -> None:
+        """Do what `PartStorage.discard` does."""
+        with _asking(), suppress(self._client.exceptions.NoSuchUpload):
+            if state:
+                self._client.abort_multipart_upload(**self._at(name), UploadId=state["upload"])
+
+    def received(self, name: str, state: dict[str, Any]) -> int:
+        """Do what `PartStorage.received` does."""
+        if self.exists(name):
+            return int(self.size(name))
+        pages = self._client.get_paginator("list_parts")
+        try:
+            with _asking():
+                found = list(pages.paginate(**self._at(name), UploadId=state["upload"]))
+        except StorageAway as error:
+            if isinstance(error.__cause__, self._client.exceptions.NoSuchUpload):
+                raise FileNotFoundError(name) from None
+            raise
+        return sum(part["Size"] for page in found for part in page.get("Parts", []))
+
+    @property
+    def _client(self) -> Any:
+        return self.connection.meta.client
+
+    def _at(self, name: str) -> dict[str, str]:
+        return {"Bucket": self.bucket_name, "Key": self._normalize_name(clean_name(name))}
 
     def _open(self, name: str, mode: str = "rb") -> Any:
         try:

@@ -1,9 +1,16 @@
-"""Writes that are not worth waiting for."""
+"""Writes that are not worth waiting for, and rows that one at a time works on."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
+from typing import TypeVar
 
+from django.conf import settings
 from django.db import connection, transaction
+from django.db.models import Model
+from filelock import FileLock, Timeout
+
+Row = TypeVar("Row", bound=Model)
 
 
 @contextmanager
@@ -25,3 +32,26 @@ def write_at_once() -> Iterator[None]:
                 yield
         finally:
             cursor.execute(f"PRAGMA busy_timeout = {usual}")
+
+
+@contextmanager
+def hold_row(model: type[Row], pk: int) -> Iterator[Row | None]:
+    """Give the row as it is now, to one at a time; None where another holds it, or where it is gone.
+
+    With SQLite, all are on this machine and a file is locked: a transaction would keep everybody from writing.
+    """
+    rows = model._default_manager.all()
+    if connection.vendor != "sqlite":
+        with transaction.atomic():
+            yield rows.select_for_update(skip_locked=True, of=("self",)).filter(pk=pk).first()
+        return
+    lock = FileLock(Path(settings.FILE_UPLOAD_TEMP_DIR) / f"{model._meta.db_table}-{pk}.lock")
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        yield None
+        return
+    try:
+        yield rows.filter(pk=pk).first()
+    finally:
+        lock.release()

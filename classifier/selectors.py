@@ -1,7 +1,7 @@
 """The reads. Every one that serves a request starts from the user."""
 
 from django.contrib.auth.models import User
-from django.db.models import Count, Q, QuerySet, Subquery
+from django.db.models import Count, F, Q, QuerySet, Subquery
 from django.shortcuts import get_object_or_404
 
 from classifier.models import (
@@ -83,9 +83,13 @@ def upload_counts(upload: Upload) -> dict[str, int]:
 
 
 def list_uploads(project: Project) -> QuerySet[Upload]:
-    """List the uploads, newest first, each with the number of its files under the name of every status."""
+    """List the uploads, newest first, each with the number of its files under the name of every status.
+
+    `missing` is how many files never came that were announced, null where none were.
+    """
     counts = {status: Count("items", filter=Q(items__status=status)) for status in UploadItem.Status.values}
-    return project.uploads.select_related("job", "project").annotate(**counts)
+    found = project.uploads.select_related("job", "project").annotate(**counts)
+    return found.annotate(missing=F("announced") - Count("items"))
 
 
 def get_image(project: Project, sha256: str) -> Image:

@@ -7,6 +7,7 @@ import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any, Protocol, cast
 
 from django.conf import settings
 from django.core.exceptions import SuspiciousFileOperation
@@ -18,6 +19,37 @@ from ml.files import make_folder, open_atomically, sync_filesystem, sync_path, w
 
 FILE_MODE = 0o600
 FEW = 8  # files that are synced one by one
+
+
+class PartsLost(Exception):
+    """Of what was received of a file, only the first `kept` bytes are still there."""
+
+    def __init__(self, kept: int) -> None:
+        super().__init__(kept)
+        self.kept = kept
+
+
+class PartStorage(Protocol):
+    """A storage that takes a file in parts. `state` is what it needs to go on, kept by the caller."""
+
+    least_part: int  # bytes of any part but the last
+
+    def append(self, name: str, offset: int, data: bytes, state: dict[str, Any]) -> dict[str, Any]:
+        """Keep a part that begins at the offset, durably, and return the new state. Raise PartsLost."""
+
+    def complete(self, name: str, state: dict[str, Any]) -> None:
+        """Make the parts a file under the name. Once that is done, doing it again changes nothing."""
+
+    def discard(self, name: str, state: dict[str, Any]) -> None:
+        """Delete the parts."""
+
+    def received(self, name: str, state: dict[str, Any]) -> int:
+        """Return how many bytes are there. Raise FileNotFoundError where there is nothing."""
+
+
+def part_storage() -> PartStorage:
+    """Return the default storage as one that takes parts, which both kinds of ours do."""
+    return cast(PartStorage, default_storage)
 
 
 class AtomicFileSystemStorage(FileSystemStorage):
@@ -67,6 +99,34 @@ class AtomicFileSystemStorage(FileSystemStorage):
         except FileExistsError:
             if Path(target).read_bytes() != data:
                 write_atomically(Path(target), data, mode=FILE_MODE)
+
+    least_part = 0
+
+    def append(self, name: str, offset: int, data: bytes, state: dict[str, Any]) -> dict[str, Any]:
+        """Do what `PartStorage.append` does: the part is on the disk when this has returned."""
+        path = Path(self.path(name))
+        make_folder(path.parent)
+        with open(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, FILE_MODE), "r+b") as file:
+            if (kept := file.seek(0, os.SEEK_END)) < offset:
+                raise PartsLost(kept)
+            file.truncate(offset)  # what an unfinished request has written beyond it
+            file.seek(offset)
+            file.write(data)
+        sync_path(path)
+        if not offset:
+            sync_path(path.parent)
+        return state
+
+    def complete(self, name: str, state: dict[str, Any]) -> None:
+        """Do nothing: the file has its name already."""
+
+    def discard(self, name: str, state: dict[str, Any]) -> None:
+        """Delete what has come of a file."""
+        self.delete(name)
+
+    def received(self, name: str, state: dict[str, Any]) -> int:
+        """Return how many bytes have come. Raise FileNotFoundError where there is nothing."""
+        return self.size(name)
 
     def cache(self, name: str, data: bytes) -> None:
         """Do what `cache_file` does."""

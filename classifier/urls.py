@@ -72,6 +72,7 @@ urlpatterns = [
     path("projects/<slug:slug>/uploads/<int:pk>/", uploads.detail, name="upload"),
     path("projects/<slug:slug>/uploads/<int:pk>/answer", uploads.answer, name="upload_answer"),
     path("projects/<slug:slug>/uploads/<int:pk>/picture", uploads.picture, name="upload_picture"),
+    path("projects/<slug:slug>/uploads/<int:pk>/known", uploads.report_known, name="upload_known"),
     path("projects/<slug:slug>/uploads/<int:pk>/report.csv", uploads.report, name="upload_report"),
     # training
     path("projects/<slug:slug>/train/", train.train, name="train"),

@@ -56,6 +56,7 @@ MIDDLEWARE = [
     "classifier.middleware.ask_to_come_again",
     "classifier.api.cors.allow_origins",
     "classifier.api.addresses.explain_wrong_methods",
+    "classifier.api.tus.speak_tus",
     "classifier.middleware.bound_requests",
     "classifier.bodies.check_multipart",
     "classifier.middleware.name_asker",

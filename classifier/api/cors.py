@@ -6,9 +6,11 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.utils.cache import patch_vary_headers
 
-METHODS = "GET, POST, PATCH, DELETE"
-HEADERS = "Authorization, Content-Type"
-EXPOSED = "Allow, Retry-After, WWW-Authenticate"
+from classifier.api import tus
+
+METHODS = "GET, HEAD, POST, PATCH, DELETE"
+HEADERS = ", ".join(("Authorization", "Content-Type", *tus.ASKED))
+EXPOSED = ", ".join(("Allow", "Retry-After", "WWW-Authenticate", "Location", *tus.ANSWERED))
 REMEMBERED = "600"  # seconds for which a browser need not ask again
 
 GetResponse = Callable[[HttpRequest], HttpResponse]

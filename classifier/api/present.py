@@ -6,9 +6,10 @@ from typing import Any
 from classifier import selectors
 from classifier.jobs.lifecycle import read_state
 from classifier.jobs.progress import job_progress
-from classifier.models import Export, Job, ModelVersion, Project, Sample, Upload, UploadItem
+from classifier.models import Export, Job, ModelVersion, PartialUpload, Project, Sample, Upload, UploadItem
 from classifier.services.exports import has_old_names
 from classifier.services.model_versions import load_evaluation
+from classifier.services.resumable import KEPT
 from classifier.services.uploads import Outcome
 
 RESULTS_ON_JOB = 1000
@@ -96,6 +97,16 @@ def present_upload(upload: Upload) -> dict[str, Any]:
         "job": upload.job_id,
         "counts": {status: count for status, count in counts.items() if count},
         "created_at": upload.created_at,
+    }
+
+
+def present_resumable(partial: PartialUpload) -> dict[str, Any]:
+    return {
+        "id": partial.token,
+        **{name: getattr(partial, name) for name in ("name", "size", "offset", "last_modified", "created_at")},
+        "upload": partial.upload_id,
+        "job": partial.upload.job_id if partial.upload else None,
+        "expires_at": partial.touched_at + KEPT,
     }
 
 

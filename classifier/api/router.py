@@ -3,7 +3,19 @@
 from ninja import NinjaAPI
 from ninja.operation import Operation
 
-from classifier.api import backbones, classify, exports, imports, keys, projects, samples, training, uploads, versions
+from classifier.api import (
+    backbones,
+    classify,
+    exports,
+    imports,
+    keys,
+    projects,
+    resumable,
+    samples,
+    training,
+    uploads,
+    versions,
+)
 from classifier.api.auth import AUTH
 from classifier.api.checks import refuse_unknown_names
 from classifier.api.errors import install_error_handlers
@@ -30,6 +42,7 @@ for name, part in {
     "projects": projects,
     "samples": samples,
     "uploads": uploads,
+    "resumable uploads": resumable,
     "backbones": backbones,
     "training": training,
     "versions": versions,

@@ -7,6 +7,7 @@ from ninja import Field, Schema
 from pydantic import SkipValidation, StrictBool, StrictInt, create_model
 
 from classifier.jobs.kinds import KINDS, UploadResult
+from classifier.services import known
 from ml.datasets.groups import MAX_GROUP_LENGTH
 from ml.training.config import TrainConfig
 from ml.training.setting import bounds_in_json_schema, extra_of
@@ -117,6 +118,26 @@ class UploadSummary(Schema):
     job: int | None
     counts: dict[str, int]
     created_at: datetime
+
+
+class ResumableOut(Schema):
+    id: str
+    name: str
+    size: int = Field(description="bytes of the whole archive")
+    offset: int = Field(description="bytes that are kept; the next part begins here")
+    last_modified: int | None
+    upload: int | None = Field(description="the upload that it has become, once all has come")
+    job: int | None = Field(description="the job that reads it then")
+    created_at: datetime
+    expires_at: datetime = Field(description="when it is deleted, if no part comes before")
+
+
+class KnownIn(Input):
+    sha256s: list[Annotated[str, Field(pattern="^[0-9a-f]{64}$")]] = Field(max_length=known.MOST)
+
+
+class KnownOut(Schema):
+    known: dict[str, str | None] = Field(description="the class, or null, of each picture that need not be sent")
 
 
 class PreflightOut(Schema):

@@ -16,7 +16,7 @@ from classifier.api.errors import errors
 from classifier.api.plan_schemas import PlanOut
 from classifier.api.present import present_item, present_upload
 from classifier.models import Project
-from classifier.services import plans, projects, sources, uploads
+from classifier.services import known, plans, projects, sources, uploads
 from classifier.services.images import read_bounded
 from ml.datasets.archives import ArchiveEntry, looks_like_archive
 from ml.datasets.file_names import TABLE, kind_of_file
@@ -130,3 +130,9 @@ def get_upload(
 def list_uploads(request: SignedIn, slug: str) -> Any:
     """List the last hundred uploads."""
     return [present_upload(upload) for upload in selectors.list_uploads(find_project(request, slug))[:100]]
+
+
+@router.post("/projects/{slug}/known", response={200: schemas.KnownOut, **errors(400, 404, 413, 422)})
+def list_known(request: SignedIn, slug: str, payload: schemas.KnownIn) -> Any:
+    """Tell which pictures, by the sha256 of their files, are samples of the project: they need not be sent again."""
+    return {"known": known.list_known(find_project(request, slug), payload.sha256s)}

@@ -10,6 +10,7 @@ from classifier.models.image import Image
 from classifier.models.image_class import ImageClass
 from classifier.models.job import Job
 from classifier.models.model_version import ModelVersion
+from classifier.models.partial_upload import PartialUpload
 from classifier.models.project import Project
 from classifier.models.public_link import PublicLink
 from classifier.models.sample import Sample
@@ -27,6 +28,7 @@ __all__ = [
     "ImageClass",
     "Job",
     "ModelVersion",
+    "PartialUpload",
     "Project",
     "PublicLink",
     "Sample",

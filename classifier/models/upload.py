@@ -13,6 +13,7 @@ class Upload(models.Model):
     job = models.OneToOneField(Job, null=True, on_delete=models.SET_NULL, related_name="upload")
     source = models.CharField(max_length=300, help_text="what the user chose, in words")
     created_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL)
+    announced = models.PositiveIntegerField(null=True, help_text="files that the browser is going to send")
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:

@@ -11,12 +11,13 @@ from typing import Any
 from django.core.files.storage import default_storage
 from django.utils import timezone
 
-from classifier.models import CustomBackbone, DatasetVersion, Export, Image, Job, ModelVersion
+from classifier.models import CustomBackbone, DatasetVersion, Export, Image, Job, ModelVersion, PartialUpload
 from classifier.models.custom_backbone import backbone_file_path
 from classifier.outages import StorageAway
 from classifier.services.event_files import event_files_path
 from classifier.services.images import THUMBNAIL_SIZES, read_file
 from classifier.services.model_versions import load_artifact, load_evaluation
+from classifier.storage import part_storage
 from ml.machine import CORES
 from ml.training.artifacts import EVALUATION, HEAD, MANIFEST, ArtifactCorrupt
 
@@ -142,6 +143,15 @@ def _check_archive(job: Job) -> _Check:
     return _Check(job, f"archive of {job}", (path,), read)
 
 
+def _check_partial(partial: PartialUpload) -> _Check:
+    def read() -> None:
+        if part_storage().received(partial.path, partial.parts) < partial.offset:
+            raise ValueError("It is shorter than what was acknowledged.")
+
+    return _Check(partial, f"unfinished upload {partial}", (partial.path,), read)
+
+
+_partial = PartialUpload.objects.filter(upload=None, offset__gt=0)
 _with_archive = Job.objects.filter(parent=None, config__has_key="archive", status__in=Job.OPEN)
 _SOURCES: tuple[tuple[Any, Callable[[Any], _Check]], ...] = (
     (Image.objects.order_by("pk"), _check_image),
@@ -151,6 +161,7 @@ _SOURCES: tuple[tuple[Any, Callable[[Any], _Check]], ...] = (
     (Job.objects.filter(state__has_key="event_files"), _check_event_files),
     (CustomBackbone.objects.exclude(name=""), _check_backbone),
     (_with_archive, _check_archive),
+    (_partial, _check_partial),
 )
 
 

@@ -51,10 +51,13 @@ class Outcome(NamedTuple):
     reason: str
 
 
-def start_upload(project: Project, source: str, *, by: User | None) -> Upload:
-    """Start an upload. Raise DiskFull."""
+def start_upload(project: Project, source: str, *, by: User | None, announced: int | None = None) -> Upload:
+    """Start an upload, of so many files where that is known. Raise DiskFull."""
     check_room(0)
-    return Upload.objects.create(project=project, source=storable(source, 300), created_by=by)
+    source = storable(source, 300)
+    if announced is not None:  # what an interrupted one lacks comes now
+        project.uploads.filter(source=source, job=None).exclude(announced=None).update(announced=None)
+    return Upload.objects.create(project=project, source=source, created_by=by, announced=announced)
 
 
 def upload_files(
@@ -180,7 +183,7 @@ class _Recorder:
     ) -> tuple[UploadItem.Status, str]:
         """Return the fate of a file whose picture is there: a class is news only to one that has none."""
         if image_class is None or place.class_id is not None:
-            return Status.DUPLICATE, _why_duplicate(place, image_class)
+            return Status.DUPLICATE, why_duplicate(place.class_name, image_class.name if image_class else None)
         self.places[image] = _Place(image_class.pk, image_class.name)
         if image in self.new:
             self.new[image] = incoming
@@ -207,13 +210,14 @@ class _Recorder:
             trashed.update(deleted_at=None, image_class=self.places[image].class_id)
 
 
-def _why_duplicate(place: _Place, image_class: ImageClass | None) -> str:
-    if image_class is None:
+def why_duplicate(its_class: str | None, wanted: str | None) -> str:
+    """Say why a picture is not taken in that is there already, in a class or without one."""
+    if wanted is None:
         return "The same picture is already there."
-    if place.class_id == image_class.pk:
+    if its_class == wanted:
         return "The same picture is already in this class."
     return (
-        f"The same picture is already in the class “{place.class_name}”. "
+        f"The same picture is already in the class “{its_class}”. "
         "A picture can only be in one class; move it if that class is wrong."
     )
 

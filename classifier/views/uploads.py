@@ -20,7 +20,7 @@ from classifier.jobs.progress import job_progress
 from classifier.models import Job, Project, Upload, UploadItem
 from classifier.outages import ANSWER
 from classifier.parsing import parse_number
-from classifier.services import plans, uploads
+from classifier.services import known, plans, resumable, uploads
 from classifier.services.images import read_bounded
 from ml.datasets.archives import ArchiveEntry, looks_like_archive
 from ml.datasets.file_names import TABLE, kind_of_file
@@ -29,6 +29,7 @@ from ml.datasets.splits import SPLITS
 from ml.errors import Conflict
 
 PAGE = 200
+MOST_ANNOUNCED = 10**9
 
 
 def _error(sentence: str, status: int) -> JsonResponse:
@@ -43,7 +44,10 @@ def start(request: SignedIn, project: Project) -> HttpResponse:
     What the plan of a folder leaves out comes along as JSON, [[path, reason], ...], for the report.
     """
     left_out = plans.read_left_out(_read_part(request, "left_out"))
-    upload = uploads.start_upload(project, request.POST.get("source", "") or "Pictures", by=request.user)
+    announced = parse_number(request.POST.get("announced"))
+    announced = announced if announced is not None and announced <= MOST_ANNOUNCED else None
+    source = request.POST.get("source", "") or "Pictures"
+    upload = uploads.start_upload(project, source, by=request.user, announced=announced)
     for start_at in range(0, len(left_out), uploads.BATCH):
         uploads.add_read(upload, left_out[start_at : start_at + uploads.BATCH])
     return JsonResponse({"upload": upload.pk, "url": upload.get_absolute_url()}, status=201)
@@ -63,6 +67,15 @@ def picture(request: SignedIn, project: Project, pk: int) -> HttpResponse:
     entry = ArchiveEntry(name, label, read_bounded(file), None, split if split in SPLITS else "", group)
     (item,) = uploads.add_read(upload, [entry])
     return JsonResponse({"status": item.status, "reason": item.reason}, status=201)
+
+
+@project_page
+@require_POST
+def report_known(request: SignedIn, project: Project, pk: int) -> HttpResponse:
+    """Report those files of a folder that are there already, by their sha256; answer [[place, reason], ...]."""
+    upload = get_object_or_404(project.uploads.select_related("project"), pk=pk, job=None)
+    files = known.read_known_files(_read_part(request, "files"))
+    return JsonResponse({"known": list(known.record_known(upload, files).items())})
 
 
 @project_page
@@ -125,7 +138,12 @@ def archive(request: SignedIn, project: Project) -> HttpResponse:
 
 @project_page
 def index(request: SignedIn, project: Project) -> HttpResponse:
-    context = {"project": project, "uploads": selectors.list_uploads(project)[:100], "sources": settings.IMPORT_FROM}
+    context = {
+        "project": project,
+        "uploads": selectors.list_uploads(project)[:100],
+        "partial_uploads": resumable.list_open(project),
+        "sources": settings.IMPORT_FROM,
+    }
     return render(request, "classifier/uploads_page.html", context)
 
 

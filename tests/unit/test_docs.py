@@ -52,6 +52,8 @@ NUMBERS: list[tuple[str, str, str, float]] = [
     ("docs/operations.md", r"silence of a worker until .* \| (\d+) s", LOST_AFTER, 1),
     ("docs/operations.md", r"suspects that it is dead; (\d+) s later", "classifier.jobs.recovery:CONFIRM_SECONDS", 1),
     ("docs/operations.md", r"open jobs of a user \| (\d+)", "classifier.jobs.lifecycle:MAX_OPEN_JOBS", 1),
+    ("docs/operations.md", r"in parts of a user \| (\d+)", "classifier.services.resumable:MOST_OPEN", 1),
+    ("docs/operations.md", r"one part of an upload \| (\d+) MB", "classifier.services.resumable:MOST_PART", MB),
     ("docs/operations.md", r"below which uploads are refused \| (\d+) MB", "classifier.disk:RESERVED", 2**20),
     ("docs/operations.md", r"below which administrators are warned \| (\d+) GB", "classifier.disk:LOW", 2**30),
     ("docs/operations.md", r"within about (\d+) seconds", "classifier.jobs.recovery:SEND_AGAIN_AFTER", 1),

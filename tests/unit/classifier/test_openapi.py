@@ -20,7 +20,8 @@ OPERATIONS = {
     *("list_samples", "move_samples", "split_samples", "group_samples"),
     *("delete_samples", "restore_samples", "purge_samples", "get_image"),
     *("list_sources", "upload_from_source"),
-    *("upload", "answer_upload", "get_upload", "list_uploads"),
+    *("upload", "answer_upload", "get_upload", "list_uploads", "list_known"),
+    *("begin_resumable", "list_resumable", "get_resumable", "append_part", "discard_resumable"),
     *("train", "preflight", "list_jobs", "get_job", "cancel_job", "get_event_files"),
     *("list_versions", "get_version", "list_test_pictures", "promote", "create_public_link", "revoke_public_link"),
     *("create_export", "list_version_exports", "get_export", "import_version", "reimport_version"),
@@ -68,7 +69,9 @@ def test_generated_client_names_classes(tmp_path: Path, client: Client, live_ser
     """Generate a client with `openapi-python-client`, and create and list a project with it."""
     (tmp_path / "openapi.json").write_text(client.get("/api/v1/openapi.json").content.decode())
     # The generator knows one type of binary answers.
-    binary = dict.fromkeys(("application/zip", "image/*"), "application/octet-stream")
+    binary = dict.fromkeys(
+        ("application/zip", "image/*", "application/offset+octet-stream"), "application/octet-stream"
+    )
     (tmp_path / "config.json").write_text(json.dumps({"content_type_overrides": binary}))
     tools = Path(sys.executable).parent  # it asks for ruff by name
     given = ["--meta", "none", "--config", "config.json", "--path", "openapi.json", "--output-path", "poets"]

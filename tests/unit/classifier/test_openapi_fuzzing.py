@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from classifier.api.router import api
 from classifier.models import ApiKey, ModelVersion
-from classifier.services import prediction
+from classifier.services import prediction, resumable
 from classifier.services.accounts import create_api_key
 from classifier.services.custom_backbones import request_backbone
 from poetsweb.wsgi import application
@@ -49,6 +49,7 @@ def headers(trained: ModelVersion, tmp_path: Any, monkeypatch: pytest.MonkeyPatc
     """Give the key of somebody who has one of everything."""
     monkeypatch.setattr(prediction, "get_engine", lambda name: FakeEngine())
     store_export(trained, tmp_path)
+    resumable.begin(trained.project, resumable.Announced("colours.zip", 9), by=trained.project.owner)
     request_backbone(by=trained.project.owner, address="https://example.org/a.tflite", title="Colours by others")
     return {"Authorization": f"Bearer {create_api_key(trained.project.owner, 'test')[1]}"}
 
@@ -64,6 +65,7 @@ def document(headers: dict[str, str], trained: ModelVersion) -> dict[str, Any]:
         "key_id": ApiKey.objects.values_list("pk", flat=True)[0],
         "sha256": values["sha256"],
         "format": "tflite",
+        "token": values["token"],
     }
     document: dict[str, Any] = json.loads(json.dumps(api.get_openapi_schema()))
     for path, calls in document["paths"].items():

@@ -9,7 +9,8 @@ from django.contrib.auth.models import User
 from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
 
-from classifier.models import ApiKey, CustomBackbone, ImageClass, Job, ModelVersion, Sample, Upload
+from classifier.models import ApiKey, CustomBackbone, ImageClass, Job, ModelVersion, PartialUpload, Sample, Upload
+from classifier.services import resumable
 from classifier.services.accounts import create_api_key, revoke_api_key
 from classifier.services.custom_backbones import request_backbone
 from classifier.tensorboard import proxy
@@ -59,6 +60,7 @@ def arguments(trained: ModelVersion) -> dict[str, Any]:
         "size": 160,
         "format": "tflite",
         "rest": "data/runs",
+        "token": PartialUpload.objects.get(project=project).token,
     }
 
 
@@ -76,6 +78,7 @@ def _exported(request: pytest.FixtureRequest, tmp_path: Path) -> None:
         version = request.getfixturevalue("trained")
         store_export(version, tmp_path)
         create_api_key(version.project.owner, "the owner's")
+        resumable.begin(version.project, resumable.Announced("colours.zip", 9), by=version.project.owner)
         request_backbone(by=version.project.owner, address="https://example.org/a.tflite", title="Colours by others")
 
 
@@ -132,6 +135,7 @@ BODIES = {
     "exports": {"format": "tflite"},
     "answer": {"layout": "first"},
     "from-source": {"source": "/srv/photos"},
+    "known": {"sha256s": ["0" * 64]},
 }
 
 
@@ -143,6 +147,7 @@ def call_api(client: Client, method: str, path: str, trained: ModelVersion, head
         .replace("{job_id}", str(values["pk"]["job"]))
         .replace("{sha256}", values["sha256"])
         .replace("{format}", values["format"])
+        .replace("{token}", values["token"])
         .replace("{key_id}", str(ApiKey.objects.filter(user=trained.project.owner).values_list("pk", flat=True)[0]))
         .replace("{number}", str(values["pk"]["upload"] if "uploads" in path else values["number"]))
     )
@@ -153,12 +158,20 @@ def call_api(client: Client, method: str, path: str, trained: ModelVersion, head
         field = {"uploads": "file", "classify": "image", "imports": "graph"}[path.rsplit("/", 1)[1]]
         data = {field: SimpleUploadedFile("x.jpg", b"x"), **({"class": "red"} if field == "file" else {})}
         return client.post(filled, data, headers=headers)
+    if "resumable" in path:
+        return call_resumable(client, method, filled, headers)
     body = BODIES.get(re.sub(r".*/", "", path), {"name": "New name"} if method in ("post", "patch") else None)
     if path.endswith("/train"):
         body = {}
     if method == "get":
         body = None  # it would become parameters of the address, which this call has not
     return getattr(client, method)(filled, body, content_type="application/json", headers=headers)
+
+
+def call_resumable(client: Client, method: str, path: str, headers: dict[str, str]) -> Any:
+    said = {"Upload-Offset": "0", "Upload-Length": "9", "Upload-Metadata": "filename Yy56aXA="}
+    body = {"data": b"PK", "content_type": "application/offset+octet-stream"} if method == "patch" else {}
+    return getattr(client, method)(path, **body, headers={**headers, **said})
 
 
 @pytest.mark.parametrize(("method", "path"), API_CALLS)

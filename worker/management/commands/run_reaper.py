@@ -11,6 +11,7 @@ from classifier.jobs.recovery import Reaper
 from classifier.outages import find_outage
 from classifier.scratch import delete_old_scratch
 from classifier.services.checkpoints import delete_old_checkpoints
+from classifier.services.resumable import tend_partial_uploads
 from classifier.services.uploads import delete_read_archives
 from poetsweb.broker import end_leftover
 from poetsweb.instance import is_orphan
@@ -26,7 +27,10 @@ class Command(BaseCommand):
         stop = threading.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: stop.set())
-        duties = (Reaper().recover_jobs, delete_read_archives, delete_old_checkpoints, delete_old_scratch)
+        duties = (
+            *(Reaper().recover_jobs, delete_read_archives, tend_partial_uploads),
+            *(delete_old_checkpoints, delete_old_scratch),
+        )
         while not stop.wait(EVERY_SECONDS):
             for duty in duties:
                 _do(duty)

@@ -1,0 +1,160 @@
+"""An archive that comes in parts, over days if need be -> upload."""
+
+from contextlib import suppress
+from datetime import timedelta
+from typing import NamedTuple
+
+from django.conf import settings
+from django.contrib.auth.models import User
+from django.db import transaction
+from django.db.models import F, QuerySet
+from django.utils import timezone
+from django.utils.crypto import get_random_string
+
+from classifier.disk import check_room
+from classifier.locks import hold_row
+from classifier.models import PartialUpload, Project
+from classifier.services.incoming_files import storable
+from classifier.services.uploads import queue_ingest
+from classifier.storage import PartsLost, part_storage
+from ml.datasets.archives import looks_like_archive
+from ml.datasets.readings import parse_layout
+from ml.errors import Conflict, Refused, UserError
+
+MOST_OPEN = 20  # of one user
+KEPT = timedelta(days=7)  # since the last part
+LONGEST_LAYOUT = 1000
+MOST_PART = settings.DATA_UPLOAD_MAX_MEMORY_SIZE  # bytes; a part is in memory while it comes
+
+
+class TooLarge(UserError):
+    """The archive is larger than what is said at its beginning, or than archives may be."""
+
+    status = 413
+
+
+class NotThere(Conflict):
+    """The part does not follow on what is there; the sender asks for the offset, and goes on from it."""
+
+
+class Announced(NamedTuple):
+    """What is said of an archive before its first byte."""
+
+    name: str
+    size: int
+    layout: str = ""
+    last_modified: int | None = None
+    metadata: str = ""
+
+
+def begin(project: Project, announced: Announced, *, by: User) -> PartialUpload:
+    """Make room for an archive that comes in parts. Raise Refused, TooLarge, Conflict, BadLayout, DiskFull."""
+    _check(announced)
+    check_room(announced.size)
+    with transaction.atomic():
+        User.objects.select_for_update().get(pk=by.pk)  # two requests at once count each other
+        if PartialUpload.objects.filter(created_by=by, upload=None).count() >= MOST_OPEN:
+            raise Conflict(f"You have {MOST_OPEN} unfinished uploads. Finish or discard one of them first.")
+        return PartialUpload.objects.create(
+            token=get_random_string(24),
+            project=project,
+            created_by=by,
+            name=storable(announced.name, 300),
+            size=announced.size,
+            layout=str(parse_layout(announced.layout)) if announced.layout else "",
+            last_modified=announced.last_modified,
+            metadata=announced.metadata,
+        )
+
+
+def _check(announced: Announced) -> None:
+    if not looks_like_archive(announced.name):
+        raise Refused("Name a .zip, .tar, .tgz, .tar.gz, .tar.bz2, .tar.xz or .tm file as “filename”.")
+    if len(announced.layout) > LONGEST_LAYOUT:
+        raise Refused(f"A layout may have {LONGEST_LAYOUT} characters at most.")
+    if announced.size < 1:
+        raise Refused("The archive is empty.")
+    if announced.size > settings.ARCHIVE_LIMITS.max_total_bytes:
+        raise TooLarge(f"An archive may have {settings.ARCHIVE_LIMITS.max_total_bytes // 2**30} GB at most.")
+
+
+def append(partial: PartialUpload, offset: int, data: bytes, *, whole: bool = True) -> PartialUpload:
+    """Keep a part, and return the row as it is then; what its offset tells is on the disk.
+
+    With the last part the archive becomes an upload. `whole` is False if the part was cut off: what has come of it is
+    kept, where the storage can.
+
+    Raise NotThere, TooLarge, Refused, DiskFull.
+    """
+    check_room(len(data))
+    with hold_row(PartialUpload, partial.pk) as held:
+        if held is None:
+            raise NotThere("Another request is sending a part of this upload at the moment.")
+        lost = _keep(held, offset, data, whole=whole)
+    if lost:
+        raise lost
+    finish(held)
+    return held
+
+
+def _keep(held: PartialUpload, offset: int, data: bytes, *, whole: bool) -> NotThere | None:
+    if offset != held.offset:
+        raise NotThere(f"The upload has {held.offset} bytes, so the next part does not begin at {offset}.")
+    if offset + len(data) > held.size:
+        raise TooLarge(f"The upload was announced with {held.size} bytes, and this would be more.")
+    if not data:
+        return None
+    storage = part_storage()
+    if len(data) < storage.least_part and offset + len(data) < held.size:
+        raise Refused(f"Send parts of {storage.least_part // 2**20} MB or more." if whole else "The part was cut off.")
+    try:
+        held.parts = storage.append(held.path, offset, data, held.parts)
+    except PartsLost as lost:
+        _record(held, lost.kept)
+        return NotThere(f"Of this upload only {lost.kept} bytes are left. Go on from there.")
+    _record(held, offset + len(data))
+    return None
+
+
+def _record(held: PartialUpload, offset: int) -> None:
+    """Acknowledge what is on the disk."""
+    held.offset, held.touched_at = offset, timezone.now()
+    held.save(update_fields=["offset", "touched_at", "parts"])
+
+
+def finish(partial: PartialUpload) -> None:
+    """Turn an archive of which all has come into an upload, once. What hinders that now, the reaper tries again."""
+    if not partial.is_whole or partial.upload_id is not None:
+        return
+    part_storage().complete(partial.path, partial.parts)
+    with suppress(Conflict), transaction.atomic():  # too many open jobs
+        row = PartialUpload.objects.select_for_update().get(pk=partial.pk)
+        if row.upload_id is None:
+            config = {"archive": row.path, "name": row.name} | ({"layout": row.layout} if row.layout else {})
+            row.upload = queue_ingest(row.project, source=row.name, config=config, by=row.created_by)
+            row.save(update_fields=["upload"])
+        partial.upload = row.upload
+
+
+def discard(partial: PartialUpload) -> None:
+    """Delete an upload and what has come of it. What has become an upload of the usual kind stays. Raise NotThere."""
+    with hold_row(PartialUpload, partial.pk) as held:
+        if held is None:
+            raise NotThere("Another request is sending a part of this upload at the moment.")
+        if held.upload_id is None:
+            part_storage().discard(held.path, held.parts)
+        held.delete()
+
+
+def list_open(project: Project) -> QuerySet[PartialUpload]:
+    """List the uploads of which parts are missing, the newest first."""
+    return project.partial_uploads.filter(offset__lt=F("size"))
+
+
+def tend_partial_uploads() -> None:
+    """Finish what has come as a whole, and delete what nobody has gone on with for a week. For the reaper."""
+    for partial in PartialUpload.objects.filter(upload=None, offset=F("size"))[:100]:
+        finish(partial)
+    for partial in PartialUpload.objects.filter(touched_at__lt=timezone.now() - KEPT)[:100]:
+        with suppress(NotThere):
+            discard(partial)
