@@ -23,6 +23,7 @@ from bench.ingest import ingest_throughput
 from bench.memory import web_memory
 from bench.neighbours import noisy_neighbour
 from bench.predict import predict_latency, predict_throughput
+from bench.resend import resend_known
 from bench.retrain import growth, warm_retrain
 from bench.site import BenchmarkSite
 from bench.tail import predict_tail, slow_clients
@@ -32,6 +33,7 @@ FIGURES: dict[str, Callable[[BenchmarkSite], Figure]] = {
     "embed_throughput": embed_throughput,
     "ingest_throughput": ingest_throughput,
     "durable_ingest": durable_ingest,
+    "resend_known": resend_known,
     "warm_retrain": warm_retrain,
     "train_after_upload": train_after_upload,
     "predict_latency": predict_latency,

@@ -58,7 +58,7 @@ def page(browser: Any, empty_site: Site) -> Iterator[Any]:
         "console",
         lambda message: (
             troubles.append(message.text)
-            if message.type == "error" and "the server responded with a status of" not in message.text
+            if message.type == "error" and not message.text.startswith("Failed to load resource")
             else None
         ),
     )

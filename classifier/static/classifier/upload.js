@@ -3,36 +3,15 @@
 // Pictures travel one request each, a few at a time, so that there is no limit on how many.
 
 const AT_ONCE = 3;
-const SHOWN = 200; // rows for files; of those that went well only the newest stay
 const ARCHIVE = /\.(zip|tar|tgz|tar\.gz|tar\.bz2|tar\.xz|tm)$/i;
 const TABLE = /\.(csv|tsv|json|jsonl|ndjson|manifest|xml|txt|lst)$/i; // sent along to be planned with
 const MOST_TABLES = 24, MOST_TABLE_BYTES = 32 * 2 ** 20;
 
-function asFile(value) {
-  return new Blob([JSON.stringify(value)], { type: "application/json" });
-}
-
-async function readEntry(entry, prefix, found) {
-  const path = prefix + entry.name;
-  if (entry.isFile) {
-    const file = await new Promise((resolve, reject) => entry.file(resolve, reject));
-    found.push({ file, path });
-    return;
-  }
-  const reader = entry.createReader();
-  for (;;) { // a reader hands out a hundred entries at a time
-    const batch = await new Promise((resolve, reject) => reader.readEntries(resolve, reject));
-    if (!batch.length) return;
-    for (const child of batch) await readEntry(child, path + "/", found);
-  }
-}
-
-class Uploader {
+class Uploader extends UploadList {
   constructor(area) {
-    this.area = area;
-    this.part = (name) => area.querySelector(`[data-${name}]`);
-    this.take([]);
+    super(area);
     this.listen();
+    this.interrupted = new InterruptedUploads(this);
   }
 
   listen() {
@@ -142,46 +121,6 @@ class Uploader {
     return this.start(jobs, `${files.length === 1 ? "1 picture" : `${files.length} pictures`} of “${label}”`);
   }
 
-  say(text) {
-    this.part("progress").hidden = false;
-    this.part("summary").textContent = text;
-  }
-
-  // With tens of thousands of files every step must cost the same: states are counted as they change, and
-  // the files that wait are a list of their own.
-  take(files) {
-    this.files = files;
-    this.counts = {};
-    this.sending = new Set();
-    for (const job of files) this.enter(job, "waiting");
-    this.waiting = [...files].reverse();
-  }
-
-  // A file that is not sent, for the list and the count.
-  leaveOut(job) {
-    this.files.push(job);
-    this.enter(job, "rejected");
-    if (this.count("rejected") > SHOWN) return;
-    this.addRow(job);
-    this.endRow(job);
-  }
-
-  enter(job, state) {
-    if (job.state) this.counts[job.state] -= 1;
-    job.state = state;
-    this.counts[state] = this.count(state) + 1;
-    if (state === "sending") this.sending.add(job);
-    else this.sending.delete(job);
-  }
-
-  count(state) {
-    return this.counts[state] || 0;
-  }
-
-  running() {
-    return this.count("waiting") + this.count("sending") > 0;
-  }
-
   async start(files, source, leftOut = []) {
     if (this.running()) return this.say("Wait until the current upload has finished, or cancel it.");
     this.part("files").replaceChildren();
@@ -193,6 +132,7 @@ class Uploader {
     const form = new FormData();
     form.append("source", source);
     form.append("left_out", asFile(leftOut));
+    form.append("announced", String(this.files.length));
     try {
       const answer = await this.request(this.area.dataset.start, form);
       this.upload = answer.upload;
@@ -201,6 +141,8 @@ class Uploader {
       this.take([]);
       return this.say(error.message);
     }
+    this.part("cancel").hidden = false;
+    await skipKnown(this);
     return this.run();
   }
 
@@ -253,6 +195,11 @@ class Uploader {
     this.show();
   }
 
+  hidePlan() {
+    const plan = this.part("plan-form");
+    if (plan) plan.hidden = true;
+  }
+
   request(url, form, job, again = false) {
     return new Promise((resolve, reject) => {
       const call = new XMLHttpRequest();
@@ -282,13 +229,9 @@ class Uploader {
     });
   }
 
-  hidePlan() {
-    const plan = this.part("plan-form");
-    if (plan) plan.hidden = true;
-  }
-
   cancel() {
     this.cancelled = true;
+    if (this.parts) this.parts.stop();
     if (!this.running()) { this.hidePlan(); this.part("progress").hidden = true; }
     for (const job of this.sending) if (job.call) job.call.abort();
     for (const job of this.waiting.splice(0)) this.enter(job, "cancelled");
@@ -309,6 +252,7 @@ class Uploader {
   async sendArchive(file) {
     if (this.running()) return this.say("Wait until the current upload has finished, or cancel it.");
     if (!ARCHIVE.test(file.name)) return this.say("Choose a .zip, .tar, .tgz, .tar.gz, .tar.bz2, .tar.xz or .tm file.");
+    if (file.size > PART) return this.sendInParts(file);
     const job = { file, path: file.name, label: "", sent: 0 };
     this.take([job]);
     this.waiting.pop();
@@ -335,56 +279,26 @@ class Uploader {
     return undefined;
   }
 
-  addRow(job) {
-    if (job.row) job.row.remove();
-    job.row = document.createElement("li");
-    const name = document.createElement("span");
-    name.className = "name";
-    name.textContent = job.path;
-    job.bar = document.createElement("progress");
-    job.bar.max = 1;
-    job.bar.value = 0;
-    job.bar.setAttribute("aria-label", job.path);
-    job.row.append(name, job.bar);
-    this.part("files").prepend(job.row);
-  }
-
-  endRow(job) {
-    const words = { stored: "stored", duplicate: "already there", rejected: "rejected", failed: "failed", cancelled: "cancelled" };
-    const badge = document.createElement("span");
-    badge.className = `badge ${job.state}`;
-    badge.textContent = words[job.state] || job.state;
-    job.bar.replaceWith(badge);
-    if (job.reason) {
-      const why = document.createElement("span");
-      why.className = "why";
-      why.textContent = job.reason;
-      job.row.append(why);
+  async sendInParts(file) {
+    this.part("files").replaceChildren();
+    this.part("progress").hidden = false;
+    this.part("cancel").hidden = false;
+    this.cancelled = false;
+    this.enter({}, "sending");
+    this.parts = new PartSender(this.area.dataset.resumable, file, (done, words) => {
+      this.part("whole").value = done;
+      this.part("summary").replaceChildren(...words);
+    });
+    try {
+      const upload = await this.parts.run();
+      this.take([]);
+      window.location.assign(this.area.dataset.picture.replace("/uploads/0/picture", `/uploads/${upload}/`));
+    } catch (error) {
+      this.take([]);
+      this.part("cancel").hidden = true;
+      this.say(this.cancelled ? "Paused. Choose the same file again to go on." : error.message);
+      this.interrupted.show();
     }
-    const rows = this.part("files").children;
-    const well = (row) => row.querySelector(".stored");
-    if (rows.length > SHOWN) {
-      const oldest = [...rows].reverse().find(well);
-      if (oldest) oldest.remove();
-    }
-  }
-
-  show() {
-    const total = this.files.length;
-    const open = this.count("waiting") + this.count("sending");
-    const done = total - open;
-    const parts = [...this.sending].reduce((sum, job) => sum + job.sent, 0);
-    this.part("whole").value = total ? (done + parts) / total : 0;
-    const words = [`${done} of ${total} files`];
-    for (const [state, text] of [["stored", "stored"], ["duplicate", "already there"], ["rejected", "rejected"], ["failed", "failed"], ["cancelled", "cancelled"]]) {
-      if (this.count(state)) words.push(`${this.count(state)} ${text}`);
-    }
-    const seconds = (Date.now() - this.begun) / 1000;
-    if (open && done > 3 && seconds > 1) {
-      const rate = done / seconds;
-      words.push(`${rate.toFixed(rate < 10 ? 1 : 0)} per second`, `${Math.ceil((total - done) / rate)} s left`);
-    }
-    if (total > 1 || done) this.part("summary").textContent = words.join(" · ");
   }
 }
 
