@@ -24,6 +24,8 @@ from tests.unit.classifier.test_permissions import arguments
 schemathesis = pytest.importorskip("schemathesis", reason="requirements-dev.txt is not installed")
 described = pytest.importorskip("schemathesis.specs.openapi.checks")
 
+schemathesis.serializer.alias("application/offset+octet-stream", "application/octet-stream")
+
 EXAMPLES = 8  # of requests that are allowed, and as many of others, for each call
 CHECKS = [
     schemathesis.checks.not_a_server_error,
