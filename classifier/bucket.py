@@ -14,6 +14,7 @@ from classifier.outages import StorageAway
 from classifier.storage import PartsLost
 
 CONNECT_SECONDS, READ_SECONDS, ATTEMPTS = 2, 4, 2  # so that a request has its answer within ten seconds
+LOST = {"NoSuchUpload", "InvalidPart", "InvalidPartOrder", "EntityTooSmall"}  # a multipart upload, or a part of it
 
 
 @contextmanager
@@ -22,6 +23,18 @@ def _asking() -> Iterator[None]:
         yield
     except (BotoCoreError, ClientError) as error:
         raise StorageAway(f"The bucket does not do what is asked of it: {error}") from error
+
+
+@contextmanager
+def _asking_of_parts() -> Iterator[None]:
+    """Tell parts that the bucket has lost, or that its lifecycle rules have expired, from a bucket that is away."""
+    with _asking():
+        try:
+            yield
+        except ClientError as error:
+            if error.response.get("Error", {}).get("Code") not in LOST:
+                raise
+            raise PartsLost(0) from error
 
 
 def _translated(name: str) -> Callable[..., Any]:
@@ -54,48 +67,43 @@ class BucketStorage(S3Storage):  # type: ignore[misc] # its package has no types
 
     def append(self, name: str, offset: int, data: bytes, state: dict[str, Any]) -> dict[str, Any]:
         """Do what `PartStorage.append` does, with a multipart upload. A bucket keeps what it has acknowledged."""
-        with _asking():
-            if not offset:
-                self.discard(name, state)
-                state = {"upload": self._client.create_multipart_upload(**self._at(name))["UploadId"], "etags": []}
-            etags = state["etags"]
-            try:
-                part = self._client.upload_part(
-                    **self._at(name), UploadId=state["upload"], PartNumber=len(etags) + 1, Body=data
-                )
-            except self._client.exceptions.NoSuchUpload:
-                raise PartsLost(0) from None
-        return {**state, "etags": [*etags, part["ETag"]]}
+        if not offset:
+            self.discard(name, state)
+            with _asking():
+                begun = self._client.create_multipart_upload(**self._at(name))
+            state = {"upload": begun["UploadId"], "etags": []}
+        number = len(state.get("etags", [])) + 1
+        with _asking_of_parts():
+            part = self._client.upload_part(**self._parts_at(name, state), PartNumber=number, Body=data)
+        return {**state, "etags": [*state["etags"], part["ETag"]]}
 
-    def complete(self, name: str, state: dict[str, Any]) -> None:
+    def complete(self, name: str, size: int, state: dict[str, Any]) -> None:
         """Do what `PartStorage.complete` does."""
         if self.exists(name):
             return
-        parts = [{"PartNumber": number, "ETag": etag} for number, etag in enumerate(state["etags"], 1)]
-        with _asking():
-            self._client.complete_multipart_upload(
-                **self._at(name), UploadId=state["upload"], MultipartUpload={"Parts": parts}
-            )
+        parts = [{"PartNumber": number, "ETag": etag} for number, etag in enumerate(state.get("etags", []), 1)]
+        try:
+            with _asking_of_parts():
+                self._client.complete_multipart_upload(**self._parts_at(name, state), MultipartUpload={"Parts": parts})
+        except PartsLost:
+            if not self.exists(name):  # or it was completed meanwhile
+                raise
 
     def discard(self, name: str, state: dict[str, Any]) -> None:
         """Do what `PartStorage.discard` does."""
-        with _asking(), suppress(self._client.exceptions.NoSuchUpload):
-            if state:
-                self._client.abort_multipart_upload(**self._at(name), UploadId=state["upload"])
+        with suppress(PartsLost), _asking_of_parts():
+            self._client.abort_multipart_upload(**self._parts_at(name, state))
 
     def received(self, name: str, state: dict[str, Any]) -> int:
         """Do what `PartStorage.received` does."""
         if self.exists(name):
             return int(self.size(name))
-        pages = self._client.get_paginator("list_parts")
         try:
-            with _asking():
-                found = list(pages.paginate(**self._at(name), UploadId=state["upload"]))
-        except StorageAway as error:
-            if isinstance(error.__cause__, self._client.exceptions.NoSuchUpload):
-                raise FileNotFoundError(name) from None
-            raise
-        return sum(part["Size"] for page in found for part in page.get("Parts", []))
+            with _asking_of_parts():
+                pages = self._client.get_paginator("list_parts").paginate(**self._parts_at(name, state))
+                return sum(part["Size"] for page in pages for part in page.get("Parts", []))
+        except PartsLost:
+            raise FileNotFoundError(name) from None
 
     @property
     def _client(self) -> Any:
@@ -103,6 +111,11 @@ class BucketStorage(S3Storage):  # type: ignore[misc] # its package has no types
 
     def _at(self, name: str) -> dict[str, str]:
         return {"Bucket": self.bucket_name, "Key": self._normalize_name(clean_name(name))}
+
+    def _parts_at(self, name: str, state: dict[str, Any]) -> dict[str, str]:
+        if "upload" not in state:  # what came was kept by another storage
+            raise PartsLost(0)
+        return {**self._at(name), "UploadId": state["upload"]}
 
     def _open(self, name: str, mode: str = "rb") -> Any:
         try:

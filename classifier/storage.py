@@ -37,8 +37,11 @@ class PartStorage(Protocol):
     def append(self, name: str, offset: int, data: bytes, state: dict[str, Any]) -> dict[str, Any]:
         """Keep a part that begins at the offset, durably, and return the new state. Raise PartsLost."""
 
-    def complete(self, name: str, state: dict[str, Any]) -> None:
-        """Make the parts a file under the name. Once that is done, doing it again changes nothing."""
+    def complete(self, name: str, size: int, state: dict[str, Any]) -> None:
+        """Make the parts a file of so many bytes under the name. Once done, doing it again changes nothing.
+
+        Raise PartsLost.
+        """
 
     def discard(self, name: str, state: dict[str, Any]) -> None:
         """Delete the parts."""
@@ -117,8 +120,11 @@ class AtomicFileSystemStorage(FileSystemStorage):
             sync_path(path.parent)
         return state
 
-    def complete(self, name: str, state: dict[str, Any]) -> None:
-        """Do nothing: the file has its name already."""
+    def complete(self, name: str, size: int, state: dict[str, Any]) -> None:
+        """Do what `PartStorage.complete` does: the file has its name already."""
+        kept = self.size(name) if self.exists(name) else 0
+        if kept < size:
+            raise PartsLost(kept)
 
     def discard(self, name: str, state: dict[str, Any]) -> None:
         """Delete what has come of a file."""

@@ -16,6 +16,7 @@ pytest_plugins = ["tests.site_fixtures"]
 SERVICES = (
     "tests/unit/classifier/",
     "tests/integration/test_import_dataset.py",
+    "tests/integration/test_parts_at_once.py",
     "tests/integration/test_recovery.py",
     "tests/integration/test_whole_path.py",
 )

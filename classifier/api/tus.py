@@ -50,8 +50,8 @@ def read_announcement(size: int, metadata: str) -> Announced:
     """Read what a request says of an archive. Raise Refused."""
     if len(metadata) > LONGEST_METADATA:
         raise Refused(f"Upload-Metadata may have {LONGEST_METADATA:,} characters at most.")
-    if not metadata.isascii():
-        raise Refused("Upload-Metadata is not ASCII; send the values in Base64.")
+    if not (metadata.isascii() and metadata.isprintable()):
+        raise Refused("Upload-Metadata is not printable ASCII; send the values in Base64.")
     values = dict(_read_pair(pair) for pair in metadata.split(",") if pair.strip())
     modified = values.get("lastModified", "")
     known = modified.isascii() and modified.isdigit() and len(modified) < 18

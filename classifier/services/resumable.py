@@ -1,13 +1,15 @@
 """An archive that comes in parts, over days if need be -> upload."""
 
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from datetime import timedelta
 from typing import NamedTuple
 
+import structlog
 from django.conf import settings
 from django.contrib.auth.models import User
 from django.db import transaction
-from django.db.models import F, QuerySet
+from django.db.models import F, Q, QuerySet
 from django.utils import timezone
 from django.utils.crypto import get_random_string
 
@@ -21,9 +23,11 @@ from ml.datasets.archives import looks_like_archive
 from ml.datasets.readings import parse_layout
 from ml.errors import Conflict, Refused, UserError
 
+log = structlog.get_logger(__name__)
 MOST_OPEN = 20  # of one user
 KEPT = timedelta(days=7)  # since the last part
 LONGEST_LAYOUT = 1000
+ENDED = Q(offset__lt=F("size")) | Q(upload__isnull=False)  # what may expire: a whole archive waits for its turn
 MOST_PART = settings.DATA_UPLOAD_MAX_MEMORY_SIZE  # bytes; a part is in memory while it comes
 
 
@@ -87,14 +91,19 @@ def append(partial: PartialUpload, offset: int, data: bytes, *, whole: bool = Tr
     Raise NotThere, TooLarge, Refused, DiskFull.
     """
     check_room(len(data))
-    with hold_row(PartialUpload, partial.pk) as held:
-        if held is None:
-            raise NotThere("Another request is sending a part of this upload at the moment.")
+    with _hold(partial) as held:
         lost = _keep(held, offset, data, whole=whole)
     if lost:
         raise lost
-    finish(held)
-    return held
+    return finish(held)
+
+
+@contextmanager
+def _hold(partial: PartialUpload) -> Iterator[PartialUpload]:
+    with hold_row(PartialUpload, partial.pk) as held:
+        if held is None:
+            raise NotThere("Another request is at work on this upload at the moment.")
+        yield held
 
 
 def _keep(held: PartialUpload, offset: int, data: bytes, *, whole: bool) -> NotThere | None:
@@ -110,8 +119,7 @@ def _keep(held: PartialUpload, offset: int, data: bytes, *, whole: bool) -> NotT
     try:
         held.parts = storage.append(held.path, offset, data, held.parts)
     except PartsLost as lost:
-        _record(held, lost.kept)
-        return NotThere(f"Of this upload only {lost.kept} bytes are left. Go on from there.")
+        return _go_back(held, lost.kept)
     _record(held, offset + len(data))
     return None
 
@@ -122,28 +130,53 @@ def _record(held: PartialUpload, offset: int) -> None:
     held.save(update_fields=["offset", "touched_at", "parts"])
 
 
-def finish(partial: PartialUpload) -> None:
-    """Turn an archive of which all has come into an upload, once. What hinders that now, the reaper tries again."""
-    if not partial.is_whole or partial.upload_id is not None:
-        return
-    part_storage().complete(partial.path, partial.parts)
+def _go_back(held: PartialUpload, kept: int) -> NotThere:
+    """Take back what was acknowledged and is lost, so that the sender can send it again; return what tells so."""
+    log.error("parts_lost", path=held.path, acknowledged=held.offset, kept=kept)
+    _record(held, kept)
+    if kept:
+        return NotThere(f"The storage has lost all but the first {kept} bytes of this upload. Go on from there.")
+    return NotThere("The storage has lost what had come of this upload. Send it again from its beginning.")
+
+
+def finish(partial: PartialUpload) -> PartialUpload:
+    """Turn an archive of which all has come into an upload, once, and return the row as it is then.
+
+    What hinders that now, the reaper tries again. Raise NotThere if the storage has lost what had come.
+    """
+    if not partial.is_whole:
+        return partial
+    with hold_row(PartialUpload, partial.pk) as held:
+        if held is None or not held.is_whole or held.upload_id is not None:  # another is at it, or was
+            return held or partial
+        lost = _complete(held)
+    if lost:
+        raise lost
+    return held
+
+
+def _complete(held: PartialUpload) -> NotThere | None:
+    try:
+        part_storage().complete(held.path, held.size, held.parts)
+    except PartsLost as lost:
+        return _go_back(held, lost.kept)
+    config = {"archive": held.path, "name": held.name} | ({"layout": held.layout} if held.layout else {})
     with suppress(Conflict), transaction.atomic():  # too many open jobs
-        row = PartialUpload.objects.select_for_update().get(pk=partial.pk)
-        if row.upload_id is None:
-            config = {"archive": row.path, "name": row.name} | ({"layout": row.layout} if row.layout else {})
-            row.upload = queue_ingest(row.project, source=row.name, config=config, by=row.created_by)
-            row.save(update_fields=["upload"])
-        partial.upload = row.upload
+        held.upload = queue_ingest(held.project, source=held.name, config=config, by=held.created_by)
+        held.save(update_fields=["upload"])
+    return None
 
 
 def discard(partial: PartialUpload) -> None:
     """Delete an upload and what has come of it. What has become an upload of the usual kind stays. Raise NotThere."""
-    with hold_row(PartialUpload, partial.pk) as held:
-        if held is None:
-            raise NotThere("Another request is sending a part of this upload at the moment.")
-        if held.upload_id is None:
-            part_storage().discard(held.path, held.parts)
-        held.delete()
+    with _hold(partial) as held:
+        _delete(held)
+
+
+def _delete(held: PartialUpload) -> None:
+    if held.upload_id is None:
+        part_storage().discard(held.path, held.parts)
+    held.delete()
 
 
 def list_open(project: Project) -> QuerySet[PartialUpload]:
@@ -153,8 +186,11 @@ def list_open(project: Project) -> QuerySet[PartialUpload]:
 
 def tend_partial_uploads() -> None:
     """Finish what has come as a whole, and delete what nobody has gone on with for a week. For the reaper."""
-    for partial in PartialUpload.objects.filter(upload=None, offset=F("size"))[:100]:
-        finish(partial)
-    for partial in PartialUpload.objects.filter(touched_at__lt=timezone.now() - KEPT)[:100]:
+    for partial in PartialUpload.objects.filter(upload=None, offset=F("size")):
         with suppress(NotThere):
-            discard(partial)
+            finish(partial)
+    until = timezone.now() - KEPT
+    for partial in PartialUpload.objects.filter(ENDED, touched_at__lt=until)[:100]:
+        with suppress(NotThere), _hold(partial) as held:
+            if held.touched_at < until:  # nobody has come back just now
+                _delete(held)

@@ -1,33 +1,23 @@
 """An archive in parts: what is acknowledged is kept, and becomes an upload once, whatever comes between."""
 
-import base64
-import io
-import os
-from contextlib import suppress
 from dataclasses import replace
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
 from django.core.files.storage import default_storage
-from django.core.management import call_command
 from django.test import Client
-from django.utils import timezone
 
 from classifier import disk
 from classifier.locks import hold_row
-from classifier.models import Job, PartialUpload, Project
+from classifier.models import PartialUpload, Project
 from classifier.services import resumable
 from classifier.services.accounts import create_api_key
 from classifier.services.images import read_file
-from ml.errors import Conflict
 from tests.datasets import coloured_pictures, make_zip
-from tests.unsynced import rows_without_files
+from tests.unit.classifier.tus import DATA, Tus, metadata
 from worker.run import run_job
-
-DATA = b"0123456789" * 3
 
 
 @pytest.fixture
@@ -36,32 +26,6 @@ def key(owner: User) -> str:
 
 
 pytestmark = pytest.mark.usefixtures("folder_storage")  # a bucket refuses small parts
-
-
-def metadata(**values: str) -> str:
-    return ",".join(f"{name} {base64.b64encode(value.encode()).decode()}" for name, value in values.items())
-
-
-class Tus:
-    """A client of the protocol for a project."""
-
-    def __init__(self, client: Client, key: str, slug: str = "colours") -> None:
-        self.client, self.path = client, f"/api/v1/projects/{slug}/resumable"
-        self.headers = {"Authorization": f"Bearer {key}", "Tus-Resumable": "1.0.0"}
-
-    def begin(self, size: int = len(DATA), name: str = "colours.zip", **values: str) -> Any:
-        said = {"Upload-Length": str(size), "Upload-Metadata": metadata(filename=name, **values)}
-        return self.client.post(self.path, headers={**self.headers, **said})
-
-    def send(self, address: str, offset: int, data: bytes, **more: Any) -> Any:
-        said = {"content_type": "application/offset+octet-stream", **more}
-        return self.client.patch(address, data, headers={**self.headers, "Upload-Offset": str(offset)}, **said)
-
-    def offset(self, address: str) -> int:
-        return int(self.client.head(address, headers=self.headers)["Upload-Offset"])
-
-    def get(self, address: str) -> Any:
-        return self.client.get(address, headers=self.headers).json()
 
 
 @pytest.fixture
@@ -234,116 +198,3 @@ def test_one_writer_at_a_time(api: Tus) -> None:
         assert "Another request" in answer.json()["error"]
         assert api.client.delete(address, headers=api.headers).status_code == 409
     assert api.send(address, 0, DATA).status_code == 204
-
-
-def test_what_a_dying_process_wrote_is_written_over(api: Tus, monkeypatch: pytest.MonkeyPatch) -> None:
-    address = api.begin()["Location"]
-    api.send(address, 0, DATA[:7])
-
-    def die(*_: Any) -> None:
-        raise KeyboardInterrupt
-
-    with monkeypatch.context() as patched:
-        patched.setattr(resumable, "_record", die)
-        with pytest.raises(KeyboardInterrupt):
-            api.send(address, 7, b"never acknowledged")
-    assert api.offset(address) == 7
-    api.send(address, 7, DATA[7:])
-    assert read_file(PartialUpload.objects.get().path) == DATA
-
-
-@pytest.mark.parametrize("end", [b"", OSError("The client has stalled.")])
-def test_part_that_was_cut_off_is_kept_as_far_as_it_came(end: Any, api: Tus) -> None:
-    class Cut:
-        """A connection that ends, or raises, after four bytes."""
-
-        answers = iter([DATA[:4], end])
-
-        def read(self, *_: int) -> bytes:
-            answer = next(self.answers)
-            if isinstance(answer, OSError):
-                raise answer
-            return answer
-
-        readline = read
-
-    address = api.begin()["Location"]
-    api.send(address, 0, DATA, **{"wsgi.input": Cut()})
-    assert api.offset(address) == 4
-
-
-def test_bytes_that_the_disk_lost_are_asked_for_again(api: Tus) -> None:
-    address = api.begin()["Location"]
-    api.send(address, 0, DATA[:9])
-    Path(default_storage.path(PartialUpload.objects.get().path)).write_bytes(DATA[:3])
-    assert api.send(address, 9, DATA[9:]).status_code == 409
-    assert api.offset(address) == 3
-    assert api.send(address, 3, DATA[3:]).status_code == 204
-
-
-def test_offset_is_not_told_before_it_is_on_the_disk(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
-    Path(default_storage.path("")).mkdir(parents=True, exist_ok=True)
-    with rows_without_files(monkeypatch) as lost:
-        partial = resumable.begin(project, resumable.Announced("a.zip", len(DATA)), by=project.owner)
-        for start in range(0, len(DATA), 10):
-            resumable.append(partial, start, DATA[start : start + 10])
-    assert project.uploads.count() == 1
-    assert lost == []
-
-
-def test_the_watch_sees_a_part_that_is_not_synced(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
-    Path(default_storage.path("")).mkdir(parents=True, exist_ok=True)
-    with rows_without_files(monkeypatch) as lost:
-        monkeypatch.setattr("classifier.storage.sync_path", lambda path: None)
-        partial = resumable.begin(project, resumable.Announced("a.zip", len(DATA)), by=project.owner)
-        resumable.append(partial, 0, DATA[:10])
-    assert set(lost) == {partial.path}
-
-
-def test_what_hindered_the_end_is_tried_again(api: Tus, project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
-    address = api.begin()["Location"]
-
-    def refuse(*_: Any, **__: Any) -> None:
-        raise Conflict("You have too many jobs.")
-
-    with monkeypatch.context() as patched:
-        patched.setattr(resumable, "queue_ingest", refuse)
-        assert api.send(address, 0, DATA).status_code == 204
-    assert api.get(address)["upload"] is None
-    for _ in range(2):
-        resumable.tend_partial_uploads()
-    assert project.uploads.count() == 1
-    assert api.get(address)["job"] == Job.objects.get().pk
-
-
-def check_files() -> str:
-    out = io.StringIO()
-    with suppress(SystemExit):
-        call_command("check_files", stdout=out)
-    return out.getvalue()
-
-
-def test_checks_know_unfinished_uploads(api: Tus) -> None:
-    address = api.begin()["Location"]
-    api.send(address, 0, DATA[:9])
-    path = Path(default_storage.path(PartialUpload.objects.get().path))
-    old = timezone.now().timestamp() - 3 * 24 * 3600
-    os.utime(path, (old, old))
-    assert check_files() == "0 missing or damaged, 0 orphans.\n"
-    path.write_bytes(b"")
-    assert "unfinished upload colours.zip" in check_files()
-
-
-def test_what_nobody_goes_on_with_is_deleted_after_a_week(api: Tus, project: Project) -> None:
-    left, active, done = (api.begin()["Location"] for _ in range(3))
-    for address, data in ((left, DATA[:9]), (active, DATA[:9]), (done, DATA)):
-        api.send(address, 0, data)
-    old = PartialUpload.objects.exclude(token=active.rsplit("/", 1)[1])
-    paths = [partial.path for partial in old.filter(upload=None)]
-    old.update(touched_at=timezone.now() - timedelta(days=8))
-    resumable.tend_partial_uploads()
-    assert [partial.token for partial in PartialUpload.objects.all()] == [active.rsplit("/", 1)[1]]
-    assert not any(default_storage.exists(path) for path in paths)
-    job = project.uploads.get().job
-    assert job is not None
-    assert default_storage.exists(job.config["archive"])
