@@ -33,7 +33,7 @@ def project_page(view: View) -> View:
     @wraps(view)
     def guarded(request: HttpRequest, slug: str, **rest: Any) -> HttpResponseBase:
         if wants_json(request) and not request.user.is_authenticated:  # a script cannot follow to the form
-            sentence = "You are signed out. Sign in again in another tab, then press Retry here."
+            sentence = "You are signed out. Sign in again in another tab."
             return JsonResponse({"error": sentence}, status=401)
         return signed_in(cast(SignedIn, request), slug, **rest)
 

@@ -18,6 +18,11 @@ class Migration(migrations.Migration):
             name='announced',
             field=models.PositiveIntegerField(help_text='files that the browser is going to send', null=True),
         ),
+        migrations.AddField(
+            model_name='upload',
+            name='heard_at',
+            field=models.DateTimeField(help_text='when the browser that sends its files last gave a sign', null=True),
+        ),
         migrations.CreateModel(
             name='PartialUpload',
             fields=[

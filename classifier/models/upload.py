@@ -1,9 +1,14 @@
+from datetime import timedelta
+
 from django.conf import settings
 from django.db import models
 from django.urls import reverse
+from django.utils import timezone
 
 from classifier.models.job import Job
 from classifier.models.project import Project
+
+SILENCE = timedelta(minutes=1)  # without a sign of the browser: then it does not send any more
 
 
 class Upload(models.Model):
@@ -14,6 +19,7 @@ class Upload(models.Model):
     source = models.CharField(max_length=300, help_text="what the user chose, in words")
     created_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL)
     announced = models.PositiveIntegerField(null=True, help_text="files that the browser is going to send")
+    heard_at = models.DateTimeField(null=True, help_text="when the browser that sends its files last gave a sign")
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:
@@ -24,6 +30,10 @@ class Upload(models.Model):
 
     def get_absolute_url(self) -> str:
         return reverse("upload", args=[self.project.slug, self.pk])
+
+    @property
+    def is_being_sent(self) -> bool:
+        return self.heard_at is not None and timezone.now() - self.heard_at < SILENCE
 
 
 class UploadItem(models.Model):

@@ -11,12 +11,14 @@ from django.contrib.auth.models import User
 from django.core.files.base import File
 from django.core.files.storage import default_storage
 from django.db import transaction
+from django.utils import timezone
 from django.utils.crypto import get_random_string
 
 from classifier.disk import check_room
 from classifier.jobs.kinds import INGEST
 from classifier.jobs.lifecycle import AlreadyAnswered, answer_job, queue_job, read_state, update_ended_state
 from classifier.models import ImageClass, Job, Project, Sample, Upload, UploadItem
+from classifier.models.upload import SILENCE
 from classifier.prepared import insert_rows
 from classifier.services.images import ensure_images
 from classifier.services.incoming_files import (
@@ -57,7 +59,15 @@ def start_upload(project: Project, source: str, *, by: User | None, announced: i
     source = storable(source, 300)
     if announced is not None:  # what an interrupted one lacks comes now
         project.uploads.filter(source=source, job=None).exclude(announced=None).update(announced=None)
-    return Upload.objects.create(project=project, source=source, created_by=by, announced=announced)
+    heard_at = None if announced is None else timezone.now()
+    return Upload.objects.create(project=project, source=source, created_by=by, announced=announced, heard_at=heard_at)
+
+
+def note_sign(upload: Upload) -> None:
+    """Note that the browser that sends the files of an upload is at it. That costs a write every few seconds."""
+    now = timezone.now()
+    if upload.heard_at is not None and now - upload.heard_at > SILENCE / 6:
+        Upload.objects.filter(pk=upload.pk).update(heard_at=now)
 
 
 def upload_files(

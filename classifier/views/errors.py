@@ -4,7 +4,6 @@ from collections.abc import Callable
 from django.core.exceptions import DisallowedHost
 from django.db import DatabaseError, connection
 from django.http import HttpRequest, HttpResponse, JsonResponse
-from django.middleware.csrf import get_token
 from django.shortcuts import render
 from django.template.loader import render_to_string
 
@@ -77,8 +76,8 @@ def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
     text = "The page was open for too long, or cookies are disabled. Go back, reload the page and try again."
     if reason.startswith("Origin checking failed"):
         text = "The site is not reached by this address. Its administrator can add it to CSRF_TRUSTED_ORIGINS."
-    if wants_json(request):  # which has no page to reload, and takes the token of the session as it is now
-        return JsonResponse({"error": text, "csrf": get_token(request)}, status=403)
+    if wants_json(request):
+        return JsonResponse({"error": text}, status=403)
     return answer_page(request, 403, "Please try again", text)
 
 

@@ -20,7 +20,7 @@ from classifier.jobs.progress import job_progress
 from classifier.models import Job, Project, Upload, UploadItem
 from classifier.outages import ANSWER
 from classifier.parsing import parse_number
-from classifier.services import known, plans, resumable, uploads
+from classifier.services import known, plans, uploads
 from classifier.services.images import read_bounded
 from ml.datasets.archives import ArchiveEntry, looks_like_archive
 from ml.datasets.file_names import TABLE, kind_of_file
@@ -65,6 +65,7 @@ def picture(request: SignedIn, project: Project, pk: int) -> HttpResponse:
     split, group = request.POST.get("split", ""), request.POST.get("group", "")
     name = request.POST.get("name") or file.name or ""
     entry = ArchiveEntry(name, label, read_bounded(file), None, split if split in SPLITS else "", group)
+    uploads.note_sign(upload)
     (item,) = uploads.add_read(upload, [entry])
     return JsonResponse({"status": item.status, "reason": item.reason}, status=201)
 
@@ -74,6 +75,7 @@ def picture(request: SignedIn, project: Project, pk: int) -> HttpResponse:
 def report_known(request: SignedIn, project: Project, pk: int) -> HttpResponse:
     """Report those files of a folder that are there already, by their sha256; answer [[place, reason], ...]."""
     upload = get_object_or_404(project.uploads.select_related("project"), pk=pk, job=None)
+    uploads.note_sign(upload)
     files = known.read_known_files(_read_part(request, "files"))
     return JsonResponse({"known": list(known.record_known(upload, files).items())})
 
@@ -138,10 +140,13 @@ def archive(request: SignedIn, project: Project) -> HttpResponse:
 
 @project_page
 def index(request: SignedIn, project: Project) -> HttpResponse:
+    """List the uploads; what was interrupted can be gone on with here."""
+    found = list(selectors.list_uploads(project)[:100])
     context = {
         "project": project,
-        "uploads": selectors.list_uploads(project)[:100],
-        "partial_uploads": resumable.list_open(project),
+        "uploads": found,
+        "sending": any(upload.is_being_sent for upload in found),
+        "rows": [{"class": image_class} for image_class in project.classes.order_by("name")],
         "sources": settings.IMPORT_FROM,
     }
     return render(request, "classifier/uploads_page.html", context)

@@ -1,9 +1,11 @@
 """The system's Chromium, driven by Playwright, signed in to the running site."""
 
 import os
+import re
 import shutil
 from collections.abc import Iterator
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -47,24 +49,29 @@ def empty_site(tmp_path_factory: pytest.TempPathFactory, backbones: Any) -> Iter
 
 
 @pytest.fixture
-def page(browser: Any, empty_site: Site) -> Iterator[Any]:
-    """Open a page of the site; a test fails if the page reports an error of its own."""
+def page(browser: Any, empty_site: Site, request: pytest.FixtureRequest) -> Iterator[Any]:
+    """Open a page of the site; a test fails if the page reports an error of its own.
+
+    Answers with an error and lost connections are such, too. A test that brings them about on purpose is marked with
+    `expects_errors`, and with a pattern for each, of which at least one line must be reported.
+    """
     context = browser.new_context(base_url=empty_site.address, viewport={"width": 1200, "height": 900})
     opened = context.new_page()
     opened.set_default_timeout(20_000)
     troubles: list[str] = []
     opened.on("pageerror", lambda error: troubles.append(str(error)))
-    opened.on(
-        "console",
-        lambda message: (
-            troubles.append(message.text)
-            if message.type == "error" and not message.text.startswith("Failed to load resource")
-            else None
-        ),
-    )
+    opened.on("console", lambda message: troubles.append(_describe(message)) if message.type == "error" else None)
     yield opened
     context.close()
-    assert troubles == []
+    marker = request.node.get_closest_marker("expects_errors")
+    expected = marker.args if marker else ()
+    assert [line for line in troubles if not any(re.search(pattern, line) for pattern in expected)] == []
+    assert [pattern for pattern in expected if not any(re.search(pattern, line) for line in troubles)] == []
+
+
+def _describe(message: Any) -> str:
+    """Return the line of the console, with the address that it is about."""
+    return f"{message.text} {urlsplit(message.location['url']).path}"
 
 
 @pytest.fixture

@@ -20,6 +20,7 @@ pytestmark = [
 ]
 
 
+@pytest.mark.expects_errors(r"status of 404 .*\.woff2$")  # fonts that its package lacks
 def test_curves_are_shown(signed_in: Any, tmp_path: Path) -> None:
     page = signed_in
     new_project(page, "Watched")

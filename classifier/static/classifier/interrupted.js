@@ -17,8 +17,10 @@ class InterruptedUploads {
     if (!this.place) return;
     try {
       const found = (await askApi("GET", this.address)).response;
-      this.place.replaceChildren(...found.map((one) => this.row(one)));
-      this.place.hidden = !found.length;
+      const sending = this.uploader.parts;
+      const left = found.filter((one) => !(sending && isSameFile(one, sending.file)));
+      this.place.replaceChildren(...left.map((one) => this.row(one)));
+      this.place.hidden = !left.length;
     } catch (error) {
       this.place.hidden = true; // the upload itself says what is wrong
     }
@@ -26,21 +28,35 @@ class InterruptedUploads {
 
   row(one) {
     const row = document.createElement("li");
+    const name = document.createElement("strong");
+    name.textContent = one.name;
     const text = document.createElement("span");
-    text.textContent = `${one.name}: ${sizeInWords(one.offset)} of ${sizeInWords(one.size)}, choose the file again to go on`;
+    const [came, missing] = [one.offset, one.size - one.offset].map(sizeInWords);
+    text.append(name, ` ${came} of ${sizeInWords(one.size)} have come, ${missing} are missing.`);
+    const bar = document.createElement("progress");
+    Object.assign(bar, { max: one.size, value: one.offset });
+    bar.setAttribute("aria-label", `How much has come of ${one.name}`);
+    row.append(text, bar, this.chooser(one), this.discarder(one));
+    return row;
+  }
+
+  chooser(one) {
     const choose = document.createElement("label");
     choose.className = "button small";
     const input = document.createElement("input");
     input.type = "file";
-    input.setAttribute("aria-label", `Choose ${one.name} again`);
+    input.setAttribute("aria-label", `Choose ${one.name} again to go on`);
     input.addEventListener("change", () => this.goOn(one, input.files[0]));
-    choose.append("Choose", input);
+    choose.append("Choose the file again to go on", input);
+    return choose;
+  }
+
+  discarder(one) {
     const discard = document.createElement("button");
     Object.assign(discard, { type: "button", className: "small", textContent: "Discard" });
     discard.setAttribute("aria-label", `Discard ${one.name}`);
     discard.addEventListener("click", () => this.discard(one));
-    row.append(text, choose, discard);
-    return row;
+    return discard;
   }
 
   goOn(one, file) {

@@ -31,8 +31,7 @@ async function askKnown(uploader, jobs) {
   for (const job of jobs) asked.push([job.path, job.label, await sha256Of(job.file)]);
   const form = new FormData();
   form.append("files", asFile(asked));
-  const url = uploader.area.dataset.known.replace("/uploads/0/", `/uploads/${uploader.upload}/`);
-  const { known } = await uploader.request(url, form);
+  const { known } = await uploader.request(uploader.addressOf("known"), form);
   return known.map(([place, reason]) => {
     const job = jobs[place];
     uploader.enter(job, "duplicate");

@@ -2,7 +2,7 @@
 // A large archive in parts, by the tus protocol: it goes on after a lost connection, a reload, or on another day.
 
 const PART = 8 * 2 ** 20;
-const LONGEST_PAUSE = 60; // seconds
+const CONFLICT = 409; // the part does not follow on what is there
 const TUS = { "Tus-Resumable": "1.0.0" };
 
 function inBase64(text) {
@@ -20,57 +20,37 @@ function timeInWords(seconds) {
 }
 
 class PartSender {
-  // `tell` is called with the share that is done and with nodes or texts that say how it goes.
-  constructor(address, file, tell) {
-    Object.assign(this, { address, file, tell, stopped: false, call: null, first: null });
+  // `tell` is called with the share that is done and a text that says how it goes.
+  constructor(address, file, patience, tell) {
+    Object.assign(this, { address, file, patience, tell, call: null, first: null });
   }
 
   stop() {
-    this.stopped = true;
+    this.patience.stop();
     if (this.call) this.call.abort();
-    if (this.wake) this.wake();
   }
 
-  ask(method, url, options = {}) {
+  async ask(method, url, options = {}) {
     const onCall = (call) => { this.call = call; };
-    return askApi(method, url, { ...options, headers: { ...TUS, ...options.headers }, onCall });
+    try {
+      return await askApi(method, url, { ...options, headers: { ...TUS, ...options.headers }, onCall });
+    } catch (error) {
+      if (error.status !== 404) throw error;
+      throw new Error("This upload has been discarded, or nobody went on with it for a week. Choose the file again to begin anew.");
+    }
   }
 
   // Send what is missing; return the number of the upload that the archive has become.
   async run() {
-    const url = await this.patiently(() => this.find());
+    const url = await this.patience.patiently(() => this.find());
     for (;;) {
-      const offset = await this.patiently(() => this.offset(url));
-      if (offset >= this.file.size) break;
-      await this.patiently(() => this.sendFrom(url, offset), () => true);
-    }
-    return this.patiently(() => this.outcome(url));
-  }
-
-  // Do it again after a pause that grows while something is away. With `giveUp`, the caller finds out where to go on.
-  async patiently(attempt, giveUp = () => false) {
-    for (let pause = 1; ; pause = Math.min(2 * pause, LONGEST_PAUSE)) {
-      try {
-        return await attempt();
-      } catch (error) {
-        if (this.stopped || !error.passing) throw error;
-        await this.wait(error, Math.max(pause, error.signedOut ? 3 : error.seconds));
-        if (giveUp()) return undefined;
+      const offset = await this.patience.patiently(() => this.offset(url));
+      if (offset < this.file.size) await this.sendFrom(url, offset);
+      else {
+        const upload = await this.patience.patiently(() => this.outcome(url));
+        if (upload !== undefined) return upload;
       }
     }
-  }
-
-  async wait(error, seconds) {
-    if (error.signedOut && (await renewToken().catch(() => false))) return;
-    let words = [`${error.message} It is tried again in ${seconds} s.`];
-    if (error.signedOut) {
-      const link = document.createElement("a");
-      Object.assign(link, { href: "/sign-in", target: "_blank", rel: "noopener", textContent: "Sign in again" });
-      words = ["You are signed out. ", link, " in another tab; the upload then goes on by itself."];
-    }
-    this.tell(this.done || 0, words);
-    await new Promise((resolve) => { this.wake = resolve; setTimeout(resolve, 1000 * seconds); });
-    if (this.stopped) throw new Error("Cancelled.");
   }
 
   // The address of the upload of this very file, which may have been begun on another day.
@@ -88,33 +68,44 @@ class PartSender {
     return Number((await this.ask("HEAD", url)).getResponseHeader("Upload-Offset"));
   }
 
+  // Send parts as long as that goes well. How much has come of one that failed, the server says.
   async sendFrom(url, start) {
-    for (let offset = start; offset < this.file.size && !this.stopped;) {
-      const body = await this.file.slice(offset, offset + PART).arrayBuffer().catch(() => {
-        throw new Error("The file cannot be read any more. Choose it again to go on.");
-      });
-      const headers = { "Upload-Offset": String(offset), "Content-Type": "application/offset+octet-stream" };
-      const onProgress = (loaded) => this.report(offset + loaded);
-      const answer = await this.ask("PATCH", url, { headers, body, onProgress });
-      offset = Number(answer.getResponseHeader("Upload-Offset"));
-      this.report(offset);
+    for (let offset = start; offset < this.file.size;) {
+      try {
+        offset = await this.sendPart(url, offset);
+      } catch (error) {
+        if (this.patience.stopped || !(error.passing || error.status === CONFLICT)) throw error;
+        await this.patience.pause(error);
+        return;
+      }
     }
-    if (this.stopped) throw new Error("Cancelled.");
+  }
+
+  async sendPart(url, offset) {
+    await checkReadable(this.file);
+    const headers = { "Upload-Offset": String(offset), "Content-Type": "application/offset+octet-stream" };
+    const onProgress = (loaded) => this.report(offset + loaded);
+    const body = this.file.slice(offset, offset + PART);
+    const answer = await this.ask("PATCH", url, { headers, body, onProgress });
+    const kept = Number(answer.getResponseHeader("Upload-Offset"));
+    this.report(kept);
+    return kept;
   }
 
   report(sent) {
     this.first = this.first || { sent, at: Date.now() };
-    this.done = sent / this.file.size;
-    const words = [`${this.file.name}: ${sizeInWords(sent)} of ${sizeInWords(this.file.size)}`];
+    let text = `${this.file.name}: ${sizeInWords(sent)} of ${sizeInWords(this.file.size)}`;
     const rate = (sent - this.first.sent) / ((Date.now() - this.first.at) / 1000);
     if (rate > 0 && Date.now() - this.first.at > 1000) {
-      words.push(` · ${sizeInWords(rate)}/s · ${timeInWords((this.file.size - sent) / rate)}`);
+      text += ` · ${sizeInWords(rate)}/s · ${timeInWords((this.file.size - sent) / rate)}`;
     }
-    this.tell(this.done, words);
+    this.tell(sent / this.file.size, text);
   }
 
+  // The upload it has become; nothing if the storage has lost what had come.
   async outcome(url) {
     const found = (await this.ask("GET", url)).response;
+    if (found.offset < this.file.size) return undefined;
     if (found.upload === null) throw new RequestFailed(503, "All has arrived, and waits for its turn.");
     return found.upload;
   }

@@ -15,6 +15,18 @@ class UploadList {
     this.part("summary").textContent = text;
   }
 
+  hidePlan() {
+    const plan = this.part("plan-form");
+    if (plan) plan.hidden = true;
+  }
+
+  // What the upload waits for.
+  trouble(words) {
+    const place = this.part("trouble");
+    place.replaceChildren(...words);
+    place.hidden = !words.length;
+  }
+
   // With tens of thousands of files every step must cost the same: states are counted as they change, and
   // the files that wait are a list of their own.
   take(files) {
@@ -76,12 +88,16 @@ class UploadList {
       why.textContent = job.reason;
       job.row.append(why);
     }
-    const rows = this.part("files").children;
-    const well = (row) => row.querySelector(".stored");
-    if (rows.length > SHOWN) {
-      const oldest = [...rows].reverse().find(well);
-      if (oldest) oldest.remove();
-    }
+    this.keepFew();
+  }
+
+  // Rows of files that went well go first; those that are being sent have no badge yet, and stay.
+  keepFew() {
+    const list = this.part("files");
+    if (list.children.length <= SHOWN) return;
+    const ended = list.querySelectorAll(":is(.stored, .duplicate)");
+    const oldest = ended.length ? ended[ended.length - 1] : [...list.querySelectorAll(".badge")].pop();
+    if (oldest) oldest.closest("li").remove();
   }
 
   show() {

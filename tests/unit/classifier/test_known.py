@@ -11,6 +11,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from classifier.models import Project
+from classifier.models.upload import SILENCE
 from classifier.services import samples, uploads
 from classifier.services.accounts import create_api_key
 from classifier.services.projects import create_project
@@ -99,6 +100,8 @@ def test_interrupted_folder_is_listed_until_it_is_sent_again(project: Project, a
     add = reverse("upload_picture", args=[project.slug, project.uploads.get().pk])
     as_owner.post(add, {"class": "red", "file": SimpleUploadedFile("1.jpg", RED)})
     page = reverse("uploads", args=[project.slug])
+    assert "files are missing" not in as_owner.get(page).content.decode()  # while the browser may still be sending
+    project.uploads.update(heard_at=timezone.now() - SILENCE)
     assert "2 of 3 files are missing" in as_owner.get(page).content.decode()
     start(as_owner, project, "0")
     assert "are missing" not in as_owner.get(page).content.decode()
@@ -108,3 +111,17 @@ def test_interrupted_folder_is_listed_until_it_is_sent_again(project: Project, a
 def test_number_of_files_that_cannot_be_is_ignored(announced: str, project: Project, as_owner: Client) -> None:
     assert start(as_owner, project, announced).status_code == 201
     assert project.uploads.get().announced is None
+
+
+@pytest.mark.parametrize("data", [{"files": SimpleUploadedFile("files", b"[]")}, {"class": "red"}])
+def test_slow_upload_is_being_sent_as_long_as_its_browser_gives_a_sign(
+    data: Any, project: Project, as_owner: Client
+) -> None:
+    start(as_owner, project, "3")
+    project.uploads.update(heard_at=timezone.now() - SILENCE)
+    upload = project.uploads.get()
+    assert not upload.is_being_sent
+    name = "upload_known" if "files" in data else "upload_picture"
+    given = data if "files" in data else {**data, "file": SimpleUploadedFile("1.jpg", RED)}
+    assert as_owner.post(reverse(name, args=[project.slug, upload.pk]), given).status_code < 300
+    assert project.uploads.get().is_being_sent
