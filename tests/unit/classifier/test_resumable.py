@@ -10,12 +10,12 @@ from django.core.files.storage import default_storage
 from django.test import Client
 
 from classifier import disk
-from classifier.locks import hold_row
 from classifier.models import PartialUpload, Project
 from classifier.services import resumable
 from classifier.services.accounts import create_api_key
 from classifier.services.images import read_file
 from tests.datasets import coloured_pictures, make_zip
+from tests.unit.classifier.test_locks import held_elsewhere
 from tests.unit.classifier.tus import DATA, Tus, metadata
 from worker.run import run_job
 
@@ -190,11 +190,13 @@ def test_discarding_what_has_become_an_upload_keeps_it(api: Tus, project: Projec
     assert read_file(job.config["archive"]) == DATA
 
 
+@pytest.mark.django_db(transaction=True)
 def test_one_writer_at_a_time(api: Tus) -> None:
     address = api.begin()["Location"]
-    with hold_row(PartialUpload, PartialUpload.objects.get().pk):
+    with held_elsewhere(PartialUpload, PartialUpload.objects.get().pk):
         answer = api.send(address, 0, DATA)
         assert answer.status_code == 409
         assert "Another request" in answer.json()["error"]
         assert api.client.delete(address, headers=api.headers).status_code == 409
+        resumable.tend_partial_uploads()
     assert api.send(address, 0, DATA).status_code == 204
