@@ -89,7 +89,8 @@ def list_uploads(project: Project) -> QuerySet[Upload]:
     """
     counts = {status: Count("items", filter=Q(items__status=status)) for status in UploadItem.Status.values}
     found = project.uploads.select_related("job", "project").annotate(**counts)
-    return found.annotate(missing=F("announced") - Count("items"))
+    # The order of the model does not hold for what is counted.
+    return found.annotate(missing=F("announced") - Count("items")).order_by("-pk")
 
 
 def get_image(project: Project, sha256: str) -> Image:

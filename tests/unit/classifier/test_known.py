@@ -12,6 +12,7 @@ from django.utils import timezone
 
 from classifier.models import Project
 from classifier.models.upload import SILENCE
+from classifier.selectors import list_uploads
 from classifier.services import samples, uploads
 from classifier.services.accounts import create_api_key
 from classifier.services.projects import create_project
@@ -125,3 +126,8 @@ def test_slow_upload_is_being_sent_as_long_as_its_browser_gives_a_sign(
     given = data if "files" in data else {**data, "file": SimpleUploadedFile("1.jpg", RED)}
     assert as_owner.post(reverse(name, args=[project.slug, upload.pk]), given).status_code < 300
     assert project.uploads.get().is_being_sent
+
+
+def test_newest_upload_is_listed_first(project: Project) -> None:
+    made = [uploads.start_upload(project, f"{number}", by=None) for number in range(3)]
+    assert list(list_uploads(project)) == made[::-1]
