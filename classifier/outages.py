@@ -48,9 +48,7 @@ def describe_outage(outage: str) -> str:
 def describe_wait(outage: str) -> str:
     """Say on a job's page what the job waits for."""
     if outage == ANSWER:
-        return (
-            "It is not clear how this is to be read. Nothing is stored until you have chosen on the page of the upload."
-        )
+        return "Nothing is stored until you have looked at what was understood, on the page of the upload."
     if outage == ROOM:
         return "The disk of this site is full. The job continues by itself once there is room."
     return f"{outage[0].upper()}{outage[1:]} does not answer at the moment. The job continues by itself once it does."

@@ -93,7 +93,7 @@ def _ingest_planned(job: Job) -> bool:
     """Take in what is opened, or queue its parts, or ask how it is to be read; return whether the job goes on later."""
     with _opened(job) as opened:
         plan = opened.plan.describe_fully()
-        if opened.plan.questions:
+        if opened.plan.questions or (job.config.get("confirm") and not lifecycle.read_state(job).accepted):
             # A picture may have been what the worker died of: then the question is asked without any.
             lifecycle.ask(job, plan=plan, thumbnails={} if job.worker_deaths else show_classes(opened))
             return True

@@ -31,7 +31,9 @@ def begin_resumable(
     response: HttpResponse,
     length: int = params.Header(..., alias="Upload-Length", ge=0, le=LARGEST),
     metadata: str = params.Header(
-        "", alias="Upload-Metadata", description="filename and, if wanted, layout and lastModified, each in Base64"
+        "",
+        alias="Upload-Metadata",
+        description="in Base64: filename; if wanted layout, confirm (true: wait for answer_upload), lastModified",
     ),
 ) -> Any:
     """Begin to upload an archive in parts, by the tus protocol 1.0 (creation); Location is the address of the upload.

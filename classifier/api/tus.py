@@ -56,7 +56,12 @@ def read_announcement(size: int, metadata: str) -> Announced:
     modified = values.get("lastModified", "")
     known = modified.isascii() and modified.isdigit() and len(modified) < 18
     return Announced(
-        values.get("filename", ""), size, values.get("layout", ""), int(modified) if known else None, metadata
+        values.get("filename", ""),
+        size,
+        values.get("layout", ""),
+        confirm=values.get("confirm") == "true",
+        last_modified=int(modified) if known else None,
+        metadata=metadata,
     )
 
 

@@ -75,6 +75,7 @@ class JobState(BaseModel, extra="forbid"):
     plan: dict[str, Any] | None = None  # what was understood of an archive, as `Plan.describe_fully`
     thumbnails: dict[str, list[str]] = Field(default_factory=dict)  # a few of each class in base64, while it is asked
     layout: str = ""  # that a person chose when asked
+    accepted: bool = False  # what was understood, by a person
     in_parts: bool = False  # whether jobs have been queued that read parts of the archive
     files: list[dict[str, Any]] = Field(default_factory=list)  # of such a part, as they were read: IncomingFile
     archive_deleted: bool = False  # the uploaded archive, once the job has ended

@@ -32,6 +32,7 @@ class Migration(migrations.Migration):
                 ('size', models.PositiveBigIntegerField(help_text='bytes of the whole archive')),
                 ('offset', models.PositiveBigIntegerField(default=0)),
                 ('layout', models.CharField(blank=True, max_length=1000)),
+                ('confirm', models.BooleanField(default=False, help_text='whether a person wants to see what is understood first')),
                 ('metadata', models.TextField(blank=True, help_text='the header Upload-Metadata, as it was sent')),
                 ('last_modified', models.BigIntegerField(help_text='of the file, as the browser tells it', null=True)),
                 ('parts', models.JSONField(default=dict, help_text='what the storage needs in order to go on')),

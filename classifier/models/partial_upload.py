@@ -15,6 +15,7 @@ class PartialUpload(models.Model):
     size = models.PositiveBigIntegerField(help_text="bytes of the whole archive")
     offset = models.PositiveBigIntegerField(default=0)
     layout = models.CharField(max_length=1000, blank=True)
+    confirm = models.BooleanField(default=False, help_text="whether a person wants to see what is understood first")
     metadata = models.TextField(blank=True, help_text="the header Upload-Metadata, as it was sent")
     last_modified = models.BigIntegerField(null=True, help_text="of the file, as the browser tells it")
     parts = models.JSONField(default=dict, help_text="what the storage needs in order to go on")

@@ -17,7 +17,7 @@ from classifier.disk import check_room
 from classifier.locks import hold_row
 from classifier.models import PartialUpload, Project
 from classifier.services.incoming_files import storable
-from classifier.services.uploads import queue_ingest
+from classifier.services.uploads import describe_reading, queue_ingest
 from classifier.storage import PartsLost, part_storage
 from ml.datasets.archives import looks_like_archive
 from ml.datasets.readings import parse_layout
@@ -47,6 +47,7 @@ class Announced(NamedTuple):
     name: str
     size: int
     layout: str = ""
+    confirm: bool = False
     last_modified: int | None = None
     metadata: str = ""
 
@@ -66,6 +67,7 @@ def begin(project: Project, announced: Announced, *, by: User) -> PartialUpload:
             name=storable(announced.name, 300),
             size=announced.size,
             layout=str(parse_layout(announced.layout)) if announced.layout else "",
+            confirm=announced.confirm,
             last_modified=announced.last_modified,
             metadata=announced.metadata,
         )
@@ -160,7 +162,7 @@ def _complete(held: PartialUpload) -> NotThere | None:
         part_storage().complete(held.path, held.size, held.parts)
     except PartsLost as lost:
         return _go_back(held, lost.kept)
-    config = {"archive": held.path, "name": held.name} | ({"layout": held.layout} if held.layout else {})
+    config = {"archive": held.path, "name": held.name} | describe_reading(held.layout, confirm=held.confirm)
     with suppress(Conflict), transaction.atomic():  # too many open jobs
         held.upload = queue_ingest(held.project, source=held.name, config=config, by=held.created_by)
         held.save(update_fields=["upload"])

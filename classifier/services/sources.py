@@ -8,11 +8,11 @@ from django.conf import settings
 from django.contrib.auth.models import User
 
 from classifier.models import Project, Upload
-from classifier.services.uploads import queue_ingest
+from classifier.services.uploads import describe_reading, queue_ingest
 from ml.datasets.archives import Opened, looks_like_archive, open_path
 from ml.datasets.file_names import PICTURE, kind_of_file
 from ml.datasets.litter import is_litter
-from ml.datasets.readings import Layout, parse_layout
+from ml.datasets.readings import Layout
 from ml.errors import Refused
 
 BUCKET = "s3://"
@@ -57,12 +57,17 @@ def open_source(source: str, path: str, layout: Layout) -> Opened:
     return open_path(_inside(Path(source), path), settings.ARCHIVE_LIMITS, layout)
 
 
-def ingest_source(project: Project, source: str, path: str, *, by: User | None, layout: str = "") -> Upload:
-    """Queue the job that brings in a folder of a source. Raise `NoSuchSource`, `BadLayout`, DiskFull."""
+def ingest_source(
+    project: Project, source: str, path: str, *, by: User | None, layout: str = "", confirm: bool = False
+) -> Upload:
+    """Queue the job that brings in a folder of a source; `confirm` as for archives.
+
+    Raise `NoSuchSource`, `BadLayout`, DiskFull.
+    """
     _check(source, path)
     if not source.startswith(BUCKET):
         _inside(Path(source), path)
-    config = {"source": source, "path": path} | ({"layout": str(parse_layout(layout))} if layout else {})
+    config = {"source": source, "path": path} | describe_reading(layout, confirm=confirm)
     return queue_ingest(project, source=f"{source}/{path}".rstrip("/"), config=config, by=by)
 
 

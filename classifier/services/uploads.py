@@ -232,9 +232,14 @@ def why_duplicate(its_class: str | None, wanted: str | None) -> str:
     )
 
 
-def receive_archive(project: Project, file: "File[bytes]", name: str, *, by: User | None, layout: str = "") -> Upload:
-    """Keep an uploaded archive and queue the job that reads it, as the layout says. Raise DiskFull, BadLayout."""
-    config = {"name": name[:300]} | ({"layout": str(parse_layout(layout))} if layout else {})
+def receive_archive(
+    project: Project, file: "File[bytes]", name: str, *, by: User | None, layout: str = "", confirm: bool = False
+) -> Upload:
+    """Keep an uploaded archive and queue the job that reads it, as the layout says. Raise DiskFull, BadLayout.
+
+    With `confirm`, the job waits until a person has accepted what was understood.
+    """
+    config = {"name": name[:300]} | describe_reading(layout, confirm=confirm)
     check_room(0)  # the file is on the disk already, where it is large
     path = default_storage.save(f"incoming/{project.pk}/{get_random_string(24)}", file)
     try:
@@ -244,12 +249,19 @@ def receive_archive(project: Project, file: "File[bytes]", name: str, *, by: Use
         raise
 
 
-def receive_table(project: Project, file: "File[bytes]", name: str, *, by: User | None, layout: str = "") -> Upload:
+def describe_reading(layout: str, *, confirm: bool) -> dict[str, Any]:
+    """Return what the config of a job that reads pictures says of how. Raise BadLayout."""
+    return ({"layout": str(parse_layout(layout))} if layout else {}) | ({"confirm": True} if confirm else {})
+
+
+def receive_table(
+    project: Project, file: "File[bytes]", name: str, *, by: User | None, layout: str = "", confirm: bool = False
+) -> Upload:
     """Keep a table of web addresses and queue the job that fetches its pictures. Raise as `receive_archive`."""
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr(name.rpartition("/")[2], file.read(MAX_TABLE_BYTES + 1))  # a larger one is none
-    return receive_archive(project, File(packed), name, by=by, layout=layout)
+    return receive_archive(project, File(packed), name, by=by, layout=layout, confirm=confirm)
 
 
 def queue_ingest(project: Project, *, source: str, config: dict[str, Any], by: User | None) -> Upload:
@@ -261,11 +273,14 @@ def queue_ingest(project: Project, *, source: str, config: dict[str, Any], by: U
     return upload
 
 
-def answer_upload(upload: Upload, answers: list[str]) -> None:
-    """Let the job of an upload go on that asked how its archive is to be read. Raise BadLayout, AlreadyAnswered."""
+def answer_upload(upload: Upload, answers: list[str], *, accept: bool = True) -> None:
+    """Let the job of an upload go on that asked how its archive is to be read. Raise BadLayout, AlreadyAnswered.
+
+    Unless the person accepts what they cannot have seen yet, they are shown what is understood so.
+    """
     if upload.job is None:
         raise AlreadyAnswered
-    answer_job(upload.job, layout=str(combine([asked_layout(upload.job), *answers])))
+    answer_job(upload.job, layout=str(combine([asked_layout(upload.job), *answers])), accepted=accept)
 
 
 def asked_layout(job: Job) -> str:

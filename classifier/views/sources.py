@@ -19,9 +19,7 @@ def browse(request: SignedIn, project: Project) -> HttpResponse:
     source, path = given.get("source", ""), given.get("path", "")
     try:
         if request.method == "POST":
-            upload = sources.ingest_source(
-                project, source, path, by=request.user, layout=request.POST.get("layout", "").strip()
-            )
+            upload = sources.ingest_source(project, source, path, by=request.user, confirm=True)
             return redirect(upload)
         contents = sources.browse(source, path) if source else None
     except sources.NoSuchSource as error:

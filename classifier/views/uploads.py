@@ -88,13 +88,22 @@ def plan(request: SignedIn, project: Project) -> HttpResponse:
     `kinds` are [class or null, split, group, reason or null]; `files` is the place of its kind for each path, or -1 for
     what is passed over.
     """
-    layout = combine(request.POST.getlist("layout"))
+    layout = combine([*request.POST.getlist("layout"), *_by_hand(request)])
     names, files = request.POST.getlist("table_path"), request.FILES.getlist("table")
     found, places = plans.plan_paths(_read_part(request, "paths"), dict(zip(names, files, strict=False)), layout)
     kinds, of_file = plans.number_verdicts(found, places)
-    context = {"project": project, "plan": found.describe_fully(), "asking": bool(found.questions)}
+    context = {"project": project, "plan": found.describe_fully(), "asking": True}
     html = render_to_string("classifier/_plan.html", context, request)
-    return JsonResponse({"html": html, "ready": not found.questions, "kinds": kinds, "files": of_file})
+    return JsonResponse(
+        {
+            "html": html,
+            "ready": not found.questions,
+            "web": len(found.web),
+            "layout": str(layout),
+            "kinds": kinds,
+            "files": of_file,
+        }
+    )
 
 
 def _read_part(request: SignedIn, name: str) -> bytes:
@@ -109,20 +118,26 @@ def answer(request: SignedIn, project: Project, pk: int) -> HttpResponse:
     """Let the job of an upload go on that asked how its archive is to be read."""
     upload = get_object_or_404(project.uploads.select_related("job", "project"), pk=pk)
     try:
-        uploads.answer_upload(upload, _answers(request, upload))
+        uploads.answer_upload(upload, _answers(request, upload), accept="accept" in request.POST)
     except (BadLayout, Conflict) as error:
         messages.error(request, str(error))
     return redirect(upload)
 
 
 def _answers(request: SignedIn, upload: Upload) -> list[str]:
-    """Return the chosen option of each question, or the reading that was written by hand. Raise BadLayout."""
+    """Return the chosen option of each question, and what was written by hand. Raise BadLayout."""
     asked = (read_state(upload.job).plan or {}).get("questions", []) if upload.job else []
     chosen = [request.POST[question["key"]] for question in asked if request.POST.get(question["key"])]
-    other = request.POST.get("other", "").strip()
-    if len(chosen) < len(asked) and not other:
+    by_hand = _by_hand(request)
+    if len(chosen) < len(asked) and not by_hand:
         raise BadLayout("Choose one answer to each question.")
-    return [*chosen, other] if other else chosen
+    return [*chosen, *by_hand]
+
+
+def _by_hand(request: SignedIn) -> list[str]:
+    """Return the reading and the groups that were written by hand, as layouts."""
+    other, groups = (request.POST.get(name, "").strip() for name in ("other", "groups"))
+    return [text for text in (other, f"auto,groups={groups}" if groups else "") if text]
 
 
 @project_page
@@ -134,7 +149,7 @@ def archive(request: SignedIn, project: Project) -> HttpResponse:
     if file is None or not (is_table or looks_like_archive(file.name or "")):
         return _error("Choose a .zip, .tar, .tgz, .tar.gz, .tar.bz2, .tar.xz or .tm file, or a table.", 422)
     receive = uploads.receive_table if is_table else uploads.receive_archive
-    upload = receive(project, file, file.name or "archive", by=request.user)
+    upload = receive(project, file, file.name or "archive", by=request.user, confirm=True)
     return JsonResponse({"upload": upload.pk, "url": upload.get_absolute_url()}, status=202)
 
 

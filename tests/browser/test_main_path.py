@@ -29,6 +29,12 @@ def new_project(page: Any, name: str) -> None:
     page.wait_for_load_state()  # the area is there before the scripts that listen to it
 
 
+def bring_in(page: Any, area: str, path: Path) -> None:
+    """Choose a folder or an archive, look at what was understood, and accept it."""
+    page.set_input_files(area, path)
+    page.click(".plan >> text=Bring them in")
+
+
 def answers(page: Any, pictures: list[dict[str, Any]]) -> list[str]:
     page.set_input_files("[data-pick]", pictures)
     expect(page.locator(".answer h2")).to_have_count(len(pictures))
@@ -40,7 +46,7 @@ def test_from_first_visit_to_answer(signed_in: Any, tmp_path: Path) -> None:
     new_project(page, "Colours")
     extra = {"LICENSE.txt": b"free", ".DS_Store": b"x", "red/broken.jpg": b"not a picture"}
     folder = write_folder(tmp_path / "colours", {**coloured_pictures(8), **extra})
-    page.set_input_files("[data-pick-folder]", folder)
+    bring_in(page, "[data-pick-folder]", folder)
     page.wait_for_selector("[data-report]:visible")
     summary = page.inner_text("[data-summary]")
     assert summary.startswith("26 of 26 files")
@@ -89,7 +95,7 @@ def test_archive_dropped_and_read_by_a_job(signed_in: Any, tmp_path: Path) -> No
     new_project(page, "From an archive")
     archive = tmp_path / "colours.zip"
     archive.write_bytes(make_zip({f"top/{name}": data for name, data in coloured_pictures(5, seed=77).items()}))
-    page.set_input_files("[data-pick-archive]", archive)
+    bring_in(page, "[data-pick-archive]", archive)
     page.wait_for_url("**/uploads/*/")
     page.wait_for_selector("text=Go to the pictures")
     page.wait_for_selector("text=15 stored, 0 already there, 0 rejected")
@@ -152,6 +158,7 @@ def test_dropping_on_the_area_on_a_class_and_an_archive(signed_in: Any) -> None:
     page.wait_for_selector("h1:has-text('red')")
     page.goto(address)
     drop(page, "[data-drop]", {"more.zip": make_zip(coloured_pictures(2, seed=1400, names=("blue",)))})
+    page.click(".plan >> text=Bring them in")
     page.wait_for_selector("text=2 stored, 0 already there, 0 rejected")
 
 
@@ -196,7 +203,7 @@ def test_splits_and_pictures_without_a_class_of_a_folder(signed_in: Any, tmp_pat
     new_project(page, "Published")
     names = ["train/cat/1.jpg", "train/dog/2.jpg", "test/3.jpg", "@eaDir/4.jpg"]
     files = {name: make_jpeg(7200 + number, (8, 8)) for number, name in enumerate(names)}
-    page.set_input_files("[data-pick-folder]", write_folder(tmp_path / "published", files))
+    bring_in(page, "[data-pick-folder]", write_folder(tmp_path / "published", files))
     page.wait_for_selector("text=2 classes, 2 pictures")
     page.click("a:has-text('1 picture without a')")
     page.wait_for_selector(".sample >> nth=0")
@@ -212,7 +219,7 @@ def test_failed_files_can_be_retried_and_cancelled_ones_too(signed_in: Any, tmp_
     new_project(page, "Retry")
     folder = write_folder(tmp_path / "retry", coloured_pictures(4, seed=300))
     page.route("**/picture", lambda route: route.fulfill(status=500, json={"error": "Something is out of order."}))
-    page.set_input_files("[data-pick-folder]", folder)
+    bring_in(page, "[data-pick-folder]", folder)
     page.wait_for_selector("[data-retry]:visible")
     assert "12 failed" in page.inner_text("[data-summary]")
     assert "Something is out of order." in page.inner_text("[data-files]")
@@ -227,7 +234,7 @@ def test_job_cancelled_from_its_page(signed_in: Any, tmp_path: Path) -> None:
     new_project(page, "Cancel me")
     archive = tmp_path / "many.zip"
     archive.write_bytes(make_zip(coloured_pictures(300, seed=5000)))
-    page.set_input_files("[data-pick-archive]", archive)
+    bring_in(page, "[data-pick-archive]", archive)
     page.wait_for_selector("text=Go to the pictures", timeout=60_000)
     page.wait_for_selector("text=900 stored", timeout=60_000)
     page.click(".tabs >> text=Train")
@@ -239,7 +246,7 @@ def test_job_cancelled_from_its_page(signed_in: Any, tmp_path: Path) -> None:
 def test_moving_deleting_and_restoring_pictures(signed_in: Any, tmp_path: Path) -> None:
     page = signed_in
     new_project(page, "Sorting")
-    page.set_input_files("[data-pick-folder]", write_folder(tmp_path / "sorting", coloured_pictures(3, seed=600)))
+    bring_in(page, "[data-pick-folder]", write_folder(tmp_path / "sorting", coloured_pictures(3, seed=600)))
     page.wait_for_selector("text=3 classes, 9 pictures")
     page.click(".class-name >> text=red")
     assert page.is_disabled("button:has-text('Move')")

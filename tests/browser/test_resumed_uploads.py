@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.browser.conftest import PASSWORD
-from tests.browser.test_main_path import new_project, write_folder
+from tests.browser.test_main_path import bring_in, new_project, write_folder
 from tests.datasets import coloured_pictures, make_zip
 
 pytestmark = [pytest.mark.browser, pytest.mark.site]
@@ -68,6 +68,7 @@ def test_archive_goes_on_after_a_reload(signed_in: Any, tmp_path: Path) -> None:
     page.set_input_files("[data-interrupted] input", archive)
     page.wait_for_url("**/uploads/*/")
     assert offsets == [str(8 * MB), str(16 * MB)]
+    page.click(".plan >> text=Bring them in")
     page.wait_for_selector("text=6 stored, 0 already there")
 
 
@@ -103,13 +104,13 @@ def test_folder_chosen_again_sends_only_what_is_not_there(signed_in: Any, tmp_pa
     page = signed_in
     new_project(page, "Again")
     folder = write_folder(tmp_path / "again", coloured_pictures(4, seed=9300))
-    page.set_input_files("[data-pick-folder]", folder)
+    bring_in(page, "[data-pick-folder]", folder)
     page.wait_for_selector("text=3 classes, 12 pictures")
     (folder / "red" / "new.jpg").write_bytes(next(iter(coloured_pictures(1, seed=9400).values())))
     page.reload()
     sent: list[str] = []
     page.on("request", lambda one: sent.append(one.url) if one.url.endswith("/picture") else None)
-    page.set_input_files("[data-pick-folder]", folder)
+    bring_in(page, "[data-pick-folder]", folder)
     page.wait_for_selector("text=13 of 13 files")
     assert "12 already there" in page.inner_text("[data-summary]")
     page.wait_for_selector("text=3 classes, 13 pictures")
@@ -135,7 +136,7 @@ def test_folder_goes_on_by_itself_when_the_line_is_back(signed_in: Any, tmp_path
     page = signed_in
     new_project(page, "Line")
     page.route("**/picture", lose_after(5))
-    page.set_input_files("[data-pick-folder]", write_folder(tmp_path / "line", coloured_pictures(4, seed=9500)))
+    bring_in(page, "[data-pick-folder]", write_folder(tmp_path / "line", coloured_pictures(4, seed=9500)))
     page.wait_for_selector("text=The connection was lost. It is tried again in")
     page.unroute("**/picture")
     page.wait_for_selector("text=3 classes, 12 pictures")
@@ -148,7 +149,7 @@ def test_folder_goes_on_after_a_sign_out(signed_in: Any, tmp_path: Path) -> None
     page = signed_in
     new_project(page, "Folder signed out")
     page.route("**/picture", lose_after(5))
-    page.set_input_files("[data-pick-folder]", write_folder(tmp_path / "out", coloured_pictures(4, seed=9600)))
+    bring_in(page, "[data-pick-folder]", write_folder(tmp_path / "out", coloured_pictures(4, seed=9600)))
     page.wait_for_selector("text=The connection was lost.")
     page.context.clear_cookies()
     page.unroute("**/picture")
@@ -166,6 +167,7 @@ def test_folder_chosen_while_signed_out(signed_in: Any, tmp_path: Path) -> None:
     page.set_input_files("[data-pick-folder]", write_folder(tmp_path / "ago", coloured_pictures(2, seed=9700)))
     page.wait_for_selector("text=You are signed out.")
     sign_in_elsewhere(page)
+    page.click(".plan >> text=Bring them in")
     page.wait_for_selector("text=3 classes, 6 pictures")
 
 
@@ -175,7 +177,7 @@ def test_interrupted_folder_goes_on_from_the_list_of_uploads(signed_in: Any, emp
     new_project(page, "Listed")
     folder = write_folder(tmp_path / "listed", coloured_pictures(4, seed=9800))
     page.route("**/picture", lose_after(5))
-    page.set_input_files("[data-pick-folder]", folder)
+    bring_in(page, "[data-pick-folder]", folder)
     page.wait_for_selector("text=The connection was lost.")
     page.goto(page.url + "uploads/")
     page.wait_for_selector("text=is being sent")

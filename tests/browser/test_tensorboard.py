@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.test_main_path import new_project, write_folder
+from tests.browser.test_main_path import bring_in, new_project, write_folder
 from tests.datasets import coloured_pictures
 
 pytestmark = [
@@ -24,7 +24,7 @@ pytestmark = [
 def test_curves_are_shown(signed_in: Any, tmp_path: Path) -> None:
     page = signed_in
     new_project(page, "Watched")
-    page.set_input_files("[data-pick-folder]", write_folder(tmp_path / "watched", coloured_pictures(8)))
+    bring_in(page, "[data-pick-folder]", write_folder(tmp_path / "watched", coloured_pictures(8)))
     page.wait_for_selector("text=3 classes, 24 pictures")
     page.click(".tabs >> text=Train")
     page.click("main button.primary:has-text('Train')")

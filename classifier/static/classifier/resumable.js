@@ -58,7 +58,7 @@ class PartSender {
     const known = (await this.ask("GET", this.address)).response;
     const same = known.find((one) => isSameFile(one, this.file));
     if (same) return `${this.address}/${same.id}`;
-    const metadata = { filename: this.file.name, lastModified: String(this.file.lastModified) };
+    const metadata = { filename: this.file.name, lastModified: String(this.file.lastModified), confirm: "true" };
     const said = Object.entries(metadata).map(([name, value]) => `${name} ${inBase64(value)}`).join(",");
     const headers = { "Upload-Length": String(this.file.size), "Upload-Metadata": said };
     return (await this.ask("POST", this.address, { headers })).getResponseHeader("Location");

@@ -1,12 +1,21 @@
 "use strict";
 // Bringing pictures in: choose or drop pictures, a folder, or an archive. What a folder's files are, the server says.
 
-const TABLE = /\.(csv|tsv|json|jsonl|ndjson|manifest|xml|txt|lst)$/i; // sent along to be planned with
 const LOOKED_AT_ONCE = 200;
 const MOST_TABLES = 24, MOST_TABLE_BYTES = 32 * 2 ** 20;
 
+// An archive, or a table of pictures at web addresses.
+function isTakenWhole(file) {
+  return ARCHIVE.test(file.name) || TABLE.test(file.name);
+}
+
 function nameFolder(path) {
   return `Folder “${path.split("/")[0]}”`;
+}
+
+// Options are layouts; what is written by hand the server understands by the name of its field.
+function asAnswer([name, value]) {
+  return [["other", "groups"].includes(name) ? name : "layout", value];
 }
 
 async function readEntry(entry, prefix, found) {
@@ -59,7 +68,7 @@ class Uploader extends UploadSender {
   async takeDrop(transfer) {
     const entries = [...transfer.items].map((item) => item.webkitGetAsEntry && item.webkitGetAsEntry()).filter(Boolean);
     const plain = [...transfer.files];
-    if (plain.length === 1 && ARCHIVE.test(plain[0].name) && !this.area.dataset.class) return this.sendArchive(plain[0]);
+    if (plain.length === 1 && isTakenWhole(plain[0]) && !this.area.dataset.class) return this.sendArchive(plain[0]);
     if (!entries.some((entry) => entry.isDirectory)) return this.takePictures(plain);
     const found = [];
     try {
@@ -70,20 +79,20 @@ class Uploader extends UploadSender {
     return this.takeFolder(found);
   }
 
-  async takeFolder(found) {
+  async takeFolder(found, accepted = false) {
     if (this.running()) return this.say(BUSY);
     if (!found.length) return this.say("There are no files in this folder.");
     found.sort((one, other) => (one.path < other.path ? -1 : 1));
     this.beginAnew();
     this.say("Looking at the folder…");
-    return this.planFolder(found, []);
+    return this.planFolder(found, [], accepted);
   }
 
   // Send what is missing of a folder that was interrupted.
   takeFolderAgain(source, files) {
     const found = files.map((file) => ({ file, path: file.webkitRelativePath }));
     if (nameFolder(found[0].path) !== source) return this.say(`This is another folder. Choose this one: ${source}`);
-    return this.takeFolder(found);
+    return this.takeFolder(found, true);
   }
 
   // The browser looks at the disk for each size: with ten thousand files the page would stand still for seconds.
@@ -99,7 +108,7 @@ class Uploader extends UploadSender {
   }
 
   // Ask the server what the files are, and the person what is doubtful; then send them.
-  async planFolder(found, answers) {
+  async planFolder(found, answers, accepted = false) {
     const { patience } = this;
     const sizes = await this.readSizes(found);
     if (patience !== this.patience) return undefined; // another folder was chosen meanwhile
@@ -111,7 +120,7 @@ class Uploader extends UploadSender {
       form.append("table_path", path);
       form.append("table", file);
     }
-    for (const answer of answers) form.append("layout", answer);
+    for (const [name, answer] of answers) form.append(name, answer);
     let plan;
     try {
       plan = await this.request(this.area.dataset.plan, form);
@@ -121,17 +130,23 @@ class Uploader extends UploadSender {
     const shown = this.part("plan-form");
     shown.innerHTML = plan.html; // made by the server's template, which escapes all names
     shown.hidden = false;
-    if (plan.ready) return this.sendFolder(found, plan);
-    this.say("Please say how this folder is to be read.");
-    shown.querySelector("input").focus();
+    const [files, leftOut] = this.sort(found, plan);
+    if (plan.ready && accepted) return this.sendFolder(found, files, leftOut, plan.web);
+    this.say(plan.ready ? "Is this how you mean it?" : "Please say how this folder is to be read.");
+    shown.querySelector("input[type=radio], [name=accept]").focus();
+    fillStrips(shown, files);
     shown.onsubmit = (event) => {
       event.preventDefault();
-      this.planFolder(found, [...answers, ...[...new FormData(shown).values()].filter(Boolean)]);
+      const given = [...new FormData(shown)].filter(([, value]) => value);
+      const accept = event.submitter.name === "accept";
+      if (accept && plan.ready && !given.length) this.sendFolder(found, files, leftOut, plan.web);
+      else this.planFolder(found, [["layout", plan.layout], ...given.map(asAnswer)], accept);
     };
     return undefined;
   }
 
-  sendFolder(found, plan) {
+  // The files to be sent, and what is left out.
+  sort(found, plan) {
     const files = [], leftOut = [];
     found.forEach((entry, place) => {
       const [label, split, group, reason] = plan.kinds[plan.files[place]] || [null, "", "", ""];
@@ -139,6 +154,14 @@ class Uploader extends UploadSender {
       if (reason) leftOut.push([entry.path, reason]);
       else files.push({ ...entry, label, split, group });
     });
+    return [files, leftOut];
+  }
+
+  sendFolder(found, files, leftOut, web) {
+    for (const part of this.part("plan-form").querySelectorAll("details, .buttons")) part.remove();
+    const tables = found.filter(({ path }) => TABLE.test(path));
+    if (web && !files.length && tables.length === 1) return this.sendArchive(tables[0].file);
+    if (web) leftOut.push([`${web} pictures at web addresses`, "Bring in their table by itself: its pictures are fetched."]);
     if (!files.length) return this.say("There are no pictures in this folder.");
     return this.start(files, nameFolder(found[0].path), leftOut);
   }

@@ -4,6 +4,7 @@
 
 const AT_ONCE = 3;
 const ALIVE_EVERY = 20; // seconds after which the server hears that an upload of large pictures still goes on
+const TABLE = /\.(csv|tsv|json|jsonl|ndjson|manifest|xml|txt|lst)$/i; // of classes, or of web addresses
 const ARCHIVE = /\.(zip|tar|tgz|tar\.gz|tar\.bz2|tar\.xz|tm)$/i;
 const BUSY = "Wait until the current upload has finished, or cancel it.";
 
@@ -152,7 +153,7 @@ class UploadSender extends UploadList {
 
   async sendArchive(file) {
     if (this.running()) return this.say(BUSY);
-    if (!ARCHIVE.test(file.name)) return this.say("Choose a .zip, .tar, .tgz, .tar.gz, .tar.bz2, .tar.xz or .tm file.");
+    if (!isTakenWhole(file)) return this.say("Choose a .zip, .tar, .tgz, .tar.gz, .tar.bz2, .tar.xz or .tm file, or a table.");
     this.part("files").replaceChildren();
     this.part("cancel").hidden = false;
     this.say("Uploading the archive…");
@@ -162,7 +163,7 @@ class UploadSender extends UploadList {
     this.waiting.pop();
     this.enter(job, "sending");
     try {
-      const url = file.size > PART ? await this.sendInParts(file) : await this.sendAtOnce(job);
+      const url = file.size > PART && ARCHIVE.test(file.name) ? await this.sendInParts(file) : await this.sendAtOnce(job);
       this.take([]);
       window.location.assign(url);
     } catch (error) {

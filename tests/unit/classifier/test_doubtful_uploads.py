@@ -9,7 +9,7 @@ from django.urls import reverse
 
 from classifier.jobs import lifecycle
 from classifier.jobs.recovery import send_lost_messages
-from classifier.models import Job, Project, Upload
+from classifier.models import Job, Project, Sample, Upload
 from classifier.services import uploads
 from tests.datasets import make_zip
 from tests.pictures import make_jpeg
@@ -161,3 +161,25 @@ def test_archive_without_a_usable_picture_fails(project: Project) -> None:
         "None of the files could be brought in. The report of the upload says why.",
     )
     assert upload.items.count() == 2
+
+
+def test_what_a_person_uploads_is_shown_before_it_is_stored(project: Project, browser: Client) -> None:
+    answer = browser.post(reverse("upload_archive", args=[project.slug]), {"file": archive(CLEAR)})
+    upload = project.uploads.get(pk=answer.json()["upload"])
+    run_job(upload.job_id)  # type: ignore[arg-type]
+    page = browser.get(upload.get_absolute_url()).content.decode()
+    assert "Bring them in" in page
+    assert not Sample.objects.exists()
+    assert "waits for you" in browser.get(reverse("uploads", args=[project.slug])).content.decode()
+    address = reverse("upload_answer", args=[project.slug, upload.pk])
+    browser.post(address, {"groups": "folder:1"})  # without accepting: it is shown again
+    run_job(upload.job_id)  # type: ignore[arg-type]
+    assert "groups of the same thing" in browser.get(upload.get_absolute_url()).content.decode()
+    assert not Sample.objects.exists()
+    browser.post(address, {"accept": "1"})
+    run_job(upload.job_id)  # type: ignore[arg-type]
+    assert sorted(Sample.objects.values_list("file_name", "group")) == [
+        ("test/3.jpg", ""),  # which is in no folder
+        ("train/cat/1.jpg", "cat"),
+        ("train/dog/2.jpg", "dog"),
+    ]

@@ -48,6 +48,10 @@ def test_folder_is_browsed_and_brought_in(project: Project, shared: Path, as_own
     upload = project.uploads.get()
     assert answer.headers["Location"] == upload.get_absolute_url()
     run_job(upload.job_id)  # type: ignore[arg-type]
+    assert "Bring them in" in as_owner.get(upload.get_absolute_url()).content.decode()
+    assert not project.samples.exists()
+    as_owner.post(reverse("upload_answer", args=[project.slug, upload.pk]), {"accept": "1"})
+    run_job(upload.job_id)  # type: ignore[arg-type]
     assert counts(project) == {"red": 3, "blue": 3}
     assert Sample.objects.get(project=project, file_name="red/0.jpg").created_by == project.owner
     assert (shared / "colours" / "red" / "0.jpg").exists()
