@@ -22,6 +22,7 @@ from bench.fine_tune import fine_tune
 from bench.ingest import ingest_throughput
 from bench.memory import web_memory
 from bench.neighbours import noisy_neighbour
+from bench.plans import plan_archive
 from bench.predict import predict_latency, predict_throughput
 from bench.resend import resend_known
 from bench.retrain import growth, warm_retrain
@@ -34,6 +35,7 @@ FIGURES: dict[str, Callable[[BenchmarkSite], Figure]] = {
     "ingest_throughput": ingest_throughput,
     "durable_ingest": durable_ingest,
     "resend_known": resend_known,
+    "plan_archive": plan_archive,
     "warm_retrain": warm_retrain,
     "train_after_upload": train_after_upload,
     "predict_latency": predict_latency,

@@ -60,13 +60,21 @@ def _find_candidates(features: NDArray[np.float32], new: NDArray[np.intp]) -> It
         rows = new[start : start + _BLOCK]
         cosines = reduced[rows] @ reduced.T
         cosines[np.arange(len(rows)), rows] = -1  # itself
-        nearest = _largest(cosines, NEIGHBOURS)
-        close = np.take_along_axis(cosines, nearest, 1) >= LEAST_COSINE - 0.05  # fewer dimensions blur it a little
-        yield [
-            (min(int(row), int(other)), max(int(row), int(other)))
-            for row, others, kept in zip(rows, nearest, close, strict=True)
-            for other in others[kept]
-        ]
+        places, others = _find_closest(cosines, LEAST_COSINE - 0.05)  # fewer dimensions blur it a little
+        pairs = np.sort(np.stack([rows[places], others], axis=1), axis=1)
+        yield [(first, second) for first, second in pairs.tolist()]
+
+
+def _find_closest(cosines: NDArray[np.float32], least: float) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Return rows and columns of the largest values of each row, up to NEIGHBOURS of it and at least `least` each."""
+    close = cosines >= least
+    # Only where there are many: sorting takes longer than all else.
+    crowded = np.flatnonzero(np.count_nonzero(close, axis=1) > NEIGHBOURS)
+    nearest = _largest(cosines[crowded], NEIGHBOURS)
+    close[crowded] = False
+    close[crowded[:, np.newaxis], nearest] = True
+    rows, columns = np.nonzero(close)
+    return rows, columns
 
 
 def _largest(values: NDArray[np.float32], count: int) -> NDArray[np.intp]:
