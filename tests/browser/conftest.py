@@ -76,7 +76,12 @@ def _describe(message: Any) -> str:
 
 @pytest.fixture
 def signed_in(page: Any) -> Any:
-    """Return the page, signed in as the administrator, whom the first visit creates."""
+    """Return the page, signed in as the administrator."""
+    return sign_in(page)
+
+
+def sign_in(page: Any) -> Any:
+    """Sign in as the administrator, whom the first visit creates."""
     page.goto("/")
     if page.url.endswith("/set-up"):
         page.fill("[name=username]", "ada")

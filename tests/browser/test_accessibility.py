@@ -1,0 +1,97 @@
+"""Test every kind of page with axe, as a desktop and as a phone, light and dark: WCAG 2.1 A and AA."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+
+from tests.browser.conftest import sign_in
+from tests.datasets import coloured_pictures, make_zip
+from tests.pictures import make_jpeg
+from tests.site import Site
+
+RULES = {"runOnly": {"type": "tag", "values": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa"]}}
+DESKTOP, PHONE = {"width": 1280, "height": 900}, {"width": 390, "height": 844}
+PAGES = {
+    "projects": "/",
+    "a new project": "/projects/new",
+    "project": "/projects/{slug}/",
+    "class": "/projects/{slug}/classes/{class_id}/",
+    "uploads": "/projects/{slug}/uploads/",
+    "an upload": "/projects/{slug}/uploads/{upload}/",
+    "an upload that asks": "/projects/{slug}/uploads/{asking}/",
+    "trash": "/projects/{slug}/trash/",
+    "unlabelled": "/projects/{slug}/unlabelled/",
+    "train": "/projects/{slug}/train/",
+    "jobs": "/projects/{slug}/jobs/",
+    "a job": "/projects/{slug}/jobs/{job}/",
+    "versions": "/projects/{slug}/versions/",
+    "a version": "/projects/{slug}/versions/1/",
+    "import a version": "/projects/{slug}/versions/import",
+    "classify": "/projects/{slug}/classify/",
+    "from this server": "/projects/{slug}/from-this-server",
+    "networks": "/backbones/",
+    "keys": "/account/keys",
+    "password": "/account/password",
+    "not found": "/projects/nowhere/",
+}
+
+
+@pytest.fixture(scope="module")
+def places(browser: Any, empty_site: Site) -> dict[str, Any]:
+    """Make a project with a version, an upload that waits for an answer, and pictures in all places."""
+    context = browser.new_context(base_url=empty_site.address)
+    sign_in(context.new_page())
+    context.close()
+    owner = empty_site.client("ada")
+    slug = owner.ok("POST", "/projects", {"name": "For everybody"})["slug"]
+    pictures = coloured_pictures(12) | {"4.jpg": make_jpeg(4)}
+    sent = owner.ok("POST", f"/projects/{slug}/uploads", {"layout": "first"}, [("file", "a.zip", make_zip(pictures))])
+    owner.wait_job(sent["job"])
+    names = [f"{outer}/{inner}/1.jpg" for outer in ("cup", "jar") for inner in ("good", "bad")]
+    doubtful = {name: make_jpeg(9 + place) for place, name in enumerate(names)}
+    owner.ok("POST", f"/projects/{slug}/uploads", {}, [("file", "b.zip", make_zip(doubtful))])
+    training = owner.wait_job(owner.ok("POST", f"/projects/{slug}/train", {"promote": True})["job"])
+    samples = owner.ok("GET", f"/projects/{slug}/samples?size=2")["samples"]
+    owner.ok("POST", f"/projects/{slug}/samples/delete", {"ids": [samples[0]["id"]]})
+    upload, asking = sorted(one["id"] for one in owner.ok("GET", f"/projects/{slug}/uploads"))
+    return {
+        "slug": slug,
+        "class_id": owner.ok("GET", f"/projects/{slug}")["classes"][0]["id"],
+        "upload": upload,
+        "asking": asking,
+        "job": training["number"],
+    }
+
+
+@pytest.fixture(scope="module", params=["light", "dark"])
+def opened(browser: Any, empty_site: Site, places: dict[str, Any], request: pytest.FixtureRequest) -> Iterator[Any]:
+    context = browser.new_context(base_url=empty_site.address, color_scheme=request.param, reduced_motion="reduce")
+    page = context.new_page()
+    sign_in(page)
+    yield page
+    context.close()
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_axe_finds_nothing(name: str, opened: Any, places: dict[str, Any]) -> None:
+    opened.goto(PAGES[name].format(**places))
+    found = []
+    for screen in (DESKTOP, PHONE):
+        opened.set_viewport_size(screen)
+        for violation in Axe().run(opened, options=RULES).response["violations"]:
+            nodes = [f"{node['target']} {node['failureSummary']}" for node in violation["nodes"][:3]]
+            found.append(f"{screen['width']} px: {violation['id']}: {nodes}")
+        width = opened.evaluate("document.documentElement.scrollWidth")
+        if width > screen["width"]:
+            found.append(f"{screen['width']} px: the page is {width} px wide")
+    assert not found, "\n".join(found)
+
+
+def test_axe_would_find_something(opened: Any) -> None:
+    opened.goto("/projects/new")
+    opened.evaluate("document.querySelector('main label').remove()")
+    opened.evaluate("document.querySelector('h1').style.color = '#888'; document.querySelector('h1').style.background = '#999'")
+    found = {violation["id"] for violation in Axe().run(opened, options=RULES).response["violations"]}
+    assert {"label", "color-contrast"} <= found
