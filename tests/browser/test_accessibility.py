@@ -92,6 +92,6 @@ def test_axe_finds_nothing(name: str, opened: Any, places: dict[str, Any]) -> No
 def test_axe_would_find_something(opened: Any) -> None:
     opened.goto("/projects/new")
     opened.evaluate("document.querySelector('main label').remove()")
-    opened.evaluate("document.querySelector('h1').style.color = '#888'; document.querySelector('h1').style.background = '#999'")
+    opened.evaluate("Object.assign(document.querySelector('h1').style, {color: '#888', background: '#999'})")
     found = {violation["id"] for violation in Axe().run(opened, options=RULES).response["violations"]}
     assert {"label", "color-contrast"} <= found
