@@ -132,7 +132,7 @@ class Uploader extends UploadSender {
     shown.hidden = false;
     const [files, leftOut] = this.sort(found, plan);
     if (plan.ready && accepted) return this.sendFolder(found, files, leftOut, plan.web);
-    this.say(plan.ready ? "Is this how you mean it?" : "Please say how this folder is to be read.");
+    this.part("progress").hidden = true; // nothing is under way
     shown.querySelector("input[type=radio], [name=accept]").focus();
     fillStrips(shown, files);
     shown.onsubmit = (event) => {
