@@ -63,11 +63,13 @@ class UploadSender extends UploadList {
     this.refresh();
   }
 
-  // What is shown below the upload area is asked for anew; the area itself keeps what it says.
+  // What is shown below the upload area is asked for anew; the area itself keeps what it says. One at a time, as an answer
+  // goes into the element that was there when it was asked for.
   refresh() {
     const options = { target: "#pictures", select: "#pictures", swap: "outerHTML" };
     if (document.getElementById("head")) options.selectOOB = "#head";
-    window.htmx.ajax("GET", window.location.pathname, options);
+    const ask = () => window.htmx.ajax("GET", window.location.pathname, options);
+    this.refreshed = (this.refreshed || Promise.resolve()).then(ask, ask);
   }
 
   addressOf(name) {
