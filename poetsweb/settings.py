@@ -52,6 +52,7 @@ MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "classifier.middleware.content_security_policy",
+    "classifier.browser_features.permissions_policy",
     "classifier.middleware.forbid_storing",
     "classifier.middleware.ask_to_come_again",
     "classifier.api.cors.allow_origins",

@@ -9,6 +9,7 @@ from django.views.decorators.http import require_POST
 
 from classifier import selectors
 from classifier.access import SignedIn, project_page
+from classifier.browser_features import may_use_camera
 from classifier.forms import NameForm
 from classifier.models import Project
 from classifier.outages import raise_outage
@@ -24,6 +25,7 @@ THUMBNAIL_MIME = "image/jpeg"
 FOR_EVER = "private, max-age=31536000, immutable"  # the address holds the sha256
 
 
+@may_use_camera
 @project_page
 def detail(request: SignedIn, project: Project, pk: int) -> HttpResponse:
     image_class = get_object_or_404(project.classes, pk=pk)

@@ -12,6 +12,7 @@ from django.views.decorators.http import require_POST
 
 from classifier import selectors
 from classifier.access import SignedIn, project_page
+from classifier.browser_features import may_use_camera
 from classifier.forms import NameForm
 from classifier.models import Project, Sample
 from classifier.services import groups, leaks, readiness
@@ -21,6 +22,7 @@ STRIP = 6  # thumbnails beside each class
 MAX_DAMAGED_NAMED = 5
 
 
+@may_use_camera
 @project_page
 def project(request: SignedIn, project: Project) -> HttpResponse:
     counts = selectors.class_counts(project)

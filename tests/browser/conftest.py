@@ -14,6 +14,9 @@ from tests.site import Site
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 # Without these a browser that has no network keeps looking for it.
 ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
+ARGUMENTS.append(
+    "--use-fake-device-for-media-stream=device-count=2"
+)  # two cameras, which a test must be allowed to use
 PASSWORD = "correct-horse-9"
 
 
@@ -94,3 +97,13 @@ def sign_in(page: Any) -> Any:
         page.click("main button:has-text('Sign in')")
     page.wait_for_url("**/")
     return page
+
+
+@pytest.fixture
+def phone(signed_in: Any, browser: Any, empty_site: Site) -> Iterator[Any]:
+    """Open a page on a phone, signed in."""
+    state = signed_in.context.storage_state()
+    screen = {"viewport": {"width": 360, "height": 740}, "is_mobile": True, "has_touch": True}
+    context = browser.new_context(base_url=empty_site.address, storage_state=state, **screen)
+    yield context.new_page()
+    context.close()

@@ -187,6 +187,7 @@ class Uploader extends UploadSender {
 
 for (const area of document.querySelectorAll("[data-upload]")) {
   const uploader = new Uploader(area);
+  area.uploader = uploader; // the camera refreshes the page, too
   // A class in the list takes pictures too. The list is replaced after an upload, so its parent listens.
   const rowOf = (event) => (event.target instanceof Element ? event.target.closest("[data-drop-class]") : null);
   for (const name of ["dragover", "dragleave", "drop"]) {

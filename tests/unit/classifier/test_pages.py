@@ -116,6 +116,18 @@ def test_pages_load_nothing_from_elsewhere(as_owner: Client) -> None:
     assert b"https://" not in response.content
 
 
+def test_only_pages_with_a_button_for_the_camera_may_use_it(trained: ModelVersion, as_owner: Client) -> None:
+    slug, label = trained.project.slug, trained.project.classes.order_by("pk")[0]
+    for address in (reverse("project", args=[slug]), label.get_absolute_url()):
+        response = as_owner.get(address)
+        assert response["Permissions-Policy"] == "camera=(self), microphone=(), geolocation=()"
+        assert b"data-camera-open" in response.content
+    for address in ("/", reverse("train", args=[slug]), "/api/v1/docs", "/nothing"):
+        response = as_owner.get(address)
+        assert response["Permissions-Policy"] == "camera=(), microphone=(), geolocation=()"
+        assert b"data-camera-open" not in response.content
+
+
 @pytest.mark.parametrize(
     "address",
     [
