@@ -8,6 +8,7 @@ from django.contrib.auth.models import User
 
 from classifier.models import CustomBackbone
 from classifier.selectors import list_custom_backbones
+from classifier.services.custom_backbones import find_spec
 from ml.backbones.backbone import Backbone
 from ml.backbones.custom import custom_backbone
 from ml.backbones.registry import BACKBONES, get_backbone
@@ -15,6 +16,8 @@ from ml.backbones.spec import LITERT, TENSORFLOW, parse_spec
 from ml.backbones.weights import WeightsMissing
 from ml.engines.conversion import converted_path
 from ml.engines.speed import read_speed
+
+USUAL_SIZE = 224  # pixels
 
 
 @dataclass(frozen=True)
@@ -81,6 +84,12 @@ def backbone_title(name: str) -> str:
         return BACKBONES[name].title
     title = CustomBackbone.objects.filter(name=name).values_list("title", flat=True).first()
     return title or name
+
+
+def input_size(name: str) -> int:
+    """Return how wide and high the pictures are that a backbone looks at, in pixels; the usual where it is gone."""
+    known = BACKBONES.get(name) or find_spec(name)
+    return known.input_size if known else USUAL_SIZE
 
 
 def custom_backbone_facts(custom: CustomBackbone) -> dict[str, Any] | None:

@@ -59,7 +59,7 @@ class Patience {
   async waitForSignIn() {
     for (let waited = false; ; waited = true) {
       if (this.stopped || (await renewToken().catch(() => false))) return waited;
-      if (!waited) this.tell(["You are signed out. ", signInLink(), " in another tab; the upload then goes on by itself."]);
+      if (!waited) this.tell(["You are signed out. ", signInLink(), " in another tab; this page then goes on by itself."]);
       await this.sleep(SIGN_IN_EVERY);
     }
   }

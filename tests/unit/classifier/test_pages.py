@@ -118,7 +118,7 @@ def test_pages_load_nothing_from_elsewhere(as_owner: Client) -> None:
 
 def test_only_pages_with_a_button_for_the_camera_may_use_it(trained: ModelVersion, as_owner: Client) -> None:
     slug, label = trained.project.slug, trained.project.classes.order_by("pk")[0]
-    for address in (reverse("project", args=[slug]), label.get_absolute_url()):
+    for address in (reverse("project", args=[slug]), label.get_absolute_url(), reverse("classify", args=[slug])):
         response = as_owner.get(address)
         assert response["Permissions-Policy"] == "camera=(self), microphone=(), geolocation=()"
         assert b"data-camera-open" in response.content
@@ -321,6 +321,20 @@ def test_answer_names_the_renamed_class(trained: ModelVersion, as_owner: Client)
     page = as_owner.post(reverse("classify", args=[trained.project.slug]), {"image": file}).content.decode()
     assert "Renamed &lt;b&gt;" in page
     assert "Version 1" in page
+
+
+@pytest.mark.parametrize(("backbone", "size"), [("efficientnet_lite2", 260), ("net_" + 20 * "0", 224)])
+def test_camera_sends_pictures_as_large_as_the_backbone_takes(
+    backbone: str, size: int, trained: ModelVersion, as_owner: Client
+) -> None:
+    ModelVersion.objects.update(backbone=backbone)
+    page = as_owner.get(reverse("classify", args=[trained.project.slug])).content.decode()
+    assert f'data-size="{size}"' in page
+
+
+def test_camera_has_a_row_for_each_of_a_few_classes(trained: ModelVersion, as_owner: Client) -> None:
+    page = as_owner.get(reverse("classify", args=[trained.project.slug])).content.decode()
+    assert re.findall('data-live-row="(.*?)"', page) == ["blue", "green", "red"]
 
 
 @pytest.mark.usefixtures("_engine")
