@@ -77,6 +77,18 @@ def opened(browser: Any, empty_site: Site, places: dict[str, Any], request: pyte
 @pytest.mark.parametrize("name", PAGES)
 def test_axe_finds_nothing(name: str, opened: Any, places: dict[str, Any]) -> None:
     opened.goto(PAGES[name].format(**places))
+    check(opened)
+
+
+@pytest.mark.parametrize("name", ["class", "classify"])
+def test_axe_finds_nothing_about_the_camera(name: str, opened: Any, places: dict[str, Any]) -> None:
+    opened.goto(PAGES[name].format(**places))
+    opened.click("button:has-text('Camera')")
+    opened.wait_for_selector(".viewfinder-text:visible")  # there is none, and it is said what to do
+    check(opened)
+
+
+def check(opened: Any) -> None:
     found = []
     for screen in (DESKTOP, PHONE):
         opened.set_viewport_size(screen)
