@@ -65,7 +65,11 @@ def summarise_cross_validation(
 ) -> dict[str, Any]:
     """Return what is kept of a cross-validation as plain data; the arguments as for `evaluate`."""
     found = asdict(estimate_on(probabilities, labels, groups))
-    return {"folds": folds, **{name: found[name] for name in ("accuracy", "n", "groups", "interval")}}
+    return {
+        "folds": folds,
+        "interval": list(found["interval"]),
+        **{name: found[name] for name in ("accuracy", "n", "groups")},
+    }
 
 
 @dataclass(frozen=True)
