@@ -3,6 +3,7 @@
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 
@@ -15,6 +16,7 @@ from classifier.models import Job, Upload, UploadItem
 from classifier.selectors import upload_counts
 from classifier.services import sample_sets, sources, uploads
 from classifier.services.incoming_files import INCOMING_FILES, read_incoming_file, sync_incoming
+from classifier.services.videos import find_position, frames_in_job
 from classifier.services.web_pictures import walk_with_web
 from classifier.storage import delete_copy, kept_copy
 from ml.datasets.archives import (
@@ -101,15 +103,16 @@ def _ingest_planned(job: Job) -> bool:
         # Other workers read parts of what was uploaded; a folder of the administrator is read by one, in one go.
         members = opened.zip_members() if opened.zip_members and "archive" in job.config else []
         if len(members) > MIN_PART and not opened.plan.web:
-            _queue_parts(job, members)
+            _queue_parts(job, members, opened.plan.layout.frames)
             return True
         _take_in(job, opened.walk(), opened.plan.web)
     return False
 
 
-def _queue_parts(job: Job, members: list[ZipMember]) -> None:
+def _queue_parts(job: Job, members: list[ZipMember], frames: float | None) -> None:
     chunks = cut_chunks(members, least=MIN_PART, most=MAX_PART)
-    configs = [{"archive": job.config["archive"], "members": chunk, "units": len(chunk)} for chunk in chunks]
+    shared = {"archive": job.config["archive"], "frames": frames}
+    configs = [{**shared, "members": chunk, "units": len(chunk)} for chunk in chunks]
     with transaction.atomic():
         lifecycle.enter_stage(job, "read", total=len(members))
         lifecycle.update_state(job, in_parts=True)
@@ -118,15 +121,20 @@ def _queue_parts(job: Job, members: list[ZipMember]) -> None:
 
 
 def read_part(job: Job) -> None:
-    """Verify and store the pictures of a part of a zip, and record them and what else is due."""
+    """Verify and store the pictures of a part of a zip, and record them and what else is due.
+
+    A part with a video gives more pictures than it has files.
+    """
     members = [ZipMember(*member) for member in job.config["members"]]
     files = []
     throttle = Throttle()
-    with kept_copy(job.config["archive"]) as path, _careful(job, read_zip(path, members)) as entries:
-        for entry in entries:
-            files.append(read_incoming_file(entry))
-            if throttle.due():
-                lifecycle.beat(job)  # which finds out whether the job was cancelled
+    with kept_copy(job.config["archive"]) as path:
+        pictures = frames_in_job(read_zip(path, members), job.config.get("frames"), alive=partial(lifecycle.beat, job))
+        with _careful(job, pictures) as entries:
+            for entry in entries:
+                files.append(read_incoming_file(entry))
+                if throttle.due():
+                    lifecycle.beat(job)  # which finds out whether the job was cancelled
     sync_incoming(files)
     lifecycle.finish_job(job, files=INCOMING_FILES.dump_python(files))
     uploads.record_read_parts(Upload.objects.get(job=job.parent_id))
@@ -148,11 +156,14 @@ def _refuse(entry: ArchiveEntry) -> ArchiveEntry:
 
 def _take_in(job: Job, files: ArchiveWalk, web: Mapping[str, Verdict] = MappingProxyType({})) -> None:
     done = job.upload.items.count()  # by a worker that died: the entries come in the same order again
-    walk = walk_with_web(files, web, done=done)
+    files_done, frames_done = find_position(job.upload)
+    walk = walk_with_web(files, web, done=files_done)
     lifecycle.enter_stage(job, "read", total=walk.total)
     if not walk.total:
         raise ArchiveRejected("There are no files in it.")
-    with _careful(job, walk) as entries:
+    rate = files.plan.layout.frames if files.plan else None
+    pictures = frames_in_job(walk, rate, alive=partial(lifecycle.beat, job), skip=frames_done)
+    with _careful(job, pictures) as entries:
         for outcomes in uploads.add_entries(job.upload, entries):
             done += len(outcomes)
             lifecycle.report(job, done=done, total=max(walk.total, done), kept=done)

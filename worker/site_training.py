@@ -20,6 +20,7 @@ from classifier.services import event_files, uploads
 from classifier.services.custom_backbones import find_backbone
 from classifier.services.model_versions import load_artifact, load_evaluation
 from classifier.services.training import TrainingRefused, request_training
+from classifier.services.videos import frames_in_job
 from ml.cli.console import Console
 from ml.cli.photos import BadPhotos
 from ml.cli.retraining import RetrainFailed, check_targets, make_config, too_low, write_files
@@ -74,7 +75,7 @@ def _bring_in(project: Project, folder: Path, console: Console) -> None:
     walk = opened.walk()
     upload = uploads.start_upload(project, f"{folder.resolve().name}, by retrain", by=project.owner)
     done = 0
-    for outcomes in uploads.add_entries(upload, walk):
+    for outcomes in uploads.add_entries(upload, frames_in_job(walk)):
         done += len(outcomes)
         console.progress("Photos", done, walk.total)
         for outcome in outcomes:

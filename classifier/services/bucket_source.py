@@ -12,7 +12,7 @@ from django.conf import settings
 from classifier.outages import StorageAway
 from ml.datasets.archives import ArchiveLimits, ArchiveRejected, Opened, open_listing
 from ml.datasets.entries import Survey, too_large
-from ml.datasets.file_names import PICTURE, kind_of_file
+from ml.datasets.file_names import shows_something
 from ml.datasets.folder_files import FileListing
 from ml.datasets.litter import is_litter
 from ml.datasets.names import EntryRefused
@@ -29,7 +29,7 @@ def browse_bucket(address: str, path: str, most: int) -> tuple[list[str], list[s
     with _told_apart():
         found = _client().list_objects_v2(Bucket=bucket, Prefix=prefix, Delimiter="/", MaxKeys=most)
     folders = [one["Prefix"][len(prefix) :].rstrip("/") for one in found.get("CommonPrefixes", [])]
-    pictures = sum(kind_of_file(one["Key"]) == PICTURE for one in found.get("Contents", []))
+    pictures = sum(shows_something(one["Key"]) for one in found.get("Contents", []))
     return [folder for folder in folders if folder and not is_litter(folder)], [], pictures
 
 

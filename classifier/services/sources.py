@@ -10,7 +10,7 @@ from django.contrib.auth.models import User
 from classifier.models import Project, Upload
 from classifier.services.uploads import describe_reading, queue_ingest
 from ml.datasets.archives import Opened, looks_like_archive, open_path
-from ml.datasets.file_names import PICTURE, kind_of_file
+from ml.datasets.file_names import shows_something
 from ml.datasets.litter import is_litter
 from ml.datasets.readings import Layout
 from ml.errors import Refused
@@ -99,5 +99,5 @@ def _browse_folder(folder: Path) -> Contents:
             elif looks_like_archive(entry.name):
                 archives.append(entry.name)
             else:
-                pictures += kind_of_file(entry.name) == PICTURE
+                pictures += shows_something(entry.name)
     return Contents(sorted(folders)[:MOST_LISTED], sorted(archives)[:MOST_LISTED], pictures)

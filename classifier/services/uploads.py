@@ -31,6 +31,7 @@ from classifier.services.incoming_files import (
 )
 from classifier.services.projects import ensure_classes
 from classifier.services.readiness import get_ready_soon
+from classifier.services.videos import frames_in_request
 from ml.datasets.archives import ArchiveEntry
 from ml.datasets.readings import combine, parse_layout
 from ml.datasets.table_files import MAX_TABLE_BYTES
@@ -73,21 +74,24 @@ def note_sign(upload: Upload) -> None:
 def upload_files(
     project: Project, source: str, entries: Iterable[ArchiveEntry], *, by: User | None
 ) -> tuple[Upload, list[Outcome]]:
-    """Take in the files of one request as an upload; one outcome each, in their order. Raise DiskFull.
+    """Take in the files of one request as an upload; one outcome each, and for each frame. Raise DiskFull.
 
     All rows are written in one commit, as each commit waits for the disk.
     """
     check_room(0)
-    files = [read_incoming_file(entry) for entry in entries]
+    files = [read_incoming_file(entry) for entry in frames_in_request(entries)]
     sync_incoming(files)
     with transaction.atomic():
         upload = start_upload(project, source, by=by)
         return upload, record_files(upload, files)
 
 
-def add_read(upload: Upload, entries: Iterable[ArchiveEntry]) -> list[Outcome]:
-    """Take in files that are in memory, or refused already; one outcome each, in their order."""
-    files = [read_incoming_file(entry) for entry in entries]
+def add_read(upload: Upload, entries: Iterable[ArchiveEntry], *, rate: float | None = None) -> list[Outcome]:
+    """Take in files that are in memory, or refused already; one outcome each, and for each frame, in their order.
+
+    `rate` is how many frames a second videos become.
+    """
+    files = [read_incoming_file(entry) for entry in frames_in_request(entries, rate)]
     sync_incoming(files)
     return record_files(upload, files)
 

@@ -11,6 +11,7 @@ from classifier.outages import describe_wait
 from ml.images.formats import list_endings, list_titles
 from ml.training.config import describe_config
 from ml.training.recipes.registry import RECIPES
+from ml.videos.frames import can_read_videos
 
 register = template.Library()
 
@@ -22,6 +23,19 @@ PICTURE_TYPES = ",".join(["image/*", *(f".{ending}" for ending in list_endings()
 def picture_types() -> str:
     """Return what a field for pictures accepts."""
     return PICTURE_TYPES
+
+
+@register.simple_tag
+def upload_types() -> str:
+    """Return what a field for pictures of a class accepts: videos too, where they are read."""
+    return f"{PICTURE_TYPES},video/*" if can_read_videos() else PICTURE_TYPES
+
+
+@register.simple_tag
+def upload_formats() -> str:
+    """Return the formats that can be brought in, for a sentence."""
+    videos = "; short videos (MP4, MOV, WebM) become pictures, one a second" if can_read_videos() else ""
+    return picture_formats() + videos
 
 
 @register.simple_tag

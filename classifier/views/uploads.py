@@ -24,12 +24,15 @@ from classifier.services import known, plans, uploads
 from classifier.services.images import read_bounded
 from ml.datasets.archives import ArchiveEntry, looks_like_archive
 from ml.datasets.file_names import TABLE, kind_of_file
-from ml.datasets.readings import BadLayout, combine
+from ml.datasets.readings import BadLayout, combine, parse_layout
 from ml.datasets.splits import SPLITS
 from ml.errors import Conflict
 
 PAGE = 200
 MOST_ANNOUNCED = 10**9
+_BEST_FIRST = [
+    status.value for status in (UploadItem.Status.STORED, UploadItem.Status.DUPLICATE, UploadItem.Status.REJECTED)
+]
 
 
 def _error(sentence: str, status: int) -> JsonResponse:
@@ -63,11 +66,19 @@ def picture(request: SignedIn, project: Project, pk: int) -> HttpResponse:
         return _error("The request does not contain a file.", 422)
     label = None if request.POST.get("unlabelled") else request.POST.get("class", "")
     split, group = request.POST.get("split", ""), request.POST.get("group", "")
-    name = request.POST.get("name") or file.name or ""
+    name, frames = request.POST.get("name") or file.name or "", request.POST.get("frames", "")
     entry = ArchiveEntry(name, label, read_bounded(file), None, split if split in SPLITS else "", group)
     uploads.note_sign(upload)
-    (item,) = uploads.add_read(upload, [entry])
-    return JsonResponse({"status": item.status, "reason": item.reason}, status=201)
+    items = uploads.add_read(upload, [entry], rate=parse_layout(f"auto,frames={frames}").frames if frames else None)
+    return JsonResponse(_sum_up(items), status=201)
+
+
+def _sum_up(items: list[uploads.Outcome]) -> dict[str, str]:
+    """Return what became of a file; a video is stored if any of its frames is."""
+    best = min(items, key=lambda item: _BEST_FIRST.index(item.status))
+    stored = sum(item.status == UploadItem.Status.STORED for item in items)
+    said = best.reason if len(items) == 1 else f"{stored} of its {len(items)} pictures are new."
+    return {"status": best.status, "reason": said}
 
 
 @project_page
@@ -86,7 +97,7 @@ def plan(request: SignedIn, project: Project) -> HttpResponse:
     """Plan a folder whose paths the browser sends: answer a part of the page, and what becomes of each file.
 
     `kinds` are [class or null, split, group, reason or null]; `files` is the place of its kind for each path, or -1 for
-    what is passed over.
+    what is passed over. `frames` is how many a second videos become, null if nobody has decided.
     """
     layout = combine([*request.POST.getlist("layout"), *_by_hand(request)])
     names, files = request.POST.getlist("table_path"), request.FILES.getlist("table")
@@ -102,6 +113,7 @@ def plan(request: SignedIn, project: Project) -> HttpResponse:
             "layout": str(layout),
             "kinds": kinds,
             "files": of_file,
+            "frames": found.layout.frames,
         }
     )
 

@@ -7,7 +7,7 @@ from functools import cached_property
 
 from ml.datasets import readings
 from ml.datasets.entries import ArchiveMember
-from ml.datasets.file_names import PICTURE, TABLE, kind_of_file
+from ml.datasets.file_names import TABLE, kind_of_file, shows_something
 from ml.datasets.folders import Level, Place, Tree, choose_level, read_tree
 from ml.datasets.litter import Folders
 from ml.datasets.names import NESTED_ARCHIVE, has_archive_name
@@ -53,16 +53,16 @@ class Evidence:
         return other
 
     def _sort(self, place: int, member: ArchiveMember) -> None:
-        """Tell by its name whether a file is a picture, a table or neither."""
+        """Tell by its name whether a file is a picture or a video, a table or neither."""
         if member.refusal is not None:
             self.reasons[place] = member.refusal
         elif has_archive_name(member.last):
             self.reasons[place] = NESTED_ARCHIVE
-        elif (kind := kind_of_file(member.last)) == PICTURE:
+        elif shows_something(member.last):
             self.pictures.append(place)
         else:
             self.reasons[place] = NOT_A_PICTURE
-            if kind == TABLE:
+            if kind_of_file(member.last) == TABLE:
                 read = self.listing.read
                 file = TableFile(member.name, member.folders, member.last, member.size, lambda: read(place))
                 self.table_files.append(file)

@@ -1,4 +1,4 @@
-"""Read labels out of file names, and tell pictures, tables and other files apart by their names."""
+"""Read labels out of file names, and tell pictures, videos, tables and other files apart by their names."""
 
 import functools
 import re
@@ -26,6 +26,8 @@ PICTURES = frozenset(
         " pgm pbm pnm pcx dcm dng cr2 cr3 nef arw orf rw2 raf psd jxl mpo"
     )
 )
+# Read as frames where the extra `video` is installed; what a file is, its content says.
+_VIDEOS = frozenset(words("mp4 m4v mov qt webm mkv avi 3gp mpg mpeg wmv flv"))
 _TABLES = frozenset(words("csv tsv json jsonl ndjson manifest xml txt lst"))
 _OTHERS = frozenset(
     words(
@@ -37,13 +39,15 @@ _OTHERS = frozenset(
 )
 _PLAIN_NAMES = frozenset(words("readme license licence copying notice authors changelog checksums makefile"))
 
-PICTURE, TABLE, OTHER = "picture", "table", "other"
+PICTURE, VIDEO, TABLE, OTHER = "picture", "video", "table", "other"
 
 
 @functools.lru_cache(maxsize=4096)
 def _kind_of_ending(ending: str) -> str:
     if ending in PICTURES:
         return PICTURE
+    if ending in _VIDEOS:
+        return VIDEO
     return TABLE if ending in _TABLES else OTHER if ending in _OTHERS else ""
 
 
@@ -53,6 +57,11 @@ def kind_of_file(last: str) -> str:
     if stem:
         return _kind_of_ending(ending.lower()) or PICTURE
     return OTHER if last.lower() in _PLAIN_NAMES else PICTURE
+
+
+def shows_something(last: str) -> bool:
+    """Return whether a file may be a picture or a video, whose frames are pictures, by its name alone."""
+    return kind_of_file(last) in (PICTURE, VIDEO)
 
 
 def stem_of(last: str) -> str:

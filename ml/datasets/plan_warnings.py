@@ -5,7 +5,7 @@ from collections import Counter
 from ml.datasets import readings
 from ml.datasets.class_names import has_invisible
 from ml.datasets.evidence import Evidence
-from ml.datasets.file_names import PICTURE, kind_of_file
+from ml.datasets.file_names import shows_something
 from ml.datasets.plan import Plan
 from ml.datasets.splits import TRAINING
 
@@ -95,4 +95,4 @@ def _useless_tables(evidence: Evidence, plan: Plan) -> list[str]:
     named = (
         evidence.tables.useless if plan.layout.reading in (readings.NAME, readings.UNLABELLED, readings.TABLE) else []
     )
-    return [name for name in named if kind_of_file(name) != PICTURE][:_MOST_NAMED]
+    return [name for name in named if not shows_something(name)][:_MOST_NAMED]

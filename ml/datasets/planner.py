@@ -6,7 +6,7 @@ from dataclasses import replace
 from ml.datasets import readings
 from ml.datasets.class_names import BadClassName, clean_label, find_twins
 from ml.datasets.evidence import Evidence, Listing
-from ml.datasets.file_names import match_pattern
+from ml.datasets.file_names import VIDEO, kind_of_file, match_pattern
 from ml.datasets.folders import Level
 from ml.datasets.groups import clean_group, group_by_name
 from ml.datasets.names import split_name
@@ -97,10 +97,14 @@ def _chosen_groups(evidence: Evidence) -> list[str] | None:
 
 
 def _add_groups_of_names(evidence: Evidence, verdicts: list[Verdict]) -> None:
-    """Give a group to the pictures that have none and whose names tell one, such as that of their video."""
+    """Give a group to the pictures that have none and whose names tell one, such as that of their video.
+
+    Each video is a group of its own, whatever it is called.
+    """
     by_class: dict[str, list[int]] = {}
     for place in evidence.pictures:
-        if verdicts[place].class_name is not None and not verdicts[place].group:
+        is_video = kind_of_file(evidence.listing.members[place].last) == VIDEO
+        if verdicts[place].class_name is not None and not verdicts[place].group and not is_video:
             by_class.setdefault(verdicts[place].class_name or "", []).append(place)
     for places in by_class.values():
         groups = group_by_name([_stem(evidence.listing.members[place].name) for place in places])
@@ -150,7 +154,8 @@ def _count(evidence: Evidence, found: Labels, verdicts: list[Verdict], addresses
     reading = found.reading
     if addresses and not evidence.pictures and asked.reading == readings.AUTO:
         reading = asked.read_as(readings.TABLE)
-    chosen = replace(reading, merge=asked.merge, keep=asked.keep, encoding=asked.encoding, groups=asked.groups)
+    decided = {name: getattr(asked, name) for name in ("merge", "keep", "encoding", "groups", "frames")}
+    chosen = replace(reading, **decided)
     unlabelled = sum(1 for verdict in verdicts if verdict.class_name is None and verdict.reason is None)
     members, listed = evidence.listing.members, len(evidence.listing.members)
     named = zip([*(member.name for member in members), *addresses], verdicts, strict=True)

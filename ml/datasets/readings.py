@@ -15,16 +15,18 @@ VALUES = (
     " pictures; table:FILE#COLUMN names the column of the class), splits (folders called train, test, images and the"
     " like are never classes) or unlabelled; behind it, if needed, ,merge or ,apart (class names that look alike) and"
     " ,keep or ,deal (splits that folders or tables give), ,groups=folder:N, ,groups=PATTERN (such as"
-    " ,groups={group}_*) or ,groups=none (what shows the same thing) and ,encoding=NAME (of file names in a zip)"
+    " ,groups={group}_*) or ,groups=none (what shows the same thing), ,frames=N (frames a second of videos) and"
+    " ,encoding=NAME (of file names in a zip)"
 )
 NO_GROUPS = "none"
 CLASS_MARK, GROUP_MARK = "{class}", "{group}"
+_FRAMES = re.compile(r"[0-9]{1,2}(\.[0-9]{1,2})?")
 _FOLDER_NUMBER = re.compile(r"[1-9]\d?")
 _MAX_PATTERN, _MAX_WILDCARDS = 200, 6
 _MOST_CHARACTERS = 2000  # of a whole layout
 # What Python calls encodings beside; no program writes names in them, and some take very long or fail in odd ways.
 _NO_CODE_PAGES = ("idna", "punycode", "raw-unicode-escape", "undefined", "unicode-escape", "utf-7")
-_MODIFIER = re.compile(r"^(.*),\s*(merge|apart|keep|deal|(?:encoding|groups)=[^,]+)$", re.DOTALL)
+_MODIFIER = re.compile(r"^(.*),\s*(merge|apart|keep|deal|(?:encoding|groups|frames)=[^,]+)$", re.DOTALL)
 
 
 class BadLayout(Refused):
@@ -43,6 +45,7 @@ class Layout:
         encoding: of the names in a zip that do not say; "" if nobody has decided.
         groups: which pictures show the same thing: `folder:N`, a pattern with `{group}`, or NO_GROUPS; "" if nobody
             has decided, which looks for them in folders and names.
+        frames: a second, that videos become; None if nobody has decided.
     """
 
     reading: str = AUTO
@@ -51,12 +54,14 @@ class Layout:
     keep: bool | None = None
     encoding: str = ""
     groups: str = ""
+    frames: float | None = None
 
     def __str__(self) -> str:
         text = f"{self.reading}:{self.argument}" if self.argument else self.reading
         text += {None: "", True: ",merge", False: ",apart"}[self.merge]
         text += {None: "", True: ",keep", False: ",deal"}[self.keep]
         text += f",groups={self.groups}" if self.groups else ""
+        text += "" if self.frames is None else f",frames={self.frames:g}"
         return f"{text},encoding={self.encoding}" if self.encoding else text
 
     def read_as(self, reading: str, argument: str = "") -> "Layout":
@@ -70,13 +75,15 @@ def parse_layout(text: str) -> Layout:
     """Return the layout that a text names. Raise `BadLayout`."""
     if len(text) > _MOST_CHARACTERS:
         raise BadLayout(f"A layout has at most {_MOST_CHARACTERS:,} characters. Use {VALUES}.")
-    merge, keep, encoding, groups, rest = None, None, "", "", text.strip()
+    merge, keep, encoding, groups, frames, rest = None, None, "", "", None, text.strip()
     while found := _MODIFIER.match(rest):
         rest, (word, _, value) = found[1], found[2].partition("=")
         if word == "encoding":
             encoding = _known_encoding(value)
         elif word == "groups":
             groups = _checked_groups(value.strip())
+        elif word == "frames":
+            frames = _checked_frames(value)
         elif word in ("merge", "apart"):
             merge = word == "merge"
         else:
@@ -84,7 +91,7 @@ def parse_layout(text: str) -> Layout:
     reading, _, argument = rest.partition(":")
     reading = reading.strip().lower() or AUTO
     _check(reading, argument, text)
-    return Layout(reading, argument, merge, keep, encoding, groups)
+    return Layout(reading, argument, merge, keep, encoding, groups, frames)
 
 
 def combine(texts: Iterable[str]) -> Layout:
@@ -99,6 +106,7 @@ def combine(texts: Iterable[str]) -> Layout:
             whole.keep if layout.keep is None else layout.keep,
             layout.encoding or whole.encoding,
             layout.groups or whole.groups,
+            whole.frames if layout.frames is None else layout.frames,
         )
     return whole
 
@@ -120,6 +128,12 @@ def _checked_groups(value: str) -> str:
         return value
     compile_pattern(value, GROUP_MARK)
     return value
+
+
+def _checked_frames(value: str) -> float:
+    if not _FRAMES.fullmatch(value.strip()) or not 0.01 <= float(value) <= 30:
+        raise BadLayout("The frames a second of videos are a number from 0.01 to 30, such as ,frames=2 or ,frames=0.5.")
+    return float(value)
 
 
 def _check(reading: str, argument: str, text: str) -> None:

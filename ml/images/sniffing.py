@@ -4,6 +4,7 @@ Only the first bytes are read and nothing is decoded. The result is used for mes
 bytes are a picture is decided by decoding them, in `ml/images/decoding.py`.
 """
 
+VIDEO = "This is a video, not a picture."
 RAW = "Camera raw pictures cannot be read. Export it as JPEG and upload that."
 
 # (offset, signature, sentence). The first match wins, so the specific ones come before the general.
@@ -23,9 +24,9 @@ _SENTENCES: tuple[tuple[int, bytes, str], ...] = (
     (4, b"ftypcrx", RAW),
     *((0, signature, RAW) for signature in (b"FUJIFILMCCD-RAW", b"IIRO", b"IIRS", b"MMOR", b"IIU\x00", b"FOVb")),
     (8, b"CR\x02", RAW),
-    (4, b"ftyp", "This is a video, not a picture."),
-    (0, b"\x1a\x45\xdf\xa3", "This is a video, not a picture."),
-    (8, b"AVI ", "This is a video, not a picture."),
+    *((4, kind, VIDEO) for kind in (b"ftyp", b"moov", b"mdat", b"wide")),
+    (0, b"\x1a\x45\xdf\xa3", VIDEO),
+    (8, b"AVI ", VIDEO),
     (8, b"WAVE", "This is a sound, not a picture."),
     (0, b"ID3", "This is a sound, not a picture."),
     (0, b"OggS", "This is a sound or a video, not a picture."),
@@ -57,6 +58,12 @@ _KNOWN_PICTURES: tuple[tuple[int, bytes, str], ...] = (
 
 # Whatever else these mean, they do not occur in text: NUL, and the controls around tab and newline.
 _NEVER_IN_TEXT = bytes(range(9)) + bytes(range(14, 27))
+
+
+def is_video(data: bytes) -> bool:
+    """Return whether bytes are a video by how they begin."""
+    found = (sentence for offset, signature, sentence in _SENTENCES if data.startswith(signature, offset))
+    return next(found, None) == VIDEO
 
 
 def describe_non_picture(data: bytes) -> str:

@@ -54,6 +54,7 @@ class Limits:
         reads: files and folders it may read, in addition to those of Python and of the system.
         writes: files and folders it may read and write.
         seconds: of processor time.
+        memory: bytes of data.
         online: whether it may open connections to other machines.
         tied: whether it ends with the thread that started it, which does not fit processes that serve several threads.
     """
@@ -61,6 +62,7 @@ class Limits:
     reads: tuple[str, ...] = ()
     writes: tuple[str, ...] = ()
     seconds: int = SECONDS
+    memory: int = MEMORY
     online: bool = False
     tied: bool = True
 
@@ -96,7 +98,7 @@ def confine(limits: Limits) -> None:
             limits.seconds + 5,
         ),  # SIGXCPU first: who sends SIGKILL?
         (resource.RLIMIT_FSIZE, FILE, FILE),
-        (resource.RLIMIT_DATA, MEMORY, MEMORY),
+        (resource.RLIMIT_DATA, limits.memory, limits.memory),
     ):
         with contextlib.suppress(OSError, ValueError):  # not every system knows each, nor lets it be lowered
             resource.setrlimit(limit, (soft, hard))

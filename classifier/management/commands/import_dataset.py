@@ -14,6 +14,7 @@ from classifier.models import Project, UploadItem
 from classifier.selectors import upload_counts
 from classifier.services.projects import RESERVED_SLUGS, InvalidName, create_project
 from classifier.services.uploads import add_entries, start_upload
+from classifier.services.videos import frames_in_job
 from classifier.services.web_pictures import walk_with_web
 from ml.datasets.archives import ArchiveWalk, Opened, open_path
 from ml.datasets.readings import VALUES, BadLayout, Layout, parse_layout
@@ -79,7 +80,7 @@ class Command(BaseCommand):
     def _import(self, walk: ArchiveWalk, project: Project, options: dict[str, Any]) -> None:
         upload = start_upload(project, f"{options['path'].name} from the command line", by=project.owner)
         done = 0
-        for outcomes in add_entries(upload, walk):
+        for outcomes in add_entries(upload, frames_in_job(walk, walk.plan.layout.frames if walk.plan else None)):
             done += len(outcomes)
             for outcome in outcomes:
                 if outcome.status == UploadItem.Status.REJECTED:

@@ -152,7 +152,7 @@ class Uploader extends UploadSender {
       const [label, split, group, reason] = plan.kinds[plan.files[place]] || [null, "", "", ""];
       if (plan.files[place] < 0) return;
       if (reason) leftOut.push([entry.path, reason]);
-      else files.push({ ...entry, label, split, group });
+      else files.push({ ...entry, label, split, group, frames: plan.frames });
     });
     return [files, leftOut];
   }

@@ -98,6 +98,7 @@ class UploadSender extends UploadList {
     else form.append("class", job.label);
     form.append("split", job.split || "");
     form.append("group", job.group || "");
+    if (job.frames) form.append("frames", String(job.frames));
     form.append("name", job.path);
     form.append("file", job.file);
     try {

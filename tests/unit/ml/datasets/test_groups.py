@@ -5,11 +5,21 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ml.datasets.groups import MAX_GROUP_LENGTH, group_by_name
+from tests.layouts import plan_of
 
 
 def test_frames_belong_to_their_video() -> None:
     names = [f"vid{video}_frame{frame:03}" for video in range(2) for frame in range(3)]
     assert group_by_name(names) == ["vid0"] * 3 + ["vid1"] * 3
+
+
+def test_videos_are_not_grouped_by_their_names() -> None:
+    files = [f"cat/clip{video}_{number:02}" for video in (1, 2) for number in range(3)]
+    groups = [
+        [verdict.group for verdict in plan_of({f"{name}.{ending}": b"" for name in files}).verdicts]
+        for ending in ("jpg", "mp4")
+    ]
+    assert groups == [["clip1"] * 3 + ["clip2"] * 3, [""] * 6]  # each video will be one of its own
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ ALL = [
     *("table:labels.csv", "table:a/b.csv#My column", "unlabelled", "splits", "first,merge", "last,apart,deal"),
     *("table:l.csv#x,keep,encoding=cp850", "auto,encoding=gbk"),
     *("auto,groups=folder:2", "last,keep,groups={group}_*.jpg,encoding=gbk", "first,groups=none"),
+    *("auto,frames=2", "first,groups=none,frames=0.5,encoding=gbk"),
 ]
 
 
@@ -33,6 +34,7 @@ def test_layout_is_written_as_it_is_read(text: str) -> None:
         ("auto,encoding=klingon", "no encoding"),
         ("auto,groups=*.jpg", "{group} once"),
         ("auto,groups=folder:0", "{group} once"),
+        *((f"auto,frames={text}", "0.01 to 30") for text in ("0", "31", "x", "-1", "1e1", "nan", "0.001")),
     ],
 )
 def test_bad_layout_is_a_sentence(text: str, says: str) -> None:
@@ -42,7 +44,9 @@ def test_bad_layout_is_a_sentence(text: str, says: str) -> None:
 
 
 def test_answers_to_several_questions_are_one_layout() -> None:
-    assert combine(["auto", "last", "auto,merge", "auto,encoding=gbk"]) == Layout("last", merge=True, encoding="gbk")
+    assert combine(["auto,frames=2", "last", "auto,merge", "auto,encoding=gbk"]) == Layout(
+        "last", merge=True, encoding="gbk", frames=2.0
+    )
 
 
 FILES = pictures("x/cat/a_#2", "x/dog/b_#1", "y/cat/a_#1")

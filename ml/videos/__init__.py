@@ -1,0 +1,1 @@
+"""Read short videos as pictures, where the extra `video` is installed."""
