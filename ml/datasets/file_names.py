@@ -23,7 +23,7 @@ _FEWEST = 2  # pictures of each label, on average
 PICTURES = frozenset(
     words(
         "jpg jpeg jpe jfif png gif bmp dib webp tif tiff avif heic heif hif jp2 j2k jpf jpx jpeg2000 ico tga ppm"
-        " pgm pbm pnm pcx dcm dng cr2 cr3 nef arw orf rw2 raf psd jxl mpo"
+        " pgm pbm pnm pcx dcm dng cr2 cr3 nef arw orf rw2 raf nrw pef srw psd jxl mpo"
     )
 )
 # Read as frames where the extra `video` is installed; what a file is, its content says.

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from ml.backbones.backbone import Backbone
 from ml.backbones.registry import get_backbone
-from ml.images import jpeg_ends, modes, rendering
+from ml.images import camera_raw, dicom, jpeg_ends, modes, rendering
 from ml.images.rendering import Framing
 from ml.settings import MLSettings
 from ml.training.head import Head
@@ -22,7 +22,7 @@ README, RUNNER, METADATA = "README.md", "model.py", "metadata.json"
 TEMPLATES = Path(__file__).parent / "templates"
 SHARED = TEMPLATES / "shared"  # the program of every format, but for what runs the model
 # How the site reads pictures; programs take the files as they are.
-READING = tuple(Path(str(module.__file__)) for module in (jpeg_ends, modes, rendering))
+READING = tuple(Path(str(module.__file__)) for module in (camera_raw, dicom, jpeg_ends, modes, rendering))
 _RESIZE = {
     Framing.WHOLE: "Squeeze the whole upright picture to {size} x {size} with antialiased bilinear resizing.",
     Framing.CENTRE: "Crop the square in the middle of the upright picture, and resize it to {size} x {size} with "

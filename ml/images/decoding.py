@@ -42,7 +42,8 @@ from PIL import Image, UnidentifiedImageError
 
 from ml.errors import Refused, Unavailable
 from ml.images.budget import decoding_turn, estimate_bytes, max_pixels
-from ml.images.formats import FORMATS, bytes_per_pixel, known_name
+from ml.images.dicom import DicomRefused
+from ml.images.formats import FORMATS, READ, bytes_per_pixel, known_name
 from ml.images.jpeg_ends import has_end, with_end
 from ml.images.modes import READABLE_MODES, Size, scale_transparency_key, to_rgb
 from ml.images.rendering import Framing, draft, draft_square, make_square, orientation_of, turn_upright, turned
@@ -190,7 +191,7 @@ def _open(data: bytes, limits: ImageLimits) -> Image.Image:
         raise ImageRejected(f"The file is larger than {_amount(limits.max_bytes, 2**20, 'MB', 'bytes')}.")
     if reason := why_not_opened(data):
         raise ImageRejected(reason)
-    picture = Image.open(io.BytesIO(data), formats=tuple(FORMATS))
+    picture = Image.open(io.BytesIO(data), formats=READ)
     _check_pixels(picture.size, limits)
     _check_budget(picture)
     if reason := why_refused(picture, data, limits.max_pixels):
@@ -247,6 +248,8 @@ def _plain_words(data: bytes, limits: ImageLimits) -> Iterator[None]:
         yield
     except (ImageRejected, Unavailable):
         raise
+    except DicomRefused as error:
+        raise ImageRejected(str(error)) from error
     except UnidentifiedImageError as error:
         raise ImageRejected(describe_non_picture(data)) from error
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:

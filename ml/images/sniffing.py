@@ -4,8 +4,22 @@ Only the first bytes are read and nothing is decoded. The result is used for mes
 bytes are a picture is decided by decoding them, in `ml/images/decoding.py`.
 """
 
+from ml.images import camera_raw, dicom
+
 VIDEO = "This is a video, not a picture."
-RAW = "Camera raw pictures cannot be read. Export it as JPEG and upload that."
+
+
+def _say_missing(kind: str, extra: str, instead: str) -> str:
+    return (
+        f"{kind} pictures are read where the extra “{extra}” is installed: the administrator of the site can do that "
+        f"with “make run EXTRAS={extra}”. Or export it as {instead} and upload that."
+    )
+
+
+_UNUSUAL_RAW = "This camera raw picture cannot be read: it is damaged or of an unusual kind. Export it as JPEG."
+_UNUSUAL_DICOM = "This DICOM picture cannot be read: it is damaged or of an unusual kind. Export it as PNG."
+RAW = _UNUSUAL_RAW if camera_raw.is_installed() else _say_missing("Camera raw", "raw", "JPEG")
+_DICOM = _UNUSUAL_DICOM if dicom.is_installed() else _say_missing("DICOM", "dicom", "PNG")
 
 # (offset, signature, sentence). The first match wins, so the specific ones come before the general.
 _SENTENCES: tuple[tuple[int, bytes, str], ...] = (
@@ -31,7 +45,7 @@ _SENTENCES: tuple[tuple[int, bytes, str], ...] = (
     (0, b"ID3", "This is a sound, not a picture."),
     (0, b"OggS", "This is a sound or a video, not a picture."),
     (0, b"8BPS", "Photoshop pictures cannot be read. Export it as JPEG or PNG and upload that."),
-    (128, b"DICM", "DICOM pictures cannot be read. Export it as PNG and upload that."),
+    (128, b"DICM", _DICOM),
     (0, b"SIMPLE  =", "FITS pictures cannot be read. Export it as PNG or TIFF and upload that."),
     (0, b"%!PS", "This is a PostScript document, not a picture."),
     (0, b"version https://git-lfs", "This is a placeholder of Git LFS, not the picture: fetch it with “git lfs pull”."),

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from PIL import Image, TiffImagePlugin
 
+from ml.images.camera_raw import is_raw
 from ml.images.sniffing import RAW
 
 DAMAGED = "The picture is damaged and cannot be read."
@@ -13,7 +14,7 @@ PLANAR = (
     "This TIFF keeps its 16-bit colours in separate planes, which cannot be read. Save it with interleaved colours."
 )
 
-_WIDTH, _LENGTH, _BITS, _PLANES, _DNG_VERSION = 322, 323, 258, 284, 50706  # tags of a TIFF; the first two of its tiles
+_WIDTH, _LENGTH, _BITS, _PLANES = 322, 323, 258, 284  # tags of a TIFF; the first two of its tiles
 _SEPARATE = 2
 _TGA_FOOTER = b"TRUEVISION-XFILE"
 _TGA_HEADER, _TGA_COMPRESSED = 18, 8
@@ -35,7 +36,7 @@ def _check_tiff(picture: Image.Image, data: bytes, max_pixels: int) -> str | Non
     # Even a small picture may have huge tiles, and memory is allocated for a whole one.
     if tags.get(_WIDTH, 1) * tags.get(_LENGTH, 1) > max_pixels:
         return DAMAGED
-    if _DNG_VERSION in tags:  # what Pillow reads of it is the preview
+    if is_raw(data):  # what Pillow reads of it is the preview
         return RAW
     bits = tags.get(_BITS, ())
     if tags.get(_PLANES) == _SEPARATE and isinstance(bits, tuple) and len(bits) > 1 and max(bits) > 8:

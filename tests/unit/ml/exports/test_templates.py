@@ -28,7 +28,9 @@ def test_program_stands_alone(exporter: str, tmp_path: Path) -> None:
     """Look through all that is shipped, the site's own picture rules among it."""
     Parts("Colours", 7, TESTING, HEAD, ["red", "blue"]).write_texts(tmp_path, exporter)
     shipped = {str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*.py")}
-    pictures = {f"pictures/{name}.py" for name in ("__init__", "jpeg_ends", "modes", "rendering")}
+    pictures = {
+        f"pictures/{name}.py" for name in ("__init__", "camera_raw", "dicom", "jpeg_ends", "modes", "rendering")
+    }
     assert shipped == {EXAMPLE, RUNNER, *pictures}
     assert "python classify.py PICTURE" in (ast.get_docstring(ast.parse((tmp_path / EXAMPLE).read_text())) or "")
     assert (tmp_path / "pictures/modes.py").read_bytes() == Path("ml/images/modes.py").read_bytes()

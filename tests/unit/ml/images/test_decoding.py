@@ -20,6 +20,7 @@ from ml.images.decoding import (
     make_thumbnail,
     verify_image,
 )
+from ml.images.sniffing import RAW
 from tests.pictures import encode, encode_heic, exif, photo_like_jpeg, png_chunk, raw_png
 
 # Pillow remarks on broken EXIF and TIFF tags. ml.images.decoding silences it for the process; pytest, which makes
@@ -101,9 +102,8 @@ def test_preprocessing_version_is_two() -> None:
         (b"\x00\x00\x00\x18ftypmif1\x00\x00", "This HEIC picture cannot be read: it is damaged"),
         (b"\x00\x00\x00\x18ftypavif\x00\x00", "This AVIF picture cannot be read: it is damaged"),
         (b"\x00\x00\x00\x18ftypj2ki\x00\x00", "HEIF pictures of this kind cannot be read."),
-        (b"FUJIFILMCCD-RAW 0201", "Camera raw pictures cannot be read."),
-        (b"II*\x00\x10\x00\x00\x00CR\x02\x00", "Camera raw pictures cannot be read."),
-        (bytes(128) + b"DICM\x02\x00", "DICOM pictures cannot be read."),
+        (b"FUJIFILMCCD-RAW 0201", RAW),
+        (b"II*\x00\x10\x00\x00\x00CR\x02\x00", RAW),
         (b"version https://git-lfs.github.com/spec/v1\noid sha256:1", "This is a placeholder of Git LFS"),
         (b"\x00\x00\x00\x18ftypisom\x00\x00", "This is a video, not a picture."),
         (b"PK\x03\x04" + bytes(30), "This is a zip archive or a document, not a picture."),

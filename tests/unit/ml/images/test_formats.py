@@ -25,7 +25,9 @@ def bright_corners(data: bytes) -> list[bool]:
     return [bool(picture[y, x].mean() > 128) for y in (2, -3) for x in (2, -3)]
 
 
-@pytest.mark.parametrize("format", [name for name in FORMATS if name not in ("HEIF", "DIB")])
+@pytest.mark.parametrize(
+    "format", [name for name in FORMATS if name not in ("HEIF", "DIB") and not FORMATS[name].extra]
+)
 def test_format_is_read(format: str) -> None:
     data = encode(UPRIGHT, format, **({"sizes": [(60, 40)]} if format == "ICO" else {}))
     facts = verify_image(data)
@@ -89,7 +91,7 @@ def test_compressed_tga_needs_its_footer() -> None:
 
 def test_raw_picture_of_a_camera_is_no_tiff() -> None:
     plain = encode(UPRIGHT, "TIFF", tiffinfo={50706: b"\x01\x04\x00\x00"})
-    with pytest.raises(ImageRejected, match="Camera raw"):
+    with pytest.raises(ImageRejected, match=r"[Cc]amera raw"):
         verify_image(plain)
 
 

@@ -5,6 +5,7 @@ import io
 import numpy as np
 from PIL import Image
 
+from . import camera_raw, dicom
 from .jpeg_ends import has_end, with_end
 from .modes import scale_transparency_key
 from .rendering import Framing, draft_square, make_square
@@ -15,6 +16,8 @@ except ImportError:  # only needed for HEIC, the format of iPhones: pip install 
     pass
 else:
     register_heif_opener()
+camera_raw.register()  # after pip install rawpy
+dicom.register()  # after pip install pydicom
 
 BIT_DEPTH_AT = 24  # of a PNG file
 
