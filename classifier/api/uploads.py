@@ -20,6 +20,7 @@ from classifier.services import known, plans, projects, sources, uploads
 from classifier.services.images import read_bounded
 from ml.datasets.archives import ArchiveEntry, looks_like_archive
 from ml.datasets.file_names import TABLE, kind_of_file
+from ml.datasets.names import OTHER_ARCHIVES, why_no_archive
 from ml.datasets.readings import parse_layout
 
 router = Router()
@@ -62,6 +63,8 @@ def upload(
         name = archives[0].name or "archive"
         received = uploads.receive_archive(project, archives[0], name, by=request.user, layout=layout)
         return Status(202, {"job": received.job_id})
+    if len(file) == 1 and (file[0].name or "").lower().endswith(OTHER_ARCHIVES):
+        raise HttpError(422, why_no_archive(file[0].name or ""))
     if dry_run or layout:
         raise HttpError(422, "“layout” and “dry_run” are for archives and tables. Send a zip or tar file.")
     label = projects.clean_class_name(class_name) if class_name.strip() else ""

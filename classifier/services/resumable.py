@@ -19,7 +19,7 @@ from classifier.models import PartialUpload, Project
 from classifier.services.incoming_files import storable
 from classifier.services.uploads import describe_reading, queue_ingest
 from classifier.storage import PartsLost, part_storage
-from ml.datasets.archives import looks_like_archive
+from ml.datasets.names import looks_like_archive, why_no_archive
 from ml.datasets.readings import parse_layout
 from ml.errors import Conflict, Refused, UserError
 
@@ -75,7 +75,7 @@ def begin(project: Project, announced: Announced, *, by: User) -> PartialUpload:
 
 def _check(announced: Announced) -> None:
     if not looks_like_archive(announced.name):
-        raise Refused("Name a .zip, .tar, .tgz, .tar.gz, .tar.bz2, .tar.xz or .tm file as “filename”.")
+        raise Refused(f"{why_no_archive(announced.name)} Its name is expected as “filename”.")
     if len(announced.layout) > LONGEST_LAYOUT:
         raise Refused(f"A layout may have {LONGEST_LAYOUT} characters at most.")
     if announced.size < 1:

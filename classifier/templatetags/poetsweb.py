@@ -8,6 +8,7 @@ from classifier.custom_backbone_forms import framing_title, range_title
 from classifier.jobs.kinds import KINDS
 from classifier.models import Job
 from classifier.outages import describe_wait
+from ml.datasets.names import ARCHIVE_SUFFIXES, CAN_READ_ZSTD, NO_RAR_NOR_7Z, NO_ZSTD, OTHER_ARCHIVES, why_no_archive
 from ml.images.formats import list_endings, list_titles
 from ml.training.config import describe_config
 from ml.training.recipes.registry import RECIPES
@@ -23,6 +24,25 @@ PICTURE_TYPES = ",".join(["image/*", *(f".{ending}" for ending in list_endings()
 def picture_types() -> str:
     """Return what a field for pictures accepts."""
     return PICTURE_TYPES
+
+
+@register.simple_tag
+def archive_endings() -> str:
+    """Return the endings of archives that are read, as a field accepts them."""
+    return ",".join(ARCHIVE_SUFFIXES)
+
+
+@register.simple_tag
+def other_archives() -> str:
+    """Return the endings of archives that are not read."""
+    return ",".join(OTHER_ARCHIVES)
+
+
+@register.simple_tag
+def no_archive() -> str:
+    """Return the sentence about a file that is no archive that is read."""
+    zstd = "" if CAN_READ_ZSTD else f" {NO_ZSTD}"
+    return f"{why_no_archive('')} {NO_RAR_NOR_7Z}{zstd}"
 
 
 @register.simple_tag

@@ -24,6 +24,7 @@ from classifier.services import known, plans, uploads
 from classifier.services.images import read_bounded
 from ml.datasets.archives import ArchiveEntry, looks_like_archive
 from ml.datasets.file_names import TABLE, kind_of_file
+from ml.datasets.names import why_no_archive
 from ml.datasets.readings import BadLayout, combine, parse_layout
 from ml.datasets.splits import SPLITS
 from ml.errors import Conflict
@@ -159,7 +160,7 @@ def archive(request: SignedIn, project: Project) -> HttpResponse:
     file = request.FILES.get("file")
     is_table = file is not None and kind_of_file(file.name or "") == TABLE
     if file is None or not (is_table or looks_like_archive(file.name or "")):
-        return _error("Choose a .zip, .tar, .tgz, .tar.gz, .tar.bz2, .tar.xz or .tm file, or a table.", 422)
+        return _error(why_no_archive(file.name if file and file.name else ""), 422)
     receive = uploads.receive_table if is_table else uploads.receive_archive
     upload = receive(project, file, file.name or "archive", by=request.user, confirm=True)
     return JsonResponse({"upload": upload.pk, "url": upload.get_absolute_url()}, status=202)

@@ -33,11 +33,11 @@ from ml.datasets.evidence import Listing
 from ml.datasets.file_names import TABLE, kind_of_file
 from ml.datasets.folder_files import FileListing, list_folder, list_single_file
 from ml.datasets.name_encodings import NameEncoding
-from ml.datasets.names import looks_like_archive
+from ml.datasets.names import CAN_READ_ZSTD, NO_RAR_NOR_7Z, NO_ZSTD, looks_like_archive
 from ml.datasets.plan import Option, Plan, Question, show_some
 from ml.datasets.planner import make_plan
 from ml.datasets.readings import Layout
-from ml.datasets.tar_archives import TAR_PACKINGS, list_tar, read_tar
+from ml.datasets.tar_archives import TAR_PACKINGS, ZSTD, list_tar, read_tar
 from ml.datasets.zip_archives import ZipMember, list_zip, read_zip
 
 __all__ = [
@@ -100,7 +100,9 @@ def _is_zip(path: Path) -> bool:
     if not head:
         raise ArchiveRejected("The file is empty.")
     if head.startswith(_FOREIGN):
-        raise ArchiveRejected("RAR and 7z archives cannot be read. Make a zip.")
+        raise ArchiveRejected(NO_RAR_NOR_7Z)
+    if head.startswith(ZSTD) and not CAN_READ_ZSTD:
+        raise ArchiveRejected(NO_ZSTD)
     is_tar = head.startswith(TAR_PACKINGS) or head.startswith(b"ustar", _TAR_SIGNATURE_AT)
     # A zip may have a program in front; an old tar has no signature at all.
     return not is_tar and (head.startswith(b"PK") or zipfile.is_zipfile(path))

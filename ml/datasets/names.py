@@ -5,16 +5,30 @@ Names come from strangers. They are only inspected and shown, never used to open
 
 import functools
 import re
+from importlib.util import find_spec
 
 from ml.datasets.litter import Folders
 
 NESTED_ARCHIVE = "It is itself an archive; archives inside archives are not read."
 
-_ARCHIVE_SUFFIXES = (".zip", ".tm", ".tar", ".tgz", ".tar.gz", ".tar.bz2", ".tar.xz")
-_NESTED_SUFFIXES = (*_ARCHIVE_SUFFIXES, ".7z", ".rar", ".gz", ".bz2", ".xz", ".zst")
+_ZSTD_SUFFIXES = (".tar.zst", ".tzst")
+CAN_READ_ZSTD = find_spec("zstandard") is not None  # where the extra `zstd` is installed
+# All endings that are read here, and those of archives that are not; whatever shows or checks them derives from these.
+ARCHIVE_SUFFIXES = (
+    *(".zip", ".tm", ".tar", ".tgz", ".tar.gz", ".tar.bz2", ".tar.xz"),
+    *(_ZSTD_SUFFIXES if CAN_READ_ZSTD else ()),
+)
+OTHER_ARCHIVES = (".7z", ".rar", *(() if CAN_READ_ZSTD else _ZSTD_SUFFIXES))
+_NESTED_SUFFIXES = (*ARCHIVE_SUFFIXES, *OTHER_ARCHIVES, ".gz", ".bz2", ".xz", ".zst")
+
+NO_RAR_NOR_7Z = "RAR and 7z archives cannot be read. Make a zip."
+NO_ZSTD = (
+    "Archives packed with Zstandard (.tar.zst) are read where the extra “zstd” is installed: the administrator of the"
+    " site can do that with “make run EXTRAS=zstd”. Or make a zip."
+)
 _ARCHIVE_SIGNATURES = (
     *(b"PK\x03\x04", b"PK\x05\x06", b"7z\xbc\xaf\x27\x1c", b"Rar!"),
-    *(b"\x1f\x8b", b"BZh", b"\xfd7zXZ"),
+    *(b"\x1f\x8b", b"BZh", b"\xfd7zXZ", b"\x28\xb5\x2f\xfd"),
 )
 _TAR_SIGNATURE_AT = 257
 
@@ -29,7 +43,20 @@ class EntryRefused(ValueError):
 
 def looks_like_archive(name: str) -> bool:
     """Return whether a file of this name may be passed to `walk_archive`. Only the name is checked."""
-    return name.lower().endswith(_ARCHIVE_SUFFIXES)
+    return name.lower().endswith(ARCHIVE_SUFFIXES)
+
+
+def name_archives() -> str:
+    """Return the endings of archives that are read here, for a sentence: `.zip, .tm or .tar`."""
+    *most, last = ARCHIVE_SUFFIXES
+    return f"{', '.join(most)} or {last}"
+
+
+def why_no_archive(name: str) -> str:
+    """Return the sentence about a file that is not read as an archive, judging by its name."""
+    if name.lower().endswith(_ZSTD_SUFFIXES):
+        return NO_ZSTD
+    return NO_RAR_NOR_7Z if name.lower().endswith(OTHER_ARCHIVES) else f"Choose a {name_archives()} file."
 
 
 def has_archive_name(name: str) -> bool:

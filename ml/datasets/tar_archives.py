@@ -1,4 +1,4 @@
-"""Walk a tar, plain or compressed with gzip, bzip2 or xz, in two passes.
+"""Walk a tar, plain or compressed with gzip, bzip2, xz or Zstandard (an extra), in two passes.
 
 The first pass reads the headers, because the layout is known only at the end; the second reads the files. Both go
 strictly forwards and in small steps.
@@ -46,8 +46,11 @@ _OVERHEAD_PER_ENTRY, _OVERHEAD = 4096, 2**20
 # xz -9 needs 65 MB; a file may ask for 4 GB.
 _XZ_MEMORY = 2**28
 
-_GZIP, _BZIP2, _XZ = b"\x1f\x8b", b"BZh", b"\xfd7zXZ"
-TAR_PACKINGS = (_GZIP, _BZIP2, _XZ)
+# zstd --ultra -22 needs 128 MB; a file may ask for 2 TB.
+_ZSTD_MEMORY = 2**27
+
+_GZIP, _BZIP2, _XZ, ZSTD = b"\x1f\x8b", b"BZh", b"\xfd7zXZ", b"\x28\xb5\x2f\xfd"
+TAR_PACKINGS = (_GZIP, _BZIP2, _XZ, ZSTD)
 
 
 class _TarBroken(Exception):
@@ -97,7 +100,7 @@ def _survey(path: Path, survey: Survey, tables: dict[int, bytes]) -> bool:
                 tables[len(survey.members) - 1] = _read(stream, member)
     except ArchiveRejected:
         raise
-    # Broken bytes raise all sorts: TarError, EOFError, zlib.error, LZMAError, OSError, RecursionError.
+    # Broken bytes raise all sorts: TarError, EOFError, zlib.error, LZMAError, ZstdError, OSError, RecursionError.
     except Exception as error:
         if not survey.seen:
             raise ArchiveRejected("This is not a zip or tar archive, or it is damaged.") from error
@@ -175,7 +178,17 @@ def _unpack(path: Path) -> IO[bytes]:
         return cast(IO[bytes], bz2.open(path))
     if head.startswith(_XZ):
         return cast(IO[bytes], io.BufferedReader(_Xz(path), _STEP))
+    if head.startswith(ZSTD):
+        return _open_zstd(path)
     return path.open("rb")
+
+
+def _open_zstd(path: Path) -> IO[bytes]:
+    """Return a stream that decompresses within limited memory; it may consist of several frames."""
+    import zstandard
+
+    decoder = zstandard.ZstdDecompressor(max_window_size=_ZSTD_MEMORY)
+    return cast(IO[bytes], decoder.stream_reader(path.open("rb"), read_across_frames=True))
 
 
 @dataclass

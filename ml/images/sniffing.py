@@ -56,6 +56,7 @@ _SENTENCES: tuple[tuple[int, bytes, str], ...] = (
     (0, b"\x1f\x8b", "This is an archive, not a picture."),
     (0, b"Rar!", "This is an archive, not a picture."),
     (0, b"7z\xbc\xaf\x27\x1c", "This is an archive, not a picture."),
+    (0, b"\x28\xb5\x2f\xfd", "This is an archive, not a picture."),
 )
 
 _KNOWN_PICTURES: tuple[tuple[int, bytes, str], ...] = (

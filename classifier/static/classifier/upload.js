@@ -4,11 +4,6 @@
 const LOOKED_AT_ONCE = 200;
 const MOST_TABLES = 24, MOST_TABLE_BYTES = 32 * 2 ** 20;
 
-// An archive, or a table of pictures at web addresses.
-function isTakenWhole(file) {
-  return ARCHIVE.test(file.name) || TABLE.test(file.name);
-}
-
 function nameFolder(path) {
   return `Folder “${path.split("/")[0]}”`;
 }
@@ -68,7 +63,8 @@ class Uploader extends UploadSender {
   async takeDrop(transfer) {
     const entries = [...transfer.items].map((item) => item.webkitGetAsEntry && item.webkitGetAsEntry()).filter(Boolean);
     const plain = [...transfer.files];
-    if (plain.length === 1 && isTakenWhole(plain[0]) && !this.area.dataset.class) return this.sendArchive(plain[0]);
+    const alone = plain.length === 1 && !this.area.dataset.class ? plain[0] : null;
+    if (alone && (this.isTakenWhole(alone) || this.endsAs(alone.name, "others"))) return this.sendArchive(alone);
     if (!entries.some((entry) => entry.isDirectory)) return this.takePictures(plain);
     const found = [];
     try {

@@ -5,7 +5,6 @@
 const AT_ONCE = 3;
 const ALIVE_EVERY = 20; // seconds after which the server hears that an upload of large pictures still goes on
 const TABLE = /\.(csv|tsv|json|jsonl|ndjson|manifest|xml|txt|lst)$/i; // of classes, or of web addresses
-const ARCHIVE = /\.(zip|tar|tgz|tar\.gz|tar\.bz2|tar\.xz|tm)$/i;
 const BUSY = "Wait until the current upload has finished, or cancel it.";
 
 class UploadSender extends UploadList {
@@ -154,9 +153,19 @@ class UploadSender extends UploadList {
     this.run();
   }
 
+  // Whether a file's name has one of the endings that the area names.
+  endsAs(name, kind) {
+    return this.area.dataset[kind].split(",").some((ending) => name.toLowerCase().endsWith(ending));
+  }
+
+  // An archive, or a table of pictures at web addresses.
+  isTakenWhole(file) {
+    return this.endsAs(file.name, "archives") || TABLE.test(file.name);
+  }
+
   async sendArchive(file) {
     if (this.running()) return this.say(BUSY);
-    if (!isTakenWhole(file)) return this.say("Choose a .zip, .tar, .tgz, .tar.gz, .tar.bz2, .tar.xz or .tm file, or a table.");
+    if (!this.isTakenWhole(file)) return this.say(this.area.dataset.noArchive);
     this.part("files").replaceChildren();
     this.part("cancel").hidden = false;
     this.say("Uploading the archive…");
@@ -166,7 +175,7 @@ class UploadSender extends UploadList {
     this.waiting.pop();
     this.enter(job, "sending");
     try {
-      const url = file.size > PART && ARCHIVE.test(file.name) ? await this.sendInParts(file) : await this.sendAtOnce(job);
+      const url = file.size > PART && !TABLE.test(file.name) ? await this.sendInParts(file) : await this.sendAtOnce(job);
       this.take([]);
       window.location.assign(url);
     } catch (error) {

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from ml.datasets.archives import ArchiveEntry, looks_like_archive
+from ml.datasets.names import CAN_READ_ZSTD, why_no_archive
 from tests.archive_files import Make, classes, every_kind, make_folder, make_tar, make_zip, walk
 
 NO_PICTURE = "It is not a picture."
@@ -143,7 +144,17 @@ def test_folders_are_passed_over(tmp_path: Path) -> None:
     [
         *((f"flowers{suffix}", True) for suffix in (".zip", ".tar", ".tgz", ".tar.gz", ".tar.bz2", ".tar.xz")),
         *(("FLOWERS.ZIP", True), ("daisy.jpg", False), ("zip", False), ("flowers.gz", False)),
+        *((f"flowers{suffix}", CAN_READ_ZSTD) for suffix in (".tar.zst", ".TZST")),
+        *(("flowers.7z", False), ("flowers.rar", False), ("flowers.zst", False)),
     ],
 )
 def test_looks_like_archive(name: str, expected: bool) -> None:
     assert looks_like_archive(name) is expected
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [("a.7z", "RAR and 7z"), ("A.RAR", "RAR and 7z"), ("a.tar.zst", "EXTRAS=zstd"), ("a.doc", "Choose a .zip, .tm, ")],
+)
+def test_what_is_not_read_as_an_archive_is_told(name: str, words: str) -> None:
+    assert words in why_no_archive(name)
