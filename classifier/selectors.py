@@ -18,6 +18,7 @@ from classifier.models import (
     UploadItem,
 )
 from classifier.models.alias import LIVE
+from ml.videos.frames import LATER_FRAME
 
 
 def list_projects(user: User | Subquery) -> QuerySet[Project]:
@@ -85,12 +86,13 @@ def upload_counts(upload: Upload) -> dict[str, int]:
 def list_uploads(project: Project) -> QuerySet[Upload]:
     """List the uploads, newest first, each with the number of its files under the name of every status.
 
-    `missing` is how many files never came that were announced, null where none were.
+    `missing` is how many files never came that were announced, null where none were; a video is one file.
     """
     counts = {status: Count("items", filter=Q(items__status=status)) for status in UploadItem.Status.values}
     found = project.uploads.select_related("job", "project").annotate(**counts)
     # The order of the model does not hold for what is counted.
-    return found.annotate(missing=F("announced") - Count("items")).order_by("-pk")
+    later = Count("items", filter=Q(items__file_name__contains="#") & Q(items__file_name__regex=LATER_FRAME))
+    return found.annotate(missing=F("announced") - (Count("items") - later)).order_by("-pk")
 
 
 def get_image(project: Project, sha256: str) -> Image:

@@ -47,7 +47,8 @@ def upload(
 
     A table of web addresses and classes is as an archive: a job fetches the pictures.
 
-    Pictures are read at once and reported (201). An archive is read by a job (202); if its layout is doubtful, the job
+    Pictures are read at once and reported (201), and the frames of short videos likewise where that is installed, each
+    with a line of its own. An archive is read by a job (202); if its layout is doubtful, the job
     waits for an answer, see `answer_upload`. With `dry_run`, the plan of an archive is answered and nothing is stored
     (200).
     """

@@ -33,7 +33,9 @@ def frames_in_job(
 
 
 def _sample(rate: float | None, *, seconds: float, each: bool, alive: Callable[[], None] = lambda: None) -> Sampling:
-    return Sampling(rate or DEFAULT_RATE, seconds, each, settings.FILE_UPLOAD_TEMP_DIR, alive)
+    return Sampling(
+        rate or DEFAULT_RATE, seconds, each, settings.IMAGE_LIMITS.max_bytes, settings.FILE_UPLOAD_TEMP_DIR, alive
+    )
 
 
 def find_position(upload: Upload) -> tuple[int, int]:

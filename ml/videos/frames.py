@@ -14,7 +14,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from ml.datasets.entries import ArchiveEntry, ArchiveLimits, ArchiveRejected
+from ml.datasets.entries import DEFAULT_LIMITS, ArchiveEntry, ArchiveLimits, ArchiveRejected, show_bytes
 from ml.datasets.folder_files import FileListing, list_folder
 from ml.datasets.groups import MAX_GROUP_LENGTH, clean_group
 from ml.images.sniffing import is_video
@@ -24,6 +24,8 @@ from ml.videos.limits import DEFAULT_RATE, KILLED, MISSING, MOST_FRAMES, VideoRe
 
 _MEMORY = 2 * 2**30  # bytes of data; a decoder of 4K takes half a gigabyte
 _LONGEST_NAME = 970  # characters of a video's name before the second
+# What the name of every frame of a video but its first ends with; databases know this syntax too.
+LATER_FRAME = r"#(?=[0-9.]*[1-9])[0-9]{4,}\.[0-9]{1,2}s$"
 _FRAME = re.compile(r"(?P<video>.*)#(?P<second>\d{4,}\.\d\d?)s", re.DOTALL)
 
 
@@ -34,6 +36,7 @@ class Sampling:
     Attributes:
         rate: frames a second.
         seconds: that all videos may take together, or each of them if `each`.
+        max_bytes: of one video; what comes in a request has been cut behind it.
         folder: where frames wait, by default the system's for temporary files.
         alive: called twice a second while a video is read; what it raises ends the reading.
     """
@@ -41,6 +44,7 @@ class Sampling:
     rate: float = DEFAULT_RATE
     seconds: float = 600.0
     each: bool = True
+    max_bytes: int = DEFAULT_LIMITS.max_file_bytes
     folder: Path | None = None
     alive: Callable[[], None] = lambda: None
 
@@ -93,6 +97,8 @@ def group_of(name: str) -> str:
 def _list_frames(data: bytes, sampling: Sampling, folder: Path, seconds: float) -> FileListing:
     if not can_read_videos():
         raise VideoRefused(MISSING)
+    if len(data) > sampling.max_bytes:
+        raise VideoRefused(f"The video is larger than {show_bytes(sampling.max_bytes)}. Make it shorter or smaller.")
     if seconds <= 0:
         raise VideoRefused(say_trouble(None))
     video, frames = folder / "video", folder / "frames"

@@ -10,8 +10,10 @@ from django.test import Client
 pytest.importorskip("av", reason="PyAV is not installed (make run EXTRAS=video)")
 
 from classifier.models import Job, Project, Sample, UploadItem
+from classifier.selectors import list_uploads
 from classifier.services import uploads
 from classifier.services.uploads import start_upload
+from ml.datasets.archives import ArchiveEntry
 from tests.datasets import make_zip
 from tests.pictures import make_jpeg
 from tests.videos import make_video
@@ -127,6 +129,13 @@ def test_video_added_to_a_class_in_the_browser_is_one_file(signed_in: Client, pr
     assert send(b"\0\0\0\x20ftypisom" + bytes(100))["status"] == "rejected"
     assert set(Sample.objects.values_list("image_class__name", "group")) == {("cat", "clip.mp4")}
     assert UploadItem.objects.filter(upload=upload).count() == 3 + 6 + 3 + 1
+
+
+def test_frames_of_a_video_hide_no_file_that_is_missing(project: Project) -> None:
+    upload = start_upload(project, "Pictures", by=project.owner, announced=5)
+    entry = ArchiveEntry("clip.mp4", "cat", make_video(4.0), None)
+    assert len(uploads.add_read(upload, [entry, entry._replace(name="IMG #1.jpg", data=make_jpeg(1))])) == 5
+    assert list_uploads(project).get().missing == 3
 
 
 def test_video_sent_over_the_api(signed_in: Client, project: Project) -> None:

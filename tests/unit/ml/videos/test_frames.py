@@ -177,6 +177,10 @@ def make_slow(seconds: int) -> bytes:
     return encode_frames([np.zeros((16, 16, 3), np.uint8)] * seconds, rate=1)
 
 
+def test_video_that_is_too_large_a_file_is_refused() -> None:
+    assert reason(make_video(1.0), Sampling(max_bytes=1024)).startswith("The video is larger than 1,024 bytes.")
+
+
 def test_more_frames_than_allowed_are_refused() -> None:
     assert "600 pictures" in reason(make_video(25.0, rate=30, size=(16, 16)), Sampling(rate=30))
 
