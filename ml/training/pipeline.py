@@ -76,11 +76,9 @@ def train(
     validation = LabelledFeatures(features[VALIDATION], dataset.labels(VALIDATION))
     callback = summaries.watch(training, validation) if summaries else no_callback
     head = train_head(training, validation, len(dataset.classes), config, report, callback)
+    found = tune(head) if tune else TrainedClassifier(backbone, head, features[TEST])
     report("evaluate", 0.0)
-    found = TrainedClassifier(backbone, head, features[TEST])
-    if tune:
-        found = tune(head)
-    elif not test_is_given and len(set(dataset.groups_of(TEST))) < FEW_GROUPS:
+    if not tune and not test_is_given and len(set(dataset.groups_of(TEST))) < FEW_GROUPS:
         found = replace(found, metrics=_cross_validate(dataset, features, config, report))
     trained = _pack(dataset, found, config.as_dict())
     if summaries:
