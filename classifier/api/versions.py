@@ -9,7 +9,7 @@ from ninja import Router, Status
 
 from classifier import selectors
 from classifier.access import SignedIn, find_project
-from classifier.api import schemas
+from classifier.api import schemas, version_schemas
 from classifier.api.errors import errors
 from classifier.api.present import present_evaluation, present_version
 from classifier.models import ModelVersion
@@ -18,7 +18,7 @@ from classifier.services import hub, leaks, model_versions
 router = Router()
 
 
-@router.get("/projects/{slug}/versions", response={200: list[schemas.VersionOut], **errors(404, 422)})
+@router.get("/projects/{slug}/versions", response={200: list[version_schemas.VersionOut], **errors(404, 422)})
 def list_versions(request: SignedIn, slug: str) -> Any:
     """List the model versions of a project, the newest first."""
     project = find_project(request, slug)
@@ -31,7 +31,7 @@ def find_version(request: SignedIn, slug: str, number: int) -> ModelVersion:
     return get_object_or_404(versions, number=number)
 
 
-@router.get("/projects/{slug}/versions/{number}", response={200: schemas.VersionOut, **errors(404, 422)})
+@router.get("/projects/{slug}/versions/{number}", response={200: version_schemas.VersionOut, **errors(404, 422)})
 def get_version(request: SignedIn, slug: str, number: int) -> Any:
     """Return a model version with its metrics."""
     version = find_version(request, slug, number)
@@ -41,7 +41,8 @@ def get_version(request: SignedIn, slug: str, number: int) -> Any:
 
 
 @router.get(
-    "/projects/{slug}/versions/{number}/test-pictures", response={200: schemas.TestPicturesOut, **errors(404, 422)}
+    "/projects/{slug}/versions/{number}/test-pictures",
+    response={200: version_schemas.TestPicturesOut, **errors(404, 422)},
 )
 def list_test_pictures(request: SignedIn, slug: str, number: int) -> Any:
     """List the true and the predicted class of each test picture: what the confusion matrix counts."""
@@ -70,7 +71,8 @@ def revoke_public_link(request: SignedIn, slug: str, number: int) -> Any:
 
 
 @router.post(
-    "/projects/{slug}/versions/{number}/promote", response={200: schemas.VersionOut, **errors(400, 404, 409, 413, 422)}
+    "/projects/{slug}/versions/{number}/promote",
+    response={200: version_schemas.VersionOut, **errors(400, 404, 409, 413, 422)},
 )
 def promote(request: SignedIn, slug: str, number: int) -> Any:
     """Make this version the live one."""

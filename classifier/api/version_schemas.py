@@ -1,0 +1,83 @@
+"""Shapes of model versions and of what was measured of them."""
+
+from datetime import datetime
+from typing import Any
+
+from ninja import Field, Schema
+
+
+class PerClass(Schema):
+    name: str
+    n: int
+    precision: float | None
+    recall: float | None
+
+
+class Validation(Schema):
+    validation_loss: float
+    validation_accuracy: float
+
+
+class FineTuning(Schema):
+    epochs: int
+    best_epoch: int = Field(
+        description="the epoch whose weights it has; 0 if none was better and the backbone is unchanged"
+    )
+    before: Validation
+    after: Validation
+
+
+class CrossValidation(Schema):
+    accuracy: float | None
+    n: int
+    groups: int
+    interval: list[float]
+    folds: int
+
+
+class Metrics(Schema):
+    test_accuracy: float | None
+    test_n: int
+    test_groups: int | None = Field(None, description="how many of the test pictures are independent of each other")
+    interval: list[float]
+    cross_validation: CrossValidation | None = Field(
+        None, description="of all pictures, where the test pictures are too few to tell"
+    )
+    per_class: list[PerClass]
+    confusion: list[list[int]]
+    fine_tuning: FineTuning | None = None
+
+
+class Accuracy(Schema):
+    accuracy: float | None
+    interval: list[float] = Field(description="the 95 % confidence interval")
+    n: int
+    groups: int = Field(description="how many of the n pictures are independent of each other")
+    by: str = Field(description="test or cross_validation")
+
+
+class VersionOut(Schema):
+    number: int
+    accuracy: Accuracy = Field(description="on new pictures, as far as can be told")
+    live: bool
+    backbone: str
+    config: dict[str, Any]
+    dataset_version: int
+    dataset_digest: str
+    artifact_digest: str
+    metrics: Metrics
+    without_leaks: Accuracy | None = Field(
+        None, description="on the test pictures that show nothing it was trained on, where others do"
+    )
+    created_at: datetime
+
+
+class TestPicture(Schema):
+    sha256: str
+    true_class: str
+    predicted_class: str
+    probability: float
+
+
+class TestPicturesOut(Schema):
+    pictures: list[TestPicture]
