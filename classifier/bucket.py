@@ -18,7 +18,8 @@ LOST = {"NoSuchUpload", "InvalidPart", "InvalidPartOrder", "EntityTooSmall"}  # 
 
 
 @contextmanager
-def _asking() -> Iterator[None]:
+def asking() -> Iterator[None]:
+    """Raise StorageAway for whatever the bucket's library raises."""
     try:
         yield
     except (BotoCoreError, ClientError) as error:
@@ -28,7 +29,7 @@ def _asking() -> Iterator[None]:
 @contextmanager
 def _asking_of_parts() -> Iterator[None]:
     """Tell parts that the bucket has lost, or that its lifecycle rules have expired, from a bucket that is away."""
-    with _asking():
+    with asking():
         try:
             yield
         except ClientError as error:
@@ -43,7 +44,7 @@ def _translated(name: str) -> Callable[..., Any]:
 
     @wraps(method)
     def call(self: S3Storage, *args: Any, **options: Any) -> Any:
-        with _asking():
+        with asking():
             return method(self, *args, **options)
 
     return call
@@ -69,7 +70,7 @@ class BucketStorage(S3Storage):  # type: ignore[misc] # its package has no types
         """Do what `PartStorage.append` does, with a multipart upload. A bucket keeps what it has acknowledged."""
         if not offset:
             self.discard(name, state)
-            with _asking():
+            with asking():
                 begun = self._client.create_multipart_upload(**self._at(name))
             state = {"upload": begun["UploadId"], "etags": []}
         number = len(state.get("etags", [])) + 1

@@ -8,7 +8,6 @@ from django.utils import timezone
 
 from classifier.jobs.kinds import KINDS, TRAIN, Stage
 from classifier.models import Job
-from classifier.outages import ANSWER
 
 MEASURED = {"head": "head_seconds"}  # stages whose seconds the last training of the site tells; see JobState.measured
 
@@ -31,7 +30,7 @@ def job_progress(job: Job) -> Progress:
     stages = KINDS[job.kind].stages_of(job.config)
     names = [stage.name for stage in stages]
     rate = _rate(job)
-    if job.waits_for == ANSWER:
+    if job.waits_for_answer:
         return Progress("Waiting for your answer", 0.0, 0, 0, "", None, None)
     if job.stage not in names:
         fraction = 1.0 if job.status == Job.Status.SUCCEEDED else 0.0

@@ -3,6 +3,7 @@ from django.db import models
 from django.urls import reverse
 
 from classifier.models.project import Project
+from classifier.outages import ANSWER
 
 
 class Job(models.Model):
@@ -87,6 +88,11 @@ class Job(models.Model):
         """Return the project of a job that has one: any but those that add a backbone."""
         assert self.project is not None  # noqa: S101 - for the type checker
         return self.project
+
+    @property
+    def waits_for_answer(self) -> bool:
+        """Return whether a person has to say something before it goes on."""
+        return self.waits_for == ANSWER
 
     @property
     def is_open(self) -> bool:

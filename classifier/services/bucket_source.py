@@ -1,15 +1,15 @@
 """A bucket from which pictures are brought in: its objects are listed, and fetched one by one."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
 import boto3
 from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import ClientError
 from django.conf import settings
 
-from classifier.outages import StorageAway
+from classifier.bucket import asking
 from ml.datasets.archives import ArchiveLimits, ArchiveRejected, Opened, open_listing
 from ml.datasets.entries import Survey, too_large
 from ml.datasets.file_names import shows_something
@@ -26,7 +26,7 @@ _GONE = ("NoSuchKey", "404")
 def browse_bucket(address: str, path: str, most: int) -> tuple[list[str], list[str], int]:
     """Return the first folders below a path, no archives, and how many pictures are among the first objects."""
     bucket, prefix = _split(address, path)
-    with _told_apart():
+    with _listing():
         found = _client().list_objects_v2(Bucket=bucket, Prefix=prefix, Delimiter="/", MaxKeys=most)
     folders = [one["Prefix"][len(prefix) :].rstrip("/") for one in found.get("CommonPrefixes", [])]
     pictures = sum(shows_something(one["Key"]) for one in found.get("Contents", []))
@@ -37,7 +37,7 @@ def open_bucket(address: str, path: str, limits: ArchiveLimits, layout: Layout) 
     """List the objects below a path and plan them. Raise `ArchiveRejected`, `BadLayout`, StorageAway."""
     bucket, prefix = _split(address, path)
     survey, client = Survey(limits), _client()
-    with _told_apart():
+    with _listing():
         for page in client.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix):
             for found in page.get("Contents", []):
                 name, size = found["Key"][len(prefix) :], int(found["Size"])
@@ -49,14 +49,8 @@ def open_bucket(address: str, path: str, limits: ArchiveLimits, layout: Layout) 
 
 def _fetch(client: Any, bucket: str, key: str, limits: ArchiveLimits) -> bytes:
     """Return the content of an object. Raise `EntryRefused`, StorageAway."""
-    try:
+    with _asking(_GONE, EntryRefused("It is no longer in the bucket.")):
         data = bytes(client.get_object(Bucket=bucket, Key=key)["Body"].read(limits.max_file_bytes + 1))
-    except ClientError as error:
-        if error.response["Error"]["Code"] in _GONE:
-            raise EntryRefused("It is no longer in the bucket.") from error
-        raise StorageAway(f"The bucket does not give an object: {error}") from error
-    except BotoCoreError as error:
-        raise StorageAway(f"The bucket does not give an object: {error}") from error
     if len(data) > limits.max_file_bytes:
         raise EntryRefused(too_large(limits))
     return data
@@ -70,16 +64,19 @@ def _split(address: str, path: str) -> tuple[str, str]:
 
 
 @contextmanager
-def _told_apart() -> Iterator[None]:
-    """Raise `ArchiveRejected` for what will not pass by itself, and StorageAway for the rest."""
-    try:
-        yield
-    except ClientError as error:
-        if error.response["Error"]["Code"] in _REFUSED:
-            raise ArchiveRejected("The bucket cannot be read: it does not exist, or this site may not.") from error
-        raise StorageAway(f"The bucket cannot be listed: {error}") from error
-    except BotoCoreError as error:
-        raise StorageAway(f"The bucket cannot be listed: {error}") from error
+def _asking(codes: Sequence[str], refusal: Exception) -> Iterator[None]:
+    """Raise `refusal` for these errors, which do not pass by themselves, and StorageAway for the rest."""
+    with asking():
+        try:
+            yield
+        except ClientError as error:
+            if error.response["Error"]["Code"] in codes:
+                raise refusal from error
+            raise
+
+
+def _listing() -> AbstractContextManager[None]:
+    return _asking(_REFUSED, ArchiveRejected("The bucket cannot be read: it does not exist, or this site may not."))
 
 
 def _client() -> Any:

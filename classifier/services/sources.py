@@ -8,6 +8,7 @@ from django.conf import settings
 from django.contrib.auth.models import User
 
 from classifier.models import Project, Upload
+from classifier.outages import StorageAway
 from classifier.services.uploads import describe_reading, queue_ingest
 from ml.datasets.archives import Opened, looks_like_archive, open_path
 from ml.datasets.file_names import shows_something
@@ -79,8 +80,13 @@ def _check(source: str, path: str) -> None:
 
 
 def _inside(root: Path, path: str) -> Path:
-    """Return the folder or archive, wherever links lead that are within the source. Raise `NoSuchSource`."""
+    """Return the folder or archive, wherever links lead that are within the source.
+
+    Raise `NoSuchSource`; StorageAway if the source itself is away.
+    """
     found, allowed = Path(os.path.realpath(root / path)), Path(os.path.realpath(root))
+    if not allowed.exists():  # such as a share that is not mounted at the moment
+        raise StorageAway(f"{root} is not there.")
     if not found.is_relative_to(allowed) or not found.exists():
         raise NoSuchSource
     return found

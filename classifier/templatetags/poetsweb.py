@@ -8,6 +8,7 @@ from classifier.custom_backbone_forms import framing_title, range_title
 from classifier.jobs.kinds import KINDS
 from classifier.models import Job
 from classifier.outages import describe_wait
+from ml.datasets.file_names import TABLES
 from ml.datasets.names import ARCHIVE_SUFFIXES, CAN_READ_ZSTD, NO_RAR_NOR_7Z, NO_ZSTD, OTHER_ARCHIVES, why_no_archive
 from ml.images.formats import list_endings, list_titles
 from ml.training.config import describe_config
@@ -30,6 +31,12 @@ def picture_types() -> str:
 def archive_endings() -> str:
     """Return the endings of archives that are read, as a field accepts them."""
     return ",".join(ARCHIVE_SUFFIXES)
+
+
+@register.simple_tag
+def table_endings() -> str:
+    """Return the endings of tables of classes, as a field accepts them."""
+    return ",".join(f".{ending}" for ending in TABLES)
 
 
 @register.simple_tag

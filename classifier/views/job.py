@@ -13,7 +13,6 @@ from classifier.jobs.kinds import KINDS, QUEUES
 from classifier.jobs.lifecycle import cancel_job, read_state
 from classifier.jobs.progress import job_progress
 from classifier.models import Job, ModelVersion, Project, Sample
-from classifier.outages import ANSWER
 from classifier.tensorboard import proxy
 from classifier.workers import missing_queues
 
@@ -69,7 +68,7 @@ def part(request: SignedIn, project: Project, number: int) -> HttpResponse:
     job = _find(request, project, number)
     answer = render(request, "classifier/_job_part.html", _context(project, job))
     upload = getattr(job, "upload", None)
-    if job.waits_for == ANSWER and upload and upload.get_absolute_url() in request.headers.get("HX-Current-URL", ""):
+    if job.waits_for_answer and upload and upload.get_absolute_url() in request.headers.get("HX-Current-URL", ""):
         answer["HX-Refresh"] = "true"  # the page of the upload has the questions
     return answer
 

@@ -18,7 +18,6 @@ from classifier.jobs.kinds import KINDS
 from classifier.jobs.lifecycle import read_state
 from classifier.jobs.progress import job_progress
 from classifier.models import Job, Project, Upload, UploadItem
-from classifier.outages import ANSWER
 from classifier.parsing import parse_number
 from classifier.services import known, plans, uploads
 from classifier.services.images import read_bounded
@@ -208,7 +207,7 @@ def _plan_context(job: Job | None) -> dict[str, Any]:
     state = read_state(job) if job else None
     if job is None or state is None or state.plan is None:
         return {}
-    return {"plan": state.plan, "thumbnails": state.thumbnails, "asking": job.waits_for == ANSWER and job.is_open}
+    return {"plan": state.plan, "thumbnails": state.thumbnails, "asking": job.waits_for_answer and job.is_open}
 
 
 class _Echo:

@@ -28,7 +28,7 @@ PICTURES = frozenset(
 )
 # Read as frames where the extra `video` is installed; what a file is, its content says.
 _VIDEOS = frozenset(words("mp4 m4v mov qt webm mkv avi 3gp mpg mpeg wmv flv"))
-_TABLES = frozenset(words("csv tsv json jsonl ndjson manifest xml txt lst"))
+TABLES = ("csv", "tsv", "json", "jsonl", "ndjson", "manifest", "xml", "txt", "lst")
 _OTHERS = frozenset(
     words(
         "jbf tmp part crdownload bak ithmb lrcat lrdata dthumb"
@@ -48,7 +48,7 @@ def _kind_of_ending(ending: str) -> str:
         return PICTURE
     if ending in _VIDEOS:
         return VIDEO
-    return TABLE if ending in _TABLES else OTHER if ending in _OTHERS else ""
+    return TABLE if ending in TABLES else OTHER if ending in _OTHERS else ""
 
 
 def kind_of_file(last: str) -> str:

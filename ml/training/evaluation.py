@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+FEW_GROUPS = 50  # independent pictures; with fewer, the interval is about 20 points wide or more
 Z_95 = 1.959964  # the standard normal's 97.5 % point
 
 
@@ -89,6 +90,11 @@ class Estimate:
     n: int
     groups: int
     by: str
+
+    @property
+    def is_rough(self) -> bool:
+        """Return whether more pictures would tell much more."""
+        return self.groups < FEW_GROUPS
 
 
 def estimate_on(probabilities: NDArray[np.float32], labels: NDArray[Any], groups: Sequence[str]) -> Estimate:

@@ -15,12 +15,11 @@ from ml.images.decoding import PREPROCESSING_VERSION
 from ml.training.artifacts import Evaluation, pack_artifact
 from ml.training.config import TrainConfig
 from ml.training.cross_validation import cross_validate, deal_folds, thin_out
-from ml.training.evaluation import evaluate, summarise_cross_validation
+from ml.training.evaluation import FEW_GROUPS, evaluate, summarise_cross_validation
 from ml.training.event_files import TrainingEventFiles
 from ml.training.head import Head, LabelledFeatures, Report, no_callback
 from ml.training.recipes.registry import train_head
 
-FEW_GROUPS = 50  # independent test pictures; with fewer, the interval is about 20 points wide
 IMPORTED = "imported"  # in place of a recipe's name
 
 

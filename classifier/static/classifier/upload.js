@@ -110,7 +110,7 @@ class Uploader extends UploadSender {
     if (patience !== this.patience) return undefined; // another folder was chosen meanwhile
     const form = new FormData();
     form.append("paths", asFile(found.map(({ path }, place) => [path, sizes[place]])));
-    const tables = found.filter(({ file, path }) => TABLE.test(path) && file.size <= MOST_TABLE_BYTES);
+    const tables = found.filter(({ file, path }) => this.endsAs(path, "tables") && file.size <= MOST_TABLE_BYTES);
     tables.sort((one, other) => one.path.split("/").length - other.path.split("/").length);
     for (const { file, path } of tables.slice(0, MOST_TABLES)) {
       form.append("table_path", path);
@@ -155,7 +155,7 @@ class Uploader extends UploadSender {
 
   sendFolder(found, files, leftOut, web) {
     for (const part of this.part("plan-form").querySelectorAll("details, .buttons")) part.remove();
-    const tables = found.filter(({ path }) => TABLE.test(path));
+    const tables = found.filter(({ path }) => this.endsAs(path, "tables"));
     if (web && !files.length && tables.length === 1) return this.sendArchive(tables[0].file);
     if (web) leftOut.push([`${web} pictures at web addresses`, "Bring in their table by itself: its pictures are fetched."]);
     if (!files.length) return this.say("There are no pictures in this folder.");

@@ -4,7 +4,6 @@
 
 const AT_ONCE = 3;
 const ALIVE_EVERY = 20; // seconds after which the server hears that an upload of large pictures still goes on
-const TABLE = /\.(csv|tsv|json|jsonl|ndjson|manifest|xml|txt|lst)$/i; // of classes, or of web addresses
 const BUSY = "Wait until the current upload has finished, or cancel it.";
 
 class UploadSender extends UploadList {
@@ -160,7 +159,7 @@ class UploadSender extends UploadList {
 
   // An archive, or a table of pictures at web addresses.
   isTakenWhole(file) {
-    return this.endsAs(file.name, "archives") || TABLE.test(file.name);
+    return this.endsAs(file.name, "archives") || this.endsAs(file.name, "tables");
   }
 
   async sendArchive(file) {
@@ -175,7 +174,7 @@ class UploadSender extends UploadList {
     this.waiting.pop();
     this.enter(job, "sending");
     try {
-      const url = file.size > PART && !TABLE.test(file.name) ? await this.sendInParts(file) : await this.sendAtOnce(job);
+      const url = file.size > PART && this.endsAs(file.name, "archives") ? await this.sendInParts(file) : await this.sendAtOnce(job);
       this.take([]);
       window.location.assign(url);
     } catch (error) {

@@ -109,6 +109,16 @@ def test_source_that_is_no_longer_allowed_is_not_read(project: Project, shared: 
     assert not Sample.objects.exists()
 
 
+def test_share_that_is_not_mounted_makes_the_job_wait(project: Project, shared: Path, as_owner: Client) -> None:
+    upload = sources.ingest_source(project, str(shared), "colours", by=None)
+    shared.rename(shared.with_name("elsewhere"))
+    run_job(upload.job_id)  # type: ignore[arg-type]
+    job = Job.objects.get(pk=upload.job_id)
+    assert (job.is_open, job.waits_for) == (True, "the file storage")
+    as_owner.raise_request_exception = False
+    assert as_owner.get(reverse("sources", args=[project.slug]), {"source": str(shared)}).status_code == 503
+
+
 def test_nothing_is_offered_where_nothing_is_allowed(project: Project, as_owner: Client) -> None:
     assert "From this server" not in as_owner.get(project.get_absolute_url()).content.decode()
     address = reverse("sources", args=[project.slug])
