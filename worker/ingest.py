@@ -157,7 +157,7 @@ def _refuse(entry: ArchiveEntry) -> ArchiveEntry:
 def _take_in(job: Job, files: ArchiveWalk, web: Mapping[str, Verdict] = MappingProxyType({})) -> None:
     done = job.upload.items.count()  # by a worker that died: the entries come in the same order again
     files_done, frames_done = find_position(job.upload)
-    walk = walk_with_web(files, web, done=files_done)
+    walk = walk_with_web(files, web, done=files_done, alive=partial(lifecycle.beat, job))
     lifecycle.enter_stage(job, "read", total=walk.total)
     if not walk.total:
         raise ArchiveRejected("There are no files in it.")

@@ -21,6 +21,7 @@ from classifier.services.custom_backbones import find_backbone
 from classifier.services.model_versions import load_artifact, load_evaluation
 from classifier.services.training import TrainingRefused, request_training
 from classifier.services.videos import frames_in_job
+from classifier.services.web_pictures import walk_with_web
 from ml.cli.console import Console
 from ml.cli.photos import BadPhotos
 from ml.cli.retraining import RetrainFailed, check_targets, make_config, too_low, write_files
@@ -72,7 +73,7 @@ def _bring_in(project: Project, folder: Path, console: Console) -> None:
     opened = open_folder(folder, settings.ARCHIVE_LIMITS)
     if opened.plan.questions:
         raise BadPhotos(f"{opened.plan.questions[0].text} Bring them in with import_dataset --layout first.")
-    walk = opened.walk()
+    walk = walk_with_web(opened.walk(), opened.plan.web)
     upload = uploads.start_upload(project, f"{folder.resolve().name}, by retrain", by=project.owner)
     done = 0
     for outcomes in uploads.add_entries(upload, frames_in_job(walk)):

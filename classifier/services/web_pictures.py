@@ -1,13 +1,16 @@
 """Fetch the pictures that tables give at addresses of the web, from the public internet only, within limits.
 
-A picture that cannot be had is refused by name, as one that cannot be read; the others go on.
+A picture that cannot be had is refused by name, as one that cannot be read; the others go on. Hosts that do not answer,
+or let a worker wait on purpose, are given up, so that nobody's table keeps a worker from others for days.
 """
 
+import threading
 import time
 import urllib.error
-from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections import Counter, deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from functools import partial
 from http.client import HTTPException
 from itertools import islice
@@ -21,46 +24,94 @@ from ml.datasets.entries import ClassifiedMember, read_member, too_large
 from ml.datasets.names import EntryRefused, displayable
 from ml.datasets.plan import Verdict
 from ml.errors import ImportRefused
-from ml.model_import.fetching import host_of, open_guarded
+from ml.model_import.fetching import TIMEOUT, host_of, open_guarded
 
 AT_ONCE = 8  # pictures
 SECONDS = 60.0  # for one of them
+MOST_SECONDS = 1800.0  # for all of an archive
+MOST_FAILURES = 10  # of a host, one after the other, after which it is asked no more
+LOOK_SECONDS = 0.5  # between two looks whether the pictures are still wanted
 TRIES, PAUSE = 2, 1.0  # a second one after a pause, where another answer may come
 CHUNK = 2**16
 _AS_IT_IS = "%/:=&?~#+!$,;'@()*[]"  # of an address: it may have been quoted already
 
 
-def walk_with_web(walk: ArchiveWalk, web: Mapping[str, Verdict], *, done: int = 0) -> ArchiveWalk:
-    """Walk the files and then the pictures on the web, without the first `done` of them."""
-    return ArchiveWalk(walk.total + len(web), _entries(walk, list(web.items()), done), plan=walk.plan)
+class _Patience:
+    """Which hosts are still asked, and until when."""
+
+    def __init__(self) -> None:
+        self._until = time.monotonic() + MOST_SECONDS
+        self._failures: Counter[str] = Counter()  # by host, since it last answered
+        self._lock = threading.Lock()
+
+    def check(self, host: str) -> None:
+        """Raise `EntryRefused` if the host is asked no more."""
+        if time.monotonic() > self._until:
+            raise EntryRefused("Fetching took too long. Bring in the rest as a table of its own.")
+        if self._failures[host] >= MOST_FAILURES:
+            raise EntryRefused(f"{host} has not answered {MOST_FAILURES} times, and is asked no more.")
+
+    def note(self, host: str, *, answered: bool) -> None:
+        with self._lock:
+            self._failures[host] = 0 if answered else self._failures[host] + 1
 
 
-def _entries(walk: ArchiveWalk, web: Sequence[tuple[str, Verdict]], done: int) -> Iterator[ArchiveEntry]:
+def walk_with_web(
+    walk: ArchiveWalk, web: Mapping[str, Verdict], *, done: int = 0, alive: Callable[[], None] = lambda: None
+) -> ArchiveWalk:
+    """Walk the files and then the pictures on the web, without the first `done` of them.
+
+    `alive` is called twice a second while one is waited for; what it raises ends the walk.
+    """
+    return ArchiveWalk(walk.total + len(web), _entries(walk, list(web.items()), done, alive), plan=walk.plan)
+
+
+def _entries(
+    walk: ArchiveWalk, web: Sequence[tuple[str, Verdict]], done: int, alive: Callable[[], None]
+) -> Iterator[ArchiveEntry]:
     passed = 0
     for entry in walk:
         passed += 1
         if passed > done:
             yield entry
-    yield from _fetch_ahead(iter(web[max(0, done - passed) :]))
+    if len(web) > max(0, done - passed):
+        yield from _fetch_ahead(iter(web[max(0, done - passed) :]), alive)
 
 
-def _fetch_ahead(web: Iterator[tuple[str, Verdict]]) -> Iterator[ArchiveEntry]:
+def _fetch_ahead(web: Iterator[tuple[str, Verdict]], alive: Callable[[], None]) -> Iterator[ArchiveEntry]:
     """Yield the entries in order, fetching a few at a time."""
-    with ThreadPoolExecutor(AT_ONCE, thread_name_prefix="fetch") as pool:
-        waiting: deque[Future[ArchiveEntry]] = deque(pool.submit(_entry, *one) for one in islice(web, AT_ONCE))
-        try:
-            while waiting:
-                yield waiting.popleft().result()
-                waiting.extend(pool.submit(_entry, *one) for one in islice(web, 1))
-        finally:
-            for future in waiting:
-                future.cancel()
+    patience, pool = _Patience(), ThreadPoolExecutor(AT_ONCE, thread_name_prefix="fetch")
+    try:
+        waiting = deque(pool.submit(_entry, patience, *one) for one in islice(web, AT_ONCE))
+        while waiting:
+            yield _await(waiting.popleft(), alive)
+            waiting.extend(pool.submit(_entry, patience, *one) for one in islice(web, 1))
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)  # a slow answer keeps nobody from cancelling
 
 
-def _entry(address: str, verdict: Verdict) -> ArchiveEntry:
+def _await(future: Future[ArchiveEntry], alive: Callable[[], None]) -> ArchiveEntry:
+    while True:
+        with suppress(TimeoutError):
+            return future.result(LOOK_SECONDS)
+        alive()
+
+
+def _entry(patience: _Patience, address: str, verdict: Verdict) -> ArchiveEntry:
     name = displayable(address, settings.ARCHIVE_LIMITS.max_name_length)
     member = ClassifiedMember(name, verdict.class_name, verdict.reason, verdict.split, verdict.group)
-    return read_member(member, partial(fetch_picture, address))
+    return read_member(member, partial(_fetch_patiently, patience, address))
+
+
+def _fetch_patiently(patience: _Patience, address: str) -> bytes:
+    host = _host(address)
+    patience.check(host)
+    begun = time.monotonic()
+    try:
+        return fetch_picture(address)
+    finally:
+        # What comes late counts as what does not come.
+        patience.note(host, answered=time.monotonic() - begun < TIMEOUT)
 
 
 def fetch_picture(address: str) -> bytes:

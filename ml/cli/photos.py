@@ -55,6 +55,8 @@ def list_photos(folder: Path, warn: Callable[[str], None]) -> Photos:
     doubts = [question.text for question in opened.plan.questions if question.key == "layout"]
     if opened.plan.classes and doubts:
         raise BadPhotos(f"{doubts[0]} Put the photos of each class into a folder called as the class.")
+    for address in opened.plan.web:
+        warn(f"{address}: pictures on the web are not fetched here; retrain on a site (--project) does that.")
     walk = opened.walk()
     found: dict[str, tuple[int, str, str, str]] = {}  # sha256 -> place, name, class, given split
     for place, entry in enumerate(walk):

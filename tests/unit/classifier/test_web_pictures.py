@@ -2,7 +2,7 @@
 
 import http.server
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,10 +12,13 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.core.management import call_command
 from django.test import Client
 
+from classifier.jobs.lifecycle import LeaseLost
 from classifier.models import Job, Project, UploadItem
 from classifier.services import uploads, web_pictures
-from classifier.services.web_pictures import fetch_picture
+from classifier.services.web_pictures import fetch_picture, walk_with_web
+from ml.datasets.archives import ArchiveEntry, ArchiveWalk
 from ml.datasets.names import EntryRefused
+from ml.datasets.plan import Verdict
 from tests.pictures import make_jpeg
 from worker.run import run_job
 
@@ -127,6 +130,39 @@ def test_job_goes_on_behind_what_was_fetched(project: Project, web: str) -> None
     UploadItem.objects.bulk_create(UploadItem(upload=upload, file_name=str(n), status="stored") for n in range(4))
     run_job(upload.job_id)  # type: ignore[arg-type]
     assert sorted(Pictures.asked) == ["/3.jpg", "/4.jpg", "/5.jpg"]
+
+
+def walk(web: str, count: int, alive: Callable[[], None] = lambda: None) -> list[ArchiveEntry]:
+    wanted = {f"{web}/{number}.jpg": Verdict("cat") for number in range(count)}
+    return list(walk_with_web(ArchiveWalk(0, iter(())), wanted, alive=alive))
+
+
+def test_host_that_keeps_waiting_is_asked_no_more(web: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(web_pictures, "TIMEOUT", 0.0)  # every answer is late
+    found = walk(web, 40)
+    assert {entry.reason for entry in found[-10:]} == {"127.0.0.1 has not answered 10 times, and is asked no more."}
+    assert len(Pictures.asked) < 10 + web_pictures.AT_ONCE
+
+
+def test_archive_that_takes_too_long_to_fetch_is_given_up(web: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(web_pictures, "MOST_SECONDS", -1.0)
+    assert "took too long" in str(walk(web, 3)[-1].reason)
+    assert not Pictures.asked
+
+
+def test_slow_answer_keeps_nobody_from_cancelling(web: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    answers = threading.Event()
+    monkeypatch.setattr(web_pictures, "fetch_picture", lambda address: bytes(answers.wait(60)))
+
+    def alive() -> None:
+        raise LeaseLost
+
+    try:
+        with pytest.raises(LeaseLost):
+            walk(web, 20, alive)
+        assert not answers.is_set()
+    finally:
+        answers.set()
 
 
 def test_table_alone_over_the_api_and_the_page(project: Project, web: str, as_owner: Client) -> None:

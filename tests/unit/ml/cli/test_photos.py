@@ -136,3 +136,12 @@ def test_picture_that_changes_meanwhile_is_a_sentence(tmp_path: Path) -> None:
     shutil.rmtree(tmp_path / "red")
     with pytest.raises(BadPhotos, match="changed while the training was running"):
         photos.read(next(photo for photo in photos.photos if photo.name.startswith("red/")))
+
+
+def test_pictures_on_the_web_are_told_and_not_passed_over(tmp_path: Path) -> None:
+    more = {"more.csv": b"url,label\nhttps://example.org/1.jpg,red\n"}
+    warned: list[str] = []
+    list_photos(write(tmp_path, coloured_pictures(3) | more), warned.append)
+    assert [
+        line for line in warned if line.startswith("https://example.org/1.jpg: pictures on the web are not fetched")
+    ]
