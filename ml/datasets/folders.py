@@ -130,6 +130,8 @@ class _Reader:
             return dict.fromkeys(names, "generic")
         if len(names) == 1 and parent and split_of(parent[-1]) == TEST and stands_for_no_class(next(iter(names))):
             return dict.fromkeys(names, "unlabelled")
+        if parent and split_of(parent[-1]) and self._repeat_their_split(parent[:-1]):
+            return dict.fromkeys(names, "joined")
         kinds = {name: _kind(name) for name in names} | _kinds_of_joined(names)
         if self.counts.get(parent):
             kinds |= {name: SMALL_COPIES for name in names if is_for_small_copies(name)}
@@ -139,6 +141,20 @@ class _Reader:
             beside = special or {name for name in names if kinds[name] != "class"}
             return kinds | {name: MASKS for name in names if kinds[name] == "class" and beside}
         return kinds | self._decide_mixed(parent, plain, special, kinds)
+
+    def _repeat_their_split(self, above: Folders) -> bool:
+        """Return whether all folders in the splits' name their split once more, as train/cat_train and test/cat_test.
+
+        One that does alone, such as train/freight_train beside test/freight_train, is called so.
+        """
+        splits = {name: split_of(name) for name in self.children.get(above, set()) if split_of(name)}
+        inside = {name: self.children.get((*above, name), set()) for name in splits}
+        repeated = all(
+            split_and_rest(child)[0] == splits[name] and without_split(child)
+            for name, children in inside.items()
+            for child in children
+        )
+        return len(splits) > 1 and repeated and all(inside.values())
 
     def _decide_mixed(
         self, parent: Folders, plain: set[str], special: set[str], kinds: dict[str, str]

@@ -232,6 +232,18 @@ CASES = [
         {TRAIN: 4},
         left_out=1,
     ),
+    Case(
+        "folders that name their split once more",
+        pictures("training/cat_train/#3", "training/dog_train/#3", "test/cat_test/#2", "test/dog_test/#2"),
+        {"cat": 5, "dog": 5},
+        {TRAIN: 6, TEST: 4},
+    ),
+    Case(
+        "trains in a folder for training",
+        pictures("train/freight_train/#3", "train/fast_train/#3", "test/freight_train/#2", "test/fast_train/#2"),
+        {"fast_train": 5, "freight_train": 5},
+        {TRAIN: 6, TEST: 4},
+    ),
     # Names
     Case(
         "litter",
