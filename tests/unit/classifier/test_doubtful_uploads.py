@@ -170,6 +170,7 @@ def test_what_a_person_uploads_is_shown_before_it_is_stored(project: Project, br
     page = browser.get(upload.get_absolute_url()).content.decode()
     assert "Bring them in" in page
     assert not Sample.objects.exists()
+    assert "waits for your answer." in browser.get(project.get_absolute_url()).content.decode()
     assert "waits for you" in browser.get(reverse("uploads", args=[project.slug])).content.decode()
     address = reverse("upload_answer", args=[project.slug, upload.pk])
     browser.post(address, {"groups": "folder:1"})  # without accepting: it is shown again
