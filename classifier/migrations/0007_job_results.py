@@ -4,7 +4,6 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [("classifier", "0006_public_links")]
 
     operations = [
@@ -17,7 +16,9 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name="job",
             name="number",
-            field=models.PositiveIntegerField(help_text="of its project, for people; parts of a job have none", null=True),
+            field=models.PositiveIntegerField(
+                help_text="of its project, for people; parts of a job have none", null=True
+            ),
         ),
         migrations.AddField(
             model_name="job",

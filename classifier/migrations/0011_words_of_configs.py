@@ -54,7 +54,6 @@ def back(apps, schema_editor):
 
 
 class Migration(migrations.Migration):
-
     dependencies = [("classifier", "0010_custom_backbones")]
 
     operations = [migrations.RunPython(forward, back)]

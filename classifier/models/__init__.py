@@ -2,6 +2,8 @@
 
 from classifier.models.alias import Alias
 from classifier.models.api_key import ApiKey
+from classifier.models.audit import Finding, SampleAudit
+from classifier.models.change import Change, SampleChange
 from classifier.models.custom_backbone import CustomBackbone
 from classifier.models.dataset_version import DatasetVersion
 from classifier.models.embedding import Embedding
@@ -20,10 +22,12 @@ from classifier.models.upload import Upload, UploadItem
 __all__ = [
     "Alias",
     "ApiKey",
+    "Change",
     "CustomBackbone",
     "DatasetVersion",
     "Embedding",
     "Export",
+    "Finding",
     "Image",
     "ImageClass",
     "Job",
@@ -32,6 +36,8 @@ __all__ = [
     "Project",
     "PublicLink",
     "Sample",
+    "SampleAudit",
+    "SampleChange",
     "SetUpCode",
     "Upload",
     "UploadItem",

@@ -1,9 +1,14 @@
 from django.conf import settings
 from django.db import models
+from django.db.models import F
+from django.db.models.functions import Left
 
 from classifier.models.image import Image
 from classifier.models.image_class import ImageClass
 from classifier.models.project import Project
+from classifier.models.upload import Upload
+
+NAME_SORTED = 120  # characters of a file name by which samples are sorted; PostgreSQL indexes no long ones
 
 
 class Sample(models.Model):
@@ -28,7 +33,9 @@ class Sample(models.Model):
         max_length=200, blank=True, help_text="of samples that show the same thing, which are never in two splits"
     )
     is_compared = models.BooleanField(default=False, help_text="with the others, whether they show the same photo")
+    tags = models.CharField(max_length=1000, blank=True, db_default="", help_text="each between bars: |blurred|check|")
     file_name = models.CharField(max_length=1000)
+    upload = models.ForeignKey(Upload, null=True, on_delete=models.SET_NULL, related_name="samples")
     created_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
     created_at = models.DateTimeField(auto_now_add=True)
     deleted_at = models.DateTimeField(null=True)
@@ -44,6 +51,8 @@ class Sample(models.Model):
         indexes = [
             # Counting a project's classes and paging through one of them read the index alone.
             models.Index(fields=["project", "deleted_at", "image_class", "id"], name="sample_page"),
+            models.Index(fields=["project", "deleted_at", "id"], name="sample_newest"),
+            models.Index(F("project"), F("deleted_at"), Left("file_name", NAME_SORTED), F("id"), name="sample_by_name"),
             models.Index(fields=["project", "group"], condition=~models.Q(group=""), name="sample_group"),
             models.Index(fields=["project"], condition=models.Q(is_compared=False), name="sample_uncompared"),
         ]

@@ -39,7 +39,7 @@ from ml.datasets.table_files import MAX_TABLE_BYTES
 BATCH = 256  # files between two writes to the database
 SAMPLE_FIELDS = (
     *("project_id", "image_id", "image_class_id", "split", "split_is_given", "group", "is_compared"),
-    *("file_name", "created_by_id"),
+    *("file_name", "created_by_id", "upload_id"),
 )
 ITEM_FIELDS = ("upload_id", "file_name", "class_name", "status", "reason")  # the last four an Outcome's
 Status = UploadItem.Status
@@ -211,7 +211,7 @@ class _Recorder:
         project, by = self.upload.project_id, self.upload.created_by_id
         new = [(image, self.places[image].class_id, self.new[image]) for image in sorted(self.new)]
         rows = [
-            (project, image, label, file.split, bool(file.split), file.group, False, file.file_name, by)
+            (project, image, label, file.split, bool(file.split), file.group, False, file.file_name, by, self.upload.pk)
             for image, label, file in new
         ]
         insert_rows(Sample, SAMPLE_FIELDS, rows)
