@@ -5,6 +5,7 @@ from ninja.operation import Operation
 
 from classifier.api import (
     backbones,
+    changes,
     classify,
     exports,
     imports,
@@ -41,6 +42,7 @@ for name, part in {
     "classify": classify,
     "projects": projects,
     "samples": samples,
+    "history": changes,
     "uploads": uploads,
     "resumable uploads": resumable,
     "backbones": backbones,
