@@ -19,6 +19,7 @@ from bench.durable import durable_ingest
 from bench.embed import embed_throughput
 from bench.figures import Figure, table
 from bench.fine_tune import fine_tune
+from bench.grid import grid_action, grid_page
 from bench.ingest import ingest_throughput
 from bench.memory import web_memory
 from bench.neighbours import noisy_neighbour
@@ -36,6 +37,8 @@ FIGURES: dict[str, Callable[[BenchmarkSite], Figure]] = {
     "durable_ingest": durable_ingest,
     "resend_known": resend_known,
     "plan_archive": plan_archive,
+    "grid_page": grid_page,
+    "grid_action": grid_action,
     "warm_retrain": warm_retrain,
     "train_after_upload": train_after_upload,
     "predict_latency": predict_latency,
