@@ -7,6 +7,7 @@ from django.shortcuts import get_object_or_404
 from classifier.models import (
     Alias,
     CustomBackbone,
+    DatasetVersion,
     Export,
     Image,
     ImageClass,
@@ -108,5 +109,10 @@ def list_exports(version: ModelVersion) -> QuerySet[Export]:
 
 def class_names(version: ModelVersion) -> list[str]:
     """List the names of a version's classes as they are today, in the order of the head's outputs."""
+    return dataset_class_names(version.dataset_version)
+
+
+def dataset_class_names(version: DatasetVersion) -> list[str]:
+    """List the names of a dataset version's classes as they are today, in their order."""
     today = dict(ImageClass.objects.filter(project=version.project_id).values_list("pk", "name"))
-    return [today.get(pk, name) for pk, name in version.dataset_version.classes]
+    return [today.get(pk, name) for pk, name in version.classes]

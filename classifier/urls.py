@@ -8,6 +8,7 @@ from classifier.views import (
     accounts,
     classes,
     custom_backbones,
+    datasets,
     errors,
     exports,
     home,
@@ -56,6 +57,7 @@ urlpatterns = [
     path("projects/<slug:slug>/unlabelled/", classes.unlabelled, name="unlabelled"),
     path("projects/<slug:slug>/trash/", classes.trash, name="trash"),
     path("projects/<slug:slug>/trash/empty", classes.purge, name="trash_empty"),
+    path("projects/<slug:slug>/download", datasets.download, name="download"),
     path("projects/<slug:slug>/images/<str:sha256>", classes.picture, name="picture"),
     path("projects/<slug:slug>/images/<str:sha256>/<int:size>", classes.thumbnail, name="thumbnail"),
     # backbones that people add

@@ -6,6 +6,7 @@ from ninja.operation import Operation
 from classifier.api import (
     backbones,
     classify,
+    datasets,
     exports,
     imports,
     keys,
@@ -41,6 +42,7 @@ for name, part in {
     "classify": classify,
     "projects": projects,
     "samples": samples,
+    "datasets": datasets,
     "uploads": uploads,
     "resumable uploads": resumable,
     "backbones": backbones,

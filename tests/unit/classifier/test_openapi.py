@@ -19,6 +19,7 @@ OPERATIONS = {
     *("create_class", "rename_class", "delete_class"),
     *("list_samples", "move_samples", "split_samples", "group_samples"),
     *("delete_samples", "restore_samples", "purge_samples", "get_image"),
+    "download_pictures",
     *("list_sources", "upload_from_source"),
     *("upload", "answer_upload", "get_upload", "list_uploads", "list_known"),
     *("begin_resumable", "list_resumable", "get_resumable", "append_part", "discard_resumable"),
