@@ -6,10 +6,11 @@ from typing import IO
 
 from django.conf import settings
 from django.http import FileResponse, Http404, StreamingHttpResponse
+from django.shortcuts import get_object_or_404
 
-from classifier.models import DatasetVersion, Export, Job, Project
+from classifier.models import Export, Job, Project
 from classifier.outages import raise_outage
-from classifier.selectors import list_samples
+from classifier.sample_filters import BadFilter, SampleFilter, select_samples
 from classifier.services.event_files import event_files_name, open_event_files
 from classifier.services.exports import open_export
 from classifier.services.takeouts import Source, stream_manifest, stream_zip
@@ -27,13 +28,16 @@ class TooManyDownloads(Unavailable):
 
 
 def send_pictures(
-    project: Project, version: DatasetVersion | None = None, *, manifest_only: bool = False
+    project: Project, wanted: SampleFilter, number: int | None = None, *, manifest_only: bool = False
 ) -> StreamingHttpResponse:
-    """Send the pictures of a dataset version, or those that the project has now, as a zip or as its manifest alone.
+    """Send the pictures that match the filter, or those of a dataset version, as a zip or as its manifest alone.
 
-    Raise TooManyDownloads, DatasetCorrupt, OSError.
+    Raise Http404, BadFilter, TooManyDownloads, DatasetCorrupt, OSError.
     """
-    source: Source = version or list_samples(project)
+    if number is not None and wanted.narrows:
+        raise BadFilter("A dataset version is downloaded as a whole: leave out the filter, or the version.")
+    version = None if number is None else get_object_or_404(project.dataset_versions, number=number)
+    source: Source = version or select_samples(project, wanted)
     name = f"{project.slug}-dataset-{version.number}" if version else project.slug
     pieces = _Turn(lambda: (stream_manifest if manifest_only else stream_zip)(source))
     ending, kind = ("csv", "text/csv; charset=utf-8") if manifest_only else ("zip", "application/zip")

@@ -47,6 +47,11 @@ def class_counts(project: Project) -> dict[int, int]:
     return dict(kept.order_by().values_list("image_class").annotate(Count("id")))
 
 
+def list_classes(project: Project) -> QuerySet[ImageClass]:
+    """List the classes of a project in the order of its pages, without those that were deleted or merged."""
+    return ImageClass.objects.filter(project=project, deleted_at=None).order_by("position", "name")
+
+
 def list_samples(
     project: Project, image_class: ImageClass | None = None, *, deleted: bool = False, unlabelled: bool = False
 ) -> QuerySet[Sample]:

@@ -2,13 +2,13 @@
 
 from typing import Any
 
-from django.shortcuts import get_object_or_404
-from ninja import Router
+from ninja import Query, Router
 from ninja.params import functions as params
 
 from classifier.access import SignedIn, find_project
 from classifier.api.errors import ZIP_OR_TABLE, errors
 from classifier.downloads import send_pictures
+from classifier.sample_filters import SampleFilter
 
 router = Router()
 
@@ -17,13 +17,9 @@ router = Router()
 def download_pictures(
     request: SignedIn,
     slug: str,
-    dataset_version: int | None = params.Query(
-        None, ge=1, lt=2**31, description="its number; without one, as they are now"
-    ),
+    filters: Query[SampleFilter],
+    dataset_version: int | None = params.Query(None, ge=1, lt=2**31, description="all pictures of this one instead"),
     manifest_only: bool = params.Query(False, description="the table of the pictures, in CSV, without their files"),
 ) -> Any:
-    """Return the pictures as a zip of class folders with a manifest, which another upload understands."""
-    project = find_project(request, slug)
-    versions = project.dataset_versions
-    version = get_object_or_404(versions, number=dataset_version) if dataset_version is not None else None
-    return send_pictures(project, version, manifest_only=manifest_only)
+    """Return the pictures that match as a zip of class folders with a manifest, which another upload understands."""
+    return send_pictures(find_project(request, slug), filters, dataset_version, manifest_only=manifest_only)

@@ -39,6 +39,7 @@ def present_sample(sample: Sample) -> dict[str, Any]:
         "split": sample.split,
         "split_is_given": sample.split_is_given,
         "group": sample.group,
+        "tags": sample.tag_list,
         "width": sample.image.width,
         "height": sample.image.height,
         "deleted": sample.deleted_at is not None,

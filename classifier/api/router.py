@@ -5,6 +5,7 @@ from ninja.operation import Operation
 
 from classifier.api import (
     backbones,
+    changes,
     classify,
     datasets,
     exports,
@@ -43,6 +44,7 @@ for name, part in {
     "projects": projects,
     "samples": samples,
     "datasets": datasets,
+    "history": changes,
     "uploads": uploads,
     "resumable uploads": resumable,
     "backbones": backbones,

@@ -1,10 +1,11 @@
-"""Samples: listing, moving, deleting, and the pictures themselves."""
+"""Samples: listing, changing, deleting, and the pictures themselves."""
 
 from typing import Any
 
+from django.db.models import QuerySet
 from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404
-from ninja import Router
+from ninja import Query, Router
 from ninja.params import functions as params
 
 from classifier import selectors
@@ -12,6 +13,9 @@ from classifier.access import SignedIn, find_project
 from classifier.api import schemas
 from classifier.api.errors import PICTURE, errors
 from classifier.api.present import present_sample
+from classifier.models import Change, Project, Sample
+from classifier.sample_filters import SampleFilter, page_after, select_samples
+from classifier.selectors import list_classes
 from classifier.services import images, samples
 from ml.images.formats import FORMATS
 
@@ -24,53 +28,92 @@ router = Router()
 def list_samples(
     request: SignedIn,
     slug: str,
-    class_id: int | None = None,
-    deleted: bool = False,
-    unlabelled: bool = False,
+    filters: Query[SampleFilter],
     before: int | None = None,
+    after: str = "",
     size: int = params.Query(PAGE, ge=1, le=1000),
 ) -> Any:
-    """List samples, the newest first, `unlabelled` only those without a class; `next` is the next page's `before`."""
+    """List the samples that match, the newest first or in another order; `next` is the next page's `after`."""
     project = find_project(request, slug)
-    image_class = get_object_or_404(project.classes, pk=class_id) if class_id is not None else None
-    found = selectors.list_samples(project, image_class, deleted=deleted, unlabelled=unlabelled)
-    page, following = selectors.page_of_samples(found, before=before, size=size)
-    return {"samples": [present_sample(sample) for sample in page], "next": following}
+    if filters.class_id is not None:
+        get_object_or_404(project.classes, pk=filters.class_id)
+    found = select_samples(project, filters).select_related("image", "image_class")
+    cursor = after or (str(before) if before is not None and filters.order.value is None else "")
+    page, following = page_after(found, filters.order, cursor, size)
+    return {"samples": [present_sample(sample) for sample in page], "next": following or None}
 
 
-@router.post("/projects/{slug}/samples/move", response={200: schemas.ChangedOut, **errors(400, 404, 409, 413, 422)})
+def _chosen(project: Project, payload: schemas.SamplesIn) -> QuerySet[Sample]:
+    if payload.filter is not None:
+        return select_samples(project, payload.filter)
+    return samples.pick(project, payload.ids)
+
+
+CHANGED = {200: schemas.ChangedOut, **errors(400, 404, 409, 413, 422)}
+
+
+def _changed(act: Change) -> dict[str, int]:
+    return {"changed": act.count, "change": act.pk}
+
+
+@router.post("/projects/{slug}/samples/move", response=CHANGED)
 def move_samples(request: SignedIn, slug: str, payload: schemas.MoveIn) -> Any:
     """Move samples to another class of the project."""
     project = find_project(request, slug)
-    to = get_object_or_404(project.classes, pk=payload.class_id)
-    return {"changed": samples.move_samples(project, payload.ids, to=to)}
+    to = get_object_or_404(list_classes(project), pk=payload.class_id)
+    return _changed(samples.move_samples(project, _chosen(project, payload), to=to, by=request.user))
 
 
-@router.post("/projects/{slug}/samples/split", response={200: schemas.ChangedOut, **errors(400, 404, 409, 413, 422)})
+@router.post("/projects/{slug}/samples/unlabel", response=CHANGED)
+def unlabel_samples(request: SignedIn, slug: str, payload: schemas.SamplesIn) -> Any:
+    """Take samples out of their class; trainings leave them out until they have one."""
+    project = find_project(request, slug)
+    return _changed(samples.unlabel_samples(project, _chosen(project, payload), by=request.user))
+
+
+@router.post("/projects/{slug}/samples/split", response=CHANGED)
 def split_samples(request: SignedIn, slug: str, payload: schemas.SplitIn) -> Any:
     """Give samples a split by hand, with all others of their groups."""
-    return {"changed": samples.set_split(find_project(request, slug), payload.ids, payload.split)}
+    project = find_project(request, slug)
+    return _changed(samples.set_split(project, _chosen(project, payload), payload.split, by=request.user))
 
 
-@router.post("/projects/{slug}/samples/group", response={200: schemas.ChangedOut, **errors(400, 404, 409, 413, 422)})
+@router.post("/projects/{slug}/samples/group", response=CHANGED)
 def group_samples(request: SignedIn, slug: str, payload: schemas.GroupIn) -> Any:
     """Say that samples show the same thing, so that new ones are never dealt into two splits; "" for no group."""
-    return {"changed": samples.set_group(find_project(request, slug), payload.ids, payload.group.strip())}
+    project = find_project(request, slug)
+    return _changed(samples.set_group(project, _chosen(project, payload), payload.group.strip(), by=request.user))
 
 
-@router.post("/projects/{slug}/samples/delete", response={200: schemas.ChangedOut, **errors(400, 404, 409, 413, 422)})
+@router.post("/projects/{slug}/samples/tag", response=CHANGED)
+def tag_samples(request: SignedIn, slug: str, payload: schemas.TagIn) -> Any:
+    """Give samples a tag."""
+    project = find_project(request, slug)
+    return _changed(samples.add_tag(project, _chosen(project, payload), payload.tag, by=request.user))
+
+
+@router.post("/projects/{slug}/samples/untag", response=CHANGED)
+def untag_samples(request: SignedIn, slug: str, payload: schemas.TagIn) -> Any:
+    """Take a tag off samples."""
+    project = find_project(request, slug)
+    return _changed(samples.remove_tag(project, _chosen(project, payload), payload.tag, by=request.user))
+
+
+@router.post("/projects/{slug}/samples/delete", response=CHANGED)
 def delete_samples(request: SignedIn, slug: str, payload: schemas.SamplesIn) -> Any:
     """Move samples to the trash."""
-    return {"changed": samples.delete_samples(find_project(request, slug), payload.ids)}
+    project = find_project(request, slug)
+    return _changed(samples.delete_samples(project, _chosen(project, payload), by=request.user))
 
 
-@router.post("/projects/{slug}/samples/restore", response={200: schemas.ChangedOut, **errors(400, 404, 409, 413, 422)})
+@router.post("/projects/{slug}/samples/restore", response=CHANGED)
 def restore_samples(request: SignedIn, slug: str, payload: schemas.SamplesIn) -> Any:
     """Take samples out of the trash."""
-    return {"changed": samples.restore_samples(find_project(request, slug), payload.ids)}
+    project = find_project(request, slug)
+    return _changed(samples.restore_samples(project, _chosen(project, payload), by=request.user))
 
 
-@router.post("/projects/{slug}/samples/purge", response={200: schemas.ChangedOut, **errors(400, 404, 409, 413, 422)})
+@router.post("/projects/{slug}/samples/purge", response={200: schemas.PurgedOut, **errors(400, 404, 409, 413, 422)})
 def purge_samples(request: SignedIn, slug: str) -> Any:
     """Delete permanently what is in the trash."""
     return {"changed": samples.purge_samples(find_project(request, slug))}

@@ -8,6 +8,7 @@ from classifier.models.image_class import ImageClass
 from classifier.models.project import Project
 from classifier.models.upload import Upload
 
+MAX_TAGS_LENGTH = 1000
 NAME_SORTED = 120  # characters of a file name by which samples are sorted; PostgreSQL indexes no long ones
 
 
@@ -33,7 +34,9 @@ class Sample(models.Model):
         max_length=200, blank=True, help_text="of samples that show the same thing, which are never in two splits"
     )
     is_compared = models.BooleanField(default=False, help_text="with the others, whether they show the same photo")
-    tags = models.CharField(max_length=1000, blank=True, db_default="", help_text="each between bars: |blurred|check|")
+    tags = models.CharField(
+        max_length=MAX_TAGS_LENGTH, blank=True, db_default="", help_text="each between bars: |blurred|check|"
+    )
     file_name = models.CharField(max_length=1000)
     upload = models.ForeignKey(Upload, null=True, on_delete=models.SET_NULL, related_name="samples")
     created_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
@@ -59,3 +62,7 @@ class Sample(models.Model):
 
     def __str__(self) -> str:
         return self.file_name
+
+    @property
+    def tag_list(self) -> list[str]:
+        return [tag for tag in self.tags.split("|") if tag]

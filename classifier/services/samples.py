@@ -1,57 +1,105 @@
-"""Moving, deleting and restoring samples, their splits and groups by hand, and emptying the trash."""
+"""What can be done with samples: moving, labelling, splits, groups, tags, deleting, restoring; emptying the trash."""
 
 from collections.abc import Iterable
 
+from django.contrib.auth.models import User
 from django.core.files.storage import default_storage
 from django.db import transaction
 from django.db.models import Q, QuerySet
-from django.utils import timezone
 
-from classifier.models import Image, ImageClass, Project, Sample
+from classifier.models import Change, Image, ImageClass, Project, Sample
+from classifier.models.sample import MAX_TAGS_LENGTH
+from classifier.services.changes import change_samples, now_as_text
 from classifier.services.images import THUMBNAIL_SIZES
-from classifier.services.projects import InvalidName
+from classifier.services.projects import InvalidName, clean_name
 from ml.datasets.groups import MAX_GROUP_LENGTH, SAME_PHOTO, clean_group
 
 SLICE = 1000
+MAX_TAG_LENGTH = 50
+Kind = Change.Kind
 
 
-def move_samples(project: Project, ids: Iterable[int], *, to: ImageClass) -> int:
-    """Give the samples another class; their split stays. Return how many moved."""
-    return Sample.objects.filter(project=project, pk__in=list(ids), deleted_at=None).update(image_class=to)
+def pick(project: Project, ids: Iterable[int]) -> QuerySet[Sample]:
+    """Select the project's samples of these ids."""
+    return Sample.objects.filter(project=project, pk__in=list(ids))
 
 
-@transaction.atomic
-def set_split(project: Project, ids: Iterable[int], split: str) -> int:
-    """Give the samples a split by hand, with all others of their groups, which never lie in two. Return how many."""
-    Project.objects.select_for_update().get(pk=project.pk)  # no training deals them meanwhile
+def move_samples(project: Project, samples: QuerySet[Sample], *, to: ImageClass, by: User | None) -> Change:
+    """Give the samples a class, or another one; their split stays."""
+    kept = samples.filter(deleted_at=None)
+    details = {"to": to.name, "class": to.pk}
+    return change_samples(kept, Kind.MOVE, lambda _: {"image_class_id": to.pk}, project=project, by=by, details=details)
+
+
+def unlabel_samples(project: Project, samples: QuerySet[Sample], *, by: User | None) -> Change:
+    """Take the samples out of their class, so that trainings leave them out until they have one."""
+    kept = samples.filter(deleted_at=None)
+    return change_samples(kept, Kind.UNLABEL, lambda _: {"image_class_id": None}, project=project, by=by)
+
+
+def set_split(project: Project, samples: QuerySet[Sample], split: str, *, by: User | None) -> Change:
+    """Give the samples a split by hand, with all others of their groups, which never lie in two."""
     kept = Sample.objects.filter(project=project, deleted_at=None, image_class__isnull=False)
-    chosen = kept.filter(pk__in=list(ids))
-    groups = list(chosen.exclude(group="").order_by().values_list("group", flat=True).distinct())
-    return kept.filter(Q(pk__in=chosen.values("pk")) | Q(group__in=groups)).update(split=split, split_is_given=True)
+    chosen = samples.filter(deleted_at=None, image_class__isnull=False).order_by()
+    groups = list(chosen.exclude(group="").values_list("group", flat=True).distinct())
+    wanted = kept.filter(Q(pk__in=chosen.values("pk")) | Q(group__in=groups))
+    values = {"split": split, "split_is_given": True}
+    return change_samples(wanted, Kind.SPLIT, lambda _: values, project=project, by=by, details={"split": split})
 
 
-def set_group(project: Project, ids: Iterable[int], group: str) -> int:
+def set_group(project: Project, samples: QuerySet[Sample], group: str, *, by: User | None) -> Change:
     """Say that the samples show the same thing, under a name of the group, or take them out of theirs with "".
 
-    Their splits stay until somebody asks for the groups to be kept together. Return how many. Raise InvalidName.
+    Their splits stay until somebody asks for the groups to be kept together. Raise InvalidName.
     """
     if group != clean_group(group):
         raise InvalidName(
             f"The name of a group has at most {MAX_GROUP_LENGTH} characters and does not begin “{SAME_PHOTO}”."
         )
-    return Sample.objects.filter(project=project, pk__in=list(ids), deleted_at=None).update(group=group)
+    kept = samples.filter(deleted_at=None)
+    return change_samples(kept, Kind.GROUP, lambda _: {"group": group}, project=project, by=by, details={"to": group})
 
 
-def delete_samples(project: Project, ids: Iterable[int]) -> int:
-    """Move samples to the trash, from where they can be restored. Return how many."""
-    kept = Sample.objects.filter(project=project, pk__in=list(ids), deleted_at=None)
-    return kept.update(deleted_at=timezone.now())
+def add_tag(project: Project, samples: QuerySet[Sample], tag: str, *, by: User | None) -> Change:
+    """Give the samples a tag. Raise InvalidName."""
+    tag = clean_tag(tag)
+
+    def add(fields: dict[str, str]) -> dict[str, str]:
+        tags = f"{fields['tags'] or '|'}{tag}|"
+        return {} if f"|{tag}|" in fields["tags"] or len(tags) > MAX_TAGS_LENGTH else {"tags": tags}
+
+    return change_samples(samples, Kind.TAG, add, project=project, by=by, details={"to": tag})
 
 
-def restore_samples(project: Project, ids: Iterable[int]) -> int:
-    """Move samples back from the trash to their class. Return how many."""
-    deleted = Sample.objects.filter(project=project, pk__in=list(ids), deleted_at__isnull=False)
-    return deleted.update(deleted_at=None)
+def remove_tag(project: Project, samples: QuerySet[Sample], tag: str, *, by: User | None) -> Change:
+    """Take a tag off the samples. Raise InvalidName."""
+    tag = clean_tag(tag)
+
+    def remove(fields: dict[str, str]) -> dict[str, str]:
+        tags = fields["tags"].replace(f"|{tag}|", "|")
+        return {"tags": "" if tags == "|" else tags}
+
+    return change_samples(samples, Kind.TAG, remove, project=project, by=by, details={"removed": tag})
+
+
+def clean_tag(tag: str) -> str:
+    """Return a tag's name. Raise InvalidName."""
+    tag = clean_name(tag, longest=MAX_TAG_LENGTH)
+    if "|" in tag:
+        raise InvalidName("A tag cannot contain a vertical bar.")
+    return tag
+
+
+def delete_samples(project: Project, samples: QuerySet[Sample], *, by: User | None) -> Change:
+    """Move samples to the trash, from where they can be restored."""
+    kept, now = samples.filter(deleted_at=None), now_as_text()
+    return change_samples(kept, Kind.DELETE, lambda _: {"deleted_at": now}, project=project, by=by)
+
+
+def restore_samples(project: Project, samples: QuerySet[Sample], *, by: User | None) -> Change:
+    """Move samples back from the trash to their class."""
+    deleted = samples.filter(deleted_at__isnull=False)
+    return change_samples(deleted, Kind.RESTORE, lambda _: {"deleted_at": None}, project=project, by=by)
 
 
 def purge_samples(project: Project) -> int:

@@ -3,11 +3,13 @@
 from typing import Any
 
 from django import template
+from django.contrib.messages.storage.base import Message
 
 from classifier.custom_backbone_forms import framing_title, range_title
 from classifier.jobs.kinds import KINDS
 from classifier.models import Job
 from classifier.outages import describe_wait
+from classifier.services.history import UNDO_TAG
 from ml.datasets.file_names import TABLES
 from ml.datasets.names import ARCHIVE_SUFFIXES, CAN_READ_ZSTD, NO_RAR_NOR_7Z, NO_ZSTD, OTHER_ARCHIVES, why_no_archive
 from ml.images.formats import list_endings, list_titles
@@ -111,6 +113,12 @@ def took(job: Job) -> str:
     if not job.started_at or not job.finished_at:
         return "no time"
     return duration((job.finished_at - job.started_at).total_seconds())
+
+
+@register.filter
+def act_to_undo(message: Message) -> str:
+    """Return the id of the act that a message tells of, empty where it tells of none that can be undone."""
+    return next((tag.removeprefix(UNDO_TAG) for tag in message.tags.split() if tag.startswith(UNDO_TAG)), "")
 
 
 @register.filter

@@ -21,26 +21,6 @@ function closeMenus(event) {
 document.addEventListener("click", closeMenus);
 document.addEventListener("keydown", closeMenus);
 
-// Choosing samples: how many, and buttons that need at least one.
-function countChosen() {
-  const form = document.querySelector("[data-samples]");
-  if (!form) return;
-  const chosen = form.querySelectorAll("[name=sample]:checked").length;
-  const text = form.querySelector("[data-chosen]");
-  text.dataset.hint = text.dataset.hint || text.textContent;
-  text.textContent = chosen ? `${chosen} selected` : text.dataset.hint;
-  for (const button of form.querySelectorAll("[data-needs-choice]")) button.disabled = chosen === 0;
-}
-document.addEventListener("change", countChosen);
-document.addEventListener("click", (event) => {
-  if (!event.target.matches("[data-choose-all]")) return;
-  const boxes = [...document.querySelectorAll("[data-samples] [name=sample]")];
-  const all = boxes.every((box) => box.checked);
-  for (const box of boxes) box.checked = !all;
-  countChosen();
-});
-document.addEventListener("DOMContentLoaded", countChosen);
-
 // Settings that go with a choice are shown where it is made: data-shown-with="name=value value".
 function showWhatGoesWith() {
   for (const fields of document.querySelectorAll("[data-shown-with]")) {

@@ -119,7 +119,7 @@ def test_deleted_picture_takes_its_views_along(filled: Project) -> None:
     train(filled, **DISTORTED)
     sample = Sample.objects.filter(split="training").first()
     assert sample is not None
-    samples.delete_samples(filled, [sample.pk])
+    samples.delete_samples(filled, samples.pick(filled, [sample.pk]), by=None)
     samples.purge_samples(filled)
     assert Embedding.objects.count() == PICTURES - 1 + 3 * (TRAINED_ON - 1)
 

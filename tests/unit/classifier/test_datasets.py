@@ -43,9 +43,9 @@ def test_added_moved_and_deleted_pictures_make_new_versions(filled: Project) -> 
     red, green = filled.classes.get(name="red"), filled.classes.get(name="green")
     sample = Sample.objects.filter(image_class=red).first()
     assert sample is not None
-    samples.move_samples(filled, [sample.pk], to=green)
+    samples.move_samples(filled, samples.pick(filled, [sample.pk]), to=green, by=None)
     digests.add(freeze(filled).digest)
-    samples.delete_samples(filled, [sample.pk])
+    samples.delete_samples(filled, samples.pick(filled, [sample.pk]), by=None)
     digests.add(freeze(filled).digest)
     assert len(digests) == 4
     assert [version.number for version in DatasetVersion.objects.order_by("number")] == [1, 2, 3, 4]

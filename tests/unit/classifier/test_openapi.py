@@ -20,6 +20,7 @@ OPERATIONS = {
     *("list_samples", "move_samples", "split_samples", "group_samples"),
     *("delete_samples", "restore_samples", "purge_samples", "get_image"),
     "download_pictures",
+    *("unlabel_samples", "tag_samples", "untag_samples", "list_changes", "undo_change"),
     *("list_sources", "upload_from_source"),
     *("upload", "answer_upload", "get_upload", "list_uploads", "list_known"),
     *("begin_resumable", "list_resumable", "get_resumable", "append_part", "discard_resumable"),

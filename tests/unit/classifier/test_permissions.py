@@ -9,10 +9,21 @@ from django.contrib.auth.models import User
 from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
 
-from classifier.models import ApiKey, CustomBackbone, ImageClass, Job, ModelVersion, PartialUpload, Sample, Upload
+from classifier.models import (
+    ApiKey,
+    Change,
+    CustomBackbone,
+    ImageClass,
+    Job,
+    ModelVersion,
+    PartialUpload,
+    Sample,
+    Upload,
+)
 from classifier.services import resumable
 from classifier.services.accounts import create_api_key, revoke_api_key
 from classifier.services.custom_backbones import request_backbone
+from classifier.services.samples import add_tag
 from classifier.tensorboard import proxy
 from tests.unit.classifier.conftest import store_export
 
@@ -53,6 +64,9 @@ def arguments(trained: ModelVersion) -> dict[str, Any]:
             "class": ImageClass.objects.filter(project=project).values_list("pk", flat=True)[0],
             "upload": Upload.objects.filter(project=project).values_list("pk", flat=True)[0],
             "job": Job.objects.filter(project=project, kind="train").values_list("pk", flat=True)[0],
+            "picture": sample.pk,
+            "versions": sample.pk,
+            "undo": Change.objects.filter(project=project).values_list("pk", flat=True)[0],
             "backbone": CustomBackbone.objects.filter(owner=project.owner).values_list("pk", flat=True)[0],
         },
         "sha256": sample.image.sha256,
@@ -79,6 +93,7 @@ def _exported(request: pytest.FixtureRequest, tmp_path: Path) -> None:
         store_export(version, tmp_path)
         create_api_key(version.project.owner, "the owner's")
         resumable.begin(version.project, resumable.Announced("colours.zip", 9), by=version.project.owner)
+        add_tag(version.project, Sample.objects.filter(project=version.project), "Colours", by=version.project.owner)
         request_backbone(by=version.project.owner, address="https://example.org/a.tflite", title="Colours by others")
 
 
@@ -92,7 +107,7 @@ def address(name: str, values: dict[str, Any]) -> str:
 
 
 def test_the_list_of_project_pages_is_not_empty() -> None:
-    assert {"project", "class", "upload", "job", "version", "classify", "thumbnail", "trash"} <= set(PROJECT_PAGES)
+    assert {"project", "class", "upload", "job", "version", "classify", "thumbnail", "pictures"} <= set(PROJECT_PAGES)
 
 
 @pytest.mark.parametrize("name", PROJECT_PAGES)
@@ -130,6 +145,10 @@ BODIES = {
     "move": {"ids": [1], "class_id": 1},
     "split": {"ids": [1], "split": "test"},
     "group": {"ids": [1], "group": "clip"},
+    "tag": {"ids": [1], "tag": "check"},
+    "untag": {"ids": [1], "tag": "check"},
+    "unlabel": {"ids": [1]},
+    "undo": {},
     "delete": {"ids": [1]},
     "restore": {"ids": [1]},
     "exports": {"format": "tflite"},
@@ -148,6 +167,7 @@ def call_api(client: Client, method: str, path: str, trained: ModelVersion, head
         .replace("{sha256}", values["sha256"])
         .replace("{format}", values["format"])
         .replace("{token}", values["token"])
+        .replace("{change_id}", str(values["pk"]["undo"]))
         .replace("{key_id}", str(ApiKey.objects.filter(user=trained.project.owner).values_list("pk", flat=True)[0]))
         .replace("{number}", str(values["pk"]["upload"] if "uploads" in path else values["number"]))
     )

@@ -16,7 +16,7 @@ from classifier.jobs.kinds import EXPORT
 from classifier.models import CustomBackbone, ModelVersion, Project
 from classifier.services.accounts import create_api_key
 from classifier.services.projects import create_project, get_or_create_class
-from classifier.services.samples import delete_samples
+from classifier.services.samples import delete_samples, pick
 from classifier.services.uploads import queue_ingest
 from tests.pictures import make_jpeg
 from tests.unit.classifier.conftest import add_pictures, publish
@@ -51,7 +51,7 @@ def add_class(project: Project, number: int) -> None:
 def trash_picture(project: Project, number: int) -> None:
     add_pictures(project, {"red/1.jpg": make_jpeg(3000 + number, size=(8, 8))})
     newest = project.samples.filter(deleted_at=None).order_by("-pk").values_list("pk", flat=True)[0]
-    delete_samples(project, [newest])
+    delete_samples(project, pick(project, [newest]), by=None)
 
 
 def add_backbone(project: Project, number: int) -> None:
@@ -78,7 +78,7 @@ PAGES: dict[str, tuple[str, Callable[[Project, int], None]]] = {
     "versions": ("/projects/colours/versions/", add_version),
     "versions over the API": ("/api/v1/projects/colours/versions", add_version),
     "classes": ("/projects/colours/", add_class),
-    "trash": ("/projects/colours/trash/", trash_picture),
+    "trash": ("/projects/colours/pictures/?deleted=true", trash_picture),
     "backbones": ("/backbones/", add_backbone),
     "keys": ("/account/keys", add_key),
 }

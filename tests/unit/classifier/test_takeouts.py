@@ -76,8 +76,8 @@ def hostile(project: Project) -> Project:
     upload_pictures(project, [(name, CLASSES[place % 3], make_jpeg(9000 + place)) for place, name in enumerate(NAMES)])
     ids = list(Sample.objects.filter(project=project).values_list("pk", flat=True))
     Sample.objects.filter(pk__in=ids[::7]).update(image_class=None)
-    samples.set_group(project, ids[3:6], "clip 7")
-    samples.set_group(project, ids[8:9], "@home")
+    samples.set_group(project, samples.pick(project, ids[3:6]), "clip 7", by=None)
+    samples.set_group(project, samples.pick(project, ids[8:9]), "@home", by=None)
     return project
 
 
@@ -127,8 +127,8 @@ def test_dataset_version_stays_as_it_was(filled: Project) -> None:
     before = {(row["sha256"], row["label"], row["split"]) for row in manifest_of(read(stream_zip(version)))}
     red, green = filled.classes.get(name="red"), filled.classes.get(name="green")
     ids = list(Sample.objects.filter(image_class=red).values_list("pk", flat=True))
-    samples.move_samples(filled, ids[:2], to=green)
-    samples.delete_samples(filled, ids[2:3])
+    samples.move_samples(filled, samples.pick(filled, ids[:2]), to=green, by=None)
+    samples.delete_samples(filled, samples.pick(filled, ids[2:3]), by=None)
     rename_class(green, "leaf")
     after = {(row["sha256"], row["label"], row["split"]) for row in manifest_of(read(stream_zip(version)))}
     assert after == {(sha256, "leaf" if label == "green" else label, split) for sha256, label, split in before}
@@ -137,7 +137,7 @@ def test_dataset_version_stays_as_it_was(filled: Project) -> None:
 def test_what_was_purged_is_named(filled: Project) -> None:
     version = freeze(filled)
     gone = Sample.objects.filter(project=filled).select_related("image")[0]
-    samples.delete_samples(filled, [gone.pk])
+    samples.delete_samples(filled, samples.pick(filled, [gone.pk]), by=None)
     samples.purge_samples(filled)
     archive = read(stream_zip(version))
     assert archive.read("LEFT_OUT.txt").decode() == f"{gone.image.sha256}: It was deleted for good.\n"
@@ -148,7 +148,7 @@ def test_purged_picture_of_which_others_have_a_copy_is_not_shown(filled: Project
     version = freeze(filled)
     gone = Sample.objects.filter(project=filled).select_related("image")[0]
     Sample.objects.create(project=create_project("Other", by=filled.owner), image=gone.image, file_name="theirs.jpg")
-    samples.delete_samples(filled, [gone.pk])
+    samples.delete_samples(filled, samples.pick(filled, [gone.pk]), by=None)
     samples.purge_samples(filled)
     assert len(manifest_of(read(stream_zip(version)))) == 17
 
@@ -185,6 +185,14 @@ def test_owner_takes_out(trained: ModelVersion, as_owner: Client) -> None:
     answer = as_owner.get(f"/projects/{slug}/download?manifest_only=1")
     assert answer["Content-Disposition"] == f'attachment; filename="{slug}.csv"'
     assert answer.getvalue().count(b"\r\n") == 19
+
+
+def test_filter_of_the_grid_holds_for_the_download(trained: ModelVersion, as_owner: Client) -> None:
+    slug = trained.project.slug
+    for address in (f"/projects/{slug}/download", f"/api/v1/projects/{slug}/download"):
+        rows = manifest_of(read(as_owner.get(f"{address}?split=training&name=red").streaming_content))  # type: ignore[attr-defined]
+        assert [(row["split"], row["label"]) for row in rows] == 4 * [("training", "red")]
+        assert as_owner.get(f"{address}?split=test&dataset_version=1").status_code == 422
 
 
 @pytest.mark.parametrize("asked", ["dataset_version=7", "dataset_version=0", "dataset_version=x"])

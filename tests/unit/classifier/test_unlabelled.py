@@ -10,7 +10,7 @@ from django.urls import reverse
 from classifier.models import Project, Sample
 from classifier.selectors import class_counts
 from classifier.services.datasets import freeze_dataset_version, load_dataset
-from classifier.services.samples import delete_samples, move_samples
+from classifier.services.samples import delete_samples, move_samples, pick
 from classifier.services.uploads import Outcome, add_entries, start_upload
 from ml.datasets.archives import open_path
 from ml.datasets.readings import parse_layout
@@ -97,7 +97,7 @@ def test_picture_without_a_class_gets_one_when_it_comes_again_with_one(project: 
 
 def test_restored_picture_keeps_its_class_if_it_comes_without_one(project: Project, tmp_path: Path) -> None:
     bring_in(project, tmp_path / "a", ["cat/1.jpg"])
-    delete_samples(project, project.samples.values_list("pk", flat=True))
+    delete_samples(project, pick(project, project.samples.values_list("pk", flat=True)), by=None)
     (outcome,) = bring_in(project, tmp_path / "b", ["x/1.jpg"], "unlabelled")
     assert outcome.status == "stored"
     assert project.samples.get(deleted_at=None).image_class.name == "cat"
@@ -117,10 +117,16 @@ def browser(project: Project, client: Client) -> Client:
 def test_pages_show_pictures_without_a_class(project: Project, browser: Client, tmp_path: Path) -> None:
     bring_in(project, tmp_path / "a", TRAIN_AND_TEST)
     assert "3 pictures without a" in browser.get(project.get_absolute_url()).content.decode()
-    page = browser.get(reverse("unlabelled", args=[project.slug])).content.decode()
+    page = browser.get(reverse("pictures", args=[project.slug]), {"unlabelled": "true"}).content.decode()
     assert page.count('class="sample"') == 3
-    move_samples(project, project.samples.values_list("pk", flat=True), to=project.classes.get(name="cat"))
-    assert "Every picture has a class." in browser.get(reverse("unlabelled", args=[project.slug])).content.decode()
+    move_samples(
+        project,
+        pick(project, project.samples.values_list("pk", flat=True)),
+        to=project.classes.get(name="cat"),
+        by=None,
+    )
+    page = browser.get(reverse("pictures", args=[project.slug]), {"unlabelled": "true"}).content.decode()
+    assert "No picture matches." in page
 
 
 def test_page_of_a_version_says_which_splits_were_given(project: Project, browser: Client, tmp_path: Path) -> None:

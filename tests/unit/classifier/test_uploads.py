@@ -79,7 +79,7 @@ def test_picture_in_the_trash_comes_back_with_its_split(project: Project) -> Non
     picture = make_jpeg(1)
     add_pictures(project, {"red/1.jpg": picture})
     Sample.objects.update(split="test")
-    samples.delete_samples(project, Sample.objects.values_list("pk", flat=True))
+    samples.delete_samples(project, samples.pick(project, Sample.objects.values_list("pk", flat=True)), by=None)
     (item,) = add_pictures(project, {"blue/1.jpg": picture})
     assert item.status == "stored"
     sample = Sample.objects.get()

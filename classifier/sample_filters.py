@@ -1,0 +1,216 @@
+"""Which samples, and in which order: one filter behind the grid, its actions on all that match, the API and downloads.
+
+The fields of `SampleFilter` are the parameters of the address: what is not the default is in it, and nothing else.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from datetime import date, datetime, time, timedelta
+from typing import Annotated, Any, Literal
+from urllib.parse import urlencode
+
+from django.db.models import F, Q, QuerySet
+from django.db.models.functions import Left
+from django.http import QueryDict
+from django.utils import timezone
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+
+from classifier.models import ModelVersion, Project, Sample
+from classifier.models.sample import NAME_SORTED
+from classifier.services.model_versions import load_evaluation
+from ml.datasets.groups import SAME_PHOTO
+from ml.errors import UserError
+
+Id = Annotated[int, Field(ge=0, lt=2**63)]
+Flag = Annotated[bool, Field(strict=False)]
+
+
+class BadFilter(UserError):
+    """The address asks for something that no filter knows. The message is a sentence for the user."""
+
+    status = 422
+
+
+@dataclass(frozen=True)
+class Sort:
+    """An order of samples. `value` is what they are sorted by, and then by id, in the same direction."""
+
+    name: str
+    title: str
+    value: Any = None  # an expression; None for the id alone
+    of: str = ""  # the field of the expression, whose samples without a value are left out
+    descending: bool = False
+
+    def reversed(self) -> "Sort":
+        return replace(self, descending=not self.descending)
+
+
+SORTS = {
+    sort.name: sort
+    for sort in (
+        Sort("newest", "Newest first", descending=True),
+        Sort("oldest", "Oldest first"),
+        Sort("name", "File name", Left("file_name", NAME_SORTED)),
+        Sort("unsure", "Least certain first", F("audit__uncertainty"), "audit__uncertainty", descending=True),
+        Sort("sure", "Most certain first", F("audit__confidence"), "audit__confidence", descending=True),
+        Sort("odd", "Most unusual first", F("audit__outlier_score"), "audit__outlier_score", descending=True),
+    )
+}
+SPLITS = Literal["training", "validation", "test", "none"]
+
+
+class SampleFilter(BaseModel):
+    """Which samples of a project are meant. Fields that are left out leave nothing out, but for `deleted`."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    class_id: Id | None = Field(None, description="only those of this class")
+    unlabelled: bool = Field(False, description="only those without a class")
+    deleted: bool = Field(False, description="those in the trash, and no others")
+    name: str = Field("", max_length=200, description="a part of the file's name")
+    split: SPLITS | None = Field(None, description="“none” for those that no training has seen yet")
+    upload: Id | None = Field(None, description="only those that came with this upload")
+    group: str = Field("", max_length=200, description="of what shows the same thing")
+    tag: str = Field("", max_length=50)
+    since: date | None = Field(None, description="uploaded on this day or later")
+    until: date | None = Field(None, description="uploaded on this day or earlier")
+    smaller_than: Id | None = Field(None, description="in pixels, the shorter side")
+    duplicate: bool = Field(False, description="only pictures that show the same photo as another one")
+    finding: str = Field("", max_length=20, description="only those with an open finding of this kind of the audit")
+    right: Id | None = Field(None, description="test pictures that this model version classifies correctly")
+    wrong: Id | None = Field(None, description="test pictures that this model version classifies wrongly")
+    predicted: Id | None = Field(None, description="the class that the version in `right` or `wrong` gives them")
+    sort: str = Field("newest", description=", ".join(SORTS))
+
+    @field_validator("sort")
+    @classmethod
+    def _known(cls, sort: str) -> str:
+        if sort not in SORTS:
+            raise ValueError(f"choose one of {', '.join(SORTS)}")
+        return sort
+
+    @field_validator("name", "group", "tag", "finding")
+    @classmethod
+    def _storable(cls, text: str) -> str:
+        return text.replace("\0", "\ufffd").strip()
+
+    @property
+    def order(self) -> Sort:
+        return SORTS[self.sort]
+
+    def with_changes(self, **changes: Any) -> "SampleFilter":
+        """Return the filter with other values for some fields."""
+        return self.model_copy(update=changes)
+
+    def as_query(self) -> str:
+        """Return the filter as the query of an address; empty for the one that leaves nothing out."""
+        said = self.model_dump(mode="json", exclude_defaults=True)
+        return urlencode({name: "true" if value is True else value for name, value in said.items()})
+
+    @property
+    def narrows(self) -> bool:
+        """Return whether it leaves out anything but the trash."""
+        return bool(self.model_dump(exclude_defaults=True).keys() - {"sort"})
+
+
+def parse_filter(query: QueryDict, *, ignored: tuple[str, ...] = ()) -> SampleFilter:
+    """Read the filter from an address. A field that is empty is left out. Raise BadFilter."""
+    said = {name: query[name] for name in query if name not in ignored and query[name] != ""}
+    try:
+        return SampleFilter.model_validate(said)
+    except ValidationError as error:
+        problem = error.errors()[0]
+        name = ".".join(map(str, problem["loc"]))
+        if problem["type"] == "extra_forbidden":
+            raise BadFilter(f"There is no filter “{name[:50]}”.") from None
+        raise BadFilter(f"The filter “{name[:50]}” cannot be read: {problem['msg']}.") from None
+
+
+def select_samples(project: Project, wanted: SampleFilter) -> QuerySet[Sample]:
+    """Select the samples that match, in no order. Raise BadFilter."""
+    found = Sample.objects.filter(project=project, deleted_at__isnull=not wanted.deleted)
+    for name, value in wanted.model_dump(exclude_defaults=True).items():
+        if name in _CONDITIONS:
+            found = found.filter(_CONDITIONS[name](value))
+    for name, version in (("right", wanted.right), ("wrong", wanted.wrong)):
+        if version is not None:
+            judged = _judged(project, version, right=name == "right", predicted=wanted.predicted)
+            found = found.filter(image__sha256__in=judged)
+    return found.order_by()
+
+
+def sort_samples(samples: QuerySet[Sample], sort: Sort) -> QuerySet[Sample]:
+    """Put samples in an order. Those without what they are sorted by are left out."""
+    if sort.value is None:
+        return samples.order_by("-pk" if sort.descending else "pk")
+    if sort.of:
+        samples = samples.filter(**{f"{sort.of}__isnull": False})
+    samples = samples.annotate(sorted_by=sort.value)
+    return samples.order_by(*(("-sorted_by", "-pk") if sort.descending else ("sorted_by", "pk")))
+
+
+def page_after(samples: QuerySet[Sample], sort: Sort, cursor: str, size: int) -> tuple[list[Sample], str]:
+    """Return a page of sorted samples, and the cursor of the next one, empty where there is none.
+
+    By key rather than offset: page 300 costs what page 1 costs. Raise BadFilter for what is no cursor.
+    """
+    found = sort_samples(samples, sort)
+    if cursor:
+        found = found.filter(_beyond(sort, *_read_cursor(sort, cursor)))
+    page = list(found[: size + 1])
+    return page[:size], cursor_of(sort, page[size - 1]) if len(page) > size else ""
+
+
+def cursor_of(sort: Sort, sample: Sample) -> str:
+    """Return where the page after this sample begins."""
+    return str(sample.pk) if sort.value is None else f"{sample.pk} {sample.sorted_by}"  # type: ignore[attr-defined] # annotated
+
+
+def _read_cursor(sort: Sort, cursor: str) -> tuple[int, Any]:
+    pk, _, value = cursor.partition(" ")
+    try:
+        return int(pk), float(value) if sort.of else value.replace("\0", "")
+    except (ValueError, OverflowError):
+        raise BadFilter("The page cannot be found. Begin with the first one.") from None
+
+
+def _beyond(sort: Sort, pk: int, value: Any) -> Q:
+    after = "lt" if sort.descending else "gt"
+    if sort.value is None:
+        return Q(**{f"pk__{after}": pk})
+    # In this form databases find the place in the index.
+    return Q(**{f"sorted_by__{after}e": value}) & (Q(**{f"sorted_by__{after}": value}) | Q(**{f"pk__{after}": pk}))
+
+
+def _judged(project: Project, number: int, *, right: bool, predicted: int | None) -> list[str]:
+    """List the test pictures that a version classifies correctly, or wrongly. Raise BadFilter, ArtifactCorrupt."""
+    version = ModelVersion.objects.filter(project=project, number=number).select_related("dataset_version").first()
+    if version is None:
+        raise BadFilter(f"There is no version {number}.")
+    evaluation = load_evaluation(version.artifact_digest)
+    given = evaluation.probabilities.argmax(axis=1)
+    wanted = (given == evaluation.labels) == right
+    if predicted is not None:
+        places = {pk: place for place, (pk, _) in enumerate(version.dataset_version.classes)}
+        wanted &= given == places.get(predicted, -1)
+    return [evaluation.sha256s[row] for row in wanted.nonzero()[0]]
+
+
+def _day(day: date) -> datetime:
+    return timezone.make_aware(datetime.combine(day, time.min))
+
+
+_CONDITIONS: Mapping[str, Callable[[Any], Q]] = {
+    "class_id": lambda pk: Q(image_class=pk),
+    "unlabelled": lambda _: Q(image_class=None),
+    "name": lambda part: Q(file_name__icontains=part),
+    "split": lambda split: Q(split="" if split == "none" else split),
+    "upload": lambda pk: Q(upload=pk),
+    "group": lambda group: Q(group=group),
+    "tag": lambda tag: Q(tags__contains=f"|{tag}|"),
+    "since": lambda day: Q(created_at__gte=_day(day)),
+    "until": lambda day: Q(created_at__lt=_day(day + timedelta(days=1))),
+    "smaller_than": lambda side: Q(image__width__lt=side) | Q(image__height__lt=side),
+    "duplicate": lambda _: Q(group__startswith=f"{SAME_PHOTO} "),
+    "finding": lambda kind: Q(findings__kind=kind, findings__dismissed_at=None),
+}

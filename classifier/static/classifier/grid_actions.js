@@ -1,0 +1,147 @@
+"use strict";
+// Doing something with pictures without leaving the page: cards that went disappear, and every act can be undone.
+
+const GOES = /\/samples\/(delete|restore|unlabel|move)$/;
+
+async function act(address, body) {
+  const headers = { Accept: "application/json", "X-CSRFToken": document.body.dataset.csrf };
+  try {
+    const response = await fetch(address, { method: "POST", body, headers });
+    const answer = await response.json();
+    if (!response.ok) return { error: answer.error || "This cannot be done now." };
+    return answer;
+  } catch {
+    return { error: "The site cannot be reached. Nothing was changed; try again." };
+  }
+}
+
+// Which cards no longer belong on this page after an act.
+function leaves(address, data) {
+  const filter = new URLSearchParams(document.querySelector("[data-samples] [name=filter]").value);
+  const action = (address.match(GOES) || [])[1];
+  if (action === "move") {
+    if (filter.get("unlabelled")) return true;
+    return filter.has("class_id") && (data.get("new") || data.get("to") !== filter.get("class_id"));
+  }
+  if (action === "unlabel") return filter.has("class_id");
+  return Boolean(action);
+}
+
+document.addEventListener("submit", async (event) => {
+  const form = event.target;
+  const button = event.submitter;
+  if (!form.matches("[data-samples]") || !button || !button.formAction) return;
+  event.preventDefault();
+  const data = new FormData(form);
+  const ids = data.getAll("sample");
+  data.delete("sample");
+  if (!data.get("all")) data.set("ids", ids.join(",")); // one field, however many there are
+  await change(button.getAttribute("formaction"), data, ids);
+});
+
+async function change(address, data, ids) {
+  // Which of the two ways to move there are was pressed: to a class that is there, or to a new one.
+  if (!address.endsWith("/move") || (data.get("new") || "").trim() === "") data.delete("new");
+  document.body.classList.add("acting");
+  const answer = await act(address, data);
+  document.body.classList.remove("acting");
+  if (answer.error) return notify(answer.error, { wrong: true });
+  if (data.get("new") || data.get("all")) {
+    sessionStorage.setItem("poetsweb-said", JSON.stringify(answer));
+    return window.location.reload(); // there is a new class, or more went than is shown
+  }
+  if (leaves(address, data)) removeCards(ids);
+  Selection.set(Selection.boxes(), false);
+  notify(answer.sentence, answer);
+}
+
+function removeCards(ids) {
+  const form = Selection.form();
+  for (const id of ids) document.getElementById(`sample-${id}`)?.remove();
+  form.dataset.total = Math.max(0, Number(form.dataset.total) - ids.length);
+  if (!document.querySelector("[data-grid] .sample")) window.location.reload();
+}
+
+// A sentence at the foot of the page, with a way back.
+function notify(sentence, { change: pk, changed, wrong } = {}) {
+  document.querySelector(".toast")?.remove();
+  const toast = document.createElement("div");
+  toast.className = `toast note ${wrong ? "error" : "success"}`;
+  toast.setAttribute("role", "status");
+  toast.append(Object.assign(document.createElement("span"), { textContent: sentence }));
+  if (pk && changed !== 0) {
+    const button = Object.assign(document.createElement("button"), { type: "button", className: "small", textContent: "Undo" });
+    button.dataset.undo = pk;
+    toast.append(button);
+  }
+  (document.querySelector("dialog[open]") || document.body).append(toast); // a dialog covers all else
+}
+
+document.addEventListener("click", (event) => {
+  if (event.target.matches("[data-undo]")) undo(event.target.dataset.undo);
+});
+document.addEventListener("keydown", (event) => {
+  if (event.key !== "z" || !(event.ctrlKey || event.metaKey) || event.target.matches("input:not([type=checkbox]), textarea")) return;
+  const button = document.querySelector("[data-undo]");
+  if (button) undo(button.dataset.undo);
+});
+
+async function undo(pk) {
+  const project = window.location.pathname.match(/^(.*\/projects\/[^/]+\/)/)[1];
+  const answer = await act(`${project}history/${pk}/undo`, new FormData());
+  if (answer.error) return notify(answer.error, { wrong: true });
+  sessionStorage.setItem("poetsweb-said", JSON.stringify(answer));
+  window.location.reload();
+}
+
+document.addEventListener("DOMContentLoaded", () => {
+  const said = sessionStorage.getItem("poetsweb-said");
+  if (!said) return;
+  sessionStorage.removeItem("poetsweb-said");
+  const answer = JSON.parse(said);
+  notify(answer.sentence, answer);
+});
+
+// Dragging a picture, with all that are chosen, onto a class.
+document.addEventListener("pointerdown", (event) => {
+  const card = event.target.closest("[data-grid] .sample");
+  if (card && event.pointerType === "mouse" && document.querySelector("[data-drop-classes]")) card.draggable = true;
+});
+document.addEventListener("dragstart", (event) => {
+  const card = event.target.closest?.("[data-grid] .sample");
+  if (!card) return;
+  const box = card.querySelector("[name=sample]");
+  if (!box.checked) Selection.set(Selection.boxes().filter((other) => other !== box), false);
+  box.checked = true;
+  Selection.show();
+  event.dataTransfer.setData("text/plain", Selection.count());
+  event.dataTransfer.effectAllowed = "move";
+  document.querySelector("[data-drop-classes]").hidden = false;
+});
+document.addEventListener("dragend", () => {
+  const classes = document.querySelector("[data-drop-classes]");
+  if (classes) classes.hidden = true;
+});
+for (const kind of ["dragenter", "dragover"]) {
+  document.addEventListener(kind, (event) => {
+    const target = event.target.closest?.("[data-drop-on]");
+    for (const other of document.querySelectorAll("[data-drop-on].over")) other.classList.toggle("over", other === target);
+    if (!target) return;
+    event.preventDefault();
+    target.classList.add("over");
+  });
+}
+document.addEventListener("drop", (event) => {
+  const target = event.target.closest?.("[data-drop-on]");
+  if (!target) return;
+  event.preventDefault();
+  const form = Selection.form();
+  const move = form.querySelector("[formaction$='/samples/move']").getAttribute("formaction");
+  const data = new FormData(form);
+  const ids = data.getAll("sample");
+  data.delete("sample");
+  data.delete("new");
+  data.set("ids", ids.join(","));
+  data.set("to", target.dataset.dropOn);
+  change(move, data, ids);
+});

@@ -1,0 +1,80 @@
+"use strict";
+// A picture large, above the grid: arrows walk, 1 to 9 label, Delete deletes, Escape closes.
+
+const Viewer = {
+  dialog: () => document.querySelector("[data-viewer]"),
+  place: () => document.getElementById("viewer"),
+
+  async open(address) {
+    const response = await fetch(address, { headers: { "HX-Request": "true" } });
+    if (!response.ok) return notify("The picture cannot be shown now.", { wrong: true });
+    Viewer.place().innerHTML = await response.text();
+    htmx.process(Viewer.place());
+    const dialog = Viewer.dialog();
+    if (!dialog) return window.history.replaceState(null, "", address);
+    if (!dialog.open) dialog.showModal();
+    const close = dialog.querySelector("[data-close]");
+    close.hidden = false;
+    if (!dialog.contains(document.activeElement) || document.activeElement === dialog) close.focus();
+    return undefined;
+  },
+
+  walk(direction) {
+    const link = Viewer.place()?.querySelector(`[data-walk=${direction}]`);
+    if (link) Viewer.open(link.href);
+    return Boolean(link);
+  },
+};
+
+document.addEventListener("click", (event) => {
+  const link = event.target.closest("[data-opens]");
+  if (link && Viewer.place() && !(event.ctrlKey || event.metaKey || event.shiftKey)) {
+    event.preventDefault();
+    Viewer.open(link.href);
+  }
+  if (event.target.matches("[data-close]")) Viewer.dialog().close();
+  if (event.target === Viewer.dialog()) Viewer.dialog().close(); // beside it
+});
+document.addEventListener("dblclick", (event) => {
+  const link = event.target.closest("[data-grid] .sample")?.querySelector("[data-opens]");
+  if (link) Viewer.open(link.href);
+});
+
+document.addEventListener("keydown", (event) => {
+  const place = Viewer.place();
+  if (!place || !place.querySelector("[data-picture]") || event.ctrlKey || event.metaKey || event.altKey) return;
+  if (Viewer.dialog() && !Viewer.dialog().open) return;
+  if (event.target.matches("input, select, textarea")) return;
+  if (event.key === "ArrowRight" || event.key === "ArrowLeft") {
+    if (Viewer.walk(event.key === "ArrowRight" ? "next" : "previous")) event.preventDefault();
+    return;
+  }
+  const button = place.querySelector(`[data-key="${CSS.escape(event.key)}"]`);
+  if (button) {
+    event.preventDefault();
+    button.click();
+  }
+});
+
+// An act on the picture that is open: go on to the next one, or show this one as it is now.
+document.addEventListener("submit", async (event) => {
+  const form = event.target;
+  if (!form.matches("[data-acts]") || !event.submitter) return;
+  event.preventDefault();
+  const data = new FormData(form, event.submitter);
+  const address = event.submitter.getAttribute("formaction");
+  const answer = await act(address, data);
+  if (answer.error) return notify(answer.error, { wrong: true });
+  const next = Viewer.place().querySelector("[data-walk=next]");
+  const stays = !document.querySelector("[data-samples]") || !leaves(address, data);
+  const here = Viewer.place().querySelector("[data-picture]").dataset.picture;
+  const card = document.getElementById(`sample-${here}`);
+  const query = new URL(next ? next.href : window.location.href).search;
+  notify(answer.sentence, answer);
+  if (!stays && card) {
+    card.remove();
+    if (!next) return Viewer.dialog().close();
+  }
+  return Viewer.open(next && (!stays || /^[1-9]$/.test(event.submitter.dataset.key || "")) ? next.href
+    : `${form.elements.next.value.split("?")[0]}${query}`);
+});
