@@ -63,6 +63,10 @@ urlpatterns = [
     ),
     path("projects/<slug:slug>/trash/empty", classes.purge, name="trash_empty"),
     path("projects/<slug:slug>/download", datasets.download, name="download"),
+    path("projects/<slug:slug>/dataset-versions/", datasets.index, name="datasets"),
+    path("projects/<slug:slug>/dataset-versions/<int:number>/", datasets.detail, name="dataset"),
+    path("projects/<slug:slug>/dataset-versions/<int:number>/compare", datasets.compare, name="dataset_compare"),
+    path("projects/<slug:slug>/dataset-versions/<int:number>/restore", datasets.restore, name="dataset_restore"),
     path("projects/<slug:slug>/images/<str:sha256>", images.picture, name="picture"),
     path("projects/<slug:slug>/images/<str:sha256>/<int:size>", images.thumbnail, name="thumbnail"),
     # backbones that people add
