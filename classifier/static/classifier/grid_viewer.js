@@ -4,11 +4,14 @@
 const Viewer = {
   dialog: () => document.querySelector("[data-viewer]"),
   place: () => document.getElementById("viewer"),
+  here: window.location.href, // the address of what is shown
+  byKey: false, // whether the act under way was begun by a key
 
   async open(address) {
     const response = await fetch(address, { headers: { "HX-Request": "true" } });
     if (!response.ok) return notify("The picture cannot be shown now.", { wrong: true });
     Viewer.place().innerHTML = await response.text();
+    Viewer.here = address;
     htmx.process(Viewer.place());
     const dialog = Viewer.dialog();
     if (!dialog) return window.history.replaceState(null, "", address);
@@ -52,29 +55,27 @@ document.addEventListener("keydown", (event) => {
   const button = place.querySelector(`[data-key="${CSS.escape(event.key)}"]`);
   if (button) {
     event.preventDefault();
+    Viewer.byKey = true;
     button.click();
   }
 });
 
-// An act on the picture that is open: go on to the next one, or show this one as it is now.
+// An act on the picture that is open: show it as it is now, or the next one, where it went or a key was pressed.
 document.addEventListener("submit", async (event) => {
   const form = event.target;
   if (!form.matches("[data-acts]") || !event.submitter) return;
   event.preventDefault();
+  const walks = Viewer.byKey;
+  Viewer.byKey = false;
   const data = new FormData(form, event.submitter);
   const address = event.submitter.getAttribute("formaction");
   const answer = await act(address, data);
   if (answer.error) return notify(answer.error, { wrong: true });
-  const next = Viewer.place().querySelector("[data-walk=next]");
-  const stays = !document.querySelector("[data-samples]") || !leaves(address, data);
-  const here = Viewer.place().querySelector("[data-picture]").dataset.picture;
-  const card = document.getElementById(`sample-${here}`);
-  const query = new URL(next ? next.href : window.location.href).search;
   notify(answer.sentence, answer);
-  if (!stays && card) {
-    card.remove();
-    if (!next) return Viewer.dialog().close();
-  }
-  return Viewer.open(next && (!stays || /^[1-9]$/.test(event.submitter.dataset.key || "")) ? next.href
-    : `${form.elements.next.value.split("?")[0]}${query}`);
+  const next = Viewer.place().querySelector("[data-walk=next]")?.href;
+  const card = document.getElementById(`sample-${data.get("ids")}`);
+  const went = Boolean(card) && leaves(address, data);
+  if (went) removeCards([data.get("ids")]);
+  if (went && !next) return Viewer.dialog().close();
+  return Viewer.open(next && (went || walks) ? next : Viewer.here);
 });
