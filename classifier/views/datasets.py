@@ -1,6 +1,7 @@
 """A project's pictures to take away, and its dataset versions: looked at, compared, restored."""
 
 from typing import Any
+from urllib.parse import urlencode
 
 from django.contrib import messages
 from django.http import Http404, HttpResponse, HttpResponseBase
@@ -47,14 +48,14 @@ def _find(project: Project, number: int) -> DatasetVersion:
 @project_page
 def detail(request: SignedIn, project: Project, number: int) -> HttpResponse:
     """Show the pictures that a version holds."""
-    version = _find(project, number)
+    version, after = _find(project, number), request.GET.get("after", "")
     class_id, split = parse_number(request.GET.get("class_id")), request.GET.get("split", "")
     split = split if split in SPLITS else ""
-    after = request.GET.get("after", "")
     pictures, following, count = page_of_version(version, class_id=class_id, split=split, after=after, size=PAGE)
-    context = {"project": project, "version": version, "pictures": pictures, "next": following, "count": count}
+    more = _query(class_id=class_id, split=split, after=following) if following else ""
+    context = {"project": project, "version": version, "pictures": pictures, "next": more, "count": count}
     if request.htmx and after:
-        return render(request, "classifier/_dataset_pictures.html", {**context, "class_id": class_id, "split": split})
+        return render(request, "classifier/_dataset_pictures.html", context)
     return render(
         request,
         "classifier/dataset_page.html",
@@ -71,25 +72,31 @@ def detail(request: SignedIn, project: Project, number: int) -> HttpResponse:
     )
 
 
+def _query(**said: Any) -> str:
+    """Return the query of an address of this page, without what is empty."""
+    return urlencode({name: value for name, value in said.items() if value})
+
+
 @project_page
 def compare(request: SignedIn, project: Project, number: int) -> HttpResponse:
     """Show what came, went or changed its place between a version and another one, or what there is now."""
     version, other = _find(project, number), _other(request, project)
     found = compare_states(state_of_version(version), state_of_version(other) if other else current_state(project))
     versions = [version, *([other] if other else [])]
-    only, after = request.GET.get("show", ""), request.GET.get("after", "")
-    kinds = [only] if only in KINDS else list(KINDS)
+    only = request.GET.get("show", "") if request.GET.get("show") in KINDS else ""
+    after, with_ = request.GET.get("after", "") if only else "", other.number if other else ""
     parts: list[dict[str, Any]] = []
-    for kind in kinds:
-        differences = getattr(found, kind)
-        size = PAGE if len(kinds) == 1 else FEW
-        pictures, following = page_of_differences(versions, differences, after=after if only else "", size=size)
-        parts.append(
-            {"kind": kind, "title": KINDS[kind], "count": len(differences), "pictures": pictures, "next": following}
-        )
-    context = {"project": project, "version": version, "other": other, "parts": parts, "only": only in KINDS}
-    more = {"purged": 0 if other else count_purged(version), "same": not any(part["count"] for part in parts)}
-    return render(request, "classifier/dataset_comparison_page.html", {**context, **more})
+    for kind in [only] if only else KINDS:
+        differences, here = getattr(found, kind), {"with": with_, "show": kind}
+        pictures, following = page_of_differences(versions, differences, after=after, size=PAGE if only else FEW)
+        part = {"title": KINDS[kind], "count": len(differences), "pictures": pictures, "next": following}
+        more = _query(**here, after=following) if only and following else ""
+        parts.append({**part, "all": _query(**here), "more": more})
+    context = {"project": project, "version": version, "other": other, "parts": parts, "only": only}
+    if request.htmx and after:
+        return render(request, "classifier/_dataset_pictures.html", {**context, **parts[0], "next": parts[0]["more"]})
+    rest = {"purged": 0 if other else count_purged(version), "same": not any(part["count"] for part in parts)}
+    return render(request, "classifier/dataset_comparison_page.html", {**context, **rest})
 
 
 def _other(request: SignedIn, project: Project) -> DatasetVersion | None:
