@@ -49,7 +49,12 @@ def class_counts(project: Project) -> dict[int, int]:
 
 def list_classes(project: Project) -> QuerySet[ImageClass]:
     """List the classes of a project in the order of its pages, without those that were deleted or merged."""
-    return ImageClass.objects.filter(project=project, deleted_at=None).order_by("position", "name")
+    return project.classes.filter(deleted_at=None).order_by("position", "name")  # they know their project
+
+
+def list_left_out(project: Project) -> QuerySet[ImageClass]:
+    """List the classes that trainings leave out, as somebody has said."""
+    return list_classes(project).filter(in_training=False)
 
 
 def list_samples(

@@ -6,6 +6,7 @@ from classifier.api.addresses import not_found
 from classifier.api.router import api
 from classifier.views import (
     accounts,
+    class_settings,
     classes,
     custom_backbones,
     datasets,
@@ -50,7 +51,11 @@ urlpatterns = [
     path("projects/<slug:slug>/classes/new", classes.create, name="class_new"),
     path("projects/<slug:slug>/classes/<int:pk>/", classes.detail, name="class"),
     path("projects/<slug:slug>/classes/<int:pk>/rename", classes.rename, name="class_rename"),
-    path("projects/<slug:slug>/classes/<int:pk>/delete", classes.delete, name="class_delete"),
+    path("projects/<slug:slug>/classes/negative", class_settings.add_negative, name="negative_class_new"),
+    path("projects/<slug:slug>/classes/<int:pk>/settings", class_settings.settings, name="class_settings"),
+    path("projects/<slug:slug>/classes/<int:pk>/place", class_settings.place, name="class_place"),
+    path("projects/<slug:slug>/classes/<int:pk>/merge", class_settings.merge, name="class_merge"),
+    path("projects/<slug:slug>/classes/<int:pk>/delete", class_settings.delete, name="class_delete"),
     path("projects/<slug:slug>/from-this-server", sources.browse, name="sources"),
     path("projects/<slug:slug>/pictures/", pictures.grid, name="pictures"),
     path("projects/<slug:slug>/pictures/<int:pk>/", pictures.picture_page, name="picture_page"),

@@ -6,6 +6,7 @@ from ninja.operation import Operation
 from classifier.api import (
     backbones,
     changes,
+    classes,
     classify,
     datasets,
     exports,
@@ -55,3 +56,4 @@ for name, part in {
     "keys": keys,
 }.items():
     api.add_router("", part.router, tags=[name])
+api.add_router("", classes.router, tags=["projects"])  # generated clients have looked for them there

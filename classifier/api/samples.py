@@ -36,7 +36,7 @@ def list_samples(
     """List the samples that match, the newest first or in another order; `next` is the next page's `after`."""
     project = find_project(request, slug)
     if filters.class_id is not None:
-        get_object_or_404(project.classes, pk=filters.class_id)
+        get_object_or_404(list_classes(project), pk=filters.class_id)
     found = select_samples(project, filters).select_related("image", "image_class")
     cursor = after or (str(before) if before is not None and filters.order.value is None else "")
     page, following = page_after(found, filters.order, cursor, size)

@@ -7,9 +7,9 @@ from django.db import transaction
 
 from classifier.models import Change, DatasetVersion, ImageClass, Project, Sample
 from classifier.selectors import list_classes
-from classifier.services.changes import Fields, change_samples, now_as_text
+from classifier.services.changes import change_samples, now_as_text
 from classifier.services.datasets import load_dataset
-from ml.datasets.class_names import MAX_CLASS_NAME_LENGTH
+from classifier.services.live_classes import Fields, free_name
 
 
 @transaction.atomic
@@ -69,7 +69,7 @@ def _wanted_classes(project: Project, version: DatasetVersion) -> dict[int, Fiel
     for row in ImageClass.objects.filter(project=project, pk__in=[pk for pk, _ in version.classes]).order_by("pk"):
         wanted[row.pk] = {"in_training": True}
         if row.deleted_at is not None:
-            name = _free_name(row.name, taken)
+            name = free_name(row.name, taken)
             taken.add(name)
             wanted[row.pk] |= {"deleted_at": None, "merged_into_id": None, "name": name}
     return wanted
@@ -81,12 +81,3 @@ def _ensure_rows(project: Project, version: DatasetVersion) -> None:
     missing: list[Any] = [(pk, name) for pk, name in version.classes if pk not in known]
     at = version.created_at
     ImageClass.objects.bulk_create(ImageClass(pk=pk, project=project, name=n, deleted_at=at) for pk, n in missing)
-
-
-def _free_name(name: str, taken: set[str]) -> str:
-    """Return the name, with a number if another class is called so now."""
-    found, number = name, 1
-    while found in taken:
-        number += 1
-        found = f"{name[: MAX_CLASS_NAME_LENGTH - 10]} ({number})"
-    return found

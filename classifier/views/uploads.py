@@ -174,7 +174,7 @@ def index(request: SignedIn, project: Project) -> HttpResponse:
         "project": project,
         "uploads": found,
         "sending": any(upload.is_being_sent for upload in found),
-        "rows": [{"class": image_class} for image_class in project.classes.order_by("name")],
+        "rows": [{"class": image_class} for image_class in selectors.list_classes(project)],
         "sources": settings.IMPORT_FROM,
     }
     return render(request, "classifier/uploads_page.html", context)

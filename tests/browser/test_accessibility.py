@@ -18,6 +18,7 @@ PAGES = {
     "a new project": "/projects/new",
     "project": "/projects/{slug}/",
     "class": "/projects/{slug}/classes/{class_id}/",
+    "settings of a class": "/projects/{slug}/classes/{class_id}/settings",
     "uploads": "/projects/{slug}/uploads/",
     "an upload": "/projects/{slug}/uploads/{upload}/",
     "an upload that asks": "/projects/{slug}/uploads/{asking}/",

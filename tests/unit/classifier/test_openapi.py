@@ -16,7 +16,7 @@ from classifier.services.accounts import create_api_key
 
 OPERATIONS = {
     *("list_projects", "create_project", "create_sample_project", "get_project", "rename_project"),
-    *("create_class", "rename_class", "delete_class"),
+    *("create_class", "rename_class", "delete_class", "merge_class"),
     *("list_samples", "move_samples", "split_samples", "group_samples"),
     *("delete_samples", "restore_samples", "purge_samples", "get_image"),
     *("download_pictures", "list_dataset_versions", "get_dataset_version"),
