@@ -20,6 +20,7 @@ from bench.durable import durable_ingest
 from bench.embed import embed_throughput
 from bench.figures import Figure, table
 from bench.fine_tune import fine_tune
+from bench.grid import grid_action, grid_page
 from bench.ingest import ingest_throughput
 from bench.memory import web_memory
 from bench.neighbours import noisy_neighbour
@@ -39,6 +40,8 @@ FIGURES: dict[str, Callable[[BenchmarkSite], Figure]] = {
     "plan_archive": plan_archive,
     "download_begins": download_begins,
     "download_rate": download_rate,
+    "grid_page": grid_page,
+    "grid_action": grid_action,
     "warm_retrain": warm_retrain,
     "train_after_upload": train_after_upload,
     "predict_latency": predict_latency,

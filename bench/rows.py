@@ -64,6 +64,37 @@ def write_samples(user: Any, name: str, *, count: int, classes: int, seed: int) 
     return project.slug
 
 
+def write_bare_samples(user: Any, name: str, *, count: int, classes: int) -> str:
+    """Write a project of so many samples as an audit leaves them, without files and embeddings; return its slug."""
+    from classifier.models import Image, Sample, SampleAudit
+    from classifier.services.projects import create_project, get_or_create_class
+
+    project = create_project(name, by=user)
+    rows = [get_or_create_class(project, f"class {number}") for number in range(classes)]
+    images = [Image(sha256=os.urandom(32).hex(), format="JPEG", width=500, height=375, size=1) for _ in range(count)]
+    Image.objects.bulk_create(images, SLICE)
+    splits = ["training"] * 8 + ["validation", "test"]
+    samples = [
+        Sample(
+            project=project,
+            image=image,
+            image_class=rows[place % classes],
+            split=splits[place // classes % 10],
+            file_name=f"class {place % classes}/IMG_{place * 7919 % 10**6:06}.jpg",
+            created_by=user,
+        )
+        for place, image in enumerate(images)
+    ]
+    Sample.objects.bulk_create(samples, SLICE)
+    shares = np.random.default_rng(count).random((count, 3)).tolist()
+    audits = [
+        SampleAudit(sample=sample, project=project, confidence=sure, uncertainty=unsure, outlier_score=odd)
+        for sample, (sure, unsure, odd) in zip(samples, shares, strict=True)
+    ]
+    SampleAudit.objects.bulk_create(audits, SLICE)
+    return project.slug
+
+
 def write_live_versions(user: Any, count: int) -> list[str]:
     """Write so many projects of five to ten classes, each with a live model version, and return their slugs."""
     from django.core.files.base import ContentFile

@@ -6,6 +6,7 @@ Everything is made when it is first asked for, so that a single figure costs no 
 import io
 import os
 import time
+import urllib.request
 import zipfile
 from functools import cached_property
 from pathlib import Path
@@ -85,6 +86,26 @@ class BenchmarkSite:
         from django.contrib.auth.models import User
 
         return User.objects.get(username="bench")
+
+    @cached_property
+    def cookie(self) -> str:
+        """Return the cookie of a browser in which the user has signed in."""
+        user = self.user
+        from django.test import Client as Browser
+
+        browser = Browser()
+        browser.force_login(user)
+        return "; ".join(f"{name}={morsel.value}" for name, morsel in browser.cookies.items())
+
+    def first_byte(self, path: str) -> float:
+        """Return the seconds until the first byte of a page is there."""
+        request = urllib.request.Request(f"{self.site.address}{path}", headers={"Cookie": self.cookie})
+        begun = time.perf_counter()
+        with urllib.request.urlopen(request, timeout=60) as response:
+            response.read(1)
+            took = time.perf_counter() - begun
+            response.read()
+        return took
 
     @cached_property
     def project(self) -> str:

@@ -10,13 +10,11 @@ from typing import Annotated, Any, Literal
 from urllib.parse import urlencode
 
 from django.db.models import F, Q, QuerySet
-from django.db.models.functions import Left
 from django.http import QueryDict
 from django.utils import timezone
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from classifier.models import ModelVersion, Project, Sample
-from classifier.models.sample import NAME_SORTED
 from classifier.services.model_versions import load_evaluation
 from ml.datasets.groups import SAME_PHOTO
 from ml.errors import UserError
@@ -33,13 +31,17 @@ class BadFilter(UserError):
 
 @dataclass(frozen=True)
 class Sort:
-    """An order of samples. `value` is what they are sorted by, and then by id, in the same direction."""
+    """An order of samples: by a field and then by id, in the same direction."""
 
     name: str
     title: str
-    value: Any = None  # an expression; None for the id alone
-    of: str = ""  # the field of the expression, whose samples without a value are left out
+    field: str = ""  # of the sample, or of its audit; by the id alone without one
     descending: bool = False
+
+    @property
+    def by_audit(self) -> bool:
+        """Return whether samples that no audit has seen have no place in it."""
+        return self.field.startswith("audit__")
 
     def reversed(self) -> "Sort":
         return replace(self, descending=not self.descending)
@@ -50,10 +52,10 @@ SORTS = {
     for sort in (
         Sort("newest", "Newest first", descending=True),
         Sort("oldest", "Oldest first"),
-        Sort("name", "File name", Left("file_name", NAME_SORTED)),
-        Sort("unsure", "Least certain first", F("audit__uncertainty"), "audit__uncertainty", descending=True),
-        Sort("sure", "Most certain first", F("audit__confidence"), "audit__confidence", descending=True),
-        Sort("odd", "Most unusual first", F("audit__outlier_score"), "audit__outlier_score", descending=True),
+        Sort("name", "File name", "name_start"),
+        Sort("unsure", "Least certain first", "audit__uncertainty", descending=True),
+        Sort("sure", "Most certain first", "audit__confidence", descending=True),
+        Sort("odd", "Most unusual first", "audit__outlier_score", descending=True),
     )
 }
 SPLITS = Literal["training", "validation", "test", "none"]
@@ -139,47 +141,67 @@ def select_samples(project: Project, wanted: SampleFilter) -> QuerySet[Sample]:
     return found.order_by()
 
 
-def sort_samples(samples: QuerySet[Sample], sort: Sort) -> QuerySet[Sample]:
-    """Put samples in an order. Those without what they are sorted by are left out."""
-    if sort.value is None:
+def sort_samples(project: Project, samples: QuerySet[Sample], sort: Sort) -> QuerySet[Sample]:
+    """Put samples of the project in an order. Those without what they are sorted by are left out."""
+    if not sort.field:
         return samples.order_by("-pk" if sort.descending else "pk")
-    if sort.of:
-        samples = samples.filter(**{f"{sort.of}__isnull": False})
-    samples = samples.annotate(sorted_by=sort.value)
-    return samples.order_by(*(("-sorted_by", "-pk") if sort.descending else ("sorted_by", "pk")))
+    if sort.by_audit:  # the index of the audits has the project as well, and their id, which is the sample's
+        samples = samples.filter(**{f"{sort.field}__isnull": False, "audit__project": project})
+    sign, key = "-" if sort.descending else "", _key(sort)
+    return samples.annotate(sorted_by=F(sort.field)).order_by(f"{sign}{sort.field}", f"{sign}{key}")
 
 
-def page_after(samples: QuerySet[Sample], sort: Sort, cursor: str, size: int) -> tuple[list[Sample], str]:
-    """Return a page of sorted samples, and the cursor of the next one, empty where there is none.
+def _key(sort: Sort) -> str:
+    return "audit__sample_id" if sort.by_audit else "pk"
 
-    By key rather than offset: page 300 costs what page 1 costs. Raise BadFilter for what is no cursor.
+
+def page_after(project: Project, wanted: SampleFilter, cursor: str, size: int) -> tuple[list[Sample], str]:
+    """Return a page of the samples that match, with their images and classes, and the cursor of the next page.
+
+    It is empty where there is none. By key rather than offset: page 300 costs what page 1 costs. Raise BadFilter for
+    what is no cursor.
     """
-    found = sort_samples(samples, sort)
+    sort, found = wanted.order, select_samples(project, wanted).select_related("image", "image_class")
+    found = sort_samples(project, found, sort)
     if cursor:
         found = found.filter(_beyond(sort, *_read_cursor(sort, cursor)))
     page = list(found[: size + 1])
     return page[:size], cursor_of(sort, page[size - 1]) if len(page) > size else ""
 
 
+def neighbours(project: Project, wanted: SampleFilter, sample: Sample) -> tuple[int | None, int | None]:
+    """Return the ids of the samples before and after this one in the order of the filter; None at an end."""
+    return _beside(project, wanted, sample, wanted.order.reversed()), _beside(project, wanted, sample, wanted.order)
+
+
+def _beside(project: Project, wanted: SampleFilter, sample: Sample, sort: Sort) -> int | None:
+    here = sort_samples(project, Sample.objects.filter(pk=sample.pk), sort).first()
+    if here is None:  # it has nothing to be sorted by
+        return None
+    found = sort_samples(project, select_samples(project, wanted), sort)
+    return found.filter(_beyond(sort, *_read_cursor(sort, cursor_of(sort, here)))).values_list("pk", flat=True).first()
+
+
 def cursor_of(sort: Sort, sample: Sample) -> str:
     """Return where the page after this sample begins."""
-    return str(sample.pk) if sort.value is None else f"{sample.pk} {sample.sorted_by}"  # type: ignore[attr-defined] # annotated
+    return f"{sample.pk} {sample.sorted_by}" if sort.field else str(sample.pk)  # type: ignore[attr-defined] # annotated
 
 
 def _read_cursor(sort: Sort, cursor: str) -> tuple[int, Any]:
     pk, _, value = cursor.partition(" ")
     try:
-        return int(pk), float(value) if sort.of else value.replace("\0", "")
+        return int(pk), float(value) if sort.by_audit else value.replace("\0", "")
     except (ValueError, OverflowError):
         raise BadFilter("The page cannot be found. Begin with the first one.") from None
 
 
 def _beyond(sort: Sort, pk: int, value: Any) -> Q:
     after = "lt" if sort.descending else "gt"
-    if sort.value is None:
+    if not sort.field:
         return Q(**{f"pk__{after}": pk})
     # In this form databases find the place in the index.
-    return Q(**{f"sorted_by__{after}e": value}) & (Q(**{f"sorted_by__{after}": value}) | Q(**{f"pk__{after}": pk}))
+    beyond = Q(**{f"{sort.field}__{after}": value}) | Q(**{f"{_key(sort)}__{after}": pk})
+    return Q(**{f"{sort.field}__{after}e": value}) & beyond
 
 
 def _judged(project: Project, number: int, *, right: bool, predicted: int | None) -> list[str]:

@@ -58,6 +58,7 @@ urlpatterns = [
     path("projects/<slug:slug>/classes/<int:pk>/delete", class_settings.delete, name="class_delete"),
     path("projects/<slug:slug>/from-this-server", sources.browse, name="sources"),
     path("projects/<slug:slug>/pictures/", pictures.grid, name="pictures"),
+    path("projects/<slug:slug>/pictures/count", pictures.count, name="pictures_count"),
     path("projects/<slug:slug>/pictures/<int:pk>/", pictures.picture_page, name="picture_page"),
     path("projects/<slug:slug>/pictures/<int:pk>/versions", pictures.versions_say, name="versions_say"),
     path("projects/<slug:slug>/history/", pictures.history, name="history"),

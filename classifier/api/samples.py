@@ -37,9 +37,8 @@ def list_samples(
     project = find_project(request, slug)
     if filters.class_id is not None:
         get_object_or_404(list_classes(project), pk=filters.class_id)
-    found = select_samples(project, filters).select_related("image", "image_class")
-    cursor = after or (str(before) if before is not None and filters.order.value is None else "")
-    page, following = page_after(found, filters.order, cursor, size)
+    cursor = after or (str(before) if before is not None and not filters.order.field else "")
+    page, following = page_after(project, filters, cursor, size)
     return {"samples": [present_sample(sample) for sample in page], "next": following or None}
 
 

@@ -166,15 +166,19 @@ class Migration(migrations.Migration):
             model_name="sample",
             index=models.Index(fields=["project", "deleted_at", "id"], name="sample_newest"),
         ),
+        migrations.AddField(
+            model_name="sample",
+            name="name_start",
+            field=models.GeneratedField(
+                db_persist=True,
+                expression=django.db.models.functions.text.Left("file_name", 120),
+                help_text="by which samples are sorted; PostgreSQL indexes no long texts",
+                output_field=models.CharField(max_length=120),
+            ),
+        ),
         migrations.AddIndex(
             model_name="sample",
-            index=models.Index(
-                models.F("project"),
-                models.F("deleted_at"),
-                django.db.models.functions.text.Left("file_name", 120),
-                models.F("id"),
-                name="sample_by_name",
-            ),
+            index=models.Index(fields=["project", "deleted_at", "name_start", "id"], name="sample_by_name"),
         ),
         migrations.AddConstraint(
             model_name="imageclass",

@@ -1,6 +1,5 @@
 from django.conf import settings
 from django.db import models
-from django.db.models import F
 from django.db.models.functions import Left
 
 from classifier.models.image import Image
@@ -9,7 +8,7 @@ from classifier.models.project import Project
 from classifier.models.upload import Upload
 
 MAX_TAGS_LENGTH = 1000
-NAME_SORTED = 120  # characters of a file name by which samples are sorted; PostgreSQL indexes no long ones
+NAME_SORTED = 120  # characters
 
 
 class Sample(models.Model):
@@ -38,6 +37,12 @@ class Sample(models.Model):
         max_length=MAX_TAGS_LENGTH, blank=True, db_default="", help_text="each between bars: |blurred|check|"
     )
     file_name = models.CharField(max_length=1000)
+    name_start = models.GeneratedField(
+        expression=Left("file_name", NAME_SORTED),
+        output_field=models.CharField(max_length=NAME_SORTED),
+        db_persist=True,
+        help_text="by which samples are sorted; PostgreSQL indexes no long texts",
+    )
     upload = models.ForeignKey(Upload, null=True, on_delete=models.SET_NULL, related_name="samples")
     created_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
     created_at = models.DateTimeField(auto_now_add=True)
@@ -55,7 +60,7 @@ class Sample(models.Model):
             # Counting a project's classes and paging through one of them read the index alone.
             models.Index(fields=["project", "deleted_at", "image_class", "id"], name="sample_page"),
             models.Index(fields=["project", "deleted_at", "id"], name="sample_newest"),
-            models.Index(F("project"), F("deleted_at"), Left("file_name", NAME_SORTED), F("id"), name="sample_by_name"),
+            models.Index(fields=["project", "deleted_at", "name_start", "id"], name="sample_by_name"),
             models.Index(fields=["project", "group"], condition=~models.Q(group=""), name="sample_group"),
             models.Index(fields=["project"], condition=models.Q(is_compared=False), name="sample_uncompared"),
         ]

@@ -12,11 +12,10 @@ from classifier.models import Project, Sample
 from classifier.sample_filters import (
     SORTS,
     SampleFilter,
-    cursor_of,
+    neighbours,
     page_after,
     parse_filter,
     select_samples,
-    sort_samples,
 )
 from classifier.services import answers
 from classifier.services.history import describe_change
@@ -33,8 +32,7 @@ CURSOR = "after"  # the parameter with the place of a page
 
 def grid_context(project: Project, wanted: SampleFilter, cursor: str = "") -> dict[str, Any]:
     """Return what a page needs that shows the pictures of a filter. Raise BadFilter."""
-    found = select_samples(project, wanted)
-    page, following = page_after(found.select_related("image", "image_class"), wanted.order, cursor, PAGE)
+    page, following = page_after(project, wanted, cursor, PAGE)
     return {"project": project, "filter": wanted, "query": wanted.as_query(), "samples": page, "next": following}
 
 
@@ -45,19 +43,31 @@ def grid(request: SignedIn, project: Project) -> HttpResponse:
     context = grid_context(project, wanted, request.GET.get(CURSOR, ""))
     if request.htmx and CURSOR in request.GET:
         return render(request, "classifier/_samples.html", context)
-    found = select_samples(project, wanted)
     return render(
         request,
         "classifier/pictures_page.html",
         {
             **context,
             **choices(project),
-            "count": found.count(),
+            "count": None if wanted.narrows else selectors.list_samples(project).count(),
             "chips": describe_filter(project, wanted),
             "sorts": SORTS.values(),
-            "unsorted": wanted.order.of and found.filter(**{f"{wanted.order.of}__isnull": True}).count(),
+            "unsorted": wanted.order.by_audit and _has_unsorted(project, wanted),
         },
     )
+
+
+@project_page
+def count(request: SignedIn, project: Project) -> HttpResponse:
+    """Show how many pictures match: that takes time where there are very many, which the page does not wait for."""
+    found = select_samples(project, parse_filter(request.GET)).count()
+    return render(request, "classifier/_count.html", {"project": project, "count": found})
+
+
+def _has_unsorted(project: Project, wanted: SampleFilter) -> bool:
+    """Return whether the newest picture has no place in the order yet; to look at all would take too long."""
+    newest = Sample.objects.filter(project=project, deleted_at=None).order_by("-pk").values_list("pk", flat=True)[:1]
+    return Sample.objects.filter(pk__in=list(newest), **{f"{wanted.order.field}__isnull": True}).exists()
 
 
 def choices(project: Project) -> dict[str, Any]:
@@ -73,30 +83,21 @@ def picture_page(request: SignedIn, project: Project, pk: int) -> HttpResponse:
     )
     wanted = parse_filter(request.GET)
     changes = sample.changes.select_related("change__created_by").order_by("-pk")[:KEYS]
+    previous, following = neighbours(project, wanted, sample)
     context = {
         **choices(project),
         "project": project,
         "sample": sample,
         "filter": wanted,
         "query": wanted.as_query(),
-        "previous": _neighbour(project, wanted, sample, forward=False),
-        "following": _neighbour(project, wanted, sample, forward=True),
+        "previous": previous,
+        "following": following,
         "is_shown": sample.image.format in SHOWN_BY_BROWSERS,
         "large": LARGE,
         "changes": [(one.change, describe_change(one.change)) for one in changes],
     }
     template = "classifier/_picture.html" if request.htmx else "classifier/picture_page.html"
     return render(request, template, context)
-
-
-def _neighbour(project: Project, wanted: SampleFilter, sample: Sample, *, forward: bool) -> int | None:
-    """Return the id of the sample after this one, or before it, in the order of the filter; None at its end."""
-    sort = wanted.order if forward else wanted.order.reversed()
-    here = sort_samples(Sample.objects.filter(pk=sample.pk), sort).first()
-    if here is None:  # it has nothing to be sorted by
-        return None
-    page, _ = page_after(select_samples(project, wanted), sort, cursor_of(sort, here), 1)
-    return page[0].pk if page else None
 
 
 @project_page

@@ -58,7 +58,12 @@ async function change(address, data, ids) {
 function removeCards(ids) {
   const form = Selection.form();
   for (const id of ids) document.getElementById(`sample-${id}`)?.remove();
-  form.dataset.total = Math.max(0, Number(form.dataset.total) - ids.length);
+  const count = document.querySelector("[data-count]");
+  if (count) {
+    const left = Math.max(0, Number(form.dataset.total) - ids.length);
+    form.dataset.total = count.dataset.count = left;
+    count.textContent = `${left.toLocaleString()} picture${left === 1 ? "" : "s"}`;
+  }
   if (!document.querySelector("[data-grid] .sample")) window.location.reload();
 }
 

@@ -25,7 +25,7 @@ const Selection = {
   },
 
   count() {
-    return Selection.all() ? Number(Selection.form().dataset.total) : Selection.chosen().length;
+    return Selection.all() ? Number(Selection.form().dataset.total) || 1 : Selection.chosen().length;
   },
 
   // Say how many are chosen, and offer the rest where there is more than what is shown.
@@ -35,12 +35,13 @@ const Selection = {
     const text = form.querySelector("[data-chosen]");
     const more = form.querySelector("[data-choose-matching]");
     const count = Selection.count();
-    const total = Number(form.dataset.total);
+    const total = form.dataset.total === "" ? Infinity : Number(form.dataset.total); // not known yet
+    const told = total === Infinity ? "" : `${total.toLocaleString()} `;
     text.dataset.hint = text.dataset.hint || text.textContent;
-    text.textContent = count ? `${count.toLocaleString()} selected` : text.dataset.hint;
+    text.textContent = Selection.all() ? `All ${told}selected` : count ? `${count.toLocaleString()} selected` : text.dataset.hint;
     for (const button of form.querySelectorAll("[data-needs-choice]")) button.disabled = count === 0;
     more.hidden = Selection.all() || !count || count >= total;
-    more.textContent = `Select all ${total.toLocaleString()} that match`;
+    more.textContent = `Select all ${told}that match`;
   },
 };
 
@@ -94,7 +95,10 @@ function chooseRange(from, to) {
 // What comes later, as one scrolls, is chosen too where all are.
 document.addEventListener("htmx:afterSettle", () => {
   const form = Selection.form();
-  if (form && Selection.all()) Selection.set(Selection.boxes(), true);
+  if (!form) return;
+  form.dataset.total = document.querySelector("[data-count]")?.dataset.count ?? form.dataset.total;
+  if (Selection.all()) Selection.set(Selection.boxes(), true);
+  else Selection.show();
 });
 
 document.addEventListener("keydown", (event) => {
