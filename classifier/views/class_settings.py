@@ -40,7 +40,8 @@ def settings(request: SignedIn, project: Project, pk: int) -> HttpResponse:
 
 
 def _context(project: Project, image_class: ImageClass, form: ClassForm) -> dict[str, object]:
-    listed = list(selectors.list_classes(project))
+    listed, counts = list(selectors.list_classes(project)), selectors.class_counts(project)
+    near = classes.list_near_names(image_class)
     return {
         "project": project,
         "class": image_class,
@@ -49,9 +50,15 @@ def _context(project: Project, image_class: ImageClass, form: ClassForm) -> dict
         "place": listed.index(image_class) + 1,
         "places": len(listed),
         "others": [row for row in listed if row != image_class],
-        "near": classes.list_near_names(image_class),
-        "count": selectors.class_counts(project).get(image_class.pk, 0),
+        "near": [_offer_to_merge(image_class, other, counts) for other in near],
+        "count": counts.get(image_class.pk, 0),
     }
+
+
+def _offer_to_merge(image_class: ImageClass, other: ImageClass, counts: dict[int, int]) -> dict[str, ImageClass]:
+    """Return which of two classes would stay: the one with more pictures."""
+    gone, stays = sorted((image_class, other), key=lambda row: counts.get(row.pk, 0))
+    return {"other": other, "gone": gone, "stays": stays}
 
 
 def _do(

@@ -124,9 +124,9 @@ def test_pages_for_people(trained: ModelVersion, as_owner: Client) -> None:
     assert "Dataset version 1" in as_owner.get(home).content.decode()
     assert as_owner.get(f"{home}1/?class_id=x&split=y&after=\0").status_code == 200
     shown = as_owner.get(f"{home}1/compare").content.decode()
-    for words in ("1 came", "1 went", "1 in another class", "1 in another split"):
+    for words in ("1 picture came", "1 picture went", "1 picture in another class", "1 picture in another split"):
         assert words in shown
-    assert "1 went" in as_owner.get(f"{home}1/compare?show=went&after=0").content.decode()
+    assert "1 picture went" in as_owner.get(f"{home}1/compare?show=went&after=0").content.decode()
     assert as_owner.get(f"{home}1/compare?with=9").status_code == 404
     assert "There is no difference" in as_owner.get(f"{home}1/compare?with=1").content.decode()
     answer = as_owner.post(f"{home}1/restore", follow=True).content.decode()
