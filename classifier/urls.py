@@ -16,6 +16,7 @@ from classifier.views import (
     hub,
     images,
     job,
+    labelling,
     pictures,
     predict,
     project,
@@ -61,6 +62,10 @@ urlpatterns = [
     path("projects/<slug:slug>/pictures/count", pictures.count, name="pictures_count"),
     path("projects/<slug:slug>/pictures/<int:pk>/", pictures.picture_page, name="picture_page"),
     path("projects/<slug:slug>/pictures/<int:pk>/versions", pictures.versions_say, name="versions_say"),
+    path("projects/<slug:slug>/label/", labelling.label, name="label"),
+    path("projects/<slug:slug>/label/queue", labelling.queue, name="label_queue"),
+    path("projects/<slug:slug>/label/suggestions", labelling.suggestions, name="label_suggestions"),
+    path("projects/<slug:slug>/label/sure/", labelling.sure, name="label_sure"),
     path("projects/<slug:slug>/history/", pictures.history, name="history"),
     path("projects/<slug:slug>/history/<int:pk>/undo", sample_actions.undo_change, name="undo"),
     *(

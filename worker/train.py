@@ -11,7 +11,7 @@ from django.db import transaction
 
 from classifier.jobs import lifecycle
 from classifier.jobs.kinds import TrainResult
-from classifier.models import DatasetVersion, Job
+from classifier.models import DatasetVersion, Job, Project
 from classifier.services import datasets, embeddings, event_files, groups, model_versions, readiness
 from classifier.services.custom_backbones import find_backbone
 from ml.backbones.backbone import Backbone
@@ -43,6 +43,7 @@ def train(job: Job) -> None:
         with transaction.atomic():
             model_versions.settle_alias(job, known)
             lifecycle.finish_job(job, TrainResult(model_version=known.number, unchanged=True))
+        _look_at_the_unlabelled(job.own_project, backbone)
         return
     dataset = datasets.load_dataset(version)
     if queue_embedding(job, backbone, dataset, config.augmentations):
@@ -62,6 +63,13 @@ def train(job: Job) -> None:
     model_versions.publish_model_version(
         job, version, config, trained, custom=custom, measured={"head_seconds": seconds, **measured}
     )
+    _look_at_the_unlabelled(job.own_project, backbone)
+
+
+def _look_at_the_unlabelled(project: Project, backbone: Backbone) -> None:
+    """Let idle workers embed the pictures that no training needs, for which the version can then suggest a class."""
+    if not backbone.needs_tensorflow and readiness.list_unready(project, backbone):
+        readiness.get_ready_soon(project)
 
 
 def _fetch_weights(job: Job, backbone: Backbone) -> None:

@@ -14,9 +14,12 @@ from ml.errors import UserError
 ROUND = 256  # pictures between two looks at what has come, and two comparisons
 
 
-def get_ready_soon(project: Project) -> None:
-    """Queue the job that computes a project's missing embeddings, unless it is queued or the operator wants none."""
-    if not settings.EMBED_EARLY or find_open(project) is not None:
+def get_ready_soon(project: Project, *, asked: bool = False) -> None:
+    """Queue the job that computes a project's missing embeddings, unless it is queued already.
+
+    Where the operator wants none before a training, it is done only if somebody asked for what needs them.
+    """
+    if not (settings.EMBED_EARLY or asked) or find_open(project) is not None:
         return
     with transaction.atomic():
         Project.objects.select_for_update().get(pk=project.pk)  # two uploads at once must not queue two

@@ -26,9 +26,17 @@ def pick(project: Project, ids: Iterable[int]) -> QuerySet[Sample]:
 
 def move_samples(project: Project, samples: QuerySet[Sample], *, to: ImageClass, by: User | None) -> Change:
     """Give the samples a class, or another one; their split stays."""
-    kept = samples.filter(deleted_at=None)
+    return _give_class(project, samples.filter(deleted_at=None), Kind.MOVE, to, by)
+
+
+def label_samples(project: Project, samples: QuerySet[Sample], *, to: ImageClass, by: User | None) -> Change:
+    """Give a class to those of the samples that have none yet."""
+    return _give_class(project, samples.filter(deleted_at=None, image_class=None), Kind.LABEL, to, by)
+
+
+def _give_class(project: Project, samples: QuerySet[Sample], kind: Kind, to: ImageClass, by: User | None) -> Change:
     details = {"to": to.name, "class": to.pk}
-    return change_samples(kept, Kind.MOVE, lambda _: {"image_class_id": to.pk}, project=project, by=by, details=details)
+    return change_samples(samples, kind, lambda _: {"image_class_id": to.pk}, project=project, by=by, details=details)
 
 
 def unlabel_samples(project: Project, samples: QuerySet[Sample], *, by: User | None) -> Change:

@@ -44,8 +44,13 @@ def _set_split(project: Project, chosen: QuerySet[Sample], said: QueryDict, by: 
     return samples.set_split(project, chosen, str(said["split"]), by=by)
 
 
+def _label(project: Project, chosen: QuerySet[Sample], said: QueryDict, by: User) -> Change:
+    return samples.label_samples(project, chosen, to=_class_named(project, said), by=by)
+
+
 ACTIONS: dict[str, Run] = {
     "move": _move,
+    "label": _label,
     "unlabel": lambda project, chosen, said, by: samples.unlabel_samples(project, chosen, by=by),
     "split": _set_split,
     "group": lambda project, chosen, said, by: samples.set_group(project, chosen, said.get("group", "").strip(), by=by),
