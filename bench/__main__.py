@@ -15,6 +15,7 @@ import psutil
 
 from bench.arriving import train_after_upload
 from bench.command import label_hundred, label_one, retrain_cold, retrain_warm
+from bench.download import download_begins, download_rate
 from bench.durable import durable_ingest
 from bench.embed import embed_throughput
 from bench.figures import Figure, table
@@ -37,6 +38,8 @@ FIGURES: dict[str, Callable[[BenchmarkSite], Figure]] = {
     "durable_ingest": durable_ingest,
     "resend_known": resend_known,
     "plan_archive": plan_archive,
+    "download_begins": download_begins,
+    "download_rate": download_rate,
     "grid_page": grid_page,
     "grid_action": grid_action,
     "warm_retrain": warm_retrain,

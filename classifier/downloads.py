@@ -1,14 +1,77 @@
-"""Files sent from the storage, by pages and by the API."""
+"""Files sent from the storage, or made while they are sent, by pages and by the API."""
 
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Generator, Iterator
 from typing import IO
 
-from django.http import FileResponse, Http404
+from django.conf import settings
+from django.http import FileResponse, Http404, StreamingHttpResponse
+from django.shortcuts import get_object_or_404
 
 from classifier.models import Export, Job, Project
 from classifier.outages import raise_outage
+from classifier.sample_filters import BadFilter, SampleFilter, select_samples
 from classifier.services.event_files import event_files_name, open_event_files
 from classifier.services.exports import open_export
+from classifier.services.takeouts import Source, stream_manifest, stream_zip
+from ml.errors import Unavailable
+
+MOST_AT_ONCE = max(1, settings.WEB_THREADS // 4)  # in a web process: each keeps a thread for as long as it takes
+_turns = threading.BoundedSemaphore(MOST_AT_ONCE)
+
+
+class TooManyDownloads(Unavailable):
+    """As many as a web process sends at once are under way."""
+
+    def __init__(self) -> None:
+        super().__init__("Others are downloading pictures at the moment. Please try again in a few minutes.")
+
+
+def send_pictures(
+    project: Project, wanted: SampleFilter, number: int | None = None, *, manifest_only: bool = False
+) -> StreamingHttpResponse:
+    """Send the pictures that match the filter, or those of a dataset version, as a zip or as its manifest alone.
+
+    Raise Http404, BadFilter, TooManyDownloads, DatasetCorrupt, OSError.
+    """
+    if number is not None and wanted.narrows:
+        raise BadFilter("A dataset version is downloaded as a whole: leave out the filter, or the version.")
+    version = None if number is None else get_object_or_404(project.dataset_versions, number=number)
+    source: Source = version or select_samples(project, wanted)
+    name = f"{project.slug}-dataset-{version.number}" if version else project.slug
+    pieces = _Turn(lambda: (stream_manifest if manifest_only else stream_zip)(source))
+    ending, kind = ("csv", "text/csv; charset=utf-8") if manifest_only else ("zip", "application/zip")
+    headers = {"Content-Disposition": f'attachment; filename="{name}.{ending}"', "Cache-Control": "no-store"}
+    return StreamingHttpResponse(pieces, content_type=kind, headers=headers)
+
+
+class _Turn(Iterator[bytes]):
+    """A download that is one of those under way until it is sent, fails or is closed.
+
+    Its first piece is made at once: what goes wrong until then is told in words, later it can only be cut off.
+    """
+
+    def __init__(self, make: Callable[[], Iterator[bytes]]) -> None:
+        if not _turns.acquire(blocking=False):
+            raise TooManyDownloads
+        self._pieces = _releasing(make())
+        self._first: bytes | None = next(self._pieces)
+
+    def __next__(self) -> bytes:
+        if self._first is not None:
+            first, self._first = self._first, None
+            return first
+        return next(self._pieces)
+
+    def close(self) -> None:
+        self._pieces.close()
+
+
+def _releasing(pieces: Iterator[bytes]) -> Generator[bytes, None, None]:
+    try:
+        yield from pieces
+    finally:
+        _turns.release()
 
 
 def send_export(project: Project, export: Export) -> FileResponse:

@@ -9,6 +9,7 @@ from django.shortcuts import get_object_or_404
 from classifier.models import (
     Alias,
     CustomBackbone,
+    DatasetVersion,
     Export,
     Image,
     ImageClass,
@@ -50,7 +51,12 @@ def class_counts(project: Project) -> dict[int, int]:
 
 def list_classes(project: Project) -> QuerySet[ImageClass]:
     """List the classes of a project in the order of its pages, without those that were deleted or merged."""
-    return ImageClass.objects.filter(project=project, deleted_at=None).order_by("position", "name")
+    return project.classes.filter(deleted_at=None).order_by("position", "name")  # they know their project
+
+
+def list_left_out(project: Project) -> QuerySet[ImageClass]:
+    """List the classes that trainings leave out, as somebody has said."""
+    return list_classes(project).filter(in_training=False)
 
 
 def list_samples(
@@ -123,5 +129,10 @@ def list_exports(version: ModelVersion) -> QuerySet[Export]:
 
 def class_names(version: ModelVersion) -> list[str]:
     """List the names of a version's classes as they are today, in the order of the head's outputs."""
+    return dataset_class_names(version.dataset_version)
+
+
+def dataset_class_names(version: DatasetVersion) -> list[str]:
+    """List the names of a dataset version's classes as they are today, in their order."""
     today = dict(ImageClass.objects.filter(project=version.project_id).values_list("pk", "name"))
-    return [today.get(pk, name) for pk, name in version.dataset_version.classes]
+    return [today.get(pk, name) for pk, name in version.classes]

@@ -6,8 +6,10 @@ from classifier.api.addresses import not_found
 from classifier.api.router import api
 from classifier.views import (
     accounts,
+    class_settings,
     classes,
     custom_backbones,
+    datasets,
     errors,
     exports,
     home,
@@ -50,7 +52,11 @@ urlpatterns = [
     path("projects/<slug:slug>/classes/new", classes.create, name="class_new"),
     path("projects/<slug:slug>/classes/<int:pk>/", classes.detail, name="class"),
     path("projects/<slug:slug>/classes/<int:pk>/rename", classes.rename, name="class_rename"),
-    path("projects/<slug:slug>/classes/<int:pk>/delete", classes.delete, name="class_delete"),
+    path("projects/<slug:slug>/classes/negative", class_settings.add_negative, name="negative_class_new"),
+    path("projects/<slug:slug>/classes/<int:pk>/settings", class_settings.settings, name="class_settings"),
+    path("projects/<slug:slug>/classes/<int:pk>/place", class_settings.place, name="class_place"),
+    path("projects/<slug:slug>/classes/<int:pk>/merge", class_settings.merge, name="class_merge"),
+    path("projects/<slug:slug>/classes/<int:pk>/delete", class_settings.delete, name="class_delete"),
     path("projects/<slug:slug>/from-this-server", sources.browse, name="sources"),
     path("projects/<slug:slug>/pictures/", pictures.grid, name="pictures"),
     path("projects/<slug:slug>/pictures/count", pictures.count, name="pictures_count"),
@@ -67,6 +73,11 @@ urlpatterns = [
         for name in sample_actions.ACTIONS
     ),
     path("projects/<slug:slug>/trash/empty", classes.purge, name="trash_empty"),
+    path("projects/<slug:slug>/download", datasets.download, name="download"),
+    path("projects/<slug:slug>/dataset-versions/", datasets.index, name="datasets"),
+    path("projects/<slug:slug>/dataset-versions/<int:number>/", datasets.detail, name="dataset"),
+    path("projects/<slug:slug>/dataset-versions/<int:number>/compare", datasets.compare, name="dataset_compare"),
+    path("projects/<slug:slug>/dataset-versions/<int:number>/restore", datasets.restore, name="dataset_restore"),
     path("projects/<slug:slug>/images/<str:sha256>", images.picture, name="picture"),
     path("projects/<slug:slug>/images/<str:sha256>/<int:size>", images.thumbnail, name="thumbnail"),
     # backbones that people add

@@ -26,6 +26,7 @@ MAX_COLLECTED_BYTES = 2**18  # of a body; larger ones are streamed
 CONNECTIONS_PER_ADDRESS = 100  # whose requests are not whole yet; a proxy on this machine may have more
 STOP_SECONDS = 2.0  # that a worker which stops leaves to a request that is not whole yet
 STALL_SECONDS = 20  # without a byte, after which a streamed body is given up
+SEND_SECONDS = 60  # in which a client takes no byte of an answer, after which it is given up
 GRACE_SECONDS, LEAST_RATE = 60.0, 4096  # bytes a second of a streamed body, from then on
 _PIECE = 2**16
 _END = b"\r\n\r\n"
@@ -139,6 +140,7 @@ class BufferingWorker(ThreadWorker):  # type: ignore[misc] # its package has no 
         received = bytes(self._requests.pop(conn).received)
         conn.data_ready = True
         conn.init()
+        conn.sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, struct.pack("@ll", SEND_SECONDS, 0))
         conn.parser.unreader.unread(received)
         if not streamed:
             super().enqueue_req(conn)

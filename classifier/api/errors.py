@@ -28,12 +28,12 @@ def errors(*statuses: int) -> dict[int, Any]:
     return dict.fromkeys(sorted({*ALWAYS, *statuses}), ErrorOut)
 
 
-def _file(content_type: str) -> dict[str, Any]:
-    content = {content_type: {"schema": {"type": "string", "format": "binary"}}}
+def _file(*content_types: str) -> dict[str, Any]:
+    content = {content_type: {"schema": {"type": "string", "format": "binary"}} for content_type in content_types}
     return {"responses": {200: {"content": content}}}
 
 
-PICTURE, ZIP = _file("image/*"), _file("application/zip")
+PICTURE, ZIP, ZIP_OR_TABLE = _file("image/*"), _file("application/zip"), _file("application/zip", "text/csv")
 
 # What Django refuses while it reads a request, before any call begins.
 BAD_REQUESTS: dict[type[Exception], tuple[int, str]] = {

@@ -6,7 +6,7 @@ from typing import Any
 from classifier import selectors
 from classifier.jobs.lifecycle import read_state
 from classifier.jobs.progress import job_progress
-from classifier.models import Export, Job, ModelVersion, PartialUpload, Project, Sample, Upload, UploadItem
+from classifier.models import Export, ImageClass, Job, ModelVersion, PartialUpload, Project, Sample, Upload, UploadItem
 from classifier.services.exports import has_old_names
 from classifier.services.model_versions import load_evaluation
 from classifier.services.resumable import KEPT
@@ -22,10 +22,21 @@ def present_project(project: Project) -> dict[str, Any]:
         "slug": project.slug,
         "name": project.name,
         "created_at": project.created_at,
-        "classes": [
-            {"id": row.pk, "name": row.name, "samples": counts.get(row.pk, 0)} for row in project.classes.all()
-        ],
+        "classes": [present_class(row, counts.get(row.pk, 0)) for row in selectors.list_classes(project)],
         "live_version": live.number if live else None,
+    }
+
+
+def present_class(image_class: ImageClass, samples: int) -> dict[str, Any]:
+    return {
+        "id": image_class.pk,
+        "name": image_class.name,
+        "samples": samples,
+        "description": image_class.description,
+        "colour": image_class.shown_colour,
+        "position": image_class.position,
+        "in_training": image_class.in_training,
+        "is_negative": image_class.is_negative,
     }
 
 

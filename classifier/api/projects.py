@@ -1,8 +1,7 @@
-"""Projects and their classes."""
+"""Projects."""
 
 from typing import Any
 
-from django.shortcuts import get_object_or_404
 from ninja import Router, Status
 
 from classifier import selectors
@@ -46,29 +45,3 @@ def rename_project(request: SignedIn, slug: str, payload: schemas.ProjectIn) -> 
     project = find_project(request, slug)
     projects.rename_project(project, payload.name)
     return project
-
-
-@router.post("/projects/{slug}/classes", response={201: schemas.ClassOut, **errors(400, 404, 409, 413, 422)})
-def create_class(request: SignedIn, slug: str, payload: schemas.ClassIn) -> Any:
-    """Create a class, or return the one of that name."""
-    image_class = projects.get_or_create_class(find_project(request, slug), payload.name)
-    count = selectors.class_counts(image_class.project).get(image_class.pk, 0)
-    return Status(201, {"id": image_class.pk, "name": image_class.name, "samples": count})
-
-
-@router.patch(
-    "/projects/{slug}/classes/{class_id}", response={200: schemas.ClassOut, **errors(400, 404, 409, 413, 422)}
-)
-def rename_class(request: SignedIn, slug: str, class_id: int, payload: schemas.ClassIn) -> Any:
-    """Rename a class. Its pictures stay, and its model versions use the new name from then on."""
-    image_class = get_object_or_404(find_project(request, slug).classes, pk=class_id)
-    projects.rename_class(image_class, payload.name)
-    count = selectors.class_counts(image_class.project).get(image_class.pk, 0)
-    return {"id": image_class.pk, "name": image_class.name, "samples": count}
-
-
-@router.delete("/projects/{slug}/classes/{class_id}", response={204: None, **errors(400, 404, 409, 413, 422)})
-def delete_class(request: SignedIn, slug: str, class_id: int) -> Any:
-    """Delete a class that has no pictures, not even in the trash."""
-    projects.delete_class(get_object_or_404(find_project(request, slug).classes, pk=class_id))
-    return Status(204, None)

@@ -6,7 +6,9 @@ from ninja.operation import Operation
 from classifier.api import (
     backbones,
     changes,
+    classes,
     classify,
+    datasets,
     exports,
     imports,
     keys,
@@ -42,6 +44,7 @@ for name, part in {
     "classify": classify,
     "projects": projects,
     "samples": samples,
+    "datasets": datasets,
     "history": changes,
     "uploads": uploads,
     "resumable uploads": resumable,
@@ -53,3 +56,4 @@ for name, part in {
     "keys": keys,
 }.items():
     api.add_router("", part.router, tags=[name])
+api.add_router("", classes.router, tags=["projects"])  # generated clients have looked for them there

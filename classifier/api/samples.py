@@ -36,7 +36,7 @@ def list_samples(
     """List the samples that match, the newest first or in another order; `next` is the next page's `after`."""
     project = find_project(request, slug)
     if filters.class_id is not None:
-        get_object_or_404(project.classes, pk=filters.class_id)
+        get_object_or_404(list_classes(project), pk=filters.class_id)
     cursor = after or (str(before) if before is not None and not filters.order.field else "")
     page, following = page_after(project, filters, cursor, size)
     return {"samples": [present_sample(sample) for sample in page], "next": following or None}

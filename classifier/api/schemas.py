@@ -48,6 +48,11 @@ class ClassOut(Schema):
     id: int
     name: str
     samples: int
+    description: str
+    colour: str = Field(description="as #3b5bdb; of the palette where none was chosen")
+    position: int = Field(description="where it is listed; of equal ones by name")
+    in_training: bool = Field(description="whether trainings use its pictures")
+    is_negative: bool = Field(description="whether it stands for “none of these”")
 
 
 class ProjectDetail(ProjectOut):
@@ -57,6 +62,21 @@ class ProjectDetail(ProjectOut):
 
 class ClassIn(Input):
     name: str
+
+
+class ClassChanges(Input):
+    """What is left out stays as it is."""
+
+    name: str | None = None
+    description: str | None = None
+    colour: str | None = Field(None, description="as #3b5bdb; empty for a colour of the palette")
+    in_training: bool | None = None
+    is_negative: bool | None = None
+    place: Annotated[StrictInt, Field(ge=1, lt=2**31)] | None = Field(None, description="in the list, from 1")
+
+
+class MergeIn(Input):
+    into: StrictInt = Field(description="the id of the class that stays", ge=0, lt=2**63)
 
 
 class SampleOut(Schema):

@@ -2,6 +2,7 @@ from django.db import models
 from django.urls import reverse
 
 from classifier.models.project import Project
+from classifier.palette import colour_of
 
 
 class ImageClass(models.Model):
@@ -35,3 +36,7 @@ class ImageClass(models.Model):
 
     def get_absolute_url(self) -> str:
         return reverse("class", args=[self.project.slug, self.pk])
+
+    @property
+    def shown_colour(self) -> str:
+        return self.colour or colour_of(self.pk)

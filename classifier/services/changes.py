@@ -13,10 +13,10 @@ from django.utils import timezone
 
 from classifier.models import Change, ImageClass, Project, Sample, SampleChange
 from classifier.prepared import insert_rows
+from classifier.services.live_classes import Fields, Wanted, fields_of_used, into_live_classes
 from ml.errors import Conflict
 
 Kind = Change.Kind
-Fields = dict[str, Any]  # some fields of a sample, or of a class, as JSON knows them
 
 # What an act may change of a sample; all else is what the picture is and where it came from.
 SAMPLE_FIELDS = ("image_class_id", "split", "split_is_given", "group", "tags", "deleted_at")
@@ -45,7 +45,8 @@ def change_samples(
 
     Args:
         samples: those that are meant. What others change meanwhile waits.
-        change: returns new values for some of SAMPLE_FIELDS, from all of them; what stays the same is not recorded.
+        change: returns new values for some of SAMPLE_FIELDS, from all of them and the sample's `pk`; what stays the
+            same is not recorded.
         details: names for the sentence that tells of it.
         classes: new values for some of CLASS_FIELDS, by the id of a class.
     """
@@ -55,10 +56,10 @@ def change_samples(
         wanted = {}
         for row in rows.iterator(chunk_size=SLICE):
             pk, before = row.pop("pk"), _plain(row)
-            wanted[pk] = (before, change(before))
+            wanted[pk] = (before, change({"pk": pk, **before}))
         act = Change.objects.create(project=project, kind=kind, details=details or {}, created_by=by)
-        act.count = _write_samples(act, wanted)
         act.classes = _write_classes(project, classes or {})
+        act.count = _write(act, wanted)
         act.save(update_fields=["count", "classes"])
     return act
 
@@ -82,7 +83,7 @@ def undo(act: Change, *, by: User | None) -> tuple[Change, int]:
         }
         back = Change.objects.create(project=act.project, kind=Kind.UNDO, undoes=act, created_by=by)
         back.classes = _undo_classes(act)
-        back.count = _write_samples(back, wanted)
+        back.count = _write(back, wanted)
         back.details = {"kind": act.kind, **act.details}
         back.save(update_fields=["count", "classes", "details"])
     return back, act.count - len(wanted)
@@ -113,7 +114,23 @@ def _read_samples(pks: Sequence[int]) -> dict[int, Fields]:
     return found
 
 
-def _write_samples(act: Change, wanted: Mapping[int, tuple[Fields, Fields]]) -> int:
+def _write(act: Change, wanted: Wanted) -> int:
+    """Write and record what differs of samples, and bring classes back that are gone and have samples then."""
+    wanted, needed = into_live_classes(act.project, wanted)
+    _add_classes(act, _write_classes(act.project, needed))
+    count = _write_samples(act, wanted)
+    _add_classes(act, _write_classes(act.project, fields_of_used(act.project)))
+    return count
+
+
+def _add_classes(act: Change, more: Fields) -> None:
+    """Add what the act changes of classes once more: what was before it stays."""
+    for pk, (before, after) in more.items():
+        known_before, known_after = act.classes.get(pk, ({}, {}))
+        act.classes[pk] = [{**before, **known_before}, {**known_after, **after}]
+
+
+def _write_samples(act: Change, wanted: Wanted) -> int:
     """Write and record what differs from before, and return how many samples do.
 
     Args:

@@ -106,9 +106,9 @@ def decide_splits(project: Project, *, validation_percentage: int, testing_perce
 
 
 def _usable(project: Project) -> QuerySet[Sample]:
-    """Select the samples that a training can use: those with a class whose picture can be read."""
+    """Select the samples that a training can use: those of classes for training whose picture can be read."""
     kept = Sample.objects.filter(project=project, deleted_at=None, image__damaged_at=None)
-    return kept.filter(image_class__isnull=False)
+    return kept.filter(image_class__deleted_at=None, image_class__in_training=True)
 
 
 def list_usable(project: Project) -> list[str]:

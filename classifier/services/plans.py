@@ -15,12 +15,14 @@ from ml.datasets.archives import ArchiveEntry, open_archive
 from ml.datasets.entries import DEFAULT_LIMITS, Survey
 from ml.datasets.evidence import Listing
 from ml.datasets.names import EntryRefused
-from ml.datasets.plan import Plan, Verdict
+from ml.datasets.plan import Plan
 from ml.datasets.planner import make_plan
 from ml.datasets.readings import Layout
 from ml.errors import Refused
 
 MOST_BYTES_AT_ONCE = 512 * 2**20  # of an archive that is planned while the browser or program waits
+
+BrowserVerdict = tuple[str | None, str, str, str | None]  # class, split, group, reason
 
 
 class TooLargeToPlan(Refused):
@@ -72,11 +74,14 @@ def plan_paths(text: bytes, tables: dict[str, "File[bytes]"], layout: Layout) ->
     return make_plan(listing, layout), planned
 
 
-def number_verdicts(plan: Plan, planned: list[bool]) -> tuple[list[Verdict], list[int]]:
-    """Return the different verdicts, and for each path the place of its own among them, or -1 if it is passed over."""
-    kinds: dict[Verdict, int] = {}
+def number_verdicts(plan: Plan, planned: list[bool]) -> tuple[list[BrowserVerdict], list[int]]:
+    """Return the different verdicts, and for each path the place of its own among them, or -1 if it is passed over.
+
+    They are without the names that a manifest gives: the browser sends each picture under its own.
+    """
+    kinds: dict[BrowserVerdict, int] = {}
     following = iter(plan.verdicts)
-    places = [kinds.setdefault(next(following), len(kinds)) if known else -1 for known in planned]
+    places = [kinds.setdefault(next(following)[:4], len(kinds)) if known else -1 for known in planned]
     return list(kinds), places
 
 

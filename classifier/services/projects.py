@@ -7,9 +7,11 @@ from collections.abc import Collection
 
 from django.contrib.auth.models import User
 from django.db import IntegrityError, transaction
+from django.db.models import Max
 from django.utils.text import slugify
 
 from classifier.models import ImageClass, Project
+from classifier.selectors import list_classes
 from ml.datasets.class_names import MAX_CLASS_NAME_LENGTH
 from ml.errors import Refused
 
@@ -57,35 +59,17 @@ def rename_project(project: Project, name: str) -> None:
 
 
 def get_or_create_class(project: Project, name: str) -> ImageClass:
-    """Return the project's class of that name. Raise InvalidName."""
+    """Return the project's class of that name. One that was deleted stays so: a new one is made. Raise InvalidName."""
     name = clean_class_name(name)
-    return ImageClass.objects.get_or_create(project=project, name=name)[0]
+    known = list_classes(project).filter(name=name).first()
+    if known is not None:
+        return known
+    last = list_classes(project).aggregate(last=Max("position"))["last"]
+    values = {"position": last + 1 if last else 0}  # behind the others, where somebody has ordered them
+    return ImageClass.objects.get_or_create(project=project, name=name, deleted_at=None, defaults=values)[0]
 
 
 def ensure_classes(project: Project, names: Collection[str]) -> dict[str, ImageClass]:
     """Return the project's classes of these clean names, creating the missing ones in alphabetical order."""
-    found = {row.name: row for row in project.classes.filter(name__in=list(names))}
+    found = {row.name: row for row in list_classes(project).filter(name__in=list(names))}
     return found | {name: get_or_create_class(project, name) for name in sorted(names) if name not in found}
-
-
-def rename_class(image_class: ImageClass, name: str) -> None:
-    """Rename a class, without touching samples, splits and versions. Raise InvalidName."""
-    name = clean_class_name(name)
-    others = ImageClass.objects.filter(project=image_class.project_id, name=name).exclude(pk=image_class.pk)
-    if others.exists():
-        raise InvalidName(f"There is already a class called “{name}”. Move the pictures there instead.")
-    image_class.name = name
-    try:
-        with transaction.atomic():
-            image_class.save(update_fields=["name"])
-    except IntegrityError:
-        raise InvalidName(f"There is already a class called “{name}”.") from None
-
-
-def delete_class(image_class: ImageClass) -> None:
-    """Delete a class without samples, even deleted ones that could be restored. Raise InvalidName."""
-    if image_class.samples.filter(deleted_at=None).exists():
-        raise InvalidName("Move or delete its pictures first.")
-    if image_class.samples.exists():
-        raise InvalidName("Pictures of this class are in the trash. Restore them or empty the trash first.")
-    image_class.delete()

@@ -8,7 +8,7 @@ from django.db import transaction
 from classifier.jobs.kinds import TRAIN, JobState
 from classifier.jobs.lifecycle import queue_job
 from classifier.models import Job, Project
-from classifier.selectors import class_counts
+from classifier.selectors import class_counts, list_classes
 from classifier.services.custom_backbones import check_backbone
 from classifier.services.estimates import estimate_tuning
 from classifier.workers import missing_queues
@@ -39,7 +39,8 @@ class TrainingRefused(Conflict):
 def check_training(project: Project) -> Preflight:
     """Find everything that speaks against training and can be known before queueing."""
     counted = class_counts(project)
-    sizes = {name: counted[pk] for pk, name in project.classes.values_list("pk", "name") if counted.get(pk)}
+    classes = list_classes(project).filter(in_training=True).order_by("pk").values_list("pk", "name")
+    sizes = {name: counted[pk] for pk, name in classes if counted.get(pk)}
     running = project.jobs.filter(kind=TRAIN.name, status__in=Job.OPEN).order_by("pk").first()
     return Preflight(_errors(sizes), [*_imbalance(sizes), *_absent_workers()], running)
 

@@ -155,8 +155,11 @@ class _Place(NamedTuple):
 def _list_places(project: Project, images: Iterable[int]) -> dict[int, _Place]:
     """Return where those of the pictures are that are samples of the project already."""
     samples = Sample.objects.filter(project=project, image__in=list(images))
-    rows = samples.values_list("image_id", "image_class_id", "image_class__name", "deleted_at")
-    return {row[0]: _Place(*row[1:]) for row in rows}
+    rows = samples.values_list(
+        "image_id", "image_class_id", "image_class__name", "deleted_at", "image_class__deleted_at"
+    )
+    # What lies in the trash with its class comes back without one.
+    return {row[0]: _Place(*row[1:4]) if row[4] is None else _Place(None, None, row[3]) for row in rows}
 
 
 class _Recorder:

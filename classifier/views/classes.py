@@ -1,31 +1,32 @@
-"""One class: its pictures, its name, and adding and deleting classes."""
+"""One class: its pictures and its name; adding classes, and emptying the trash."""
 
 from django.contrib import messages
 from django.http import HttpResponse
-from django.shortcuts import get_object_or_404, redirect, render
+from django.shortcuts import redirect, render
 from django.views.decorators.http import require_POST
 
 from classifier import selectors
 from classifier.access import SignedIn, project_page
 from classifier.browser_features import may_use_camera
 from classifier.forms import NameForm
-from classifier.models import Project
+from classifier.models import ImageClass, Project
 from classifier.sample_filters import SampleFilter
-from classifier.services import projects, samples
+from classifier.services import classes, projects, samples
+from classifier.views.class_settings import find_class, tell
 from classifier.views.pictures import choices, grid_context
 from ml.datasets.class_names import MAX_CLASS_NAME_LENGTH
+from ml.errors import UserError
 
 
 @may_use_camera
 @project_page
 def detail(request: SignedIn, project: Project, pk: int) -> HttpResponse:
-    image_class = get_object_or_404(project.classes, pk=pk)
+    image_class = find_class(project, pk)
     context = {
         **grid_context(project, SampleFilter(class_id=image_class.pk)),
         **choices(project),
         "class": image_class,
         "count": selectors.class_counts(project).get(image_class.pk, 0),
-        "trashed": image_class.samples.filter(deleted_at__isnull=False).exists(),
         "form": NameForm(initial={"name": image_class.name}, longest=MAX_CLASS_NAME_LENGTH, label="Class name"),
     }
     return render(request, "classifier/class_page.html", context)
@@ -38,31 +39,29 @@ def create(request: SignedIn, project: Project) -> HttpResponse:
     if not form.is_valid():
         messages.error(request, str(form.errors["name"][0]))
         return redirect(project)
-    return redirect(projects.get_or_create_class(project, form.cleaned_data["name"]))
+    image_class = projects.get_or_create_class(project, form.cleaned_data["name"])
+    warn_of_near_names(request, image_class)
+    return redirect(image_class)
 
 
 @project_page
 @require_POST
 def rename(request: SignedIn, project: Project, pk: int) -> HttpResponse:
-    image_class = get_object_or_404(project.classes, pk=pk)
+    image_class = find_class(project, pk)
     try:
-        projects.rename_class(image_class, request.POST.get("name", ""))
-        messages.success(request, "The class has been renamed. Its predictions use the new name too.")
-    except projects.InvalidName as error:
+        tell(request, classes.rename_class(image_class, request.POST.get("name", ""), by=request.user))
+        warn_of_near_names(request, find_class(project, pk))
+    except UserError as error:
         messages.error(request, str(error))
     return redirect("class", project.slug, pk)
 
 
-@project_page
-@require_POST
-def delete(request: SignedIn, project: Project, pk: int) -> HttpResponse:
-    try:
-        projects.delete_class(get_object_or_404(project.classes, pk=pk))
-    except projects.InvalidName as error:
-        messages.error(request, str(error))
-        return redirect("class", project.slug, pk)
-    messages.success(request, "The class has been deleted.")
-    return redirect(project)
+def warn_of_near_names(request: SignedIn, image_class: ImageClass) -> None:
+    """Say if another class is called nearly the same."""
+    if near := classes.list_near_names(image_class):
+        names = ", ".join(f"“{other.name}”" for other in near[:3])
+        sentence = f"There is also {names}. If both mean the same, merge them in the settings of the class."
+        messages.warning(request, sentence)
 
 
 @project_page

@@ -1,6 +1,7 @@
 """A project's front page: its classes, their balance, and where to drop pictures."""
 
 from collections import defaultdict
+from typing import Any
 
 from django.conf import settings
 from django.contrib import messages
@@ -28,14 +29,14 @@ def project(request: SignedIn, project: Project) -> HttpResponse:
     counts = selectors.class_counts(project)
     strips = _strips(project)
     largest = max(counts.values(), default=0)
-    rows = [
+    rows: list[dict[str, Any]] = [
         {
             "class": image_class,
             "count": counts.get(image_class.pk, 0),
             "share": round(100 * counts.get(image_class.pk, 0) / largest) if largest else 0,
             "strip": strips.get(image_class.pk, []),
         }
-        for image_class in project.classes.order_by("name")
+        for image_class in selectors.list_classes(project)
     ]
     leaked, live = leaks.count_leaked(project), selectors.live_version(project)
     context = {
@@ -53,6 +54,7 @@ def project(request: SignedIn, project: Project) -> HttpResponse:
         "getting_ready": readiness.find_open(project),
         "live": live,
         "running": selectors.list_jobs(request.user).filter(project=project, status__in=("QUEUED", "RUNNING")),
+        "offers_negative": len(rows) > 1 and not any(row["class"].is_negative for row in rows),
         "class_form": NameForm(label="Class name"),
     }
     return render(request, "classifier/project_page.html", context)

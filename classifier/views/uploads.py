@@ -22,6 +22,7 @@ from classifier.parsing import parse_number
 from classifier.services import known, plans, uploads
 from classifier.services.images import read_bounded
 from ml.datasets.archives import ArchiveEntry, looks_like_archive
+from ml.datasets.cells import protect_cell
 from ml.datasets.file_names import TABLE, kind_of_file
 from ml.datasets.names import why_no_archive
 from ml.datasets.readings import BadLayout, combine, parse_layout
@@ -173,7 +174,7 @@ def index(request: SignedIn, project: Project) -> HttpResponse:
         "project": project,
         "uploads": found,
         "sending": any(upload.is_being_sent for upload in found),
-        "rows": [{"class": image_class} for image_class in project.classes.order_by("name")],
+        "rows": [{"class": image_class} for image_class in selectors.list_classes(project)],
         "sources": settings.IMPORT_FROM,
     }
     return render(request, "classifier/uploads_page.html", context)
@@ -222,12 +223,7 @@ def _csv_lines(upload: Upload) -> Iterator[str]:
     yield writer.writerow(["file", "class", "status", "reason"])
     for item in upload.items.order_by("pk").iterator(chunk_size=2000):
         cells = (item.file_name, item.class_name, item.get_status_display(), item.reason)
-        yield writer.writerow([_harmless(cell) for cell in cells])
-
-
-def _harmless(cell: str) -> str:
-    """Put a quote before a cell that a spreadsheet would run as a formula, so that it is only text."""
-    return f"'{cell}" if cell.startswith(("=", "+", "-", "@", "\t", "\r")) else cell
+        yield writer.writerow([protect_cell(cell) for cell in cells])
 
 
 @project_page

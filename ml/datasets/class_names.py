@@ -14,6 +14,8 @@ _INVISIBLE = re.compile(
 )
 _JOINER = re.compile("[\u200c\u200d]")
 _REVERSED = re.compile("\u202e([^\u202c]*)\u202c?")
+_NUMBERS = re.compile(r"\d+")
+_SHORT, _LONG = 5, 10  # letters of names in which one slip, or two, are looked for
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f]")
 
 # Letters of other alphabets that look like Latin ones; the standard library has no table of them.
@@ -84,3 +86,46 @@ def find_twins(names: Iterable[str]) -> list[list[str]]:
     for name in names:
         groups.setdefault(fold_label(name), []).append(name)
     return [sorted(group) for group in groups.values() if len(group) > 1]
+
+
+def find_near(name: str, others: Iterable[str]) -> list[str]:
+    """List those of the other names that people may have meant as the same one.
+
+    They differ by case, width, letters that look alike, what nobody sees, a plural, or a slip of the keyboard. Names
+    with other numbers are meant to differ.
+    """
+    return sorted(other for other in others if _is_near(_fold_fully(name), _fold_fully(other)))
+
+
+def _fold_fully(name: str) -> str:
+    return "".join(letter for letter in fold_label(show_as_seen(name)) if letter.isalnum()) or name
+
+
+def _is_near(one: str, other: str) -> bool:
+    if one == other or _singular(one) == _singular(other):
+        return True
+    same_numbers = _NUMBERS.findall(one) == _NUMBERS.findall(other)
+    slips = 2 if min(len(one), len(other)) >= _LONG else 1 if min(len(one), len(other)) >= _SHORT else 0
+    return same_numbers and slips > 0 and _is_within(one, other, slips)
+
+
+def _singular(name: str) -> str:
+    for ending, singular in (("ies", "y"), ("es", ""), ("s", "")):
+        if name.endswith(ending) and len(name) > len(ending) + 1:
+            return name[: -len(ending)] + singular
+    return name.removesuffix("e")  # apple and apples, box and boxes
+
+
+def _is_within(one: str, other: str, most: int) -> bool:
+    """Return whether so many letters added, left out, changed or swapped make the one the other, by Levenshtein."""
+    if abs(len(one) - len(other)) > most:
+        return False
+    before: list[int] = []
+    row = list(range(len(other) + 1))
+    for place, letter in enumerate(one, 1):
+        older, before, row = before, row, [place]
+        for column, theirs in enumerate(other, 1):
+            cost = min(before[column] + 1, row[-1] + 1, before[column - 1] + (letter != theirs))
+            swapped = place > 1 and column > 1 and (letter, one[place - 2]) == (other[column - 2], theirs)
+            row.append(min(cost, older[column - 2] + 1) if swapped else cost)
+    return row[-1] <= most

@@ -142,7 +142,7 @@ class ClassifiedMember(NamedTuple):
 
 def classify_member(listed: ArchiveMember, verdict: Verdict, limits: ArchiveLimits) -> ClassifiedMember:
     """Join a listed file and the verdict of the plan on it."""
-    name = displayable(listed.name, limits.max_name_length)
+    name = displayable(verdict.file_name or listed.name, limits.max_name_length)
     return ClassifiedMember(name, verdict.class_name, verdict.reason, verdict.split, verdict.group)
 
 

@@ -20,6 +20,7 @@ class Verdict(NamedTuple):
     split: str = ""  # given by a folder or a table
     group: str = ""  # of pictures that belong together, such as those of one day
     reason: str | None = None
+    file_name: str = ""  # that it had when it came, where a manifest tells
 
 
 @dataclass

@@ -17,17 +17,25 @@ def list_warnings(evidence: Evidence, plan: Plan) -> list[str]:
     return [
         sentence
         for sentence in (
-            _warn_of_single_pictures(plan),
+            *describe_result(plan),
             _warn_of_invisible(evidence),
-            _warn_of_splits(plan),
-            _tell_of_groups(plan),
-            _tell_of_the_web(plan),
-            _warn_of_unlabelled(plan),
             *(f"The column “{name}” has no splits that are known." for name in evidence.tables.unread_splits),
             *(f"“{name}” names none of the pictures." for name in _useless_tables(evidence, plan)),
         )
         if sentence
     ]
+
+
+def describe_result(plan: Plan) -> list[str]:
+    """Return the sentences about what a plan gives, however it was found."""
+    sentences = (
+        _warn_of_single_pictures(plan),
+        _warn_of_splits(plan),
+        _tell_of_groups(plan),
+        _tell_of_the_web(plan),
+        _warn_of_unlabelled(plan),
+    )
+    return [sentence for sentence in sentences if sentence]
 
 
 def list_names(names: list[str]) -> str:

@@ -9,6 +9,8 @@ from ml.datasets.evidence import Evidence, Listing
 from ml.datasets.file_names import VIDEO, kind_of_file, match_pattern
 from ml.datasets.folders import Level
 from ml.datasets.groups import clean_group, group_by_name
+from ml.datasets.manifest_plans import plan_manifest
+from ml.datasets.manifests import read_manifest
 from ml.datasets.names import split_name
 from ml.datasets.plan import (
     Option,
@@ -34,6 +36,8 @@ from ml.datasets.web_pictures import SEVERAL_CLASSES, plan_web_pictures
 def make_plan(listing: Listing, layout: Layout = Layout()) -> Plan:  # noqa: B008 - it is frozen
     """Return the plan for the files of a listing. Raise `BadLayout` if the layout names a table that is not there."""
     asked = Evidence(listing, layout)
+    if layout.reading == readings.AUTO and (manifest := read_manifest(asked)) is not None:
+        return plan_manifest(asked, manifest)
     found = choose_labels(asked)
     _check_table(asked)
     evidence = found.evidence or asked

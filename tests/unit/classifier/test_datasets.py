@@ -11,10 +11,10 @@ from classifier.jobs import lifecycle
 from classifier.models import Alias, DatasetVersion, Job, ModelVersion, Project, Sample
 from classifier.selectors import live_version
 from classifier.services import model_versions, samples
+from classifier.services.classes import rename_class
 from classifier.services.datasets import DatasetCorrupt, freeze_dataset_version, load_dataset
 from classifier.services.embeddings import EmbeddingsMissing, list_missing, load_embeddings, store_embeddings
 from classifier.services.images import read_file
-from classifier.services.projects import rename_class
 from ml.training.artifacts import ArtifactCorrupt
 from ml.training.config import TrainConfig
 from tests.datasets import coloured_pictures
@@ -53,7 +53,7 @@ def test_added_moved_and_deleted_pictures_make_new_versions(filled: Project) -> 
 
 def test_renamed_class_is_the_same_class(filled: Project) -> None:
     first = freeze(filled)
-    rename_class(filled.classes.get(name="red"), "crimson")
+    rename_class(filled.classes.get(name="red"), "crimson", by=None)
     assert freeze(filled) == first
 
 

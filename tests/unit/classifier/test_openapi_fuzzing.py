@@ -11,10 +11,11 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from classifier.api.router import api
-from classifier.models import ApiKey, ModelVersion
+from classifier.models import ApiKey, ModelVersion, Sample
 from classifier.services import prediction, resumable
 from classifier.services.accounts import create_api_key
 from classifier.services.custom_backbones import request_backbone
+from classifier.services.samples import add_tag
 from poetsweb.wsgi import application
 from tests.unit.classifier.conftest import store_export
 from tests.unit.classifier.test_openapi import OPERATIONS
@@ -53,6 +54,7 @@ def headers(trained: ModelVersion, tmp_path: Any, monkeypatch: pytest.MonkeyPatc
     store_export(trained, tmp_path)
     resumable.begin(trained.project, resumable.Announced("colours.zip", 9), by=trained.project.owner)
     request_backbone(by=trained.project.owner, address="https://example.org/a.tflite", title="Colours by others")
+    add_tag(trained.project, Sample.objects.filter(project=trained.project), "seen", by=trained.project.owner)
     return {"Authorization": f"Bearer {create_api_key(trained.project.owner, 'test')[1]}"}
 
 
@@ -64,6 +66,7 @@ def document(headers: dict[str, str], trained: ModelVersion) -> dict[str, Any]:
         "slug": values["slug"],
         "class_id": values["pk"]["class"],
         "job_id": values["pk"]["job"],
+        "change_id": values["pk"]["undo"],
         "key_id": ApiKey.objects.values_list("pk", flat=True)[0],
         "sha256": values["sha256"],
         "format": "tflite",

@@ -13,7 +13,7 @@ from classifier.jobs.kinds import TRAIN
 from classifier.models import ApiKey, ImageClass, ModelVersion, Project, Sample, Upload
 from classifier.services import prediction
 from classifier.services.accounts import NotAllowed
-from classifier.services.projects import InvalidName, create_project, delete_class
+from classifier.services.projects import create_project
 from classifier.services.samples import delete_samples, pick, purge_samples
 from classifier.services.set_up import create_administrator
 from ml.images.rendering import Framing
@@ -208,11 +208,6 @@ def test_move_delete_restore_and_purge(filled: Project, as_owner: Client) -> Non
 def test_samples_of_another_project_are_not_touched(filled: Project, stranger: User) -> None:
     theirs = create_project("Theirs", by=stranger)
     assert delete_samples(theirs, pick(theirs, Sample.objects.values_list("pk", flat=True)), by=None).count == 0
-
-
-def test_class_with_pictures_is_not_deleted(filled: Project) -> None:
-    with pytest.raises(InvalidName, match="Move or delete its pictures first"):
-        delete_class(filled.classes.get(name="red"))
 
 
 def test_pages_do_not_ask_more_of_the_database_for_more_samples(

@@ -154,6 +154,7 @@ BODIES = {
     "exports": {"format": "tflite"},
     "answer": {"layout": "first"},
     "from-source": {"source": "/srv/photos"},
+    "merge": {"into": 1},
     "known": {"sha256s": ["0" * 64]},
 }
 
