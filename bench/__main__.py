@@ -21,6 +21,7 @@ from bench.figures import Figure, table
 from bench.fine_tune import fine_tune
 from bench.ingest import ingest_throughput
 from bench.memory import web_memory
+from bench.near_duplicates import near_duplicates
 from bench.neighbours import noisy_neighbour
 from bench.plans import plan_archive
 from bench.predict import predict_latency, predict_throughput
@@ -44,6 +45,7 @@ FIGURES: dict[str, Callable[[BenchmarkSite], Figure]] = {
     "slow_clients": slow_clients,
     "noisy_neighbour": noisy_neighbour,
     "growth": growth,
+    "near_duplicates": near_duplicates,
     "fine_tune": fine_tune,
     "web_memory": web_memory,
     "retrain_cold": retrain_cold,
