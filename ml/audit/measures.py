@@ -13,6 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+Pixels = NDArray[np.uint8]
+
 MAX_CAMERA = 60  # characters
 _MODEL, _CHANGED, _EXIF_IFD, _TAKEN = 0x0110, 0x0132, 0x8769, 0x9003
 
@@ -39,7 +41,7 @@ class Measures:
     taken: date | None = None
 
 
-def measure_picture(picture: NDArray[np.uint8], data: bytes) -> Measures:
+def measure_picture(picture: Pixels, data: bytes) -> Measures:
     """Measure a picture, uint8 RGB (S, S, 3), and read the file that it was decoded from."""
     grey = np.asarray(Image.fromarray(picture).convert("L"), np.int16)
     darkest, lightest = _percentiles(grey, (0.05, 0.99))
