@@ -14,6 +14,7 @@ from pathlib import Path
 import psutil
 
 from bench.arriving import train_after_upload
+from bench.audit import audit
 from bench.command import label_hundred, label_one, retrain_cold, retrain_warm
 from bench.durable import durable_ingest
 from bench.embed import embed_throughput
@@ -46,6 +47,7 @@ FIGURES: dict[str, Callable[[BenchmarkSite], Figure]] = {
     "noisy_neighbour": noisy_neighbour,
     "growth": growth,
     "near_duplicates": near_duplicates,
+    "audit": audit,
     "fine_tune": fine_tune,
     "web_memory": web_memory,
     "retrain_cold": retrain_cold,

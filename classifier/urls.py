@@ -6,6 +6,7 @@ from classifier.api.addresses import not_found
 from classifier.api.router import api
 from classifier.views import (
     accounts,
+    check,
     classes,
     custom_backbones,
     errors,
@@ -13,6 +14,7 @@ from classifier.views import (
     home,
     hub,
     job,
+    picture_map,
     predict,
     project,
     sources,
@@ -58,6 +60,14 @@ urlpatterns = [
     path("projects/<slug:slug>/trash/empty", classes.purge, name="trash_empty"),
     path("projects/<slug:slug>/images/<str:sha256>", classes.picture, name="picture"),
     path("projects/<slug:slug>/images/<str:sha256>/<int:size>", classes.thumbnail, name="thumbnail"),
+    # what may be wrong with the pictures, and their map
+    path("projects/<slug:slug>/check/", check.check, name="check"),
+    path("projects/<slug:slug>/check/start", check.start, name="check_start"),
+    path("projects/<slug:slug>/check/<slug:kind>/", check.kind, name="check_kind"),
+    path("projects/<slug:slug>/check/<slug:kind>/dismiss", check.dismiss, name="check_dismiss"),
+    path("projects/<slug:slug>/check/<slug:kind>/reopen", check.reopen, name="check_reopen"),
+    path("projects/<slug:slug>/map/", picture_map.picture_map, name="map"),
+    path("projects/<slug:slug>/map/points", picture_map.map_points, name="map_points"),
     # backbones that people add
     path("backbones/", custom_backbones.index, name="backbone_list"),
     path("backbones/<int:pk>/", custom_backbones.detail, name="backbone"),

@@ -4,6 +4,7 @@ from ninja import NinjaAPI
 from ninja.operation import Operation
 
 from classifier.api import (
+    audit,
     backbones,
     classify,
     exports,
@@ -41,6 +42,7 @@ for name, part in {
     "classify": classify,
     "projects": projects,
     "samples": samples,
+    "audit": audit,
     "uploads": uploads,
     "resumable uploads": resumable,
     "backbones": backbones,

@@ -201,6 +201,7 @@ AUDIT = JobKind(
         Stage("write", "Writing down what was found", 4, unit="pictures"),
     ),
     result=AuditResult,
+    template="classifier/jobs/_audit.html",
 )
 # The same after pictures have come in, below anything somebody waits for.
 EARLY_AUDIT = replace(AUDIT, name="early_audit", background=True)

@@ -39,6 +39,11 @@ class AuditArrays:
     positions: NDArray[np.float32]
 
 
+def no_arrays() -> AuditArrays:
+    """Return the arrays of a project whose pictures have not been checked."""
+    return AuditArrays(np.empty(0, np.int64), np.empty((0, 0), np.float16), np.empty((0, 2), np.float32))
+
+
 def store_audit_file(arrays: AuditArrays) -> str:
     """Put the arrays on the disk, and return the digest that names the file."""
     buffer = io.BytesIO()

@@ -93,20 +93,36 @@ def count_findings(project: Project) -> int:
     return list_findings(project).count()
 
 
-def dismiss(project: Project, kind: str, *, by: User, ids: Iterable[int] | None = None) -> int:
-    """Say that findings of a kind, by their ids or all, were looked at. Later audits leave it so. Return how many."""
-    found = _chosen(list_findings(project, kind), ids)
+def dismiss(
+    project: Project,
+    kind: str,
+    *,
+    by: User,
+    ids: Iterable[int] | None = None,
+    samples: Iterable[int] | None = None,
+) -> int:
+    """Say that findings of a kind were looked at: all, or those with these ids or of these samples.
+
+    Later audits leave it so. Return how many.
+    """
+    found = _choose(list_findings(project, kind), ids, samples)
     return found.update(dismissed_at=timezone.now(), dismissed_by=by)
 
 
-def reopen(project: Project, kind: str, *, ids: Iterable[int] | None = None) -> int:
+def reopen(
+    project: Project, kind: str, *, ids: Iterable[int] | None = None, samples: Iterable[int] | None = None
+) -> int:
     """Take back that findings were dismissed. Return how many."""
-    return _chosen(list_findings(project, kind, dismissed=True), ids).update(dismissed_at=None, dismissed_by=None)
+    found = _choose(list_findings(project, kind, dismissed=True), ids, samples)
+    return found.update(dismissed_at=None, dismissed_by=None)
 
 
-def _chosen(found: QuerySet[Finding], ids: Iterable[int] | None) -> QuerySet[Finding]:
-    chosen = found if ids is None else found.filter(pk__in=list(ids))
-    return Finding.objects.filter(pk__in=chosen.order_by().values("pk"))
+def _choose(found: QuerySet[Finding], ids: Iterable[int] | None, samples: Iterable[int] | None) -> QuerySet[Finding]:
+    if ids is not None:
+        found = found.filter(pk__in=list(ids))
+    if samples is not None:
+        found = found.filter(sample__in=list(samples))
+    return Finding.objects.filter(pk__in=found.order_by().values("pk"))  # no UPDATE joins another table
 
 
 def forget_findings(sample_ids: Iterable[int]) -> None:

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from django.contrib import messages
 from django.http import Http404, HttpResponse, HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
 from django.views.decorators.http import require_POST
 
 from classifier import selectors
@@ -15,6 +16,7 @@ from classifier.models import Project
 from classifier.outages import raise_outage
 from classifier.parsing import parse_number
 from classifier.services import images, projects, samples
+from ml.audit.kinds import KINDS
 from ml.datasets.class_names import MAX_CLASS_NAME_LENGTH
 from ml.datasets.splits import SPLITS
 from ml.images.decoding import ImageRejected
@@ -98,7 +100,9 @@ def delete(request: SignedIn, project: Project, pk: int) -> HttpResponse:
 
 
 def _chosen(request: SignedIn) -> list[int]:
-    return [number for text in request.POST.getlist("sample") if (number := parse_number(text)) is not None]
+    """Return the ids of the chosen samples: a field for each, or all in one, between commas, from a script."""
+    texts = [*request.POST.getlist("sample"), *request.POST.get("samples", "").split(",")]
+    return [number for text in texts if (number := parse_number(text)) is not None]
 
 
 @project_page
@@ -160,6 +164,11 @@ def _pictures(count: int) -> str:
 
 
 def _back(request: SignedIn, project: Project) -> str:
+    kind = request.POST.get("finding_kind")
+    if kind in KINDS:
+        return reverse("check_kind", args=[project.slug, kind])
+    if "from_map" in request.POST:
+        return reverse("map", args=[project.slug])
     image_class = project.classes.filter(pk=parse_number(request.POST.get("from")) or 0).first()
     return (image_class or project).get_absolute_url()
 

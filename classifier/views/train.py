@@ -9,6 +9,7 @@ from django.shortcuts import redirect, render
 from classifier.access import SignedIn, project_page
 from classifier.forms import TrainForm
 from classifier.models import Project
+from classifier.services import audits
 from classifier.services.estimates import estimate_tuning
 from classifier.services.training import TrainingRefused, check_training, request_training
 from ml.backbones.spec import is_custom
@@ -33,7 +34,12 @@ def train(request: SignedIn, project: Project) -> HttpResponse:
             if refusal.preflight.running:
                 return redirect(refusal.preflight.running)
     status = 200 if request.method == "GET" else 422
-    context = {"project": project, "form": form, "preflight": check_training(project)}
+    context = {
+        "project": project,
+        "form": form,
+        "preflight": check_training(project),
+        "findings": audits.count_findings(project),
+    }
     time = _tuning_time(project, {**request.GET.dict(), **request.POST.dict()})
     return render(request, "classifier/train_page.html", {**context, **time}, status=status)
 

@@ -20,7 +20,7 @@ UNLABELLED = -1
 FOLDS = 8
 ROUNDS, MANY = 3, 5000  # of more labelled pictures one round says as much
 LEAST_GROUPS = 5  # of a class whose labels are doubted: a head that has seen fewer knows nothing of it
-LEAST_RATIO = 1.2  # of the probabilities of the predicted class and of the given one
+LEAST_RATIO = 1.1  # of the probabilities of the predicted class and of the given one
 
 Report = Callable[[float], None]
 

@@ -23,6 +23,10 @@ PAGES = {
     "an upload that asks": "/projects/{slug}/uploads/{asking}/",
     "trash": "/projects/{slug}/trash/",
     "unlabelled": "/projects/{slug}/unlabelled/",
+    "what may be wrong": "/projects/{slug}/check/",
+    "pictures that may be wrong": "/projects/{slug}/check/blank/",
+    "classes that may be wrong": "/projects/{slug}/check/few_test/",
+    "a map": "/projects/{slug}/map/",
     "train": "/projects/{slug}/train/",
     "jobs": "/projects/{slug}/jobs/",
     "a job": "/projects/{slug}/jobs/{job}/",
@@ -55,6 +59,7 @@ def places(browser: Any, empty_site: Site) -> dict[str, Any]:
     training = owner.wait_job(owner.ok("POST", f"/projects/{slug}/train", {"promote": True})["job"])
     samples = owner.ok("GET", f"/projects/{slug}/samples?size=2")["samples"]
     owner.ok("POST", f"/projects/{slug}/samples/delete", {"ids": [samples[0]["id"]]})
+    owner.wait_job(owner.ok("POST", f"/projects/{slug}/audit")["job"])
     upload, asking = sorted(one["id"] for one in owner.ok("GET", f"/projects/{slug}/uploads"))
     return {
         "slug": slug,

@@ -60,6 +60,7 @@ def arguments(trained: ModelVersion) -> dict[str, Any]:
         "size": 160,
         "format": "tflite",
         "rest": "data/runs",
+        "kind": "wrong_label",
         "token": PartialUpload.objects.get(project=project).token,
     }
 
@@ -135,6 +136,7 @@ BODIES = {
     "exports": {"format": "tflite"},
     "answer": {"layout": "first"},
     "from-source": {"source": "/srv/photos"},
+    "dismiss": {"kind": "dark"},
     "known": {"sha256s": ["0" * 64]},
 }
 
