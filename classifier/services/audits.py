@@ -16,6 +16,7 @@ from ml.audit.kinds import KINDS, FindingKind
 
 SHARE = 0.02  # of the pictures of the last audit that must have come or gone before there is another by itself
 SLICE = 5000  # SQLite takes at most 32,766 parameters a statement
+CONTRADICTION = KINDS["contradiction"].name
 FOLLOWING = [kind.name for kind in KINDS.values() if kind.follows_class]
 
 
@@ -128,10 +129,12 @@ def _choose(found: QuerySet[Finding], ids: Iterable[int] | None, samples: Iterab
 def forget_findings(sample_ids: Iterable[int]) -> None:
     """Delete what was found about the class of samples, dismissed or not, because their class has been changed.
 
-    The next audit looks at them anew. Copies of the same photo are no contradiction any more as far as is known.
+    So are contradictions with other copies of the same photos. The next audit looks at all of them anew.
     """
     ids = list(sample_ids)
     for start in range(0, len(ids), SLICE):
-        part = ids[start : start + SLICE]
-        about = Finding.objects.filter(sample__in=part, kind__in=FOLLOWING)
+        about = Finding.objects.filter(sample__in=ids[start : start + SLICE], kind__in=FOLLOWING)
+        photos = list(about.filter(kind=CONTRADICTION).values_list("project", "details__photo"))
         about.delete()
+        for project, photo in dict.fromkeys(photos):
+            Finding.objects.filter(project=project, kind=CONTRADICTION, details__photo=photo).delete()

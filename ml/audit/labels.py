@@ -7,6 +7,7 @@ heads and score: see docs/decisions/0015-checking-pictures.md.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,12 +40,12 @@ class Judgement:
     predicted: Ints
     suspicion: Floats
 
-    @property
+    @cached_property  # it is asked for picture by picture
     def confidence(self) -> Floats:
         """Return the probability of the predicted class."""
         return np.asarray(self.probabilities.max(axis=1, initial=0), np.float32)
 
-    @property
+    @cached_property
     def uncertainty(self) -> Floats:
         """Return 1 minus the distance between the two most probable classes."""
         if self.probabilities.shape[1] < 2:

@@ -9,6 +9,7 @@ Floats = NDArray[np.float32]
 
 NEIGHBOURS = 15  # of each picture
 _SAMPLE = 4000  # pictures from which the dimensions are learnt
+_BLOCK = 256  # pictures, which a processor's cache holds
 
 
 def make_vectors(features: Floats) -> Floats:
@@ -17,7 +18,10 @@ def make_vectors(features: Floats) -> Floats:
     They are the largest principal components of the square roots of the features, each picture's scaled to the same
     length: so the few large ones of a picture do not drown the others (Arandjelović, Zisserman 2012).
     """
-    rooted = to_unit(np.sign(features) * np.sqrt(np.abs(np.nan_to_num(features, posinf=0.0, neginf=0.0))))
+    rooted = np.empty_like(features)
+    for start in range(0, len(features), _BLOCK):
+        block = np.nan_to_num(features[start : start + _BLOCK], posinf=0.0, neginf=0.0)
+        rooted[start : start + _BLOCK] = to_unit(np.copysign(np.sqrt(np.abs(block)), block))
     if not len(rooted):
         return rooted[:, :DIMENSIONS]
     rooted -= rooted.mean(0)

@@ -145,6 +145,16 @@ def test_suspicion_vanishes_when_the_class_is_changed(swapped: Project) -> None:
     assert suspects(swapped) == []
 
 
+def test_contradiction_is_forgotten_for_all_copies_of_the_photo(swapped: Project) -> None:
+    pictures = list(swapped.samples.exclude(image_class=None)[:4])
+    for place, sample in enumerate(pictures):
+        details = {"photo": f"same photo {place // 2}"}
+        made = {"sample": sample, "image_class": sample.image_class, "details": details}
+        Finding.objects.create(project=swapped, kind="contradiction", **made)
+    audits.forget_findings([pictures[0].pk])
+    assert {one.sample_id for one in Finding.objects.all()} == {pictures[2].pk, pictures[3].pk}
+
+
 def test_label_that_was_right_may_be_doubted_in_another_class(swapped: Project) -> None:
     check(swapped)
     finding = find(swapped, "wrong_label")
