@@ -14,6 +14,7 @@ from pathlib import Path
 import psutil
 
 from bench.arriving import train_after_upload
+from bench.audit import audit
 from bench.command import label_hundred, label_one, retrain_cold, retrain_warm
 from bench.download import download_begins, download_rate
 from bench.durable import durable_ingest
@@ -23,6 +24,7 @@ from bench.fine_tune import fine_tune
 from bench.grid import grid_action, grid_page
 from bench.ingest import ingest_throughput
 from bench.memory import web_memory
+from bench.near_duplicates import near_duplicates
 from bench.neighbours import noisy_neighbour
 from bench.plans import plan_archive
 from bench.predict import predict_latency, predict_throughput
@@ -50,6 +52,8 @@ FIGURES: dict[str, Callable[[BenchmarkSite], Figure]] = {
     "slow_clients": slow_clients,
     "noisy_neighbour": noisy_neighbour,
     "growth": growth,
+    "near_duplicates": near_duplicates,
+    "audit": audit,
     "fine_tune": fine_tune,
     "web_memory": web_memory,
     "retrain_cold": retrain_cold,

@@ -18,7 +18,7 @@ GROWTH_ROUNDS = 3
 def warm_retrain(bench: BenchmarkSite) -> Figure:
     """Measure the seconds of a retraining."""
     bench.project  # noqa: B018 - the first job of the running worker
-    retrain = _retrainer(bench, "Retrain", SAMPLES)
+    retrain = make_retrainer(bench, "Retrain", SAMPLES)
     found = compare(retrain, [_passes(bench)], rounds=ROUNDS)
     ratio = 1 / found.share
     return Figure("warm_retrain", found.real, "s", found.limit, ratio, "value <= limit", ratio <= 1)
@@ -32,14 +32,14 @@ def _passes(bench: BenchmarkSite) -> list[Seconds]:
 def growth(bench: BenchmarkSite) -> Figure:
     """Measure the time per sample with many samples, beside that with few."""
     bench.project  # noqa: B018
-    few, many = _retrainer(bench, "Few", FEW), _retrainer(bench, "Many", MANY)
+    few, many = make_retrainer(bench, "Few", FEW), make_retrainer(bench, "Many", MANY)
     found = compare(many, [[few]], rounds=GROWTH_ROUNDS)
     each, limit = found.real / MANY * 1000, found.limit / FEW * 1000
     ratio = FEW / MANY / found.share
     return Figure("growth", each, "ms/sample", limit, ratio, "ratio <= 1.20", ratio <= 1.2)
 
 
-def _retrainer(bench: BenchmarkSite, name: str, count: int) -> Seconds:
+def make_retrainer(bench: BenchmarkSite, name: str, count: int) -> Seconds:
     """Return a function that trains a project of so many samples again; it has been trained once already."""
     slug = write_samples(bench.user, name, count=count, classes=CLASSES, seed=count)
     seeds = itertools.count(1)

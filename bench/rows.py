@@ -33,7 +33,7 @@ def write_samples(user: Any, name: str, *, count: int, classes: int, seed: int) 
     """Write a project of so many samples with cached embeddings but without picture files, and return its slug."""
     from django.conf import settings
 
-    from classifier.models import Embedding, Image, Sample
+    from classifier.models import Embedding, Image, ImageMeasures, Sample
     from classifier.services.projects import create_project, get_or_create_class
     from ml.backbones.registry import DEFAULT_BACKBONE, get_backbone
     from ml.engines.embeddings import embedding_key
@@ -61,6 +61,12 @@ def write_samples(user: Any, name: str, *, count: int, classes: int, seed: int) 
         for image, vector in zip(images, features, strict=True)
     )
     Embedding.objects.bulk_create(embeddings, SLICE)
+    # As embedding leaves them; of pictures without a file there is nothing to measure later.
+    measures = (
+        ImageMeasures(image=image, darkest=20, lightest=240, contrast=50, sharpness=0.1, pixels=image.sha256[:16])
+        for image in images
+    )
+    ImageMeasures.objects.bulk_create(measures, SLICE)
     return project.slug
 
 

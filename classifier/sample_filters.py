@@ -15,6 +15,7 @@ from django.utils import timezone
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from classifier.models import ModelVersion, Project, Sample
+from classifier.services.audits import list_findings
 from classifier.services.model_versions import load_evaluation
 from ml.datasets.groups import SAME_PHOTO
 from ml.errors import UserError
@@ -134,6 +135,8 @@ def select_samples(project: Project, wanted: SampleFilter) -> QuerySet[Sample]:
     for name, value in wanted.model_dump(exclude_defaults=True).items():
         if name in _CONDITIONS:
             found = found.filter(_CONDITIONS[name](value))
+    if wanted.finding:
+        found = found.filter(pk__in=list_findings(project, wanted.finding).order_by().values("sample"))
     for name, version in (("right", wanted.right), ("wrong", wanted.wrong)):
         if version is not None:
             judged = _judged(project, version, right=name == "right", predicted=wanted.predicted)
@@ -234,5 +237,4 @@ _CONDITIONS: Mapping[str, Callable[[Any], Q]] = {
     "until": lambda day: Q(created_at__lt=_day(day + timedelta(days=1))),
     "smaller_than": lambda side: Q(image__width__lt=side) | Q(image__height__lt=side),
     "duplicate": lambda _: Q(group__startswith=f"{SAME_PHOTO} "),
-    "finding": lambda kind: Q(findings__kind=kind, findings__dismissed_at=None),
 }

@@ -6,6 +6,7 @@ from classifier.api.addresses import not_found
 from classifier.api.router import api
 from classifier.views import (
     accounts,
+    check,
     class_settings,
     classes,
     custom_backbones,
@@ -17,6 +18,7 @@ from classifier.views import (
     images,
     job,
     labelling,
+    picture_map,
     pictures,
     predict,
     project,
@@ -80,6 +82,14 @@ urlpatterns = [
     path("projects/<slug:slug>/dataset-versions/<int:number>/restore", datasets.restore, name="dataset_restore"),
     path("projects/<slug:slug>/images/<str:sha256>", images.picture, name="picture"),
     path("projects/<slug:slug>/images/<str:sha256>/<int:size>", images.thumbnail, name="thumbnail"),
+    # what may be wrong with the pictures, and their map
+    path("projects/<slug:slug>/check/", check.check, name="check"),
+    path("projects/<slug:slug>/check/start", check.start, name="check_start"),
+    path("projects/<slug:slug>/check/<slug:kind>/", check.kind, name="check_kind"),
+    path("projects/<slug:slug>/check/<slug:kind>/dismiss", check.dismiss, name="check_dismiss"),
+    path("projects/<slug:slug>/check/<slug:kind>/reopen", check.reopen, name="check_reopen"),
+    path("projects/<slug:slug>/map/", picture_map.picture_map, name="map"),
+    path("projects/<slug:slug>/map/points", picture_map.map_points, name="map_points"),
     # backbones that people add
     path("backbones/", custom_backbones.index, name="backbone_list"),
     path("backbones/<int:pk>/", custom_backbones.detail, name="backbone"),

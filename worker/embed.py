@@ -22,6 +22,7 @@ from ml.images.augmentation import Augmentation
 from ml.images.isolated import isolated_reader
 from worker.chunks import cut_chunks
 from worker.features import read_picture_file
+from worker.measure import MeasuredPictures
 from worker.throttle import Throttle
 
 MAX_CHUNK, MIN_CHUNK = 128, 8  # pictures of one job, which costs about 30 ms in addition to them
@@ -75,11 +76,14 @@ def embed(job: Job) -> None:
     if job.worker_deaths:
         _set_aside_what_crashes(images)
     throttle, stored = Throttle(), job.kept
+    measured = MeasuredPictures() if augmentation is None else None
     with embeddings.unsynced_commits():
         for batch, vectors in embed_pictures(
-            list(images), read_picture_file, engine_of(backbone), augmentation=augmentation
+            list(images), read_picture_file, engine_of(backbone), augmentation=augmentation, watch=measured
         ):
             embeddings.store_embeddings([images[sha256] for sha256 in batch], vectors, key)
+            if measured is not None:
+                measured.store(images)
             stored += len(batch)
             if throttle.due():
                 lifecycle.report(job, kept=stored)  # which finds out whether the job was cancelled

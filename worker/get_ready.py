@@ -13,7 +13,7 @@ from django.db import transaction
 from classifier.jobs import lifecycle
 from classifier.jobs.kinds import EMBED
 from classifier.models import Job
-from classifier.services import groups, readiness
+from classifier.services import audits, groups, readiness
 from ml.engines.loading import ensure_ready
 from worker.chunks import cut_chunks
 from worker.same_photos import compare_pictures
@@ -34,6 +34,8 @@ def get_ready(job: Job) -> None:
         lifecycle.finish_job(job)
         if backbone and (readiness.list_unready(project, backbone) or groups.has_uncompared(project)):
             readiness.get_ready_soon(project)  # a picture that came just now saw this job still open
+        elif backbone:
+            audits.audit_soon(project)
         return
     ensure_ready(backbone, settings.ML.backbones_dir)
     chunks = cut_chunks(missing, least=MIN_CHUNK, most=MAX_CHUNK)

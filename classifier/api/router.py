@@ -4,6 +4,7 @@ from ninja import NinjaAPI
 from ninja.operation import Operation
 
 from classifier.api import (
+    audit,
     backbones,
     changes,
     classes,
@@ -46,6 +47,7 @@ for name, part in {
     "samples": samples,
     "datasets": datasets,
     "history": changes,
+    "audit": audit,
     "uploads": uploads,
     "resumable uploads": resumable,
     "backbones": backbones,

@@ -112,7 +112,7 @@ def restore_samples(request: SignedIn, slug: str, payload: schemas.SamplesIn) ->
     return _changed(samples.restore_samples(project, _chosen(project, payload), by=request.user))
 
 
-@router.post("/projects/{slug}/samples/purge", response={200: schemas.PurgedOut, **errors(400, 404, 409, 413, 422)})
+@router.post("/projects/{slug}/samples/purge", response={200: schemas.CountOut, **errors(400, 404, 409, 413, 422)})
 def purge_samples(request: SignedIn, slug: str) -> Any:
     """Delete permanently what is in the trash."""
     return {"changed": samples.purge_samples(find_project(request, slug))}

@@ -131,7 +131,7 @@ class ChangedOut(Schema):
     change: int = Field(description="the id of this act, to undo it")
 
 
-class PurgedOut(Schema):
+class CountOut(Schema):
     changed: int
 
 

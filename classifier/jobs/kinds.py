@@ -5,7 +5,7 @@ a function, because the site starts work without importing it.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from pydantic import BaseModel, Field
@@ -47,6 +47,10 @@ class TrainResult(VersionResult):
 
 class EmbedResult(BaseModel, extra="forbid"):
     computed: int = Field(0, description="pictures whose embedding was not there yet")
+
+
+class AuditResult(BaseModel, extra="forbid"):
+    findings: dict[str, int] | None = Field(None, description="how many there are of each kind")
 
 
 class ExportResult(BaseModel, extra="forbid"):
@@ -181,6 +185,26 @@ GET_READY = JobKind(
     ),
     background=True,
 )
+AUDIT = JobKind(
+    name="audit",
+    title="Checking pictures",
+    queue="embed",
+    run="worker.audit:audit",
+    stages=(
+        Stage("prepare", "Preparing the backbone", 3, seconds=LOADING_SECONDS),
+        Stage("embed", "Computing embeddings", 80, unit="pictures"),
+        Stage("compare", "Looking for the same photos", 20, unit="pictures"),
+        Stage("measure", "Measuring pictures", 20, unit="pictures"),
+        Stage("load", "Loading embeddings", 3),
+        Stage("labels", "Checking labels", 8),
+        Stage("map", "Drawing the map", 15),
+        Stage("write", "Writing down what was found", 4, unit="pictures"),
+    ),
+    result=AuditResult,
+    template="classifier/jobs/_audit.html",
+)
+# The same after pictures have come in, below anything somebody waits for.
+EARLY_AUDIT = replace(AUDIT, name="early_audit", background=True)
 EXPORT = JobKind(
     name="export",
     title="Exporting",
@@ -226,7 +250,10 @@ HUB = JobKind(
     run="worker.hub:build_hub_file",
     stages=(Stage("build", "Building the files", seconds=LOADING_SECONDS),),
 )
-KINDS = {kind.name: kind for kind in (INGEST, READ, TRAIN, EMBED, GET_READY, EXPORT, BACKBONE, IMPORT, HUB)}
+KINDS = {
+    kind.name: kind
+    for kind in (INGEST, READ, TRAIN, EMBED, GET_READY, AUDIT, EARLY_AUDIT, EXPORT, BACKBONE, IMPORT, HUB)
+}
 QUEUES = tuple(dict.fromkeys(kind.queue for kind in KINDS.values()))
 # The queues that the same workers serve. A message in one of them lets a worker take any job that waits in them.
 SHARED_QUEUES = (("ingest", "embed"), ("train",), ("untrusted",))

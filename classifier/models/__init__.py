@@ -2,7 +2,7 @@
 
 from classifier.models.alias import Alias
 from classifier.models.api_key import ApiKey
-from classifier.models.audit import Finding, SampleAudit
+from classifier.models.audit import Audit, Finding, SampleAudit
 from classifier.models.change import Change, SampleChange
 from classifier.models.custom_backbone import CustomBackbone
 from classifier.models.dataset_version import DatasetVersion
@@ -10,6 +10,7 @@ from classifier.models.embedding import Embedding
 from classifier.models.export import Export
 from classifier.models.image import Image
 from classifier.models.image_class import ImageClass
+from classifier.models.image_measures import ImageMeasures
 from classifier.models.job import Job
 from classifier.models.model_version import ModelVersion
 from classifier.models.partial_upload import PartialUpload
@@ -22,6 +23,7 @@ from classifier.models.upload import Upload, UploadItem
 __all__ = [
     "Alias",
     "ApiKey",
+    "Audit",
     "Change",
     "CustomBackbone",
     "DatasetVersion",
@@ -30,6 +32,7 @@ __all__ = [
     "Finding",
     "Image",
     "ImageClass",
+    "ImageMeasures",
     "Job",
     "ModelVersion",
     "PartialUpload",

@@ -2,8 +2,27 @@ from django.conf import settings
 from django.db import models
 
 from classifier.models.image_class import ImageClass
+from classifier.models.job import Job
 from classifier.models.project import Project
 from classifier.models.sample import Sample
+
+
+class Audit(models.Model):
+    """The newest audit of a project, and its file: see `classifier.services.audit_files`."""
+
+    project = models.OneToOneField(Project, on_delete=models.CASCADE, related_name="audit")
+    job = models.ForeignKey(Job, null=True, on_delete=models.SET_NULL, related_name="+")
+    digest = models.CharField(max_length=64, help_text="sha256 of the file")
+    key = models.CharField(max_length=80, help_text="of the embeddings that it is made from")
+    samples = models.PositiveIntegerField(help_text="that have been audited")
+    created_at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return f"audit of {self.project}"
+
+    @property
+    def path(self) -> str:
+        return f"audits/{self.digest}.npz"
 
 
 class SampleAudit(models.Model):
@@ -35,7 +54,13 @@ class Finding(models.Model):
     project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="findings")
     kind = models.CharField(max_length=20, help_text="a name of ml.audit's kinds")
     sample = models.ForeignKey(Sample, null=True, on_delete=models.CASCADE, related_name="findings")
-    image_class = models.ForeignKey(ImageClass, null=True, on_delete=models.CASCADE, related_name="findings")
+    image_class = models.ForeignKey(
+        ImageClass,
+        null=True,
+        on_delete=models.CASCADE,
+        related_name="findings",
+        help_text="that it is about, or that the sample had when it was found",
+    )
     score = models.FloatField(default=0, help_text="larger is worse; findings are shown in this order")
     details = models.JSONField(default=dict, help_text="numbers and names for the sentence that tells of it")
     dismissed_at = models.DateTimeField(null=True)

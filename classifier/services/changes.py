@@ -13,6 +13,7 @@ from django.utils import timezone
 
 from classifier.models import Change, ImageClass, Project, Sample, SampleChange
 from classifier.prepared import insert_rows
+from classifier.services.audits import forget_contradictions
 from classifier.services.live_classes import Fields, Wanted, fields_of_used, into_live_classes
 from ml.errors import Conflict
 
@@ -143,6 +144,7 @@ def _write_samples(act: Change, wanted: Wanted) -> int:
             differing[pk] = ({name: before[name] for name in new}, new)
     rows = ((act.pk, pk, json.dumps(before), json.dumps(after)) for pk, (before, after) in differing.items())
     insert_rows(SampleChange, ("change_id", "sample_id", "before", "after"), rows, returning="sample_id")
+    forget_contradictions([pk for pk, (_, after) in differing.items() if "image_class_id" in after])
     alike: dict[str, list[int]] = defaultdict(list)
     for pk, (_, after) in differing.items():
         alike[json.dumps(after, sort_keys=True)].append(pk)

@@ -11,7 +11,7 @@ from typing import Any
 from django.core.files.storage import default_storage
 from django.utils import timezone
 
-from classifier.models import CustomBackbone, DatasetVersion, Export, Image, Job, ModelVersion, PartialUpload
+from classifier.models import Audit, CustomBackbone, DatasetVersion, Export, Image, Job, ModelVersion, PartialUpload
 from classifier.models.custom_backbone import backbone_file_path
 from classifier.outages import StorageAway
 from classifier.services.event_files import event_files_path
@@ -133,6 +133,10 @@ def _check_backbone(custom: CustomBackbone) -> _Check:
     return _Check(custom, f"backbone {custom}", paths, read)
 
 
+def _check_audit(audit: Audit) -> _Check:
+    return _Check(audit, str(audit), (audit.path,), lambda: _read_with_sha256(audit.path, audit.digest))
+
+
 def _check_archive(job: Job) -> _Check:
     path = job.config["archive"]
 
@@ -160,6 +164,7 @@ _SOURCES: tuple[tuple[Any, Callable[[Any], _Check]], ...] = (
     (Export.objects.exclude(sha256="").select_related("model_version__project"), _check_export),
     (Job.objects.filter(state__has_key="event_files"), _check_event_files),
     (CustomBackbone.objects.exclude(name=""), _check_backbone),
+    (Audit.objects.select_related("project"), _check_audit),
     (_with_archive, _check_archive),
     (_partial, _check_partial),
 )

@@ -8,7 +8,7 @@ from django.core.files.storage import default_storage
 
 from classifier.jobs.kinds import TRAIN, JobState
 from classifier.jobs.lifecycle import queue_job, update_ended_state
-from classifier.models import CustomBackbone, DatasetVersion, Export, Image, Job, ModelVersion
+from classifier.models import Audit, CustomBackbone, DatasetVersion, Export, Image, Job, ModelVersion
 from classifier.models.custom_backbone import backbone_file_path
 from classifier.services.datasets import restore_dataset
 from classifier.services.exports import request_export
@@ -77,6 +77,11 @@ def _restore_backbone(custom: CustomBackbone) -> str:
     return "Restored from the copy on this machine."
 
 
+def _forget_audit(audit: Audit) -> str:
+    audit.delete()
+    return "Checking the pictures of the project again makes it anew."
+
+
 def _fail_later(job: Job) -> str:
     return "The job is going to fail; upload the archive again."
 
@@ -87,5 +92,6 @@ _REPAIRS: dict[type[Any], Callable[[Any], str]] = {
     ModelVersion: _remake_version,
     Export: _remake_export,
     CustomBackbone: _restore_backbone,
+    Audit: _forget_audit,
     Job: lambda job: _forget_event_files(job) if not job.is_open else _fail_later(job),
 }

@@ -5,6 +5,7 @@ from typing import Any
 
 from classifier.models import ImageClass, Project, Upload
 from classifier.sample_filters import SampleFilter
+from ml.audit.kinds import KINDS
 
 
 def describe_filter(project: Project, wanted: SampleFilter) -> list[tuple[str, str]]:
@@ -29,7 +30,7 @@ def _upload_name(project: Project, pk: int) -> str:
 
 
 def _finding_title(kind: str) -> str:
-    return f"finding: {kind}"
+    return KINDS[kind].title.lower() if kind in KINDS else f"finding “{kind}”"
 
 
 _WORDS: Mapping[str, Callable[[Project, Any], str]] = {

@@ -20,6 +20,7 @@ from classifier.sample_filters import (
 from classifier.services import answers
 from classifier.services.history import describe_change
 from classifier.views.filter_words import describe_filter
+from ml.audit.kinds import KINDS
 from ml.datasets.splits import SPLITS
 
 PAGE = 100
@@ -52,6 +53,7 @@ def grid(request: SignedIn, project: Project) -> HttpResponse:
             "count": None if wanted.narrows else selectors.list_samples(project).count(),
             "chips": describe_filter(project, wanted),
             "sorts": SORTS.values(),
+            "finding_kinds": [kind for kind in KINDS.values() if not kind.of_class],
             "unsorted": wanted.order.by_audit and _has_unsorted(project, wanted),
         },
     )

@@ -16,7 +16,7 @@ from classifier.access import SignedIn, project_page
 from classifier.browser_features import may_use_camera
 from classifier.forms import NameForm
 from classifier.models import Project, Sample
-from classifier.services import groups, leaks, readiness
+from classifier.services import audits, groups, leaks, readiness
 from classifier.services.projects import rename_project
 
 STRIP = 6  # thumbnails beside each class
@@ -51,6 +51,7 @@ def project(request: SignedIn, project: Project) -> HttpResponse:
         "sources": settings.IMPORT_FROM,
         "without_leaks": leaks.accuracy_without_leaks(live) if leaked and live else None,
         "contradictions": len(groups.list_contradictions(project)),
+        "findings": audits.count_findings(project),
         "getting_ready": readiness.find_open(project),
         "live": live,
         "running": selectors.list_jobs(request.user).filter(project=project, status__in=("QUEUED", "RUNNING")),

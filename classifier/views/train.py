@@ -10,6 +10,7 @@ from classifier.access import SignedIn, project_page
 from classifier.forms import TrainForm
 from classifier.models import Project
 from classifier.selectors import list_left_out
+from classifier.services import audits
 from classifier.services.estimates import estimate_tuning
 from classifier.services.training import TrainingRefused, check_training, request_training
 from ml.backbones.spec import is_custom
@@ -34,8 +35,13 @@ def train(request: SignedIn, project: Project) -> HttpResponse:
             if refusal.preflight.running:
                 return redirect(refusal.preflight.running)
     status = 200 if request.method == "GET" else 422
-    context = {"project": project, "form": form, "preflight": check_training(project)}
-    context["left_out"] = list_left_out(project)
+    context = {
+        "project": project,
+        "form": form,
+        "preflight": check_training(project),
+        "left_out": list_left_out(project),
+        "findings": audits.count_findings(project),
+    }
     time = _tuning_time(project, {**request.GET.dict(), **request.POST.dict()})
     return render(request, "classifier/train_page.html", {**context, **time}, status=status)
 

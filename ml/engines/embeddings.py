@@ -11,6 +11,9 @@ from ml.engines.litert import Embedder
 from ml.images.augmentation import Augmentation, load_stored
 from ml.images.decoding import PREPROCESSING_VERSION
 
+# Is shown each picture as it was decoded: its sha256, its file, and the pixels (S, S, 3). It is called in a thread.
+Watch = Callable[[str, bytes, NDArray[np.uint8]], None]
+
 BATCH = 8  # the forward pass gains nothing from more, and a small batch keeps cancelling quick
 
 
@@ -30,6 +33,7 @@ def embed_pictures(
     *,
     augmentation: Augmentation | None = None,
     batch: int = BATCH,
+    watch: Watch | None = None,
 ) -> Iterator[tuple[list[str], NDArray[np.float32]]]:
     """Yield (sha256s, float32 features (n, F)) for successive batches of pictures, or of an augmented copy of each.
 
@@ -41,7 +45,7 @@ def embed_pictures(
     decoder = ThreadPoolExecutor(1, thread_name_prefix="decode")
     try:
         for group in groups:
-            waiting.append((group, decoder.submit(_decode, group, read, engine, augmentation)))
+            waiting.append((group, decoder.submit(_decode, group, read, engine, augmentation, watch)))
             if len(waiting) > 2:
                 yield _forward(engine, *waiting.popleft())
         while waiting:
@@ -52,10 +56,27 @@ def embed_pictures(
 
 
 def _decode(
-    group: Sequence[str], read: Callable[[str], bytes], engine: Embedder, augmentation: Augmentation | None
+    group: Sequence[str],
+    read: Callable[[str], bytes],
+    engine: Embedder,
+    augmentation: Augmentation | None,
+    watch: Watch | None,
 ) -> NDArray[np.uint8]:
-    size, framing = engine.input_size, engine.framing
-    return np.stack([load_stored(sha256, read, size, augmentation, framing) for sha256 in group])
+    return np.stack([_load(sha256, read, engine, augmentation, watch) for sha256 in group])
+
+
+def _load(
+    sha256: str,
+    read: Callable[[str], bytes],
+    engine: Embedder,
+    augmentation: Augmentation | None,
+    watch: Watch | None,
+) -> NDArray[np.uint8]:
+    data = read(sha256)
+    picture = load_stored(sha256, lambda _: data, engine.input_size, augmentation, engine.framing)
+    if watch is not None:
+        watch(sha256, data, picture)
+    return picture
 
 
 def _forward(

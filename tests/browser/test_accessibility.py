@@ -28,6 +28,10 @@ PAGES = {
     "label": "/projects/{slug}/label/",
     "confirm suggestions": "/projects/{slug}/label/sure/",
     "history": "/projects/{slug}/history/",
+    "what may be wrong": "/projects/{slug}/check/",
+    "pictures that may be wrong": "/projects/{slug}/check/blank/",
+    "classes that may be wrong": "/projects/{slug}/check/few_test/",
+    "a map": "/projects/{slug}/map/",
     "train": "/projects/{slug}/train/",
     "jobs": "/projects/{slug}/jobs/",
     "a job": "/projects/{slug}/jobs/{job}/",
@@ -64,6 +68,7 @@ def places(browser: Any, empty_site: Site) -> dict[str, Any]:
     samples = owner.ok("GET", f"/projects/{slug}/samples?size=2")["samples"]
     owner.ok("POST", f"/projects/{slug}/samples/delete", {"ids": [samples[0]["id"]]})
     owner.ok("POST", f"/projects/{slug}/samples/unlabel", {"ids": [samples[1]["id"]]})
+    owner.wait_job(owner.ok("POST", f"/projects/{slug}/audit")["job"])
     upload, asking = sorted(one["id"] for one in owner.ok("GET", f"/projects/{slug}/uploads"))
     return {
         "slug": slug,

@@ -1,6 +1,7 @@
 "use strict";
 // Doing something with pictures without leaving the page: cards that went disappear, and every act can be undone.
 
+const FOLLOWS_CLASS = new Set(["wrong_label", "contradiction"]); // findings that another class settles
 const GOES = /\/samples\/(delete|restore|unlabel|move)$/;
 
 async function act(address, body) {
@@ -20,7 +21,7 @@ function leaves(address, data) {
   const filter = new URLSearchParams(document.querySelector("[data-samples] [name=filter]").value);
   const action = (address.match(GOES) || [])[1];
   if (action === "move") {
-    if (filter.get("unlabelled")) return true;
+    if (filter.get("unlabelled") || FOLLOWS_CLASS.has(filter.get("finding"))) return true;
     return filter.has("class_id") && (data.get("new") || data.get("to") !== filter.get("class_id"));
   }
   if (action === "unlabel") return filter.has("class_id");
@@ -30,7 +31,7 @@ function leaves(address, data) {
 document.addEventListener("submit", async (event) => {
   const form = event.target;
   const button = event.submitter;
-  if (!form.matches("[data-samples]") || !button || !button.formAction) return;
+  if (!form.matches("[data-samples]") || !/\/samples\//.test(button?.getAttribute("formaction"))) return;
   event.preventDefault();
   const data = new FormData(form);
   const ids = data.getAll("sample");

@@ -74,6 +74,7 @@ def arguments(trained: ModelVersion) -> dict[str, Any]:
         "size": 160,
         "format": "tflite",
         "rest": "data/runs",
+        "kind": "wrong_label",
         "token": PartialUpload.objects.get(project=project).token,
     }
 
@@ -155,6 +156,7 @@ BODIES = {
     "answer": {"layout": "first"},
     "from-source": {"source": "/srv/photos"},
     "merge": {"into": 1},
+    "dismiss": {"kind": "dark"},
     "known": {"sha256s": ["0" * 64]},
 }
 

@@ -90,14 +90,14 @@ def test_pictures_that_come_meanwhile_are_taken_too(project: Project) -> None:
     add(project, 5, seed=1000)
     run_all()
     assert Embedding.objects.count() == project.samples.count()
-    assert Job.objects.filter(parent=None).count() == 1
+    assert Job.objects.filter(parent=None, kind=GET_READY.name).count() == 1
 
 
 def test_next_pictures_leave_no_old_jobs_behind(project: Project) -> None:
     for seed in (0, 1000, 2000):
         add(project, 5, seed=seed)
         run_all()
-    assert Job.objects.filter(parent=None).count() == 1
+    assert Job.objects.filter(parent=None, kind=GET_READY.name).count() == 1
 
 
 def test_everything_else_goes_first(project: Project) -> None:

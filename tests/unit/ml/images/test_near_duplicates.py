@@ -10,10 +10,9 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from PIL import Image, ImageEnhance
 
-from ml.images import near_duplicates
 from ml.images.decoding import load_picture
 from ml.images.likeness import SKETCH, likenesses, make_sketch
-from ml.images.near_duplicates import NEIGHBOURS, find_near_duplicates, join_groups
+from ml.images.near_duplicates import find_near_duplicates, join_groups
 from tests.pictures import encode, photo_like_jpeg
 
 PHOTOS = 40
@@ -114,12 +113,3 @@ def test_groups_are_what_is_connected(pairs: list[tuple[int, int]]) -> None:
     assert all(groups[first] == groups[second] for first, second in pairs)
     assert all(groups[root] == root <= row for row, root in enumerate(groups))
     assert len(set(groups)) >= 10 - len(pairs)
-
-
-@given(st.integers(1, 12), st.integers(1, 40), st.integers(0, 99))
-def test_closest_are_the_largest_of_each_row_that_are_large_enough(rows: int, columns: int, seed: int) -> None:
-    values = np.random.default_rng(seed).uniform(-1, 1, (rows, columns)).astype(np.float32)
-    found_rows, found = near_duplicates._find_closest(values, 0.2)
-    for row in range(rows):
-        wanted = [place for place in np.argsort(-values[row])[:NEIGHBOURS] if values[row, place] >= 0.2]
-        assert sorted(found[found_rows == row]) == sorted(wanted)

@@ -1,0 +1,57 @@
+"""Measure pictures as they are decoded for their embeddings, and those that were embedded before that was done."""
+
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+
+from classifier.jobs import lifecycle
+from classifier.models import Image, Job
+from classifier.outages import raise_outage
+from classifier.services.images import read_picture
+from classifier.services.measures import list_unmeasured, store_measures
+from ml.audit.measures import Measures, Pixels, measure_picture
+from ml.images.decoding import ImageRejected, load_picture
+from ml.machine import CORES
+
+AT_ONCE = 128  # pictures whose rows are written together
+SIZE = 224  # pixels of the square, as most backbones see it
+
+
+class MeasuredPictures:
+    """Measures of pictures, from the thread that decodes them to the one that writes to the database."""
+
+    def __init__(self) -> None:
+        self._found: list[tuple[str, Measures]] = []
+
+    def __call__(self, sha256: str, data: bytes, picture: Pixels) -> None:
+        """Measure a picture that was decoded."""
+        self._found.append((sha256, measure_picture(picture, data)))
+
+    def store(self, images: Mapping[str, Image]) -> None:
+        """Keep what has been measured since the last time."""
+        found, self._found = self._found, []
+        store_measures((images[sha256].pk, measures) for sha256, measures in found)
+
+
+def measure_rest(job: Job) -> None:
+    """Measure the pictures of the job's project that have not been measured yet. Raise LeaseLost."""
+    images = list(list_unmeasured(job.own_project))
+    if not images:
+        return
+    lifecycle.enter_stage(job, "measure", total=len(images))
+    with ThreadPoolExecutor(CORES, thread_name_prefix="measure") as pool:
+        for start in range(0, len(images), AT_ONCE):
+            part = images[start : start + AT_ONCE]
+            found = zip(part, pool.map(_measure, part), strict=True)
+            store_measures((image.pk, measures) for image, measures in found if measures is not None)
+            lifecycle.report(job, done=start + len(part))
+
+
+def _measure(image: Image) -> Measures | None:
+    try:
+        data = read_picture(image)
+        return measure_picture(load_picture(data, SIZE), data)
+    except OSError as error:
+        raise_outage(error)  # otherwise it is missing, which the training that meets it says
+    except ImageRejected:
+        pass
+    return None
