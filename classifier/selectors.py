@@ -1,5 +1,7 @@
 """The reads. Every one that serves a request starts from the user."""
 
+from collections.abc import Iterable
+
 from django.contrib.auth.models import User
 from django.db.models import Count, F, Q, QuerySet, Subquery
 from django.shortcuts import get_object_or_404
@@ -81,6 +83,14 @@ def page_of_samples(samples: QuerySet[Sample], *, before: int | None, size: int)
         samples = samples.filter(pk__lt=before)
     page = list(samples[: size + 1])
     return page[:size], (page[size - 1].pk if len(page) > size else None)
+
+
+def samples_of_images(project: Project, sha256s: Iterable[str]) -> list[Sample]:
+    """List the samples of these pictures that are not in the trash, in this order."""
+    wanted = list(sha256s)
+    kept = Sample.objects.filter(project=project, deleted_at=None, image__sha256__in=wanted)
+    found = {sample.image.sha256: sample for sample in kept.select_related("image", "image_class")}
+    return [found[sha256] for sha256 in wanted if sha256 in found]
 
 
 def live_version(project: Project) -> ModelVersion | None:

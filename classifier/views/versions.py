@@ -14,9 +14,11 @@ from classifier.access import SignedIn, project_page
 from classifier.custom_backbone_forms import ReimportForm
 from classifier.models import ModelVersion, Project, PublicLink
 from classifier.parsing import parse_number
+from classifier.sample_filters import SampleFilter
 from classifier.services import exports, leaks, model_versions
 from classifier.services.custom_backbones import find_spec
 from classifier.services.hub import FORMAT
+from classifier.views.pictures import choices
 from ml.exports.registry import FORMATS
 from ml.training.artifacts import ArtifactCorrupt
 from ml.training.pipeline import IMPORTED
@@ -125,16 +127,33 @@ def cell(request: SignedIn, project: Project, number: int) -> HttpResponse:
         evaluation = model_versions.load_evaluation(version.artifact_digest)
     except ArtifactCorrupt as error:
         return render(request, "classifier/_cell.html", {"error": str(error)})
+    shares = evaluation.probabilities[:, predicted]
     chosen = (evaluation.labels == true) & (evaluation.probabilities.argmax(axis=1) == predicted)
-    rows = [
-        {
-            "sha256": evaluation.sha256s[row],
-            "share": round(100 * float(evaluation.probabilities[row, predicted])),
-        }
-        for row in chosen.nonzero()[0][:SHOWN]
-    ]
-    context = {"project": project, "rows": rows, "true": names[true], "predicted": names[predicted]}
-    return render(request, "classifier/_cell.html", {**context, "count": int(chosen.sum())})
+    worst_first = sorted(chosen.nonzero()[0], key=lambda row: -shares[row])
+    told = {evaluation.sha256s[row]: f"Probability {100 * shares[row]:.0f} %" for row in worst_first[:SHOWN]}
+    samples = selectors.samples_of_images(project, told)
+    for sample in samples:
+        sample.note = told[sample.image.sha256]  # type: ignore[attr-defined] # shown on its card
+    wanted = _filter_of_cell(version, true, predicted)
+    context = {
+        **choices(project),
+        "project": project,
+        "samples": samples,
+        "filter": wanted,
+        "query": wanted.as_query(),
+        "true": names[true],
+        "predicted": names[predicted],
+        "gone": len(told) - len(samples),
+        "count": int(chosen.sum()),
+    }
+    return render(request, "classifier/_cell.html", context)
+
+
+def _filter_of_cell(version: ModelVersion, true: int, predicted: int) -> SampleFilter:
+    """Return what finds the pictures of a cell in the grid."""
+    classes = [pk for pk, _ in version.dataset_version.classes]
+    judged = {"right" if true == predicted else "wrong": version.number}
+    return SampleFilter(**judged, class_id=classes[true], predicted=classes[predicted])
 
 
 @project_page

@@ -22,8 +22,12 @@ PAGES = {
     "uploads": "/projects/{slug}/uploads/",
     "an upload": "/projects/{slug}/uploads/{upload}/",
     "an upload that asks": "/projects/{slug}/uploads/{asking}/",
-    "trash": "/projects/{slug}/trash/",
-    "unlabelled": "/projects/{slug}/unlabelled/",
+    "all pictures": "/projects/{slug}/pictures/?sort=name&name=jpg",
+    "trash": "/projects/{slug}/pictures/?deleted=true",
+    "a picture": "/projects/{slug}/pictures/{sample}/",
+    "label": "/projects/{slug}/label/",
+    "confirm suggestions": "/projects/{slug}/label/sure/",
+    "history": "/projects/{slug}/history/",
     "train": "/projects/{slug}/train/",
     "jobs": "/projects/{slug}/jobs/",
     "a job": "/projects/{slug}/jobs/{job}/",
@@ -59,10 +63,12 @@ def places(browser: Any, empty_site: Site) -> dict[str, Any]:
     training = owner.wait_job(owner.ok("POST", f"/projects/{slug}/train", {"promote": True})["job"])
     samples = owner.ok("GET", f"/projects/{slug}/samples?size=2")["samples"]
     owner.ok("POST", f"/projects/{slug}/samples/delete", {"ids": [samples[0]["id"]]})
+    owner.ok("POST", f"/projects/{slug}/samples/unlabel", {"ids": [samples[1]["id"]]})
     upload, asking = sorted(one["id"] for one in owner.ok("GET", f"/projects/{slug}/uploads"))
     return {
         "slug": slug,
         "class_id": owner.ok("GET", f"/projects/{slug}")["classes"][0]["id"],
+        "sample": samples[1]["id"],
         "upload": upload,
         "asking": asking,
         "job": training["number"],
@@ -89,6 +95,13 @@ def test_axe_finds_nothing_about_the_camera(name: str, opened: Any, places: dict
     opened.goto(PAGES[name].format(**places))
     opened.click("button:has-text('Camera')")
     opened.wait_for_selector(".viewfinder-text:visible")  # there is none, and it is said what to do
+    check(opened)
+
+
+def test_axe_finds_nothing_in_a_large_picture(opened: Any, places: dict[str, Any]) -> None:
+    opened.goto(PAGES["all pictures"].format(**places))
+    opened.click("[data-opens] >> nth=0")
+    opened.wait_for_selector("[data-viewer] .says")
     check(opened)
 
 
