@@ -5,6 +5,8 @@
   const root = document.querySelector("[data-map]");
   const canvas = root.querySelector("[data-canvas]");
   const context = canvas.getContext("2d");
+  const painted = document.createElement("canvas"); // the points, while only the ring or the outline moves
+  let size = { width: 0, height: 0, scale: 0, places: new Float32Array(0) }; // of the canvas, and where each point is
   const thumbnail = root.querySelector("[data-thumbnail]");
   const status = root.querySelector("[data-map-status]");
   const SPAN = 32767, DOT = 2, NEAR = 8, STEP = 0.04, MARGIN = 12, SHOWN = 60;
@@ -16,11 +18,7 @@
     return Array.from(bytes, (letter) => letter.charCodeAt(0).toString(16).padStart(2, "0")).join("");
   }
 
-  const place = (index) => [
-    canvas.clientWidth / 2 + (points.x[index] / SPAN) * scale(),
-    canvas.clientHeight / 2 + (points.y[index] / SPAN) * scale(),
-  ];
-  const scale = () => Math.min(canvas.clientWidth, canvas.clientHeight) / 2 - MARGIN;
+  const place = (index) => [size.places[2 * index], size.places[2 * index + 1]];
   const dark = () => window.matchMedia("(prefers-color-scheme: dark)").matches;
 
   // Colours that go round the wheel by the golden angle, so that neighbours in the list differ.
@@ -34,7 +32,7 @@
     const values = { class: points.class, split: points.split, right }[by];
     groups = names.concat("none").map(() => []);
     values.forEach((value, index) => groups[value < 0 ? names.length : value].push(index));
-    colours = names.map((_, index) => hue(index)).concat(dark() ? "#8a93a5" : "#8a93a5");
+    colours = names.map((_, index) => hue(index)).concat("#8a93a5");
     root.querySelector("[data-legend]").replaceChildren(...names.concat("none").flatMap((name, index) => {
       if (!groups[index].length) return [];
       const item = document.createElement("li");
@@ -45,42 +43,60 @@
     }));
   }
 
-  function draw() {
+  // Work out where each point is, which asks the browser for the size of the canvas once and not for each.
+  function measure() {
     if (!points) return;
-    const ratio = window.devicePixelRatio || 1;
-    canvas.width = canvas.clientWidth * ratio;
-    canvas.height = canvas.clientHeight * ratio;
-    context.setTransform(ratio, 0, 0, ratio, 0, 0);
-    groups.forEach((members, group) => {
-      context.fillStyle = colours[group];
-      context.globalAlpha = chosen.size ? 0.35 : 0.8;
-      for (const index of members) {
-        const [x, y] = place(index);
-        context.fillRect(x - DOT, y - DOT, 2 * DOT, 2 * DOT);
-      }
-    });
-    context.globalAlpha = 1;
-    context.fillStyle = dark() ? "#fff" : "#000";
-    for (const index of chosen) {
-      const [x, y] = place(index);
-      context.fillRect(x - DOT, y - DOT, 2 * DOT, 2 * DOT);
+    const [width, height] = [canvas.clientWidth, canvas.clientHeight];
+    const scale = Math.min(width, height) / 2 - MARGIN;
+    const places = new Float32Array(2 * points.ids.length);
+    for (let index = 0; index < points.ids.length; index++) {
+      places[2 * index] = width / 2 + (points.x[index] / SPAN) * scale;
+      places[2 * index + 1] = height / 2 + (points.y[index] / SPAN) * scale;
     }
+    size = { width, height, scale, places };
+    paint();
+  }
+
+  function paint() {
+    const ratio = window.devicePixelRatio || 1;
+    for (const one of [canvas, painted]) Object.assign(one, { width: size.width * ratio, height: size.height * ratio });
+    context.setTransform(ratio, 0, 0, ratio, 0, 0);
+    const below = painted.getContext("2d");
+    below.setTransform(ratio, 0, 0, ratio, 0, 0);
+    below.globalAlpha = chosen.size ? 0.35 : 0.8;
+    groups.forEach((members, group) => dots(below, members, colours[group]));
+    below.globalAlpha = 1;
+    dots(below, chosen, dark() ? "#fff" : "#000");
+    draw();
+  }
+
+  function dots(below, members, colour) {
+    below.fillStyle = colour;
+    for (const index of members) {
+      below.fillRect(size.places[2 * index] - DOT, size.places[2 * index + 1] - DOT, 2 * DOT, 2 * DOT);
+    }
+  }
+
+  function draw() {
+    if (!points || !painted.width || !painted.height) return;
+    context.clearRect(0, 0, size.width, size.height);
+    context.drawImage(painted, 0, 0, size.width, size.height);
     drawTools();
   }
 
   function drawTools() {
-    context.strokeStyle = context.fillStyle;
+    context.strokeStyle = dark() ? "#fff" : "#000";
     context.lineWidth = 1.5;
     context.beginPath();
     outline.forEach(([x, y], index) => (index ? context.lineTo(x, y) : context.moveTo(x, y)));
     if (ring.shown) {
       const [x, y] = ringPlace();
-      context.arc(x, y, ring.size * scale(), 0, 2 * Math.PI);
+      context.arc(x, y, ring.size * size.scale, 0, 2 * Math.PI);
     }
     context.stroke();
   }
 
-  const ringPlace = () => [canvas.clientWidth / 2 + ring.x * scale(), canvas.clientHeight / 2 + ring.y * scale()];
+  const ringPlace = () => [size.width / 2 + ring.x * size.scale, size.height / 2 + ring.y * size.scale];
 
   // Whether a point lies in the outline: how often a line from it to the right crosses it (even-odd).
   function inside(x, y) {
@@ -106,9 +122,9 @@
       image.alt = points.classes[points.class[index]] || "without a class";
       link.append(image);
       item.append(link);
-      return [item];
-    }).flat());
-    draw();
+      return item;
+    }));
+    paint();
   }
 
   function showNearest(x, y) {
@@ -122,8 +138,8 @@
     if (best < 0) return;
     const source = `${root.dataset.thumbnails}${sha256(best)}/160`;
     if (!thumbnail.src.endsWith(source)) thumbnail.src = source;
-    const left = x + 180 > canvas.clientWidth ? x - 176 : x + 16;
-    const top = Math.min(Math.max(y - 80, 0), canvas.clientHeight - 165);
+    const left = x + 180 > size.width ? x - 176 : x + 16;
+    const top = Math.min(Math.max(y - 80, 0), size.height - 165);
     Object.assign(thumbnail.style, { transform: `translate(${Math.max(left, 0)}px, ${Math.max(top, 0)}px)` });
   }
 
@@ -152,7 +168,7 @@
     const sizes = { "+": 1.25, "=": 1.25, "-": 0.8 };
     if (!points || event.ctrlKey || event.metaKey || event.altKey) return;
     const [x, y] = ringPlace();
-    const within = (px, py) => (px - x) ** 2 + (py - y) ** 2 <= (ring.size * scale()) ** 2;
+    const within = (px, py) => (px - x) ** 2 + (py - y) ** 2 <= (ring.size * size.scale) ** 2;
     if (event.key in moves) {
       ring.x = Math.min(Math.max(ring.x + STEP * moves[event.key][0], -1), 1);
       ring.y = Math.min(Math.max(ring.y + STEP * moves[event.key][1], -1), 1);
@@ -167,15 +183,16 @@
   root.addEventListener("change", (event) => {
     if (event.target.name !== "colour" || !points) return;
     regroup();
-    draw();
+    paint();
   });
-  new ResizeObserver(draw).observe(canvas);
+  new ResizeObserver(measure).observe(canvas);
 
   fetch(root.dataset.map, { headers: { Accept: "application/json" } })
     .then((answer) => answer.json().then((data) => (answer.ok ? data : Promise.reject(new Error(data.error)))))
     .then((data) => {
       points = Object.assign(data, { digests: window.atob(data.sha256) });
       regroup();
+      measure();
       choose(() => false);
     })
     .catch((error) => { status.textContent = error.message || "The map cannot be loaded now."; });
