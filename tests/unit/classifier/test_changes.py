@@ -197,3 +197,18 @@ def test_api_changes_and_undoes(filled: Project, as_owner: Client) -> None:
     assert post("samples/unlabel", ids=ids(filled)[:1]).json()["changed"] == 1
     for wrong in ({}, {"ids": [1], "filter": {}}, {"filter": {"colour": "red"}}, {"filter": {"sort": "magic"}}):
         assert post("samples/delete", **wrong).status_code == 422
+
+
+def test_more_pictures_are_chosen_than_a_statement_takes_parameters(filled: Project, as_owner: Client) -> None:
+    sent = {"ids": ",".join(map(str, range(300_000))), "tag": "far"}
+    as_owner.post(reverse("samples_tag", args=[filled.slug]), sent)
+    assert Sample.objects.filter(tags="|far|").count() == 18
+
+
+@pytest.mark.services
+@pytest.mark.parametrize("group", ["clip \0", "clip\n7", "x" * 201])
+def test_group_that_no_database_can_keep_is_refused(group: str, filled: Project, as_owner: Client) -> None:
+    before = state(filled)
+    sent = {"sample": ids(filled)[:2], "group": group}
+    answer = as_owner.post(reverse("samples_group", args=[filled.slug]), sent, headers={"Accept": "application/json"})
+    assert (answer.status_code, state(filled)) == (422, before)
