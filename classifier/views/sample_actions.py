@@ -17,6 +17,7 @@ from classifier.sample_filters import parse_filter, select_samples
 from classifier.selectors import list_classes
 from classifier.services import samples
 from classifier.services.changes import undo
+from classifier.services.classes import BadClass
 from classifier.services.history import UNDO_TAG, describe_change
 from classifier.services.projects import get_or_create_class
 from classifier.views.paths import safe_next
@@ -32,10 +33,12 @@ def _move(project: Project, chosen: QuerySet[Sample], said: QueryDict, by: User)
 
 
 def _class_named(project: Project, said: QueryDict) -> ImageClass:
-    """Return the class that is chosen, or the new one whose name is given. Raise InvalidName."""
+    """Return the class that is chosen, or the new one whose name is given. Raise InvalidName, BadClass."""
     if said.get("to", NEW) == NEW:
         return get_or_create_class(project, said.get("new", ""))
-    found: ImageClass = get_object_or_404(list_classes(project), pk=parse_number(said.get("to")) or 0)
+    found = list_classes(project).filter(pk=parse_number(said.get("to")) or 0).first()
+    if found is None:
+        raise BadClass("This class is not there any more. Reload the page to see those that are.")
     return found
 
 

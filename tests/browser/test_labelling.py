@@ -81,3 +81,21 @@ def test_class_is_found_by_typing(signed_in: Any, owner: Any, slug: str) -> None
     page.keyboard.press("Enter")
     expect(page.locator("[data-said]")).to_have_text(f"{name}: green")
     expect(page.locator("[data-class]:visible")).to_have_count(3)
+
+
+@pytest.mark.expects_errors(r"Failed to load resource.*/samples/label")
+def test_label_that_was_lost_comes_again_after_the_picture_that_is_shown(signed_in: Any, owner: Any, slug: str) -> None:
+    page = signed_in
+    page.goto(f"/projects/{slug}/label/?order=newest")
+    current, said = page.locator("[data-current]"), page.locator("[data-said]")
+    expect(current).to_be_visible()
+    lost = current.get_attribute("alt")
+    page.route("**/samples/label", lambda route: route.abort())
+    page.keyboard.press("1")
+    shown = current.get_attribute("alt")
+    expect(said).to_have_text(f"The site cannot be reached. {lost} comes again.")
+    assert current.get_attribute("alt") == shown != lost
+    expect(page.locator("[data-left]")).to_have_text(str(WAITING))
+    page.unroute("**/samples/label")
+    page.keyboard.press("2")
+    expect(current).to_have_attribute("alt", lost)

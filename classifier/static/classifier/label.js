@@ -20,8 +20,13 @@
 
   async function post(address, fields) {
     const headers = { Accept: "application/json", "X-CSRFToken": document.body.dataset.csrf };
-    const response = await fetch(address, { method: "POST", body: new URLSearchParams(fields), headers });
-    const answer = await response.json();
+    let response, answer;
+    try {
+      response = await fetch(address, { method: "POST", body: new URLSearchParams(fields), headers });
+      answer = await response.json();
+    } catch {
+      throw new Error("The site cannot be reached.");
+    }
     if (!response.ok) throw new Error(answer.error || "This cannot be done now.");
     return answer;
   }
@@ -39,7 +44,7 @@
           waiting.push(picture);
         }
       } catch (error) {
-        said.textContent = `${error.message || "The site cannot be reached."} Trying again…`;
+        said.textContent = `${error.message} Trying again…`;
         window.setTimeout(() => { fetching = null; fetchMore(); }, 3000);
         return;
       }
@@ -61,6 +66,7 @@
       find("empty").hidden = false;
       find("empty").textContent = exhausted ? "That was the last one. Well done." : "Loading…";
       find("file").textContent = "\u00a0";
+      for (const button of buttons) showShare(button, []);
       return;
     }
     find("empty").hidden = true;
@@ -68,21 +74,21 @@
     if (!image.src.endsWith(picture.image)) image.src = picture.image;
     image.alt = picture.file;
     find("file").textContent = picture.file;
-    const [first] = picture.suggestions;
-    for (const button of buttons) {
-      const told = picture.suggestions.find((one) => String(one.class) === button.dataset.class);
-      button.querySelector("[data-share]").textContent = told ? `${Math.round(100 * told.share)} %` : "";
-      const suggested = Boolean(first) && String(first.class) === button.dataset.class;
-      button.classList.toggle("suggested", suggested);
-      button.setAttribute("aria-pressed", suggested);
-    }
+    for (const button of buttons) showShare(button, picture.suggestions);
+  }
+
+  function showShare(button, suggestions) {
+    const place = suggestions.findIndex((one) => String(one.class) === button.dataset.class);
+    button.querySelector("[data-share]").textContent = place < 0 ? "" : `${Math.round(100 * suggestions[place].share)} %`;
+    button.classList.toggle("suggested", place === 0);
+    button.setAttribute("aria-pressed", place === 0);
   }
 
   function nameOf(pk) {
     return area.querySelector(`[data-class="${pk}"] .label-name`).textContent;
   }
 
-  // Send in the background; what fails comes back to the front.
+  // Send in the background; what fails comes again after the picture that the next key is meant for.
   function send(picture, address, fields, words) {
     pending.add(picture.id);
     const change = sending.then(() => post(address, fields)).then((answer) => answer.change);
@@ -92,10 +98,11 @@
     said.textContent = words;
     change.then(() => pending.delete(picture.id), (error) => {
       pending.delete(picture.id);
+      if (!done.includes(act)) return; // it was undone meanwhile
       done = done.filter((other) => other !== act);
-      waiting.unshift(picture);
+      waiting.splice(1, 0, picture);
       left += 1;
-      said.textContent = `${error.message || "The site cannot be reached."} The picture is back.`;
+      said.textContent = `${error.message} ${picture.file} comes again.`;
       show();
     });
   }

@@ -21,7 +21,7 @@
   const place = (index) => [size.places[2 * index], size.places[2 * index + 1]];
   const dark = () => window.matchMedia("(prefers-color-scheme: dark)").matches;
 
-  // Colours that go round the wheel by the golden angle, so that neighbours in the list differ.
+  // Where nothing has a colour of its own, they go round the wheel by the golden angle, so that neighbours differ.
   const hue = (index) => `hsl(${Math.round((index * 137.5 + 215) % 360)} 70% ${dark() ? 65 : 42}%)`;
 
   function regroup() {
@@ -32,7 +32,7 @@
     const values = { class: points.class, split: points.split, right }[by];
     groups = names.concat("none").map(() => []);
     values.forEach((value, index) => groups[value < 0 ? names.length : value].push(index));
-    colours = names.map((_, index) => hue(index)).concat("#8a93a5");
+    colours = (by === "class" ? points.colours : names.map((_, index) => hue(index))).concat("#8a93a5");
     root.querySelector("[data-legend]").replaceChildren(...names.concat("none").flatMap((name, index) => {
       if (!groups[index].length) return [];
       const item = document.createElement("li");

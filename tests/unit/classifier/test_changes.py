@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from classifier.models import Change, ImageClass, Project, Sample, SampleChange
-from classifier.services import changes, samples
+from classifier.services import changes, classes, samples
 from classifier.services.history import describe_change
 from classifier.services.projects import InvalidName
 from classifier.services.samples import pick
@@ -183,6 +183,17 @@ def test_only_the_way_to_a_new_class_reads_its_name(filled: Project, as_owner: C
     as_owner.post(reverse("samples_move", args=[filled.slug]), {"sample": chosen, "to": red.pk, "new": "violet"})
     assert Sample.objects.get(pk=chosen[0]).image_class == red
     assert not filled.classes.filter(name="violet").exists()
+
+
+@pytest.mark.parametrize("action", ["move", "label"])
+def test_class_that_was_deleted_meanwhile_takes_nothing_more(action: str, filled: Project, as_owner: Client) -> None:
+    red = filled.classes.get(name="red")
+    classes.delete_class(red, by=None, with_pictures=True)
+    sent = {"sample": ids(filled), "to": red.pk}
+    headers = {"Accept": "application/json"}
+    answer = as_owner.post(reverse(f"samples_{action}", args=[filled.slug]), sent, headers=headers)
+    assert (answer.status_code, "not there any more" in answer.json()["error"]) == (422, True)
+    assert not filled.samples.filter(image_class=red, deleted_at=None).exists()
 
 
 def test_history_leaves_out_what_changed_nothing(filled: Project, as_owner: Client) -> None:

@@ -9,6 +9,7 @@ from django.test import Client
 from django.urls import reverse
 
 from classifier.models import Audit, Finding, Job, Project, Sample
+from classifier.selectors import list_classes
 from classifier.services import audit_files, audits
 from classifier.services.accounts import create_api_key
 from tests.unit.classifier.test_audits import _early as early  # noqa: F401 - used by every test
@@ -140,6 +141,7 @@ def test_map_has_a_column_for_each_fact(checked: Project, as_owner: Client) -> N
     points = as_owner.get(reverse("map_points", args=[checked.slug])).json()
     count = checked.samples.count()
     assert {len(points[name]) for name in ("ids", "x", "y", "class", "predicted", "split")} == {count}
+    assert points["colours"] == [one.shown_colour for one in list_classes(checked)]
     place = points["ids"].index(wrong(checked).pk)
     assert points["classes"][points["class"][place]] == "blue"
     assert points["classes"][points["predicted"][place]] == "red"
