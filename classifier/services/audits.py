@@ -1,5 +1,6 @@
 """Audits of a project: asking for one, what it found, and what people say to it."""
 
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -134,5 +135,8 @@ def forget_contradictions(sample_ids: Sequence[int]) -> None:
     """
     for start in range(0, len(sample_ids), SLICE):
         about = Finding.objects.filter(sample__in=sample_ids[start : start + SLICE], kind=CONTRADICTION)
-        for project, photo in set(about.values_list("project", "details__photo")):
-            Finding.objects.filter(project=project, kind=CONTRADICTION, details__photo=photo).delete()
+        photos: dict[int, set[str]] = defaultdict(set)
+        for project, photo in about.values_list("project", "details__photo"):
+            photos[project].add(photo)
+        for project, found in photos.items():
+            Finding.objects.filter(project=project, kind=CONTRADICTION, details__photo__in=found).delete()

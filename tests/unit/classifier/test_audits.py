@@ -258,3 +258,17 @@ def test_press_takes_the_place_of_the_background(swapped: Project, settings: Any
 def test_every_kind_that_is_found_has_words(swapped: Project) -> None:
     check(swapped)
     assert set(Finding.objects.values_list("kind", flat=True)) <= set(KINDS)
+
+
+@pytest.mark.services
+def test_very_many_contradictions_are_forgotten_in_few_statements(
+    swapped: Project, django_assert_max_num_queries: Any
+) -> None:
+    rows = list(swapped.samples.order_by("pk"))
+    kept, moved = rows[0], rows[1:]
+    for number, sample in enumerate(rows):
+        details = {"photo": f"{number:064x}"}
+        Finding.objects.create(project=swapped, kind="contradiction", sample=sample, details=details)
+    with django_assert_max_num_queries(4):
+        audits.forget_contradictions([sample.pk for sample in moved])
+    assert list(Finding.objects.filter(kind="contradiction").values_list("sample", flat=True)) == [kept.pk]
