@@ -28,6 +28,7 @@ SHOWN_BY_BROWSERS = ("JPEG", "PNG", "WEBP", "GIF", "AVIF", "BMP")
 LARGE = 640  # pixels of what stands for a picture that browsers do not show
 KEYS = 9  # classes that have a number key
 HISTORY_PAGE = 50
+SIMILAR = 8
 CURSOR = "after"  # the parameter with the place of a page
 
 
@@ -103,10 +104,18 @@ def picture_page(request: SignedIn, project: Project, pk: int) -> HttpResponse:
 
 
 @project_page
-def versions_say(request: SignedIn, project: Project, pk: int) -> HttpResponse:
-    """Show what the newest model versions say of a picture."""
-    sample = get_object_or_404(Sample.objects.select_related("image"), pk=pk, project=project)
-    return render(request, "classifier/_versions_say.html", {"project": project, "rows": answers.ask_versions(sample)})
+def more(request: SignedIn, project: Project, pk: int) -> HttpResponse:
+    """Show what the newest model versions say of a picture, and those that look most like it."""
+    sample = get_object_or_404(Sample.objects.select_related("image", "project"), pk=pk, project=project)
+    wanted = SampleFilter(like=sample.pk)
+    similar, _ = page_after(project, wanted, "", SIMILAR + 1)
+    context = {
+        "project": project,
+        "rows": answers.ask_versions(sample),
+        "similar": [one for one in similar if one != sample][:SIMILAR],
+        "query": wanted.as_query(),
+    }
+    return render(request, "classifier/_picture_more.html", context)
 
 
 @project_page

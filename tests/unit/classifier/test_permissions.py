@@ -65,7 +65,6 @@ def arguments(trained: ModelVersion) -> dict[str, Any]:
             "upload": Upload.objects.filter(project=project).values_list("pk", flat=True)[0],
             "job": Job.objects.filter(project=project, kind="train").values_list("pk", flat=True)[0],
             "picture": sample.pk,
-            "versions": sample.pk,
             "undo": Change.objects.filter(project=project).values_list("pk", flat=True)[0],
             "backbone": CustomBackbone.objects.filter(owner=project.owner).values_list("pk", flat=True)[0],
         },
