@@ -35,17 +35,18 @@ def map_points(request: SignedIn, project: Project) -> HttpResponse:
     kept = [place for place, pk in enumerate(arrays.samples.tolist()) if pk in rows]  # others have gone since
     found = [rows[int(arrays.samples[place])] for place in kept]
     positions = np.rint(arrays.positions[kept] * STEPS).astype(int)
-    classes = list(list_classes(project).values_list("pk", "name"))
-    index = {pk: place for place, (pk, _) in enumerate(classes)} | {None: -1}
+    classes = list(list_classes(project))
+    index = {one.pk: place for place, one in enumerate(classes)}
     return JsonResponse(
         {
-            "classes": [name for _, name in classes],
+            "classes": [one.name for one in classes],
+            "colours": [one.shown_colour for one in classes],
             "splits": list(SPLITS),
             "ids": [row[0] for row in found],
             "x": positions[:, 0].tolist(),
             "y": positions[:, 1].tolist(),
-            "class": [index[row[1]] for row in found],
-            "predicted": [index[row[2]] for row in found],
+            "class": [index.get(row[1], -1) for row in found],
+            "predicted": [index.get(row[2], -1) for row in found],  # a class that was deleted since is none
             "split": [SPLITS.index(row[3]) if row[3] in SPLITS else -1 for row in found],
             "sha256": base64.b64encode(bytes.fromhex("".join(row[4] for row in found))).decode(),
         }
