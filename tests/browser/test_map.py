@@ -37,11 +37,12 @@ def test_pictures_are_chosen_by_drawing_and_moved(signed_in: Any, mapped: tuple[
     expect(status).to_have_text(f"{COUNT} pictures.")
     expect(page.locator("[data-legend]")).to_contain_text("red (8)")
     box = page.locator("[data-canvas]").bounding_box()
-    corners = [(2, 2), (box["width"] - 2, 2), (box["width"] - 2, box["height"] - 2), (2, box["height"] - 2)]
-    page.mouse.move(box["x"] + 2, box["y"] + 2)
+    left, top = box["x"] + 6, box["y"] + 6  # its corners are round
+    right, bottom = left + box["width"] - 12, top + box["height"] - 12
+    page.mouse.move(left, top)
     page.mouse.down()
-    for x, y in corners[1:]:
-        page.mouse.move(box["x"] + x, box["y"] + y, steps=5)
+    for x, y in ((right, top), (right, bottom), (left, bottom)):
+        page.mouse.move(x, y, steps=5)
     page.mouse.up()
     expect(status).to_have_text(f"{COUNT} of {COUNT} pictures chosen.")
     expect(page.locator("[data-chosen-pictures] img")).to_have_count(COUNT)
