@@ -1,6 +1,7 @@
-"""SQL that is written once: for the few places where the ORM takes longer to write it than the database to run it."""
+"""SQL of our own: where the ORM takes longer to write it than the database to run it, and for very long lists."""
 
-from collections.abc import Callable, Iterable
+import json
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import islice
@@ -8,6 +9,7 @@ from typing import Any
 
 from django.db import connection
 from django.db.models import Model, QuerySet
+from django.db.models.expressions import RawSQL
 from django.utils import timezone
 
 Value = int | str
@@ -15,6 +17,16 @@ INSERTED_AT_ONCE = 256  # rows; a database takes some ten thousand values a stat
 
 # Values that no query has in it otherwise, by kind and place.
 STAND_INS: dict[type, Callable[[int], Value]] = {int: lambda place: -1 - place, str: lambda place: f"value {place}"}
+
+
+# How databases read the values of a list that comes as JSON, by their kind.
+UNPACKED: dict[str, dict[type, str]] = {
+    "sqlite": dict.fromkeys((int, str), "SELECT value FROM json_each(%s)"),
+    "postgresql": {
+        int: "SELECT value::bigint FROM json_array_elements_text(%s::json)",
+        str: "SELECT value FROM json_array_elements_text(%s::json)",
+    },
+}
 
 
 @dataclass(frozen=True)
@@ -54,6 +66,16 @@ class PreparedQuery:
         sql, parameters = queryset.query.sql_with_params()
         places = {place: stand_ins.index(given) for place, given in enumerate(parameters) if given in stand_ins}
         return _Written(sql, list(parameters), places)
+
+
+def any_of(values: Sequence[Value]) -> RawSQL | Sequence[Value]:
+    """Return what takes the place of a list of any length behind `__in`; databases take some ten thousand parameters.
+
+    The values are of one kind.
+    """
+    if not values:
+        return values
+    return RawSQL(UNPACKED[connection.vendor][type(values[0])], [json.dumps(values)])  # noqa: S611 - a parameter
 
 
 def insert_rows(

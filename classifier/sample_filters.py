@@ -4,6 +4,7 @@ The fields of `SampleFilter` are the parameters of the address: what is not the 
 """
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta
 from typing import Annotated, Any, Literal
@@ -16,6 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from classifier.models import ModelVersion, Project, Sample
 from classifier.parsing import parse_number
+from classifier.prepared import any_of
 from classifier.services.audits import list_findings
 from classifier.services.model_versions import load_evaluation
 from classifier.services.similar import list_similar
@@ -23,7 +25,7 @@ from ml.datasets.groups import SAME_PHOTO
 from ml.errors import UserError
 
 Id = Annotated[int, Field(ge=0, lt=2**63)]
-Flag = Annotated[bool, Field(strict=False)]
+Day = Annotated[date, Field(ge=date(1900, 1, 1), le=date(9000, 1, 1))]  # the days beside it are days, too
 
 
 class BadFilter(UserError):
@@ -77,8 +79,8 @@ class SampleFilter(BaseModel):
     upload: Id | None = Field(None, description="only those that came with this upload")
     group: str = Field("", max_length=200, description="of what shows the same thing")
     tag: str = Field("", max_length=50)
-    since: date | None = Field(None, description="uploaded on this day or later")
-    until: date | None = Field(None, description="uploaded on this day or earlier")
+    since: Day | None = Field(None, description="uploaded on this day or later")
+    until: Day | None = Field(None, description="uploaded on this day or earlier")
     smaller_than: Id | None = Field(None, description="in pixels, the shorter side")
     duplicate: bool = Field(False, description="only pictures that show the same photo as another one")
     finding: str = Field("", max_length=20, description="only those with an open finding of this kind of the audit")
@@ -145,7 +147,7 @@ def select_samples(project: Project, wanted: SampleFilter) -> QuerySet[Sample]:
     for name, version in (("right", wanted.right), ("wrong", wanted.wrong)):
         if version is not None:
             judged = _judged(project, version, right=name == "right", predicted=wanted.predicted)
-            found = found.filter(image__sha256__in=judged)
+            found = found.filter(image__sha256__in=any_of(judged))
     return found.order_by()
 
 
@@ -214,10 +216,11 @@ def cursor_of(sort: Sort, sample: Sample) -> str:
 
 def _read_cursor(sort: Sort, cursor: str) -> tuple[int, Any]:
     pk, _, value = cursor.partition(" ")
-    try:
-        return int(pk), float(value) if sort.by_audit else value.replace("\0", "")
-    except (ValueError, OverflowError):
-        raise BadFilter("The page cannot be found. Begin with the first one.") from None
+    with suppress(ValueError):
+        beyond = float(value) if sort.by_audit else value.replace("\0", "")
+        if (number := parse_number(pk)) is not None:
+            return number, beyond
+    raise BadFilter("The page cannot be found. Begin with the first one.")
 
 
 def _beyond(sort: Sort, pk: int, value: Any) -> Q:

@@ -10,8 +10,8 @@ from classifier.access import SignedIn, find_project
 from classifier.api import schemas
 from classifier.api.errors import errors
 from classifier.models import Change
+from classifier.services import history
 from classifier.services.changes import undo
-from classifier.services.history import describe_change
 
 PAGE = 100
 
@@ -23,7 +23,7 @@ def list_changes(
     request: SignedIn, slug: str, before: int | None = None, size: int = params.Query(PAGE, ge=1, le=1000)
 ) -> Any:
     """List who did what to the samples and classes, the newest first; `before` is the id of the last one seen."""
-    found = find_project(request, slug).changes.select_related("created_by", "undone_by")
+    found = history.list_changes(find_project(request, slug))
     if before is not None:
         found = found.filter(pk__lt=before)
     return [_present(change) for change in found[:size]]
@@ -44,7 +44,7 @@ def _present(change: Change) -> dict[str, Any]:
     return {
         "id": change.pk,
         "kind": change.kind,
-        "description": describe_change(change),
+        "description": history.describe_change(change),
         "changed": change.count,
         "by": change.created_by.username if change.created_by else None,
         "undone": hasattr(change, "undone_by"),

@@ -4,11 +4,17 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from django.contrib.humanize.templatetags.humanize import intcomma
+from django.db.models import QuerySet
 
-from classifier.models import Change
+from classifier.models import Change, Project
 
 Kind = Change.Kind
 UNDO_TAG = "undo-"  # of a message about an act, before the act's id: the page offers to undo it
+
+
+def list_changes(project: Project) -> QuerySet[Change]:
+    """List the acts that changed something, the newest first, with who did them and what took them back."""
+    return project.changes.exclude(count=0, classes={}).select_related("created_by", "undone_by")
 
 
 def describe_change(act: Change) -> str:

@@ -1,7 +1,7 @@
 """unlabelled samples -> the queue in which people label them, with what the live version suggests."""
 
 from collections import defaultdict
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,6 +12,7 @@ from classifier.models import Embedding, ModelVersion, Project, Sample
 from classifier.selectors import live_version
 from classifier.services.answers import ask_version
 from classifier.services.custom_backbones import find_backbone
+from classifier.services.live_classes import live_ids
 from ml.engines.embeddings import embedding_key
 from ml.errors import UserError
 from ml.training.diversity import spread_out
@@ -46,7 +47,7 @@ def next_candidates(project: Project, order: str, *, skip: Collection[int], size
     """Return the samples to label next, in one of ORDERS, without those to skip."""
     pool = _pool(project, skip)
     version = live_version(project)
-    said = ask_version(version, [sample.image_id for sample in pool]) if version else {}
+    said = _ask(version, [sample.image_id for sample in pool]) if version else {}
     candidates = [Candidate(sample, said.get(sample.image_id, [])) for sample in pool]
     return ORDERS[order](candidates, version, size)[:size]
 
@@ -55,8 +56,22 @@ def suggest(project: Project, ids: Collection[int]) -> dict[int, Ranking]:
     """Return what the live version says of these samples, by their ids; those that it has not seen are left out."""
     version = live_version(project)
     images = dict(list_unlabelled(project).filter(pk__in=list(ids)).values_list("pk", "image_id"))
-    said = ask_version(version, list(images.values())) if version else {}
+    said = _ask(version, list(images.values())) if version else {}
     return {pk: said[image] for pk, image in images.items() if image in said}
+
+
+def _ask(version: ModelVersion, image_ids: Sequence[int]) -> dict[int, Ranking]:
+    """Ask a version about pictures: classes that were merged since count as one, and those that are gone as none."""
+    now = live_ids(version.project)
+    return {pk: _as_now(ranking, now) for pk, ranking in ask_version(version, image_ids).items()}
+
+
+def _as_now(ranking: Ranking, now: Mapping[int, int]) -> Ranking:
+    shares: dict[int, float] = defaultdict(float)
+    for pk, share in ranking:
+        if pk in now:
+            shares[now[pk]] += share
+    return sorted(shares.items(), key=lambda pair: -pair[1])
 
 
 def list_sure(project: Project, size: int) -> dict[int, list[Candidate]]:

@@ -53,6 +53,14 @@ def _follow(pk: int, gone: Mapping[int, ImageClass]) -> int:
     return pk
 
 
+def live_ids(project: Project) -> dict[int, int]:
+    """Return what each class is now, by its id: itself or what it was merged into; what is gone is left out."""
+    rows = {row.pk: row for row in ImageClass.objects.filter(project=project)}
+    gone = {pk: row for pk, row in rows.items() if row.deleted_at is not None}
+    places = {pk: _follow(pk, gone) for pk in rows}
+    return {pk: place for pk, place in places.items() if place not in gone}
+
+
 def fields_of_used(project: Project) -> dict[int, Fields]:
     """Return what brings classes back that are gone although samples are in them, as undoing can leave them."""
     kept = Sample.objects.filter(image_class=OuterRef("pk"), project=project, deleted_at=None)

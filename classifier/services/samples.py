@@ -9,6 +9,7 @@ from django.db.models import Q, QuerySet
 
 from classifier.models import Change, Image, ImageClass, Project, Sample
 from classifier.models.sample import MAX_TAGS_LENGTH
+from classifier.prepared import any_of
 from classifier.services.changes import change_samples, now_as_text
 from classifier.services.images import THUMBNAIL_SIZES
 from classifier.services.projects import InvalidName, clean_name
@@ -21,7 +22,7 @@ Kind = Change.Kind
 
 def pick(project: Project, ids: Iterable[int]) -> QuerySet[Sample]:
     """Select the project's samples of these ids."""
-    return Sample.objects.filter(project=project, pk__in=list(ids))
+    return Sample.objects.filter(project=project, pk__in=any_of(list(ids)))
 
 
 def move_samples(project: Project, samples: QuerySet[Sample], *, to: ImageClass, by: User | None) -> Change:
@@ -49,7 +50,7 @@ def set_split(project: Project, samples: QuerySet[Sample], split: str, *, by: Us
     """Give the samples a split by hand, with all others of their groups, which never lie in two."""
     kept = Sample.objects.filter(project=project, deleted_at=None, image_class__isnull=False)
     chosen = samples.filter(deleted_at=None, image_class__isnull=False).order_by()
-    groups = list(chosen.exclude(group="").values_list("group", flat=True).distinct())
+    groups = chosen.exclude(group="").values("group")
     wanted = kept.filter(Q(pk__in=chosen.values("pk")) | Q(group__in=groups))
     values = {"split": split, "split_is_given": True}
     return change_samples(wanted, Kind.SPLIT, lambda _: values, project=project, by=by, details={"split": split})
@@ -60,6 +61,8 @@ def set_group(project: Project, samples: QuerySet[Sample], group: str, *, by: Us
 
     Their splits stay until somebody asks for the groups to be kept together. Raise InvalidName.
     """
+    if group:
+        group = clean_name(group, longest=MAX_GROUP_LENGTH)
     if group != clean_group(group):
         raise InvalidName(
             f"The name of a group has at most {MAX_GROUP_LENGTH} characters and does not begin “{SAME_PHOTO}”."

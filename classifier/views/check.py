@@ -99,12 +99,14 @@ def reopen(request: SignedIn, project: Project, kind: str) -> HttpResponse:
 
 def _chosen(request: SignedIn) -> dict[str, list[int]]:
     """Return which findings are meant, as arguments of the services; none of them where all are."""
+    if "every" in request.POST or request.POST.get("all"):
+        return {}
     fields = {"finding": "ids", "sample": "samples"}
     for field, name in fields.items():
-        if field in request.POST and "every" not in request.POST:
+        if field in request.POST:
             texts = request.POST.getlist(field)
             return {name: [number for text in texts if (number := parse_number(text)) is not None]}
-    return {} if "every" in request.POST else {"ids": []}
+    return {"ids": []}
 
 
 def _findings(count: int) -> str:

@@ -21,7 +21,7 @@ from classifier.sample_filters import (
     select_samples,
 )
 from classifier.services import answers
-from classifier.services.history import describe_change
+from classifier.services.history import describe_change, list_changes
 from classifier.views.filter_words import describe_filter
 from ml.audit.kinds import KINDS
 from ml.datasets.splits import SPLITS
@@ -125,7 +125,7 @@ def more(request: SignedIn, project: Project, pk: int) -> HttpResponse:
 @project_page
 def history(request: SignedIn, project: Project) -> HttpResponse:
     """Show who did what to the pictures and classes, and when."""
-    pages = Paginator(project.changes.select_related("created_by", "undone_by"), HISTORY_PAGE)
+    pages = Paginator(list_changes(project), HISTORY_PAGE)
     page = pages.get_page(request.GET.get("page"))
     context = {"project": project, "page": page, "rows": _fold_labels(page)}
     return render(request, "classifier/history_page.html", context)

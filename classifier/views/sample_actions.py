@@ -23,6 +23,7 @@ from classifier.views.paths import safe_next
 from ml.datasets.splits import SPLITS
 from ml.errors import UserError
 
+NEW = "new"  # in the place of a class: one of the name that is given
 Run = Callable[[Project, QuerySet[Sample], QueryDict, User], Change]
 
 
@@ -31,9 +32,9 @@ def _move(project: Project, chosen: QuerySet[Sample], said: QueryDict, by: User)
 
 
 def _class_named(project: Project, said: QueryDict) -> ImageClass:
-    """Return the class that is chosen, or the new one whose name is given."""
-    if said.get("new"):
-        return get_or_create_class(project, str(said["new"]))
+    """Return the class that is chosen, or the new one whose name is given. Raise InvalidName."""
+    if said.get("to", NEW) == NEW:
+        return get_or_create_class(project, said.get("new", ""))
     found: ImageClass = get_object_or_404(list_classes(project), pk=parse_number(said.get("to")) or 0)
     return found
 
@@ -59,6 +60,7 @@ ACTIONS: dict[str, Run] = {
     "delete": lambda project, chosen, said, by: samples.delete_samples(project, chosen, by=by),
     "restore": lambda project, chosen, said, by: samples.restore_samples(project, chosen, by=by),
 }
+GIVE_CLASSES = (Change.Kind.MOVE, Change.Kind.LABEL, Change.Kind.UNLABEL)
 
 
 @project_page
@@ -92,7 +94,8 @@ def undo_change(request: SignedIn, project: Project, pk: int) -> HttpResponse:
 
 def _tell(request: SignedIn, project: Project, done: Change, sentence: str) -> HttpResponse:
     if wants_json(request):
-        return JsonResponse({"sentence": sentence, "change": done.pk, "changed": done.count})
+        given = {"class": done.details.get("to", "")} if done.kind in GIVE_CLASSES else {}
+        return JsonResponse({"sentence": sentence, "change": done.pk, "changed": done.count, **given})
     messages.success(request, sentence, extra_tags=f"{UNDO_TAG}{done.pk}" if done.count or done.classes else "")
     return redirect(safe_next(request, project))
 

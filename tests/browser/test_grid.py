@@ -74,6 +74,70 @@ def test_cards_that_went_disappear_without_a_reload(signed_in: Any, owner: Any, 
     expect(cards).to_have_count(24)
 
 
+def test_card_that_stays_tells_its_new_class_and_keeps_the_focus(signed_in: Any, owner: Any, slug: str) -> None:
+    page, cards = signed_in, open_grid(signed_in, slug, "?sort=name")
+    expect(cards.nth(1).locator(".caption")).to_contain_text("blue")
+    cards.nth(1).locator("label").click()
+    page.select_option("#to", label="green")
+    page.click(".toolbar button:text-is('Move')")
+    expect(cards.nth(1).locator(".caption")).to_contain_text("green")
+    expect(cards.nth(1).locator("[name=sample]")).to_be_focused()
+    cards.nth(1).locator("[data-opens]").click()
+    page.click("[data-viewer] >> text=No class")
+    expect(page.locator(".toast")).to_contain_text("taken out of their class")
+    expect(cards.nth(1).locator(".caption")).to_have_text("1.jpg")
+
+
+def test_each_of_two_ways_to_move_goes_where_it_says(signed_in: Any, owner: Any, slug: str) -> None:
+    page, cards = signed_in, open_grid(signed_in, slug, "?name=red")
+    cards.nth(1).locator("label").click()
+    page.click("text=New class, split, group, tag")
+    page.fill("[name=new]", "violet")
+    page.click("text=Move there")
+    expect(page.locator(".toast")).to_contain_text("1 picture moved to “violet”.")
+    cards.nth(1).locator("label").click()
+    page.click("text=New class, split, group, tag")
+    page.fill("[name=new]", "never")
+    page.select_option("#to", label="green")
+    page.click(".toolbar button:text-is('Move')")  # beside the list, whatever stands in the field
+    expect(page.locator(".toast")).to_contain_text("1 picture moved to “green”.")
+
+
+def test_cards_of_another_split_or_tag_leave_the_filter(signed_in: Any, owner: Any, slug: str) -> None:
+    page = signed_in
+    ids = [one["id"] for one in owner.ok("GET", f"/projects/{slug}/samples?name=red")["samples"]]
+    owner.ok("POST", f"/projects/{slug}/samples/tag", {"ids": ids, "tag": "sky"})
+    owner.ok("POST", f"/projects/{slug}/samples/group", {"ids": ids[:2], "group": "clip"})
+    owner.ok("POST", f"/projects/{slug}/samples/split", {"ids": ids, "split": "training"})
+    cards = open_grid(page, slug, "?split=training")
+    page.locator(f"#sample-{ids[0]} label").click()
+    page.click("text=New class, split, group, tag")
+    page.select_option("#split", "test")
+    page.click("text=Put into this split")
+    expect(cards).to_have_count(6)  # the other one of its group went with it
+    cards = open_grid(page, slug, "?tag=sky")
+    cards.nth(0).locator("label").click()
+    page.click("text=New class, split, group, tag")
+    page.fill(".toolbar [name=tag]", "sky")
+    page.click("text=Take the tag off")
+    expect(cards).to_have_count(7)
+
+
+def test_key_that_comes_too_early_changes_nothing_twice(signed_in: Any, owner: Any, slug: str) -> None:
+    page, cards = signed_in, open_grid(signed_in, slug, "?sort=name")
+    cards.nth(0).locator("[data-opens]").click()
+    viewer = page.locator("[data-viewer]")
+    expect(viewer.locator("h2")).to_have_text("0.jpg")
+    keys = {key.inner_text().split()[-1]: key.get_attribute("data-key") for key in viewer.locator("[data-key]").all()}
+    page.evaluate(
+        "keys => keys.forEach(key => document.body.dispatchEvent(new KeyboardEvent('keydown', {key, bubbles: true})))",
+        [keys["red"], keys["green"]],
+    )
+    expect(viewer.locator("dl").first).to_contain_text("blue/1.jpg")
+    (moved,) = owner.ok("GET", f"/projects/{slug}/samples?name=blue%2F0.jpg")["samples"]
+    assert moved["class_name"] == "red"
+
+
 def test_all_that_match_are_tagged(signed_in: Any, owner: Any, slug: str) -> None:
     page, cards = signed_in, open_grid(signed_in, slug)
     page.fill("#filter-name", "blue/")

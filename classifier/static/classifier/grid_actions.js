@@ -3,6 +3,7 @@
 
 const FOLLOWS_CLASS = new Set(["wrong_label", "contradiction"]); // findings that another class settles
 const GOES = /\/samples\/(delete|restore|unlabel|move)$/;
+const TOUCHES = { split: ["split"], group: ["group", "duplicate"], untag: ["tag"] }; // filters, by the act
 
 async function act(address, body) {
   const headers = { Accept: "application/json", "X-CSRFToken": document.body.dataset.csrf };
@@ -16,16 +17,26 @@ async function act(address, body) {
   }
 }
 
+function currentFilter() {
+  return new URLSearchParams(document.querySelector("[data-samples] [name=filter]").value);
+}
+
 // Which cards no longer belong on this page after an act.
 function leaves(address, data) {
-  const filter = new URLSearchParams(document.querySelector("[data-samples] [name=filter]").value);
+  const filter = currentFilter();
   const action = (address.match(GOES) || [])[1];
   if (action === "move") {
     if (filter.get("unlabelled") || FOLLOWS_CLASS.has(filter.get("finding"))) return true;
-    return filter.has("class_id") && (data.get("new") || data.get("to") !== filter.get("class_id"));
+    return filter.has("class_id") && data.get("to") !== filter.get("class_id");
   }
-  if (action === "unlabel") return filter.has("class_id");
+  if (action === "unlabel") return filter.has("class_id") || FOLLOWS_CLASS.has(filter.get("finding"));
   return Boolean(action);
+}
+
+// Whether only the site knows which cards still belong here: whole groups change their split together.
+function unsettles(address) {
+  const filter = currentFilter();
+  return (TOUCHES[address.split("/").at(-1)] || []).some((name) => filter.has(name));
 }
 
 document.addEventListener("submit", async (event) => {
@@ -33,7 +44,7 @@ document.addEventListener("submit", async (event) => {
   const button = event.submitter;
   if (!form.matches("[data-samples]") || !/\/samples\//.test(button?.getAttribute("formaction"))) return;
   event.preventDefault();
-  const data = new FormData(form);
+  const data = new FormData(form, button);
   const ids = data.getAll("sample");
   data.delete("sample");
   if (!data.get("all")) data.set("ids", ids.join(",")); // one field, however many there are
@@ -41,28 +52,46 @@ document.addEventListener("submit", async (event) => {
 });
 
 async function change(address, data, ids) {
-  // Which of the two ways to move there are was pressed: to a class that is there, or to a new one.
-  if (!address.endsWith("/move") || (data.get("new") || "").trim() === "") data.delete("new");
+  if (data.has("to")) data.set("to", data.getAll("to").at(-1)); // of the button that was pressed, if it says where to
   document.body.classList.add("acting");
   const answer = await act(address, data);
   document.body.classList.remove("acting");
   if (answer.error) return notify(answer.error, { wrong: true });
-  if (data.get("new") || data.get("all")) {
+  if (data.get("to") === "new" || data.get("all") || unsettles(address)) {
     sessionStorage.setItem("poetsweb-said", JSON.stringify(answer));
     return window.location.reload(); // there is a new class, or more went than is shown
   }
+  const place = Selection.boxes().findIndex((box) => ids.includes(box.value));
   if (leaves(address, data)) removeCards(ids);
+  nameClass(ids, answer);
   Selection.set(Selection.boxes(), false);
+  const held = document.activeElement;
+  if (held === document.body || held.disabled) focusCard(place); // or the keyboard would begin at the top again
   notify(answer.sentence, answer);
+}
+
+// Show the class that cards have now, where they show one.
+function nameClass(ids, { class: name }) {
+  if (name === undefined) return;
+  for (const id of ids) {
+    const shown = document.getElementById(`sample-${id}`)?.querySelector("[data-class-name]");
+    if (shown) shown.textContent = name;
+  }
+}
+
+function focusCard(place) {
+  const boxes = Selection.boxes();
+  boxes[Math.min(place, boxes.length - 1)]?.focus({ preventScroll: true });
 }
 
 function removeCards(ids) {
   const form = Selection.form();
   for (const id of ids) document.getElementById(`sample-${id}`)?.remove();
   const count = document.querySelector("[data-count]");
+  const left = Math.max(0, Number(form.dataset.total) - ids.length);
+  if (form.dataset.total !== "") form.dataset.total = left; // else it is not known yet
   if (count) {
-    const left = Math.max(0, Number(form.dataset.total) - ids.length);
-    form.dataset.total = count.dataset.count = left;
+    count.dataset.count = left;
     count.textContent = `${left.toLocaleString()} picture${left === 1 ? "" : "s"}`;
   }
   if (!document.querySelector("[data-grid] .sample")) window.location.reload();
@@ -146,7 +175,6 @@ document.addEventListener("drop", (event) => {
   const data = new FormData(form);
   const ids = data.getAll("sample");
   data.delete("sample");
-  data.delete("new");
   data.set("ids", ids.join(","));
   data.set("to", target.dataset.dropOn);
   change(move, data, ids);

@@ -62,6 +62,7 @@ document.addEventListener("click", (event) => {
   if (target.matches("[data-choose-matching]")) {
     Selection.set(Selection.boxes(), true);
     Selection.chooseMatching(true);
+    document.querySelector("[data-choose-all]").focus(); // the button that was pressed is gone
   }
   if (target.matches("[data-grid] [name=sample]")) {
     if (event.shiftKey && Selection.last) chooseRange(Selection.last, target);

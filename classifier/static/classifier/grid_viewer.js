@@ -5,11 +5,15 @@ const Viewer = {
   dialog: () => document.querySelector("[data-viewer]"),
   place: () => document.getElementById("viewer"),
   here: window.location.href, // the address of what is shown
+  wanted: "", // the address of what was asked for last
   byKey: false, // whether the act under way was begun by a key
+  acting: false, // a key that is pressed meanwhile is meant for the next picture, which is not there yet
 
   async open(address) {
-    const response = await fetch(address, { headers: { "HX-Request": "true" } });
-    if (!response.ok) return notify("The picture cannot be shown now.", { wrong: true });
+    Viewer.wanted = address;
+    const response = await fetch(address, { headers: { "HX-Request": "true" } }).catch(() => null);
+    if (Viewer.wanted !== address) return undefined; // somebody has walked on meanwhile
+    if (!response?.ok) return notify("The picture cannot be shown now.", { wrong: true });
     Viewer.place().innerHTML = await response.text();
     Viewer.here = address;
     htmx.process(Viewer.place());
@@ -24,8 +28,23 @@ const Viewer = {
 
   walk(direction) {
     const link = Viewer.place()?.querySelector(`[data-walk=${direction}]`);
-    if (link) Viewer.open(link.href);
+    if (link && !Viewer.acting) Viewer.open(link.href);
     return Boolean(link);
+  },
+
+  async act(form, button, walks) {
+    const data = new FormData(form, button);
+    const address = button.getAttribute("formaction");
+    const answer = await act(address, data);
+    if (answer.error) return notify(answer.error, { wrong: true });
+    notify(answer.sentence, answer);
+    const next = Viewer.place().querySelector("[data-walk=next]")?.href;
+    const card = document.getElementById(`sample-${data.get("ids")}`);
+    const went = Boolean(card) && leaves(address, data);
+    nameClass([data.get("ids")], answer);
+    if (went) removeCards([data.get("ids")]);
+    if (went && !next) return Viewer.dialog().close();
+    return Viewer.open(next && (went || walks) ? next : Viewer.here);
   },
 };
 
@@ -65,17 +84,9 @@ document.addEventListener("submit", async (event) => {
   const form = event.target;
   if (!form.matches("[data-acts]") || !event.submitter) return;
   event.preventDefault();
+  if (Viewer.acting) return;
   const walks = Viewer.byKey;
   Viewer.byKey = false;
-  const data = new FormData(form, event.submitter);
-  const address = event.submitter.getAttribute("formaction");
-  const answer = await act(address, data);
-  if (answer.error) return notify(answer.error, { wrong: true });
-  notify(answer.sentence, answer);
-  const next = Viewer.place().querySelector("[data-walk=next]")?.href;
-  const card = document.getElementById(`sample-${data.get("ids")}`);
-  const went = Boolean(card) && leaves(address, data);
-  if (went) removeCards([data.get("ids")]);
-  if (went && !next) return Viewer.dialog().close();
-  return Viewer.open(next && (went || walks) ? next : Viewer.here);
+  Viewer.acting = true;
+  await Viewer.act(form, event.submitter, walks).finally(() => { Viewer.acting = false; });
 });

@@ -163,12 +163,32 @@ def test_page_goes_on_only_within_its_project(wanted: str, filled: Project, as_o
 def test_script_is_answered_in_json(filled: Project, as_owner: Client) -> None:
     address = reverse("samples_move", args=[filled.slug])
     headers = {"Accept": "application/json"}
-    sent = {"ids": ",".join(map(str, ids(filled)[:2])), "new": "violet"}
+    sent = {"ids": ",".join(map(str, ids(filled)[:2])), "to": "new", "new": "violet"}
     answer = as_owner.post(address, sent, headers=headers).json()
     assert answer["sentence"] == "2 pictures moved to “violet”."
+    assert answer["class"] == "violet"
     assert Change.objects.get(pk=answer["change"]).count == 2
     refused = as_owner.post(address, sent | {"new": "x" * 300}, headers=headers)
     assert (refused.status_code, "too long" in refused.json()["error"]) == (422, True)
+
+
+def test_only_the_way_to_a_new_class_reads_its_name(filled: Project, as_owner: Client) -> None:
+    red, chosen = filled.classes.get(name="red"), ids(filled)[-1:]
+    before = state(filled)
+    headers = {"Accept": "application/json"}
+    sent = {"sample": chosen, "to": [red.pk, "new"], "new": " "}  # as without scripts: the list, then the button
+    refused = as_owner.post(reverse("samples_move", args=[filled.slug]), sent, headers=headers)
+    assert (refused.status_code, refused.json()["error"]) == (422, "Please enter a name.")
+    assert state(filled) == before
+    as_owner.post(reverse("samples_move", args=[filled.slug]), {"sample": chosen, "to": red.pk, "new": "violet"})
+    assert Sample.objects.get(pk=chosen[0]).image_class == red
+    assert not filled.classes.filter(name="violet").exists()
+
+
+def test_history_leaves_out_what_changed_nothing(filled: Project, as_owner: Client) -> None:
+    samples.delete_samples(filled, pick(filled, []), by=filled.owner)
+    assert "Nothing has been moved" in as_owner.get(reverse("history", args=[filled.slug])).content.decode()
+    assert as_owner.get(f"/api/v1/projects/{filled.slug}/changes").json() == []
 
 
 def test_all_that_match_are_changed_without_naming_them(filled: Project, as_owner: Client) -> None:
@@ -197,3 +217,18 @@ def test_api_changes_and_undoes(filled: Project, as_owner: Client) -> None:
     assert post("samples/unlabel", ids=ids(filled)[:1]).json()["changed"] == 1
     for wrong in ({}, {"ids": [1], "filter": {}}, {"filter": {"colour": "red"}}, {"filter": {"sort": "magic"}}):
         assert post("samples/delete", **wrong).status_code == 422
+
+
+def test_more_pictures_are_chosen_than_a_statement_takes_parameters(filled: Project, as_owner: Client) -> None:
+    sent = {"ids": ",".join(map(str, range(300_000))), "tag": "far"}
+    as_owner.post(reverse("samples_tag", args=[filled.slug]), sent)
+    assert Sample.objects.filter(tags="|far|").count() == 18
+
+
+@pytest.mark.services
+@pytest.mark.parametrize("group", ["clip \0", "clip\n7", "x" * 201])
+def test_group_that_no_database_can_keep_is_refused(group: str, filled: Project, as_owner: Client) -> None:
+    before = state(filled)
+    sent = {"sample": ids(filled)[:2], "group": group}
+    answer = as_owner.post(reverse("samples_group", args=[filled.slug]), sent, headers={"Accept": "application/json"})
+    assert (answer.status_code, state(filled)) == (422, before)

@@ -59,7 +59,7 @@ def test_other_pages_point_there(name: str, checked: Project, as_owner: Client) 
 
 def test_suspected_label_is_shown_with_what_it_is_taken_for(checked: Project, as_owner: Client) -> None:
     shown = page(as_owner, "check_kind", checked, "wrong_label")
-    assert "in blue" in shown
+    assert "in <span data-class-name>blue</span>" in shown
     assert "Move to red" in shown
 
 
@@ -88,6 +88,28 @@ def test_dismissing_without_a_choice_dismisses_nothing(checked: Project, as_owne
     assert suspects(checked) == ["wrong.jpg"]
     as_owner.post(reverse("check_dismiss", args=[checked.slug, "wrong_label"]), {"every": 1})
     assert suspects(checked) == []
+
+
+def test_all_that_match_are_dismissed_and_shown_again(checked: Project, as_owner: Client) -> None:
+    other = checked.samples.exclude(pk=wrong(checked).pk)[0]
+    sent = {"all": "true", "sample": other.pk}  # the cards that are shown, and all that follow on other pages
+    as_owner.post(reverse("check_dismiss", args=[checked.slug, "wrong_label"]), sent)
+    assert suspects(checked) == []
+    as_owner.post(reverse("check_reopen", args=[checked.slug, "wrong_label"]), sent)
+    assert suspects(checked) == ["wrong.jpg"]
+
+
+def test_of_dismissed_findings_no_more_can_be_chosen_than_are_shown(
+    checked: Project, as_owner: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second = checked.samples.order_by("pk")[:2]
+    for sample in (first, second):
+        Finding.objects.get_or_create(project=checked, kind="blurred", sample=sample)
+    audits.dismiss(checked, "blurred", by=checked.owner)
+    monkeypatch.setattr("classifier.views.check.PAGE", 1)
+    assert 'data-total="1"' in page(as_owner, "check_kind", checked, "blurred", query="?dismissed")
+    audits.reopen(checked, "blurred")
+    assert 'data-total="2"' in page(as_owner, "check_kind", checked, "blurred")
 
 
 def test_finding_about_a_class_is_shown_and_dismissed(checked: Project, as_owner: Client) -> None:

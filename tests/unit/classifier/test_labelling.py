@@ -8,7 +8,7 @@ from django.test import Client
 from django.urls import reverse
 
 from classifier.models import Change, ImageClass, ModelVersion, Project, Sample
-from classifier.services import changes, embeddings, labelling
+from classifier.services import changes, classes, embeddings, labelling
 from classifier.services.labelling import ORDERS, next_candidates
 from classifier.services.samples import label_samples, pick
 from ml.backbones.registry import get_backbone
@@ -121,6 +121,21 @@ def test_browser_fetches_and_labels(
     assert 'data-key="1"' in page
     assert "Version 1" not in page  # what it suggests is told in the middle of a sentence
     assert "What version 1 suggests" in page
+
+
+def test_merged_class_is_suggested_as_what_it_is_now(
+    unlabelled: list[Sample], said: dict[int, Any], trained: ModelVersion
+) -> None:
+    project = trained.project
+    first, second, third = (project.classes.get(pk=pk) for pk, _ in trained.dataset_version.classes)
+    classes.merge_class(first, into=third, by=None)
+    ranking = next_candidates(project, "sure", skip=(), size=1)[0].ranking
+    assert ranking == [(third.pk, pytest.approx(0.99)), (second.pk, pytest.approx(0.01))]
+    assert labelling.list_sure(project, 9).keys() == {third.pk}
+    classes.merge_class(second, into=third, by=None)
+    assert labelling.suggest(project, [unlabelled[0].pk]) == {unlabelled[0].pk: [(third.pk, pytest.approx(1))]}
+    classes.delete_class(third, by=None, with_pictures=True)
+    assert next_candidates(project, "sure", skip=(), size=1)[0].ranking == []
 
 
 def test_sure_ones_are_confirmed_at_a_glance(

@@ -4,7 +4,7 @@ import pytest
 from django.contrib.auth.models import User
 
 from classifier.models import Project
-from classifier.prepared import PreparedQuery
+from classifier.prepared import PreparedQuery, any_of
 from classifier.selectors import list_projects
 
 pytestmark = pytest.mark.django_db
@@ -36,3 +36,13 @@ def test_prepared_query_keeps_what_is_no_value() -> None:
     Project.objects.create(owner=owner, name="Other", slug="other")
     assert fixed.rows("p") == [("P",)]
     assert fixed.rows("other") == []
+
+
+@pytest.mark.services
+def test_list_of_any_length_finds_what_is_in_it() -> None:
+    owner = User.objects.create_user("ann")
+    made = [Project.objects.create(owner=owner, name="P", slug=slug) for slug in ("a'b", "ö%s", "other")]
+    numbers = [*range(1_000_000, 1_300_000), *(project.pk for project in made[:2])]
+    assert set(Project.objects.filter(pk__in=any_of(numbers))) == set(made[:2])
+    assert set(Project.objects.filter(slug__in=any_of(["a'b", "ö%s"]))) == set(made[:2])
+    assert not Project.objects.filter(pk__in=any_of([])).exists()

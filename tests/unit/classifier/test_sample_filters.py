@@ -126,6 +126,7 @@ def test_samples_without_what_they_are_sorted_by_are_left_out_and_told(varied: P
     "query",
     [
         *("colour=red", "split=exam", "sort=magic", "class_id=x", "class_id=-1", f"class_id={'9' * 23}"),
+        *("until=9999-12-31", "since=0001-01-01"),
         *("since=yesterday", "unlabelled=perhaps", "upload=1.5", f"name={'x' * 201}", "wrong=7"),
     ],
 )
@@ -136,7 +137,7 @@ def test_bad_filter_is_refused_with_a_sentence(query: str, filled: Project, as_o
 
 
 @pytest.mark.parametrize("sort", ["newest", "name", "odd"])
-@pytest.mark.parametrize("cursor", ["x", "9" * 40, "1 nan", "1 x", "-", "1 \0", "1 1e999"])
+@pytest.mark.parametrize("cursor", ["x", "9" * 40, f"{'9' * 23} 0.5", "1 nan", "1 x", "-", "1 \0", "1 1e999"])
 def test_bad_cursor_costs_no_more_than_an_empty_page(sort: str, cursor: str, varied: Project, as_owner: Client) -> None:
     answer = as_owner.get(reverse("pictures", args=[varied.slug]), {"sort": sort, "after": cursor})
     assert answer.status_code in (200, 422)
