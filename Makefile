@@ -19,9 +19,10 @@ run: $(VENV)/installed $(EXTRAS:%=$(VENV)/installed-%)
 stop: $(VENV)/installed
 	@$(BIN)/python manage.py stop
 
-# Two at a time: most tests wait for a process of their own. A file's tests stay together, for they share what is slow.
+# Two at a time: most tests wait for a process of their own. A file's tests stay together, for they share what is slow,
+# and files are begun in the order of tests/order.py.
 test: $(VENV)/installed-dev
-	@$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
+	@$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 check: $(VENV)/installed-dev
 	@$(BIN)/ruff format --check .

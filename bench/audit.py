@@ -9,7 +9,7 @@ from bench.rows import write_samples
 from bench.site import CLASSES, BenchmarkSite
 
 FEW, MANY = 10_000, 20_000
-ROUNDS = 1
+ROUNDS = 3
 MOST, GROWTH = 3.0, 2.2
 
 

@@ -20,6 +20,7 @@ from classifier.parsing import parse_number
 from classifier.prepared import any_of
 from classifier.services.audits import list_findings
 from classifier.services.model_versions import load_evaluation
+from classifier.services.similar import list_similar
 from ml.datasets.groups import SAME_PHOTO
 from ml.errors import UserError
 
@@ -85,6 +86,7 @@ class SampleFilter(BaseModel):
     finding: str = Field("", max_length=20, description="only those with an open finding of this kind of the audit")
     right: Id | None = Field(None, description="test pictures that this model version classifies correctly")
     wrong: Id | None = Field(None, description="test pictures that this model version classifies wrongly")
+    like: Id | None = Field(None, description="those that look most like this sample, in that order")
     predicted: Id | None = Field(None, description="the class that the version in `right` or `wrong` gives them")
     sort: str = Field("newest", description=", ".join(SORTS))
 
@@ -138,6 +140,8 @@ def select_samples(project: Project, wanted: SampleFilter) -> QuerySet[Sample]:
     for name, value in wanted.model_dump(exclude_defaults=True).items():
         if name in _CONDITIONS:
             found = found.filter(_CONDITIONS[name](value))
+    if wanted.like is not None:
+        found = found.filter(pk__in=list_similar(project, wanted.like))
     if wanted.finding:
         found = found.filter(pk__in=list_findings(project, wanted.finding).order_by().values("sample"))
     for name, version in (("right", wanted.right), ("wrong", wanted.wrong)):
@@ -168,6 +172,8 @@ def page_after(project: Project, wanted: SampleFilter, cursor: str, size: int) -
     what is no cursor.
     """
     sort, found = wanted.order, select_samples(project, wanted).select_related("image", "image_class")
+    if wanted.like is not None:
+        return _page_alike(_sort_alike(project, wanted, found), cursor, size)
     found = sort_samples(project, found, sort)
     if cursor:
         found = found.filter(_beyond(sort, *_read_cursor(sort, cursor)))
@@ -177,7 +183,22 @@ def page_after(project: Project, wanted: SampleFilter, cursor: str, size: int) -
 
 def neighbours(project: Project, wanted: SampleFilter, sample: Sample) -> tuple[int | None, int | None]:
     """Return the ids of the samples before and after this one in the order of the filter; None at an end."""
+    if wanted.like is not None:
+        around = [None, *(one.pk for one in _sort_alike(project, wanted, select_samples(project, wanted))), None]
+        place = around.index(sample.pk) if sample.pk in around else 0
+        return (around[place - 1], around[place + 1]) if place else (None, None)
     return _beside(project, wanted, sample, wanted.order.reversed()), _beside(project, wanted, sample, wanted.order)
+
+
+def _sort_alike(project: Project, wanted: SampleFilter, found: QuerySet[Sample]) -> list[Sample]:
+    rows = found.in_bulk()
+    return [rows[pk] for pk in list_similar(project, wanted.like or 0) if pk in rows]
+
+
+def _page_alike(rows: list[Sample], cursor: str, size: int) -> tuple[list[Sample], str]:
+    """Return a page of what is a list already; the cursor is a place in it."""
+    begin = parse_number(cursor) or 0
+    return rows[begin : begin + size], str(begin + size) if begin + size < len(rows) else ""
 
 
 def _beside(project: Project, wanted: SampleFilter, sample: Sample, sort: Sort) -> int | None:

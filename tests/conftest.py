@@ -10,6 +10,8 @@ from django.conf import settings as site
 from django.core.files.storage import default_storage
 from django.test import override_settings
 
+from tests.order import sort_items
+
 pytest_plugins = ["tests.site_fixtures"]
 
 # What touches database, broker or storage. CI runs it on what is deployed, too.
@@ -29,15 +31,14 @@ DEAR_ON_SERVICES = tuple(
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Run quick tests first, so that a slip shows in seconds."""
-    order = {"unit": 0, "integration": 1, "browser": 2, "verification": 3}
-    items.sort(key=lambda item: next((rank for name, rank in order.items() if f"tests/{name}/" in str(item.path)), 0))
+    """Mark what touches services and what is slow, and put the files in order."""
     for item in items:
         if item.nodeid.startswith(SERVICES) and not item.nodeid.startswith(DEAR_ON_SERVICES):
             item.add_marker("services")
         dear = "strange_networks" in getattr(item, "fixturenames", ())
         if dear or any(item.get_closest_marker(name) for name in ("site", "browser", "verification")):
             item.add_marker("slow")
+    sort_items(items)
 
 
 @pytest.fixture(scope="session", autouse=True)

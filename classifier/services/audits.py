@@ -13,7 +13,7 @@ from django.utils import timezone
 from classifier.jobs.kinds import AUDIT, EARLY_AUDIT
 from classifier.jobs.lifecycle import cancel_job, queue_job
 from classifier.models import Audit, Finding, Job, Project, Sample
-from ml.audit.kinds import KINDS, FindingKind
+from ml.audit.kinds import HINT, KINDS, FindingKind
 
 SHARE = 0.02  # of the pictures of the last audit that must have come or gone before there is another by itself
 SLICE = 5000  # SQLite takes at most 32,766 parameters a statement
@@ -91,8 +91,9 @@ def summarise(project: Project) -> list[Summary]:
 
 
 def count_findings(project: Project) -> int:
-    """Count all findings that are open."""
-    return list_findings(project).count()
+    """Count the open findings that may spoil a classifier; hints do not."""
+    hints = [kind.name for kind in KINDS.values() if kind.severity == HINT]
+    return list_findings(project).exclude(kind__in=hints).count()
 
 
 def dismiss(

@@ -3,8 +3,9 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from classifier.models import ImageClass, Project, Upload
+from classifier.models import ImageClass, Project, Sample, Upload
 from classifier.sample_filters import SampleFilter
+from classifier.templatetags.poetsweb import base_name
 from ml.audit.kinds import KINDS
 
 
@@ -29,6 +30,11 @@ def _upload_name(project: Project, pk: int) -> str:
     return f"upload “{found.source}”" if found else "an upload that is gone"
 
 
+def _file_name(project: Project, pk: int) -> str:
+    found = Sample.objects.filter(project=project, pk=pk).first()
+    return base_name(found.file_name) if found else "a picture that is gone"
+
+
 def _finding_title(kind: str) -> str:
     return KINDS[kind].title.lower() if kind in KINDS else f"finding “{kind}”"
 
@@ -49,5 +55,6 @@ _WORDS: Mapping[str, Callable[[Project, Any], str]] = {
     "finding": lambda project, value: _finding_title(value),
     "right": lambda project, value: f"right by version {value}",
     "wrong": lambda project, value: f"wrong by version {value}",
+    "like": lambda project, value: f"like “{_file_name(project, value)}”",
     "predicted": lambda project, value: f"predicted as {_class_name(project, value)}",
 }

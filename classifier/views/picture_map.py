@@ -36,7 +36,7 @@ def map_points(request: SignedIn, project: Project) -> HttpResponse:
     found = [rows[int(arrays.samples[place])] for place in kept]
     positions = np.rint(arrays.positions[kept] * STEPS).astype(int)
     classes = list(list_classes(project))
-    index = {one.pk: place for place, one in enumerate(classes)} | {None: -1}
+    index = {one.pk: place for place, one in enumerate(classes)}
     return JsonResponse(
         {
             "classes": [one.name for one in classes],
@@ -45,8 +45,8 @@ def map_points(request: SignedIn, project: Project) -> HttpResponse:
             "ids": [row[0] for row in found],
             "x": positions[:, 0].tolist(),
             "y": positions[:, 1].tolist(),
-            "class": [index[row[1]] for row in found],
-            "predicted": [index[row[2]] for row in found],
+            "class": [index.get(row[1], -1) for row in found],
+            "predicted": [index.get(row[2], -1) for row in found],  # a class that was deleted since is none
             "split": [SPLITS.index(row[3]) if row[3] in SPLITS else -1 for row in found],
             "sha256": base64.b64encode(bytes.fromhex("".join(row[4] for row in found))).decode(),
         }

@@ -1,14 +1,17 @@
 """The grid of a project's pictures, each picture large, and what has been done with them."""
 
+from collections.abc import Iterable
+from itertools import groupby
 from typing import Any
 
+from django.contrib.humanize.templatetags.humanize import intcomma
 from django.core.paginator import Paginator
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, render
 
 from classifier import selectors
 from classifier.access import SignedIn, project_page
-from classifier.models import Project, Sample
+from classifier.models import Change, Project, Sample
 from classifier.sample_filters import (
     SORTS,
     SampleFilter,
@@ -27,7 +30,9 @@ PAGE = 100
 SHOWN_BY_BROWSERS = ("JPEG", "PNG", "WEBP", "GIF", "AVIF", "BMP")
 LARGE = 640  # pixels of what stands for a picture that browsers do not show
 KEYS = 9  # classes that have a number key
-HISTORY_PAGE = 50
+HISTORY_PAGE = 100
+LABEL = Change.Kind.LABEL
+SIMILAR = 8
 CURSOR = "after"  # the parameter with the place of a page
 
 
@@ -103,10 +108,18 @@ def picture_page(request: SignedIn, project: Project, pk: int) -> HttpResponse:
 
 
 @project_page
-def versions_say(request: SignedIn, project: Project, pk: int) -> HttpResponse:
-    """Show what the newest model versions say of a picture."""
-    sample = get_object_or_404(Sample.objects.select_related("image"), pk=pk, project=project)
-    return render(request, "classifier/_versions_say.html", {"project": project, "rows": answers.ask_versions(sample)})
+def more(request: SignedIn, project: Project, pk: int) -> HttpResponse:
+    """Show what the newest model versions say of a picture, and those that look most like it."""
+    sample = get_object_or_404(Sample.objects.select_related("image", "project"), pk=pk, project=project)
+    wanted = SampleFilter(like=sample.pk)
+    similar, _ = page_after(project, wanted, "", SIMILAR + 1)
+    context = {
+        "project": project,
+        "rows": answers.ask_versions(sample),
+        "similar": [one for one in similar if one != sample][:SIMILAR],
+        "query": wanted.as_query(),
+    }
+    return render(request, "classifier/_picture_more.html", context)
 
 
 @project_page
@@ -114,5 +127,22 @@ def history(request: SignedIn, project: Project) -> HttpResponse:
     """Show who did what to the pictures and classes, and when."""
     pages = Paginator(list_changes(project), HISTORY_PAGE)
     page = pages.get_page(request.GET.get("page"))
-    rows = [(one, describe_change(one)) for one in page]
-    return render(request, "classifier/history_page.html", {"project": project, "page": page, "rows": rows})
+    context = {"project": project, "page": page, "rows": _fold_labels(page)}
+    return render(request, "classifier/history_page.html", context)
+
+
+def _fold_labels(acts: Iterable[Change]) -> list[dict[str, Any]]:
+    """Return the acts with their sentences; of labels that somebody gave one after the other, one row for all."""
+    rows = []
+    for _, following in groupby(acts, key=lambda act: (act.kind, act.created_by_id) if act.kind == LABEL else act.pk):
+        told = [(act, describe_change(act)) for act in following]
+        first, words = told[0]
+        labelled = sum(act.count for act, _ in told)
+        rows.append(
+            {
+                "change": first,
+                "words": words if len(told) == 1 else f"{intcomma(labelled)} pictures labelled one by one",
+                "folded": told if len(told) > 1 else [],
+            }
+        )
+    return rows

@@ -51,6 +51,7 @@ def project(request: SignedIn, project: Project) -> HttpResponse:
         "sources": settings.IMPORT_FROM,
         "without_leaks": leaks.accuracy_without_leaks(live) if leaked and live else None,
         "contradictions": len(groups.list_contradictions(project)),
+        "contradictions_found": audits.list_findings(project, audits.CONTRADICTION).exists(),
         "findings": audits.count_findings(project),
         "getting_ready": readiness.find_open(project),
         "live": live,

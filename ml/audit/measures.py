@@ -15,6 +15,8 @@ from PIL import Image
 
 Pixels = NDArray[np.uint8]
 
+EDGES = 112  # pixels
+ROUNDING = 20 / 12  # the variance that rounding grey to whole numbers adds to the Laplacian
 MAX_CAMERA = 60  # characters
 _MODEL, _CHANGED, _EXIF_IFD, _TAKEN = 0x0110, 0x0132, 0x8769, 0x9003
 
@@ -43,13 +45,20 @@ class Measures:
 
 def measure_picture(picture: Pixels, data: bytes) -> Measures:
     """Measure a picture, uint8 RGB (S, S, 3), and read the file that it was decoded from."""
-    grey = np.asarray(Image.fromarray(picture).convert("L"), np.int16)
+    shades = Image.fromarray(picture).convert("L")
+    grey = np.asarray(shades, np.int16)
     darkest, lightest = _percentiles(grey, (0.05, 0.99))
-    contrast, inner = float(grey.std()), 4 * grey[1:-1, 1:-1]
-    edges = inner - grey[:-2, 1:-1] - grey[2:, 1:-1] - grey[1:-1, :-2] - grey[1:-1, 2:]
-    sharpness = float(edges.var()) / max(contrast**2, 1.0) if edges.size else 0.0
+    contrast = float(grey.std())
+    sharpness = max(float(_edges(shades).var()) - ROUNDING, 0.0) / max(contrast**2, 1.0)
     digest = hashlib.blake2b(picture.tobytes(), digest_size=8).hexdigest()
     return Measures(darkest, lightest, contrast, sharpness, digest, *read_origin(data))
+
+
+def _edges(shades: Image.Image) -> NDArray[np.int16]:
+    """Return the Laplacian of a grey picture, made so small that an enlarged one is as sharp as others."""
+    grey = np.asarray(shades.resize((EDGES, EDGES), Image.Resampling.BOX), np.int16)
+    around = grey[:-2, 1:-1] + grey[2:, 1:-1] + grey[1:-1, :-2] + grey[1:-1, 2:]
+    return np.asarray(4 * grey[1:-1, 1:-1] - around, np.int16)
 
 
 def _percentiles(grey: NDArray[np.int16], shares: tuple[float, ...]) -> list[float]:

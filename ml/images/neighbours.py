@@ -44,12 +44,15 @@ class Nearest:
 
 def reduce_features(features: Floats) -> Floats:
     """Project features (N, F) to fewer dimensions in which their cosines are nearly the same, and to length 1."""
-    unit = to_unit(features)
-    if unit.shape[1] <= DIMENSIONS:
-        return unit
-    sample = unit[:: max(1, len(unit) // _SAMPLE)]
+    if features.shape[1] <= DIMENSIONS:
+        return to_unit(features)
+    sample = to_unit(features[:: max(1, len(features) // _SAMPLE)])
     _, directions = np.linalg.eigh(sample.T @ sample)
-    return to_unit(unit @ directions[:, -DIMENSIONS:])
+    reduced = np.empty((len(features), DIMENSIONS), np.float32)
+    for start in range(0, len(features), _BLOCK):  # whole copies of the features would be most of the memory
+        block = to_unit(features[start : start + _BLOCK])
+        reduced[start : start + _BLOCK] = to_unit(block @ directions[:, -DIMENSIONS:])
+    return reduced
 
 
 def to_unit(features: Floats) -> Floats:

@@ -106,7 +106,7 @@ def test_axe_finds_nothing_about_the_camera(name: str, opened: Any, places: dict
 def test_axe_finds_nothing_in_a_large_picture(opened: Any, places: dict[str, Any]) -> None:
     opened.goto(PAGES["all pictures"].format(**places))
     opened.click("[data-opens] >> nth=0")
-    opened.wait_for_selector("[data-viewer] .says")
+    opened.wait_for_selector("[data-viewer] .similar")
     check(opened)
 
 

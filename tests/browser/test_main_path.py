@@ -97,7 +97,7 @@ def test_archive_dropped_and_read_by_a_job(signed_in: Any, tmp_path: Path) -> No
     archive.write_bytes(make_zip({f"top/{name}": data for name, data in coloured_pictures(5, seed=77).items()}))
     bring_in(page, "[data-pick-archive]", archive)
     page.wait_for_url("**/uploads/*/")
-    page.wait_for_selector("text=Go to the pictures")
+    page.wait_for_selector("text=Go to the project")
     page.wait_for_selector("text=15 stored, 0 already there, 0 rejected")
     page.wait_for_selector(".report")
     with page.expect_download() as download:
@@ -235,7 +235,7 @@ def test_job_cancelled_from_its_page(signed_in: Any, tmp_path: Path) -> None:
     archive = tmp_path / "many.zip"
     archive.write_bytes(make_zip(coloured_pictures(300, seed=5000)))
     bring_in(page, "[data-pick-archive]", archive)
-    page.wait_for_selector("text=Go to the pictures", timeout=60_000)
+    page.wait_for_selector("text=Go to the project", timeout=60_000)
     page.wait_for_selector("text=900 stored", timeout=60_000)
     page.click(".tabs >> text=Train")
     page.click("main button.primary:has-text('Train')")

@@ -9,7 +9,7 @@
   let size = { width: 0, height: 0, scale: 0, places: new Float32Array(0) }; // of the canvas, and where each point is
   const thumbnail = root.querySelector("[data-thumbnail]");
   const status = root.querySelector("[data-map-status]");
-  const SPAN = 32767, DOT = 2, NEAR = 8, STEP = 0.04, MARGIN = 12, SHOWN = 60;
+  const SPAN = 32767, NEAR = 8, STEP = 0.04, MARGIN = 12, SHOWN = 60;
   let points = null, chosen = new Set(), outline = [], drawing = false, groups = [], colours = [];
   const ring = { x: 0, y: 0, size: 0.15, shown: false }; // in units of the shorter half side, from the middle
 
@@ -72,8 +72,9 @@
 
   function dots(below, members, colour) {
     below.fillStyle = colour;
+    const dot = Math.min(Math.max(60 / Math.sqrt(points.ids.length), 2), 5); // few are drawn larger
     for (const index of members) {
-      below.fillRect(size.places[2 * index] - DOT, size.places[2 * index + 1] - DOT, 2 * DOT, 2 * DOT);
+      below.fillRect(size.places[2 * index] - dot, size.places[2 * index + 1] - dot, 2 * dot, 2 * dot);
     }
   }
 
@@ -117,8 +118,8 @@
     root.querySelector("[data-chosen-pictures]").replaceChildren(...[...chosen].slice(0, SHOWN).map((index) => {
       const item = document.createElement("li");
       item.className = "sample";
-      const link = Object.assign(document.createElement("a"), { href: root.dataset.thumbnails + sha256(index) });
-      const image = Object.assign(new Image(140, 140), { src: `${link.href}/160`, loading: "lazy" });
+      const link = Object.assign(document.createElement("a"), { href: `${root.dataset.pictures}${points.ids[index]}/` });
+      const image = Object.assign(new Image(140, 140), { src: `${root.dataset.thumbnails}${sha256(index)}/160`, loading: "lazy" });
       image.alt = points.classes[points.class[index]] || "without a class";
       link.append(image);
       item.append(link);

@@ -8,10 +8,13 @@ import numpy as np
 import pytest
 from django.core.files.storage import default_storage
 from django.core.management import call_command
+from django.test import Client
+from django.urls import reverse
 
 from classifier.jobs import lifecycle
 from classifier.jobs.kinds import EARLY_AUDIT
 from classifier.models import Audit, Finding, ImageMeasures, Job, Project, SampleAudit
+from classifier.sample_filters import SampleFilter, neighbours, page_after
 from classifier.services import audit_files, audits, changes, samples
 from ml.audit.kinds import KINDS
 from ml.training.config import TrainConfig
@@ -272,3 +275,22 @@ def test_very_many_contradictions_are_forgotten_in_few_statements(
     with django_assert_max_num_queries(4):
         audits.forget_contradictions([sample.pk for sample in moved])
     assert list(Finding.objects.filter(kind="contradiction").values_list("sample", flat=True)) == [kept.pk]
+
+
+def test_pictures_that_look_alike_are_found_in_the_grid(swapped: Project, as_owner: Client) -> None:
+    check(swapped)
+    first = swapped.samples.filter(image_class__name="red")[0]
+    wanted = SampleFilter(like=first.pk)
+    alike, cursor = page_after(swapped, wanted, "", 4)
+    rest, end = page_after(swapped, wanted, cursor, 500)
+    assert (alike[0], end) == (first, "")
+    assert {sample.pk for sample in alike + rest} == set(swapped.samples.values_list("pk", flat=True))
+    assert sum(sample.file_name.startswith("red") for sample in alike) >= 3
+    assert neighbours(swapped, wanted, alike[1]) == (alike[0].pk, alike[2].pk)
+    assert neighbours(swapped, wanted, (alike + rest)[-1])[1] is None
+    page = as_owner.get(reverse("picture_more", args=[swapped.slug, first.pk])).content.decode()
+    assert page.count("<img") == 8
+    assert f"like={first.pk}" in page
+    Audit.objects.all().delete()
+    assert page_after(swapped, wanted, "", 4) == ([], "")
+    assert "<img" not in as_owner.get(reverse("picture_more", args=[swapped.slug, first.pk])).content.decode()

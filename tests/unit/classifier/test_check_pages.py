@@ -12,6 +12,7 @@ from classifier.models import Audit, Finding, Job, Project, Sample
 from classifier.selectors import list_classes
 from classifier.services import audit_files, audits
 from classifier.services.accounts import create_api_key
+from ml.audit.kinds import HINT
 from tests.unit.classifier.test_audits import _early as early  # noqa: F401 - used by every test
 from tests.unit.classifier.test_audits import check, find, suspects, swapped  # noqa: F401 - a fixture
 
@@ -199,5 +200,8 @@ def test_file_of_another_format_is_refused(checked: Project, monkeypatch: pytest
         audit_files.load_audit_file(Audit.objects.get(project=checked))
 
 
-def test_count_is_that_of_all_kinds(checked: Project) -> None:
-    assert audits.count_findings(checked) == sum(one.count for one in audits.summarise(checked))
+def test_count_is_that_of_all_kinds_but_hints(checked: Project) -> None:
+    Finding.objects.create(project=checked, kind="near_duplicate", sample=checked.samples.all()[0])
+    told = {one.kind.name: one.count for one in audits.summarise(checked)}
+    hints = sum(one.count for one in audits.summarise(checked) if one.kind.severity == HINT)
+    assert (told["near_duplicate"], audits.count_findings(checked)) == (1, sum(told.values()) - hints)

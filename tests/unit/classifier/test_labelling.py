@@ -155,6 +155,17 @@ def test_sure_ones_are_confirmed_at_a_glance(
     assert Change.objects.get().kind == Change.Kind.LABEL
 
 
+def test_history_shows_labels_given_one_by_one_as_one(
+    unlabelled: list[Sample], trained: ModelVersion, as_owner: Client
+) -> None:
+    project = trained.project
+    for sample in unlabelled[:3]:
+        label_samples(project, pick(project, [sample.pk]), to=project.classes.all()[0], by=project.owner)
+    page = as_owner.get(reverse("history", args=[project.slug])).content.decode()
+    assert "3 pictures labelled one by one" in page
+    assert page.count(">Undo<") == 3
+
+
 def test_pages_say_what_to_do_where_there_is_nothing(project: Project, as_owner: Client) -> None:
     label, sure = (reverse(name, args=[project.slug]) for name in ("label", "label_sure"))
     assert "Every picture has a class." in as_owner.get(label).content.decode()

@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -34,9 +35,14 @@ OPERATIONS = {
 }
 
 
+@cache
+def description() -> str:
+    """Return the API's description as JSON; to make it takes half a second."""
+    return json.dumps(api.get_openapi_schema())
+
+
 def operations() -> Iterator[tuple[str, dict[str, Any]]]:
-    schema = json.loads(json.dumps(api.get_openapi_schema()))
-    for calls in schema["paths"].values():
+    for calls in json.loads(description())["paths"].values():
         yield from calls.items()
 
 
@@ -62,7 +68,7 @@ def test_operation_is_described(method: str, call: dict[str, Any]) -> None:
 
 
 def test_settings_of_a_training_are_typed() -> None:
-    fields = api.get_openapi_schema()["components"]["schemas"]["TrainIn"]["properties"]
+    fields = json.loads(description())["components"]["schemas"]["TrainIn"]["properties"]
     for name, field in fields.items():
         assert field.get("description"), name
         assert {"type", "anyOf"} & set(field), f"{name} may be anything"

@@ -44,11 +44,15 @@ def test_good_photo_has_no_finding(photo: np.ndarray[Any, Any]) -> None:
 
 
 def test_pictures_that_show_little_are_found(photo: np.ndarray[Any, Any]) -> None:
-    blurred = np.asarray(Image.fromarray(photo).filter(ImageFilter.GaussianBlur(6)))
+    blurred = np.asarray(Image.fromarray(photo).filter(ImageFilter.GaussianBlur(10)))
     assert kinds_of(measured(np.full((224, 224, 3), 127))) == ["blank"]
     assert kinds_of(measured(photo // 6)) == ["dark"]
     assert kinds_of(measured(255 - (255 - photo.astype(int)) // 8)) == ["bright"]
     assert kinds_of(measured(blurred)) == ["blurred"]
+
+
+def test_small_picture_that_was_enlarged_is_not_blurred() -> None:
+    assert kinds_of(measured(load_picture(photo_like_jpeg(2, width=128, height=128), 224))) == []
 
 
 def test_sizes_and_shapes() -> None:

@@ -178,6 +178,7 @@ def test_classifier_of_keras_is_the_same_in_all_its_forms(
         np.testing.assert_allclose(found[name], found["js"], atol=1e-4, err_msg=name)
 
 
+@pytest.mark.usefixtures("warm")
 @pytest.mark.parametrize("name", ["sigmoid.keras", "sigmoid.tflite", "logit.keras", "logit.tflite"])
 def test_single_output_is_the_score_of_the_second_of_two_labels(
     name: str, strange_networks: Path, tmp_path: Path, pictures: object
@@ -197,6 +198,7 @@ def test_single_output_is_the_score_of_the_second_of_two_labels(
     assert score.std() > 0.01
 
 
+@pytest.mark.usefixtures("warm")
 def test_single_output_needs_two_labels(strange_networks: Path, tmp_path: Path) -> None:
     with pytest.raises(ImportRefused, match="a single score, and there are 3 labels"):
         open_it(strange_networks / "sigmoid.keras", tmp_path, Request(classifier=True, labels=LABELS))

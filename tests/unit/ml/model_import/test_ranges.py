@@ -19,6 +19,8 @@ from ml.model_import.ranges import name_range, range_before, range_of_weights, r
 from ml.model_import.trial import choose_range
 from tests.network_files import FEATURES, SIZE
 
+pytestmark = pytest.mark.usefixtures("warm")
+
 LABELS = "a\nb\nc\n"
 
 
