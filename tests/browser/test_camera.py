@@ -195,7 +195,7 @@ def test_closed_panel_lets_go_of_the_camera(allowed: Any) -> None:
     page.focus(SHUTTER)
     page.keyboard.down("Space")
     page.keyboard.press("Escape")  # while it is held
-    assert page.evaluate("window.kept.readyState") == "ended"
+    page.wait_for_function("window.kept.readyState === 'ended'")
     expect(page.locator("[data-camera-panel]")).to_be_hidden()
     expect(page.locator("[data-camera-open]")).to_be_focused()
 

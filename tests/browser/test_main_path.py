@@ -118,7 +118,7 @@ def test_pictures_are_asked_for_their_class_and_shown_as_text(signed_in: Any) ->
     assert page.inner_text(".class-name") == name
     page.click(".class-name")
     page.wait_for_selector(".sample img")
-    assert page.inner_text("h1").startswith(name)
+    assert page.inner_text("h1").strip().startswith(name)
 
 
 def drop(page: Any, where: str, files: dict[str, bytes]) -> None:

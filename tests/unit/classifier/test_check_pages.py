@@ -60,7 +60,7 @@ def test_other_pages_point_there(name: str, checked: Project, as_owner: Client) 
 
 def test_suspected_label_is_shown_with_what_it_is_taken_for(checked: Project, as_owner: Client) -> None:
     shown = page(as_owner, "check_kind", checked, "wrong_label")
-    assert "in <span data-class-name>blue</span>" in shown
+    assert "<span data-class-name>blue</span>" in shown
     assert "Move to red" in shown
 
 
