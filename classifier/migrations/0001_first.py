@@ -6,6 +6,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
+
     initial = True
 
     dependencies = [
@@ -14,442 +15,258 @@ class Migration(migrations.Migration):
 
     operations = [
         migrations.CreateModel(
-            name="Image",
+            name='Image',
             fields=[
-                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
-                ("sha256", models.CharField(max_length=64, unique=True)),
-                ("format", models.CharField(max_length=10)),
-                ("width", models.PositiveIntegerField()),
-                ("height", models.PositiveIntegerField()),
-                ("size", models.PositiveBigIntegerField(help_text="bytes")),
-                ("created_at", models.DateTimeField(auto_now_add=True)),
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('sha256', models.CharField(max_length=64, unique=True)),
+                ('format', models.CharField(max_length=10)),
+                ('width', models.PositiveIntegerField()),
+                ('height', models.PositiveIntegerField()),
+                ('size', models.PositiveBigIntegerField(help_text='bytes')),
+                ('created_at', models.DateTimeField(auto_now_add=True)),
             ],
         ),
         migrations.CreateModel(
-            name="ApiKey",
+            name='ApiKey',
             fields=[
-                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
-                ("name", models.CharField(max_length=100)),
-                ("prefix", models.CharField(max_length=12)),
-                ("digest", models.CharField(max_length=64, unique=True)),
-                ("created_at", models.DateTimeField(auto_now_add=True)),
-                ("last_used_at", models.DateTimeField(null=True)),
-                ("revoked_at", models.DateTimeField(null=True)),
-                (
-                    "user",
-                    models.ForeignKey(
-                        on_delete=django.db.models.deletion.CASCADE,
-                        related_name="api_keys",
-                        to=settings.AUTH_USER_MODEL,
-                    ),
-                ),
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('name', models.CharField(max_length=100)),
+                ('prefix', models.CharField(max_length=12)),
+                ('digest', models.CharField(max_length=64, unique=True)),
+                ('created_at', models.DateTimeField(auto_now_add=True)),
+                ('last_used_at', models.DateTimeField(null=True)),
+                ('revoked_at', models.DateTimeField(null=True)),
+                ('user', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='api_keys', to=settings.AUTH_USER_MODEL)),
             ],
             options={
-                "ordering": ["-pk"],
+                'ordering': ['-pk'],
             },
         ),
         migrations.CreateModel(
-            name="DatasetVersion",
+            name='DatasetVersion',
             fields=[
-                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
-                ("number", models.PositiveIntegerField()),
-                ("digest", models.CharField(max_length=64)),
-                ("classes", models.JSONField(help_text="[[id, name], ...] in the order of the head's outputs")),
-                ("counts", models.JSONField(help_text="{split: [pictures per class, ...]}")),
-                ("created_at", models.DateTimeField(auto_now_add=True)),
-                (
-                    "created_by",
-                    models.ForeignKey(
-                        null=True, on_delete=django.db.models.deletion.SET_NULL, to=settings.AUTH_USER_MODEL
-                    ),
-                ),
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('number', models.PositiveIntegerField()),
+                ('digest', models.CharField(max_length=64)),
+                ('classes', models.JSONField(help_text="[[id, name], ...] in the order of the head's outputs")),
+                ('counts', models.JSONField(help_text='{split: [pictures per class, ...]}')),
+                ('created_at', models.DateTimeField(auto_now_add=True)),
+                ('created_by', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, to=settings.AUTH_USER_MODEL)),
             ],
             options={
-                "ordering": ["-number"],
+                'ordering': ['-number'],
             },
         ),
         migrations.CreateModel(
-            name="Job",
+            name='Job',
             fields=[
-                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
-                (
-                    "kind",
-                    models.CharField(
-                        choices=[
-                            ("ingest", "Reading pictures"),
-                            ("train", "Training"),
-                            ("embed", "Computing embeddings"),
-                        ],
-                        max_length=10,
-                    ),
-                ),
-                (
-                    "status",
-                    models.CharField(
-                        choices=[
-                            ("QUEUED", "Waiting"),
-                            ("RUNNING", "Running"),
-                            ("SUCCEEDED", "Done"),
-                            ("FAILED", "Failed"),
-                            ("CANCELLED", "Cancelled"),
-                        ],
-                        default="QUEUED",
-                        max_length=10,
-                    ),
-                ),
-                ("config", models.JSONField(default=dict, help_text="what was asked for; never changed")),
-                ("stage", models.CharField(blank=True, max_length=20)),
-                ("stage_started_at", models.DateTimeField(null=True)),
-                ("done", models.PositiveBigIntegerField(default=0, help_text="units of this stage that are done")),
-                ("total", models.PositiveBigIntegerField(default=0, help_text="units of this stage in all")),
-                ("facts", models.JSONField(default=dict, help_text="what the work found out, by stage")),
-                ("curve", models.JSONField(default=list, help_text="points of loss and accuracy while training")),
-                ("error", models.TextField(blank=True, help_text="a sentence for the user")),
-                ("error_detail", models.TextField(blank=True, help_text="type and traceback, for the operator")),
-                ("lease", models.CharField(blank=True, max_length=64)),
-                ("losses", models.PositiveSmallIntegerField(default=0, help_text="how many workers died on it")),
-                ("created_at", models.DateTimeField(auto_now_add=True)),
-                ("dispatched_at", models.DateTimeField(null=True)),
-                ("started_at", models.DateTimeField(null=True)),
-                ("heartbeat_at", models.DateTimeField(null=True)),
-                ("finished_at", models.DateTimeField(null=True)),
-                (
-                    "created_by",
-                    models.ForeignKey(
-                        null=True, on_delete=django.db.models.deletion.SET_NULL, to=settings.AUTH_USER_MODEL
-                    ),
-                ),
-                (
-                    "parent",
-                    models.ForeignKey(
-                        null=True,
-                        on_delete=django.db.models.deletion.CASCADE,
-                        related_name="children",
-                        to="classifier.job",
-                    ),
-                ),
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('kind', models.CharField(choices=[('ingest', 'Reading pictures'), ('train', 'Training'), ('embed', 'Computing embeddings')], max_length=10)),
+                ('status', models.CharField(choices=[('QUEUED', 'Waiting'), ('RUNNING', 'Running'), ('SUCCEEDED', 'Done'), ('FAILED', 'Failed'), ('CANCELLED', 'Cancelled')], default='QUEUED', max_length=10)),
+                ('config', models.JSONField(default=dict, help_text='what was asked for; never changed')),
+                ('stage', models.CharField(blank=True, max_length=20)),
+                ('stage_started_at', models.DateTimeField(null=True)),
+                ('done', models.PositiveBigIntegerField(default=0, help_text='units of this stage that are done')),
+                ('total', models.PositiveBigIntegerField(default=0, help_text='units of this stage in all')),
+                ('facts', models.JSONField(default=dict, help_text='what the work found out, by stage')),
+                ('curve', models.JSONField(default=list, help_text='points of loss and accuracy while training')),
+                ('error', models.TextField(blank=True, help_text='a sentence for the user')),
+                ('error_detail', models.TextField(blank=True, help_text='type and traceback, for the operator')),
+                ('lease', models.CharField(blank=True, max_length=64)),
+                ('losses', models.PositiveSmallIntegerField(default=0, help_text='how many workers died on it')),
+                ('created_at', models.DateTimeField(auto_now_add=True)),
+                ('dispatched_at', models.DateTimeField(null=True)),
+                ('started_at', models.DateTimeField(null=True)),
+                ('heartbeat_at', models.DateTimeField(null=True)),
+                ('finished_at', models.DateTimeField(null=True)),
+                ('created_by', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, to=settings.AUTH_USER_MODEL)),
+                ('parent', models.ForeignKey(null=True, on_delete=django.db.models.deletion.CASCADE, related_name='children', to='classifier.job')),
             ],
             options={
-                "ordering": ["-pk"],
+                'ordering': ['-pk'],
             },
         ),
         migrations.CreateModel(
-            name="Project",
+            name='Project',
             fields=[
-                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
-                ("name", models.CharField(max_length=100)),
-                ("slug", models.SlugField(max_length=60, unique=True)),
-                ("created_at", models.DateTimeField(auto_now_add=True)),
-                (
-                    "owner",
-                    models.ForeignKey(
-                        on_delete=django.db.models.deletion.PROTECT,
-                        related_name="projects",
-                        to=settings.AUTH_USER_MODEL,
-                    ),
-                ),
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('name', models.CharField(max_length=100)),
+                ('slug', models.SlugField(max_length=60, unique=True)),
+                ('created_at', models.DateTimeField(auto_now_add=True)),
+                ('owner', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='projects', to=settings.AUTH_USER_MODEL)),
             ],
             options={
-                "ordering": ["-created_at", "-pk"],
+                'ordering': ['-created_at', '-pk'],
             },
         ),
         migrations.CreateModel(
-            name="ModelVersion",
+            name='ModelVersion',
             fields=[
-                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
-                ("number", models.PositiveIntegerField()),
-                ("backbone", models.CharField(max_length=100)),
-                ("config", models.JSONField()),
-                ("fingerprint", models.CharField(help_text="of dataset version and config", max_length=64)),
-                ("artifact_digest", models.CharField(max_length=64)),
-                ("metrics", models.JSONField()),
-                ("created_at", models.DateTimeField(auto_now_add=True)),
-                (
-                    "created_by",
-                    models.ForeignKey(
-                        null=True, on_delete=django.db.models.deletion.SET_NULL, to=settings.AUTH_USER_MODEL
-                    ),
-                ),
-                (
-                    "dataset_version",
-                    models.ForeignKey(
-                        on_delete=django.db.models.deletion.PROTECT,
-                        related_name="model_versions",
-                        to="classifier.datasetversion",
-                    ),
-                ),
-                (
-                    "job",
-                    models.OneToOneField(
-                        null=True,
-                        on_delete=django.db.models.deletion.SET_NULL,
-                        related_name="model_version",
-                        to="classifier.job",
-                    ),
-                ),
-                (
-                    "project",
-                    models.ForeignKey(
-                        on_delete=django.db.models.deletion.CASCADE,
-                        related_name="model_versions",
-                        to="classifier.project",
-                    ),
-                ),
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('number', models.PositiveIntegerField()),
+                ('backbone', models.CharField(max_length=100)),
+                ('config', models.JSONField()),
+                ('fingerprint', models.CharField(help_text='of dataset version and config', max_length=64)),
+                ('artifact_digest', models.CharField(max_length=64)),
+                ('metrics', models.JSONField()),
+                ('created_at', models.DateTimeField(auto_now_add=True)),
+                ('created_by', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, to=settings.AUTH_USER_MODEL)),
+                ('dataset_version', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='model_versions', to='classifier.datasetversion')),
+                ('job', models.OneToOneField(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='model_version', to='classifier.job')),
+                ('project', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='model_versions', to='classifier.project')),
             ],
             options={
-                "ordering": ["-number"],
+                'ordering': ['-number'],
             },
         ),
         migrations.AddField(
-            model_name="job",
-            name="project",
-            field=models.ForeignKey(
-                on_delete=django.db.models.deletion.CASCADE, related_name="jobs", to="classifier.project"
-            ),
+            model_name='job',
+            name='project',
+            field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='jobs', to='classifier.project'),
         ),
         migrations.CreateModel(
-            name="ImageClass",
+            name='ImageClass',
             fields=[
-                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
-                ("name", models.CharField(max_length=200)),
-                ("created_at", models.DateTimeField(auto_now_add=True)),
-                (
-                    "project",
-                    models.ForeignKey(
-                        on_delete=django.db.models.deletion.CASCADE, related_name="classes", to="classifier.project"
-                    ),
-                ),
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('name', models.CharField(max_length=200)),
+                ('created_at', models.DateTimeField(auto_now_add=True)),
+                ('project', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='classes', to='classifier.project')),
             ],
             options={
-                "ordering": ["pk"],
+                'ordering': ['pk'],
             },
         ),
         migrations.AddField(
-            model_name="datasetversion",
-            name="project",
-            field=models.ForeignKey(
-                on_delete=django.db.models.deletion.CASCADE, related_name="dataset_versions", to="classifier.project"
-            ),
+            model_name='datasetversion',
+            name='project',
+            field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='dataset_versions', to='classifier.project'),
         ),
         migrations.CreateModel(
-            name="Alias",
+            name='Alias',
             fields=[
-                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
-                ("name", models.SlugField(max_length=60)),
-                ("updated_at", models.DateTimeField(auto_now=True)),
-                (
-                    "updated_by",
-                    models.ForeignKey(
-                        null=True, on_delete=django.db.models.deletion.SET_NULL, to=settings.AUTH_USER_MODEL
-                    ),
-                ),
-                (
-                    "model_version",
-                    models.ForeignKey(
-                        on_delete=django.db.models.deletion.PROTECT,
-                        related_name="aliases",
-                        to="classifier.modelversion",
-                    ),
-                ),
-                (
-                    "project",
-                    models.ForeignKey(
-                        on_delete=django.db.models.deletion.CASCADE, related_name="aliases", to="classifier.project"
-                    ),
-                ),
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('name', models.SlugField(max_length=60)),
+                ('updated_at', models.DateTimeField(auto_now=True)),
+                ('updated_by', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, to=settings.AUTH_USER_MODEL)),
+                ('model_version', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='aliases', to='classifier.modelversion')),
+                ('project', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='aliases', to='classifier.project')),
             ],
         ),
         migrations.CreateModel(
-            name="Sample",
+            name='Sample',
             fields=[
-                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
-                (
-                    "split",
-                    models.CharField(
-                        blank=True,
-                        choices=[("training", "training"), ("validation", "validation"), ("test", "test")],
-                        max_length=10,
-                    ),
-                ),
-                ("file_name", models.CharField(max_length=1000)),
-                ("created_at", models.DateTimeField(auto_now_add=True)),
-                ("deleted_at", models.DateTimeField(null=True)),
-                (
-                    "created_by",
-                    models.ForeignKey(
-                        null=True,
-                        on_delete=django.db.models.deletion.SET_NULL,
-                        related_name="+",
-                        to=settings.AUTH_USER_MODEL,
-                    ),
-                ),
-                (
-                    "image",
-                    models.ForeignKey(
-                        on_delete=django.db.models.deletion.PROTECT, related_name="samples", to="classifier.image"
-                    ),
-                ),
-                (
-                    "image_class",
-                    models.ForeignKey(
-                        on_delete=django.db.models.deletion.PROTECT, related_name="samples", to="classifier.imageclass"
-                    ),
-                ),
-                (
-                    "project",
-                    models.ForeignKey(
-                        on_delete=django.db.models.deletion.CASCADE, related_name="samples", to="classifier.project"
-                    ),
-                ),
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('split', models.CharField(blank=True, choices=[('training', 'training'), ('validation', 'validation'), ('test', 'test')], max_length=10)),
+                ('file_name', models.CharField(max_length=1000)),
+                ('created_at', models.DateTimeField(auto_now_add=True)),
+                ('deleted_at', models.DateTimeField(null=True)),
+                ('created_by', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
+                ('image', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='samples', to='classifier.image')),
+                ('image_class', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='samples', to='classifier.imageclass')),
+                ('project', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='samples', to='classifier.project')),
             ],
             options={
-                "ordering": ["pk"],
+                'ordering': ['pk'],
             },
         ),
         migrations.CreateModel(
-            name="Upload",
+            name='Upload',
             fields=[
-                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
-                ("source", models.CharField(help_text="what the user chose, in words", max_length=300)),
-                ("created_at", models.DateTimeField(auto_now_add=True)),
-                (
-                    "created_by",
-                    models.ForeignKey(
-                        null=True, on_delete=django.db.models.deletion.SET_NULL, to=settings.AUTH_USER_MODEL
-                    ),
-                ),
-                (
-                    "job",
-                    models.OneToOneField(
-                        null=True,
-                        on_delete=django.db.models.deletion.SET_NULL,
-                        related_name="upload",
-                        to="classifier.job",
-                    ),
-                ),
-                (
-                    "project",
-                    models.ForeignKey(
-                        on_delete=django.db.models.deletion.CASCADE, related_name="uploads", to="classifier.project"
-                    ),
-                ),
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('source', models.CharField(help_text='what the user chose, in words', max_length=300)),
+                ('created_at', models.DateTimeField(auto_now_add=True)),
+                ('created_by', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, to=settings.AUTH_USER_MODEL)),
+                ('job', models.OneToOneField(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='upload', to='classifier.job')),
+                ('project', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='uploads', to='classifier.project')),
             ],
             options={
-                "ordering": ["-pk"],
+                'ordering': ['-pk'],
             },
         ),
         migrations.CreateModel(
-            name="UploadItem",
+            name='UploadItem',
             fields=[
-                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
-                ("file_name", models.CharField(max_length=1000)),
-                ("class_name", models.CharField(blank=True, max_length=200)),
-                (
-                    "status",
-                    models.CharField(
-                        choices=[("stored", "stored"), ("duplicate", "already there"), ("rejected", "rejected")],
-                        max_length=10,
-                    ),
-                ),
-                ("reason", models.CharField(blank=True, max_length=500)),
-                (
-                    "upload",
-                    models.ForeignKey(
-                        on_delete=django.db.models.deletion.CASCADE, related_name="items", to="classifier.upload"
-                    ),
-                ),
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('file_name', models.CharField(max_length=1000)),
+                ('class_name', models.CharField(blank=True, max_length=200)),
+                ('status', models.CharField(choices=[('stored', 'stored'), ('duplicate', 'already there'), ('rejected', 'rejected')], max_length=10)),
+                ('reason', models.CharField(blank=True, max_length=500)),
+                ('upload', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='items', to='classifier.upload')),
             ],
             options={
-                "ordering": ["pk"],
+                'ordering': ['pk'],
             },
         ),
         migrations.CreateModel(
-            name="Embedding",
+            name='Embedding',
             fields=[
-                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
-                ("key", models.CharField(max_length=80)),
-                ("vector", models.BinaryField()),
-                (
-                    "image",
-                    models.ForeignKey(
-                        on_delete=django.db.models.deletion.CASCADE, related_name="embeddings", to="classifier.image"
-                    ),
-                ),
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('key', models.CharField(max_length=80)),
+                ('vector', models.BinaryField()),
+                ('image', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='embeddings', to='classifier.image')),
             ],
             options={
-                "constraints": [models.UniqueConstraint(fields=("image", "key"), name="embedding_once")],
+                'constraints': [models.UniqueConstraint(fields=('image', 'key'), name='embedding_once')],
             },
         ),
         migrations.AddConstraint(
-            model_name="modelversion",
-            constraint=models.UniqueConstraint(fields=("project", "number"), name="version_number_once"),
+            model_name='modelversion',
+            constraint=models.UniqueConstraint(fields=('project', 'number'), name='version_number_once'),
         ),
         migrations.AddConstraint(
-            model_name="modelversion",
-            constraint=models.UniqueConstraint(fields=("project", "fingerprint"), name="version_fingerprint_once"),
+            model_name='modelversion',
+            constraint=models.UniqueConstraint(fields=('project', 'fingerprint'), name='version_fingerprint_once'),
         ),
         migrations.AddIndex(
-            model_name="job",
-            index=models.Index(fields=["status", "lease"], name="job_claimable"),
+            model_name='job',
+            index=models.Index(fields=['status', 'lease'], name='job_claimable'),
         ),
         migrations.AddIndex(
-            model_name="job",
-            index=models.Index(fields=["project", "parent", "-id"], name="job_of_project"),
+            model_name='job',
+            index=models.Index(fields=['project', 'parent', '-id'], name='job_of_project'),
         ),
         migrations.AddConstraint(
-            model_name="job",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("status__in", ["QUEUED", "RUNNING", "SUCCEEDED", "FAILED", "CANCELLED"])),
-                name="job_status_known",
-            ),
+            model_name='job',
+            constraint=models.CheckConstraint(condition=models.Q(('status__in', ['QUEUED', 'RUNNING', 'SUCCEEDED', 'FAILED', 'CANCELLED'])), name='job_status_known'),
         ),
         migrations.AddConstraint(
-            model_name="job",
-            constraint=models.CheckConstraint(
-                condition=models.Q(
-                    models.Q(("finished_at__isnull", True), ("status__in", ["QUEUED", "RUNNING"])),
-                    models.Q(("finished_at__isnull", False), ("status__in", ["SUCCEEDED", "FAILED", "CANCELLED"])),
-                    _connector="OR",
-                ),
-                name="job_finished_has_a_time",
-            ),
+            model_name='job',
+            constraint=models.CheckConstraint(condition=models.Q(models.Q(('finished_at__isnull', True), ('status__in', ['QUEUED', 'RUNNING'])), models.Q(('finished_at__isnull', False), ('status__in', ['SUCCEEDED', 'FAILED', 'CANCELLED'])), _connector='OR'), name='job_finished_has_a_time'),
         ),
         migrations.AddConstraint(
-            model_name="imageclass",
-            constraint=models.UniqueConstraint(fields=("project", "name"), name="class_name_once_per_project"),
+            model_name='imageclass',
+            constraint=models.UniqueConstraint(fields=('project', 'name'), name='class_name_once_per_project'),
         ),
         migrations.AddConstraint(
-            model_name="imageclass",
-            constraint=models.CheckConstraint(condition=models.Q(("name", ""), _negated=True), name="class_has_a_name"),
+            model_name='imageclass',
+            constraint=models.CheckConstraint(condition=models.Q(('name', ''), _negated=True), name='class_has_a_name'),
         ),
         migrations.AddConstraint(
-            model_name="datasetversion",
-            constraint=models.UniqueConstraint(fields=("project", "number"), name="dataset_number_once"),
+            model_name='datasetversion',
+            constraint=models.UniqueConstraint(fields=('project', 'number'), name='dataset_number_once'),
         ),
         migrations.AddConstraint(
-            model_name="datasetversion",
-            constraint=models.UniqueConstraint(fields=("project", "digest"), name="dataset_digest_once"),
+            model_name='datasetversion',
+            constraint=models.UniqueConstraint(fields=('project', 'digest'), name='dataset_digest_once'),
         ),
         migrations.AddConstraint(
-            model_name="alias",
-            constraint=models.UniqueConstraint(fields=("project", "name"), name="alias_once_per_project"),
+            model_name='alias',
+            constraint=models.UniqueConstraint(fields=('project', 'name'), name='alias_once_per_project'),
         ),
         migrations.AddIndex(
-            model_name="sample",
-            index=models.Index(fields=["project", "deleted_at", "image_class", "id"], name="sample_page"),
+            model_name='sample',
+            index=models.Index(fields=['project', 'deleted_at', 'image_class', 'id'], name='sample_page'),
         ),
         migrations.AddConstraint(
-            model_name="sample",
-            constraint=models.UniqueConstraint(fields=("project", "image"), name="image_once_per_project"),
+            model_name='sample',
+            constraint=models.UniqueConstraint(fields=('project', 'image'), name='image_once_per_project'),
         ),
         migrations.AddConstraint(
-            model_name="sample",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("split__in", ["", "training", "validation", "test"])), name="split_known"
-            ),
+            model_name='sample',
+            constraint=models.CheckConstraint(condition=models.Q(('split__in', ['', 'training', 'validation', 'test'])), name='split_known'),
         ),
         migrations.AddIndex(
-            model_name="uploaditem",
-            index=models.Index(fields=["upload", "status", "id"], name="item_by_status"),
+            model_name='uploaditem',
+            index=models.Index(fields=['upload', 'status', 'id'], name='item_by_status'),
         ),
     ]

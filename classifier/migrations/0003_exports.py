@@ -5,62 +5,32 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
+
     dependencies = [
-        ("classifier", "0002_fewer_picture_folders"),
+        ('classifier', '0002_fewer_picture_folders'),
     ]
 
     operations = [
         migrations.AlterField(
-            model_name="job",
-            name="kind",
-            field=models.CharField(
-                choices=[
-                    ("ingest", "Reading pictures"),
-                    ("train", "Training"),
-                    ("embed", "Computing embeddings"),
-                    ("export", "Exporting"),
-                ],
-                max_length=10,
-            ),
+            model_name='job',
+            name='kind',
+            field=models.CharField(choices=[('ingest', 'Reading pictures'), ('train', 'Training'), ('embed', 'Computing embeddings'), ('export', 'Exporting')], max_length=10),
         ),
         migrations.CreateModel(
-            name="Export",
+            name='Export',
             fields=[
-                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
-                ("format", models.CharField(max_length=20)),
-                (
-                    "sha256",
-                    models.CharField(blank=True, help_text="of the archive; empty until there is one", max_length=64),
-                ),
-                ("size", models.PositiveBigIntegerField(default=0, help_text="bytes")),
-                (
-                    "certificate",
-                    models.JSONField(
-                        help_text="how it agrees with the site, see worker.exports.certificate", null=True
-                    ),
-                ),
-                ("created_at", models.DateTimeField(auto_now_add=True)),
-                (
-                    "job",
-                    models.ForeignKey(
-                        null=True,
-                        on_delete=django.db.models.deletion.SET_NULL,
-                        related_name="exports",
-                        to="classifier.job",
-                    ),
-                ),
-                (
-                    "model_version",
-                    models.ForeignKey(
-                        on_delete=django.db.models.deletion.CASCADE,
-                        related_name="exports",
-                        to="classifier.modelversion",
-                    ),
-                ),
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('format', models.CharField(max_length=20)),
+                ('sha256', models.CharField(blank=True, help_text='of the archive; empty until there is one', max_length=64)),
+                ('size', models.PositiveBigIntegerField(default=0, help_text='bytes')),
+                ('certificate', models.JSONField(help_text='how it agrees with the site, see worker.exports.certificate', null=True)),
+                ('created_at', models.DateTimeField(auto_now_add=True)),
+                ('job', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='exports', to='classifier.job')),
+                ('model_version', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='exports', to='classifier.modelversion')),
             ],
             options={
-                "ordering": ["format"],
-                "constraints": [models.UniqueConstraint(fields=("model_version", "format"), name="export_format_once")],
+                'ordering': ['format'],
+                'constraints': [models.UniqueConstraint(fields=('model_version', 'format'), name='export_format_once')],
             },
         ),
     ]

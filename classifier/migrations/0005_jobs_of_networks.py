@@ -10,6 +10,7 @@ def forget_jobs_of_networks(apps, schema_editor):
 
 
 class Migration(migrations.Migration):
+
     dependencies = [("classifier", "0004_networks")]
 
     operations = [migrations.RunPython(migrations.RunPython.noop, forget_jobs_of_networks)]

@@ -4,6 +4,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
+
     dependencies = [("classifier", "0006_public_links")]
 
     operations = [
@@ -16,9 +17,7 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name="job",
             name="number",
-            field=models.PositiveIntegerField(
-                help_text="of its project, for people; parts of a job have none", null=True
-            ),
+            field=models.PositiveIntegerField(help_text="of its project, for people; parts of a job have none", null=True),
         ),
         migrations.AddField(
             model_name="job",

@@ -49,6 +49,7 @@ def join_facts(apps, schema_editor):
 
 
 class Migration(migrations.Migration):
+
     dependencies = [("classifier", "0007_job_results")]
 
     operations = [migrations.RunPython(split_facts, join_facts)]

@@ -2,6 +2,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
+
     dependencies = [("classifier", "0008_split_job_facts")]
 
     operations = [

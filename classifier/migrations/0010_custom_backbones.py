@@ -5,7 +5,9 @@ from django.conf import settings
 from django.db import migrations, models
 
 
+
 class Migration(migrations.Migration):
+
     dependencies = [
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
         ("classifier", "0009_jobs_without_facts"),
@@ -18,31 +20,17 @@ class Migration(migrations.Migration):
         migrations.AlterField(
             model_name="custombackbone",
             name="owner",
-            field=models.ForeignKey(
-                on_delete=django.db.models.deletion.CASCADE,
-                related_name="custom_backbones",
-                to=settings.AUTH_USER_MODEL,
-            ),
+            field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name="custom_backbones", to=settings.AUTH_USER_MODEL),
         ),
         migrations.AlterField(
             model_name="custombackbone",
             name="project",
-            field=models.ForeignKey(
-                null=True,
-                on_delete=django.db.models.deletion.CASCADE,
-                related_name="custom_backbones",
-                to="classifier.project",
-            ),
+            field=models.ForeignKey(null=True, on_delete=django.db.models.deletion.CASCADE, related_name="custom_backbones", to="classifier.project"),
         ),
         migrations.AlterField(
             model_name="custombackbone",
             name="job",
-            field=models.ForeignKey(
-                null=True,
-                on_delete=django.db.models.deletion.SET_NULL,
-                related_name="custom_backbones",
-                to="classifier.job",
-            ),
+            field=models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name="custom_backbones", to="classifier.job"),
         ),
         migrations.AlterField(
             model_name="custombackbone",

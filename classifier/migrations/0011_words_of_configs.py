@@ -54,6 +54,7 @@ def back(apps, schema_editor):
 
 
 class Migration(migrations.Migration):
+
     dependencies = [("classifier", "0010_custom_backbones")]
 
     operations = [migrations.RunPython(forward, back)]

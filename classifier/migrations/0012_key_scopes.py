@@ -14,6 +14,7 @@ def revoke_limited(apps, schema_editor):
 
 
 class Migration(migrations.Migration):
+
     dependencies = [("classifier", "0011_words_of_configs")]
 
     operations = [

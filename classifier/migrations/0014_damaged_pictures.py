@@ -4,20 +4,19 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
+
     dependencies = [
-        ("classifier", "0013_set_up_code"),
+        ('classifier', '0013_set_up_code'),
     ]
 
     operations = [
         migrations.AddField(
-            model_name="image",
-            name="damaged_at",
-            field=models.DateTimeField(help_text="when its file was found missing or damaged", null=True),
+            model_name='image',
+            name='damaged_at',
+            field=models.DateTimeField(help_text='when its file was found missing or damaged', null=True),
         ),
         migrations.AddIndex(
-            model_name="image",
-            index=models.Index(
-                condition=models.Q(("damaged_at__isnull", False)), fields=["damaged_at"], name="image_damaged"
-            ),
+            model_name='image',
+            index=models.Index(condition=models.Q(('damaged_at__isnull', False)), fields=['damaged_at'], name='image_damaged'),
         ),
     ]

@@ -4,36 +4,35 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
+
     dependencies = [
-        ("classifier", "0014_damaged_pictures"),
+        ('classifier', '0014_damaged_pictures'),
     ]
 
     operations = [
         migrations.AddField(
-            model_name="job",
-            name="kept",
-            field=models.PositiveBigIntegerField(default=0, help_text="units of work that no death can take back"),
+            model_name='job',
+            name='kept',
+            field=models.PositiveBigIntegerField(default=0, help_text='units of work that no death can take back'),
         ),
         migrations.AddField(
-            model_name="job",
-            name="kept_at_death",
-            field=models.PositiveBigIntegerField(default=0, help_text="how many they were when a worker last died"),
+            model_name='job',
+            name='kept_at_death',
+            field=models.PositiveBigIntegerField(default=0, help_text='how many they were when a worker last died'),
         ),
         migrations.AddField(
-            model_name="job",
-            name="not_before",
-            field=models.DateTimeField(help_text="when that is tried again", null=True),
+            model_name='job',
+            name='not_before',
+            field=models.DateTimeField(help_text='when that is tried again', null=True),
         ),
         migrations.AddField(
-            model_name="job",
-            name="waits_for",
-            field=models.CharField(blank=True, help_text="what is away that it needs", max_length=40),
+            model_name='job',
+            name='waits_for',
+            field=models.CharField(blank=True, help_text='what is away that it needs', max_length=40),
         ),
         migrations.AlterField(
-            model_name="job",
-            name="worker_deaths",
-            field=models.PositiveSmallIntegerField(
-                default=0, help_text="how many workers died on it, one after the other, without getting any further"
-            ),
+            model_name='job',
+            name='worker_deaths',
+            field=models.PositiveSmallIntegerField(default=0, help_text='how many workers died on it, one after the other, without getting any further'),
         ),
     ]

@@ -5,14 +5,15 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
+
     dependencies = [
-        ("classifier", "0016_export_labels"),
+        ('classifier', '0016_export_labels'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
     operations = [
         migrations.AddIndex(
-            model_name="job",
-            index=models.Index(fields=["started_at"], name="job_started"),
+            model_name='job',
+            index=models.Index(fields=['started_at'], name='job_started'),
         ),
     ]

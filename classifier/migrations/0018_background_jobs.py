@@ -4,16 +4,15 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
+
     dependencies = [
-        ("classifier", "0017_job_started"),
+        ('classifier', '0017_job_started'),
     ]
 
     operations = [
         migrations.AddField(
-            model_name="job",
-            name="background",
-            field=models.BooleanField(
-                default=False, help_text="nobody waits for it: it gives way, and no page lists it"
-            ),
+            model_name='job',
+            name='background',
+            field=models.BooleanField(default=False, help_text='nobody waits for it: it gives way, and no page lists it'),
         ),
     ]

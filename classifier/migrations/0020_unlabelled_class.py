@@ -12,6 +12,7 @@ def give_class(apps, schema_editor):
 
 
 class Migration(migrations.Migration):
+
     dependencies = [("classifier", "0019_unlabelled_samples")]
 
     operations = [migrations.RunPython(migrations.RunPython.noop, give_class)]

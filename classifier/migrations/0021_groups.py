@@ -5,36 +5,29 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
+
     dependencies = [
-        ("classifier", "0020_unlabelled_class"),
+        ('classifier', '0020_unlabelled_class'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
     operations = [
         migrations.AddField(
-            model_name="sample",
-            name="group",
-            field=models.CharField(
-                blank=True,
-                help_text="of samples that show the same thing, which are never in two splits",
-                max_length=200,
-            ),
+            model_name='sample',
+            name='group',
+            field=models.CharField(blank=True, help_text='of samples that show the same thing, which are never in two splits', max_length=200),
         ),
         migrations.AddField(
-            model_name="sample",
-            name="is_compared",
-            field=models.BooleanField(default=False, help_text="with the others, whether they show the same photo"),
+            model_name='sample',
+            name='is_compared',
+            field=models.BooleanField(default=False, help_text='with the others, whether they show the same photo'),
         ),
         migrations.AddIndex(
-            model_name="sample",
-            index=models.Index(
-                condition=models.Q(("group", ""), _negated=True), fields=["project", "group"], name="sample_group"
-            ),
+            model_name='sample',
+            index=models.Index(condition=models.Q(('group', ''), _negated=True), fields=['project', 'group'], name='sample_group'),
         ),
         migrations.AddIndex(
-            model_name="sample",
-            index=models.Index(
-                condition=models.Q(("is_compared", False)), fields=["project"], name="sample_uncompared"
-            ),
+            model_name='sample',
+            index=models.Index(condition=models.Q(('is_compared', False)), fields=['project'], name='sample_uncompared'),
         ),
     ]

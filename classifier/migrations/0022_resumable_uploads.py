@@ -6,73 +6,45 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
+
     dependencies = [
-        ("classifier", "0021_groups"),
+        ('classifier', '0021_groups'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
     operations = [
         migrations.AddField(
-            model_name="upload",
-            name="announced",
-            field=models.PositiveIntegerField(help_text="files that the browser is going to send", null=True),
+            model_name='upload',
+            name='announced',
+            field=models.PositiveIntegerField(help_text='files that the browser is going to send', null=True),
         ),
         migrations.AddField(
-            model_name="upload",
-            name="heard_at",
-            field=models.DateTimeField(help_text="when the browser that sends its files last gave a sign", null=True),
+            model_name='upload',
+            name='heard_at',
+            field=models.DateTimeField(help_text='when the browser that sends its files last gave a sign', null=True),
         ),
         migrations.CreateModel(
-            name="PartialUpload",
+            name='PartialUpload',
             fields=[
-                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
-                ("token", models.CharField(max_length=24, unique=True)),
-                ("name", models.CharField(max_length=300)),
-                ("size", models.PositiveBigIntegerField(help_text="bytes of the whole archive")),
-                ("offset", models.PositiveBigIntegerField(default=0)),
-                ("layout", models.CharField(blank=True, max_length=1000)),
-                (
-                    "confirm",
-                    models.BooleanField(
-                        default=False, help_text="whether a person wants to see what is understood first"
-                    ),
-                ),
-                ("metadata", models.TextField(blank=True, help_text="the header Upload-Metadata, as it was sent")),
-                ("last_modified", models.BigIntegerField(help_text="of the file, as the browser tells it", null=True)),
-                ("parts", models.JSONField(default=dict, help_text="what the storage needs in order to go on")),
-                ("created_at", models.DateTimeField(auto_now_add=True)),
-                (
-                    "touched_at",
-                    models.DateTimeField(auto_now_add=True, db_index=True, help_text="when the last part came"),
-                ),
-                (
-                    "created_by",
-                    models.ForeignKey(
-                        on_delete=django.db.models.deletion.CASCADE, related_name="+", to=settings.AUTH_USER_MODEL
-                    ),
-                ),
-                (
-                    "project",
-                    models.ForeignKey(
-                        on_delete=django.db.models.deletion.CASCADE,
-                        related_name="partial_uploads",
-                        to="classifier.project",
-                    ),
-                ),
-                (
-                    "upload",
-                    models.OneToOneField(
-                        null=True, on_delete=django.db.models.deletion.CASCADE, related_name="+", to="classifier.upload"
-                    ),
-                ),
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('token', models.CharField(max_length=24, unique=True)),
+                ('name', models.CharField(max_length=300)),
+                ('size', models.PositiveBigIntegerField(help_text='bytes of the whole archive')),
+                ('offset', models.PositiveBigIntegerField(default=0)),
+                ('layout', models.CharField(blank=True, max_length=1000)),
+                ('confirm', models.BooleanField(default=False, help_text='whether a person wants to see what is understood first')),
+                ('metadata', models.TextField(blank=True, help_text='the header Upload-Metadata, as it was sent')),
+                ('last_modified', models.BigIntegerField(help_text='of the file, as the browser tells it', null=True)),
+                ('parts', models.JSONField(default=dict, help_text='what the storage needs in order to go on')),
+                ('created_at', models.DateTimeField(auto_now_add=True)),
+                ('touched_at', models.DateTimeField(auto_now_add=True, db_index=True, help_text='when the last part came')),
+                ('created_by', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to=settings.AUTH_USER_MODEL)),
+                ('project', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='partial_uploads', to='classifier.project')),
+                ('upload', models.OneToOneField(null=True, on_delete=django.db.models.deletion.CASCADE, related_name='+', to='classifier.upload')),
             ],
             options={
-                "ordering": ["-pk"],
-                "constraints": [
-                    models.CheckConstraint(
-                        condition=models.Q(("offset__lte", models.F("size"))), name="partial_upload_offset"
-                    )
-                ],
+                'ordering': ['-pk'],
+                'constraints': [models.CheckConstraint(condition=models.Q(('offset__lte', models.F('size'))), name='partial_upload_offset')],
             },
         ),
     ]
