@@ -33,6 +33,7 @@ from classifier.services.projects import ensure_classes
 from classifier.services.readiness import get_ready_soon
 from classifier.services.videos import frames_in_request
 from ml.datasets.archives import ArchiveEntry
+from ml.datasets.plan import USED
 from ml.datasets.readings import combine, parse_layout
 from ml.datasets.table_files import MAX_TABLE_BYTES
 
@@ -131,7 +132,11 @@ def _record_next_part(upload: Upload) -> bool:
 
 @transaction.atomic
 def record_files(upload: Upload, files: list[IncomingFile]) -> list[Outcome]:
-    """Write images, samples and the report of one batch, whose pictures have been synced."""
+    """Write images, samples and the report of one batch, whose pictures have been synced.
+
+    What only told of the pictures, such as a table, is no line of the report.
+    """
+    files = [incoming for incoming in files if incoming.reason != USED]
     good = [incoming for incoming in files if incoming.facts]
     new, known = ensure_images(incoming.facts for incoming in good if incoming.facts)
     classes = ensure_classes(upload.project, {incoming.class_name for incoming in good if incoming.class_name})

@@ -4,9 +4,10 @@ import unicodedata
 
 from ml.datasets import readings
 from ml.datasets.class_names import MAX_CLASS_NAME_LENGTH, BadClassName, clean_label, has_control
+from ml.datasets.entries import ArchiveMember
 from ml.datasets.evidence import Evidence
 from ml.datasets.manifests import LEFT_OUT, Manifest, ManifestLine
-from ml.datasets.plan import LeftOut, Plan, Verdict, collect_left_out, count_classes, count_splits
+from ml.datasets.plan import USED, LeftOut, Plan, Verdict, collect_left_out, count_classes, count_splits
 from ml.datasets.plan_warnings import describe_result
 from ml.datasets.readings import Layout
 
@@ -14,7 +15,10 @@ from ml.datasets.readings import Layout
 def plan_manifest(evidence: Evidence, manifest: Manifest) -> Plan:
     """Return the plan. Pictures that somebody has added to a folder are like those that lie there."""
     members = evidence.listing.members
-    verdicts = [Verdict(reason=evidence.reasons.get(place)) for place in range(len(members))]
+    verdicts = [
+        Verdict(reason=USED if _is_ours(member, manifest) else evidence.reasons.get(place))
+        for place, member in enumerate(members)
+    ]
     strange = 0
     for place in evidence.pictures:
         line = manifest.lines.get(place) or manifest.folders.get(members[place].folders)
@@ -27,6 +31,10 @@ def plan_manifest(evidence: Evidence, manifest: Manifest) -> Plan:
     if strange:
         plan.warnings.append(f"Pictures that “{manifest.name}” does not name, in no folder that it names: {strange:,}.")
     return plan
+
+
+def _is_ours(member: ArchiveMember, manifest: Manifest) -> bool:
+    return member.name == manifest.name or member.last == LEFT_OUT
 
 
 def _verdict(line: ManifestLine, layout: Layout) -> Verdict:
@@ -49,8 +57,5 @@ def _collect_left_out(evidence: Evidence, manifest: Manifest, verdicts: list[Ver
     missing = LeftOut(f"“{manifest.name}” names it, but it is not there.")
     for path in manifest.missing:
         missing.add(path)
-    named = zip(evidence.listing.members, verdicts, strict=True)
-    shown = (
-        (member.name, verdict) for member, verdict in named if member.name != manifest.name and member.last != LEFT_OUT
-    )
-    return collect_left_out(shown, evidence.listing.litter, [missing] if missing.count else [])
+    named = ((member.name, verdict) for member, verdict in zip(evidence.listing.members, verdicts, strict=True))
+    return collect_left_out(named, evidence.listing.litter, [missing] if missing.count else [])

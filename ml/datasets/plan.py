@@ -8,6 +8,7 @@ from ml.datasets.readings import Layout
 from ml.datasets.splits import SPLITS
 
 NOT_A_PICTURE = "It is not a picture."
+USED = "It says what the pictures are."  # such a file is neither taken in nor left out
 LITTER = "Left behind by a system or a program."
 _EXAMPLES = 3
 _SHOWN_CLASSES = 12  # of another reading
@@ -116,10 +117,13 @@ def count_splits(verdicts: Iterable[Verdict]) -> dict[str, int]:
 
 
 def collect_left_out(named: Iterator[tuple[str, Verdict]], litter: int, extra: list[LeftOut]) -> list[LeftOut]:
-    """Collect the files that are left out by their reasons, those of most files first, litter last."""
+    """Collect the files that are left out by their reasons, those of most files first, litter last.
+
+    Those that were used to make the plan are not left out.
+    """
     found: dict[str, LeftOut] = {}
     for name, verdict in named:
-        if verdict.reason is not None:
+        if verdict.reason is not None and verdict.reason != USED:
             found.setdefault(verdict.reason, LeftOut(verdict.reason)).add(name)
     ordered = sorted([*found.values(), *extra], key=lambda left: -left.count)
     return [*ordered, LeftOut(LITTER, litter)] if litter else ordered

@@ -1,10 +1,12 @@
 """Turn the labels of the chosen reading into the plan: clean class names, splits, groups, warnings and questions."""
 
 from collections import Counter
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from ml.datasets import readings
 from ml.datasets.class_names import BadClassName, clean_label, find_twins
+from ml.datasets.entries import ArchiveMember
 from ml.datasets.evidence import Evidence, Listing
 from ml.datasets.file_names import VIDEO, kind_of_file, match_pattern
 from ml.datasets.folders import Level
@@ -13,6 +15,7 @@ from ml.datasets.manifest_plans import plan_manifest
 from ml.datasets.manifests import read_manifest
 from ml.datasets.names import split_name
 from ml.datasets.plan import (
+    USED,
     Option,
     Plan,
     Question,
@@ -162,13 +165,20 @@ def _count(evidence: Evidence, found: Labels, verdicts: list[Verdict], addresses
     chosen = replace(reading, **decided)
     unlabelled = sum(1 for verdict in verdicts if verdict.class_name is None and verdict.reason is None)
     members, listed = evidence.listing.members, len(evidence.listing.members)
+    if addresses or found.reading.reading == readings.TABLE:
+        _mark_used(verdicts, members, evidence.tables.names)
     named = zip([*(member.name for member in members), *addresses], verdicts, strict=True)
-    used = set(evidence.tables.names) if addresses or found.reading.reading == readings.TABLE else set()
-    shown = ((name, verdict) for name, verdict in named if name not in used)
-    left_out = collect_left_out(shown, evidence.listing.litter, evidence.tables.left_out)
+    left_out = collect_left_out(named, evidence.listing.litter, evidence.tables.left_out)
     web = dict(zip(addresses, verdicts[listed:], strict=True))
     counted = count_classes(verdicts), count_splits(verdicts), unlabelled, left_out
     return Plan(chosen, verdicts[:listed], *counted, web=web)
+
+
+def _mark_used(verdicts: list[Verdict], members: Sequence[ArchiveMember], names: Iterable[str]) -> None:
+    used = set(names)
+    for place, member in enumerate(members):
+        if member.name in used:
+            verdicts[place] = Verdict(reason=USED)
 
 
 def _ask(evidence: Evidence, found: Labels, verdicts: list[Verdict], twins: list[str]) -> list[Question]:

@@ -94,6 +94,7 @@ def test_round_trip(hostile: Project, tmp_path: Path, unpacked: bool) -> None:
     call_command("import_dataset", str(tmp_path / "taken" if unpacked else archive), "--project", "other", verbosity=0)
     assert facts(other) == facts(hostile)
     assert len(facts(other)) == 4 * len(CLASSES) + len(NAMES)
+    assert set(other.uploads.get().items.values_list("status", flat=True)) == {"stored"}  # the manifest is none of it
 
 
 def test_folders_are_splits_and_classes(filled: Project) -> None:
