@@ -1,68 +1,35 @@
-"""Which samples, and in which order: one filter behind the grid, its actions on all that match, the API and downloads.
+"""Which samples: one filter behind the grid, its actions on all that match, the API and downloads.
 
 The fields of `SampleFilter` are the parameters of the address: what is not the default is in it, and nothing else.
 """
 
 from collections.abc import Callable, Mapping
-from contextlib import suppress
-from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta
 from typing import Annotated, Any, Literal
 from urllib.parse import urlencode
 
-from django.db.models import F, Q, QuerySet
+from django.db.models import Q, QuerySet
 from django.http import QueryDict
 from django.utils import timezone
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from classifier.models import ModelVersion, Project, Sample
-from classifier.parsing import parse_number
 from classifier.prepared import any_of
+from classifier.sample_orders import SORTS, Sort
 from classifier.services.audits import list_findings
 from classifier.services.model_versions import load_evaluation
 from classifier.services.similar import list_similar
 from ml.datasets.groups import SAME_PHOTO
-from ml.errors import UserError
+from ml.errors import Refused
 
 Id = Annotated[int, Field(ge=0, lt=2**63)]
 Day = Annotated[date, Field(ge=date(1900, 1, 1), le=date(9000, 1, 1))]  # the days beside it are days, too
 
 
-class BadFilter(UserError):
+class BadFilter(Refused):
     """The address asks for something that no filter knows. The message is a sentence for the user."""
 
-    status = 422
 
-
-@dataclass(frozen=True)
-class Sort:
-    """An order of samples: by a field and then by id, in the same direction."""
-
-    name: str
-    title: str
-    field: str = ""  # of the sample, or of its audit; by the id alone without one
-    descending: bool = False
-
-    @property
-    def by_audit(self) -> bool:
-        """Return whether samples that no audit has seen have no place in it."""
-        return self.field.startswith("audit__")
-
-    def reversed(self) -> "Sort":
-        return replace(self, descending=not self.descending)
-
-
-SORTS = {
-    sort.name: sort
-    for sort in (
-        Sort("newest", "Newest first", descending=True),
-        Sort("oldest", "Oldest first"),
-        Sort("name", "File name", "name_start"),
-        Sort("unsure", "Least certain first", "audit__uncertainty", descending=True),
-        Sort("sure", "Most certain first", "audit__confidence", descending=True),
-        Sort("odd", "Most unusual first", "audit__outlier_score", descending=True),
-    )
-}
 SPLITS = Literal["training", "validation", "test", "none"]
 
 
@@ -118,7 +85,7 @@ class SampleFilter(BaseModel):
     @property
     def narrows(self) -> bool:
         """Return whether it leaves out anything but the trash."""
-        return bool(self.model_dump(exclude_defaults=True).keys() - {"sort"})
+        return self.order.by_audit or bool(self.model_dump(exclude_defaults=True).keys() - {"sort"})
 
 
 def parse_filter(query: QueryDict, *, ignored: tuple[str, ...] = ()) -> SampleFilter:
@@ -135,7 +102,10 @@ def parse_filter(query: QueryDict, *, ignored: tuple[str, ...] = ()) -> SampleFi
 
 
 def select_samples(project: Project, wanted: SampleFilter) -> QuerySet[Sample]:
-    """Select the samples that match, in no order. Raise BadFilter."""
+    """Select the samples that match, in no order yet; an order by the audit has no place for what it has not seen.
+
+    Raise BadFilter.
+    """
     found = Sample.objects.filter(project=project, deleted_at__isnull=not wanted.deleted)
     for name, value in wanted.model_dump(exclude_defaults=True).items():
         if name in _CONDITIONS:
@@ -148,88 +118,9 @@ def select_samples(project: Project, wanted: SampleFilter) -> QuerySet[Sample]:
         if version is not None:
             judged = _judged(project, version, right=name == "right", predicted=wanted.predicted)
             found = found.filter(image__sha256__in=any_of(judged))
+    if wanted.order.by_audit:  # the index of the audits has the project as well
+        found = found.filter(**{f"{wanted.order.field}__isnull": False, "audit__project": project})
     return found.order_by()
-
-
-def sort_samples(project: Project, samples: QuerySet[Sample], sort: Sort) -> QuerySet[Sample]:
-    """Put samples of the project in an order. Those without what they are sorted by are left out."""
-    if not sort.field:
-        return samples.order_by("-pk" if sort.descending else "pk")
-    if sort.by_audit:  # the index of the audits has the project as well, and their id, which is the sample's
-        samples = samples.filter(**{f"{sort.field}__isnull": False, "audit__project": project})
-    sign, key = "-" if sort.descending else "", _key(sort)
-    return samples.annotate(sorted_by=F(sort.field)).order_by(f"{sign}{sort.field}", f"{sign}{key}")
-
-
-def _key(sort: Sort) -> str:
-    return "audit__sample_id" if sort.by_audit else "pk"
-
-
-def page_after(project: Project, wanted: SampleFilter, cursor: str, size: int) -> tuple[list[Sample], str]:
-    """Return a page of the samples that match, with their images and classes, and the cursor of the next page.
-
-    It is empty where there is none. By key rather than offset: page 300 costs what page 1 costs. Raise BadFilter for
-    what is no cursor.
-    """
-    sort, found = wanted.order, select_samples(project, wanted).select_related("image", "image_class")
-    if wanted.like is not None:
-        return _page_alike(_sort_alike(project, wanted, found), cursor, size)
-    found = sort_samples(project, found, sort)
-    if cursor:
-        found = found.filter(_beyond(sort, *_read_cursor(sort, cursor)))
-    page = list(found[: size + 1])
-    return page[:size], cursor_of(sort, page[size - 1]) if len(page) > size else ""
-
-
-def neighbours(project: Project, wanted: SampleFilter, sample: Sample) -> tuple[int | None, int | None]:
-    """Return the ids of the samples before and after this one in the order of the filter; None at an end."""
-    if wanted.like is not None:
-        around = [None, *(one.pk for one in _sort_alike(project, wanted, select_samples(project, wanted))), None]
-        place = around.index(sample.pk) if sample.pk in around else 0
-        return (around[place - 1], around[place + 1]) if place else (None, None)
-    return _beside(project, wanted, sample, wanted.order.reversed()), _beside(project, wanted, sample, wanted.order)
-
-
-def _sort_alike(project: Project, wanted: SampleFilter, found: QuerySet[Sample]) -> list[Sample]:
-    rows = found.in_bulk()
-    return [rows[pk] for pk in list_similar(project, wanted.like or 0) if pk in rows]
-
-
-def _page_alike(rows: list[Sample], cursor: str, size: int) -> tuple[list[Sample], str]:
-    """Return a page of what is a list already; the cursor is a place in it."""
-    begin = parse_number(cursor) or 0
-    return rows[begin : begin + size], str(begin + size) if begin + size < len(rows) else ""
-
-
-def _beside(project: Project, wanted: SampleFilter, sample: Sample, sort: Sort) -> int | None:
-    here = sort_samples(project, Sample.objects.filter(pk=sample.pk), sort).first()
-    if here is None:  # it has nothing to be sorted by
-        return None
-    found = sort_samples(project, select_samples(project, wanted), sort)
-    return found.filter(_beyond(sort, *_read_cursor(sort, cursor_of(sort, here)))).values_list("pk", flat=True).first()
-
-
-def cursor_of(sort: Sort, sample: Sample) -> str:
-    """Return where the page after this sample begins."""
-    return f"{sample.pk} {sample.sorted_by}" if sort.field else str(sample.pk)  # type: ignore[attr-defined] # annotated
-
-
-def _read_cursor(sort: Sort, cursor: str) -> tuple[int, Any]:
-    pk, _, value = cursor.partition(" ")
-    with suppress(ValueError):
-        beyond = float(value) if sort.by_audit else value.replace("\0", "")
-        if (number := parse_number(pk)) is not None:
-            return number, beyond
-    raise BadFilter("The page cannot be found. Begin with the first one.")
-
-
-def _beyond(sort: Sort, pk: int, value: Any) -> Q:
-    after = "lt" if sort.descending else "gt"
-    if not sort.field:
-        return Q(**{f"pk__{after}": pk})
-    # In this form databases find the place in the index.
-    beyond = Q(**{f"{sort.field}__{after}": value}) | Q(**{f"{_key(sort)}__{after}": pk})
-    return Q(**{f"{sort.field}__{after}e": value}) & beyond
 
 
 def _judged(project: Project, number: int, *, right: bool, predicted: int | None) -> list[str]:

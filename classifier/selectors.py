@@ -77,14 +77,6 @@ def list_damaged_samples(project: Project) -> QuerySet[Sample]:
     return damaged.select_related("image_class").order_by("pk")
 
 
-def page_of_samples(samples: QuerySet[Sample], *, before: int | None, size: int) -> tuple[list[Sample], int | None]:
-    """Return one page, and where the next begins. By id rather than offset: page 300 costs what page 1 costs."""
-    if before is not None:
-        samples = samples.filter(pk__lt=before)
-    page = list(samples[: size + 1])
-    return page[:size], (page[size - 1].pk if len(page) > size else None)
-
-
 def samples_of_images(project: Project, sha256s: Iterable[str]) -> list[Sample]:
     """List the samples of these pictures that are not in the trash, in this order."""
     wanted = list(sha256s)

@@ -13,6 +13,7 @@ from classifier.views import (
     datasets,
     errors,
     exports,
+    history,
     home,
     hub,
     images,
@@ -68,13 +69,13 @@ urlpatterns = [
     path("projects/<slug:slug>/label/queue", labelling.queue, name="label_queue"),
     path("projects/<slug:slug>/label/suggestions", labelling.suggestions, name="label_suggestions"),
     path("projects/<slug:slug>/label/sure/", labelling.sure, name="label_sure"),
-    path("projects/<slug:slug>/history/", pictures.history, name="history"),
-    path("projects/<slug:slug>/history/<int:pk>/undo", sample_actions.undo_change, name="undo"),
+    path("projects/<slug:slug>/history/", history.index, name="history"),
+    path("projects/<slug:slug>/history/<int:pk>/undo", history.undo, name="undo"),
     *(
         path(f"projects/<slug:slug>/samples/{name}", sample_actions.act, {"action": name}, name=f"samples_{name}")
         for name in sample_actions.ACTIONS
     ),
-    path("projects/<slug:slug>/trash/empty", classes.purge, name="trash_empty"),
+    path("projects/<slug:slug>/trash/empty", sample_actions.empty_trash, name="trash_empty"),
     path("projects/<slug:slug>/download", datasets.download, name="download"),
     path("projects/<slug:slug>/dataset-versions/", datasets.index, name="datasets"),
     path("projects/<slug:slug>/dataset-versions/<int:number>/", datasets.detail, name="dataset"),

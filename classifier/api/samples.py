@@ -14,7 +14,8 @@ from classifier.api import schemas
 from classifier.api.errors import PICTURE, errors
 from classifier.api.present import present_sample
 from classifier.models import Change, Project, Sample
-from classifier.sample_filters import SampleFilter, page_after, select_samples
+from classifier.sample_filters import SampleFilter, select_samples
+from classifier.sample_pages import page_after
 from classifier.selectors import list_classes
 from classifier.services import images, samples
 from ml.images.formats import FORMATS

@@ -90,11 +90,6 @@ def undo(act: Change, *, by: User | None) -> tuple[Change, int]:
     return back, act.count - len(wanted)
 
 
-def last_change(project: Project, by: User) -> Change | None:
-    """Return the user's newest act that has not been undone and is no undoing itself."""
-    return project.changes.filter(created_by=by, undone_by=None).exclude(kind=Kind.UNDO).first()
-
-
 def _plain(row: Mapping[str, Any]) -> Fields:
     """Return values that are the same after a way through JSON."""
     return {name: value.isoformat() if isinstance(value, datetime) else value for name, value in row.items()}

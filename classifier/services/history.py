@@ -25,8 +25,13 @@ def describe_change(act: Change) -> str:
     return _describe(act.kind, act.count, act.details)
 
 
+def count_pictures(count: int) -> str:
+    """Return a number of pictures in words."""
+    return "1 picture" if count == 1 else f"{intcomma(count)} pictures"
+
+
 def _describe(kind: str, count: int, details: Mapping[str, Any]) -> str:
-    pictures = "1 picture" if count == 1 else f"{intcomma(count)} pictures"
+    pictures = count_pictures(count)
     return _SENTENCES[kind](pictures, details) if kind in _SENTENCES else f"{pictures} changed"
 
 

@@ -13,7 +13,7 @@ from classifier.class_forms import ClassForm
 from classifier.models import Change, ImageClass, Project
 from classifier.parsing import parse_number
 from classifier.services import classes
-from classifier.services.history import UNDO_TAG, describe_change
+from classifier.views.acts import tell
 from ml.errors import UserError
 
 
@@ -62,9 +62,14 @@ def _offer_to_merge(image_class: ImageClass, other: ImageClass, counts: dict[int
 
 
 def _do(
-    request: SignedIn, project: Project, act: Callable[[], Change], *, pk: int, leads_to: ImageClass | None = None
+    request: SignedIn,
+    project: Project,
+    act: Callable[[], Change],
+    *,
+    pk: int,
+    leads_to: ImageClass | Project | None = None,
 ) -> HttpResponse:
-    """Do something with a class, tell of it, and go on at its settings, at another class or, that failing, there."""
+    """Do something with a class, tell of it, and go on where that leads to, or at the settings of the class."""
     try:
         done = act()
     except UserError as error:
@@ -72,12 +77,6 @@ def _do(
         return redirect("class_settings", project.slug, pk)
     tell(request, done)
     return redirect(leads_to) if leads_to else redirect("class_settings", project.slug, pk)
-
-
-def tell(request: SignedIn, done: Change) -> None:
-    """Say what was done, and offer to undo it."""
-    if done.count or done.classes:
-        messages.success(request, f"{describe_change(done)}.", extra_tags=f"{UNDO_TAG}{done.pk}")
 
 
 @project_page
@@ -97,22 +96,27 @@ def merge(request: SignedIn, project: Project, pk: int) -> HttpResponse:
     """Move all pictures of a class into another one."""
     image_class = find_class(project, pk)
     into = find_class(project, parse_number(request.POST.get("into")) or 0)
-    act = lambda: classes.merge_class(image_class, into=into, by=request.user)  # noqa: E731
-    return _do(request, project, act, pk=pk, leads_to=into)
+    return _do(
+        request,
+        project,
+        lambda: classes.merge_class(image_class, into=into, by=request.user),
+        pk=pk,
+        leads_to=into,
+    )
 
 
 @project_page
 @require_POST
 def delete(request: SignedIn, project: Project, pk: int) -> HttpResponse:
     """Move a class to the trash, with its pictures if the form says so."""
-    with_pictures = bool(request.POST.get("with_pictures"))
-    try:
-        done = classes.delete_class(find_class(project, pk), by=request.user, with_pictures=with_pictures)
-    except UserError as error:
-        messages.error(request, str(error))
-        return redirect("class_settings", project.slug, pk)
-    tell(request, done)
-    return redirect(project)
+    image_class, with_pictures = find_class(project, pk), bool(request.POST.get("with_pictures"))
+    return _do(
+        request,
+        project,
+        lambda: classes.delete_class(image_class, by=request.user, with_pictures=with_pictures),
+        pk=pk,
+        leads_to=project,
+    )
 
 
 @project_page

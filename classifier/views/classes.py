@@ -1,4 +1,4 @@
-"""One class: its pictures and its name; adding classes, and emptying the trash."""
+"""One class: its pictures and its name; adding classes."""
 
 from django.contrib import messages
 from django.http import HttpResponse
@@ -11,8 +11,9 @@ from classifier.browser_features import may_use_camera
 from classifier.forms import NameForm
 from classifier.models import ImageClass, Project
 from classifier.sample_filters import SampleFilter
-from classifier.services import classes, projects, samples
-from classifier.views.class_settings import find_class, tell
+from classifier.services import classes, projects
+from classifier.views.acts import tell
+from classifier.views.class_settings import find_class
 from classifier.views.pictures import choices, grid_context
 from ml.datasets.class_names import MAX_CLASS_NAME_LENGTH
 from ml.errors import UserError
@@ -62,11 +63,3 @@ def warn_of_near_names(request: SignedIn, image_class: ImageClass) -> None:
         names = ", ".join(f"“{other.name}”" for other in near[:3])
         sentence = f"There is also {names}. If both mean the same, merge them in the settings of the class."
         messages.warning(request, sentence)
-
-
-@project_page
-@require_POST
-def purge(request: SignedIn, project: Project) -> HttpResponse:
-    count = samples.purge_samples(project)
-    messages.success(request, f"{count} picture{'' if count == 1 else 's'} deleted permanently.")
-    return redirect(project)

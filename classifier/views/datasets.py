@@ -17,7 +17,8 @@ from classifier.selectors import dataset_class_names
 from classifier.services.dataset_comparison import KINDS, compare_states, current_state, state_of_version
 from classifier.services.dataset_pages import page_of_differences, page_of_version
 from classifier.services.dataset_restoring import count_purged, restore_version
-from classifier.services.history import UNDO_TAG
+from classifier.services.history import count_pictures
+from classifier.views.acts import tell
 from ml.datasets.splits import SPLITS
 from ml.errors import UserError
 
@@ -116,9 +117,7 @@ def restore(request: SignedIn, project: Project, number: int) -> HttpResponse:
     except UserError as error:
         messages.error(request, str(error))
         return redirect("dataset", project.slug, number)
-    changed = f"{act.count:,} picture{'' if act.count == 1 else 's'}"
-    gone = f" {purged:,} of its pictures were deleted for good and cannot come back." if purged else ""
-    sentence = f"The pictures are those of dataset version {number} again, which changed {changed}.{gone}"
-    undoable = bool(act.count or act.classes)
-    messages.success(request, sentence, extra_tags=f"{UNDO_TAG}{act.pk}" if undoable else "")
+    gone = f" Deleted for good, and not to be had back: {count_pictures(purged)}." if purged else ""
+    changed = f"which changed {count_pictures(act.count)}"
+    tell(request, act, f"The pictures are those of dataset version {number} again, {changed}.{gone}")
     return redirect(project)

@@ -26,9 +26,10 @@ def thumbnail(request: SignedIn, project: Project, sha256: str, size: int) -> Ht
 @project_page
 def picture(request: SignedIn, project: Project, sha256: str) -> HttpResponseBase:
     image = selectors.get_image(project, sha256)
-    response = _send(_read(lambda: images.read_picture(image)), FORMATS[image.format].mime)
-    if image.format == "TIFF":  # browsers do not show it
-        response["Content-Disposition"] = f'attachment; filename="{sha256[:12]}.tiff"'
+    known = FORMATS[image.format]
+    response = _send(_read(lambda: images.read_picture(image)), known.mime)
+    if not known.is_shown:
+        response["Content-Disposition"] = f'attachment; filename="{sha256[:12]}.{known.endings[0]}"'
     return response
 
 

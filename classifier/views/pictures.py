@@ -1,37 +1,26 @@
-"""The grid of a project's pictures, each picture large, and what has been done with them."""
+"""The grid of a project's pictures, and each picture large."""
 
-from collections.abc import Iterable
-from itertools import groupby
 from typing import Any
 
-from django.contrib.humanize.templatetags.humanize import intcomma
-from django.core.paginator import Paginator
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, render
 
 from classifier import selectors
 from classifier.access import SignedIn, project_page
-from classifier.models import Change, Project, Sample
-from classifier.sample_filters import (
-    SORTS,
-    SampleFilter,
-    neighbours,
-    page_after,
-    parse_filter,
-    select_samples,
-)
+from classifier.models import Project, Sample
+from classifier.sample_filters import SampleFilter, parse_filter, select_samples
+from classifier.sample_orders import SORTS
+from classifier.sample_pages import neighbours, page_after
 from classifier.services import answers
-from classifier.services.history import describe_change, list_changes
+from classifier.services.history import describe_change
 from classifier.views.filter_words import describe_filter
 from ml.audit.kinds import KINDS
 from ml.datasets.splits import SPLITS
+from ml.images.formats import FORMATS
 
 PAGE = 100
-SHOWN_BY_BROWSERS = ("JPEG", "PNG", "WEBP", "GIF", "AVIF", "BMP")
 LARGE = 640  # pixels of what stands for a picture that browsers do not show
-KEYS = 9  # classes that have a number key
-HISTORY_PAGE = 100
-LABEL = Change.Kind.LABEL
+HISTORY = 9  # acts upon it
 SIMILAR = 8
 CURSOR = "after"  # the parameter with the place of a page
 
@@ -89,7 +78,7 @@ def picture_page(request: SignedIn, project: Project, pk: int) -> HttpResponse:
         Sample.objects.select_related("image", "image_class", "upload", "created_by"), pk=pk, project=project
     )
     wanted = parse_filter(request.GET)
-    changes = sample.changes.select_related("change__created_by").order_by("-pk")[:KEYS]
+    changes = sample.changes.select_related("change__created_by").order_by("-pk")[:HISTORY]
     previous, following = neighbours(project, wanted, sample)
     context = {
         **choices(project),
@@ -99,7 +88,7 @@ def picture_page(request: SignedIn, project: Project, pk: int) -> HttpResponse:
         "query": wanted.as_query(),
         "previous": previous,
         "following": following,
-        "is_shown": sample.image.format in SHOWN_BY_BROWSERS,
+        "is_shown": FORMATS[sample.image.format].is_shown,
         "large": LARGE,
         "changes": [(one.change, describe_change(one.change)) for one in changes],
     }
@@ -120,29 +109,3 @@ def more(request: SignedIn, project: Project, pk: int) -> HttpResponse:
         "query": wanted.as_query(),
     }
     return render(request, "classifier/_picture_more.html", context)
-
-
-@project_page
-def history(request: SignedIn, project: Project) -> HttpResponse:
-    """Show who did what to the pictures and classes, and when."""
-    pages = Paginator(list_changes(project), HISTORY_PAGE)
-    page = pages.get_page(request.GET.get("page"))
-    context = {"project": project, "page": page, "rows": _fold_labels(page)}
-    return render(request, "classifier/history_page.html", context)
-
-
-def _fold_labels(acts: Iterable[Change]) -> list[dict[str, Any]]:
-    """Return the acts with their sentences; of labels that somebody gave one after the other, one row for all."""
-    rows = []
-    for _, following in groupby(acts, key=lambda act: (act.kind, act.created_by_id) if act.kind == LABEL else act.pk):
-        told = [(act, describe_change(act)) for act in following]
-        first, words = told[0]
-        labelled = sum(act.count for act, _ in told)
-        rows.append(
-            {
-                "change": first,
-                "words": words if len(told) == 1 else f"{intcomma(labelled)} pictures labelled one by one",
-                "folded": told if len(told) > 1 else [],
-            }
-        )
-    return rows

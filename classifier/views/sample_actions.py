@@ -6,21 +6,20 @@ from typing import Any
 from django.contrib import messages
 from django.contrib.auth.models import User
 from django.db.models import QuerySet
-from django.http import Http404, HttpResponse, JsonResponse, QueryDict
-from django.shortcuts import get_object_or_404, redirect
+from django.http import Http404, HttpResponse, QueryDict
+from django.shortcuts import redirect
 from django.views.decorators.http import require_POST
 
-from classifier.access import SignedIn, project_page, wants_json
+from classifier.access import SignedIn, project_page
 from classifier.models import Change, ImageClass, Project, Sample
 from classifier.parsing import parse_number
 from classifier.sample_filters import parse_filter, select_samples
 from classifier.selectors import list_classes
 from classifier.services import samples
-from classifier.services.changes import undo
 from classifier.services.classes import BadClass
-from classifier.services.history import UNDO_TAG, describe_change
+from classifier.services.history import count_pictures
 from classifier.services.projects import get_or_create_class
-from classifier.views.paths import safe_next
+from classifier.views.acts import answer, refuse
 from ml.datasets.splits import SPLITS
 from ml.errors import UserError
 
@@ -63,7 +62,6 @@ ACTIONS: dict[str, Run] = {
     "delete": lambda project, chosen, said, by: samples.delete_samples(project, chosen, by=by),
     "restore": lambda project, chosen, said, by: samples.restore_samples(project, chosen, by=by),
 }
-GIVE_CLASSES = (Change.Kind.MOVE, Change.Kind.LABEL, Change.Kind.UNLABEL)
 
 
 @project_page
@@ -71,39 +69,21 @@ GIVE_CLASSES = (Change.Kind.MOVE, Change.Kind.LABEL, Change.Kind.UNLABEL)
 def act(request: SignedIn, project: Project, action: str) -> HttpResponse:
     """Do something with the chosen pictures, or with all that match the filter of the page."""
     try:
-        done = ACTIONS[action](project, _chosen(request, project), request.POST, request.user)
+        return answer(request, project, ACTIONS[action](project, chosen(request, project), request.POST, request.user))
     except UserError as error:
-        if wants_json(request):
-            return JsonResponse({"error": str(error)}, status=error.status)
-        messages.error(request, str(error))
-        return redirect(safe_next(request, project))
-    return _tell(request, project, done, f"{describe_change(done)}.")
+        return refuse(request, project, error)
 
 
 @project_page
 @require_POST
-def undo_change(request: SignedIn, project: Project, pk: int) -> HttpResponse:
-    """Take an act of the history back."""
-    try:
-        back, left = undo(get_object_or_404(project.changes, pk=pk), by=request.user)
-    except UserError as error:
-        if wants_json(request):
-            return JsonResponse({"error": str(error)}, status=error.status)
-        messages.error(request, str(error))
-        return redirect(safe_next(request, project))
-    rest = f" {left} of them stay as they are, as they have been changed since." if left > 0 else ""
-    return _tell(request, project, back, f"{describe_change(back)}.{rest}")
+def empty_trash(request: SignedIn, project: Project) -> HttpResponse:
+    """Delete what is in the trash for good."""
+    messages.success(request, f"{count_pictures(samples.purge_samples(project))} deleted permanently.")
+    return redirect(project)
 
 
-def _tell(request: SignedIn, project: Project, done: Change, sentence: str) -> HttpResponse:
-    if wants_json(request):
-        given = {"class": done.details.get("to", "")} if done.kind in GIVE_CLASSES else {}
-        return JsonResponse({"sentence": sentence, "change": done.pk, "changed": done.count, **given})
-    messages.success(request, sentence, extra_tags=f"{UNDO_TAG}{done.pk}" if done.count or done.classes else "")
-    return redirect(safe_next(request, project))
-
-
-def _chosen(request: SignedIn, project: Project) -> QuerySet[Sample]:
+def chosen(request: SignedIn, project: Project) -> QuerySet[Sample]:
+    """Select the pictures that are ticked, or all that match the filter of the page."""
     said: Any = request.POST
     if said.get("all"):
         return select_samples(project, parse_filter(QueryDict(said.get("filter", ""))))

@@ -39,6 +39,7 @@ class PictureFormat:
         bytes_per_pixel: of memory that decoding takes at most: the decoder's own, the pixels, and a copy of them in
             another mode. Measured with Pillow 13, pi-heif 1.4, rawpy 0.28 and pydicom 3 on pictures of 24 to 100
             million pixels, and rounded up. A JPEG is decoded at a fraction of its size, if it is not progressive.
+        is_shown: whether browsers show it, without a package of their own.
         extra: the extra that installs the package it `needs`, if it needs one.
     """
 
@@ -46,6 +47,7 @@ class PictureFormat:
     mime: str
     bytes_per_pixel: int
     endings: tuple[str, ...]
+    is_shown: bool = False
     extra: str = ""
     needs: str = ""
 
@@ -57,12 +59,12 @@ class PictureFormat:
 
 # By Pillow's names, in the order in which they are tried.
 FORMATS: dict[str, PictureFormat] = {
-    "JPEG": PictureFormat("JPEG", "image/jpeg", 4, ("jpg", "jpeg")),
-    "PNG": PictureFormat("PNG", "image/png", 8, ("png",)),
-    "WEBP": PictureFormat("WebP", "image/webp", 16, ("webp",)),
-    "GIF": PictureFormat("GIF", "image/gif", 8, ("gif",)),
-    "BMP": PictureFormat("BMP", "image/bmp", 8, ("bmp",)),
-    "DIB": PictureFormat("BMP", "image/bmp", 8, ("dib",)),
+    "JPEG": PictureFormat("JPEG", "image/jpeg", 4, ("jpg", "jpeg"), is_shown=True),
+    "PNG": PictureFormat("PNG", "image/png", 8, ("png",), is_shown=True),
+    "WEBP": PictureFormat("WebP", "image/webp", 16, ("webp",), is_shown=True),
+    "GIF": PictureFormat("GIF", "image/gif", 8, ("gif",), is_shown=True),
+    "BMP": PictureFormat("BMP", "image/bmp", 8, ("bmp",), is_shown=True),
+    "DIB": PictureFormat("BMP", "image/bmp", 8, ("dib",), is_shown=True),
     camera_raw.RAW: PictureFormat(  # before TIFF, which the preview of most of them is
         "camera raw",
         "image/x-dcraw",
@@ -73,9 +75,9 @@ FORMATS: dict[str, PictureFormat] = {
     ),
     "TIFF": PictureFormat("TIFF", "image/tiff", 16, ("tif", "tiff")),
     "HEIF": PictureFormat("HEIC", "image/heic", 16, ("heic", "heif", "hif")),
-    "AVIF": PictureFormat("AVIF", "image/avif", 16, ("avif",)),
+    "AVIF": PictureFormat("AVIF", "image/avif", 16, ("avif",), is_shown=True),
     "JPEG2000": PictureFormat("JPEG 2000", "image/jp2", 28, ("jp2", "j2k", "jpf", "jpx")),
-    "ICO": PictureFormat("ICO", "image/x-icon", 8, ("ico",)),
+    "ICO": PictureFormat("ICO", "image/x-icon", 8, ("ico",), is_shown=True),
     "PPM": PictureFormat("PPM", "image/x-portable-anymap", 8, ("ppm", "pgm", "pbm", "pnm")),
     "PCX": PictureFormat("PCX", "image/x-pcx", 8, ("pcx",)),
     dicom.DICOM: PictureFormat("DICOM", "application/dicom", 24, ("dcm",), extra="dicom", needs="pydicom"),

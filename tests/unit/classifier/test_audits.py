@@ -14,7 +14,8 @@ from django.urls import reverse
 from classifier.jobs import lifecycle
 from classifier.jobs.kinds import EARLY_AUDIT
 from classifier.models import Audit, Finding, ImageMeasures, Job, Project, SampleAudit
-from classifier.sample_filters import SampleFilter, neighbours, page_after
+from classifier.sample_filters import SampleFilter
+from classifier.sample_pages import neighbours, page_after
 from classifier.services import audit_files, audits, changes, samples
 from ml.audit.kinds import KINDS
 from ml.training.config import TrainConfig

@@ -10,15 +10,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from classifier.models import Finding, ModelVersion, Project, Sample, SampleAudit
-from classifier.sample_filters import (
-    SORTS,
-    BadFilter,
-    SampleFilter,
-    neighbours,
-    page_after,
-    parse_filter,
-    select_samples,
-)
+from classifier.sample_filters import BadFilter, SampleFilter, parse_filter, select_samples
+from classifier.sample_orders import SORTS
+from classifier.sample_pages import neighbours, page_after
 from classifier.services import samples
 from ml.datasets.groups import SAME_PHOTO
 from tests.pictures import make_jpeg
