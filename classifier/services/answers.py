@@ -46,19 +46,26 @@ def ask_version(version: ModelVersion, image_ids: Sequence[int]) -> dict[int, li
 
     Pictures without an embedding are left out; all, if the version cannot be read now.
     """
-    try:
-        backbone = find_backbone(version.backbone)
-        artifact = artifacts.get(version.artifact_digest, lambda: load_artifact(version.artifact_digest))
-        key = embedding_key(backbone.digest)
-    except (UserError, OSError):
-        return {}
-    rows = Embedding.objects.filter(key=key, image__in=list(image_ids)).values_list("image_id", "vector")
-    found = {pk: np.frombuffer(vector, "<f4") for pk, vector in rows}
+    found = load_vectors(version, image_ids)
     if not found:
+        return {}
+    try:
+        artifact = artifacts.get(version.artifact_digest, lambda: load_artifact(version.artifact_digest))
+    except (UserError, OSError):
         return {}
     probabilities = artifact.head.probabilities(np.stack(list(found.values())))
     classes = [pk for pk, _ in artifact.classes]
     return {pk: _rank(classes, row) for pk, row in zip(found, probabilities, strict=True)}
+
+
+def load_vectors(version: ModelVersion, image_ids: Sequence[int]) -> dict[int, NDArray[np.float32]]:
+    """Load the embeddings of pictures by a version's backbone, by the image; those that are not there are left out."""
+    try:
+        key = embedding_key(find_backbone(version.backbone).digest)
+    except UserError:
+        return {}
+    rows = Embedding.objects.filter(key=key, image__in=list(image_ids)).values_list("image_id", "vector")
+    return {pk: np.frombuffer(vector, "<f4") for pk, vector in rows}
 
 
 def _rank(classes: list[int], probabilities: NDArray[np.float32]) -> list[tuple[int, float]]:

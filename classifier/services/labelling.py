@@ -6,19 +6,15 @@ from dataclasses import dataclass
 
 import numpy as np
 from django.db.models import QuerySet
-from numpy.typing import NDArray
 
-from classifier.models import Embedding, ModelVersion, Project, Sample
+from classifier.models import ModelVersion, Project, Sample
+from classifier.prepared import any_of
 from classifier.selectors import live_version
-from classifier.services.answers import ask_version
-from classifier.services.custom_backbones import find_backbone
+from classifier.services.answers import ask_version, load_vectors
 from classifier.services.live_classes import live_ids
-from ml.engines.embeddings import embedding_key
-from ml.errors import UserError
-from ml.training.diversity import spread_out
+from ml.training.diversity import k_center_greedy
 
-# Of more unlabelled pictures, the queue is chosen among so many: the least certain of the last audit, or the newest.
-POOL = 2000
+POOL = 2000  # pictures that are asked about; of more, those that the order's audit puts first
 SURE = 0.9  # the least probability of a suggestion that is confirmed at a glance
 
 Ranking = list[tuple[int, float]]  # (class id, probability), the likeliest first
@@ -45,11 +41,11 @@ def list_unlabelled(project: Project) -> QuerySet[Sample]:
 
 def next_candidates(project: Project, order: str, *, skip: Collection[int], size: int) -> list[Candidate]:
     """Return the samples to label next, in one of ORDERS, without those to skip."""
-    pool = _pool(project, skip)
+    pool = _pool(project, ORDERS[order], skip)
     version = live_version(project)
     said = _ask(version, [sample.image_id for sample in pool]) if version else {}
     candidates = [Candidate(sample, said.get(sample.image_id, [])) for sample in pool]
-    return ORDERS[order](candidates, version, size)[:size]
+    return ORDERS[order].arrange(candidates, version, size)[:size]
 
 
 def suggest(project: Project, ids: Collection[int]) -> dict[int, Ranking]:
@@ -77,21 +73,20 @@ def _as_now(ranking: Ranking, now: Mapping[int, int]) -> Ranking:
 def list_sure(project: Project, size: int) -> dict[int, list[Candidate]]:
     """Return the surest candidates of each class, by its id: at most `size` of each, the surest first."""
     found: dict[int, list[Candidate]] = defaultdict(list)
-    for candidate in reversed(next_candidates(project, "unsure", skip=(), size=POOL)):
+    for candidate in next_candidates(project, "sure", skip=(), size=POOL):
         if candidate.ranking and candidate.ranking[0][1] >= SURE:
             found[candidate.ranking[0][0]].append(candidate)
     return {pk: candidates[:size] for pk, candidates in found.items()}
 
 
-def _pool(project: Project, skip: Collection[int]) -> list[Sample]:
-    rows = list_unlabelled(project).exclude(pk__in=list(skip)).select_related("image")
-    judged = rows.filter(audit__project=project, audit__uncertainty__isnull=False)
-    pool = list(judged.order_by("-audit__uncertainty")[:POOL])
-    if len(pool) < POOL:
-        known = {sample.pk for sample in pool}
-        newest = rows.order_by("-pk")[: POOL + len(known)]
-        pool += [sample for sample in newest if sample.pk not in known][: POOL - len(pool)]
-    return pool
+def _pool(project: Project, order: "Order", skip: Collection[int]) -> list[Sample]:
+    """Return the samples to choose among: the first in the order of the last audit, then the newest it has not seen."""
+    rows = list_unlabelled(project).exclude(pk__in=any_of(list(skip))).select_related("image")
+    if not order.by_audit:
+        return list(rows.order_by("-pk")[:POOL])
+    pool = list(rows.filter(audit__project=project, audit__uncertainty__isnull=False).order_by(order.by_audit)[:POOL])
+    unseen = rows.filter(audit__uncertainty=None).order_by("-pk")
+    return pool + list(unseen[: POOL - len(pool)])
 
 
 def _unsure(candidates: list[Candidate], version: ModelVersion | None, size: int) -> list[Candidate]:
@@ -110,28 +105,31 @@ def _newest(candidates: list[Candidate], version: ModelVersion | None, size: int
 def _diverse(candidates: list[Candidate], version: ModelVersion | None, size: int) -> list[Candidate]:
     """Choose pictures that are as unlike each other as can be, beginning with the least certain one."""
     ordered = _unsure(candidates, version, size)
-    vectors = _vectors([one.sample.image_id for one in ordered], version) if version else {}
+    vectors = load_vectors(version, [one.sample.image_id for one in ordered]) if version else {}
     seen = [one for one in ordered if one.sample.image_id in vectors]
     if not seen:
         return _newest(candidates, version, size)
     matrix = np.stack([vectors[one.sample.image_id] for one in seen])
-    return [seen[place] for place in spread_out(matrix, size)] + [one for one in ordered if not one.ranking]
+    return [seen[place] for place in k_center_greedy(matrix, size)] + [one for one in ordered if not one.ranking]
 
 
-def _vectors(image_ids: Sequence[int], version: ModelVersion) -> dict[int, NDArray[np.float32]]:
-    try:
-        key = embedding_key(find_backbone(version.backbone).digest)
-    except UserError:
-        return {}
-    rows = Embedding.objects.filter(key=key, image__in=list(image_ids)).values_list("image_id", "vector")
-    return {pk: np.frombuffer(vector, "<f4") for pk, vector in rows}
+@dataclass(frozen=True)
+class Order:
+    """An order in which pictures are labelled.
+
+    Attributes:
+        arrange: puts candidates into it, as far as so many of them are wanted.
+        by_audit: the order of samples by the last audit whose first are the candidates; the newest are without one.
+    """
+
+    title: str
+    arrange: Callable[[list[Candidate], ModelVersion | None, int], list[Candidate]]
+    by_audit: str = ""
 
 
-Order = Callable[[list[Candidate], ModelVersion | None, int], list[Candidate]]
-ORDERS: dict[str, Order] = {"unsure": _unsure, "diverse": _diverse, "newest": _newest, "sure": _sure}
-ORDER_TITLES = {
-    "unsure": "Least certain first",
-    "diverse": "Most varied first",
-    "newest": "Newest first",
-    "sure": "Most certain first",
+ORDERS = {
+    "unsure": Order("Least certain first", _unsure, "-audit__uncertainty"),
+    "diverse": Order("Most varied first", _diverse, "-audit__uncertainty"),
+    "newest": Order("Newest first", _newest),
+    "sure": Order("Most certain first", _sure, "audit__uncertainty"),
 }

@@ -49,7 +49,7 @@ def _exported(job: Job) -> ModelVersion | None:
 def _failed_sample(job: Job) -> Sample | None:
     """Find the picture that made the job fail, while it is in the project."""
     samples = Sample.objects.filter(project=job.project_id, deleted_at=None, pk=read_state(job).sample or 0)
-    return samples.select_related("image_class__project").first()
+    return samples.first()
 
 
 @project_page

@@ -12,7 +12,7 @@ from classifier.access import SignedIn, project_page
 from classifier.models import Project
 from classifier.parsing import parse_number
 from classifier.services import labelling, readiness
-from classifier.services.labelling import ORDER_TITLES, ORDERS, Candidate, Ranking
+from classifier.services.labelling import ORDERS, Candidate, Ranking
 from classifier.views.pictures import LARGE
 
 BATCH = 40  # pictures that the browser fetches at once, ahead of the person
@@ -30,11 +30,10 @@ def label(request: SignedIn, project: Project) -> HttpResponse:
     context = {
         "project": project,
         "order": order,
-        "orders": ORDER_TITLES.items(),
+        "orders": [(name, known.title) for name, known in ORDERS.items()],
         "left": labelling.list_unlabelled(project).count(),
         "classes": selectors.list_classes(project),
         "live": live,
-        "getting_ready": readiness.find_open(project),
         "sure": sum(map(len, labelling.list_sure(project, labelling.POOL).values())) if live else 0,
     }
     return render(request, "classifier/label_page.html", context)

@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 
-def spread_out(features: NDArray[np.float32], count: int) -> list[int]:
+def k_center_greedy(features: NDArray[np.float32], count: int) -> list[int]:
     """Return the places of up to `count` rows, each as far as can be from those before it; the first is row 0.
 
     That is the greedy choice of k centres (Gonzalez 1985; for active learning: Sener and Savarese 2018), by the cosine.

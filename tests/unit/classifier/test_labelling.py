@@ -7,7 +7,7 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 
-from classifier.models import Change, ImageClass, ModelVersion, Project, Sample
+from classifier.models import Change, ImageClass, ModelVersion, Project, Sample, SampleAudit
 from classifier.services import changes, classes, embeddings, labelling
 from classifier.services.labelling import ORDERS, next_candidates
 from classifier.services.samples import label_samples, pick
@@ -84,12 +84,24 @@ def test_queue_without_a_version_is_in_the_order_of_coming(filled: Project) -> N
 def test_large_queues_begin_with_what_the_audit_found_uncertain(
     monkeypatch: pytest.MonkeyPatch, unlabelled: list[Sample], trained: ModelVersion
 ) -> None:
-    from classifier.models import SampleAudit
-
     monkeypatch.setattr(labelling, "POOL", 3)
     for number, sample in enumerate(unlabelled[:2]):
         SampleAudit.objects.create(sample=sample, project=trained.project, uncertainty=number / 10)
-    assert set(order_of(trained.project, "newest")) == {unlabelled[0].pk, unlabelled[1].pk, unlabelled[-1].pk}
+    first, second, *_, last = [sample.pk for sample in unlabelled]
+    assert set(order_of(trained.project, "unsure")) == {first, second, last}
+    assert set(order_of(trained.project, "newest")) == {sample.pk for sample in unlabelled[-3:]}
+
+
+def test_large_queues_of_sure_ones_begin_with_what_the_audit_found_certain(
+    monkeypatch: pytest.MonkeyPatch, unlabelled: list[Sample], said: dict[int, Any], trained: ModelVersion
+) -> None:
+    monkeypatch.setattr(labelling, "POOL", 3)
+    for number, sample in enumerate(unlabelled):
+        SampleAudit.objects.create(sample=sample, project=trained.project, uncertainty=1 - number / COUNT)
+    assert order_of(trained.project, "unsure") == [sample.pk for sample in unlabelled[:3]]
+    assert order_of(trained.project, "sure")[0] == unlabelled[-3].pk  # what the version has not seen comes last
+    (candidates,) = labelling.list_sure(trained.project, labelling.POOL).values()
+    assert [one.sample.pk for one in candidates] == [unlabelled[-3].pk]
 
 
 def test_label_is_for_what_has_no_class_and_can_be_undone(unlabelled: list[Sample], trained: ModelVersion) -> None:

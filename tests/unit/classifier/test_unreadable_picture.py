@@ -49,9 +49,11 @@ def test_job_names_the_picture_and_links_to_it(damaged: Sample, filled: Project,
     assert "Something went wrong" not in job.error
     assert read_state(job).sample == damaged.pk
     page = as_owner.get(job.get_absolute_url()).content.decode()
-    assert f"#sample-{damaged.pk}" in page
-    (linked,) = re.findall(r'href="([^"]*)#sample-', page)
-    assert f'id="sample-{damaged.pk}"' in as_owner.get(linked.replace("&amp;", "&")).content.decode()
+    assert f"/pictures/{damaged.pk}/" in page
+    (linked,) = re.findall(r'href="([^"]*/pictures/\d+/)"', page)
+    shown = as_owner.get(linked).content.decode()
+    assert f'data-picture="{damaged.pk}"' in shown
+    assert damaged.file_name in shown
 
 
 def test_missing_file_is_unreadable_and_a_deleted_picture_is_gone(damaged: Sample) -> None:
@@ -66,4 +68,4 @@ def test_picture_that_was_deleted_since_is_not_linked(damaged: Sample, filled: P
     job = embed(filled)
     samples.delete_samples(filled, samples.pick(filled, [damaged.pk]), by=None)
     page = as_owner.get(job.get_absolute_url()).content.decode()
-    assert "#sample-" not in page
+    assert "/pictures/" not in page

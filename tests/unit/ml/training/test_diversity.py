@@ -5,14 +5,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from ml.training.diversity import spread_out
+from ml.training.diversity import k_center_greedy
 
 
 def test_one_of_each_kind_comes_before_a_second_of_any() -> None:
     rng = np.random.default_rng(0)
     kinds = np.repeat(np.eye(4, 16, dtype=np.float32), 25, axis=0)
     features = (kinds + 0.05 * rng.standard_normal(kinds.shape)).astype(np.float32)
-    chosen = spread_out(features, 4)
+    chosen = k_center_greedy(features, 4)
     assert chosen[0] == 0
     assert {place // 25 for place in chosen} == {0, 1, 2, 3}
 
@@ -22,5 +22,5 @@ def test_one_of_each_kind_comes_before_a_second_of_any() -> None:
     st.integers(0, 20),
 )
 def test_any_features_give_so_many_different_places(features: np.ndarray, count: int) -> None:  # type: ignore[type-arg]
-    chosen = spread_out(features, count)
+    chosen = k_center_greedy(features, count)
     assert len(chosen) == len(set(chosen)) == min(max(count, 1), len(features))
