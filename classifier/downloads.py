@@ -8,7 +8,7 @@ from django.conf import settings
 from django.http import FileResponse, Http404, StreamingHttpResponse
 from django.shortcuts import get_object_or_404
 
-from classifier.models import Export, Job, Project
+from classifier.models import DatasetVersion, Export, Job, Project
 from classifier.outages import raise_outage
 from classifier.sample_filters import BadFilter, SampleFilter, select_samples
 from classifier.services.event_files import event_files_name, open_event_files
@@ -27,18 +27,19 @@ class TooManyDownloads(Unavailable):
         super().__init__("Others are downloading pictures at the moment. Please try again in a few minutes.")
 
 
-def send_pictures(
-    project: Project, wanted: SampleFilter, number: int | None = None, *, manifest_only: bool = False
-) -> StreamingHttpResponse:
-    """Send the pictures that match the filter, or those of a dataset version, as a zip or as its manifest alone.
-
-    Raise Http404, BadFilter, TooManyDownloads, DatasetCorrupt, OSError.
-    """
-    if number is not None and wanted.narrows:
+def choose_source(project: Project, wanted: SampleFilter, number: int | None) -> Source:
+    """Return the pictures that match the filter, or those of a dataset version. Raise Http404, BadFilter."""
+    if number is None:
+        return select_samples(project, wanted)
+    if wanted.narrows:
         raise BadFilter("A dataset version is downloaded as a whole: leave out the filter, or the version.")
-    version = None if number is None else get_object_or_404(project.dataset_versions, number=number)
-    source: Source = version or select_samples(project, wanted)
-    name = f"{project.slug}-dataset-{version.number}" if version else project.slug
+    found: DatasetVersion = get_object_or_404(project.dataset_versions, number=number)
+    return found
+
+
+def send_pictures(project: Project, source: Source, *, manifest_only: bool = False) -> StreamingHttpResponse:
+    """Send pictures as a zip, or its manifest alone. Raise TooManyDownloads, DatasetCorrupt, OSError."""
+    name = f"{project.slug}-dataset-{source.number}" if isinstance(source, DatasetVersion) else project.slug
     pieces = _Turn(lambda: (stream_manifest if manifest_only else stream_zip)(source))
     ending, kind = ("csv", "text/csv; charset=utf-8") if manifest_only else ("zip", "application/zip")
     headers = {"Content-Disposition": f'attachment; filename="{name}.{ending}"', "Cache-Control": "no-store"}

@@ -10,7 +10,7 @@ from classifier import selectors
 from classifier.access import SignedIn, find_project
 from classifier.api import dataset_schemas as schemas
 from classifier.api.errors import ZIP_OR_TABLE, errors
-from classifier.downloads import send_pictures
+from classifier.downloads import choose_source, send_pictures
 from classifier.models import DatasetVersion
 from classifier.sample_filters import SampleFilter
 from classifier.services.dataset_comparison import (
@@ -37,7 +37,8 @@ def download_pictures(
     manifest_only: bool = params.Query(False, description="the table of the pictures, in CSV, without their files"),
 ) -> Any:
     """Return the pictures that match as a zip of class folders with a manifest, which another upload understands."""
-    return send_pictures(find_project(request, slug), filters, dataset_version, manifest_only=manifest_only)
+    project = find_project(request, slug)
+    return send_pictures(project, choose_source(project, filters, dataset_version), manifest_only=manifest_only)
 
 
 @router.get("/projects/{slug}/dataset-versions", response={200: list[schemas.DatasetVersionOut], **errors(404, 422)})
@@ -58,7 +59,7 @@ def get_dataset_version(request: SignedIn, slug: str, number: int, after: str = 
     """Return a dataset version with its pictures, in the order of their sha256s."""
     version = _find(request, slug, number)
     shown, following, _ = page_of_version(version, after=after, size=size)
-    samples = [{**vars(one), "class_name": one.label} for one in shown]
+    samples = [{**vars(one), "class_name": one.label, "is_there": one.sample is not None} for one in shown]
     names = dict(zip([pk for pk, _ in version.classes], selectors.dataset_class_names(version), strict=True))
     return {**_present(version, names), "samples": samples, "next": following or None}
 

@@ -10,7 +10,8 @@ from ml.audit.kinds import KINDS
 
 SLICE = 500  # rows of a transaction
 FIELDS = ["predicted_class", "confidence", "uncertainty", "outlier_score"]
-UPDATED = ["score", "details", "image_class", "dismissed_at", "dismissed_by"]
+FACTS = ["score", "details", "image_class"]
+DISMISSAL = ["dismissed_at", "dismissed_by"]
 
 Report = Callable[[int], None]
 
@@ -48,17 +49,25 @@ def write_findings(project: Project, found: Iterable[Finding]) -> dict[str, int]
     One that was dismissed stays so, unless it is about another class now.
     """
     known = {_key(row): row for row in Finding.objects.filter(project=project)}
-    new, changed, counts = [], [], dict.fromkeys(KINDS, 0)
+    new: list[Finding] = []
+    changed: list[Finding] = []
+    reopened: list[Finding] = []
+    counts = dict.fromkeys(KINDS, 0)
     for finding in found:
         counts[finding.kind] += 1
         old = known.pop(_key(finding), None)
         if old is None:
             new.append(finding)
-        elif _differs(old, finding):
-            changed.append(_update(old, finding))
+        elif _facts(old) != _facts(finding):
+            (reopened if _is_about_another_class(old, finding) else changed).append(old)
+            old.score, old.details, old.image_class_id = _facts(finding)
     _delete([row.pk for row in known.values() if row.dismissed_at is None])
     for part in _slices(changed):
-        Finding.objects.bulk_update(part, UPDATED)
+        Finding.objects.bulk_update(part, FACTS)  # and nothing else: somebody may be dismissing some of them
+    for part in _slices(reopened):
+        for row in part:
+            row.dismissed_at = row.dismissed_by = None
+        Finding.objects.bulk_update(part, [*FACTS, *DISMISSAL])
     for part in _slices(new):
         _create(part)
     return {kind: count for kind, count in counts.items() if count}
@@ -73,15 +82,8 @@ def _facts(finding: Finding) -> tuple[Any, ...]:
     return finding.score, finding.details, finding.image_class_id
 
 
-def _differs(old: Finding, new: Finding) -> bool:
-    return _facts(old) != _facts(new)
-
-
-def _update(old: Finding, new: Finding) -> Finding:
-    if KINDS[old.kind].follows_class and old.image_class_id != new.image_class_id:
-        old.dismissed_at = old.dismissed_by = None
-    old.score, old.details, old.image_class_id = _facts(new)
-    return old
+def _is_about_another_class(old: Finding, new: Finding) -> bool:
+    return KINDS[old.kind].follows_class and old.image_class_id != new.image_class_id
 
 
 def _delete(ids: list[int]) -> None:

@@ -13,10 +13,10 @@ from django.utils import timezone
 from classifier.jobs.kinds import AUDIT, EARLY_AUDIT
 from classifier.jobs.lifecycle import cancel_job, queue_job
 from classifier.models import Audit, Finding, Job, Project, Sample
+from classifier.prepared import any_of
 from ml.audit.kinds import HINT, KINDS, FindingKind
 
 SHARE = 0.02  # of the pictures of the last audit that must have come or gone before there is another by itself
-SLICE = 5000  # SQLite takes at most 32,766 parameters a statement
 CONTRADICTION = KINDS["contradiction"].name
 FOLLOWING = [kind.name for kind in KINDS.values() if kind.follows_class]
 
@@ -122,9 +122,9 @@ def reopen(
 
 def _choose(found: QuerySet[Finding], ids: Iterable[int] | None, samples: Iterable[int] | None) -> QuerySet[Finding]:
     if ids is not None:
-        found = found.filter(pk__in=list(ids))
+        found = found.filter(pk__in=any_of(list(ids)))
     if samples is not None:
-        found = found.filter(sample__in=list(samples))
+        found = found.filter(sample__in=any_of(list(samples)))
     return Finding.objects.filter(pk__in=found.order_by().values("pk"))  # no UPDATE joins another table
 
 
@@ -134,10 +134,9 @@ def forget_contradictions(sample_ids: Sequence[int]) -> None:
     The next audit looks at all of them anew. Other findings about the class of a picture need no deleting: they hold
     again if it comes back to that class.
     """
-    for start in range(0, len(sample_ids), SLICE):
-        about = Finding.objects.filter(sample__in=sample_ids[start : start + SLICE], kind=CONTRADICTION)
-        photos: dict[int, set[str]] = defaultdict(set)
-        for project, photo in about.values_list("project", "details__photo"):
-            photos[project].add(photo)
-        for project, found in photos.items():
-            Finding.objects.filter(project=project, kind=CONTRADICTION, details__photo__in=found).delete()
+    about = Finding.objects.filter(sample__in=any_of(sample_ids), kind=CONTRADICTION)
+    photos: dict[int, set[str]] = defaultdict(set)
+    for project, photo in about.values_list("project", "details__photo"):
+        photos[project].add(photo)
+    for project, found in photos.items():
+        Finding.objects.filter(project=project, kind=CONTRADICTION, details__photo__in=found).delete()

@@ -2,7 +2,7 @@
 
 import json
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -12,7 +12,7 @@ from django.db.models import QuerySet
 from django.utils import timezone
 
 from classifier.models import Change, ImageClass, Project, Sample, SampleChange
-from classifier.prepared import insert_rows
+from classifier.prepared import any_of, insert_rows
 from classifier.services.audits import forget_contradictions
 from classifier.services.live_classes import Fields, Wanted, fields_of_used, into_live_classes
 from ml.errors import Conflict
@@ -25,7 +25,7 @@ CLASS_FIELDS = (
     *("name", "description", "colour", "position", "in_training", "is_negative"),
     *("merged_into_id", "deleted_at"),
 )
-SLICE = 5000  # SQLite takes at most 32,766 parameters a statement
+READ_AT_ONCE = 5000  # rows
 
 
 class CannotUndo(Conflict):
@@ -55,7 +55,7 @@ def change_samples(
         Project.objects.select_for_update().get(pk=project.pk)  # no training freezes or deals them meanwhile
         rows = samples.filter(project=project).order_by("pk").values("pk", *SAMPLE_FIELDS)
         wanted = {}
-        for row in rows.iterator(chunk_size=SLICE):
+        for row in rows.iterator(chunk_size=READ_AT_ONCE):
             pk, before = row.pop("pk"), _plain(row)
             wanted[pk] = (before, change({"pk": pk, **before}))
         act = Change.objects.create(project=project, kind=kind, details=details or {}, created_by=by)
@@ -74,7 +74,7 @@ def undo(act: Change, *, by: User | None) -> tuple[Change, int]:
         Project.objects.select_for_update().get(pk=act.project_id)
         if Change.objects.filter(undoes=act).exists():
             raise CannotUndo("This has been undone already.")
-        kept = act.samples.values_list("sample", "before", "after").iterator(chunk_size=SLICE)
+        kept = act.samples.values_list("sample", "before", "after").iterator(chunk_size=READ_AT_ONCE)
         recorded = {pk: (before, after) for pk, before, after in kept}
         now = _read_samples(list(recorded))
         wanted = {
@@ -103,11 +103,8 @@ def _native(values: Fields) -> Fields:
 
 
 def _read_samples(pks: Sequence[int]) -> dict[int, Fields]:
-    found = {}
-    for part in _slices(pks):
-        for row in Sample.objects.filter(pk__in=part).order_by().values("pk", *SAMPLE_FIELDS):
-            found[row.pop("pk")] = _plain(row)
-    return found
+    rows = Sample.objects.filter(pk__in=any_of(pks)).order_by().values("pk", *SAMPLE_FIELDS)
+    return {row.pop("pk"): _plain(row) for row in rows.iterator(chunk_size=READ_AT_ONCE)}
 
 
 def _write(act: Change, wanted: Wanted) -> int:
@@ -144,8 +141,7 @@ def _write_samples(act: Change, wanted: Wanted) -> int:
     for pk, (_, after) in differing.items():
         alike[json.dumps(after, sort_keys=True)].append(pk)
     for values, pks in alike.items():
-        for part in _slices(pks):
-            Sample.objects.filter(pk__in=part).update(**_native(json.loads(values)))
+        Sample.objects.filter(pk__in=any_of(pks)).update(**_native(json.loads(values)))
     return len(differing)
 
 
@@ -178,8 +174,3 @@ def _undo_classes(act: Change) -> Fields:
 def now_as_text() -> str:
     """Return this moment as SAMPLE_FIELDS and CLASS_FIELDS hold it."""
     return timezone.now().isoformat()
-
-
-def _slices(pks: Sequence[int]) -> Iterator[Sequence[int]]:
-    for start in range(0, len(pks), SLICE):
-        yield pks[start : start + SLICE]

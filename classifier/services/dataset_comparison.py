@@ -79,7 +79,7 @@ def names_of_classes(project: Project, *versions: DatasetVersion) -> dict[int, s
     return then | dict(ImageClass.objects.filter(project=project).values_list("pk", "name"))
 
 
-def list_shown(project: Project, sha256s: list[str]) -> set[str]:
-    """List those of the pictures that can be shown, as they have not been deleted for good."""
+def find_samples(project: Project, sha256s: list[str]) -> dict[str, int]:
+    """Return the ids of the samples of those pictures that have not been deleted for good."""
     there = Sample.objects.filter(project=project, image__sha256__in=sha256s).order_by()
-    return set(there.values_list("image__sha256", flat=True))
+    return dict(there.values_list("image__sha256", "pk"))

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from classifier.models import DatasetVersion
 from classifier.selectors import dataset_class_names
-from classifier.services.dataset_comparison import Difference, Place, list_shown, names_of_classes
+from classifier.services.dataset_comparison import Difference, Place, find_samples, names_of_classes
 from classifier.services.datasets import load_dataset
 
 
@@ -18,7 +18,7 @@ class Shown:
     label: str
     split: str
     group: str = ""
-    is_there: bool = True
+    sample: int | None = None  # its id; none once it has been deleted for good
     was: str = ""
 
 
@@ -32,8 +32,8 @@ def page_of_version(
     dataset, names = load_dataset(version), dataset_class_names(version)
     rows = [row for row in dataset.rows if class_id in (None, dataset.classes[row[1]][0]) and split in ("", row[2])]
     page, following = cut_page([row[0] for row in rows], after, size)
-    there = list_shown(version.project, [row[0] for row in rows[page]])
-    shown = [Shown(s, names[place], split, dataset.groups.get(s, ""), s in there) for s, place, split in rows[page]]
+    there = find_samples(version.project, [row[0] for row in rows[page]])
+    shown = [Shown(s, names[place], split, dataset.groups.get(s, ""), there.get(s)) for s, place, split in rows[page]]
     return shown, following, len(rows)
 
 
@@ -44,14 +44,14 @@ def page_of_differences(
     project = versions[0].project
     page, following = cut_page([one.sha256 for one in found], after, size)
     names = names_of_classes(project, *versions)
-    there = list_shown(project, [one.sha256 for one in found[page]])
-    return [_show(one, names, one.sha256 in there) for one in found[page]], following
+    there = find_samples(project, [one.sha256 for one in found[page]])
+    return [_show(one, names, there.get(one.sha256)) for one in found[page]], following
 
 
-def _show(one: Difference, names: dict[int, str], is_there: bool) -> Shown:
+def _show(one: Difference, names: dict[int, str], sample: int | None) -> Shown:
     place = one.after or one.before
     label, split = (names.get(place.class_id, ""), place.split) if place else ("", "")
-    return Shown(one.sha256, label, split, "", is_there, _was(one.before, one.after, names))
+    return Shown(one.sha256, label, split, "", sample, _was(one.before, one.after, names))
 
 
 def _was(before: Place | None, after: Place | None, names: dict[int, str]) -> str:

@@ -6,9 +6,8 @@ from django.db import transaction
 from django.db.models import Count, Exists, OuterRef, QuerySet
 
 from classifier.models import Embedding, Project, Sample
+from classifier.prepared import any_of
 from ml.datasets.groups import SAME_PHOTO
-
-SLICE = 5000  # SQLite takes at most 32,766 parameters a statement
 
 
 def list_comparable(project: Project, key: str) -> QuerySet[Sample]:
@@ -31,7 +30,7 @@ def join_samples(project: Project, pairs: Iterable[tuple[int, int]]) -> None:
     """Put the samples of each pair, by their ids, into one group, with the others of the groups that they have."""
     Project.objects.select_for_update().get(pk=project.pk)  # no training freezes them meanwhile
     joined = list(pairs)
-    kept = Sample.objects.filter(project=project, pk__in={pk for pair in joined for pk in pair})
+    kept = Sample.objects.filter(project=project, pk__in=any_of(list({pk for pair in joined for pk in pair})))
     groups = dict(kept.values_list("pk", "group"))
     changed = {old: new for old, new in _join(groups, joined).items() if old != new}
     moved: dict[str, list[int]] = {}
@@ -44,8 +43,7 @@ def join_samples(project: Project, pairs: Iterable[tuple[int, int]]) -> None:
         if old_group in changed:
             moved.setdefault(changed[old_group], []).append(pk)
     for new, pks in moved.items():
-        for start in range(0, len(pks), SLICE):
-            Sample.objects.filter(pk__in=pks[start : start + SLICE]).update(group=new)
+        Sample.objects.filter(pk__in=any_of(pks)).update(group=new)
 
 
 def _join(groups: dict[int, str], pairs: list[tuple[int, int]]) -> dict[int | str, str]:

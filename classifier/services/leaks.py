@@ -1,21 +1,18 @@
 """Groups that lie in several splits: the test asks for what was trained on, and flatters."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
-from itertools import islice
 
 import numpy as np
 from django.db import transaction
 from django.db.models import Count, QuerySet
 
 from classifier.models import ModelVersion, Project, Sample
+from classifier.prepared import any_of
 from classifier.services.datasets import load_dataset
 from classifier.services.model_versions import load_evaluation
 from ml.datasets.splits import SPLITS, TEST
 from ml.errors import UserError
 from ml.training.evaluation import Estimate, estimate_on
-
-SLICE = 5000  # SQLite takes at most 32,766 parameters a statement
 
 
 def list_leaks(project: Project) -> list[str]:
@@ -81,23 +78,11 @@ def _accuracy_without_leaks(version: ModelVersion) -> Estimate | None:
 
 def _groups_of(project: Project, sha256s: list[str]) -> dict[str, str]:
     """Return the groups of those of the pictures that are in one, by sha256."""
-    kept = Sample.objects.filter(project=project).exclude(group="").order_by()
-    found: dict[str, str] = {}
-    for part in _slices(sha256s):
-        found.update(kept.filter(image__sha256__in=part).values_list("image__sha256", "group"))
-    return found
+    kept = Sample.objects.filter(project=project, image__sha256__in=any_of(sha256s)).exclude(group="").order_by()
+    return dict(kept.values_list("image__sha256", "group"))
 
 
 def _members(project: Project, groups: set[str]) -> dict[str, str]:
     """Return the group of each picture of these groups, by sha256."""
-    kept = Sample.objects.filter(project=project).order_by()
-    found: dict[str, str] = {}
-    for part in _slices(groups):
-        found.update(kept.filter(group__in=part).values_list("image__sha256", "group"))
-    return found
-
-
-def _slices(values: Iterable[str]) -> Iterator[list[str]]:
-    left = iter(values)
-    while part := list(islice(left, SLICE)):
-        yield part
+    kept = Sample.objects.filter(project=project, group__in=any_of(list(groups))).order_by()
+    return dict(kept.values_list("image__sha256", "group"))

@@ -10,7 +10,7 @@ from django.views.decorators.http import require_POST
 
 from classifier.access import SignedIn, project_page
 from classifier.models import Audit, Finding, Project
-from classifier.parsing import parse_number
+from classifier.parsing import parse_number, parse_numbers
 from classifier.sample_filters import SampleFilter
 from classifier.selectors import list_classes
 from classifier.services import audits
@@ -101,12 +101,9 @@ def _chosen(request: SignedIn) -> dict[str, list[int]]:
     """Return which findings are meant, as arguments of the services; none of them where all are."""
     if "every" in request.POST or request.POST.get("all"):
         return {}
-    fields = {"finding": "ids", "sample": "samples"}
-    for field, name in fields.items():
-        if field in request.POST:
-            texts = request.POST.getlist(field)
-            return {name: [number for text in texts if (number := parse_number(text)) is not None]}
-    return {"ids": []}
+    if "finding" in request.POST:
+        return {"ids": parse_numbers(request.POST.getlist("finding"))}
+    return {"samples": parse_numbers([*request.POST.getlist("sample"), request.POST.get("ids", "")])}
 
 
 def _findings(count: int) -> str:

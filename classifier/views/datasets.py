@@ -9,7 +9,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_POST
 
 from classifier.access import SignedIn, project_page
-from classifier.downloads import send_pictures
+from classifier.downloads import choose_source, send_pictures
 from classifier.models import DatasetVersion, Project
 from classifier.parsing import parse_number
 from classifier.sample_filters import parse_filter
@@ -19,6 +19,7 @@ from classifier.services.dataset_pages import page_of_differences, page_of_versi
 from classifier.services.dataset_restoring import count_purged, restore_version
 from classifier.services.history import count_pictures
 from classifier.views.acts import tell
+from classifier.views.sample_actions import chosen
 from ml.datasets.splits import SPLITS
 from ml.errors import UserError
 
@@ -27,13 +28,15 @@ PAGE, FEW = 100, 12
 
 @project_page
 def download(request: SignedIn, project: Project) -> HttpResponseBase:
-    """Send the pictures that match the filter in the address, or those of a dataset version."""
+    """Send the pictures that match the filter in the address, those of a dataset version, or those that are chosen."""
+    if request.method == "POST":
+        return send_pictures(project, chosen(request, project))
     asked, only = request.GET.get("dataset_version"), bool(request.GET.get("manifest_only"))
     number = parse_number(asked) if asked else None
     if asked and number is None:
         raise Http404
     wanted = parse_filter(request.GET, ignored=("dataset_version", "manifest_only"))
-    return send_pictures(project, wanted, number, manifest_only=only)
+    return send_pictures(project, choose_source(project, wanted, number), manifest_only=only)
 
 
 @project_page

@@ -10,7 +10,7 @@ from django.views.decorators.http import require_POST
 from classifier import selectors
 from classifier.access import SignedIn, project_page
 from classifier.models import Project
-from classifier.parsing import parse_number
+from classifier.parsing import parse_number, parse_numbers
 from classifier.services import labelling, readiness
 from classifier.services.labelling import ORDERS, Candidate, Ranking
 from classifier.views.pictures import LARGE
@@ -63,7 +63,7 @@ def suggestions(request: SignedIn, project: Project) -> HttpResponse:
 
 
 def _numbers(text: str, most: int) -> set[int]:
-    return {number for part in text.split(",")[:most] if (number := parse_number(part)) is not None}
+    return set(parse_numbers([text])[:most])
 
 
 def _told(ranking: Ranking) -> list[dict[str, Any]]:

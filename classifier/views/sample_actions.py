@@ -12,7 +12,7 @@ from django.views.decorators.http import require_POST
 
 from classifier.access import SignedIn, project_page
 from classifier.models import Change, ImageClass, Project, Sample
-from classifier.parsing import parse_number
+from classifier.parsing import parse_number, parse_numbers
 from classifier.sample_filters import parse_filter, select_samples
 from classifier.selectors import list_classes
 from classifier.services import samples
@@ -87,5 +87,4 @@ def chosen(request: SignedIn, project: Project) -> QuerySet[Sample]:
     said: Any = request.POST
     if said.get("all"):
         return select_samples(project, parse_filter(QueryDict(said.get("filter", ""))))
-    texts = [*said.getlist("sample"), *said.get("ids", "").split(",")]
-    return samples.pick(project, (number for text in texts if (number := parse_number(text)) is not None))
+    return samples.pick(project, parse_numbers([*said.getlist("sample"), said.get("ids", "")]))

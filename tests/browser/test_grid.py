@@ -1,6 +1,8 @@
 """The grid in a real browser: choosing, acting, undoing, filtering, and looking at a picture large."""
 
 import re
+import zipfile
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -59,6 +61,17 @@ def test_range_moves_and_is_undone(signed_in: Any, owner: Any, slug: str) -> Non
     page.click(".toast >> text=Undo")
     expect(page.locator(".toast")).to_contain_text("Undone: 3 pictures moved")
     assert {one["samples"] for one in owner.ok("GET", f"/projects/{slug}")["classes"]} == {8}
+
+
+def test_chosen_pictures_are_downloaded(signed_in: Any, slug: str, tmp_path: Path) -> None:
+    page, cards = signed_in, open_grid(signed_in, slug, "?sort=name")
+    for place in (0, 9):
+        cards.nth(place).locator("label").click()
+    with page.expect_download() as download:
+        page.click(".toolbar button:text-is('Download')")
+    download.value.save_as(tmp_path / "chosen.zip")
+    with zipfile.ZipFile(tmp_path / "chosen.zip") as archive:
+        assert sorted(archive.namelist()) == ["blue/0.jpg", "green/1.jpg", "manifest.csv"]
 
 
 def test_cards_that_went_disappear_without_a_reload(signed_in: Any, owner: Any, slug: str) -> None:

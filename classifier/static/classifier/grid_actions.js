@@ -44,11 +44,15 @@ document.addEventListener("submit", async (event) => {
   const button = event.submitter;
   if (!form.matches("[data-samples]") || !/\/samples\//.test(button?.getAttribute("formaction"))) return;
   event.preventDefault();
-  const data = new FormData(form, button);
-  const ids = data.getAll("sample");
-  data.delete("sample");
-  if (!data.get("all")) data.set("ids", ids.join(",")); // one field, however many there are
-  await change(button.getAttribute("formaction"), data, ids);
+  const ids = Selection.chosen().map((box) => box.value);
+  await change(button.getAttribute("formaction"), new FormData(form, button), ids);
+});
+
+// The ids of what is chosen go in one field, however many there are: a site takes some thousand fields only.
+document.addEventListener("formdata", ({ target, formData }) => {
+  if (!target.matches("[data-samples]") || !formData.has("sample")) return;
+  if (!formData.get("all")) formData.set("ids", formData.getAll("sample").join(","));
+  formData.delete("sample");
 });
 
 async function change(address, data, ids) {
@@ -173,9 +177,6 @@ document.addEventListener("drop", (event) => {
   const form = Selection.form();
   const move = form.querySelector("[formaction$='/samples/move']").getAttribute("formaction");
   const data = new FormData(form);
-  const ids = data.getAll("sample");
-  data.delete("sample");
-  data.set("ids", ids.join(","));
   data.set("to", target.dataset.dropOn);
-  change(move, data, ids);
+  change(move, data, Selection.chosen().map((box) => box.value));
 });

@@ -1,5 +1,6 @@
 """Pictures are checked by a job; what people say to the findings is kept, and what no longer holds vanishes."""
 
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from classifier.jobs.kinds import EARLY_AUDIT
 from classifier.models import Audit, Finding, ImageMeasures, Job, Project, SampleAudit
 from classifier.sample_filters import SampleFilter
 from classifier.sample_pages import neighbours, page_after
-from classifier.services import audit_files, audits, changes, samples
+from classifier.services import audit_files, audit_results, audits, changes, samples
 from ml.audit.kinds import KINDS
 from ml.training.config import TrainConfig
 from tests.datasets import COLOURS, coloured_pictures
@@ -295,3 +296,18 @@ def test_pictures_that_look_alike_are_found_in_the_grid(swapped: Project, as_own
     Audit.objects.all().delete()
     assert page_after(swapped, wanted, "", 4) == ([], "")
     assert "<img" not in as_owner.get(reverse("picture_more", args=[swapped.slug, first.pk])).content.decode()
+
+
+def test_what_is_dismissed_while_an_audit_writes_stays_dismissed(swapped: Project) -> None:
+    check(swapped)
+    old = find(swapped, "wrong_label")
+
+    def found() -> Iterator[Finding]:
+        audits.dismiss(swapped, "wrong_label", by=swapped.owner)  # after the known ones have been read
+        yield Finding(
+            project=swapped, kind=old.kind, sample=old.sample, image_class=old.image_class, score=old.score + 1
+        )
+
+    audit_results.write_findings(swapped, found())
+    old.refresh_from_db()
+    assert old.dismissed_at is not None

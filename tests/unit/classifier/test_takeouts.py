@@ -13,6 +13,7 @@ from django.core.files.storage import default_storage
 from django.core.management import call_command
 from django.db import connection
 from django.test import Client
+from django.urls import reverse
 
 from classifier import downloads, outages
 from classifier.models import DatasetVersion, Image, ModelVersion, Project, Sample
@@ -283,3 +284,15 @@ def test_pages_of_the_database_do_not_depend_on_the_pictures(
     upload_pictures(project, [(name, "red", data) for name, data in coloured_pictures(5).items()])
     with django_assert_num_queries(4):  # whether any has a split, two pages, and that there is none after them
         b"".join(stream_zip(list_samples(project)))
+
+
+def test_chosen_pictures_alone(trained: ModelVersion, as_owner: Client, as_stranger: Client) -> None:
+    project = trained.project
+    address = reverse("download", args=[project.slug])
+    first, second, *_ = project.samples.order_by("pk")
+    for sent in ({"sample": [first.pk, second.pk]}, {"ids": f"{first.pk},{second.pk},x"}):
+        rows = manifest_of(read(as_owner.post(address, sent).streaming_content))
+        assert [row["file_name"] for row in rows] == [first.file_name, second.file_name]
+    wanted = {"all": "true", "filter": "name=red"}
+    assert len(manifest_of(read(as_owner.post(address, wanted).streaming_content))) == 6
+    assert as_stranger.post(address, {"sample": [first.pk]}).status_code == 404
