@@ -1,7 +1,7 @@
 """Measure audit: checking the pictures of a large project when all of them are embedded, and how it grows."""
 
 import time
-from collections.abc import Callable
+from functools import partial
 
 from bench.figures import Figure, Seconds, compare
 from bench.retrain import make_retrainer
@@ -27,7 +27,7 @@ def audit(bench: BenchmarkSite) -> Figure:
 def _auditor(bench: BenchmarkSite, name: str, count: int) -> Seconds:
     """Return a function that checks a project of so many samples; it has been checked once already."""
     slug = write_samples(bench.user, name, count=count, classes=CLASSES, seed=count + 1)
-    check: Callable[[], float] = lambda: _check(bench, slug)  # noqa: E731
+    check = partial(_check, bench, slug)
     check()
     return check
 

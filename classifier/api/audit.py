@@ -8,7 +8,8 @@ from ninja.params import functions as params
 from classifier.access import SignedIn, find_project
 from classifier.api import audit_schemas as schemas
 from classifier.api.errors import errors
-from classifier.api.schemas import CountOut, JobRef
+from classifier.api.sample_schemas import CountOut
+from classifier.api.schemas import JobRef
 from classifier.models import Audit, Finding
 from classifier.services import audits
 

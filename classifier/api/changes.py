@@ -7,7 +7,7 @@ from ninja import Router
 from ninja.params import functions as params
 
 from classifier.access import SignedIn, find_project
-from classifier.api import schemas
+from classifier.api import sample_schemas as schemas
 from classifier.api.errors import errors
 from classifier.models import Change
 from classifier.services import history

@@ -10,6 +10,7 @@ from classifier.access import SignedIn, find_project
 from classifier.api import schemas
 from classifier.api.errors import errors
 from classifier.api.present import present_class
+from classifier.api.sample_schemas import ChangedOut
 from classifier.models import ImageClass
 from classifier.services import classes, projects
 
@@ -47,9 +48,7 @@ def rename_class(request: SignedIn, slug: str, class_id: int, payload: schemas.C
     return _show(image_class)
 
 
-@router.post(
-    "/projects/{slug}/classes/{class_id}/merge", response={200: schemas.ChangedOut, **errors(400, 404, 409, 413, 422)}
-)
+@router.post("/projects/{slug}/classes/{class_id}/merge", response={200: ChangedOut, **errors(400, 404, 409, 413, 422)})
 def merge_class(request: SignedIn, slug: str, class_id: int, payload: schemas.MergeIn) -> Any:
     """Move all pictures of a class into another one. Versions that were trained with it keep its name."""
     image_class = _find(request, slug, class_id)

@@ -10,7 +10,7 @@ from ninja.params import functions as params
 
 from classifier import selectors
 from classifier.access import SignedIn, find_project
-from classifier.api import schemas
+from classifier.api import sample_schemas as schemas
 from classifier.api.errors import PICTURE, errors
 from classifier.api.present import present_sample
 from classifier.models import Change, Project, Sample

@@ -1,16 +1,13 @@
 """The shapes of requests and answers."""
 
 from datetime import datetime
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal
 
 from ninja import Field, Schema
-from pydantic import SkipValidation, StrictBool, StrictInt, create_model, model_validator
+from pydantic import SkipValidation, StrictBool, StrictInt, create_model
 
 from classifier.jobs.kinds import KINDS, UploadResult
-from classifier.sample_filters import SampleFilter
 from classifier.services import known
-from classifier.services.samples import MAX_TAG_LENGTH
-from ml.datasets.groups import MAX_GROUP_LENGTH
 from ml.training.config import TrainConfig
 from ml.training.setting import bounds_in_json_schema, extra_of
 
@@ -77,72 +74,6 @@ class ClassChanges(Input):
 
 class MergeIn(Input):
     into: StrictInt = Field(description="the id of the class that stays", ge=0, lt=2**63)
-
-
-class SampleOut(Schema):
-    id: int
-    file: str
-    sha256: str
-    class_id: int | None = Field(description="null: it has no class")
-    class_name: str | None
-    split: str
-    split_is_given: bool = Field(description="by a folder, a table or by hand, not dealt")
-    group: str = Field(description="of samples that show the same thing; empty: none")
-    tags: list[str]
-    width: int
-    height: int
-    deleted: bool
-
-
-class SamplePage(Schema):
-    samples: list[SampleOut]
-    next: str | None = Field(description="pass as `after`, with the same filter, to get the next page")
-
-
-class SamplesIn(Input):
-    ids: list[Annotated[StrictInt, Field(ge=0, lt=2**63)]] = Field([], max_length=10_000)
-    filter: SampleFilter | None = Field(None, description="instead of ids: all that match, see `list_samples`")
-
-    @model_validator(mode="after")
-    def _one_of_both(self) -> Self:
-        if ("ids" in self.model_fields_set) == (self.filter is not None):
-            raise ValueError("give either ids or a filter")
-        return self
-
-
-class MoveIn(SamplesIn):
-    class_id: StrictInt
-
-
-class SplitIn(SamplesIn):
-    split: Literal["training", "validation", "test"]
-
-
-class GroupIn(SamplesIn):
-    group: str = Field(max_length=MAX_GROUP_LENGTH)
-
-
-class TagIn(SamplesIn):
-    tag: str = Field(max_length=MAX_TAG_LENGTH)
-
-
-class ChangedOut(Schema):
-    changed: int
-    change: int = Field(description="the id of this act, to undo it")
-
-
-class CountOut(Schema):
-    changed: int
-
-
-class ChangeOut(Schema):
-    id: int
-    kind: str
-    description: str
-    changed: int
-    by: str | None
-    undone: bool
-    created_at: datetime
 
 
 class UploadOut(Schema):

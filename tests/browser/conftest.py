@@ -51,6 +51,15 @@ def empty_site(tmp_path_factory: pytest.TempPathFactory, backbones: Any) -> Iter
     running.stop()
 
 
+@pytest.fixture(scope="session")
+def owner(browser: Any, empty_site: Site) -> Any:
+    """Return a client of the API for the administrator, whom the first visit of a browser creates."""
+    context = browser.new_context(base_url=empty_site.address)
+    sign_in(context.new_page())
+    context.close()
+    return empty_site.client("ada")
+
+
 @pytest.fixture
 def page(browser: Any, empty_site: Site, request: pytest.FixtureRequest) -> Iterator[Any]:
     """Open a page of the site; a test fails if the page reports an error of its own.

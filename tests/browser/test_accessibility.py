@@ -51,12 +51,8 @@ PAGES = {
 
 
 @pytest.fixture(scope="module")
-def places(browser: Any, empty_site: Site) -> dict[str, Any]:
+def places(owner: Any) -> dict[str, Any]:
     """Make a project with a version, an upload that waits for an answer, and pictures in all places."""
-    context = browser.new_context(base_url=empty_site.address)
-    sign_in(context.new_page())
-    context.close()
-    owner = empty_site.client("ada")
     slug = owner.ok("POST", "/projects", {"name": "For everybody"})["slug"]
     pictures = coloured_pictures(12) | {"4.jpg": make_jpeg(4)}
     sent = owner.ok("POST", f"/projects/{slug}/uploads", {"layout": "first"}, [("file", "a.zip", make_zip(pictures))])

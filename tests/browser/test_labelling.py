@@ -6,21 +6,12 @@ from typing import Any
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.conftest import sign_in
 from tests.datasets import coloured_pictures, make_zip
 from tests.site import Site
 
 pytestmark = [pytest.mark.browser, pytest.mark.site]
 
 WAITING = 45  # more than the browser fetches at once
-
-
-@pytest.fixture(scope="module")
-def owner(browser: Any, empty_site: Site) -> Any:
-    context = browser.new_context(base_url=empty_site.address)
-    sign_in(context.new_page())
-    context.close()
-    return empty_site.client("ada")
 
 
 @pytest.fixture

@@ -5,9 +5,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.conftest import sign_in
 from tests.datasets import coloured_pictures, make_zip
-from tests.site import Site
 
 pytestmark = [pytest.mark.browser, pytest.mark.site]
 
@@ -15,12 +13,8 @@ COUNT = 24
 
 
 @pytest.fixture(scope="module")
-def mapped(browser: Any, empty_site: Site) -> tuple[Any, str]:
+def mapped(owner: Any) -> tuple[Any, str]:
     """Check the pictures of a project, and return its owner's client and its slug."""
-    context = browser.new_context(base_url=empty_site.address)
-    sign_in(context.new_page())
-    context.close()
-    owner = empty_site.client("ada")
     slug = owner.ok("POST", "/projects", {"name": "Map"})["slug"]
     archive = [("file", "a.zip", make_zip(coloured_pictures(COUNT // 3)))]
     owner.wait_job(owner.ok("POST", f"/projects/{slug}/uploads", {"layout": "first"}, archive)["job"])
