@@ -130,6 +130,10 @@ class TrainForm(forms.Form):
         return self.group("augmentation")
 
     @property
+    def answers_fields(self) -> list[forms.BoundField]:
+        return self.group("answers")
+
+    @property
     def fine_tuning_fields(self) -> list[forms.BoundField]:
         return self.group("fine_tuning")
 

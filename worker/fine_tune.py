@@ -1,6 +1,7 @@
 """Run the part of a training in which the backbone learns too."""
 
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,15 +14,17 @@ from classifier.models import CustomBackbone, DatasetVersion, Job
 from classifier.services import checkpoints, custom_backbones
 from ml.backbones.backbone import Backbone
 from ml.datasets.dataset import Dataset
-from ml.datasets.splits import TEST, VALIDATION
+from ml.datasets.splits import TEST, TRAINING, VALIDATION
+from ml.engines.litert import Embedder
 from ml.engines.loading import load_engine
 from ml.images.augmentation import load_stored
 from ml.machine import CORES
 from ml.training.config import TrainConfig
 from ml.training.fine_tuning.freezing import freeze_tuned
 from ml.training.fine_tuning.loop import Tuned, fine_tune
-from ml.training.head import Head, measure_point
-from ml.training.pipeline import TrainedClassifier
+from ml.training.head import Head, OutOfSample, measure_point
+from ml.training.out_of_distribution import even_share
+from ml.training.pipeline import KnownPictures, TrainedClassifier
 from worker.features import compute_features, read_picture_file
 from worker.progress import TrainingProgress, TuningProgress
 
@@ -44,10 +47,10 @@ class FineTuningRun:
         dataset: Dataset,
         backbone: Backbone,
         config: TrainConfig,
-        test: NDArray[np.float32],
+        features: Mapping[str, NDArray[np.float32]],
         progress: TrainingProgress,
     ) -> None:
-        self.job, self.dataset, self.backbone, self.config, self.test = job, dataset, backbone, config, test
+        self.job, self.dataset, self.backbone, self.config, self.features = job, dataset, backbone, config, features
         self._path = checkpoints.checkpoint_path(version, config)
         self._progress = progress
         self.custom: CustomBackbone | None = None
@@ -80,23 +83,50 @@ class FineTuningRun:
                 self.measured[name] = round(rate, 4)
 
     def _as_before(self, tuned: Tuned, head: Head) -> TrainedClassifier:
-        return TrainedClassifier(self.backbone, head, self.test, _metrics(tuned, tuned.points[0]))
+        known = KnownPictures.of(self.dataset, self.features)
+        logits = head.logits(self.features[VALIDATION])
+        metrics = _metrics(tuned, tuned.points[0])
+        return TrainedClassifier(self.backbone, head, known, self.features[TEST], self._judged(logits), metrics)
+
+    def _judged(self, logits: NDArray[np.float32]) -> OutOfSample:
+        """Return what the head makes of the validation pictures, which it has not seen."""
+        labels = self.dataset.labels(VALIDATION)
+        return OutOfSample(logits, labels, len(self.dataset.labels(TRAINING)) + np.arange(len(labels)))
 
     def _store(self, tuned: Tuned) -> TrainedClassifier:
         """Store the tuned backbone, and evaluate the stored form, which is the one that will answer."""
         lifecycle.enter_stage(self.job, "convert", total=1)
-        sha256s = self.dataset.sha256s(VALIDATION)
-        size = self.backbone.input_size
-        probes = np.stack([load_stored(sha256, read_picture_file, size) for sha256 in sha256s[:PROBES]])
-        opened = freeze_tuned(tuned.network, self.backbone, probes, Path(settings.FILE_UPLOAD_TEMP_DIR))
+        opened = freeze_tuned(tuned.network, self.backbone, self._probes(), Path(settings.FILE_UPLOAD_TEMP_DIR))
         self.custom = custom_backbones.describe_tuned(self.job, opened)
         custom_backbones.store_backbone_files(self.custom, opened)
         backbone = custom_backbones.find_backbone(self.custom.name)
-        engine = load_engine(backbone, settings.ML.backbones_dir, threads=CORES)
-        both = compute_features(self.job, [*sha256s, *self.dataset.sha256s(TEST)], engine)
-        logits = both[: len(sha256s)] @ tuned.head.weights + tuned.head.bias
-        after = measure_point(0, 0.0, logits, self.dataset.labels(VALIDATION))
-        return TrainedClassifier(backbone, tuned.head, both[len(sha256s) :], _metrics(tuned, after))
+        validation, test, known = self._extract(load_engine(backbone, settings.ML.backbones_dir, threads=CORES))
+        logits = tuned.head.logits(validation)
+        metrics = _metrics(tuned, measure_point(0, 0.0, logits, self.dataset.labels(VALIDATION)))
+        return TrainedClassifier(backbone, tuned.head, known, test, self._judged(logits), metrics)
+
+    def _probes(self) -> NDArray[np.uint8]:
+        sha256s = self.dataset.sha256s(VALIDATION)[:PROBES]
+        return np.stack([load_stored(sha256, read_picture_file, self.backbone.input_size) for sha256 in sha256s])
+
+    def _extract(self, engine: Embedder) -> tuple[NDArray[np.float32], NDArray[np.float32], KnownPictures]:
+        """Compute the tuned features of validation, test, and as many training pictures as tell what is like them."""
+        labels, groups = self.dataset.labels(TRAINING), self.dataset.groups_of(TRAINING)
+        chosen = even_share(labels)
+        sha256s = self.dataset.sha256s(TRAINING)
+        wanted = [
+            self.dataset.sha256s(VALIDATION),
+            self.dataset.sha256s(TEST),
+            [sha256s[int(place)] for place in chosen],
+        ]
+        found = compute_features(self.job, [sha256 for part in wanted for sha256 in part], engine)
+        validation, test, training = np.split(found, np.cumsum([len(part) for part in wanted])[:-1])
+        known = KnownPictures(
+            np.concatenate([training, validation]),
+            np.concatenate([labels[chosen], self.dataset.labels(VALIDATION)]),
+            [groups[int(place)] for place in chosen] + self.dataset.groups_of(VALIDATION),
+        )
+        return validation, test, known
 
 
 def _metrics(tuned: Tuned, after: dict[str, float]) -> dict[str, Any]:

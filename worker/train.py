@@ -51,12 +51,18 @@ def train(job: Job) -> None:
     lifecycle.enter_stage(job, "load", total=1)
     features = embeddings.load_features(dataset, backbone, config.augmentations)
     progress = TrainingProgress(job)
-    tuning = (
-        FineTuningRun(job, version, dataset, backbone, config, features[TEST], progress) if config.fine_tuning else None
-    )
+    tuning = FineTuningRun(job, version, dataset, backbone, config, features, progress) if config.fine_tuning else None
     with _summaries_of(job) as written:
         trained = pipeline.train(
-            dataset, features, config, backbone, progress, written, tuning, test_is_given=TEST in version.given
+            dataset,
+            features,
+            config,
+            backbone,
+            progress,
+            written,
+            tuning,
+            test_is_given=TEST in version.given,
+            negative=model_versions.negative_classes(version),
         )
     seconds = round(time.monotonic() - begun - (tuning.seconds if tuning else 0), 3)
     custom, measured = (tuning.custom, tuning.measured) if tuning else (None, {})

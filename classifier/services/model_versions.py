@@ -11,14 +11,14 @@ from django.db.models import Max
 
 from classifier.jobs.kinds import TrainResult, VersionResult
 from classifier.jobs.lifecycle import finish_job, read_state
-from classifier.models import Alias, CustomBackbone, DatasetVersion, Job, ModelVersion, Project
+from classifier.models import Alias, CustomBackbone, DatasetVersion, ImageClass, Job, ModelVersion, Project
 from classifier.models.alias import LIVE
 from classifier.services.custom_backbones import FIELDS_OF_OPENED, find_backbone
 from classifier.services.images import read_file
 from classifier.storage import store_once
 from ml.images.augmentation import AUGMENTATION_VERSION
 from ml.images.decoding import PREPROCESSING_VERSION
-from ml.training.artifacts import Artifact, ArtifactCorrupt, Evaluation, read_artifact, read_evaluation
+from ml.training.artifacts import FORMAT_VERSION, Artifact, ArtifactCorrupt, Evaluation, read_artifact, read_evaluation
 from ml.training.config import TrainConfig
 from ml.training.fine_tuning import TUNING_VERSION
 from ml.training.pipeline import IMPORTED, Trained
@@ -36,11 +36,21 @@ def fingerprint(dataset_version: DatasetVersion, config: TrainConfig) -> str:
         "preprocessing": PREPROCESSING_VERSION,
         "recipe": RECIPES[config.recipe].version,
     }
+    said["artifact"] = FORMAT_VERSION
+    if negative := negative_classes(dataset_version):
+        said["negative"] = negative
     if config.augmentations:
         said["distortions"] = AUGMENTATION_VERSION
     if config.fine_tuning:
         said["tuning"] = TUNING_VERSION
     return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
+
+
+def negative_classes(dataset_version: DatasetVersion) -> list[int]:
+    """List the ids of its classes that mean “none of these”."""
+    ids = [pk for pk, _ in dataset_version.classes]
+    negative = ImageClass.objects.filter(project=dataset_version.project_id, is_negative=True, pk__in=ids)
+    return sorted(negative.values_list("pk", flat=True))
 
 
 def find_version(dataset_version: DatasetVersion, config: TrainConfig) -> ModelVersion | None:

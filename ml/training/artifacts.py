@@ -13,7 +13,7 @@ import json
 import math
 import zipfile
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -21,9 +21,17 @@ from numpy.typing import NDArray
 
 from ml.errors import Unavailable
 from ml.training.head import Head
+from ml.training.out_of_distribution import Detector
+from ml.training.rejection import NOTHING_REFUSED, Rejection
 
-FORMAT_VERSION = 1  # 1: the first
-MANIFEST, HEAD, EVALUATION = "manifest.json", "head.npz", "evaluation.npz"
+# 1: the first; 2: may have a detector and thresholds, and the likeness of the test pictures
+FORMAT_VERSION, READABLE = 2, (1, 2)
+MANIFEST, HEAD, EVALUATION, DETECTOR = "manifest.json", "head.npz", "evaluation.npz", "detector.npz"
+ARRAYS = {
+    HEAD: ("weights", "bias"),
+    EVALUATION: ("sha256s", "labels", "probabilities", "likeness"),
+    DETECTOR: ("exemplars", "steps"),
+}
 
 
 class ArtifactCorrupt(Unavailable):
@@ -38,19 +46,22 @@ class Evaluation:
         sha256s: the N pictures.
         labels: their class indices, int64 (N,).
         probabilities: the head's answers, float32 (N, C).
+        likeness: to the training pictures, float32 (N,), see `ml.training.out_of_distribution`; None if unknown.
     """
 
     sha256s: list[str]
     labels: NDArray[np.int64]
     probabilities: NDArray[np.float32]
+    likeness: NDArray[np.float32] | None = None
 
 
 @dataclass(frozen=True)
 class Artifact:
-    """A model version's manifest and head, as read from its files."""
+    """A model version's manifest, head, and what it refuses, as read from its files."""
 
     manifest: dict[str, Any]
     head: Head
+    rejection: Rejection = NOTHING_REFUSED
 
     @property
     def classes(self) -> list[tuple[int, str]]:
@@ -58,22 +69,37 @@ class Artifact:
         return [(int(pk), str(name)) for pk, name in self.manifest["classes"]]
 
 
-def pack_artifact(manifest: dict[str, Any], head: Head, evaluation: Evaluation) -> tuple[str, dict[str, bytes]]:
+def pack_artifact(
+    manifest: dict[str, Any], head: Head, evaluation: Evaluation, rejection: Rejection = NOTHING_REFUSED
+) -> tuple[str, dict[str, bytes]]:
     """Return (digest, file name -> bytes). The same content always gives the same bytes."""
-    files = {
-        HEAD: _pack({"weights": head.weights.astype("<f4"), "bias": head.bias.astype("<f4")}),
-        EVALUATION: _pack(
-            {
-                "sha256s": np.frombuffer(bytes.fromhex("".join(evaluation.sha256s)), np.uint8).reshape(-1, 32),
-                "labels": evaluation.labels.astype("<i8"),
-                "probabilities": evaluation.probabilities.astype("<f4"),
-            }
-        ),
-    }
+    arrays = {HEAD: {"weights": head.weights, "bias": head.bias}, EVALUATION: _arrays_of_evaluation(evaluation)}
+    if rejection.detector is not None:
+        arrays[DETECTOR] = {"exemplars": rejection.detector.exemplars, "steps": rejection.detector.steps}
+    files = {name: _pack(one) for name, one in arrays.items()}
     listed = {name: hashlib.sha256(data).hexdigest() for name, data in files.items()}
-    whole = {**manifest, "format_version": FORMAT_VERSION, "files": listed}
-    encoded = json.dumps(whole, sort_keys=True, ensure_ascii=False, indent=1, allow_nan=False).encode()
+    said = {"none_of_these": describe_rejection(rejection), "format_version": FORMAT_VERSION, "files": listed}
+    encoded = json.dumps(manifest | said, sort_keys=True, ensure_ascii=False, indent=1, allow_nan=False).encode()
     return hashlib.sha256(encoded).hexdigest(), {**files, MANIFEST: encoded}
+
+
+def describe_rejection(rejection: Rejection) -> dict[str, Any]:
+    """Return the thresholds of a rejection as plain data; the classes as indices."""
+    least, detector = rejection.least_probabilities, rejection.detector
+    return {
+        "least_likeness": None if detector is None else round(detector.least_likeness, 6),
+        "least_probabilities": None if least is None else [round(float(one), 6) for one in least],
+        "other_classes": list(rejection.others),
+    }
+
+
+def _arrays_of_evaluation(evaluation: Evaluation) -> dict[str, NDArray[Any]]:
+    arrays: dict[str, NDArray[Any]] = {
+        "sha256s": np.frombuffer(bytes.fromhex("".join(evaluation.sha256s)), np.uint8).reshape(-1, 32),
+        "labels": evaluation.labels.astype("<i8"),
+        "probabilities": evaluation.probabilities.astype("<f4"),
+    }
+    return arrays if evaluation.likeness is None else {**arrays, "likeness": evaluation.likeness}
 
 
 def read_artifact(digest: str, read: Callable[[str], bytes]) -> Artifact:
@@ -82,9 +108,8 @@ def read_artifact(digest: str, read: Callable[[str], bytes]) -> Artifact:
     Raise `ArtifactCorrupt` if a file is missing, damaged, altered, or of another format version.
     """
     manifest = _read_manifest(digest, read)
-    weights, bias = _read_arrays(manifest, HEAD, ("weights", "bias"), read)
-    _check(weights, np.float32, 2)
-    _check(bias, np.float32, 1)
+    arrays = _read_arrays(manifest, HEAD, read)
+    weights, bias = _take(arrays, "weights", np.float32, 2), _take(arrays, "bias", np.float32, 1)
     artifact = Artifact(manifest, Head(weights, bias))
     try:
         classes = len(artifact.classes)
@@ -92,7 +117,28 @@ def read_artifact(digest: str, read: Callable[[str], bytes]) -> Artifact:
         raise ArtifactCorrupt(f"The manifest does not name the classes: {error}") from None
     if weights.shape[1] != classes or bias.shape[0] != classes:
         raise ArtifactCorrupt("The head does not have an output for each class.")
-    return artifact
+    return replace(artifact, rejection=_read_rejection(manifest, weights.shape, read))
+
+
+def _read_rejection(manifest: dict[str, Any], shape: tuple[int, ...], read: Callable[[str], bytes]) -> Rejection:
+    """Read what is refused by a head with weights of this shape, (F, C)."""
+    said = manifest.get("none_of_these", {})
+    try:
+        least = said.get("least_probabilities")
+        thresholds = None if least is None else np.array(least, np.float32)
+        others = tuple(int(one) for one in said.get("other_classes", ()))
+        least_likeness = float(said.get("least_likeness") or 0.0)
+    except (AttributeError, TypeError, ValueError) as error:
+        raise ArtifactCorrupt(f"The manifest does not say what is refused: {error}") from None
+    if thresholds is not None and thresholds.shape != shape[1:]:
+        raise ArtifactCorrupt("The manifest does not have a threshold for each class.")
+    if DETECTOR not in manifest["files"]:
+        return Rejection(None, thresholds, others)
+    arrays = _read_arrays(manifest, DETECTOR, read)
+    exemplars, steps = _take(arrays, "exemplars", np.int8, 2), _take(arrays, "steps", np.float32, 1)
+    if exemplars.shape != (len(steps), shape[0]) or not len(steps):
+        raise ArtifactCorrupt("The detector does not fit the head.")
+    return Rejection(Detector(exemplars, steps, least_likeness), thresholds, others)
 
 
 def read_evaluation(digest: str, read: Callable[[str], bytes]) -> Evaluation:
@@ -100,15 +146,15 @@ def read_evaluation(digest: str, read: Callable[[str], bytes]) -> Evaluation:
 
     Raise `ArtifactCorrupt` as `read_artifact` does.
     """
-    names = ("sha256s", "labels", "probabilities")
-    sha256s, labels, probabilities = _read_arrays(_read_manifest(digest, read), EVALUATION, names, read)
-    _check(sha256s, np.uint8, 2)
-    _check(labels, np.int64, 1)
-    _check(probabilities, np.float32, 2)
+    arrays = _read_arrays(_read_manifest(digest, read), EVALUATION, read)
+    sha256s, labels = _take(arrays, "sha256s", np.uint8, 2), _take(arrays, "labels", np.int64, 1)
+    probabilities = _take(arrays, "probabilities", np.float32, 2)
+    likeness = _take(arrays, "likeness", np.float32, 1) if "likeness" in arrays else None
     in_range = ((labels >= 0) & (labels < probabilities.shape[1])).all()
-    if sha256s.shape != (len(labels), 32) or len(probabilities) != len(labels) or not in_range:
+    fits = sha256s.shape == (len(labels), 32) and len(probabilities) == len(labels) and in_range
+    if not fits or (likeness is not None and len(likeness) != len(labels)):
         raise ArtifactCorrupt("The evaluation's arrays do not fit together.")
-    return Evaluation([bytes(row).hex() for row in sha256s], labels, probabilities)
+    return Evaluation([bytes(row).hex() for row in sha256s], labels, probabilities, likeness)
 
 
 def _read_manifest(digest: str, read: Callable[[str], bytes]) -> dict[str, Any]:
@@ -121,23 +167,32 @@ def _read_manifest(digest: str, read: Callable[[str], bytes]) -> dict[str, Any]:
         raise ArtifactCorrupt(f"The manifest is not JSON: {error}") from None
     if not isinstance(manifest, dict) or not isinstance(manifest.get("files"), dict):
         raise ArtifactCorrupt("The manifest is not that of an artifact.")
-    if manifest.get("format_version") != FORMAT_VERSION:
-        known = f"this program reads format {FORMAT_VERSION}"
+    if manifest.get("format_version") not in READABLE:
+        known = f"this program reads formats {' and '.join(map(str, READABLE))}"
         raise ArtifactCorrupt(f"The artifact has format {manifest.get('format_version')!r}; {known}.")
     return manifest
 
 
-def _read_arrays(
-    manifest: dict[str, Any], name: str, arrays: tuple[str, ...], read: Callable[[str], bytes]
-) -> list[NDArray[Any]]:
+def _read_arrays(manifest: dict[str, Any], name: str, read: Callable[[str], bytes]) -> dict[str, NDArray[Any]]:
     data = _read_file(name, read)
     if hashlib.sha256(data).hexdigest() != manifest["files"].get(name):
         raise ArtifactCorrupt(f"{name} was changed after it was written.")
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
-            return [_unpack(archive, array) for array in arrays]
+            held = set(archive.namelist())
+            return {array: _unpack(archive, array) for array in ARRAYS[name] if f"{array}.npy" in held}
     except (ValueError, OSError, EOFError, KeyError, RuntimeError, zipfile.BadZipFile) as error:
         raise ArtifactCorrupt(f"{name} cannot be read: {error}") from None
+
+
+def _take(arrays: dict[str, NDArray[Any]], name: str, dtype: type[np.generic], dimensions: int) -> NDArray[Any]:
+    """Return one of the arrays, if it holds the numbers that it should."""
+    if name not in arrays:
+        raise ArtifactCorrupt(f"The array {name} is missing.")
+    array = arrays[name]
+    if array.dtype != dtype or array.ndim != dimensions or not np.isfinite(array).all():
+        raise ArtifactCorrupt(f"The array {name} does not hold the numbers it should.")
+    return array
 
 
 def _unpack(archive: zipfile.ZipFile, array: str) -> NDArray[Any]:
@@ -161,11 +216,6 @@ def _read_file(name: str, read: Callable[[str], bytes]) -> bytes:
         return read(name)
     except FileNotFoundError as error:  # any other OSError may pass
         raise ArtifactCorrupt(f"{name} is missing: {error}") from None
-
-
-def _check(array: NDArray[Any], dtype: type[np.generic], dimensions: int) -> None:
-    if array.dtype != dtype or array.ndim != dimensions or not np.isfinite(array).all():
-        raise ArtifactCorrupt("An array does not hold the numbers it should.")
 
 
 def _pack(arrays: dict[str, NDArray[Any]]) -> bytes:

@@ -47,6 +47,7 @@ class TrainConfig(AllRecipeSettings, frozen=True, strict=True, extra="forbid"):
         backbone        the name of the backbone that computes the features
         recipe          `recipe` and the settings that belong to one recipe only (see `ml.training.recipes`)
         split           the shares of validation and test, in per cent of each class, and the seed
+        answers         when it would rather not answer
         augmentation    which distortions augmented copies get, how strong in per cent, and the number of copies
         fine_tuning     which part of the backbone is trained too, for at most how many epochs, at which learning rate
 
@@ -86,6 +87,15 @@ class TrainConfig(AllRecipeSettings, frozen=True, strict=True, extra="forbid"):
         flag="augmented_copies",
         ge=1,
         le=MAX_COPIES,
+    )
+    wanted_precision: int = setting(
+        0,
+        label="Wanted precision, %",
+        help="Answer only where at least this share of such answers is right, and else with “none of these”. "
+        "0: always answer.",
+        group="answers",
+        ge=0,
+        le=99,
     )
     fine_tuning: str = setting(
         TUNE_NOTHING,
@@ -167,12 +177,14 @@ class TrainConfig(AllRecipeSettings, frozen=True, strict=True, extra="forbid"):
     def as_dict(self) -> dict[str, Any]:
         """Return the settings for storing and comparing.
 
-        Leave out those of augmentation and fine-tuning if they are not used, so that configs stored before PoetsWeb had
+        Leave out those that came later and are not used, so that configs stored before PoetsWeb had
         them stay equal to new ones.
         """
         left_out = set() if self.augmentations else set(names_of_group("augmentation"))
         if not self.fine_tuning:
             left_out |= set(names_of_group("fine_tuning"))
+        if not self.wanted_precision:
+            left_out |= set(names_of_group("answers"))
         return self.model_dump(exclude=left_out)
 
 

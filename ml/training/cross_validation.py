@@ -46,17 +46,18 @@ def thin_out(groups: Sequence[str]) -> Ints:
     return np.sort(np.argsort(groups, kind="stable")[::step])
 
 
-def deal_folds(labels: Ints, groups: Sequence[str]) -> Ints | None:
+def deal_folds(labels: Ints, groups: Sequence[str], least: int = LEAST_FOLDS) -> Ints | None:
     """Return the fold of each picture, (N,), from 0; None if a class has too few groups for it.
 
     Args:
         labels: class indices (N,).
         groups: (N,), of each picture; no two that belong together may have different ones.
+        least: how many folds there must be.
     """
     numbers = np.unique(groups, return_inverse=True)[1]
     per_class = [np.unique(numbers[labels == label]).size for label in np.unique(labels)]
     count = min([FOLDS, *per_class])
-    if count < LEAST_FOLDS:
+    if count < least:
         return None
     fold_of = np.full(numbers.max() + 1, -1)
     for label in np.unique(labels):

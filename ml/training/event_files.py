@@ -9,7 +9,9 @@ forever. TensorFlow, which every recipe loads anyway, raises an error instead.
 import os
 import socket
 import time
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -63,15 +65,20 @@ def measure(head: Head, split: LabelledFeatures) -> tuple[float, float]:
 
 
 def add_point(
-    runs: dict[str, EventFile], splits: dict[str, LabelledFeatures], step: int, head: Head, **scalars: float
+    runs: dict[str, EventFile],
+    splits: dict[str, LabelledFeatures],
+    step: int,
+    head: Head,
+    known: Mapping[str, tuple[float, float]] = MappingProxyType({}),
+    **scalars: float,
 ) -> dict[str, tuple[float, float]]:
     """Write what the original writes at a step, and return (accuracy, mean cross-entropy in nats) for each run.
 
     That is the accuracy and cross-entropy of the head on each run's split, further scalars by name, and the
-    distribution of the head's weights and biases.
+    distribution of the head's weights and biases. What is `known` of a split is not measured.
     """
     lie, histograms = _describe_head(head)
-    measured = {name: measure(head, split) for name, split in splits.items()}
+    measured = {name: known.get(name) or measure(head, split) for name, split in splits.items()}
     for name, (accuracy, entropy) in measured.items():
         runs[name].add(step, {"accuracy_1": accuracy, "cross_entropy_1": entropy, **scalars, **lie}, histograms)
     return measured
@@ -111,12 +118,20 @@ class TrainingEventFiles:
         }
         seen = due = 0
 
-        def look(step: int, head: Head, *, is_last: bool = False, **scalars: float) -> None:
+        def look(
+            step: int,
+            head: Head,
+            *,
+            is_last: bool = False,
+            validated: tuple[float, float] | None = None,
+            **scalars: float,
+        ) -> None:
             nonlocal seen, due
             self._last_step = step
             if seen >= due or is_last:
                 due = seen + 1 + seen // EVERY_POINT_UNTIL
-                add_point({name: self._run(name) for name in splits}, splits, step, head, **scalars)
+                known = {} if validated is None else {"validation": validated}
+                add_point({name: self._run(name) for name in splits}, splits, step, head, known, **scalars)
             seen += 1
 
         return look

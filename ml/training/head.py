@@ -4,6 +4,7 @@ TensorFlow is imported only by the function that prepares it.
 """
 
 import functools
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -23,9 +24,21 @@ class Report(Protocol):
 
 
 class StepCallback(Protocol):
-    """A function that sees the head at each point of the curve; `scalars` are the values that steer the recipe."""
+    """A function that sees the head at each point of the curve; `scalars` are the values that steer the recipe.
 
-    def __call__(self, step: int, head: "Head", *, is_last: bool = False, **scalars: float) -> None: ...
+    `validated` is (accuracy, cross-entropy in nats) where the head itself has seen the validation pictures, and others
+    like it have been cross-validated.
+    """
+
+    def __call__(
+        self,
+        step: int,
+        head: "Head",
+        *,
+        is_last: bool = False,
+        validated: tuple[float, float] | None = None,
+        **scalars: float,
+    ) -> None: ...
 
 
 class EmptySplit(Refused):
@@ -45,15 +58,61 @@ class Head:
 
     def probabilities(self, features: Floats) -> Floats:
         """Return the probabilities, float32 (N, C) with rows that sum to 1, for features (N, F)."""
-        return softmax(features @ self.weights + self.bias)
+        return softmax(self.logits(features))
+
+    def logits(self, features: Floats) -> Floats:
+        """Return the logits, float32 (N, C), for features (N, F)."""
+        return np.asarray(features @ self.weights + self.bias, np.float32)
 
 
 @dataclass(frozen=True)
 class LabelledFeatures:
-    """The pictures of one split: features, float32 (N, F), and labels, class indices (N,)."""
+    """The pictures of one split.
+
+    Attributes:
+        features: float32 (N, F).
+        labels: class indices (N,).
+        groups: of each picture, (P,); those of a group are not independent of each other. Without them each is alone.
+            Augmented copies follow the P pictures themselves, all in the same order: N is a multiple of P.
+    """
 
     features: Floats
     labels: Ints
+    groups: Sequence[str] | None = None
+
+    @property
+    def pictures(self) -> int:
+        """Return P, the number of pictures without their augmented copies."""
+        return len(self.labels) if self.groups is None else len(self.groups)
+
+
+@dataclass(frozen=True)
+class OutOfSample:
+    """What heads make of pictures that they have not seen.
+
+    Attributes:
+        logits: float32 (N, C).
+        labels: class indices (N,).
+        places: which pictures they are, (N,): first those of training count, then those of validation.
+    """
+
+    logits: Floats
+    labels: Ints
+    places: Ints
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """The head that a recipe gives, and how such heads judge pictures that they have not seen."""
+
+    head: "Head"
+    out_of_sample: OutOfSample
+
+
+def judge_validation(head: Head, training: LabelledFeatures, validation: LabelledFeatures) -> Fitted:
+    """Return a head with its answers on the validation pictures, which it has not seen."""
+    places = training.pictures + np.arange(len(validation.labels))
+    return Fitted(head, OutOfSample(head.logits(validation.features), validation.labels, places))
 
 
 def softmax(logits: Floats) -> Floats:
@@ -62,7 +121,14 @@ def softmax(logits: Floats) -> Floats:
     return np.asarray(exponents / exponents.sum(axis=1, keepdims=True), np.float32)
 
 
-def no_callback(step: int, head: Head, *, is_last: bool = False, **scalars: float) -> None:
+def no_callback(
+    step: int,
+    head: Head,
+    *,
+    is_last: bool = False,
+    validated: tuple[float, float] | None = None,
+    **scalars: float,
+) -> None:
     """Do nothing; the default for callers that need no callback."""
 
 

@@ -1,7 +1,7 @@
 """Train a model version from a dataset version and its embeddings."""
 
 import itertools
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -13,14 +13,34 @@ from ml.datasets.dataset import Dataset
 from ml.datasets.splits import SPLITS, TEST, TRAINING, VALIDATION
 from ml.images.decoding import PREPROCESSING_VERSION
 from ml.training.artifacts import Evaluation, pack_artifact
+from ml.training.calibration import calibration_error, cool, fit_temperature
 from ml.training.config import TrainConfig
-from ml.training.cross_validation import cross_validate, deal_folds, thin_out
+from ml.training.cross_validation import FOLDS, cross_validate, deal_folds, thin_out
 from ml.training.evaluation import FEW_GROUPS, evaluate, summarise_cross_validation
 from ml.training.event_files import TrainingEventFiles
-from ml.training.head import Head, LabelledFeatures, Report, no_callback
+from ml.training.head import Head, LabelledFeatures, OutOfSample, Report, no_callback, softmax
+from ml.training.out_of_distribution import fit_detector
 from ml.training.recipes.registry import train_head
+from ml.training.rejection import NOTHING_REFUSED, Rejection, least_probabilities, measure_rejection
 
 IMPORTED = "imported"  # in place of a recipe's name
+
+
+@dataclass(frozen=True)
+class KnownPictures:
+    """The pictures of training and validation, or some of them: features (N, F), class indices (N,), groups (N,)."""
+
+    features: NDArray[np.float32]
+    labels: NDArray[np.int64]
+    groups: list[str]
+
+    @classmethod
+    def of(cls, dataset: Dataset, features: Mapping[str, NDArray[np.float32]]) -> "KnownPictures":
+        """Take all of them, without augmented copies; `features` as for `train`."""
+        labels = [dataset.labels(split) for split in (TRAINING, VALIDATION)]
+        plain = [features[TRAINING][: len(labels[0])], features[VALIDATION]]
+        groups = dataset.groups_of(TRAINING) + dataset.groups_of(VALIDATION)
+        return cls(np.concatenate(plain), np.concatenate(labels), groups)
 
 
 @dataclass(frozen=True)
@@ -37,14 +57,21 @@ class TrainedClassifier:
     """The backbone and head that will answer for a model version.
 
     Attributes:
-        test: the backbone's features of the test pictures, float32 (N, F).
+        known: pictures that it was made from, with the backbone's features.
+        test: its features of the test pictures, float32 (N, F).
+        out_of_sample: what the head, or heads like it, make of pictures that they have not seen.
         metrics: further metrics, to be shown beside those of the test split.
     """
 
     backbone: Backbone
     head: Head
+    known: KnownPictures
     test: NDArray[np.float32]
+    out_of_sample: OutOfSample
     metrics: dict[str, Any] = field(default_factory=dict)
+
+
+Tune = Callable[[Head], TrainedClassifier]
 
 
 def train(
@@ -54,11 +81,12 @@ def train(
     backbone: Backbone,
     report: Report,
     summaries: TrainingEventFiles | None = None,
-    tune: Callable[[Head], TrainedClassifier] | None = None,
+    tune: Tune | None = None,
     *,
     test_is_given: bool = False,
+    negative: Collection[int] = (),
 ) -> Trained:
-    """Train a head, fine-tune the backbone if `tune` is given, evaluate, and pack the artifact.
+    """Train a head, fine-tune the backbone if `tune` is given, calibrate, evaluate, and pack the artifact.
 
     Args:
         features: float32 (N, F) for validation and test, in the order of `dataset.rows`. For training
@@ -67,28 +95,65 @@ def train(
         summaries: event files to write; they do not influence the training.
         tune: fine-tunes from the trained head, and returns what will answer in its place.
         test_is_given: somebody chose the test pictures; no other figure is put before theirs.
+        negative: the ids of classes that mean “none of these”.
 
     Raise `EmptySplit`, `TrainingDiverged`, and whatever `tune` raises.
     """
     report("head", 0.0)
-    training = LabelledFeatures(features[TRAINING], np.tile(dataset.labels(TRAINING), 1 + len(config.augmentations)))
-    validation = LabelledFeatures(features[VALIDATION], dataset.labels(VALIDATION))
-    callback = summaries.watch(training, validation) if summaries else no_callback
-    head = train_head(training, validation, len(dataset.classes), config, report, callback)
-    found = tune(head) if tune else TrainedClassifier(backbone, head, features[TEST])
+    found = _fit(dataset, features, config, backbone, report, summaries, keep_validation=tune is not None)
+    if tune:
+        found = tune(found.head)
     report("evaluate", 0.0)
     if not tune and not test_is_given and len(set(dataset.groups_of(TEST))) < FEW_GROUPS:
-        found = replace(found, metrics=_cross_validate(dataset, features, config, report))
-    trained = _pack(dataset, found, config.as_dict())
+        found = replace(found, metrics=_estimate(dataset, features, config, found, report))
+    others = [place for place, (pk, _) in enumerate(dataset.classes) if pk in negative]
+    trained = _calibrate_and_pack(dataset, found, config, others)
     if summaries:
         summaries.show_test(trained.metrics["test_accuracy"])
     return trained
 
 
+def _fit(
+    dataset: Dataset,
+    features: Mapping[str, NDArray[np.float32]],
+    config: TrainConfig,
+    backbone: Backbone,
+    report: Report,
+    summaries: TrainingEventFiles | None,
+    *,
+    keep_validation: bool,
+) -> TrainedClassifier:
+    labels = np.tile(dataset.labels(TRAINING), 1 + len(config.augmentations))
+    training = LabelledFeatures(features[TRAINING], labels, dataset.groups_of(TRAINING))
+    validation = LabelledFeatures(features[VALIDATION], dataset.labels(VALIDATION), dataset.groups_of(VALIDATION))
+    callback = summaries.watch(training, validation) if summaries else no_callback
+    fitted = train_head(
+        training, validation, len(dataset.classes), config, report, callback, keep_validation=keep_validation
+    )
+    known = KnownPictures.of(dataset, features)
+    return TrainedClassifier(backbone, fitted.head, known, features[TEST], fitted.out_of_sample)
+
+
+def _estimate(
+    dataset: Dataset,
+    features: Mapping[str, NDArray[np.float32]],
+    config: TrainConfig,
+    found: TrainedClassifier,
+    report: Report,
+) -> dict[str, Any]:
+    """Return the metrics of a cross-validation over all pictures as they are; none if a class has too few groups."""
+    judged = found.out_of_sample
+    if len(judged.labels) == len(found.known.labels):  # the recipe has done so already for all but the test pictures
+        labels = np.concatenate([judged.labels, dataset.labels(TEST)])
+        probabilities = softmax(np.concatenate([judged.logits, found.head.logits(found.test)]))
+        groups = found.known.groups + dataset.groups_of(TEST)
+        return {"cross_validation": summarise_cross_validation(probabilities, labels, groups, FOLDS)}
+    return _cross_validate(dataset, features, config, report)
+
+
 def _cross_validate(
     dataset: Dataset, features: Mapping[str, NDArray[np.float32]], config: TrainConfig, report: Report
 ) -> dict[str, Any]:
-    """Return the metrics of a cross-validation over all pictures as they are; none if a class has too few groups."""
     groups = [group for split in SPLITS for group in dataset.groups_of(split)]
     labels = np.concatenate([dataset.labels(split) for split in SPLITS])
     plain = np.concatenate([features[split][: len(dataset.labels(split))] for split in SPLITS])
@@ -100,12 +165,39 @@ def _cross_validate(
     classes, count, done = len(dataset.classes), int(folds.max()) + 1, itertools.count(1)
 
     def train_fold(training: LabelledFeatures, validation: LabelledFeatures) -> Head:
-        head = train_head(training, validation, classes, config, lambda *_, **__: None)
+        fitted = train_head(training, validation, classes, config, lambda *_, **__: None, keep_validation=True)
         report("evaluate", next(done) / count)
-        return head
+        return fitted.head
 
     probabilities = cross_validate(plain, labels, folds, classes, train_fold)
     return {"cross_validation": summarise_cross_validation(probabilities, labels, groups, count)}
+
+
+def _calibrate_and_pack(dataset: Dataset, found: TrainedClassifier, config: TrainConfig, others: list[int]) -> Trained:
+    """Calibrate the head, find out what to refuse, and pack."""
+    temperature = fit_temperature(found.out_of_sample)
+    before = calibration_error(found.head.probabilities(found.test), dataset.labels(TEST))
+    rejection = _find_rejection(found, temperature, config, others)
+    metrics = {
+        **found.metrics,
+        "calibration": {"temperature": round(temperature, 6), "n": len(found.out_of_sample.labels), "before": before},
+    }
+    calibrated = replace(found, head=cool(found.head, temperature), metrics=metrics)
+    return _pack(dataset, calibrated, config.as_dict(), rejection)
+
+
+def _find_rejection(found: TrainedClassifier, temperature: float, config: TrainConfig, others: list[int]) -> Rejection:
+    known, judged = found.known, found.out_of_sample
+    is_other = np.isin(known.labels, others)
+    own = np.flatnonzero(~is_other)
+    detector = fit_detector(
+        known.features[own], known.labels[own], [known.groups[place] for place in own], known.features[is_other]
+    )
+    least = None
+    if config.wanted_precision:
+        probabilities = softmax(judged.logits / np.float32(temperature))
+        least = least_probabilities(probabilities, judged.labels, config.wanted_precision / 100)
+    return Rejection(detector, least, tuple(others))
 
 
 def adopt(dataset: Dataset, features: NDArray[np.float32], backbone: Backbone, *, source: str) -> Trained:
@@ -120,15 +212,23 @@ def adopt(dataset: Dataset, features: NDArray[np.float32], backbone: Backbone, *
     classes = len(dataset.classes)
     head = Head(np.eye(classes, dtype=np.float32), np.zeros(classes, np.float32))
     config = {"recipe": IMPORTED, "backbone": backbone.name, "source": source}
-    return _pack(dataset, TrainedClassifier(backbone, head, features), config)
+    nothing = OutOfSample(np.empty((0, classes), np.float32), np.empty(0, np.int64), np.empty(0, np.int64))
+    known = KnownPictures(np.empty((0, classes), np.float32), np.empty(0, np.int64), [])
+    return _pack(dataset, TrainedClassifier(backbone, head, known, features, nothing), config, NOTHING_REFUSED)
 
 
-def _pack(dataset: Dataset, found: TrainedClassifier, config: dict[str, Any]) -> Trained:
+def _pack(dataset: Dataset, found: TrainedClassifier, config: dict[str, Any], rejection: Rejection) -> Trained:
     labels, probabilities = dataset.labels(TEST), found.head.probabilities(found.test)
+    likeness = rejection.likeness(found.test)
     names = [name for _, name in dataset.classes]
-    metrics = evaluate(probabilities, labels, names, dataset.groups_of(TEST)) | found.metrics
-    evaluation = Evaluation(dataset.sha256s(TEST), labels, probabilities)
-    digest, files = pack_artifact(_manifest(dataset, found.backbone, config, metrics), found.head, evaluation)
+    measured = {
+        "calibration_error": round(calibration_error(probabilities, labels), 6),
+        "none_of_these": measure_rejection(rejection.judge(probabilities, likeness), labels, rejection.others),
+    }
+    metrics = evaluate(probabilities, labels, names, dataset.groups_of(TEST)) | measured | found.metrics
+    evaluation = Evaluation(dataset.sha256s(TEST), labels, probabilities, likeness)
+    manifest = _manifest(dataset, found.backbone, config, metrics)
+    digest, files = pack_artifact(manifest, found.head, evaluation, rejection)
     return Trained(digest, files, metrics)
 
 

@@ -1,32 +1,59 @@
-"""Implement the recipe “auto”: L2-regularised multinomial logistic regression with a penalty chosen on validation."""
+"""Implement the recipe “auto”: L2-regularised multinomial logistic regression with a penalty chosen on unseen pictures.
 
-import functools
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
+Where the validation pictures are too few to tell, the penalty is chosen by cross-validation over training and
+validation, and all of them are trained on.
+"""
+
+from dataclasses import dataclass, field
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ml.training.cross_validation import deal_folds, thin_out
+from ml.training.evaluation import FEW_GROUPS
 from ml.training.head import (
+    Fitted,
     Floats,
     Head,
+    Ints,
     LabelledFeatures,
+    OutOfSample,
     Report,
     StepCallback,
     balanced_loss,
+    judge_validation,
     measure_point,
-    prepare_tensorflow,
 )
 from ml.training.recipes.recipe import Recipe, RecipeSettings
+from ml.training.softmax_regression import Flat, SoftmaxRegression, Watch
 
 # From hardly more than the class means to practically unregularised, in steps of about a factor of three.
 PENALTIES = (3.0, 1.0, 0.3, 0.1, 0.03, 0.01, 0.003, 0.001, 0.0003, 0.0001)
 PATIENCE = 2  # weaker penalties to try after the validation loss began to rise
-PART = 8192  # pictures; the memory of much smaller parts would not be returned to the system at once
-MAX_ITERATIONS = 200  # for one penalty; L-BFGS from the last solution needs 5 to 30
+LEAST_FOLDS = 2  # to choose a penalty by; with fewer groups of a class the validation pictures have to do
 
-Flat = NDArray[np.float64]  # the weights and below them the bias, (F + 1) x C, as one row of numbers
+
+@dataclass(frozen=True)
+class _Tried:
+    """What came of a penalty: the head, its loss in training, and the logits (N, C) of pictures it was judged by."""
+
+    penalty: float
+    head: Head
+    training_loss: float
+    logits: Floats
+
+
+class _Search(Protocol):
+    """A way to judge penalties, which are tried from strong to weak, each from the last solution."""
+
+    labels: Ints  # of the pictures that judge
+
+    def try_penalty(self, penalty: float, watch: Watch) -> _Tried: ...
+
+    def validated(self, tried: _Tried) -> tuple[float, float] | None: ...
+
+    def conclude(self, best: _Tried) -> Fitted: ...
 
 
 def train_auto(
@@ -36,166 +63,167 @@ def train_auto(
     settings: RecipeSettings,
     report: Report,
     callback: StepCallback,
-) -> Head:
-    """Minimise with L-BFGS (Nocedal 1980, by SciPy) along a path of falling penalties, each from the last solution.
+    *,
+    keep_validation: bool = False,
+) -> Fitted:
+    """Fit heads along a path of falling penalties, and return the one with the least loss on unseen pictures.
 
-    All classes weigh the same, however many pictures they have. The penalty with the least validation loss wins, and
-    the path ends when weaker ones only make it worse. Nothing is random, so the seed has no effect.
+    All classes weigh the same, however many pictures they have. The path ends when weaker penalties only make it
+    worse. Nothing is random, so the seed has no effect.
     """
-    scaler = _Scaler.fit(training.features)
-    problem = _Problem(training, validation, classes, scaler)
-    best, best_loss, best_penalty, since_best, step = problem.start(), np.inf, 0.0, 0, 0
-    weights = best
-    for index, penalty in enumerate(PENALTIES):
+    search = _choose_search(training, validation, classes, keep_validation)
+    best, least, since_best, step = None, np.inf, 0, 0
+    for step, penalty in enumerate(PENALTIES, 1):
 
-        def watch(weights: Flat, index: int = index, penalty: float = penalty) -> None:
-            nonlocal step
-            step += 1
-            report("head", (index + 0.5) / len(PENALTIES), **problem.point(step, weights))
-            callback(step, scaler.fold_into(problem.head(weights)), penalty=penalty)
+        def watch(_: Flat, step: int = step) -> None:
+            report("head", (step - 0.5) / len(PENALTIES))
 
-        weights = problem.solve(penalty, weights, watch)
-        loss = problem.validation_loss(weights)
-        since_best = 0 if loss < best_loss else since_best + 1
-        if loss < best_loss:
-            best, best_loss, best_penalty = weights, loss, penalty
+        tried = search.try_penalty(penalty, watch)
+        _tell(step, tried, search, report, callback)
+        loss = balanced_loss(tried.logits, search.labels)
+        since_best = 0 if loss < least else since_best + 1
+        if loss < least:
+            best, least = tried, loss
         if since_best >= PATIENCE:
             break
-    # One more point for the chosen head, which may be an earlier one.
-    report("head", 1.0, **problem.point(step + 1, best))
-    head = scaler.fold_into(problem.head(best))
-    callback(step + 1, head, is_last=True, penalty=best_penalty)
-    return head
+    chosen = best or tried  # numbers that are not finite are never less
+    _tell(step + 1, chosen, search, report, callback, is_last=True)  # which may be an earlier one
+    return search.conclude(chosen)
+
+
+def _tell(
+    step: int, tried: _Tried, search: _Search, report: Report, callback: StepCallback, *, is_last: bool = False
+) -> None:
+    fraction = 1.0 if is_last else step / len(PENALTIES)
+    report("head", fraction, **measure_point(step, tried.training_loss, tried.logits, search.labels))
+    callback(step, tried.head, is_last=is_last, validated=search.validated(tried), penalty=tried.penalty)
+
+
+def _choose_search(
+    training: LabelledFeatures, validation: LabelledFeatures, classes: int, keep_validation: bool
+) -> _Search:
+    groups = validation.groups or [str(place) for place in range(len(validation.labels))]
+    if not keep_validation and len(set(groups)) < FEW_GROUPS:
+        pool = _Pool.of(training, validation)
+        folds = deal_folds(pool.labels[pool.kept], [pool.groups[place] for place in pool.kept], LEAST_FOLDS)
+        if folds is not None:
+            return _CrossValidation(pool, folds, classes)
+    return _HeldOut(training, validation, classes)
+
+
+@dataclass
+class _HeldOut:
+    """Judge by the validation pictures, which no head has seen."""
+
+    training: LabelledFeatures
+    validation: LabelledFeatures
+    classes: int
+
+    def __post_init__(self) -> None:
+        self.labels = self.validation.labels
+        self._path = _Path(SoftmaxRegression(self.training.features, self.training.labels, self.classes))
+
+    def try_penalty(self, penalty: float, watch: Watch) -> _Tried:
+        head, loss = self._path.follow(penalty, watch)
+        return _Tried(penalty, head, loss, head.logits(self.validation.features))
+
+    def validated(self, tried: _Tried) -> None:
+        return None  # whoever wants to know can measure the head itself
+
+    def conclude(self, best: _Tried) -> Fitted:
+        return judge_validation(best.head, self.training, self.validation)
+
+
+class _Path:
+    """The way of one problem through the penalties."""
+
+    def __init__(self, problem: SoftmaxRegression) -> None:
+        self._problem, self._at = problem, problem.start()
+
+    def follow(self, penalty: float, watch: Watch) -> tuple[Head, float]:
+        """Return the next head, and its loss on the pictures it was made from."""
+        self._at = self._problem.minimise(penalty, self._at, watch)
+        return self._problem.head(self._at), self._problem.loss(self._at)
 
 
 @dataclass(frozen=True)
-class _Scaler:
-    """A transformation that centres each feature and divides all by one number.
+class _Pool:
+    """The pictures of training and validation together.
 
-    It makes a penalty mean the same for any backbone.
+    Attributes:
+        features: float32 (N, F), with augmented copies.
+        labels, groups: of the P pictures without copies.
+        origin: the picture that each row shows, (N,).
+        kept: the pictures that are enough to choose by.
     """
 
-    mean: Floats
-    scale: np.float32
+    features: Floats
+    labels: Ints
+    groups: list[str]
+    origin: Ints
+    kept: Ints = field(default_factory=lambda: np.empty(0, np.int64))
 
     @classmethod
-    def fit(cls, features: Floats) -> "_Scaler":
-        mean = features.mean(axis=0, dtype=np.float64).astype(np.float32)
-        squares = features - mean
-        np.square(squares, out=squares)  # in place: the features may be most of the memory
-        spread = float(np.sqrt(np.mean(squares, dtype=np.float64)))
-        return cls(mean, np.float32(spread or 1.0))
+    def of(cls, training: LabelledFeatures, validation: LabelledFeatures) -> "_Pool":
+        first, more = training.pictures, validation.pictures
+        groups = _groups_of(training, "training") + _groups_of(validation, "validation")
+        origin = np.concatenate([np.arange(len(training.labels)) % max(first, 1), first + np.arange(more)])
+        features = np.concatenate([training.features, validation.features])
+        labels = np.concatenate([training.labels[:first], validation.labels])
+        return cls(features, labels, groups, origin, thin_out(groups))
 
-    def apply(self, features: Floats) -> Floats:
-        scaled = features - self.mean
-        scaled /= self.scale  # in place
-        return scaled
-
-    def fold_into(self, head: Head) -> Head:
-        """Return a head that gives the same answers from unscaled features."""
-        weights = head.weights / self.scale
-        bias = head.bias - self.mean.astype(np.float64) @ weights.astype(np.float64)
-        return Head(weights, bias.astype(np.float32))
+    def rows_of(self, pictures: NDArray[np.bool_]) -> Ints:
+        """Return the rows of some of the pictures, (P,), with their copies."""
+        return np.flatnonzero(pictures[self.origin])
 
 
-@dataclass(frozen=True)
-class _Values:
-    """The results at one point of the parameter space; `gradient` is that of the loss without the penalty."""
-
-    weights: Flat
-    loss: float
-    gradient: Flat
-    validation_logits: Floats
+def _groups_of(split: LabelledFeatures, name: str) -> list[str]:
+    if split.groups is None:
+        return [f"{name} {place}" for place in range(split.pictures)]
+    return list(split.groups)
 
 
-class _Problem:
-    """The objective: weighted cross-entropy plus penalty/2 |weights|^2. The bias is not penalised."""
+class _CrossValidation:
+    """Judge each picture by a head that was made without its fold, and make the head from all pictures."""
 
-    def __init__(self, training: LabelledFeatures, validation: LabelledFeatures, classes: int, scaler: _Scaler) -> None:
-        tf = prepare_tensorflow()
-        self._shape = (training.features.shape[1] + 1, classes)
-        self._labels = validation.labels
-        counts = np.bincount(training.labels, minlength=classes)
-        sample_weights = 1.0 / (counts[training.labels] * np.count_nonzero(counts))
-        self._data = (
-            _scaled_tensor(training.features, scaler),
-            tf.one_hot(training.labels, classes),
-            tf.constant(sample_weights, tf.float32),
-            _scaled_tensor(validation.features, scaler),
-        )
-        self._last: _Values | None = None
+    def __init__(self, pool: _Pool, folds: Ints, classes: int) -> None:
+        self._pool, self._classes = pool, classes
+        self.labels = pool.labels[pool.kept]
+        fold_of = np.full(len(pool.labels), -1)
+        fold_of[pool.kept] = folds
+        plain = np.unique(pool.origin, return_index=True)[1]  # the first row of a picture is the picture itself
+        self._judged = [np.flatnonzero(folds == fold) for fold in range(int(folds.max()) + 1)]
+        self._plain = plain[pool.kept]
+        self._paths = [
+            self._path_of(pool.rows_of((fold_of >= 0) & (fold_of != fold))) for fold in range(len(self._judged))
+        ]
+        self._whole = self._path_of(np.arange(len(pool.features)))
 
-    def start(self) -> Flat:
-        return np.zeros(self._shape[0] * self._shape[1])
+    def _path_of(self, rows: Ints) -> _Path:
+        labels = self._pool.labels[self._pool.origin[rows]]
+        return _Path(SoftmaxRegression(self._pool.features[rows], labels, self._classes))
 
-    def head(self, weights: Flat) -> Head:
-        table = weights.reshape(self._shape).astype(np.float32)
-        return Head(table[:-1], table[-1])
+    def try_penalty(self, penalty: float, watch: Watch) -> _Tried:
+        logits = np.empty((len(self.labels), self._classes), np.float32)
+        for path, judged in zip(self._paths, self._judged, strict=True):
+            head, _ = path.follow(penalty, watch)
+            logits[judged] = head.logits(self._pool.features[self._plain[judged]])
+        head, loss = self._whole.follow(penalty, watch)
+        return _Tried(penalty, head, loss, logits)
 
-    def solve(self, penalty: float, start: Flat, watch: Callable[[Flat], None]) -> Flat:
-        from scipy.optimize import minimize
+    def validated(self, tried: _Tried) -> tuple[float, float]:
+        losses = tried.logits - tried.logits.max(axis=1, keepdims=True)
+        entropy = np.log(np.exp(losses).sum(axis=1)) - losses[np.arange(len(losses)), self.labels]
+        return float(np.mean(tried.logits.argmax(axis=1) == self.labels)), float(entropy.mean())
 
-        def objective(weights: Flat) -> tuple[float, Flat]:
-            values, penalised = self._at(weights), weights.copy()
-            penalised[-self._shape[1] :] = 0.0
-            total = values.loss + 0.5 * penalty * float(penalised @ penalised)
-            return total, values.gradient + penalty * penalised
-
-        options = {"maxiter": MAX_ITERATIONS, "ftol": 1e-7, "gtol": 1e-4}
-        found = minimize(objective, start, jac=True, method="L-BFGS-B", callback=watch, options=options)
-        return np.asarray(found.x, np.float64)
-
-    def point(self, step: int, weights: Flat) -> dict[str, float]:
-        values = self._at(weights)
-        return measure_point(step, values.loss, values.validation_logits, self._labels)
-
-    def validation_loss(self, weights: Flat) -> float:
-        return balanced_loss(self._at(weights).validation_logits, self._labels)
-
-    def _at(self, weights: Flat) -> _Values:
-        # The callback and the choice ask about the point that the optimiser has just evaluated.
-        if self._last is None or not np.array_equal(weights, self._last.weights):
-            table = prepare_tensorflow().constant(weights.reshape(self._shape), "float32")
-            loss, gradient, logits = _compiled_values()(*self._data, table)
-            flat = gradient.numpy().ravel().astype(np.float64)
-            self._last = _Values(weights.copy(), float(loss), flat, logits.numpy())
-        return self._last
-
-
-def _scaled_tensor(features: Floats, scaler: _Scaler) -> Any:
-    """Scale the features and copy them to TensorFlow in parts.
-
-    TensorFlow makes two copies of its input, and with many pictures the features take most of the memory.
-    """
-    tf = prepare_tensorflow()
-    parts = (features[start : start + PART] for start in range(0, len(features), PART))
-    return tf.concat([tf.constant(scaler.apply(part)) for part in parts], axis=0)
-
-
-@functools.cache
-def _compiled_values() -> Any:
-    """Compile the computation once per process, for any number of pictures, features and classes."""
-    tf = prepare_tensorflow()
-    matrix, vector = tf.TensorSpec([None, None], tf.float32), tf.TensorSpec([None], tf.float32)
-
-    @tf.function(input_signature=[matrix, matrix, vector, matrix, matrix], autograph=False)  # type: ignore[untyped-decorator]
-    def values(features: Any, targets: Any, sample_weights: Any, validation: Any, table: Any) -> Any:
-        logits = tf.matmul(features, table[:-1]) + table[-1]
-        losses = tf.nn.softmax_cross_entropy_with_logits(targets, logits)
-        error = (tf.nn.softmax(logits) - targets) * sample_weights[:, None]
-        # Not features^T error: with the large matrix second, in its memory order, the product takes a third of
-        # the time.
-        slope = tf.transpose(tf.matmul(error, features, transpose_a=True))
-        gradient = tf.concat([slope, tf.reduce_sum(error, axis=0, keepdims=True)], axis=0)
-        return tf.reduce_sum(sample_weights * losses), gradient, tf.matmul(validation, table[:-1]) + table[-1]
-
-    return values
+    def conclude(self, best: _Tried) -> Fitted:
+        return Fitted(best.head, OutOfSample(best.logits, self.labels, self._pool.kept))
 
 
 RECIPE = Recipe(
     name="auto",
     title="Automatic",
-    help="Stops by itself, gives small classes more weight, and chooses its regularisation on the validation pictures.",
-    version=1,  # 1: the first
+    help="Stops by itself, gives small classes more weight, and chooses its regularisation on unseen pictures.",
+    version=2,  # 2: chooses by cross-validation where the validation pictures are few, and then learns from all
     train=train_auto,
 )

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from ml.training.head import Head, LabelledFeatures, Report, StepCallback
+from ml.training.head import Fitted, LabelledFeatures, Report, StepCallback
 from ml.training.setting import Settings, setting
 
 
@@ -22,7 +22,10 @@ class RecipeSettings(Settings, frozen=True, strict=True, extra="forbid"):
 
 
 class Train(Protocol):
-    """A function that trains a head. `settings` are the recipe's own; `report` and `callback` are called as it goes."""
+    """A function that trains a head. `settings` are the recipe's own; `report` and `callback` are called as it goes.
+
+    With `keep_validation` the head must not have seen the validation pictures, as others will choose by them.
+    """
 
     def __call__(
         self,
@@ -32,7 +35,9 @@ class Train(Protocol):
         settings: Any,
         report: Report,
         callback: StepCallback,
-    ) -> Head: ...
+        *,
+        keep_validation: bool,
+    ) -> Fitted: ...
 
 
 @dataclass(frozen=True)

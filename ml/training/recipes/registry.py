@@ -10,13 +10,12 @@ import numpy as np
 
 from ml.training.head import (
     EmptySplit,
-    Head,
+    Fitted,
     LabelledFeatures,
     Report,
     StepCallback,
     TrainingDiverged,
     no_callback,
-    prepare_tensorflow,
 )
 from ml.training.recipes import logistic_regression, sgd
 from ml.training.recipes.recipe import Recipe
@@ -44,12 +43,14 @@ def train_head(
     config: AllRecipeSettings,
     report: Report,
     callback: StepCallback = no_callback,
-) -> Head:
+    *,
+    keep_validation: bool = False,
+) -> Fitted:
     """Train a head with the recipe of a config, and return it.
 
     `report("head", fraction, **point)` and `callback` are called as it goes. A point is what `measure_point` returns;
     its step rises from call to call, and the last point is the returned head's. A class may have no pictures in a
-    split.
+    split. With `keep_validation` the head will not have seen the validation pictures.
 
     Raise `EmptySplit` if there are no pictures to train or validate on, and `TrainingDiverged` if the head is not
     finite.
@@ -57,20 +58,21 @@ def train_head(
     for name, split in (("training", training), ("validation", validation)):
         if not len(split.labels):
             raise EmptySplit(f"There are no pictures in the {name} split. Add pictures, at least three of each class.")
-    prepare_tensorflow()
     with _blas_on_one_core():
-        head = RECIPES[config.recipe].train(training, validation, classes, config, report, callback)
-    if not (np.isfinite(head.weights).all() and np.isfinite(head.bias).all()):
+        fitted = RECIPES[config.recipe].train(
+            training, validation, classes, config, report, callback, keep_validation=keep_validation
+        )
+    if not (np.isfinite(fitted.head.weights).all() and np.isfinite(fitted.head.bias).all()):
         raise TrainingDiverged("The training diverged. Choose a smaller learning rate.")
-    return head
+    return fitted
 
 
 @contextmanager
 def _blas_on_one_core() -> Iterator[None]:
     """Restrict the BLAS of NumPy and SciPy to one thread.
 
-    Their threads wait for work in a busy loop, on the cores that TensorFlow counts on, which makes each pass over the
-    pictures half as long again.
+    Their threads wait for work in a busy loop, on the cores that TensorFlow and our own threads count on, which makes
+    each pass over the pictures half as long again.
     """
     import scipy.optimize  # noqa: F401 - a library that is not loaded yet cannot be limited
     from threadpoolctl import threadpool_limits

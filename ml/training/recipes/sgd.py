@@ -7,12 +7,14 @@ from typing import Any
 import numpy as np
 
 from ml.training.head import (
+    Fitted,
     Floats,
     Head,
     Ints,
     LabelledFeatures,
     Report,
     StepCallback,
+    judge_validation,
     measure_point,
     prepare_tensorflow,
 )
@@ -64,10 +66,13 @@ def train_sgd(
     settings: SGDSettings,
     report: Report,
     callback: StepCallback,
-) -> Head:
+    *,
+    keep_validation: bool = True,
+) -> Fitted:
     """Run gradient descent and report the points of the curve.
 
-    A point's training_loss is that of its last batch, as in the original; validation uses the whole split.
+    A point's training_loss is that of its last batch, as in the original; validation uses the whole split, which is
+    never trained on.
     """
     reached = None
     for step, head, (loss, logits) in descend(training, validation, classes, settings, interval=EVAL_STEP_INTERVAL):
@@ -75,7 +80,7 @@ def train_sgd(
         callback(step, head, is_last=step == settings.steps, learning_rate=settings.learning_rate)
         reached = head
     assert reached is not None  # noqa: S101 - there is a step at least
-    return reached
+    return judge_validation(reached, training, validation)
 
 
 def descend(

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from ml.training.artifacts import (
+    DETECTOR,
     EVALUATION,
     FORMAT_VERSION,
     HEAD,
@@ -27,6 +28,8 @@ from ml.training.artifacts import (
     read_evaluation,
 )
 from ml.training.head import Head
+from ml.training.out_of_distribution import Detector
+from ml.training.rejection import NEVER, Rejection
 
 CLASSES = [[7, "Äpfel & “Birnen”"], [3, "猫"]]
 HEAD_MADE = Head(np.arange(6, dtype=np.float32).reshape(3, 2), np.array([0.5, -0.5], np.float32))
@@ -35,17 +38,22 @@ ANSWERS = Evaluation(
     np.array([0, 1, 1, 0]),
     np.full((4, 2), 0.5, np.float32),
 )
+REFUSING = Rejection(
+    Detector(np.array([[127, 0, -5], [1, 2, 127]], np.int8), np.array([0.01, 0.02], np.float32), 0.25),
+    np.array([0.5, NEVER], np.float32),
+    (1,),
+)
 Files = dict[str, bytes]
 
 
 def pack(**changes: Any) -> tuple[str, Files]:
-    return pack_artifact({"classes": CLASSES, "metrics": {"test_n": 4}, **changes}, HEAD_MADE, ANSWERS)
+    return pack_artifact({"classes": CLASSES, "metrics": {"test_n": 4}, **changes}, HEAD_MADE, ANSWERS, REFUSING)
 
 
 def signed(files: Files, **manifest_changes: Any) -> tuple[str, Files]:
     """Return the files with a manifest that matches them, and its digest, as a forger would make them."""
     manifest = json.loads(files[MANIFEST])
-    manifest["files"] = {name: hashlib.sha256(files[name]).hexdigest() for name in (HEAD, EVALUATION)}
+    manifest["files"] = {name: hashlib.sha256(files[name]).hexdigest() for name in (HEAD, EVALUATION, DETECTOR)}
     encoded = json.dumps({**manifest, **manifest_changes}).encode()
     return hashlib.sha256(encoded).hexdigest(), {**files, MANIFEST: encoded}
 

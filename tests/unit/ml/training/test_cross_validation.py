@@ -18,7 +18,7 @@ FEATURES = 64
 
 
 def train(training: LabelledFeatures, validation: LabelledFeatures) -> Head:
-    return train_head(training, validation, 2, TrainConfig(), lambda *_, **__: None)
+    return train_head(training, validation, 2, TrainConfig(), lambda *_, **__: None).head
 
 
 def videos(seed: int, signal: float) -> tuple[NDArray[np.float32], NDArray[np.int64], list[str]]:

@@ -79,7 +79,7 @@ def test_last_point_describes_the_head_that_was_chosen(recipe: str, tmp_path: Pa
     summaries = TrainingEventFiles(tmp_path)
     training, validation = LabelledFeatures(FEATURES[:40], LABELS[:40]), LabelledFeatures(FEATURES[40:], LABELS[40:])
     look = summaries.watch(training, validation)
-    head = train_head(training, validation, 3, configured(recipe), lambda *_, **__: None, look)
+    head = train_head(training, validation, 3, configured(recipe), lambda *_, **__: None, look).head
     summaries.close()
     last = scalars(read_events(tmp_path / "train")[-1])
     assert last["final_training_ops/weights/summaries/max"] == pytest.approx(head.weights.max(), rel=1e-5)

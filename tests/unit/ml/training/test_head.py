@@ -10,12 +10,15 @@ from sklearn.linear_model import LogisticRegression
 
 from ml.training.config import TrainConfig
 from ml.training.head import EmptySplit, Head, LabelledFeatures, TrainingDiverged, balanced_loss, softmax
-from ml.training.recipes import logistic_regression, sgd
-from ml.training.recipes.registry import train_head
+from ml.training.recipes import logistic_regression, registry, sgd
 
 AUTO = TrainConfig(backbone="testing")
 POETS = TrainConfig(backbone="testing", recipe="sgd", steps=300, learning_rate=0.1)
 RECIPES = pytest.mark.parametrize("config", [AUTO, POETS], ids=["auto", "poets"])
+
+
+def train_head(*arguments: Any, **named: Any) -> Head:
+    return registry.train_head(*arguments, **named).head
 
 
 def silent(stage: str, fraction: float, **point: float) -> None:
@@ -67,13 +70,19 @@ def test_train_reports_a_curve_that_ends_at_the_head(config: TrainConfig) -> Non
     training, validation = clouds([50] * 3, apart=0.5), clouds([20] * 3, seed=1, apart=0.5)
     calls: list[tuple[str, float, dict[str, Any]]] = []
     head = train_head(
-        training, validation, 3, config, lambda stage, fraction, **point: calls.append((stage, fraction, point))
+        training,
+        validation,
+        3,
+        config,
+        lambda stage, fraction, **point: calls.append((stage, fraction, point)),
+        keep_validation=True,
     )
     stages, fractions, points = zip(*calls, strict=True)
     assert set(stages) == {"head"}
     assert list(fractions) == sorted(fractions)
     assert fractions[0] > 0
     assert fractions[-1] == 1.0
+    points = tuple(point for point in points if point)
     steps = [point["step"] for point in points]
     assert steps == sorted(set(steps))
     assert all(np.isfinite(list(point.values())).all() for point in points)
@@ -171,7 +180,7 @@ def test_auto_agrees_with_scikit_learn(monkeypatch: pytest.MonkeyPatch, penalty:
 def test_auto_gradient_vanishes_at_the_solution(monkeypatch: pytest.MonkeyPatch, penalty: float) -> None:
     monkeypatch.setattr(logistic_regression, "PENALTIES", (penalty,))
     training = clouds([80, 40], apart=0.3)
-    head = train_head(training, clouds([10, 10], seed=1, apart=0.3), 2, AUTO, silent)
+    head = train_head(training, clouds([10, 10], seed=1, apart=0.3), 2, AUTO, silent, keep_validation=True)
     weight = 0.5 / np.bincount(training.labels)[training.labels, None]
     error = (head.probabilities(training.features) - np.eye(2)[training.labels]) * weight
     mean = training.features.mean(axis=0)

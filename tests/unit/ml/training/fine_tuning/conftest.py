@@ -70,6 +70,6 @@ def slopes(engine: LiteRTEngine) -> Task:
         for split in SPLITS
     }
     splits = [LabelledFeatures(features[split], dataset.labels(split)) for split in (TRAINING, VALIDATION)]
-    head = train_head(*splits, len(SLOPES), TrainConfig(backbone="testing"), lambda *_, **__: None)
+    head = train_head(*splits, len(SLOPES), TrainConfig(backbone="testing"), lambda *_, **__: None).head
     assert np.mean(head.probabilities(features[TEST]).argmax(axis=1) == dataset.labels(TEST)) < 0.8
     return Task(dataset, files, head)
