@@ -21,6 +21,7 @@ from classifier.models import (
     UploadItem,
 )
 from classifier.models.alias import LIVE
+from classifier.parsing import parse_number
 from ml.videos.frames import LATER_FRAME
 
 
@@ -89,6 +90,14 @@ def live_version(project: Project) -> ModelVersion | None:
     """Return the model version that answers predictions now."""
     alias = Alias.objects.filter(project=project, name=LIVE).select_related("model_version").first()
     return alias.model_version if alias else None
+
+
+def find_version(project: Project, wanted: str) -> ModelVersion | None:
+    """Return the model version with this number or alias."""
+    number = parse_number(wanted)
+    if number is not None:
+        return project.model_versions.filter(number=number).first()
+    return project.model_versions.filter(aliases__name=wanted).first()
 
 
 def upload_counts(upload: Upload) -> dict[str, int]:

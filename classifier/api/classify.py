@@ -6,7 +6,7 @@ from typing import Any
 from django.conf import settings
 from django.core.files.uploadedfile import UploadedFile
 from django.http import JsonResponse
-from ninja import File, Router
+from ninja import File, Router, params
 from ninja.errors import HttpError
 from ninja.files import UploadedFile as NinjaFile
 
@@ -14,6 +14,7 @@ from classifier.access import SignedIn, find_project
 from classifier.api import schemas
 from classifier.api.auth import CLASSIFY_AUTH
 from classifier.api.errors import errors
+from classifier.models.alias import LIVE
 from classifier.services import prediction
 from classifier.services.images import read_bounded
 
@@ -26,16 +27,21 @@ router = Router()
     exclude_none=True,
     auth=CLASSIFY_AUTH,
 )
-def classify(request: SignedIn, slug: str, image: File[list[NinjaFile]]) -> Any:
-    """Classify pictures (`image` repeated) with the live version of the project."""
-    version = prediction.find_live(request.user, slug)
-    if version is None:
+def classify(
+    request: SignedIn,
+    slug: str,
+    image: File[list[NinjaFile]],
+    version: str = params.Query(LIVE, max_length=60, description="the number of a model version, or an alias"),
+) -> Any:
+    """Classify pictures (`image` repeated) with the live version of the project, or with another one."""
+    found = prediction.find_answering(request.user, slug, version)
+    if found is None:
         find_project(request, slug)
-        raise prediction.NothingLive
-    return answer_files(slug, version, image)
+        raise prediction.NothingLive if version == LIVE else prediction.NoSuchVersion(version)
+    return answer_files(slug, found, image)
 
 
-def answer_files(slug: str, version: prediction.LiveVersion, files: Sequence[UploadedFile]) -> JsonResponse:
+def answer_files(slug: str, version: prediction.AnsweringVersion, files: Sequence[UploadedFile]) -> JsonResponse:
     """Answer with the predictions for files. Raise what `api.errors` turns into answers."""
     if len(files) > settings.MAX_CLASSIFY_FILES:
         raise HttpError(413, f"Send at most {settings.MAX_CLASSIFY_FILES} pictures at once.")
@@ -56,4 +62,9 @@ def answer_files(slug: str, version: prediction.LiveVersion, files: Sequence[Upl
 
 def _present_answer(file: str, answer: prediction.Answer) -> dict[str, Any]:
     classes = [{"name": name, "probability": share} for name, share in answer.classes]
-    return {"file": file, "classes": classes, **({"error": answer.error} if answer.error else {})}
+    said = {"file": file, "classes": classes, "none_of_these": answer.none_of_these}
+    if answer.error:
+        return {**said, "error": answer.error}
+    if answer.none_of_these:
+        said["reason"] = str(answer.reason)
+    return said if answer.likeness is None else {**said, "likeness": answer.likeness}

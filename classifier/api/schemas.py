@@ -233,6 +233,13 @@ class Prediction(Schema):
 class FilePrediction(Schema):
     file: str
     classes: list[Prediction]
+    none_of_these: bool = Field(description="whether the picture shows none of the classes, as far as can be told")
+    reason: str | None = Field(
+        None,
+        description="why it is none of these: `unlike` all pictures trained on; `unsure`, less probable than answers "
+        "must be; `other`, the class for other things",
+    )
+    likeness: float | None = Field(None, description="to the pictures trained on, -1 to 1; null where it is unknown")
     error: str | None = Field(None, description="why this picture could not be read")
 
 

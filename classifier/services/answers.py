@@ -9,8 +9,7 @@ from numpy.typing import NDArray
 from classifier.models import Embedding, ImageClass, ModelVersion, Sample
 from classifier.selectors import live_version
 from classifier.services.custom_backbones import find_backbone
-from classifier.services.model_versions import load_artifact
-from classifier.services.prediction import artifacts
+from classifier.services.prediction import load_cached
 from ml.engines.embeddings import embedding_key
 from ml.errors import UserError
 
@@ -50,7 +49,7 @@ def ask_version(version: ModelVersion, image_ids: Sequence[int]) -> dict[int, li
     if not found:
         return {}
     try:
-        artifact = artifacts.get(version.artifact_digest, lambda: load_artifact(version.artifact_digest))
+        artifact = load_cached(version.artifact_digest)
     except (UserError, OSError):
         return {}
     probabilities = artifact.head.probabilities(np.stack(list(found.values())))

@@ -19,7 +19,7 @@ from classifier.services.images import THUMBNAIL_SIZES, read_file
 from classifier.services.model_versions import load_artifact, load_evaluation
 from classifier.storage import part_storage
 from ml.machine import CORES
-from ml.training.artifacts import EVALUATION, HEAD, MANIFEST, ArtifactCorrupt
+from ml.training.artifacts import DETECTOR, EVALUATION, HEAD, MANIFEST, ArtifactCorrupt
 
 ORPHAN_AGE = timedelta(days=1)  # a job may still be about to write the row
 AHEAD = 64  # files that are being read before the first of them is told of
@@ -107,7 +107,9 @@ def _check_version(version: ModelVersion) -> _Check:
         load_artifact(version.artifact_digest)
         load_evaluation(version.artifact_digest)
 
-    names = (MANIFEST, HEAD, EVALUATION)
+    names = [MANIFEST, HEAD, EVALUATION]
+    if version.metrics.get("has_detector"):
+        names.append(DETECTOR)
     paths = tuple(f"artifacts/{version.artifact_digest}/{name}" for name in names)
     return _Check(version, f"{version} of the project {version.project}", paths, read)
 

@@ -48,7 +48,7 @@ def fingerprint(dataset_version: DatasetVersion, config: TrainConfig) -> str:
 
 def negative_classes(dataset_version: DatasetVersion) -> list[int]:
     """List the ids of its classes that mean “none of these”."""
-    ids = [pk for pk, _ in dataset_version.classes]
+    ids = [pk for pk, _ in dataset_version.classes or ()]
     negative = ImageClass.objects.filter(project=dataset_version.project_id, is_negative=True, pk__in=ids)
     return sorted(negative.values_list("pk", flat=True))
 

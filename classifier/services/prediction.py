@@ -7,16 +7,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 from django.conf import settings
 from django.contrib.auth.models import User
 from django.db.models import QuerySet, Subquery
-from numpy.typing import NDArray
 
-from classifier.models import ModelVersion, Project
+from classifier.models import ModelVersion
 from classifier.models.alias import LIVE
+from classifier.parsing import parse_number
 from classifier.prepared import PreparedQuery
-from classifier.selectors import list_projects, live_version
+from classifier.selectors import list_projects
 from classifier.services.accounts import hash_api_key, note_key_use, valid_keys
 from classifier.services.custom_backbones import find_backbone
 from classifier.services.model_versions import load_artifact
@@ -24,17 +23,19 @@ from classifier.services.remote import WorkerEngine
 from ml.engines.conversion import ensure_tflite
 from ml.engines.litert import Embedder
 from ml.engines.loading import adapter_of, load_engine
-from ml.errors import Conflict
+from ml.errors import Conflict, UserError
 from ml.images.decoding import ImageRejected
 from ml.serving.batches import extract_features
 from ml.serving.inference import BACKBONES_HELD, Network
-from ml.training.inference import ArtifactCache, classify_features
+from ml.training.artifacts import Artifact
+from ml.training.inference import ArtifactCache, Classified, classify_features
+from ml.training.rejection import Reason
 
-HEAD_BYTES = 24 * 2**20  # of heads kept in each web process: a thousand of a few classes
+HEAD_BYTES = 48 * 2**20  # of heads and exemplars kept in each web process: of some three hundred projects
 
 
 @dataclass(frozen=True)
-class LiveVersion:
+class AnsweringVersion:
     """A model version, as far as answering goes. A class renamed after training answers with its new name."""
 
     number: int
@@ -43,18 +44,33 @@ class LiveVersion:
     names: dict[int, str]  # of the project's classes as they are today, by id
 
 
-def _live(user: User | Subquery, slug: str) -> QuerySet[ModelVersion, Any]:
+def _select(versions: QuerySet[ModelVersion]) -> QuerySet[ModelVersion, Any]:
     """Select all that a request must ask the database, at once. The metrics alone would take longer to read."""
-    versions = ModelVersion.objects.filter(aliases__name=LIVE, project__slug=slug, project__in=list_projects(user))
     return versions.values_list(
         "number", "backbone", "artifact_digest", "project__classes__id", "project__classes__name"
     )
+
+
+def _live(user: User | Subquery, slug: str) -> QuerySet[ModelVersion, Any]:
+    versions = ModelVersion.objects.filter(aliases__name=LIVE, project__slug=slug, project__in=list_projects(user))
+    return _select(versions)
 
 
 LIVE_BY_KEY = PreparedQuery(lambda digest, slug: _live(Subquery(valid_keys(digest).values("user")), slug), str, str)
 
 artifacts = ArtifactCache(HEAD_BYTES)
 _engine_lock = threading.Lock()
+
+
+class NoSuchVersion(UserError):
+    """The project has no model version with that number or alias."""
+
+    status = 404
+
+    def __init__(self, wanted: str) -> None:
+        super().__init__(
+            f"This project has no version “{wanted[:60]}”. Give the number of a version, or an alias such as “live”."
+        )
 
 
 class NothingLive(Conflict):
@@ -66,15 +82,28 @@ class NothingLive(Conflict):
 
 @dataclass(frozen=True)
 class Answer:
-    """One picture's classes, the likeliest first: (name, probability). None of them where it was refused."""
+    """What is said of one picture.
+
+    Attributes:
+        classes: (name, probability), the likeliest first; none where it could not be read.
+        error: why it could not be read, a sentence.
+        reason: why it shows none of the classes, if it does not.
+        likeness: to the pictures that the version was trained on, -1 to 1, if it is known.
+    """
 
     classes: list[tuple[str, float]]
     error: str = ""
+    reason: Reason = Reason.NONE
+    likeness: float | None = None
+
+    @property
+    def none_of_these(self) -> bool:
+        return self.reason != Reason.NONE
 
 
 @dataclass(frozen=True)
 class Classification:
-    version: LiveVersion
+    version: AnsweringVersion
     answers: list[Answer]
     milliseconds: float
 
@@ -95,13 +124,21 @@ def _load_engine(name: str) -> Network | Embedder:
     return load_engine(backbone, folder, threads=settings.PREDICT_THREADS)
 
 
-def find_live(user: User, slug: str) -> LiveVersion | None:
-    """Return the live version of this project; None if there is none, or the user has no such project."""
-    return _answering(list(_live(user, slug)))
+def find_answering(user: User, slug: str, wanted: str = LIVE) -> AnsweringVersion | None:
+    """Return the version of this project with a number or alias; None if there is none, or the user may not see it."""
+    if wanted == LIVE:
+        return _answering(list(_live(user, slug)))
+    versions = ModelVersion.objects.filter(project__slug=slug, project__in=list_projects(user))
+    number = parse_number(wanted)
+    found = versions.filter(aliases__name=wanted) if number is None else versions.filter(number=number)
+    return _answering(list(_select(found)))
 
 
-def find_live_by_key(key: str, slug: str) -> LiveVersion | None:
-    """Do what `find_live` does for the owner of an API key, in one query; return None for a wrong key too."""
+def find_live_by_key(key: str, slug: str) -> AnsweringVersion | None:
+    """Return the live version of this project for the owner of an API key, in one query.
+
+    Return None for a wrong key too.
+    """
     digest = hash_api_key(key)
     found = _answering(LIVE_BY_KEY.rows(digest, slug))
     if found:
@@ -109,34 +146,31 @@ def find_live_by_key(key: str, slug: str) -> LiveVersion | None:
     return found
 
 
-def _answering(rows: list[tuple[Any, ...]]) -> LiveVersion | None:
+def _answering(rows: list[tuple[Any, ...]]) -> AnsweringVersion | None:
     if not rows:
         return None
     number, backbone, digest, *_ = rows[0]
-    return LiveVersion(number, backbone, digest, {row[3]: row[4] for row in rows})
+    return AnsweringVersion(number, backbone, digest, {row[3]: row[4] for row in rows})
 
 
-def classify(project: Project, pictures: Sequence[bytes]) -> Classification:
-    """Classify with the live version. Raise UserError."""
-    version = live_version(project)
-    if version is None:
-        raise NothingLive
-    names = dict(project.classes.values_list("pk", "name"))
-    return answer(LiveVersion(version.number, version.backbone, version.artifact_digest, names), pictures)
-
-
-def answer(version: LiveVersion, pictures: Sequence[bytes]) -> Classification:
+def answer(version: AnsweringVersion, pictures: Sequence[bytes]) -> Classification:
     """Classify each picture; one that cannot be read gets an error of its own. Raise UserError."""
     begun = time.perf_counter()
-    artifact = artifacts.get(version.artifact_digest, lambda: load_artifact(version.artifact_digest))
+    artifact = load_cached(version.artifact_digest)
     found = classify_features(extract_features(pictures, get_engine(version.backbone), settings.IMAGE_LIMITS), artifact)
     milliseconds = (time.perf_counter() - begun) * 1000
     names = [version.names.get(pk, name) for pk, name in artifact.classes]
-    return Classification(version, [_rank(names, probabilities) for probabilities in found], milliseconds)
+    return Classification(version, [_rank(names, one) for one in found], milliseconds)
 
 
-def _rank(names: list[str], answer: NDArray[np.float32] | ImageRejected) -> Answer:
-    if isinstance(answer, ImageRejected):
-        return Answer([], str(answer))
-    ranked = sorted(zip(names, answer.tolist(), strict=True), key=lambda pair: -pair[1])
-    return Answer([(name, round(probability, 6)) for name, probability in ranked])
+def load_cached(digest: str) -> Artifact:
+    """Return an artifact, from memory if it is there. Raise `ArtifactCorrupt`."""
+    return artifacts.get(digest, lambda: load_artifact(digest))
+
+
+def _rank(names: list[str], found: Classified | ImageRejected) -> Answer:
+    if isinstance(found, ImageRejected):
+        return Answer([], str(found))
+    ranked = sorted(zip(names, found.probabilities.tolist(), strict=True), key=lambda pair: -pair[1])
+    classes = [(name, round(probability, 6)) for name, probability in ranked]
+    return Answer(classes, "", found.reason, None if found.likeness is None else round(found.likeness, 4))

@@ -1,7 +1,8 @@
 """The form that names pictures."""
 
 from django.conf import settings
-from django.http import HttpResponse
+from django.core.exceptions import BadRequest
+from django.http import Http404, HttpResponse
 from django.shortcuts import render
 
 from classifier import selectors
@@ -9,43 +10,65 @@ from classifier.access import SignedIn, project_page
 from classifier.browser_features import may_use_camera
 from classifier.catalogue import input_size
 from classifier.models import ModelVersion, Project
+from classifier.models.alias import LIVE
 from classifier.services import prediction
 from classifier.services.images import read_bounded
 from ml.errors import UserError
+from ml.training.rejection import Reason
 
 TOP = 5
 LIVE_ROWS = 8  # of classes, while the camera runs
+MOST_VERSIONS = 50  # to choose from; others by their own page
+SENTENCES = {
+    Reason.NONE: "",
+    Reason.UNLIKE: "It is unlike all the pictures that this version was trained on.",
+    Reason.UNSURE: "The likeliest class is less certain than you asked answers to be.",
+    Reason.OTHER: "It looks like the pictures of other things.",
+}
 
 
 @may_use_camera
 @project_page
 def classify(request: SignedIn, project: Project) -> HttpResponse:
-    """Show the page or, for posted pictures, the predictions as a part of it."""
+    """Show the page or, for posted pictures, the predictions as a part of it; `?version=` is a number or an alias."""
+    if unknown := set(request.GET) - {"version"}:
+        raise BadRequest(f"There is no parameter “{min(unknown)[:100]}” here; there is “version”.")
+    wanted = request.GET.get("version", LIVE)
+    version = selectors.find_version(project, wanted)
+    if version is None and wanted != LIVE:
+        raise Http404
     if request.method == "POST":
-        return _answer(request, project)
-    version = selectors.live_version(project)
-    context = {"project": project, "live": version, **(_live_context(version) if version else {})}
+        return _answer(request, project, wanted)
+    live = selectors.live_version(project)
+    context = {"project": project, "version": version, "live": live, **(_context(version) if version else {})}
     return render(request, "classifier/classify_page.html", context)
 
 
-def _live_context(version: ModelVersion) -> dict[str, object]:
-    """Return what classifying from the camera needs: the first rows, and how large a picture the network looks at."""
+def _context(version: ModelVersion) -> dict[str, object]:
+    """Return what can be chosen and what classifying from the camera needs.
+
+    That is the first rows, and how large a picture the network looks at.
+    """
     return {
+        "numbers": version.project.model_versions.values_list("number", flat=True)[:MOST_VERSIONS],
         "live_rows": selectors.class_names(version)[:LIVE_ROWS],
         "input_size": input_size(version.backbone),
     }
 
 
-def _answer(request: SignedIn, project: Project) -> HttpResponse:
+def _answer(request: SignedIn, project: Project, wanted: str) -> HttpResponse:
     files = request.FILES.getlist("image")[: settings.MAX_CLASSIFY_FILES]
     if not files:
         return _part(request, {"error": "Choose a picture first."}, 422)
     try:
-        result = prediction.classify(project, [read_bounded(file) for file in files])
+        version = prediction.find_answering(request.user, project.slug, wanted)
+        if version is None:
+            raise prediction.NothingLive
+        result = prediction.answer(version, [read_bounded(file) for file in files])
     except UserError as error:
         return _part(request, {"error": str(error)}, error.status)
     answers = [
-        {"file": file.name, "error": answer.error, "classes": answer.classes[:TOP]}
+        {"file": file.name, "said": answer, "classes": answer.classes[:TOP], "sentence": SENTENCES[answer.reason]}
         for file, answer in zip(files, result.answers, strict=True)
     ]
     return _part(request, {"project": project, "result": result, "answers": answers}, 200)

@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from cachetools import LRUCache
@@ -9,6 +10,7 @@ from numpy.typing import NDArray
 
 from ml.images.decoding import ImageRejected
 from ml.training.artifacts import Artifact
+from ml.training.rejection import Reason
 
 
 class ArtifactCache:
@@ -37,15 +39,39 @@ class ArtifactCache:
 
 def _size_of(artifact: Artifact) -> int:
     """Return the bytes in memory: the arrays, and roughly the manifest, whose confusion matrix grows with C x C."""
-    classes = len(artifact.head.bias)
+    classes, detector = len(artifact.head.bias), artifact.rejection.detector
     manifest = 20_000 + 1_000 * classes + 8 * classes**2
-    return artifact.head.weights.nbytes + artifact.head.bias.nbytes + manifest
+    arrays = artifact.head.weights.nbytes + artifact.head.bias.nbytes + (detector.nbytes if detector else 0)
+    return arrays + manifest
+
+
+@dataclass(frozen=True)
+class Classified:
+    """What a model version says of a picture.
+
+    Attributes:
+        probabilities: of the classes, float32 (C,).
+        reason: why it is none of these, if it is.
+        likeness: to the pictures it was trained on, -1 to 1; None if that is unknown.
+    """
+
+    probabilities: NDArray[np.float32]
+    reason: Reason = Reason.NONE
+    likeness: float | None = None
 
 
 def classify_features(
     found: Sequence[NDArray[np.float32] | ImageRejected], artifact: Artifact
-) -> list[NDArray[np.float32] | ImageRejected]:
-    """Return the probabilities, float32 (C,), for the features of each picture; what could not be read stays so."""
+) -> list[Classified | ImageRejected]:
+    """Classify pictures by their features; what could not be read stays so."""
     good = [features for features in found if not isinstance(features, ImageRejected)]
-    answers = iter(artifact.head.probabilities(np.stack(good)) if good else ())
+    answers = iter(classify_matrix(np.stack(good), artifact) if good else ())
     return [features if isinstance(features, ImageRejected) else next(answers) for features in found]
+
+
+def classify_matrix(features: NDArray[np.float32], artifact: Artifact) -> list[Classified]:
+    """Classify pictures by their features, (N, F)."""
+    probabilities, likeness = artifact.head.probabilities(features), artifact.rejection.likeness(features)
+    reasons = artifact.rejection.judge(probabilities, likeness)
+    known = [None] * len(reasons) if likeness is None else likeness.tolist()
+    return [Classified(*answer) for answer in zip(probabilities, reasons, known, strict=True)]

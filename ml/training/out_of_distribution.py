@@ -21,7 +21,7 @@ ACCEPTED, LEAST_ACCEPTED = 0.97, 0.95  # of the pictures of the classes; where i
 FAR = 0.9  # the share of pictures that are less like other classes than what counts as their distance
 MOST_COMPARED = 20  # classes, which say how far they lie apart
 MOST_PICTURES = 1000  # from which exemplars are chosen, an even share of each class
-MOST_EXEMPLARS, LEAST_OF_CLASS = 256, 3
+MOST_EXEMPLARS, LEAST_OF_CLASS = 128, 3
 LEAST_PICTURES = 6  # with fewer nothing can be said
 STEPS = 127  # of an eight-bit number
 

@@ -223,6 +223,7 @@ def _pack(dataset: Dataset, found: TrainedClassifier, config: dict[str, Any], re
     names = [name for _, name in dataset.classes]
     measured = {
         "calibration_error": round(calibration_error(probabilities, labels), 6),
+        "has_detector": rejection.detector is not None,
         "none_of_these": measure_rejection(rejection.judge(probabilities, likeness), labels, rejection.others),
     }
     metrics = evaluate(probabilities, labels, names, dataset.groups_of(TEST)) | measured | found.metrics

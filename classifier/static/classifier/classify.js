@@ -56,7 +56,7 @@ class Classifier {
     body.append("image", file);
     const headers = { "X-CSRFToken": document.body.dataset.csrf };
     try {
-      const response = await fetch(window.location.pathname, { method: "POST", body, headers });
+      const response = await fetch(window.location.pathname + window.location.search, { method: "POST", body, headers });
       const holder = document.createElement("template");
       holder.innerHTML = await response.text(); // our own server's fragment; names in it are escaped there
       const answer = holder.content.querySelector(".answer");

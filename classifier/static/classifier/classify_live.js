@@ -75,11 +75,13 @@ class LiveClassifier {
   }
 
   show({ model_version: version, milliseconds, predictions }) {
-    const [{ classes }] = predictions;
+    const [{ classes, none_of_these: refused }] = predictions;
+    const said = refused ? "None of these" : classes[0].name;
     this.place(classes.slice(0, this.rows.length));
-    this.part("top").textContent = classes[0].name;
+    this.panel.classList.toggle("refused", refused);
+    this.part("top").textContent = said;
     this.part("facts").textContent = `Version ${version} · ${Math.round(milliseconds)} ms`;
-    this.announce(classes[0].name);
+    this.announce(said);
   }
 
   // A class keeps its row as long as it is among the likeliest; one that comes in takes the row of one that is out.

@@ -21,7 +21,7 @@ from tests.datasets import coloured_pictures
 from tests.unit.classifier.conftest import add_pictures, publish, store_fake_embeddings
 
 FINGERPRINT = (
-    "0f28eb28f9154d3501d27dc43b898e198de9c5139929f5bacc1a24f8e6221b91"  # of all defaults, since preprocessing 2
+    "c32537edf3f00865819f85c832f64c0a30a30802c3b8ed8eca8f4bf90ddde281"  # of all defaults, since preprocessing 2
 )
 
 

@@ -83,7 +83,9 @@ def test_version_has_a_backbone_of_its_own_and_answers_with_it(slopes: Project) 
     )
     assert not list_custom_backbones(slopes.owner).exists()
     pictures = [make_texture(9000 + number, number % 2) for number in range(20)]
-    answers = prediction.classify(slopes, pictures).answers
+    live = prediction.find_answering(slopes.owner, slopes.slug)
+    assert live is not None
+    answers = prediction.answer(live, pictures).answers
     right = [answer.classes[0][0] == ("falling", "rising")[number % 2] for number, answer in enumerate(answers)]
     assert sum(right) >= 16
     assert job.state["measured"]["fine_tuning_pictures"] == 8 * TRAINED_ON

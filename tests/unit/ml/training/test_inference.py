@@ -11,7 +11,8 @@ from ml.images.decoding import ImageLimits, ImageRejected, load_picture
 from ml.serving.batches import extract_features
 from ml.training.artifacts import Artifact
 from ml.training.head import Head
-from ml.training.inference import ArtifactCache, classify_features
+from ml.training.inference import ArtifactCache, Classified, classify_features
+from ml.training.rejection import Reason
 from tests.pictures import make_jpeg
 
 
@@ -97,16 +98,18 @@ def test_classify_bad_pictures_beside_good_ones(engine: LiteRTEngine) -> None:
     assert [isinstance(answer, ImageRejected) for answer in answers] == [True, False, True, False, True, False]
     for picture, answer in zip(good, (answers[1], answers[3], answers[5]), strict=True):
         expected = artifact.head.probabilities(engine.embed(load_picture(picture, 32)[None]))[0]
-        np.testing.assert_allclose(answer, expected, rtol=1e-5)
+        assert isinstance(answer, Classified)
+        np.testing.assert_allclose(answer.probabilities, expected, rtol=1e-5)
 
 
 def test_classify_probabilities_sum_to_one(engine: LiteRTEngine) -> None:
     pictures = [make_jpeg(seed) for seed in range(10)]
     for answer in classify_features(extract_features(pictures, engine), make_artifact(classes=7)):
         assert not isinstance(answer, ImageRejected)
-        assert answer.shape == (7,)
-        assert answer.sum() == pytest.approx(1, abs=1e-5)
-        assert (answer >= 0).all()
+        assert answer.probabilities.shape == (7,)
+        assert answer.probabilities.sum() == pytest.approx(1, abs=1e-5)
+        assert (answer.probabilities >= 0).all()
+        assert (answer.reason, answer.likeness) == (Reason.NONE, None)  # nothing was learnt about other things
 
 
 def test_classify_only_bad_pictures(engine: LiteRTEngine) -> None:

@@ -22,6 +22,7 @@ from ml.training.artifacts import Artifact, read_artifact, read_evaluation
 from ml.training.config import TrainConfig, parse_config
 from ml.training.inference import classify_features
 from ml.training.pipeline import Trained, train
+from ml.training.rejection import Reason
 from poetsweb.folders import ML
 from tests.pictures import make_jpeg
 
@@ -88,7 +89,8 @@ def test_train_artifact_classifies_held_out_pictures(
     others = [make_jpeg(1000 + number, colour=COLOURS[number % 3]) for number in range(15)]
     for number, answer in enumerate(classify_features(extract_features(others, engine), read(trained))):
         assert not isinstance(answer, ImageRejected)
-        assert answer.argmax() == number % 3
+        assert answer.probabilities.argmax() == number % 3
+        assert answer.reason == Reason.NONE
 
 
 @pytest.mark.parametrize("config", CONFIGS, ids=["auto", "sgd"])
@@ -212,3 +214,48 @@ def test_train_views_leave_the_balance_of_the_classes(dataset: Dataset, features
     np.testing.assert_allclose(
         read(trained).head.probabilities(features[TEST]), read(plain).head.probabilities(features[TEST]), atol=1e-3
     )
+
+
+def test_train_refuses_pictures_of_other_things(dataset: Dataset, features: Features, engine: LiteRTEngine) -> None:
+    trained = train(dataset, features, CONFIGS[0], TESTING, silent)
+    assert trained.metrics["none_of_these"] == {
+        "n": trained.metrics["test_n"],
+        "refused": 0,
+        "others": 0,
+        "others_refused": 0,
+    }
+    others = [make_jpeg(number, colour=(240, 240, 20)) for number in range(10)]
+    for answer in classify_features(extract_features(others, engine), read(trained)):
+        assert not isinstance(answer, ImageRejected)
+        assert answer.reason == Reason.UNLIKE
+
+
+def test_train_negative_class_is_an_answer_and_teaches_what_else_there_is(dataset: Dataset, features: Features) -> None:
+    trained = train(dataset, features, CONFIGS[0], TESTING, silent, negative=[9])
+    rejection = read(trained).rejection
+    assert rejection.others == (2,)
+    assert rejection.detector is not None
+    plain = read(train(dataset, features, CONFIGS[0], TESTING, silent)).rejection.detector
+    assert plain is not None
+    blue = features[TEST][dataset.labels(TEST) == 2]
+    assert (plain.likeness(blue) >= plain.least_likeness).all()
+    assert (rejection.detector.likeness(blue) < rejection.detector.least_likeness).all()
+    measured = trained.metrics["none_of_these"]
+    assert (measured["refused"], measured["others_refused"]) == (0, measured["others"])
+    assert measured["others"] == len(blue)
+
+
+def test_train_gives_only_answers_as_precise_as_wanted(dataset: Dataset, features: Features) -> None:
+    """Put wrong labels on a third of the pictures, so that no class is right nine times in ten."""
+    random = np.random.default_rng(0)
+    rows = [
+        (sha256, int(random.integers(3)) if random.random() < 0.5 else label, split)
+        for sha256, label, split in dataset.rows
+    ]
+    noisy = Dataset(dataset.digest, CLASSES, rows)
+    wanted = CONFIGS[0].model_copy(update={"wanted_precision": 90})
+    bold, shy = (read(train(noisy, features, config, TESTING, silent)) for config in (CONFIGS[0], wanted))
+    assert bold.rejection.least_probabilities is None
+    assert shy.rejection.least_probabilities is not None
+    assert (shy.rejection.least_probabilities > 0.3).any()
+    np.testing.assert_array_equal(bold.head.weights, shy.head.weights)
