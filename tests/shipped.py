@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 
 
-def load_shipped(folder: Path) -> Callable[[bytes, Any], Any]:
-    """Return the function of an export's model.py."""
+def load_shipped(folder: Path) -> Callable[[bytes, Any], tuple[Any, bool]]:
+    """Return the function of an export's model.py: probabilities (C,), and whether the picture is none of these."""
     spec = importlib.util.spec_from_file_location("shipped_model", folder / "model.py")
     assert spec is not None
     assert spec.loader is not None

@@ -42,7 +42,8 @@ def export(job: Job) -> None:
         )
     backbone = find_backbone(version.backbone)
     backbone.ensure_weights()  # this may be another machine than the one that fetched them
-    parts = Parts(job.own_project.name, version.number, backbone, artifact.head, class_names(version))
+    labels, rejection = class_names(version), artifact.rejection
+    parts = Parts(job.own_project.name, version.number, backbone, artifact.head, labels, rejection)
     if format.calibrates:
         parts = replace(parts, calibration=_calibration_pictures(version, backbone))
     with tempfile.TemporaryDirectory(dir=settings.FILE_UPLOAD_TEMP_DIR, prefix="export-") as folder:
@@ -53,6 +54,7 @@ def export(job: Job) -> None:
             format,
             files,
             evaluation,
+            rejection,
             read_picture_file,
             partial(lifecycle.beat, job),
             lambda done: lifecycle.report(job, done=done),

@@ -56,8 +56,9 @@ def train_on_site(flags: Namespace, console: Console) -> None:
     if flags.assert_accuracy_at_least is not None and accuracy < flags.assert_accuracy_at_least:
         raise RetrainFailed(too_low(accuracy, flags.assert_accuracy_at_least))
     _write_summaries(job, flags.summaries_dir)
-    head = load_artifact(version.artifact_digest).head
-    write_files(flags, Parts(project.name, version.number, find_backbone(version.backbone), head, class_names(version)))
+    artifact, backbone = load_artifact(version.artifact_digest), find_backbone(version.backbone)
+    parts = Parts(project.name, version.number, backbone, artifact.head, class_names(version), artifact.rejection)
+    write_files(flags, parts)
 
 
 def _find_project(slug: str) -> Project:

@@ -31,7 +31,7 @@ def classify(
     request: SignedIn,
     slug: str,
     image: File[list[NinjaFile]],
-    version: str = params.Query(LIVE, max_length=60, description="the number of a model version, or an alias"),
+    version: str = params.Query(LIVE, max_length=60, description="the number of a model version, or an alias"),  # type: ignore[type-arg]
 ) -> Any:
     """Classify pictures (`image` repeated) with the live version of the project, or with another one."""
     found = prediction.find_answering(request.user, slug, version)

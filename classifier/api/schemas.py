@@ -168,6 +168,9 @@ class Certificate(Schema):
 
     n: int
     agreement: float = Field(description="share of pictures for which both predict the same class")
+    none_of_these_agreement: float | None = Field(
+        None, description="share of pictures that both take for none of the classes, or neither"
+    )
     mean_difference: float = Field(description="mean |Δp| over all classes and pictures")
     largest_difference: float
     accuracy: float

@@ -35,6 +35,19 @@ class CrossValidation(Schema):
     folds: int
 
 
+class Calibration(Schema):
+    temperature: float = Field(description="by which the logits were divided")
+    n: int = Field(description="unseen pictures by which it was found")
+    before: float = Field(description="the calibration error on the test pictures without it")
+
+
+class NoneOfThese(Schema):
+    n: int = Field(description="test pictures of the classes")
+    refused: int = Field(description="how many of them are said to be none of the classes")
+    others: int = Field(description="test pictures of other things")
+    others_refused: int
+
+
 class Metrics(Schema):
     test_accuracy: float | None
     test_n: int
@@ -46,6 +59,9 @@ class Metrics(Schema):
     per_class: list[PerClass]
     confusion: list[list[int]]
     fine_tuning: FineTuning | None = None
+    calibration: Calibration | None = None
+    calibration_error: float | None = Field(None, description="on the test pictures, over 15 bins")
+    none_of_these: NoneOfThese | None = None
 
 
 class Accuracy(Schema):

@@ -119,6 +119,7 @@ def keep_what_is_there(evaluation: Evaluation) -> Evaluation:
         sha256s=[evaluation.sha256s[row] for row in rows],
         labels=evaluation.labels[rows],
         probabilities=evaluation.probabilities[rows],
+        likeness=None if evaluation.likeness is None else evaluation.likeness[rows],
     )
 
 

@@ -1,5 +1,6 @@
 """Compare an export's answers with the site's, as its own program gives them for the files of all test pictures."""
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -8,31 +9,37 @@ from numpy.typing import NDArray
 from ml.exports.registry import Bar, ExportFormat
 
 
+@dataclass(frozen=True)
+class Answers:
+    """What is said of N pictures: probabilities (N, C), and whether each is none of the classes, bool (N,)."""
+
+    probabilities: NDArray[np.float32]
+    none_of_these: NDArray[np.bool_]
+
+
 def certify(
-    format: ExportFormat,
-    site: NDArray[np.float32],
-    file: NDArray[np.float32],
-    labels: NDArray[np.int64],
-    *,
-    milliseconds: float,
+    format: ExportFormat, site: Answers, file: Answers, labels: NDArray[np.int64], *, milliseconds: float
 ) -> dict[str, Any]:
-    """Compare the answers of the site and of the file, both probabilities (N, C) of the same N >= 1 pictures.
+    """Compare the answers of the site and of the file to the same N >= 1 pictures.
 
     `labels` are the true class indices (N,), `milliseconds` the time the file takes for a picture. Return the
     certificate as plain data: `passed` says whether the file may be used, and `reasons` why not, in sentences.
     """
-    difference = np.abs(site.astype(np.float64) - file)
-    answered, named = site.argmax(axis=1), file.argmax(axis=1)
-    is_finite = bool(np.isfinite(file).all())
+    difference = np.abs(site.probabilities.astype(np.float64) - file.probabilities)
+    answered, named = site.probabilities.argmax(axis=1), file.probabilities.argmax(axis=1)
+    is_finite = bool(np.isfinite(file.probabilities).all())
     if not is_finite:
         difference = np.ones_like(difference)
     agreement, mean = float(np.mean(answered == named)), float(difference.mean())
     accuracy, site_accuracy = float(np.mean(named == labels)), float(np.mean(answered == labels))
     reasons = [] if is_finite else ["It returns values that are not numbers (NaN) or infinite."]
     reasons += _shortfalls(format.bar, agreement, mean, site_accuracy - accuracy, len(labels))
+    refusals = float(np.mean(site.none_of_these == file.none_of_these))
+    reasons += _refused_otherwise(format.bar, refusals, len(labels))
     return {
         "n": len(labels),
         "agreement": round(agreement, 6),
+        "none_of_these_agreement": round(refusals, 6),
         "mean_difference": round(mean, 8),
         "largest_difference": round(float(difference.max()), 8),
         "accuracy": round(accuracy, 6),
@@ -41,6 +48,17 @@ def certify(
         "passed": not reasons,
         "reasons": reasons,
     }
+
+
+def _refused_otherwise(bar: Bar, agreement: float, count: int) -> list[str]:
+    # As below, a single picture may lie on the threshold.
+    required = min(bar.refusal_agreement, 1 - 1 / count)
+    if round(agreement - required, 9) >= 0:
+        return []
+    return [
+        f"It agrees with this site about “none of these” for {agreement:.1%} of the test pictures; "
+        f"at least {required:.1%} are required."
+    ]
 
 
 def _shortfalls(bar: Bar, agreement: float, mean_difference: float, accuracy_loss: float, count: int) -> list[str]:

@@ -12,12 +12,16 @@ from numpy.typing import NDArray
 
 from ml.backbones.backbone import Backbone
 from ml.backbones.registry import get_backbone
+from ml.exports.none_of_these import refuse
 from ml.images import camera_raw, dicom, jpeg_ends, modes, rendering
 from ml.images.rendering import Framing
 from ml.settings import MLSettings
+from ml.training.artifacts import describe_rejection, parse_rejection
 from ml.training.head import Head
+from ml.training.out_of_distribution import Detector
+from ml.training.rejection import NOTHING_REFUSED, Rejection
 
-_FACTS, _HEAD, _CALIBRATION = "parts.json", "head.npz", "calibration.npy"
+_FACTS, _HEAD, _DETECTOR, _CALIBRATION = "parts.json", "head.npz", "detector.npz", "calibration.npy"
 README, RUNNER, METADATA = "README.md", "model.py", "metadata.json"
 TEMPLATES = Path(__file__).parent / "templates"
 SHARED = TEMPLATES / "shared"  # the program of every format, but for what runs the model
@@ -43,6 +47,7 @@ class Parts:
         backbone: the backbone that computes the features.
         head: the trained last layer.
         labels: the names of the classes, in the order of the head's outputs.
+        rejection: when it says “none of these”.
         calibration: training pictures, uint8 (K, S, S, 3), for formats that measure the range of their numbers on them.
     """
 
@@ -51,6 +56,7 @@ class Parts:
     backbone: Backbone
     head: Head
     labels: list[str]
+    rejection: Rejection = NOTHING_REFUSED
     calibration: NDArray[np.uint8] = field(default_factory=lambda: NO_PICTURES)
 
     def write(self, folder: Path) -> None:
@@ -61,9 +67,13 @@ class Parts:
             "backbone": self.backbone.name,
             "labels": self.labels,
             "settings": self.backbone.machine.dump(),
+            "none_of_these": describe_rejection(self.rejection),
         }
         (folder / _FACTS).write_text(json.dumps(facts))
         np.savez(folder / _HEAD, weights=self.head.weights, bias=self.head.bias)
+        if self.rejection.detector is not None:
+            detector = self.rejection.detector
+            np.savez(folder / _DETECTOR, exemplars=detector.exemplars, steps=detector.steps)
         np.save(folder / _CALIBRATION, self.calibration)
 
     @classmethod
@@ -74,17 +84,33 @@ class Parts:
             head = Head(arrays["weights"], arrays["bias"])
         backbone = get_backbone(facts["backbone"], MLSettings.parse(facts["settings"]))
         calibration = np.load(folder / _CALIBRATION, allow_pickle=False)
-        return cls(facts["title"], facts["version"], backbone, head, facts["labels"], calibration)
+        detector = None
+        if (folder / _DETECTOR).exists():
+            with np.load(folder / _DETECTOR, allow_pickle=False) as arrays:
+                least = facts["none_of_these"]["least_likeness"]
+                detector = Detector(arrays["exemplars"], arrays["steps"], least)
+        rejection = parse_rejection(facts["none_of_these"], detector)
+        return cls(facts["title"], facts["version"], backbone, head, facts["labels"], rejection, calibration)
 
     def build_classifier(self) -> Any:
         """Build the keras.Model: float32 RGB 0..255 (N, S, S, 3) -> probabilities (N, C). Import TensorFlow."""
+        return self.build_classifiers()[0]
+
+    def build_classifiers(self) -> tuple[Any, Any | None]:
+        """Build the keras.Model of `build_classifier` and, of the same layers, one that refuses.
+
+        The second gives [probabilities (N, C), bool (N,), whether it is none of these]; None if it never is. Import
+        TensorFlow.
+        """
         import keras
 
         network = self.backbone.build_network()
         dense = keras.layers.Dense(len(self.labels), activation="softmax", name="final_result")
-        classifier = keras.Model(network.input, dense(network.output))
+        probabilities = dense(network.output)
         dense.set_weights([self.head.weights, self.head.bias])
-        return classifier
+        refused = refuse(network.output, probabilities, self.rejection)
+        full = None if refused is None else keras.Model(network.input, [probabilities, refused])
+        return keras.Model(network.input, probabilities), full
 
     def write_texts(
         self, folder: Path, exporter: str, *, labels_file: str = "labels.txt", dtype: str = "float32"
@@ -126,6 +152,12 @@ class Parts:
             "framing": str(self.backbone.framing),
             "resize": self._resize,
             "output": {"shape": [None, len(self.labels)], "dtype": "float32", "meaning": "probabilities"},
+            "none_of_these": {
+                **describe_rejection(self.rejection),
+                "meaning": "a picture is none of the classes if its likeness to the training pictures is less than "
+                "least_likeness, if the probability of its class is less than least_probabilities, or if its class is "
+                "one of other_classes; null: never",
+            },
             "backbone": {"name": self.backbone.name, "licence": self.backbone.licence},
         }
 

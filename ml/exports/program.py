@@ -4,8 +4,8 @@
     python -m ml.exports.program answer OUT PICTURES
     python -m ml.exports.program hub BACKBONE OUT SETTINGS
 
-`PICTURES` is a folder with files 0, 1, 2, ...; the answers go to PICTURES.npy, the milliseconds for one picture to
-PICTURES.ms, and each line printed is the number of pictures done.
+`PICTURES` is a folder with files 0, 1, 2, ...; the answers go to PICTURES.npz, with the milliseconds for one picture,
+and each line printed is the number of pictures done.
 """
 
 import contextlib
@@ -16,6 +16,7 @@ import statistics
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -26,7 +27,7 @@ from ml.exports.registry import FORMATS
 from ml.settings import MLSettings
 
 SAID_EVERY = 8  # pictures
-PROGRAM = "classify.py"
+PROGRAM, ANSWERS = "classify.py", ".npz"
 
 
 def main(arguments: list[str]) -> int:
@@ -52,16 +53,20 @@ def answer(folder: Path, pictures: Path) -> int:
     names = [str(pictures / str(number)) for number in range(len(list(pictures.iterdir())))]
     said = _Answers()
     sys.path.insert(0, str(folder))  # as Python does for a program that is run by its path
-    sys.argv = [PROGRAM, "--json", *names]
+    sys.argv = [PROGRAM, "--full", *names]
     code: object = 0
     with contextlib.redirect_stdout(said):
         try:
             runpy.run_path(str(folder / PROGRAM), run_name="__main__")
         except SystemExit as end:
             code = end.code
-    np.save(pictures.with_suffix(".npy"), np.asarray(said.rows, np.float32))
-    # The median, because the first picture also waits for one-time initialisation.
-    pictures.with_suffix(".ms").write_text(str(1000 * statistics.median(said.seconds or [0.0])))
+    np.savez(
+        pictures.with_suffix(ANSWERS),
+        probabilities=np.asarray(said.rows, np.float32),
+        none_of_these=np.asarray(said.refused, bool),
+        # The median, because the first picture also waits for one-time initialisation.
+        milliseconds=np.float64(1000 * statistics.median(said.seconds or [0.0])),
+    )
     return int(bool(code))
 
 
@@ -70,20 +75,22 @@ class _Answers(io.TextIOBase):
 
     def __init__(self) -> None:
         self.rows: list[list[float]] = []
+        self.refused: list[bool] = []
         self.seconds: list[float] = []
         self._begun, self._rest = time.perf_counter(), ""
 
     def write(self, text: str) -> int:
         *lines, self._rest = (self._rest + text).split("\n")
         for line in lines:
-            if line.startswith("["):
+            if line.startswith("{"):
                 self._take(json.loads(line))
         return len(text)
 
-    def _take(self, row: list[float]) -> None:
+    def _take(self, said: dict[str, Any]) -> None:
         now = time.perf_counter()
         self.seconds.append(now - self._begun)
-        self.rows.append(row)
+        self.rows.append(said["probabilities"])
+        self.refused.append(said["none_of_these"])
         self._begun = now
         if len(self.rows) % SAID_EVERY == 1:
             print(len(self.rows), flush=True, file=sys.__stdout__)

@@ -9,7 +9,8 @@ The files are in `templates/`, in a folder with the module's name: README.md, a 
 runs the model without our code. It is copied beside the program that all formats share (`templates/shared/`), and
 
     load(folder: Path) -> function    returns a function that answers from these files only: the bytes of a picture's
-                                      file and its pixels, uint8 (S, S, 3), to probabilities (C,)
+                                      file and its pixels, uint8 (S, S, 3), to probabilities (C,) and whether it is
+                                      none of these
 """
 
 import importlib.util
@@ -26,15 +27,17 @@ class Bar:
         agreement: the least share of pictures with the same predicted class.
         mean_difference: the largest mean difference between probabilities, over all classes and pictures.
         accuracy_loss: how much lower its accuracy may be, where a single picture is always tolerated.
+        refusal_agreement: the least share of pictures that both take for none of the classes, or neither; likewise.
     """
 
     agreement: float = 0.0
     mean_difference: float = 1.0
     accuracy_loss: float = 1.0
+    refusal_agreement: float = 0.995
 
 
 # Fewer bits change the probabilities; what counts is whether the answers are right as often.
-SAME_NUMBERS, FEWER_BITS = Bar(agreement=0.995, mean_difference=0.02), Bar(accuracy_loss=0.015)
+SAME_NUMBERS, FEWER_BITS = Bar(agreement=0.995, mean_difference=0.02), Bar(accuracy_loss=0.015, refusal_agreement=0.95)
 
 
 @dataclass(frozen=True)

@@ -8,17 +8,18 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ml.backbones.backbone import Backbone
 from ml.errors import Refused
-from ml.exports.certificate import certify
+from ml.exports.certificate import Answers, certify
 from ml.exports.parts import Parts
+from ml.exports.program import ANSWERS
 from ml.exports.registry import ExportFormat
 from ml.sandbox.child import ChildFailed, ChildKilled, run_child
 from ml.sandbox.confine import Limits, bare_environment, confined
 from ml.settings import MLSettings
 from ml.training.artifacts import Evaluation
+from ml.training.rejection import Rejection, refused
 
 SECONDS = 1800.0
 PROCESSOR_SECONDS = 8 * 3600  # SECONDS of wall-clock time stop it earlier
@@ -57,6 +58,7 @@ def certify_export(
     format: ExportFormat,
     out: Path,
     evaluation: Evaluation,
+    rejection: Rejection,
     read: Callable[[str], bytes],
     alive: Callable[[], None],
     report: Callable[[int], None],
@@ -75,13 +77,15 @@ def certify_export(
     arguments = ["answer", str(out), str(pictures)]
     # Libraries may print anything; only lines with a number are ours.
     _run(arguments, out.parent, alive, lambda line: report(int(line)) if line.strip().isdecimal() else None)
-    answers: NDArray[np.float32] = np.load(pictures.with_suffix(".npy"), allow_pickle=False)
-    if answers.shape != evaluation.probabilities.shape:
+    with np.load(pictures.with_suffix(ANSWERS), allow_pickle=False) as arrays:
+        answers, none_of_these = arrays["probabilities"], arrays["none_of_these"]
+        milliseconds = float(arrays["milliseconds"])
+    if answers.shape != evaluation.probabilities.shape or none_of_these.shape != evaluation.labels.shape:
         raise ExportFailed(
             f"The exported file returns outputs of the shape {answers.shape}, not one score for each class."
         )
-    milliseconds = float(pictures.with_suffix(".ms").read_text())
-    return certify(format, evaluation.probabilities, answers, evaluation.labels, milliseconds=milliseconds)
+    site = Answers(evaluation.probabilities, refused(rejection.judge(evaluation.probabilities, evaluation.likeness)))
+    return certify(format, site, Answers(answers, none_of_these), evaluation.labels, milliseconds=milliseconds)
 
 
 def _run(

@@ -6,12 +6,15 @@
 |                    |                                                           | float32, both (N, C)           |
 | `pictures`         | `pictures`: float32 (N, S, S, 3), RGB from 0 to 1         | the same                       |
 
+Where the classifier refuses pictures, both also give `none_of_these`, bool (N,).
+
 Called as a function, as with `hub.load`, it takes what `pictures` takes and returns the scores (N, C).
 """
 
 from pathlib import Path
 from typing import Any
 
+from ml.exports.none_of_these import OUTPUT
 from ml.exports.parts import Parts
 from ml.exports.picture_ops import see_file
 
@@ -36,34 +39,31 @@ def save(parts: Parts, labels_file: Path, target: Path) -> None:
 def _build_module(parts: Parts, labels_file: Path) -> Any:
     import tensorflow as tf
 
-    classifier, size = parts.build_classifier(), parts.backbone.input_size
+    (plain, full), size = parts.build_classifiers(), parts.backbone.input_size
     classes = tf.constant([parts.labels])
 
-    def answer(scores: Any) -> dict[str, Any]:
-        return {"classes": tf.tile(classes, [tf.shape(scores)[0], 1]), "scores": scores}
+    def answer(pixels: Any) -> dict[str, Any]:
+        scores, *refused = full(pixels, training=False) if full else [plain(pixels, training=False)]
+        named = {"classes": tf.tile(classes, [tf.shape(scores)[0], 1]), "scores": scores}
+        return named | ({OUTPUT: refused[0]} if refused else {})
 
     framing = parts.backbone.framing
 
     @tf.function(input_signature=[tf.TensorSpec([None, size, size, 3], tf.float32, name="pictures")], autograph=False)  # type: ignore[untyped-decorator]
     def classify(pictures: Any) -> Any:
-        return classifier(255.0 * pictures, training=False)
+        return plain(255.0 * pictures, training=False)
 
     @tf.function(input_signature=[tf.TensorSpec([None, size, size, 3], tf.float32, name="pictures")], autograph=False)  # type: ignore[untyped-decorator]
     def serve_pictures(pictures: Any) -> Any:
-        return answer(classify(pictures))
+        return answer(255.0 * pictures)
 
     @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="image_bytes")], autograph=False)  # type: ignore[untyped-decorator]
     def serve_files(image_bytes: Any) -> Any:
         spec = tf.TensorSpec([size, size, 3], tf.float32)
-        return answer(
-            classifier(
-                tf.map_fn(lambda data: see_file(data, size, framing), image_bytes, fn_output_signature=spec),
-                training=False,
-            )
-        )
+        return answer(tf.map_fn(lambda data: see_file(data, size, framing), image_bytes, fn_output_signature=spec))
 
     module: Any = tf.Module()
-    module.variables_of_classifier = [variable.value for variable in classifier.variables]
+    module.variables_of_classifier = [variable.value for variable in (full or plain).variables]
     module.labels = tf.saved_model.Asset(str(labels_file))
     module.__call__, module.serve_pictures, module.serve_files = classify, serve_pictures, serve_files
     return module

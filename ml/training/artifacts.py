@@ -93,6 +93,13 @@ def describe_rejection(rejection: Rejection) -> dict[str, Any]:
     }
 
 
+def parse_rejection(said: dict[str, Any], detector: Detector | None) -> Rejection:
+    """Return the rejection with the thresholds that `describe_rejection` described."""
+    least = said.get("least_probabilities")
+    others = tuple(int(one) for one in said.get("other_classes", ()))
+    return Rejection(detector, None if least is None else np.array(least, np.float32), others)
+
+
 def _arrays_of_evaluation(evaluation: Evaluation) -> dict[str, NDArray[Any]]:
     arrays: dict[str, NDArray[Any]] = {
         "sha256s": np.frombuffer(bytes.fromhex("".join(evaluation.sha256s)), np.uint8).reshape(-1, 32),
@@ -122,23 +129,22 @@ def read_artifact(digest: str, read: Callable[[str], bytes]) -> Artifact:
 
 def _read_rejection(manifest: dict[str, Any], shape: tuple[int, ...], read: Callable[[str], bytes]) -> Rejection:
     """Read what is refused by a head with weights of this shape, (F, C)."""
-    said = manifest.get("none_of_these", {})
+    said, detector = manifest.get("none_of_these", {}), None
     try:
-        least = said.get("least_probabilities")
-        thresholds = None if least is None else np.array(least, np.float32)
-        others = tuple(int(one) for one in said.get("other_classes", ()))
-        least_likeness = float(said.get("least_likeness") or 0.0)
-    except (AttributeError, TypeError, ValueError) as error:
+        if DETECTOR in manifest["files"]:
+            arrays = _read_arrays(manifest, DETECTOR, read)
+            exemplars, steps = _take(arrays, "exemplars", np.int8, 2), _take(arrays, "steps", np.float32, 1)
+            detector = Detector(exemplars, steps, float(said["least_likeness"]))
+        rejection = parse_rejection(said, detector)
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise ArtifactCorrupt(f"The manifest does not say what is refused: {error}") from None
-    if thresholds is not None and thresholds.shape != shape[1:]:
-        raise ArtifactCorrupt("The manifest does not have a threshold for each class.")
-    if DETECTOR not in manifest["files"]:
-        return Rejection(None, thresholds, others)
-    arrays = _read_arrays(manifest, DETECTOR, read)
-    exemplars, steps = _take(arrays, "exemplars", np.int8, 2), _take(arrays, "steps", np.float32, 1)
-    if exemplars.shape != (len(steps), shape[0]) or not len(steps):
+    if detector is not None and (
+        detector.exemplars.shape != (len(detector.steps), shape[0]) or not len(detector.steps)
+    ):
         raise ArtifactCorrupt("The detector does not fit the head.")
-    return Rejection(Detector(exemplars, steps, least_likeness), thresholds, others)
+    if rejection.least_probabilities is not None and rejection.least_probabilities.shape != shape[1:]:
+        raise ArtifactCorrupt("The manifest does not have a threshold for each class.")
+    return rejection
 
 
 def read_evaluation(digest: str, read: Callable[[str], bytes]) -> Evaluation:

@@ -4,7 +4,7 @@ import tensorflow as tf
 
 
 def load(folder):
-    """Return a function: a picture's file and its pixels, uint8 (S, S, 3) -> probabilities (C,).
+    """Return a function: a picture's file and its pixels, uint8 (S, S, 3) -> probabilities (C,), none of these.
 
     The signature that takes files is used where TensorFlow can decode them, otherwise the one that takes pixels.
     """
@@ -16,6 +16,7 @@ def load(folder):
             found = signatures["serving_default"](image_bytes=tf.constant([data]))
         except tf.errors.InvalidArgumentError:
             found = signatures["pictures"](pictures=tf.constant(picture[None].astype("float32") / 255))
-        return found["scores"].numpy()[0]
+        refused = found.get("none_of_these")
+        return found["scores"].numpy()[0], refused is not None and bool(refused.numpy()[0])
 
     return classify

@@ -1,6 +1,7 @@
 """Classify pictures: run `python classify.py PICTURE…`. README.md says which packages it needs.
 
-With --json it prints a line of JSON for each picture, with the probability of every class in their order.
+With --json it prints a line of JSON for each picture, with the probability of every class in their order; with --full
+also whether the picture is none of these classes.
 """
 
 import json
@@ -15,7 +16,7 @@ FOLDER = Path(__file__).resolve().parent
 
 def main(arguments):
     """Classify the pictures that are named, and return the exit code."""
-    names = [argument for argument in arguments if argument != "--json"]
+    names = [argument for argument in arguments if argument not in ("--json", "--full")]
     facts = json.loads((FOLDER / "metadata.json").read_text(encoding="utf-8"))
     labels = [" ".join(label.split()) for label in facts["labels"]]
     classify, failed = load(FOLDER), 0
@@ -27,10 +28,16 @@ def main(arguments):
             print(f"{name} cannot be read: {error}", file=sys.stderr)
             failed = 1
             continue
-        scores = [float(score) for score in classify(data, picture)]
+        probabilities, refused = classify(data, picture)
+        scores = [float(score) for score in probabilities]
+        if "--full" in arguments:
+            print(json.dumps({"probabilities": scores, "none_of_these": refused}), flush=True)
+            continue
         if "--json" in arguments:
             print(json.dumps(scores), flush=True)
             continue
+        if refused:
+            print(f"{name}\tnone of these")
         for place in sorted(range(len(scores)), key=lambda place: -scores[place])[:5]:
             print(f"{name}\t{labels[place]}\t{scores[place]:.4f}")
     return failed

@@ -2,16 +2,18 @@
 
 from ai_edge_litert.interpreter import Interpreter
 
+REFUSING = "with_none_of_these"  # the signature of a classifier that refuses pictures
+
 
 def load(folder):
-    """Return a function: a picture's file and its pixels, uint8 (S, S, 3) -> probabilities (C,)."""
+    """Return a function: a picture's file and its pixels, uint8 (S, S, 3) -> probabilities (C,), none of these."""
     interpreter = Interpreter(model_path=str(folder / "model.tflite"))
-    interpreter.allocate_tensors()
-    source, target = interpreter.get_input_details()[0], interpreter.get_output_details()[0]
+    known = interpreter.get_signature_list()
+    run = interpreter.get_signature_runner(REFUSING if REFUSING in known else "serving_default")
+    dtype = run.get_input_details()["pictures"]["dtype"]
 
     def classify(data, picture):
-        interpreter.set_tensor(source["index"], picture[None].astype(source["dtype"]))
-        interpreter.invoke()
-        return interpreter.get_tensor(target["index"])[0]
+        found = run(pictures=picture[None].astype(dtype))
+        return found["probabilities"][0], bool(found.get("none_of_these", [False])[0])
 
     return classify

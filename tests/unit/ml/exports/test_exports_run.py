@@ -7,11 +7,13 @@ import sys
 import zipfile
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from ml.backbones.frozen_graphs import ensure_graph
 from ml.backbones.registry import get_backbone
 from ml.engines.tflite_metadata import Metadata, read_metadata
 from ml.exports import run
@@ -22,6 +24,8 @@ from ml.images.decoding import load_picture
 from ml.images.rendering import Framing
 from ml.training.artifacts import Evaluation
 from ml.training.head import Head
+from ml.training.out_of_distribution import fit_detector
+from ml.training.rejection import NEVER, NOTHING_REFUSED, Rejection, refused
 from poetsweb.folders import ML
 from tests.pictures import encode, exif, make_jpeg
 from tests.shipped import answers_of
@@ -29,6 +33,13 @@ from tests.shipped import answers_of
 TESTING = get_backbone("testing", ML)
 HEAD = Head(np.random.default_rng(1).standard_normal((TESTING.features, 3)).astype(np.float32), np.zeros(3, np.float32))
 PARTS = Parts("Colours\nof things", 7, TESTING, HEAD, ["red", "a\nb", "<script>苹果"])
+
+
+def certify(
+    folder: Path, evaluation: Evaluation, rejection: Rejection, pictures: dict[str, bytes], name: str = "tflite"
+) -> dict[str, Any]:
+    read = pictures.__getitem__
+    return certify_export(FORMATS[name], folder, evaluation, rejection, read, lambda: None, lambda done: None)
 
 
 @pytest.fixture(scope="module")
@@ -83,7 +94,9 @@ def test_files_are_certified_by_what_they_answer(files: Path) -> None:
     wrong = np.full((5, 3), 1 / 3, np.float32)
     evaluation = Evaluation(list(pictures), np.zeros(5, np.int64), wrong)
     done: list[int] = []
-    found = certify_export(FORMATS["tflite"], files, evaluation, pictures.__getitem__, lambda: None, done.append)
+    found = certify_export(
+        FORMATS["tflite"], files, evaluation, NOTHING_REFUSED, pictures.__getitem__, lambda: None, done.append
+    )
     assert not found["passed"]  # the site's answers are made up here, and the file's are not them
     assert found["n"] == 5
     assert found["milliseconds"] > 0
@@ -164,7 +177,13 @@ def test_certificate_is_won_by_the_program_that_is_shipped(files: Path, tmp_path
             reader += "    return np.asarray(Image.open(io.BytesIO(data)).convert('RGB').resize((size, size)))\n"
             (folder / "pictures" / "__init__.py").write_text(reader)
         found = certify_export(
-            FORMATS["tflite"], folder, evaluation, pictures.__getitem__, lambda: None, lambda done: None
+            FORMATS["tflite"],
+            folder,
+            evaluation,
+            NOTHING_REFUSED,
+            pictures.__getitem__,
+            lambda: None,
+            lambda done: None,
         )
         assert found["passed"] is not broken, found
         assert broken or found["largest_difference"] < 1e-4
@@ -174,3 +193,53 @@ def test_certificate_is_won_by_the_program_that_is_shipped(files: Path, tmp_path
 def test_nothing_to_calibrate_with_is_a_sentence(tmp_path: Path) -> None:
     with pytest.raises(ExportFailed, match="There are no training pictures to calibrate with"):
         build_export(FORMATS["tflite_int8"], PARTS, tmp_path, lambda: None)
+
+
+def see(pictures: list[bytes]) -> np.ndarray:
+    return np.asarray(TESTING.build_network()(np.stack([load_picture(one, 32) for one in pictures]).astype(np.float32)))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("rule", ["all", "likeness", "probabilities"])
+@pytest.mark.parametrize("name", FORMATS)
+def test_every_format_refuses_what_the_site_refuses(name: str, rule: str, tmp_path: Path) -> None:
+    format = FORMATS[name]
+    if format.unavailable_reason or (rule != "all" and name not in ("tflite", "keras")):
+        pytest.skip("One format of each way to do it is enough, and extras may be absent.")
+    colours = [(190, 60, 60), (60, 170, 60), (60, 60, 190)]
+    known = [make_jpeg(number, colour=colours[number % 3]) for number in range(30)]
+    labels = np.arange(30) % 3
+    detector = fit_detector(see(known), labels, [str(number) for number in range(30)])
+    new = [make_jpeg(100 + number, colour=colours[number % 3]) for number in range(9)]
+    new += [make_jpeg(200 + number, colour=(240, 240, 20)) for number in range(6)]
+    features = see(new)
+    probabilities = HEAD.probabilities(features)
+    least = np.full(3, np.median(probabilities.max(axis=1)) + 1e-4, np.float32)
+    rejection = Rejection(
+        detector if rule != "probabilities" else None,
+        least if rule == "probabilities" else None,
+        (int(probabilities[0].argmax()),) if rule == "all" and not format.calibrates else (),
+    )
+    pictures, likeness = {str(number): data for number, data in enumerate(new)}, rejection.likeness(features)
+    expected = refused(rejection.judge(probabilities, likeness))
+    assert 0 < expected.sum() < len(expected)
+    evaluation = Evaluation(list(pictures), np.arange(15) % 3, probabilities, likeness)
+    calibration = np.stack([load_picture(one, 32) for one in known])
+    ensure_graph(TESTING)
+    parts = replace(PARTS, rejection=rejection, calibration=calibration)
+    folder = build_export(format, parts, tmp_path, lambda: None)
+    found = certify(folder, evaluation, rejection, pictures, name)
+    assert found["passed"] or format.calibrates, found  # a head made of random numbers does not survive eight bits
+    assert found["none_of_these_agreement"] >= (1 - 1 / 15 if format.calibrates else 1.0)
+
+
+@pytest.mark.slow
+def test_a_file_that_refuses_other_pictures_is_not_certified(files: Path, tmp_path: Path) -> None:
+    pictures = {str(number): make_jpeg(number) for number in range(5)}
+    probabilities = HEAD.probabilities(see(list(pictures.values())))
+    evaluation = Evaluation(list(pictures), probabilities.argmax(axis=1), probabilities)
+    strict = Rejection(None, np.full(3, NEVER, np.float32))
+    shutil.copytree(files, tmp_path / "export")
+    found = certify(tmp_path / "export", evaluation, strict, pictures)
+    assert not found["passed"]
+    assert found["none_of_these_agreement"] == 0.0

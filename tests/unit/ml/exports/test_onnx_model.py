@@ -65,6 +65,6 @@ def test_several_pictures_are_answered_as_each_alone(folder: Path) -> None:
     (together,) = session.run(["probabilities"], {"pictures": pictures.astype(np.float32)})
     assert together.shape == (3, 3)
     np.testing.assert_allclose(together.sum(axis=1), 1, atol=1e-5)
-    np.testing.assert_allclose(together, np.stack([answer(b"", one) for one in pictures]), atol=1e-6)
+    np.testing.assert_allclose(together, np.stack([answer(b"", one)[0] for one in pictures]), atol=1e-6)
     features = np.asarray(TESTING.build_network()(pictures.astype(np.float32)))
     np.testing.assert_allclose(together, HEAD.probabilities(features), atol=1e-4)
