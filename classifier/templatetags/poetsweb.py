@@ -140,6 +140,12 @@ def item(values: dict[str, Any], key: str) -> Any:
 
 
 @register.filter
+def of_hundred(share: float | None) -> str:
+    """Say a share as how many of a hundred: 0.93 -> "93"; None -> "an unknown number"."""
+    return "an unknown number" if share is None else f"{100 * share:.0f}"
+
+
+@register.filter
 def wait(outage: str) -> str:
     """Say what a job waits for."""
     return describe_wait(outage)

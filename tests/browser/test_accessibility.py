@@ -37,6 +37,8 @@ PAGES = {
     "a job": "/projects/{slug}/jobs/{job}/",
     "versions": "/projects/{slug}/versions/",
     "a version": "/projects/{slug}/versions/1/",
+    "an evaluation": "/projects/{slug}/versions/1/evaluation/?show=hits",
+    "an evaluation on all pictures": "/projects/{slug}/versions/1/evaluation/?of=all&show=mistakes",
     "dataset versions": "/projects/{slug}/dataset-versions/",
     "a dataset version": "/projects/{slug}/dataset-versions/1/",
     "a comparison": "/projects/{slug}/dataset-versions/1/compare",

@@ -1,0 +1,83 @@
+"""The shapes of evaluations."""
+
+from datetime import datetime
+from typing import Literal
+
+from ninja import Field, Schema
+
+from ml.evaluation.curves import CoveragePoint
+from ml.evaluation.reliability import Bin
+
+Show = Literal["mistakes", "hits"]
+
+
+class ClassRef(Schema):
+    id: int
+    name: str
+
+
+class ClassOut(ClassRef):
+    n: int = Field(description="pictures of the class")
+    predicted: int = Field(description="pictures that are taken for it")
+    hits: int
+    precision: float | None
+    recall: float | None
+    recall_interval: tuple[float, float] = Field(description="the 95 % confidence interval")
+    f1: float | None
+    average_precision: float | None
+
+
+class ConfusionOut(Schema):
+    true_class: ClassRef
+    predicted_class: ClassRef
+    count: int
+
+
+class EvaluationOut(Schema):
+    of: Literal["test", "all"]
+    computed_at: datetime
+    n: int = Field(description="pictures; 0 where there is nothing to measure on")
+    groups: int = Field(description="how many of them are independent of each other")
+    accuracy: float | None
+    interval: tuple[float, float] = Field(description="the 95 % confidence interval")
+    constant_class: ClassRef | None = Field(description="the most frequent class")
+    constant_accuracy: float | None = Field(description="of always answering that")
+    balanced_accuracy: float | None = Field(description="the mean recall of the classes")
+    f1: float | None = Field(description="the mean of the classes")
+    calibration_error: float | None = Field(description="expected calibration error over bins of equal width")
+    classes: list[ClassOut]
+    confusions: list[ConfusionOut] = Field(description="what is taken for what, the most frequent first")
+    order_by_likeness: list[int] = Field(description="ids of classes; those that are confused stand side by side")
+    reliability: list[Bin]
+    coverage: list[CoveragePoint]
+
+
+class ThresholdOut(Schema):
+    threshold: float
+    called: int = Field(description="pictures whose probability of the class is at least this")
+    right: int = Field(description="how many of them are of the class")
+    precision: float | None
+    recall: float | None
+
+
+class CurveOut(Schema):
+    image_class: ClassRef
+    n: int
+    average_precision: float | None
+    recall: list[float] = Field(description="of the curve of precision over recall, at most 100 points")
+    precision: list[float]
+    thresholds: list[ThresholdOut] = Field(description="at 0 %, 1 %, ... 100 %")
+
+
+class JudgedOut(Schema):
+    sha256: str
+    sample: int | None = Field(description="null: it is not in the project any more")
+    file: str | None
+    true_class: ClassRef = Field(description="that it had when it was answered; with of=all that of today")
+    predicted_class: ClassRef
+    probability: float = Field(description="of the predicted class")
+
+
+class JudgedPage(Schema):
+    count: int = Field(description="how many there are in all")
+    pictures: list[JudgedOut]
