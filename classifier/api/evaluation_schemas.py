@@ -81,3 +81,59 @@ class JudgedOut(Schema):
 class JudgedPage(Schema):
     count: int = Field(description="how many there are in all")
     pictures: list[JudgedOut]
+
+
+class VerdictOut(Schema):
+    better: Literal["before", "after", "neither", "unknown"] = Field(
+        description="neither: no difference that chance would not make; unknown: too few pictures to tell"
+    )
+    p: float = Field(description="of McNemar's exact test, two-sided")
+    differing: int = Field(description="independent pictures that only one of both classifies correctly")
+    sentence: str
+
+
+class ChangedOut(Schema):
+    sha256: str
+    true_class: ClassRef
+    before: ClassRef = Field(description="the class that the first version predicts")
+    after: ClassRef
+
+
+class ClassChangeOut(Schema):
+    name: str
+    n: int
+    before: int = Field(description="of its pictures, how many the first version classifies correctly")
+    after: int
+
+
+class SettingOut(Schema):
+    label: str
+    before: str
+    after: str
+
+
+class DataChangeOut(Schema):
+    came: int
+    went: int
+    moved: int = Field(description="to another class")
+    resplit: int = Field(description="to another split")
+
+
+class ComparisonOut(Schema):
+    n: int = Field(description="pictures that both were tested on, with the same class; all figures are of these")
+    hits_before: int
+    hits_after: int
+    fixed: int
+    broken: int
+    verdict: VerdictOut
+    left_out: int = Field(description="test pictures of one version that are not in the test of the other")
+    trained_on: int = Field(description="how many of those the other one was trained on or chosen by")
+    relabelled: int = Field(description="pictures of both tests whose class has changed, which are left out")
+    classes: list[ClassChangeOut]
+    settings: list[SettingOut] = Field(description="those that differ")
+    data: DataChangeOut
+
+
+class ChangedPage(Schema):
+    count: int
+    pictures: list[ChangedOut]

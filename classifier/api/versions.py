@@ -40,6 +40,17 @@ def get_version(request: SignedIn, slug: str, number: int) -> Any:
     return shown | {"without_leaks": asdict(without) if without else None}
 
 
+@router.patch(
+    "/projects/{slug}/versions/{number}",
+    response={200: version_schemas.VersionOut, **errors(400, 404, 409, 413, 422)},
+)
+def describe_version(request: SignedIn, slug: str, number: int, payload: version_schemas.DescribeIn) -> Any:
+    """Change the name and the note of a version, and whether it stands before the others."""
+    version = find_version(request, slug, number)
+    model_versions.describe_version(version, **payload.model_dump())
+    return present_version(version, selectors.live_version(version.project))
+
+
 @router.get(
     "/projects/{slug}/versions/{number}/test-pictures",
     response={200: version_schemas.TestPicturesOut, **errors(404, 422)},

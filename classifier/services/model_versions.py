@@ -165,6 +165,26 @@ def promote(version: ModelVersion, *, by: User | None) -> None:
     )
 
 
+def describe_version(
+    version: ModelVersion, *, name: str | None = None, note: str | None = None, pinned: bool | None = None
+) -> None:
+    """Change what people say of a version; None leaves it as it is."""
+    said = {"name": _one_line(name), "note": _storable(note), "pinned": pinned}
+    changed = {field: value for field, value in said.items() if value is not None}
+    for field, value in changed.items():
+        setattr(version, field, value)
+    if changed:
+        version.save(update_fields=list(changed))
+
+
+def _one_line(text: str | None) -> str | None:
+    return None if text is None else " ".join((_storable(text) or "").split())
+
+
+def _storable(text: str | None) -> str | None:
+    return None if text is None else text.replace("\0", "\ufffd").strip()
+
+
 def load_artifact(digest: str) -> Artifact:
     """Load an artifact. Raise ArtifactCorrupt."""
     return read_artifact(digest, lambda name: read_file(f"artifacts/{digest}/{name}"))

@@ -5,38 +5,28 @@ from typing import Any
 import numpy as np
 from django.contrib import messages
 from django.http import HttpResponse
-from django.shortcuts import get_object_or_404, redirect, render
+from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_POST
 
 from classifier import catalogue, selectors
 from classifier.access import SignedIn, project_page
 from classifier.custom_backbone_forms import ReimportForm
+from classifier.evaluation_choices import find_version
 from classifier.models import ModelVersion, Project, PublicLink
 from classifier.services import exports, leaks, model_versions
 from classifier.services.custom_backbones import find_spec
 from classifier.services.hub import FORMAT
+from classifier.version_forms import VersionForm
 from ml.exports.registry import FORMATS
 from ml.training.pipeline import IMPORTED
 
 PAIRS = 5  # of classes that are confused
 
 
-def _find(project: Project, number: int) -> ModelVersion:
-    versions = project.model_versions.select_related("dataset_version", "job", "project")
-    return get_object_or_404(versions, number=number)
-
-
-@project_page
-def index(request: SignedIn, project: Project) -> HttpResponse:
-    versions = project.model_versions.select_related("dataset_version", "job")
-    context = {"project": project, "versions": versions, "live": selectors.live_version(project)}
-    return render(request, "classifier/versions_page.html", context)
-
-
 @project_page
 def detail(request: SignedIn, project: Project, number: int) -> HttpResponse:
-    version = _find(project, number)
+    version = find_version(project, number)
     context = {
         "project": project,
         "version": version,
@@ -50,9 +40,19 @@ def detail(request: SignedIn, project: Project, number: int) -> HttpResponse:
         "exports": _exports(version),
         "hub": _hub(request, version),
         "pictures": version.config.get("pictures"),
+        "describe_form": VersionForm(initial={"name": version.name, "note": version.note, "pinned": version.pinned}),
+        "compared_with": _compared_with(version),
         "reimport_form": ReimportForm(),
     }
     return render(request, "classifier/version_page.html", context)
+
+
+def _compared_with(version: ModelVersion) -> ModelVersion | None:
+    """Return the version that one would compare it with: the live one, or the one before it."""
+    live = selectors.live_version(version.project)
+    if live is not None and live != version:
+        return live
+    return version.project.model_versions.filter(number__lt=version.number).first()
 
 
 def _exports(version: ModelVersion) -> list[dict[str, Any]]:
@@ -100,7 +100,7 @@ def _list_pairs(version: ModelVersion) -> list[dict[str, Any]]:
 @project_page
 @require_POST
 def promote(request: SignedIn, project: Project, number: int) -> HttpResponse:
-    version = _find(project, number)
+    version = find_version(project, number)
     model_versions.promote(version, by=request.user)
     messages.success(request, f"Version {number} is now live.")
     return redirect(version)
