@@ -27,6 +27,7 @@ from classifier.views import (
     pictures,
     predict,
     project,
+    report,
     runs,
     sample_actions,
     sources,
@@ -132,6 +133,8 @@ urlpatterns = [
     path("projects/<slug:slug>/versions/compare", comparison.compare, name="version_compare"),
     path("projects/<slug:slug>/versions/compare/pictures", comparison.pictures, name="version_changes"),
     path("projects/<slug:slug>/versions/compare/classes", comparison.table, name="version_comparison_table"),
+    path("projects/<slug:slug>/versions/<int:number>/report", report.report, name="version_report"),
+    path("projects/<slug:slug>/versions/<int:number>/reproduce", versions.reproduce, name="version_reproduce"),
     path("projects/<slug:slug>/versions/<int:number>/describe", runs.describe, name="version_describe"),
     path("projects/<slug:slug>/versions/import", custom_backbones.import_version, name="version_import"),
     path(

@@ -17,7 +17,9 @@ from classifier.models import ModelVersion, Project, PublicLink
 from classifier.services import exports, leaks, model_versions
 from classifier.services.custom_backbones import find_spec
 from classifier.services.hub import FORMAT
+from classifier.services.reproduction import request_reproduction
 from classifier.version_forms import VersionForm
+from ml.errors import UserError
 from ml.exports.registry import FORMATS
 from ml.training.pipeline import IMPORTED
 
@@ -104,3 +106,15 @@ def promote(request: SignedIn, project: Project, number: int) -> HttpResponse:
     model_versions.promote(version, by=request.user)
     messages.success(request, f"Version {number} is now live.")
     return redirect(version)
+
+
+@project_page
+@require_POST
+def reproduce(request: SignedIn, project: Project, number: int) -> HttpResponse:
+    """Train a version again from its frozen inputs, and say whether the result is the same."""
+    version = find_version(project, number)
+    try:
+        return redirect(request_reproduction(version, by=request.user))
+    except UserError as error:
+        messages.error(request, str(error))
+        return redirect(version)
