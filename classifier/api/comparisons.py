@@ -20,7 +20,8 @@ router = Router()
 
 
 @router.get(
-    "/projects/{slug}/versions/{number}/compare/{other}", response={200: schemas.ComparisonOut, **errors(404, 422)}
+    "/projects/{slug}/versions/{number}/compare/{other}",
+    response={200: schemas.VersionComparisonOut, **errors(404, 422)},
 )
 def compare_model_versions(request: SignedIn, slug: str, number: int, other: int) -> Any:
     """Compare a version with another one that takes its place: what that fixes and breaks, and whether it is better."""

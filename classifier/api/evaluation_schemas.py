@@ -16,13 +16,13 @@ class ClassRef(Schema):
     name: str
 
 
-class ClassOut(ClassRef):
+class ClassScoresOut(ClassRef):
     n: int = Field(description="pictures of the class")
     predicted: int = Field(description="pictures that are taken for it")
     hits: int
     precision: float | None
     recall: float | None
-    recall_interval: tuple[float, float] = Field(description="the 95 % confidence interval")
+    recall_interval: list[float] = Field(description="the 95 % confidence interval")
     f1: float | None
     average_precision: float | None
 
@@ -39,13 +39,13 @@ class EvaluationOut(Schema):
     n: int = Field(description="pictures; 0 where there is nothing to measure on")
     groups: int = Field(description="how many of them are independent of each other")
     accuracy: float | None
-    interval: tuple[float, float] = Field(description="the 95 % confidence interval")
+    interval: list[float] = Field(description="the 95 % confidence interval")
     constant_class: ClassRef | None = Field(description="the most frequent class")
     constant_accuracy: float | None = Field(description="of always answering that")
     balanced_accuracy: float | None = Field(description="the mean recall of the classes")
     f1: float | None = Field(description="the mean of the classes")
     calibration_error: float | None = Field(description="expected calibration error over bins of equal width")
-    classes: list[ClassOut]
+    classes: list[ClassScoresOut]
     confusions: list[ConfusionOut] = Field(description="what is taken for what, the most frequent first")
     order_by_likeness: list[int] = Field(description="ids of classes; those that are confused stand side by side")
     reliability: list[Bin]
@@ -92,7 +92,7 @@ class VerdictOut(Schema):
     sentence: str
 
 
-class ChangedOut(Schema):
+class ChangedPictureOut(Schema):
     sha256: str
     true_class: ClassRef
     before: ClassRef = Field(description="the class that the first version predicts")
@@ -119,7 +119,7 @@ class DataChangeOut(Schema):
     resplit: int = Field(description="to another split")
 
 
-class ComparisonOut(Schema):
+class VersionComparisonOut(Schema):
     n: int = Field(description="pictures that both were tested on, with the same class; all figures are of these")
     hits_before: int
     hits_after: int
@@ -136,4 +136,4 @@ class ComparisonOut(Schema):
 
 class ChangedPage(Schema):
     count: int
-    pictures: list[ChangedOut]
+    pictures: list[ChangedPictureOut]
