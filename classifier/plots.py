@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from classifier.tables import Table
 
 WIDTH, HEIGHT = 460, 300
-LEFT, RIGHT, TOP, BOTTOM = 58, 26, 14, 52  # margins, where axes are written on
+LEFT, RIGHT, TOP, BOTTOM = 72, 28, 14, 54  # margins, where axes are written on
 
 Point = tuple[float, float]
 

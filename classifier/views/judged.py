@@ -55,7 +55,7 @@ def list_pictures(request: SignedIn, version: ModelVersion, wanted: Wanted, foun
     for one in page:
         if one.sample is not None:
             verb = "sure" if one.true == one.predicted else f"taken for {names.get(one.predicted, '?')}"
-            one.sample.note = f"{verb}, {100 * one.probability:.0f} %"  # type: ignore[attr-defined] # shown on its card
+            one.sample.note = f"{verb}, {100 * one.probability:.0f}\u00a0%"  # type: ignore[attr-defined] # shown on its card
             samples.append(one.sample)
     grid = wanted.as_filter(version)
     said: dict[str, Any] = {"of": wanted.of, "show": "hits" if wanted.right else "mistakes"}

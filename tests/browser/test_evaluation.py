@@ -73,6 +73,7 @@ def test_square_of_many_classes_opens_its_pictures(signed_in: Any, many: str) ->
     cells = page.evaluate("Object.keys(JSON.parse(document.getElementById('heat-data').textContent).counts)")
     row, column = (int(part) for part in cells[0].split(","))
     box, size = heat.bounding_box(), len(NAMES)
+    assert box["width"] == pytest.approx(box["height"], abs=1)  # else the squares are not where they are looked for
     at = {"x": (column + 0.5) * box["width"] / size, "y": (row + 0.5) * box["height"] / size}
     heat.hover(position=at)
     expect(page.locator("[data-heat-words]")).to_contain_text(f"{NAMES[row]} taken for {NAMES[column]}: ")

@@ -1,6 +1,10 @@
 """How good a version is, on its page and over the API: figures, pictures, all pictures, and what is empty."""
 
 import json
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,6 +16,7 @@ from django.utils import timezone
 from classifier.models import Audit, EvaluationSummary, ModelVersion, Project, Sample, SampleAudit
 from classifier.services import evaluations
 from ml.training.artifacts import ArtifactCorrupt
+from tests.unit.classifier.test_augmented_training import train
 
 HTMX = {"HX-Request": "true"}
 
@@ -205,3 +210,18 @@ def test_api_tells_the_same(trained: ModelVersion, as_owner: Client) -> None:
     check_all(trained.project)
     assert as_owner.get(f"{address}?of=all").json()["accuracy"] == 1
     assert json.loads(as_owner.get(f"{address}/pictures?of=all&show=hits").content)["count"] == 18
+
+
+def test_training_computes_what_the_page_shows(filled: Project, backbones: Path, settings: Any) -> None:
+    """So nobody who opens the page of a new version waits for that."""
+    settings.ML = replace(settings.ML, backbones_dir=backbones)
+    train(filled)
+    kept = EvaluationSummary.objects.get(model_version__project=filled)
+    assert kept.digest == filled.model_versions.get().artifact_digest
+
+
+def test_scientific_libraries_are_not_needed_to_show_figures() -> None:
+    """They take a second to import, which the first page of a web process would wait for."""
+    program = "import sys, ml.evaluation.summary, ml.evaluation.mcnemar; print({'scipy', 'sklearn'} & set(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "set()"
