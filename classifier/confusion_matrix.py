@@ -9,6 +9,7 @@ from classifier.services.evaluations import Evaluated
 MOST_IN_TABLE = 25  # classes
 PAIRS = 20  # that are listed
 SHADES = 10
+LONGEST_NAME = 24  # of a class, in a file
 
 
 @dataclass(frozen=True)
@@ -93,15 +94,23 @@ def draw_heat_map(found: Evaluated, order: str) -> dict[str, Any]:
     at = {place: rank for rank, place in enumerate(places)}
     squares: dict[str, list[str]] = {}
     cells = [(place, place, one.hits) for place, one in enumerate(found.summary.classes) if one.hits]
-    for true, taken, count in [*cells, *found.summary.confusions]:
+    everything = [*cells, *found.summary.confusions]
+    for true, taken, count in everything:
         css = f"{'right' if true == taken else 'off'} shade-{_shade(count, found.summary.classes[true].n)}"
         squares.setdefault(css, []).append(f"M{at[taken]} {at[true]}h1v1h-1z")
+    few, margin = len(places) <= MOST_IN_TABLE, min(max(len(places) / 4, 1.5), 10.0)
     return {
         "size": len(places),
-        "paths": [(css, "".join(found)) for css, found in sorted(squares.items())],
+        # Of a file: the margin for the names of the classes, the side with it, and the size of letters.
+        "margin": margin,
+        "side": len(places) + margin,
+        "label_size": min(0.6, margin / LONGEST_NAME * 1.7),
+        "labels": [(rank + 0.5, found.names[place][:LONGEST_NAME]) for rank, place in enumerate(places)],
+        "numbers": [(at[taken] + 0.5, at[true] + 0.5, n) for true, taken, n in everything] if few else [],
+        "paths": [(css, "".join(drawn)) for css, drawn in sorted(squares.items())],
         "script": {
             "names": [found.names[place] for place in places],
             "ids": [found.classes[place] for place in places],
-            "counts": {f"{at[true]},{at[taken]}": n for true, taken, n in [*cells, *found.summary.confusions]},
+            "counts": {f"{at[true]},{at[taken]}": n for true, taken, n in everything},
         },
     }

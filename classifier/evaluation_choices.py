@@ -5,6 +5,7 @@ from typing import Any
 from django.http import HttpRequest
 from django.shortcuts import get_object_or_404
 
+from classifier.confusion_matrix import ORDERS, default_order
 from classifier.judged_pictures import Source
 from classifier.models import ModelVersion, Project
 from classifier.parsing import parse_number
@@ -40,3 +41,9 @@ def chosen_class(request: HttpRequest, found: Evaluated) -> int:
 def chosen_threshold(request: HttpRequest) -> int:
     asked = parse_number(request.GET.get("threshold"))
     return 50 if asked is None else min(asked, STEPS)
+
+
+def chosen_order(request: HttpRequest, found: Evaluated) -> str:
+    """Return the order of the classes in the confusion matrix."""
+    asked = request.GET.get("order", "")
+    return asked if asked in ORDERS else default_order(found)

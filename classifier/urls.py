@@ -144,6 +144,9 @@ urlpatterns = [
     ),
     path("projects/<slug:slug>/versions/<int:number>/", versions.detail, name="version"),
     path("projects/<slug:slug>/versions/<int:number>/evaluation/", evaluation.evaluation, name="version_evaluation"),
+    path(
+        "projects/<slug:slug>/versions/<int:number>/evaluation/heat-map", evaluation.heat_map, name="version_heat_map"
+    ),
     path("projects/<slug:slug>/versions/<int:number>/evaluation/pictures", judged.judged, name="version_judged"),
     path(
         "projects/<slug:slug>/versions/<int:number>/evaluation/tables/<slug:table>",

@@ -3,12 +3,21 @@
 from typing import Any
 from urllib.parse import urlencode
 
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.urls import reverse
 
 from classifier import confusion_matrix
 from classifier.access import SignedIn, project_page
-from classifier.evaluation_choices import chosen_class, chosen_threshold, find_version, load, measure_of, source_of
+from classifier.evaluation_choices import (
+    chosen_class,
+    chosen_order,
+    chosen_threshold,
+    find_version,
+    load,
+    measure_of,
+    source_of,
+)
 from classifier.evaluation_plots import draw_coverage, draw_precision_over_recall, draw_reliability, list_marks
 from classifier.models import Audit, Project
 from classifier.services import audits
@@ -106,14 +115,12 @@ def _example(rows: list[dict[str, Any]]) -> dict[str, Any] | None:
 
 
 def _matrix(request: SignedIn, found: Evaluated) -> dict[str, Any]:
-    asked = request.GET.get("order", "")
-    order = asked if asked in confusion_matrix.ORDERS else confusion_matrix.default_order(found)
+    order = chosen_order(request, found)
     few = len(found.names) <= confusion_matrix.MOST_IN_TABLE
     return {
         "order": order,
         "orders": [(name, title) for name, (title, _) in confusion_matrix.ORDERS.items()],
         "matrix": confusion_matrix.list_rows(found, order) if few else None,
-        "heat_map": None if few else confusion_matrix.draw_heat_map(found, order),
         "pairs": confusion_matrix.list_pairs(found),
         "class_choices": list(zip(found.classes, found.names, strict=True)),
     }
@@ -140,3 +147,18 @@ def _threshold(request: SignedIn, found: Evaluated) -> dict[str, Any]:
             "marks": list_marks(curve, scores.n),
         },
     }
+
+
+@project_page
+def heat_map(request: SignedIn, project: Project, number: int) -> HttpResponse:
+    """Show the confusion matrix of many classes, which is too large to be sent before all else."""
+    version, source = find_version(project, number), source_of(request)
+    found = load(version, source)
+    if found is None:
+        raise Http404
+    address = reverse("version_judged", args=[project.slug, number])
+    context = {
+        "heat_map": confusion_matrix.draw_heat_map(found, chosen_order(request, found)),
+        "judged_address": f"{address}?of={source}",
+    }
+    return render(request, "classifier/_heat_map.html", context)

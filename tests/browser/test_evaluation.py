@@ -69,6 +69,7 @@ def test_square_of_many_classes_opens_its_pictures(signed_in: Any, many: str) ->
     page = signed_in
     page.goto(f"/projects/{many}/versions/1/evaluation/?order=trained")
     heat = page.locator("[data-heat]")
+    expect(heat).to_be_visible()
     heat.scroll_into_view_if_needed()
     cells = page.evaluate("Object.keys(JSON.parse(document.getElementById('heat-data').textContent).counts)")
     row, column = (int(part) for part in cells[0].split(","))

@@ -38,32 +38,37 @@ if (Threshold.slider && Threshold.data) {
   Threshold.show(); // a browser may have kept where the slider was
 }
 
-// The heat map: what lies under the pointer, and its pictures at a press.
-const heat = document.querySelector("[data-heat]");
-const cells = read("heat-data");
+// The heat map, which comes after the page: what lies under the pointer, and its pictures at a press.
+const Heat = {
+  svg: () => document.querySelector("[data-heat]"),
+  cells: null,
 
-function cellAt(event) {
-  const box = heat.getBoundingClientRect();
-  const place = (value, start, length) => Math.floor(((value - start) / length) * cells.names.length);
-  const row = place(event.clientY, box.top, box.height);
-  const column = place(event.clientX, box.left, box.width);
-  return { row, column, count: cells.counts[`${row},${column}`] || 0 };
-}
+  at(event) {
+    Heat.cells ||= read("heat-data");
+    const box = Heat.svg().getBoundingClientRect();
+    const { names, counts } = Heat.cells;
+    const place = (value, start, length) => Math.floor(((value - start) / length) * names.length);
+    const row = place(event.clientY, box.top, box.height);
+    const column = place(event.clientX, box.left, box.width);
+    return { row, column, count: counts[`${row},${column}`] || 0 };
+  },
+};
 
-if (heat && cells) {
-  const words = document.querySelector("[data-heat-words]");
-  heat.addEventListener("pointermove", (event) => {
-    const { row, column, count } = cellAt(event);
-    if (!(row in cells.names) || !(column in cells.names)) return;
-    words.textContent = `${cells.names[row]} taken for ${cells.names[column]}: ${count}`;
-  });
-  heat.addEventListener("click", (event) => {
-    const { row, column, count } = cellAt(event);
-    if (!count) return;
-    const address = `${heat.dataset.address}&true=${cells.ids[row]}&predicted=${cells.ids[column]}`;
-    htmx.ajax("GET", address, "#judged").then(showPictures);
-  });
-}
+document.addEventListener("pointermove", (event) => {
+  if (!event.target.closest?.("[data-heat]")) return;
+  const { row, column, count } = Heat.at(event);
+  const { names } = Heat.cells;
+  if (!(row in names) || !(column in names)) return;
+  document.querySelector("[data-heat-words]").textContent = `${names[row]} taken for ${names[column]}: ${count}`;
+});
+document.addEventListener("click", (event) => {
+  if (!event.target.closest?.("[data-heat]")) return;
+  const { row, column, count } = Heat.at(event);
+  if (!count) return;
+  const { ids } = Heat.cells;
+  const address = `${Heat.svg().dataset.address}&true=${ids[row]}&predicted=${ids[column]}`;
+  htmx.ajax("GET", address, "#judged").then(showPictures);
+});
 
 // What is asked for appears further down: go there.
 function showPictures() {

@@ -6,6 +6,7 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 import numpy as np
 import pytest
@@ -137,6 +138,7 @@ def test_all_pictures_show_wrong_labels_in_training(trained: ModelVersion, as_ow
     grid = words(as_owner.get(f"/projects/{trained.project.slug}/pictures/?checked=wrong&sort=sure"))
     assert "suspect.jpg" in grid
     assert "wrong by the last check" in grid
+    assert '<input type="hidden" name="checked" value="wrong">' in grid  # another filter beside it leaves it in place
 
 
 def test_all_pictures_want_a_check_first(trained: ModelVersion, as_owner: Client) -> None:
@@ -166,9 +168,13 @@ def test_many_classes_become_a_heat_map(
 ) -> None:
     monkeypatch.setattr("classifier.confusion_matrix.MOST_IN_TABLE", 2)
     page = words(as_owner.get(place(trained)))
-    assert 'class="heat" viewBox="0 0 3 3"' in page
+    assert place(trained, "version_heat_map") in page  # it comes after the page, or as a picture without a script
     assert 'class="matrix"' not in page
-    assert '<path class="right shade-10" d="M0 0h1v1h-1z"/>' in page
+    part = words(as_owner.get(place(trained, "version_heat_map") + "?order=trained", headers=HTMX))
+    assert 'viewBox="0 0 3 3"' in part
+    assert '<path class="right shade-10" d="M0 0h1v1h-1z"/>' in part
+    assert "0,0" in part
+    assert as_owner.get(place(trained, "version_heat_map") + "?of=all").status_code == 404
 
 
 def test_tables_and_charts_can_be_taken_away(trained: ModelVersion, as_owner: Client) -> None:
@@ -182,8 +188,9 @@ def test_tables_and_charts_can_be_taken_away(trained: ModelVersion, as_owner: Cl
     rows = as_owner.get(place(trained, "version_table", "matrix") + "?as=json").json()["rows"]
     assert rows[0]["true_class"] == "blue"
     assert rows[0]["blue"] == 1
-    for chart in ("reliability", "coverage", "thresholds"):
+    for chart in ("reliability", "coverage", "thresholds", "matrix"):
         drawn = as_owner.get(place(trained, "version_table", chart) + "?as=svg")
+        ElementTree.fromstring(drawn.content.decode().strip())  # which is what it says it is
         assert drawn["Content-Type"] == "image/svg+xml"
         assert "<title" in drawn.content.decode()
     for strange in ("nothing", "classes?as=svg", "classes?as=exe"):
