@@ -2,7 +2,7 @@
 
 from classifier.jobs import lifecycle
 from classifier.models import Job, ModelVersion
-from classifier.services import datasets, embeddings
+from classifier.services import checkpoints, datasets, embeddings
 from classifier.services.custom_backbones import find_backbone
 from classifier.services.reproduction import compare_with
 from ml.datasets.splits import TEST
@@ -28,9 +28,11 @@ def reproduce(job: Job) -> None:
     lifecycle.enter_stage(job, "load", total=1)
     features = embeddings.load_features(dataset, backbone, config.augmentations)
     progress = TrainingProgress(job)
-    tuning = (
-        FineTuningRun(job, frozen, dataset, backbone, config, features[TEST], progress) if config.fine_tuning else None
-    )
+    tuning = None
+    if config.fine_tuning:
+        # From a checkpoint of its own: the one of the training that is to be reproduced would be its result.
+        path = checkpoints.reproduction_path(job)
+        tuning = FineTuningRun(job, frozen, dataset, backbone, config, features[TEST], progress, checkpoint=path)
     trained = pipeline.train(
         dataset, features, config, backbone, progress, tune=tuning, test_is_given=TEST in frozen.given
     )
