@@ -19,6 +19,7 @@ from bench.command import label_hundred, label_one, retrain_cold, retrain_warm
 from bench.download import download_begins, download_rate
 from bench.durable import durable_ingest
 from bench.embed import embed_throughput
+from bench.evaluation import evaluation_page
 from bench.figures import Figure, table
 from bench.fine_tune import fine_tune
 from bench.grid import grid_action, grid_page
@@ -44,6 +45,7 @@ FIGURES: dict[str, Callable[[BenchmarkSite], Figure]] = {
     "download_rate": download_rate,
     "grid_page": grid_page,
     "grid_action": grid_action,
+    "evaluation_page": evaluation_page,
     "warm_retrain": warm_retrain,
     "train_after_upload": train_after_upload,
     "predict_latency": predict_latency,

@@ -157,3 +157,53 @@ def _pack_head(seed: int, classes: list[tuple[int, str]]) -> tuple[str, dict[str
         "metrics": evaluate(probabilities, labels, [name for _, name in classes]),
     }
     return pack_artifact(manifest, head, evaluation)
+
+
+def write_tested_version(user: Any, name: str, *, count: int, classes: int) -> str:
+    """Write a project of so many test pictures, without files, and a version tested on them; return its slug."""
+    from classifier.models import ModelVersion, Project, Sample
+    from classifier.services.datasets import freeze_dataset_version
+    from ml.backbones.registry import DEFAULT_BACKBONE
+    from ml.training.config import TrainConfig
+
+    slug = write_bare_samples(user, name, count=count, classes=classes)
+    project = Project.objects.get(slug=slug)
+    Sample.objects.filter(project=project).update(split="test", split_is_given=True)
+    dataset = freeze_dataset_version(project, validation_percentage=10, testing_percentage=10, by=user)
+    digest, metrics = _store_answers(dataset, seed=count)
+    ModelVersion.objects.create(
+        project=project,
+        number=1,
+        dataset_version=dataset,
+        backbone=DEFAULT_BACKBONE,
+        config=TrainConfig().as_dict(),
+        metrics=metrics,
+        fingerprint=digest,
+        artifact_digest=digest,
+    )
+    return slug
+
+
+def _store_answers(dataset: Any, *, seed: int) -> tuple[str, dict[str, Any]]:
+    """Store an artifact that answers four of five test pictures of a dataset version rightly; return its digest."""
+    from django.core.files.base import ContentFile
+    from django.core.files.storage import default_storage
+
+    from classifier.services.datasets import load_dataset
+    from ml.training.artifacts import Evaluation, pack_artifact
+    from ml.training.config import TrainConfig
+    from ml.training.evaluation import evaluate
+    from ml.training.head import Head, softmax
+
+    frozen, rng = load_dataset(dataset), np.random.default_rng(seed)
+    labels, classes = frozen.labels("test"), len(frozen.classes)
+    logits = rng.standard_normal((len(labels), classes)).astype(np.float32)
+    logits[np.arange(len(labels)), labels] += 2.5
+    probabilities = softmax(logits)
+    metrics = evaluate(probabilities, labels, [name for _, name in frozen.classes])
+    head = Head(np.zeros((FEATURES, classes), np.float32), np.zeros(classes, np.float32))
+    manifest = {"classes": frozen.classes, "config": TrainConfig().as_dict(), "metrics": metrics}
+    digest, files = pack_artifact(manifest, head, Evaluation(frozen.sha256s("test"), labels, probabilities))
+    for name, data in files.items():
+        default_storage.save(f"artifacts/{digest}/{name}", ContentFile(data))
+    return digest, metrics

@@ -8,7 +8,7 @@ from datetime import date, datetime, time, timedelta
 from typing import Annotated, Any, Literal
 from urllib.parse import urlencode
 
-from django.db.models import Q, QuerySet
+from django.db.models import F, Q, QuerySet
 from django.http import QueryDict
 from django.utils import timezone
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
@@ -54,7 +54,12 @@ class SampleFilter(BaseModel):
     right: Id | None = Field(None, description="test pictures that this model version classifies correctly")
     wrong: Id | None = Field(None, description="test pictures that this model version classifies wrongly")
     like: Id | None = Field(None, description="those that look most like this sample, in that order")
-    predicted: Id | None = Field(None, description="the class that the version in `right` or `wrong` gives them")
+    checked: Literal["right", "wrong"] | None = Field(
+        None, description="those whose class is, or is not, what the last check takes them for"
+    )
+    predicted: Id | None = Field(
+        None, description="the class that the version in `right` or `wrong`, or the last check, gives them"
+    )
     sort: str = Field("newest", description=", ".join(SORTS))
 
     @field_validator("sort")
@@ -114,6 +119,8 @@ def select_samples(project: Project, wanted: SampleFilter) -> QuerySet[Sample]:
         found = found.filter(pk__in=list_similar(project, wanted.like))
     if wanted.finding:
         found = found.filter(pk__in=list_findings(project, wanted.finding).order_by().values("sample"))
+    if wanted.checked is not None:
+        found = found.filter(_checked(wanted.checked, wanted.predicted))
     for name, version in (("right", wanted.right), ("wrong", wanted.wrong)):
         if version is not None:
             judged = _judged(project, version, right=name == "right", predicted=wanted.predicted)
@@ -121,6 +128,12 @@ def select_samples(project: Project, wanted: SampleFilter) -> QuerySet[Sample]:
     if wanted.order.by_audit:  # the index of the audits has the project as well
         found = found.filter(**{f"{wanted.order.field}__isnull": False, "audit__project": project})
     return found.order_by()
+
+
+def _checked(answer: str, predicted: int | None) -> Q:
+    same = Q(audit__predicted_class=F("image_class"))
+    found = same if answer == "right" else ~same & Q(audit__predicted_class__isnull=False, image_class__isnull=False)
+    return found if predicted is None else found & Q(audit__predicted_class=predicted)
 
 
 def _judged(project: Project, number: int, *, right: bool, predicted: int | None) -> list[str]:

@@ -55,6 +55,11 @@ def list_classes(project: Project) -> QuerySet[ImageClass]:
     return project.classes.filter(deleted_at=None).order_by("position", "name")  # they know their project
 
 
+def list_every_class(project: Project) -> QuerySet[ImageClass]:
+    """List the classes of a project with those that are gone, whose names old versions still answer with."""
+    return project.classes.all()
+
+
 def list_left_out(project: Project) -> QuerySet[ImageClass]:
     """List the classes that trainings leave out, as somebody has said."""
     return list_classes(project).filter(in_training=False)

@@ -10,7 +10,7 @@ from django.db import transaction
 from classifier.jobs import lifecycle
 from classifier.jobs.kinds import AuditResult
 from classifier.models import Finding, Job, SampleAudit
-from classifier.services import audit_files, audit_results, embeddings, groups, readiness
+from classifier.services import audit_files, audit_results, embeddings, evaluations, groups, readiness
 from classifier.services.measures import FIELDS
 from ml.audit.findings import Found, Picture, find_in_classes, find_in_embeddings, find_in_pictures
 from ml.audit.labels import UNLABELLED, Judgement, judge_labels
@@ -149,10 +149,20 @@ def _write(
         job.own_project, [_make_finding(job, samples, judgement, one) for one in found]
     )
     lifecycle.beat(job)
-    digest = audit_files.store_audit_file(arrays)
+    digest, evaluated = audit_files.store_audit_file(arrays), _evaluate(samples, judgement)
     with transaction.atomic():
         audit_files.name_audit_file(job, digest, key=key, samples=len(rows))
+        evaluations.keep_checked(job.own_project, digest, samples.classes, evaluated)
         lifecycle.finish_job(job, AuditResult(findings=counts))
+
+
+def _evaluate(samples: _Samples, judgement: Judgement) -> dict[str, object] | None:
+    """Return what the answers to the pictures with a class say; None where there is nothing to choose from."""
+    if len(samples.classes) < 2:
+        return None
+    known = np.flatnonzero(samples.labels != UNLABELLED)
+    groups = [samples.groups[place] for place in known]
+    return evaluations.compute(samples.labels[known], judgement.probabilities[known], groups)
 
 
 def _make_row(job: Job, samples: _Samples, place: int, judgement: Judgement, outlier_score: float) -> SampleAudit:

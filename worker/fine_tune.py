@@ -34,6 +34,8 @@ PROBES = 4  # pictures on which the tuned network's two forms must agree
 class FineTuningRun:
     """The fine-tuning of one training job; call it with the trained head.
 
+    It goes on from `checkpoint`, or from where any earlier training of the same stood.
+
     After the call:
         custom: the row of the tuned backbone, not saved yet, or None if fine-tuning did not help.
         measured: the measured speeds, from which later jobs are estimated.
@@ -49,9 +51,11 @@ class FineTuningRun:
         config: TrainConfig,
         features: Mapping[str, NDArray[np.float32]],
         progress: TrainingProgress,
+        *,
+        checkpoint: str = "",
     ) -> None:
         self.job, self.dataset, self.backbone, self.config, self.features = job, dataset, backbone, config, features
-        self._path = checkpoints.checkpoint_path(version, config)
+        self._path = checkpoint or checkpoints.checkpoint_path(version, config)
         self._progress = progress
         self.custom: CustomBackbone | None = None
         self.measured: dict[str, float] = {}

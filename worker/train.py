@@ -12,7 +12,7 @@ from django.db import transaction
 from classifier.jobs import lifecycle
 from classifier.jobs.kinds import TrainResult
 from classifier.models import DatasetVersion, Job, Project
-from classifier.services import datasets, embeddings, event_files, groups, model_versions, readiness
+from classifier.services import datasets, embeddings, evaluations, event_files, groups, model_versions, readiness
 from classifier.services.custom_backbones import find_backbone
 from ml.backbones.backbone import Backbone
 from ml.datasets.splits import TEST
@@ -66,9 +66,10 @@ def train(job: Job) -> None:
         )
     seconds = round(time.monotonic() - begun - (tuning.seconds if tuning else 0), 3)
     custom, measured = (tuning.custom, tuning.measured) if tuning else (None, {})
-    model_versions.publish_model_version(
+    published = model_versions.publish_model_version(
         job, version, config, trained, custom=custom, measured={"head_seconds": seconds, **measured}
     )
+    evaluations.evaluate_version(published)  # so that whoever opens its page first need not wait for that
     _look_at_the_unlabelled(job.own_project, backbone)
 
 

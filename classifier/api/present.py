@@ -155,6 +155,9 @@ def present_evaluation(version: ModelVersion) -> dict[str, Any]:
 def present_version(version: ModelVersion, live: ModelVersion | None) -> dict[str, Any]:
     return {
         "number": version.number,
+        "name": version.name,
+        "note": version.note,
+        "pinned": version.pinned,
         "live": live is not None and live.pk == version.pk,
         "backbone": version.backbone,
         "config": version.config,

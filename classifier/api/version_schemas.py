@@ -4,6 +4,9 @@ from datetime import datetime
 from typing import Any
 
 from ninja import Field, Schema
+from pydantic import StrictBool
+
+from classifier.api.schemas import Input
 
 
 class PerClass(Schema):
@@ -38,7 +41,7 @@ class CrossValidation(Schema):
 class Calibration(Schema):
     temperature: float = Field(description="by which the logits were divided")
     n: int = Field(description="unseen pictures by which it was found")
-    before: float = Field(description="the calibration error on the test pictures without it")
+    before: float | None = Field(description="the calibration error on the test pictures without it")
 
 
 class NoneOfThese(Schema):
@@ -72,8 +75,19 @@ class Accuracy(Schema):
     by: str = Field(description="test or cross_validation")
 
 
+class DescribeIn(Input):
+    """What is left out stays as it is."""
+
+    name: str | None = Field(None, max_length=100)
+    note: str | None = Field(None, max_length=2000)
+    pinned: StrictBool | None = Field(None, description="stands before the others")
+
+
 class VersionOut(Schema):
     number: int
+    name: str
+    note: str
+    pinned: bool
     accuracy: Accuracy = Field(description="on new pictures, as far as can be told")
     live: bool
     backbone: str

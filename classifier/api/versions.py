@@ -14,6 +14,7 @@ from classifier.api.errors import errors
 from classifier.api.present import present_evaluation, present_version
 from classifier.models import ModelVersion
 from classifier.services import hub, leaks, model_versions
+from classifier.services.reproduction import request_reproduction
 
 router = Router()
 
@@ -38,6 +39,17 @@ def get_version(request: SignedIn, slug: str, number: int) -> Any:
     without = leaks.accuracy_without_leaks(version)
     shown = present_version(version, selectors.live_version(version.project))
     return shown | {"without_leaks": asdict(without) if without else None}
+
+
+@router.patch(
+    "/projects/{slug}/versions/{number}",
+    response={200: version_schemas.VersionOut, **errors(400, 404, 409, 413, 422)},
+)
+def describe_version(request: SignedIn, slug: str, number: int, payload: version_schemas.DescribeIn) -> Any:
+    """Change the name and the note of a version, and whether it stands before the others."""
+    version = find_version(request, slug, number)
+    model_versions.describe_version(version, **payload.model_dump())
+    return present_version(version, selectors.live_version(version.project))
 
 
 @router.get(
@@ -68,6 +80,15 @@ def revoke_public_link(request: SignedIn, slug: str, number: int) -> Any:
     """Revoke the public link."""
     hub.revoke_public_link(find_version(request, slug, number))
     return Status(204, None)
+
+
+@router.post(
+    "/projects/{slug}/versions/{number}/reproduce",
+    response={202: schemas.JobRef, **errors(400, 404, 409, 413, 422)},
+)
+def reproduce_version(request: SignedIn, slug: str, number: int) -> Any:
+    """Start a job that trains the version again from its frozen inputs and says whether the result is the same."""
+    return Status(202, {"job": request_reproduction(find_version(request, slug, number), by=request.user).pk})
 
 
 @router.post(

@@ -45,6 +45,19 @@ class TrainResult(VersionResult):
     event_files: int | None = Field(None, description="bytes of the event files for TensorBoard, if there are any")
 
 
+class ReproduceResult(BaseModel, extra="forbid"):
+    """Whether training again from the frozen inputs gave the same, bit for bit."""
+
+    reproduced: int | None = Field(None, description="the number of the model version that was trained again")
+    identical: bool | None = Field(None, description="whether all files of the artifact are the same, byte for byte")
+    head_identical: bool | None = Field(None, description="whether the weights of the trained layer are")
+    answers_identical: bool | None = Field(None, description="whether the answers to the test pictures are")
+    metrics_identical: bool | None = None
+    largest_difference: float | None = Field(None, description="of any weight; null where they have other shapes")
+    digest: str | None = Field(None, description="of the new artifact, which is not kept")
+    reasons: list[str] | None = Field(None, description="what was otherwise, in sentences")
+
+
 class EmbedResult(BaseModel, extra="forbid"):
     computed: int = Field(0, description="pictures whose embedding was not there yet")
 
@@ -173,6 +186,16 @@ TRAIN = JobKind(
     result=TrainResult,
     template="classifier/jobs/_train.html",
 )
+_TRAIN_ONLY = ("embed", "compare", "freeze")  # stages that go before the inputs are frozen
+REPRODUCE = JobKind(
+    name="reproduce",
+    title="Training again to compare",
+    queue="train",
+    run="worker.reproduce:reproduce",
+    stages=tuple(stage for stage in TRAIN.stages if stage.name not in _TRAIN_ONLY),
+    result=ReproduceResult,
+    template="classifier/jobs/_reproduce.html",
+)
 EMBED = JobKind(name="embed", title="Computing embeddings", queue="embed", run="worker.embed:embed", result=EmbedResult)
 GET_READY = JobKind(
     name="get_ready",
@@ -252,7 +275,7 @@ HUB = JobKind(
 )
 KINDS = {
     kind.name: kind
-    for kind in (INGEST, READ, TRAIN, EMBED, GET_READY, AUDIT, EARLY_AUDIT, EXPORT, BACKBONE, IMPORT, HUB)
+    for kind in (INGEST, READ, TRAIN, REPRODUCE, EMBED, GET_READY, AUDIT, EARLY_AUDIT, EXPORT, BACKBONE, IMPORT, HUB)
 }
 QUEUES = tuple(dict.fromkeys(kind.queue for kind in KINDS.values()))
 # The queues that the same workers serve. A message in one of them lets a worker take any job that waits in them.

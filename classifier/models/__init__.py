@@ -7,6 +7,7 @@ from classifier.models.change import Change, SampleChange
 from classifier.models.custom_backbone import CustomBackbone
 from classifier.models.dataset_version import DatasetVersion
 from classifier.models.embedding import Embedding
+from classifier.models.evaluation_summary import EvaluationSummary
 from classifier.models.export import Export
 from classifier.models.image import Image
 from classifier.models.image_class import ImageClass
@@ -28,6 +29,7 @@ __all__ = [
     "CustomBackbone",
     "DatasetVersion",
     "Embedding",
+    "EvaluationSummary",
     "Export",
     "Finding",
     "Image",

@@ -9,7 +9,7 @@ from ml.training.evaluation import Estimate, best_estimate
 
 
 class ModelVersion(models.Model):
-    """Numbered and immutable: artifact + dataset version + config + metrics."""
+    """Numbered and immutable: artifact + dataset version + config + metrics. Its name and note may change."""
 
     project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="model_versions")
     number = models.PositiveIntegerField()
@@ -20,6 +20,10 @@ class ModelVersion(models.Model):
     fingerprint = models.CharField(max_length=64, help_text="of dataset version and config")
     artifact_digest = models.CharField(max_length=64)
     metrics = models.JSONField()
+    # What people say of it, which is all that may change.
+    name = models.CharField(max_length=100, blank=True, default="")
+    note = models.TextField(max_length=2000, blank=True, default="")
+    pinned = models.BooleanField(default=False, help_text="stands before the others")
     created_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL)
     created_at = models.DateTimeField(auto_now_add=True)
 
@@ -35,6 +39,11 @@ class ModelVersion(models.Model):
 
     def get_absolute_url(self) -> str:
         return reverse("version", args=[self.project.slug, self.number])
+
+    @property
+    def title(self) -> str:
+        """Return its number, with its name if it has one."""
+        return f"Version {self.number} “{self.name}”" if self.name else f"Version {self.number}"
 
     @property
     def accuracy(self) -> Estimate:

@@ -20,6 +20,11 @@ def checkpoint_path(dataset_version: DatasetVersion, config: TrainConfig) -> str
     return f"checkpoints/{fingerprint(dataset_version, config)[:32]}.npz"
 
 
+def reproduction_path(job: Job) -> str:
+    """Return a path for this job alone, which begins anew and goes on only after a worker of its own has died."""
+    return f"checkpoints/reproduction-{job.pk}.npz"
+
+
 def load_checkpoint(path: str) -> bytes | None:
     try:
         return read_file(path)

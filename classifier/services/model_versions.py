@@ -53,6 +53,12 @@ def negative_classes(dataset_version: DatasetVersion) -> list[int]:
     return sorted(negative.values_list("pk", flat=True))
 
 
+def negative_classes_in_training(version: ModelVersion) -> list[int]:
+    """List the ids of the classes that meant “none of these” when the version was trained."""
+    artifact = load_artifact(version.artifact_digest)
+    return [artifact.classes[place][0] for place in artifact.rejection.others]
+
+
 def find_version(dataset_version: DatasetVersion, config: TrainConfig) -> ModelVersion | None:
     """Return the model version that this dataset version and config gave before; None if its artifact is not whole."""
     known = _find_fingerprint(dataset_version.project_id, fingerprint(dataset_version, config))
@@ -173,6 +179,26 @@ def promote(version: ModelVersion, *, by: User | None) -> None:
     Alias.objects.update_or_create(
         project_id=version.project_id, name=LIVE, defaults={"model_version": version, "updated_by": by}
     )
+
+
+def describe_version(
+    version: ModelVersion, *, name: str | None = None, note: str | None = None, pinned: bool | None = None
+) -> None:
+    """Change what people say of a version; None leaves it as it is."""
+    said = {"name": _one_line(name), "note": _storable(note), "pinned": pinned}
+    changed = {field: value for field, value in said.items() if value is not None}
+    for field, value in changed.items():
+        setattr(version, field, value)
+    if changed:
+        version.save(update_fields=list(changed))
+
+
+def _one_line(text: str | None) -> str | None:
+    return None if text is None else " ".join((_storable(text) or "").split())
+
+
+def _storable(text: str | None) -> str | None:
+    return None if text is None else text.replace("\0", "\ufffd").strip()
 
 
 def load_artifact(digest: str) -> Artifact:

@@ -140,6 +140,18 @@ def item(values: dict[str, Any], key: str) -> Any:
 
 
 @register.filter
+def points(share: float | None) -> str:
+    """Format a difference of shares: 0.05 -> "+5.0 points"; None and 0 -> "–"."""
+    return f"{100 * share:+.1f} points" if share else "–"
+
+
+@register.filter
+def of_hundred(share: float | None) -> str:
+    """Say a share as how many of a hundred: 0.93 -> "93"; None -> "an unknown number"."""
+    return "an unknown number" if share is None else f"{100 * share:.0f}"
+
+
+@register.filter
 def wait(outage: str) -> str:
     """Say what a job waits for."""
     return describe_wait(outage)

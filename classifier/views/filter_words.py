@@ -55,6 +55,7 @@ _WORDS: Mapping[str, Callable[[Project, Any], str]] = {
     "finding": lambda project, value: _finding_title(value),
     "right": lambda project, value: f"right by version {value}",
     "wrong": lambda project, value: f"wrong by version {value}",
+    "checked": lambda project, value: f"{value} by the last check",
     "like": lambda project, value: f"like “{_file_name(project, value)}”",
     "predicted": lambda project, value: f"predicted as {_class_name(project, value)}",
 }

@@ -4,44 +4,31 @@ from typing import Any
 
 import numpy as np
 from django.contrib import messages
-from django.http import Http404, HttpResponse
-from django.shortcuts import get_object_or_404, redirect, render
+from django.http import HttpResponse
+from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_POST
 
 from classifier import catalogue, selectors
 from classifier.access import SignedIn, project_page
 from classifier.custom_backbone_forms import ReimportForm
+from classifier.evaluation_choices import find_version
 from classifier.models import ModelVersion, Project, PublicLink
-from classifier.parsing import parse_number
-from classifier.sample_filters import SampleFilter
 from classifier.services import exports, leaks, model_versions
 from classifier.services.custom_backbones import find_spec
 from classifier.services.hub import FORMAT
-from classifier.views.pictures import choices
+from classifier.services.reproduction import request_reproduction
+from classifier.version_forms import VersionForm
+from ml.errors import UserError
 from ml.exports.registry import FORMATS
-from ml.training.artifacts import ArtifactCorrupt
 from ml.training.pipeline import IMPORTED
 
-SHOWN = 60
-MAX_CLASSES_SHOWN = 50
-
-
-def _find(project: Project, number: int) -> ModelVersion:
-    versions = project.model_versions.select_related("dataset_version", "job", "project")
-    return get_object_or_404(versions, number=number)
-
-
-@project_page
-def index(request: SignedIn, project: Project) -> HttpResponse:
-    versions = project.model_versions.select_related("dataset_version", "job")
-    context = {"project": project, "versions": versions, "live": selectors.live_version(project)}
-    return render(request, "classifier/versions_page.html", context)
+PAIRS = 5  # of classes that are confused
 
 
 @project_page
 def detail(request: SignedIn, project: Project, number: int) -> HttpResponse:
-    version = _find(project, number)
+    version = find_version(project, number)
     context = {
         "project": project,
         "version": version,
@@ -49,14 +36,25 @@ def detail(request: SignedIn, project: Project, number: int) -> HttpResponse:
         "without_leaks": leaks.accuracy_without_leaks(version),
         "imported": version.config["recipe"] == IMPORTED,
         "backbone_title": catalogue.backbone_title(version.backbone),
-        "matrix": _matrix(version),
+        "pairs": _list_pairs(version),
+        "evaluation_url": reverse("version_evaluation", args=[project.slug, number]),
         "live": selectors.live_version(project),
         "exports": _exports(version),
         "hub": _hub(request, version),
         "pictures": version.config.get("pictures"),
+        "describe_form": VersionForm(initial={"name": version.name, "note": version.note, "pinned": version.pinned}),
+        "compared_with": _compared_with(version),
         "reimport_form": ReimportForm(),
     }
     return render(request, "classifier/version_page.html", context)
+
+
+def _compared_with(version: ModelVersion) -> ModelVersion | None:
+    """Return the version that one would compare it with: the live one, or the one before it."""
+    live = selectors.live_version(version.project)
+    if live is not None and live != version:
+        return live
+    return version.project.model_versions.filter(number__lt=version.number).first()
 
 
 def _exports(version: ModelVersion) -> list[dict[str, Any]]:
@@ -82,84 +80,41 @@ def _hub(request: SignedIn, version: ModelVersion) -> dict[str, Any]:
     return {"address": address, "link": link and f"{address}?link={link.token}", "made": made}
 
 
-def _matrix(version: ModelVersion) -> dict[str, Any]:
-    """Return rows of cells with a shade from 0 to 10, by the share of the row."""
-    names, confusion = selectors.class_names(version), version.metrics["confusion"]
-    shown = _worth_showing(confusion)
-    rows = []
-    for true in shown:
-        counts = confusion[true]
-        whole = sum(counts) or 1
-        cells = [
-            {
-                "count": count,
-                "shade": round(10 * count / whole),
-                "right": true == predicted,
-                "predicted": predicted,
-                "name": names[predicted],
-            }
-            for predicted, count in ((place, counts[place]) for place in shown)
-        ]
-        rows.append({**version.metrics["per_class"][true], "name": names[true], "true": true, "cells": cells})
-    return {"names": [names[place] for place in shown], "rows": rows, "left_out": len(names) - len(shown)}
-
-
-def _worth_showing(confusion: list[list[int]]) -> list[int]:
-    """List all classes or, of very many, those with the most errors and then the most pictures."""
-    if len(confusion) <= MAX_CLASSES_SHOWN:
-        return list(range(len(confusion)))
-    counts = np.array(confusion)
-    answered, right = counts.sum(axis=0), counts.diagonal()
-    errors = counts.sum(axis=1) + answered - 2 * right
-    order = np.lexsort((-answered - right, -errors))
-    return sorted(order[:MAX_CLASSES_SHOWN].tolist())
-
-
-@project_page
-def cell(request: SignedIn, project: Project, number: int) -> HttpResponse:
-    """Show the pictures behind one cell of the confusion matrix."""
-    version = _find(project, number)
-    names = selectors.class_names(version)
-    true, predicted = (parse_number(request.GET.get(name)) for name in ("true", "predicted"))
-    if true is None or predicted is None or max(true, predicted) >= len(names):
-        raise Http404
-    try:
-        evaluation = model_versions.load_evaluation(version.artifact_digest)
-    except ArtifactCorrupt as error:
-        return render(request, "classifier/_cell.html", {"error": str(error)})
-    shares = evaluation.probabilities[:, predicted]
-    chosen = (evaluation.labels == true) & (evaluation.probabilities.argmax(axis=1) == predicted)
-    worst_first = sorted(chosen.nonzero()[0], key=lambda row: -shares[row])
-    told = {evaluation.sha256s[row]: f"Probability {100 * shares[row]:.0f} %" for row in worst_first[:SHOWN]}
-    samples = selectors.samples_of_images(project, told)
-    for sample in samples:
-        sample.note = told[sample.image.sha256]  # type: ignore[attr-defined] # shown on its card
-    wanted = _filter_of_cell(version, true, predicted)
-    context = {
-        **choices(project),
-        "project": project,
-        "samples": samples,
-        "filter": wanted,
-        "query": wanted.as_query(),
-        "true": names[true],
-        "predicted": names[predicted],
-        "gone": len(told) - len(samples),
-        "count": int(chosen.sum()),
-    }
-    return render(request, "classifier/_cell.html", context)
-
-
-def _filter_of_cell(version: ModelVersion, true: int, predicted: int) -> SampleFilter:
-    """Return what finds the pictures of a cell in the grid."""
-    classes = [pk for pk, _ in version.dataset_version.classes]
-    judged = {"right" if true == predicted else "wrong": version.number}
-    return SampleFilter(**judged, class_id=classes[true], predicted=classes[predicted])
+def _list_pairs(version: ModelVersion) -> list[dict[str, Any]]:
+    """List what is confused most often, from the metrics alone."""
+    counts = np.array(version.metrics["confusion"])
+    np.fill_diagonal(counts, 0)
+    order = np.argsort(-counts, axis=None, kind="stable")[:PAIRS]
+    names, classes = selectors.class_names(version), version.dataset_version.classes
+    return [
+        {
+            "true": names[true],
+            "predicted": names[predicted],
+            "true_id": classes[true][0],
+            "predicted_id": classes[predicted][0],
+            "count": int(counts[true, predicted]),
+        }
+        for true, predicted in (divmod(int(place), counts.shape[1]) for place in order)
+        if counts[true, predicted]
+    ]
 
 
 @project_page
 @require_POST
 def promote(request: SignedIn, project: Project, number: int) -> HttpResponse:
-    version = _find(project, number)
+    version = find_version(project, number)
     model_versions.promote(version, by=request.user)
     messages.success(request, f"Version {number} is now live.")
     return redirect(version)
+
+
+@project_page
+@require_POST
+def reproduce(request: SignedIn, project: Project, number: int) -> HttpResponse:
+    """Train a version again from its frozen inputs, and say whether the result is the same."""
+    version = find_version(project, number)
+    try:
+        return redirect(request_reproduction(version, by=request.user))
+    except UserError as error:
+        messages.error(request, str(error))
+        return redirect(version)

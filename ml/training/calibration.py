@@ -6,12 +6,13 @@ runs the head is calibrated.
 """
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ml.training.head import Floats, Head, Ints, OutOfSample
 
 PRIOR = 0.7  # the standard deviation of the temperature's logarithm, before anything is known
 LEAST, MOST = 0.05, 20.0
-BINS = 15
+BINS = 15  # of equal width, as in Guo et al. 2017
 
 
 def fit_temperature(judged: OutOfSample) -> float:
@@ -41,16 +42,22 @@ def cool(head: Head, temperature: float) -> Head:
     return Head(head.weights / divisor, head.bias / divisor)
 
 
-def calibration_error(probabilities: Floats, labels: Ints) -> float:
+def calibration_error(right: NDArray[np.bool_], confidence: Floats) -> float | None:
     """Return the expected calibration error over BINS bins of equal width (Naeini, Cooper, Hauskrecht 2015).
 
-    That is the mean distance between how probable answers are said to be and how many of them are right. 0 without any
-    pictures. probabilities are (N, C), labels (N,).
+    That is the mean distance between how probable answers are said to be and how many of them are right; None without
+    any pictures.
+
+    Args:
+        right: whether each picture's answer is right, (N,).
+        confidence: the probability of each answer, (N,).
     """
-    if not len(labels):
-        return 0.0
-    confidence = probabilities.max(axis=1).astype(np.float64)
-    hits = probabilities.argmax(axis=1) == labels
-    bins = np.minimum((confidence * BINS).astype(int), BINS - 1)
-    gaps = np.bincount(bins, confidence - hits, minlength=BINS)
-    return float(np.abs(gaps).sum() / len(labels))
+    if not len(right):
+        return None
+    gaps = np.bincount(bins_of(confidence), right - confidence.astype(np.float64), minlength=BINS)
+    return round(float(np.abs(gaps).sum() / len(right)), 6)
+
+
+def bins_of(confidence: Floats) -> Ints:
+    """Return the bin of each probability, (N,): above place / BINS, and at most (place + 1) / BINS."""
+    return np.asarray(np.clip(np.ceil(confidence.astype(np.float64) * BINS) - 1, 0, BINS - 1), np.int64)

@@ -176,7 +176,7 @@ def _cross_validate(
 def _calibrate_and_pack(dataset: Dataset, found: TrainedClassifier, config: TrainConfig, others: list[int]) -> Trained:
     """Calibrate the head, find out what to refuse, and pack."""
     temperature = fit_temperature(found.out_of_sample)
-    before = calibration_error(found.head.probabilities(found.test), dataset.labels(TEST))
+    before = _error_of(found.head.probabilities(found.test), dataset.labels(TEST))
     rejection = _find_rejection(found, temperature, config, others)
     metrics = {
         **found.metrics,
@@ -184,6 +184,10 @@ def _calibrate_and_pack(dataset: Dataset, found: TrainedClassifier, config: Trai
     }
     calibrated = replace(found, head=cool(found.head, temperature), metrics=metrics)
     return _pack(dataset, calibrated, config.as_dict(), rejection)
+
+
+def _error_of(probabilities: NDArray[np.float32], labels: NDArray[np.int64]) -> float | None:
+    return calibration_error(probabilities.argmax(axis=1) == labels, probabilities.max(axis=1, initial=0))
 
 
 def _find_rejection(found: TrainedClassifier, temperature: float, config: TrainConfig, others: list[int]) -> Rejection:
@@ -222,7 +226,7 @@ def _pack(dataset: Dataset, found: TrainedClassifier, config: dict[str, Any], re
     likeness = rejection.likeness(found.test)
     names = [name for _, name in dataset.classes]
     measured = {
-        "calibration_error": round(calibration_error(probabilities, labels), 6),
+        "calibration_error": _error_of(probabilities, labels),
         "has_detector": rejection.detector is not None,
         "none_of_these": measure_rejection(rejection.judge(probabilities, likeness), labels, rejection.others),
     }

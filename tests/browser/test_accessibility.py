@@ -35,8 +35,15 @@ PAGES = {
     "train": "/projects/{slug}/train/",
     "jobs": "/projects/{slug}/jobs/",
     "a job": "/projects/{slug}/jobs/{job}/",
+    "a reproduction": "/projects/{slug}/jobs/{reproduction}/",
     "versions": "/projects/{slug}/versions/",
+    "versions with curves": "/projects/{slug}/versions/?v=1&v=2&column=accuracy&column=settings&column=note",
+    "two versions": "/projects/{slug}/versions/compare?v=1&v=2&show=fixed",
+    "which two versions": "/projects/{slug}/versions/compare",
     "a version": "/projects/{slug}/versions/1/",
+    "a report": "/projects/{slug}/versions/1/report",
+    "an evaluation": "/projects/{slug}/versions/1/evaluation/?show=hits",
+    "an evaluation on all pictures": "/projects/{slug}/versions/1/evaluation/?of=all&show=mistakes",
     "dataset versions": "/projects/{slug}/dataset-versions/",
     "a dataset version": "/projects/{slug}/dataset-versions/1/",
     "a comparison": "/projects/{slug}/dataset-versions/1/compare",
@@ -61,6 +68,9 @@ def places(owner: Any) -> dict[str, Any]:
     doubtful = {name: make_jpeg(9 + place) for place, name in enumerate(names)}
     owner.ok("POST", f"/projects/{slug}/uploads", {}, [("file", "b.zip", make_zip(doubtful))])
     training = owner.wait_job(owner.ok("POST", f"/projects/{slug}/train", {"promote": True})["job"])
+    owner.wait_job(owner.ok("POST", f"/projects/{slug}/train", {"seed": 1})["job"])
+    again = owner.wait_job(owner.ok("POST", f"/projects/{slug}/versions/1/reproduce")["job"])
+    assert again["result"]["identical"]
     samples = owner.ok("GET", f"/projects/{slug}/samples?size=2")["samples"]
     owner.ok("POST", f"/projects/{slug}/samples/delete", {"ids": [samples[0]["id"]]})
     owner.ok("POST", f"/projects/{slug}/samples/unlabel", {"ids": [samples[1]["id"]]})
@@ -73,6 +83,7 @@ def places(owner: Any) -> dict[str, Any]:
         "upload": upload,
         "asking": asking,
         "job": training["number"],
+        "reproduction": again["number"],
     }
 
 

@@ -73,10 +73,11 @@ def test_from_first_visit_to_answer(signed_in: Any, tmp_path: Path) -> None:
     page.click("text=See the results")
     assert page.inner_text(".big") == "100.0 %"
     assert "3 test pictures" in page.inner_text(".headline")
-    page.click(".matrix td.right button >> nth=0")
-    page.wait_for_selector("#cell img")
+    page.click("text=Mistakes, classes and charts")
+    page.click(".matrix td.right a >> nth=0")
+    page.wait_for_selector("#judged img")
 
-    page.click("text=Classify a picture")
+    page.click(".tabs >> text=Classify")
     new = [
         {"name": f"{name}.jpg", "mimeType": "image/jpeg", "buffer": make_jpeg(4242, colour=colour)}
         for name, colour in COLOURS.items()

@@ -29,6 +29,8 @@ class TunableNetwork:
         prepare_tensorflow()
         import keras
 
+        # Layers are numbered through a process. Begun anew, the same training writes the same names into its graph.
+        keras.backend.clear_session()
         self.features = backbone.build_network()
         choose_layers(self.features, extent)
         self._dense = keras.layers.Dense(head.bias.size, name="head", kernel_initializer="zeros")

@@ -31,6 +31,7 @@ PASSWORD = "correct-horse-9"
 CERTIFICATE = {
     "n": 3,
     "agreement": 1.0,
+    "none_of_these_agreement": 1.0,
     "mean_difference": 1e-7,
     "largest_difference": 1e-6,
     "accuracy": 1.0,

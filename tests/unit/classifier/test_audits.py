@@ -17,7 +17,7 @@ from classifier.jobs.kinds import EARLY_AUDIT
 from classifier.models import Audit, Finding, ImageMeasures, Job, Project, SampleAudit
 from classifier.sample_filters import SampleFilter
 from classifier.sample_pages import neighbours, page_after
-from classifier.services import audit_files, audit_results, audits, changes, samples
+from classifier.services import audit_files, audit_results, audits, changes, evaluations, samples
 from ml.audit.kinds import KINDS
 from ml.training.config import TrainConfig
 from tests.datasets import COLOURS, coloured_pictures
@@ -63,6 +63,19 @@ def find(project: Project, kind: str, name: str = "") -> Finding:
 def suspects(project: Project) -> list[str]:
     found = audits.list_findings(project, "wrong_label")
     return [name.rsplit("/", 1)[-1] for name in found.values_list("sample__file_name", flat=True)]
+
+
+def test_check_keeps_what_its_answers_to_all_pictures_say(swapped: Project) -> None:
+    check(swapped)
+    found = evaluations.evaluate_all(swapped)
+    assert found is not None
+    assert found.summary.n == 37  # without the one that has no class
+    blue, red = found.names.index("blue"), found.names.index("red")
+    assert found.summary.confusions == [(blue, red, 1)]
+    assert len(found.curve(red).called) == 101
+    swapped.samples.exclude(image_class__name="red").update(image_class=None)
+    check(swapped)
+    assert evaluations.evaluate_all(swapped) is None  # there is nothing to choose from
 
 
 def test_wrong_label_is_found_with_what_it_is_taken_for(swapped: Project) -> None:

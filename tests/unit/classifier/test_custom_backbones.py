@@ -362,17 +362,3 @@ def test_removing_twice_is_harmless(owner: User) -> None:
     remove_backbone(network)
     with pytest.raises(ImportRefused):
         request_backbone(by=owner)
-
-
-def test_matrix_of_very_many_classes_shows_those_that_err(
-    trained: ModelVersion, as_owner: Client, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Leave out the one class of three that is never confused, as there is room for two."""
-    monkeypatch.setattr("classifier.views.versions.MAX_CLASSES_SHOWN", 2)
-    per_class = [{**trained.metrics["per_class"][0], "name": name} for name in ("a", "b", "c")]
-    metrics = {**trained.metrics, "per_class": per_class, "confusion": [[1, 0, 2], [0, 9, 0], [1, 0, 3]]}
-    ModelVersion.objects.filter(pk=trained.pk).update(metrics=metrics)
-    page = as_owner.get(trained.get_absolute_url()).content.decode()
-    assert "Only the 2 classes with the most errors are shown;" in page
-    assert page.count('class="plain" hx-get') == 4
-    assert "true=1&" not in page

@@ -73,6 +73,7 @@ def document(call: str, headers: dict[str, str], trained: ModelVersion) -> dict[
         "sha256": values["sha256"],
         "format": "tflite",
         "token": values["token"],
+        "other": values["number"],
     }
     document: dict[str, Any] = json.loads(description())
     (path,) = [path for path, calls in document["paths"].items() if call in names(calls)]

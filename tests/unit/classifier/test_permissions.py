@@ -25,12 +25,13 @@ from classifier.services.accounts import create_api_key, revoke_api_key
 from classifier.services.custom_backbones import request_backbone
 from classifier.services.samples import add_tag
 from classifier.tensorboard import proxy
-from tests.unit.classifier.conftest import store_export
+from tests.unit.classifier.conftest import publish, store_export
 
 # Open to everybody, or only about whoever asks.
 OPEN = {"health", "empty", "set_up", "sign_in", "sign_out", "sign_up"}
 OWN = {"project_list", "project_new", "sample_project", "change_password", "api_keys", "revoke_key", "backbone_list"}
 HUB = {"hub_version", "hub_backbone"}  # also by key and by public link: see test_hub
+FRAGMENTS = {"version_judged", "version_changes", "version_comparison_table"}  # parts of pages, which want to be asked
 API_OPEN = {"/api/v1/openapi.json", "/api/v1/docs"}
 CLASSIFY = ("post", "/api/v1/projects/{slug}/classify")
 API_OWN = {"/api/v1/projects", "/api/v1/sample-projects", "/api/v1/backbones", "/api/v1/keys", "/api/v1/sources"}
@@ -74,6 +75,7 @@ def arguments(trained: ModelVersion) -> dict[str, Any]:
         "format": "tflite",
         "rest": "data/runs",
         "kind": "wrong_label",
+        "table": "classes",
         "token": PartialUpload.objects.get(project=project).token,
     }
 
@@ -126,7 +128,10 @@ def test_page_is_open_to_its_owner_alone(
         assert response.status_code == 302
         assert response["Location"].startswith("/sign-in")
     with subtests.test("the owner is let in"):
-        response = as_owner.get(asked + ("?true=0&predicted=0" if "cell" in name else ""))
+        if name in FRAGMENTS:
+            asked += "?show=fixed&v=1&v=2" if name != "version_judged" else ""
+            publish(trained.project, seed=1)  # there are two to compare
+        response = as_owner.get(asked, headers={"HX-Request": "true"} if name in FRAGMENTS else None)
         response.close()  # a file that is sent stays open until then
         assert response.status_code in (200, 405)  # 405: it wants a POST
 
@@ -167,6 +172,7 @@ def call_api(client: Client, method: str, path: str, trained: ModelVersion, head
         .replace("{sha256}", values["sha256"])
         .replace("{format}", values["format"])
         .replace("{token}", values["token"])
+        .replace("{other}", str(values["number"]))
         .replace("{change_id}", str(values["pk"]["undo"]))
         .replace("{key_id}", str(ApiKey.objects.filter(user=trained.project.owner).values_list("pk", flat=True)[0]))
         .replace("{number}", str(values["pk"]["upload"] if "uploads" in path else values["number"]))

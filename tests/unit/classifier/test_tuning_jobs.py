@@ -16,6 +16,7 @@ from classifier.models import CustomBackbone, DatasetVersion, Job, ModelVersion,
 from classifier.selectors import list_custom_backbones
 from classifier.services import checkpoints, prediction
 from classifier.services.estimates import PASSES, estimate_tuning
+from classifier.services.reproduction import request_reproduction
 from classifier.services.training import request_training
 from ml.backbones.spec import is_custom
 from ml.training.config import ConfigError, TrainConfig
@@ -23,6 +24,7 @@ from tests.textures import make_texture, textures
 from tests.unit.classifier.conftest import add_pictures
 from tests.unit.classifier.test_augmented_training import claim
 from worker.embed import embed as embed_job
+from worker.reproduce import reproduce
 from worker.run import run_job
 from worker.train import train as train_job
 
@@ -95,6 +97,22 @@ def test_version_has_a_backbone_of_its_own_and_answers_with_it(slopes: Project) 
 
     again = train(slopes)
     assert again.result["unchanged"] is True
+    assert ModelVersion.objects.count() == CustomBackbone.objects.count() == 1
+
+
+@pytest.mark.slow
+def test_tuning_is_reproduced_from_its_beginning(slopes: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The checkpoint of the first training is still there; to go on from it would show nothing."""
+    train(slopes, fine_tuning_epochs=2)
+    begun: list[bytes | None] = []
+    real = checkpoints.load_checkpoint
+    monkeypatch.setattr(checkpoints, "load_checkpoint", lambda path: begun.append(real(path)) or begun[-1])
+    job = request_reproduction(ModelVersion.objects.get(), by=slopes.owner)
+    reproduce(claim(job))
+    job.refresh_from_db()
+    assert job.status == Job.Status.SUCCEEDED, job.error
+    assert begun == [None]
+    assert job.result["identical"], job.result
     assert ModelVersion.objects.count() == CustomBackbone.objects.count() == 1
 
 
