@@ -19,6 +19,7 @@ from bench.command import label_hundred, label_one, retrain_cold, retrain_warm
 from bench.download import download_begins, download_rate
 from bench.durable import durable_ingest
 from bench.embed import embed_throughput
+from bench.eta import eta
 from bench.figures import Figure, table
 from bench.fine_tune import fine_tune
 from bench.grid import grid_action, grid_page
@@ -55,6 +56,7 @@ FIGURES: dict[str, Callable[[BenchmarkSite], Figure]] = {
     "near_duplicates": near_duplicates,
     "audit": audit,
     "fine_tune": fine_tune,
+    "eta": eta,
     "web_memory": web_memory,
     "retrain_cold": retrain_cold,
     "retrain_warm": retrain_warm,

@@ -44,17 +44,7 @@ class TuningProgress:
         self.job, self._progress, self._checkpoint = progress.job, progress, checkpoint
         self._throttle = Throttle()
         self.pictures = 0  # shown so far
-        self._first, self._begun, self._last = 0, 0.0, 0.0
         self._steps, self._step_seconds, self._step_ended = 0, 0.0, 0.0
-
-    @property
-    def rate(self) -> float | None:
-        """Return the pictures per second over whole epochs, including validation and checkpoints, or None if unknown.
-
-        The first batch is left out, because one-time initialisation happens in it.
-        """
-        pictures, seconds = self.pictures - self._first, self._last - self._begun
-        return pictures / seconds if pictures > 0 and seconds > 0 else None
 
     @property
     def step_rate(self) -> float | None:
@@ -74,8 +64,6 @@ class TuningProgress:
         if batch and self._step_ended:
             self._steps, self._step_seconds = self._steps + batch, self._step_seconds + now - self._step_ended
         self._step_ended = now if batch else 0.0
-        if pictures and not self._first:
-            self._first, self._begun = pictures, now
         if self._throttle.due():
             lifecycle.report(self.job, done=pictures)  # which finds out whether the job was cancelled
 
@@ -84,7 +72,6 @@ class TuningProgress:
         self._progress.tuning = points
         checkpoints.keep_checkpoint(self.job, self._checkpoint, checkpoint(), epochs=len(points))
         lifecycle.report(self.job, done=self.pictures, curve=self._progress.curve)
-        self._last = time.monotonic()
 
 
 def _thin(curve: list[Point], most: int = 400) -> list[Point]:

@@ -7,6 +7,8 @@ deliver it twice, deliver it late - the claim decides who works. Each kind of jo
 import pkgutil
 import re
 import signal
+import socket
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -49,12 +51,12 @@ CAUSES: dict[int, str] = {
 }
 
 
-@shared_task(name="worker.run_job")
-def run_fair_job(pk: int) -> None:
+@shared_task(name="worker.run_job", bind=True)
+def run_fair_job(self: Any, pk: int) -> None:
     """Work on the job whose turn it is in the queue of this one."""
     close_old_connections()
     try:
-        job = claim_fairly(pk)
+        job = claim_fairly(pk, worker=self.request.hostname or _here())
     except DatabaseError as error:
         log.warning("job_not_claimed", job=pk, error=str(error))  # the reaper sends it again
         return
@@ -65,15 +67,21 @@ def run_fair_job(pk: int) -> None:
 def run_job(pk: int) -> None:
     """Work on this job until it ends, waits for its children, or is no longer ours."""
     close_old_connections()
-    job = lifecycle.claim_job(pk)
+    job = lifecycle.claim_job(pk, worker=_here())
     if job is not None:  # otherwise it was cancelled, has ended, or somebody else has it
         _work_on(job)
+
+
+def _here() -> str:
+    """Return the name of a worker that is a command."""
+    return f"command@{socket.gethostname()}"
 
 
 def _work_on(job: Job) -> None:
     try:
         with _heartbeat(job):
             wait_for_room()
+            lifecycle.note_cold(job, cold="tensorflow" not in sys.modules)
             work = pkgutil.resolve_name(KINDS[job.kind].run)
             run_in_background(work, job) if job.background else work(job)
     except lifecycle.LeaseLost:

@@ -1,7 +1,6 @@
 """Train a model version from a project's samples."""
 
 import tempfile
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -36,7 +35,6 @@ def train(job: Job) -> None:
     _fetch_weights(job, backbone)
     if _waits_for_groups(job, backbone):
         return  # the last of the embed jobs continues this job
-    begun = time.monotonic()
     version = _freeze(job, config)
     known = model_versions.find_version(version, config)
     if known is not None:
@@ -58,11 +56,8 @@ def train(job: Job) -> None:
         trained = pipeline.train(
             dataset, features, config, backbone, progress, written, tuning, test_is_given=TEST in version.given
         )
-    seconds = round(time.monotonic() - begun - (tuning.seconds if tuning else 0), 3)
     custom, measured = (tuning.custom, tuning.measured) if tuning else (None, {})
-    model_versions.publish_model_version(
-        job, version, config, trained, custom=custom, measured={"head_seconds": seconds, **measured}
-    )
+    model_versions.publish_model_version(job, version, config, trained, custom=custom, measured=measured)
     _look_at_the_unlabelled(job.own_project, backbone)
 
 

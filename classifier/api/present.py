@@ -69,7 +69,7 @@ def present_job(job: Job) -> dict[str, Any]:
         "done": progress.done,
         "total": progress.total,
         "rate": progress.rate and round(progress.rate, 2),
-        "eta_seconds": progress.eta and round(progress.eta, 1),
+        "eta_seconds": None if progress.eta is None else round(progress.eta, 1),
         "error": job.error,
         "waits_for": job.waits_for,
         "curve": job.curve,

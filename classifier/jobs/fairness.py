@@ -25,7 +25,7 @@ class Waiting(NamedTuple):
     job: int
 
 
-def claim_fairly(pk: int) -> Job | None:
+def claim_fairly(pk: int, *, worker: str = "") -> Job | None:
     """Take the lease of a job that waits for the same workers as this one: of whom the fewest are running.
 
     There is a message for each waiting job, so each is taken at last; what is done in the background is taken when
@@ -39,13 +39,13 @@ def claim_fairly(pk: int) -> Job | None:
     for _ in range(ROUNDS):
         candidates = _list_fairly(kinds_sharing_workers(kind))[:CANDIDATES]
         for candidate in candidates:
-            job = claim_job(candidate, message=pk)
+            job = claim_job(candidate, message=pk, worker=worker)
             if job is not None:
                 return job
         if not candidates:
             return None
         # Others were faster. Their messages may have been for the jobs that still wait, so this one must not be lost.
-    return claim_job(pk)
+    return claim_job(pk, worker=worker)
 
 
 def _list_fairly(kinds: list[str]) -> list[int]:

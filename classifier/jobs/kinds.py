@@ -72,7 +72,6 @@ class JobState(BaseModel, extra="forbid"):
     """What a job knows of itself, for the code alone; see `lifecycle.read_state` and `lifecycle.update_state`."""
 
     promote: bool = False  # make the version live as soon as it is trained
-    tuning_seconds: float | None = None  # the estimate for fine-tuning when it was queued
     dataset_version: int | None = None  # the row's id: frozen when the job first ran
     checkpoint: str | None = None  # where fine-tuning stands, in the default storage
     event_files: StoredFile | None = None
@@ -85,7 +84,12 @@ class JobState(BaseModel, extra="forbid"):
     archive_deleted: bool = False  # the uploaded archive, once the job has ended
     pauses: int = 0  # how many times in a row it was put off because something was away
     sample: int | None = None  # the picture that made it fail
-    measured: dict[str, float] = Field(default_factory=dict)  # seconds and rates, for the estimates of later jobs
+    measured: dict[str, float] = Field(default_factory=dict)  # of a fine-tuning, for people who look closer
+    pictures: int = 0  # about how many it is about
+    expected: dict[str, int] = Field(default_factory=dict)  # units of stages to come, as far as they are known
+    guessed: dict[str, float] = Field(default_factory=dict)  # units per second of stages that were never measured
+    cold: bool = False  # the first of its kind in its process, which has to load TensorFlow
+    stage_times: dict[str, list[float]] = Field(default_factory=dict)  # seconds and units of the stages it has left
 
 
 @dataclass(frozen=True)
@@ -96,8 +100,14 @@ class Stage:
     title: str
     weight: float = 1.0
     unit: str = ""  # of `done` and `total`; without one they are not shown
-    seconds: float | None = None  # what it takes where no rate can tell, as it begins with loading TensorFlow
     applies: Callable[[Config], bool] = lambda config: True  # to a job with this config
+    # What its time depends on: settings of the config, and `cold` of the state. What matters most comes first.
+    depends_on: tuple[str, ...] = ()
+    grows: bool = False  # with the number of pictures, where no unit tells it
+    in_parts: bool = False  # other jobs do it, on any machine
+    known_as: str = ""  # of all kinds' stages that do the same, and whose times are kept as one
+    seconds: float = 1.0  # what it takes, until it has been measured
+    rate: float | None = None  # units per second, likewise
 
 
 @dataclass(frozen=True)
@@ -132,7 +142,12 @@ def _downloads(config: Config) -> bool:
     return config.get("sample_set") == "flowers"
 
 
+def _embed(name: str, title: str, weight: float = 80, applies: Callable[[Config], bool] = lambda config: True) -> Stage:
+    return Stage(name, title, weight, "pictures", applies, ("backbone",), in_parts=True, known_as="embed", rate=60)
+
+
 LOADING_SECONDS = 30.0  # what a stage takes that loads TensorFlow and converts a network
+_TUNING = ("backbone", "fine_tuning")
 
 INGEST = JobKind(
     name="ingest",
@@ -140,8 +155,8 @@ INGEST = JobKind(
     queue="ingest",
     run="worker.ingest:ingest",
     stages=(
-        Stage("download", "Downloading", unit="MB", applies=_downloads),
-        Stage("read", "Reading pictures", unit="pictures"),
+        Stage("download", "Downloading", unit="MB", applies=_downloads, rate=5),
+        Stage("read", "Reading pictures", unit="pictures", in_parts=True, rate=100),
     ),
     result=IngestResult,
     template="classifier/jobs/_ingest.html",
@@ -155,33 +170,41 @@ TRAIN = JobKind(
     # Embedding is nearly all of a first training, and over at once where all embeddings are cached. Where the backbone
     # is trained as well, that is nearly all.
     stages=(
-        Stage("fetch", "Downloading the backbone’s weights", 1, unit="MB"),
-        Stage("prepare", "Preparing the backbone", 3, seconds=LOADING_SECONDS),
-        Stage("embed", "Computing embeddings", 80, unit="pictures"),
-        Stage("compare", "Looking for the same photos", 20, unit="pictures"),
-        Stage("freeze", "Freezing the dataset", 1),
-        Stage("embed_copies", "Computing embeddings of augmented copies", 80, unit="pictures", applies=_augments),
-        Stage("embed_more", "Computing the last embeddings", 1, "pictures", applies=lambda c: not _augments(c)),
-        Stage("load", "Loading embeddings", 3),
-        Stage("head", "Training the head", 10, seconds=8.0),
-        Stage("build", "Preparing for fine-tuning", 13, seconds=LOADING_SECONDS, applies=_fine_tunes),
-        Stage("fine_tune", "Fine-tuning the backbone", 500, unit="pictures", applies=_fine_tunes),
-        Stage("convert", "Converting the fine-tuned backbone", 13, seconds=LOADING_SECONDS, applies=_fine_tunes),
-        Stage("extract", "Computing features of the validation and test pictures", 13, "pictures", applies=_fine_tunes),
-        Stage("evaluate", "Evaluating on the test pictures", 2),
+        Stage("fetch", "Downloading the backbone’s weights", 1, "MB", depends_on=("backbone",), rate=5),
+        Stage("prepare", "Preparing the backbone", 3, depends_on=("backbone",), seconds=LOADING_SECONDS),
+        _embed("embed", "Computing features of the pictures"),
+        Stage("compare", "Looking for the same photos", 20, "pictures", rate=400),
+        Stage("freeze", "Writing down which pictures are used", 1, grows=True, seconds=0.3),
+        _embed("embed_copies", "Computing features of changed copies", applies=_augments),
+        _embed("embed_more", "Computing the last features", 1, applies=lambda config: not _augments(config)),
+        Stage("load", "Loading features", 3, depends_on=("backbone",), grows=True, seconds=0.3),
+        Stage("head", "Training the last layer", 10, depends_on=("cold", "recipe"), grows=True, seconds=4),
+        Stage("build", "Preparing for fine-tuning", 13, applies=_fine_tunes, depends_on=_TUNING, seconds=20),
+        Stage("fine_tune", "Fine-tuning the backbone", 500, "pictures", _fine_tunes, _TUNING, rate=20),
+        Stage("convert", "Converting the fine-tuned backbone", 13, "", _fine_tunes, _TUNING, seconds=20),
+        Stage(
+            "extract",
+            "Computing features of the validation and test pictures",
+            weight=13,
+            unit="pictures",
+            applies=_fine_tunes,
+            depends_on=_TUNING,
+            rate=60,
+        ),
+        Stage("evaluate", "Evaluating on the test pictures", 2, depends_on=("fine_tuning", "recipe"), grows=True),
     ),
     result=TrainResult,
     template="classifier/jobs/_train.html",
 )
-EMBED = JobKind(name="embed", title="Computing embeddings", queue="embed", run="worker.embed:embed", result=EmbedResult)
+EMBED = JobKind(name="embed", title="Computing features", queue="embed", run="worker.embed:embed", result=EmbedResult)
 GET_READY = JobKind(
     name="get_ready",
     title="Getting pictures ready for training",
     queue="embed",
     run="worker.get_ready:get_ready",
     stages=(
-        Stage("embed", "Computing embeddings", 4, unit="pictures"),
-        Stage("compare", "Looking for the same photos", unit="pictures"),
+        _embed("embed", "Computing features of the pictures", 4),
+        Stage("compare", "Looking for the same photos", unit="pictures", rate=400),
     ),
     background=True,
 )
@@ -192,13 +215,13 @@ AUDIT = JobKind(
     run="worker.audit:audit",
     stages=(
         Stage("prepare", "Preparing the backbone", 3, seconds=LOADING_SECONDS),
-        Stage("embed", "Computing embeddings", 80, unit="pictures"),
-        Stage("compare", "Looking for the same photos", 20, unit="pictures"),
-        Stage("measure", "Measuring pictures", 20, unit="pictures"),
-        Stage("load", "Loading embeddings", 3),
-        Stage("labels", "Checking labels", 8),
-        Stage("map", "Drawing the map", 15),
-        Stage("write", "Writing down what was found", 4, unit="pictures"),
+        _embed("embed", "Computing features of the pictures"),
+        Stage("compare", "Looking for the same photos", 20, unit="pictures", rate=400),
+        Stage("measure", "Measuring pictures", 20, unit="pictures", rate=100),
+        Stage("load", "Loading features", 3, grows=True, seconds=0.3),
+        Stage("labels", "Checking labels", 8, grows=True, seconds=2),
+        Stage("map", "Drawing the map", 15, grows=True, seconds=3),
+        Stage("write", "Writing down what was found", 4, unit="pictures", rate=5000),
     ),
     result=AuditResult,
     template="classifier/jobs/_audit.html",
@@ -211,8 +234,14 @@ EXPORT = JobKind(
     queue="train",
     run="worker.export:export",
     stages=(
-        Stage("build", "Building the files", seconds=LOADING_SECONDS),
-        Stage("check", "Checking the files on the test pictures", unit="pictures"),
+        Stage("build", "Building the files", depends_on=("format", "backbone"), seconds=15),
+        Stage(
+            "check",
+            "Checking the files on the test pictures",
+            unit="pictures",
+            depends_on=("format", "backbone"),
+            rate=10,
+        ),
     ),
     result=ExportResult,
     template="classifier/jobs/_export.html",
@@ -228,7 +257,7 @@ BACKBONE = JobKind(
     queue="untrusted",
     run="worker.custom_backbone:add_backbone",
     stages=(
-        Stage("fetch", "Downloading the network", 40, unit="MB", applies=lambda config: bool(config.get("address"))),
+        Stage("fetch", "Downloading the network", 40, "MB", lambda config: bool(config.get("address")), rate=5),
         *_OPENING,
         Stage("measure", "Measuring its speed", 5),
     ),
@@ -239,7 +268,7 @@ IMPORT = JobKind(
     title="Importing",
     queue="untrusted",
     run="worker.custom_backbone:import_version",
-    stages=(*_OPENING, Stage("extract", "Classifying the test pictures", 40, unit="pictures")),
+    stages=(*_OPENING, Stage("extract", "Classifying the test pictures", 40, unit="pictures", rate=60)),
     result=VersionResult,
     template="classifier/jobs/_import.html",
 )

@@ -27,6 +27,7 @@ from kombu.exceptions import OperationalError
 from pydantic import BaseModel
 
 from classifier.jobs.kinds import KINDS, JobKind, JobState, NoResult, UnknownStage
+from classifier.jobs.stage_times import keep_times, measure
 from classifier.models import Job, Project, Sample
 from classifier.outages import ANSWER
 from ml.errors import Conflict
@@ -128,15 +129,16 @@ def _send(jobs: list[Job]) -> None:
         log.warning("broker_unreachable", jobs=len(jobs), error=str(error))
 
 
-def claim_job(pk: int, *, message: int = 0) -> Job | None:
+def claim_job(pk: int, *, message: int = 0, worker: str = "") -> Job | None:
     """Take the lease of an open job that nobody works on; None where somebody else was first.
 
     A job that waits for its children is not free: a message that comes twice must not make them twice. `message` is the
-    job that the worker was told of, which may be another, see `claim_fairly`.
+    job that the worker was told of, which may be another, see `claim_fairly`; `worker` is the name of who takes it.
     """
     lease = f"{message or pk}-{uuid.uuid4().hex}"
     free = Job.objects.filter(IS_DUE, ~WAITS_FOR_CHILDREN, pk=pk, status__in=Job.OPEN, lease="")
-    if free.update(status=Job.Status.RUNNING, lease=lease, heartbeat_at=Now(), waits_for="") != 1:
+    taken = {"status": Job.Status.RUNNING, "lease": lease, "worker": worker[:100]}
+    if free.update(**taken, heartbeat_at=Now(), waits_for="") != 1:
         return None
     Job.objects.filter(pk=pk, started_at=None).update(started_at=timezone.now())
     return Job.objects.select_related("project", "created_by").get(pk=pk)
@@ -162,11 +164,23 @@ def enter_stage(job: Job, stage: str, *, total: int = 0) -> None:
     """Begin a stage of `total` units and measure its rate from now. Raise UnknownStage if the job's kind lacks it."""
     if stage not in (known.name for known in KINDS[job.kind].stages):
         raise UnknownStage(f"A job of the kind {job.kind} has no stage {stage!r}.")
-    _update_held(job, stage=stage, stage_started_at=timezone.now(), done=0, total=total)
+    now = timezone.now()
+    state = _dump_state(_with_measured(job, now))
+    _update_held(job, state=state, stage=stage, stage_started_at=now, progress_at=now, done=0, total=total)
+
+
+def _with_measured(job: Job, now: datetime) -> JobState:
+    """Return the job's state with what the stage has taken that ends now."""
+    state = read_state(job)
+    if job.stage and job.stage_started_at:
+        state.stage_times[job.stage] = measure(job, (now - job.stage_started_at).total_seconds())
+    return state
 
 
 def report(job: Job, **values: Any) -> None:
     """Write progress within a stage: any of done, total, curve, and kept if it only grows. Raise LeaseLost."""
+    if values.get("done", job.done) != job.done:
+        values["progress_at"] = timezone.now()
     _update_held(job, **values)
 
 
@@ -178,6 +192,12 @@ def read_state(job: Job) -> JobState:
 def update_state(job: Job, **values: Any) -> None:
     """Change the job's state, as the holder of its lease. Raise LeaseLost."""
     _update_held(job, state=_dump_state(read_state(job), **values))
+
+
+def note_cold(job: Job, *, cold: bool) -> None:
+    """Note whether the worker's process has yet to load what the job's kind needs, if that changes a stage's time."""
+    if any("cold" in stage.depends_on for stage in KINDS[job.kind].stages) and read_state(job).cold != cold:
+        update_state(job, cold=cold)
 
 
 def update_ended_state(job: Job, **values: Any) -> None:
@@ -262,13 +282,17 @@ def finish_job(job: Job, result: BaseModel | None = None, **state: Any) -> None:
     """
     found = KINDS[job.kind].result.model_validate((result or NoResult()).model_dump())
     dumped = found.model_dump(mode="json", exclude_none=True)
-    _end(job, Job.Status.SUCCEEDED, result=dumped, state=_dump_state(read_state(job), **state))
+    now = timezone.now()
+    measured = _with_measured(job, now)
+    with transaction.atomic():
+        _end(job, Job.Status.SUCCEEDED, result=dumped, finished_at=now, state=_dump_state(measured, **state))
+        keep_times(job, measured)
     if job.parent_id:
         _child_done(job, job.parent_id)
 
 
 def _end(job: Job, status: str, **values: Any) -> None:
-    if _held(job).update(status=status, lease="", finished_at=timezone.now(), **values) != 1:
+    if _held(job).update(status=status, lease="", **values) != 1:
         raise LeaseLost(f"job {job.pk}")
     job.status = status
     log.info("job_ended", job=job.pk, kind=job.kind, status=status)
@@ -278,7 +302,8 @@ def _child_done(child: Job, parent_id: int) -> None:
     """Count the child's work on its parent, and send the parent on when it was the last."""
     units = child.config.get("units", 0)
     parents = Job.objects.filter(pk=parent_id, status=Job.Status.RUNNING)
-    parents.update(done=F("done") + units, kept=F("kept") + units, heartbeat_at=Now(), waits_for="")
+    grown = {"done": F("done") + units, "kept": F("kept") + units, "progress_at": timezone.now()}
+    parents.update(**grown, heartbeat_at=Now(), waits_for="")
     if not Job.objects.filter(parent_id=parent_id, status__in=Job.OPEN).exists():
         dispatch(list(Job.objects.filter(pk=parent_id, status=Job.Status.RUNNING, lease="")))
 

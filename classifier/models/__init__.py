@@ -18,6 +18,7 @@ from classifier.models.project import Project
 from classifier.models.public_link import PublicLink
 from classifier.models.sample import Sample
 from classifier.models.set_up_code import SetUpCode
+from classifier.models.stage_time import StageTime
 from classifier.models.upload import Upload, UploadItem
 
 __all__ = [
@@ -42,6 +43,7 @@ __all__ = [
     "SampleAudit",
     "SampleChange",
     "SetUpCode",
+    "StageTime",
     "Upload",
     "UploadItem",
 ]

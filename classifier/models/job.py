@@ -35,6 +35,7 @@ class Job(models.Model):
     stage_started_at = models.DateTimeField(null=True)
     done = models.PositiveBigIntegerField(default=0, help_text="units of this stage that are done")
     total = models.PositiveBigIntegerField(default=0, help_text="units of this stage in all")
+    progress_at = models.DateTimeField(null=True, help_text="when `done` last grew")
     result = models.JSONField(default=dict, help_text="what it gave, see the result of its kind")
     state = models.JSONField(default=dict, help_text="for the code alone, see classifier.jobs.kinds.JobState")
     curve = models.JSONField(default=list, help_text="points of loss and accuracy while training")
@@ -42,6 +43,7 @@ class Job(models.Model):
     error_detail = models.TextField(blank=True, help_text="type and traceback, for the operator")
 
     lease = models.CharField(max_length=64, blank=True)
+    worker = models.CharField(max_length=100, blank=True, help_text="name@machine of who has it, or had it last")
     worker_deaths = models.PositiveSmallIntegerField(
         default=0, help_text="how many workers died on it, one after the other, without getting any further"
     )
