@@ -27,6 +27,7 @@ from bench.ingest import ingest_throughput
 from bench.memory import web_memory
 from bench.near_duplicates import near_duplicates
 from bench.neighbours import noisy_neighbour
+from bench.open_pages import open_pages
 from bench.plans import plan_archive
 from bench.predict import predict_latency, predict_throughput
 from bench.resend import resend_known
@@ -57,6 +58,7 @@ FIGURES: dict[str, Callable[[BenchmarkSite], Figure]] = {
     "audit": audit,
     "fine_tune": fine_tune,
     "eta": eta,
+    "open_pages": open_pages,
     "web_memory": web_memory,
     "retrain_cold": retrain_cold,
     "retrain_warm": retrain_warm,

@@ -45,6 +45,7 @@ urlpatterns = [
     path("account/password", accounts.ChangePassword.as_view(), name="change_password"),
     path("account/keys", accounts.api_keys, name="api_keys"),
     path("account/keys/<int:pk>/revoke", accounts.revoke_key, name="revoke_key"),
+    path("jobs/", job.every, name="all_jobs"),
     # projects, classes, samples
     path("projects/new", home.project_new, name="project_new"),
     path("projects/samples/<slug:name>", home.sample_project, name="sample_project"),
@@ -113,6 +114,7 @@ urlpatterns = [
     path("projects/<slug:slug>/jobs/", job.index, name="jobs"),
     path("projects/<slug:slug>/jobs/<int:number>/", job.detail, name="job"),
     path("projects/<slug:slug>/jobs/<int:number>/part", job.part, name="job_part"),
+    path("projects/<slug:slug>/jobs/<int:number>/log.txt", job.download_log, name="job_log"),
     path("projects/<slug:slug>/jobs/<int:number>/event-files", job.download_event_files, name="job_event_files"),
     path("projects/<slug:slug>/jobs/<int:number>/tensorboard/", tensorboard.board, name="job_tensorboard"),
     path(

@@ -54,6 +54,7 @@ MIDDLEWARE = [
     "classifier.middleware.content_security_policy",
     "classifier.browser_features.permissions_policy",
     "classifier.middleware.forbid_storing",
+    "classifier.live.answer_polls",
     "classifier.middleware.ask_to_come_again",
     "classifier.api.cors.allow_origins",
     "classifier.api.addresses.explain_wrong_methods",

@@ -94,11 +94,10 @@ class JobState(BaseModel, extra="forbid"):
 
 @dataclass(frozen=True)
 class Stage:
-    """A part of the work. Its share of the one bar is its weight against those of the stages that apply."""
+    """A part of the work. Its share of the one bar is its usual time against those of the stages that apply."""
 
     name: str
     title: str
-    weight: float = 1.0
     unit: str = ""  # of `done` and `total`; without one they are not shown
     applies: Callable[[Config], bool] = lambda config: True  # to a job with this config
     # What its time depends on: settings of the config, and `cold` of the state. What matters most comes first.
@@ -142,8 +141,8 @@ def _downloads(config: Config) -> bool:
     return config.get("sample_set") == "flowers"
 
 
-def _embed(name: str, title: str, weight: float = 80, applies: Callable[[Config], bool] = lambda config: True) -> Stage:
-    return Stage(name, title, weight, "pictures", applies, ("backbone",), in_parts=True, known_as="embed", rate=60)
+def _embed(name: str, title: str, applies: Callable[[Config], bool] = lambda config: True) -> Stage:
+    return Stage(name, title, "pictures", applies, ("backbone",), in_parts=True, known_as="embed", rate=60)
 
 
 LOADING_SECONDS = 30.0  # what a stage takes that loads TensorFlow and converts a network
@@ -170,28 +169,27 @@ TRAIN = JobKind(
     # Embedding is nearly all of a first training, and over at once where all embeddings are cached. Where the backbone
     # is trained as well, that is nearly all.
     stages=(
-        Stage("fetch", "Downloading the backbone’s weights", 1, "MB", depends_on=("backbone",), rate=5),
-        Stage("prepare", "Preparing the backbone", 3, depends_on=("backbone",), seconds=LOADING_SECONDS),
+        Stage("fetch", "Downloading the backbone’s weights", "MB", depends_on=("backbone",), rate=5),
+        Stage("prepare", "Preparing the backbone", depends_on=("backbone",), seconds=LOADING_SECONDS),
         _embed("embed", "Computing features of the pictures"),
-        Stage("compare", "Looking for the same photos", 20, "pictures", rate=400),
-        Stage("freeze", "Writing down which pictures are used", 1, grows=True, seconds=0.3),
+        Stage("compare", "Looking for the same photos", "pictures", rate=400),
+        Stage("freeze", "Writing down which pictures are used", grows=True, seconds=0.3),
         _embed("embed_copies", "Computing features of changed copies", applies=_augments),
-        _embed("embed_more", "Computing the last features", 1, applies=lambda config: not _augments(config)),
-        Stage("load", "Loading features", 3, depends_on=("backbone",), grows=True, seconds=0.3),
-        Stage("head", "Training the last layer", 10, depends_on=("cold", "recipe"), grows=True, seconds=4),
-        Stage("build", "Preparing for fine-tuning", 13, applies=_fine_tunes, depends_on=_TUNING, seconds=20),
-        Stage("fine_tune", "Fine-tuning the backbone", 500, "pictures", _fine_tunes, _TUNING, rate=20),
-        Stage("convert", "Converting the fine-tuned backbone", 13, "", _fine_tunes, _TUNING, seconds=20),
+        _embed("embed_more", "Computing the last features", applies=lambda config: not _augments(config)),
+        Stage("load", "Loading features", depends_on=("backbone",), grows=True, seconds=0.3),
+        Stage("head", "Training the last layer", depends_on=("cold", "recipe"), grows=True, seconds=4),
+        Stage("build", "Preparing for fine-tuning", applies=_fine_tunes, depends_on=_TUNING, seconds=20),
+        Stage("fine_tune", "Fine-tuning the backbone", "pictures", _fine_tunes, _TUNING, rate=20),
+        Stage("convert", "Converting the fine-tuned backbone", "", _fine_tunes, _TUNING, seconds=20),
         Stage(
             "extract",
             "Computing features of the validation and test pictures",
-            weight=13,
             unit="pictures",
             applies=_fine_tunes,
             depends_on=_TUNING,
             rate=60,
         ),
-        Stage("evaluate", "Evaluating on the test pictures", 2, depends_on=("fine_tuning", "recipe"), grows=True),
+        Stage("evaluate", "Evaluating on the test pictures", depends_on=("fine_tuning", "recipe"), grows=True),
     ),
     result=TrainResult,
     template="classifier/jobs/_train.html",
@@ -203,7 +201,7 @@ GET_READY = JobKind(
     queue="embed",
     run="worker.get_ready:get_ready",
     stages=(
-        _embed("embed", "Computing features of the pictures", 4),
+        _embed("embed", "Computing features of the pictures"),
         Stage("compare", "Looking for the same photos", unit="pictures", rate=400),
     ),
     background=True,
@@ -214,14 +212,14 @@ AUDIT = JobKind(
     queue="embed",
     run="worker.audit:audit",
     stages=(
-        Stage("prepare", "Preparing the backbone", 3, seconds=LOADING_SECONDS),
+        Stage("prepare", "Preparing the backbone", seconds=LOADING_SECONDS),
         _embed("embed", "Computing features of the pictures"),
-        Stage("compare", "Looking for the same photos", 20, unit="pictures", rate=400),
-        Stage("measure", "Measuring pictures", 20, unit="pictures", rate=100),
-        Stage("load", "Loading features", 3, grows=True, seconds=0.3),
-        Stage("labels", "Checking labels", 8, grows=True, seconds=2),
-        Stage("map", "Drawing the map", 15, grows=True, seconds=3),
-        Stage("write", "Writing down what was found", 4, unit="pictures", rate=5000),
+        Stage("compare", "Looking for the same photos", unit="pictures", rate=400),
+        Stage("measure", "Measuring pictures", unit="pictures", rate=100),
+        Stage("load", "Loading features", grows=True, seconds=0.3),
+        Stage("labels", "Checking labels", grows=True, seconds=2),
+        Stage("map", "Drawing the map", grows=True, seconds=3),
+        Stage("write", "Writing down what was found", unit="pictures", rate=5000),
     ),
     result=AuditResult,
     template="classifier/jobs/_audit.html",
@@ -247,9 +245,9 @@ EXPORT = JobKind(
     template="classifier/jobs/_export.html",
 )
 _OPENING = (
-    Stage("open", "Examining the file", 20, seconds=LOADING_SECONDS),
-    Stage("probe", "Running a test picture", 10),
-    Stage("convert", "Converting the network", 30, seconds=LOADING_SECONDS),
+    Stage("open", "Examining the file", seconds=LOADING_SECONDS),
+    Stage("probe", "Running a test picture"),
+    Stage("convert", "Converting the network", seconds=LOADING_SECONDS),
 )
 BACKBONE = JobKind(
     name="backbone",
@@ -257,9 +255,9 @@ BACKBONE = JobKind(
     queue="untrusted",
     run="worker.custom_backbone:add_backbone",
     stages=(
-        Stage("fetch", "Downloading the network", 40, "MB", lambda config: bool(config.get("address")), rate=5),
+        Stage("fetch", "Downloading the network", "MB", lambda config: bool(config.get("address")), rate=5),
         *_OPENING,
-        Stage("measure", "Measuring its speed", 5),
+        Stage("measure", "Measuring its speed"),
     ),
     result=BackboneResult,
 )
@@ -268,7 +266,7 @@ IMPORT = JobKind(
     title="Importing",
     queue="untrusted",
     run="worker.custom_backbone:import_version",
-    stages=(*_OPENING, Stage("extract", "Classifying the test pictures", 40, unit="pictures", rate=60)),
+    stages=(*_OPENING, Stage("extract", "Classifying the test pictures", unit="pictures", rate=60)),
     result=VersionResult,
     template="classifier/jobs/_import.html",
 )

@@ -26,10 +26,11 @@ from django.utils import timezone
 from kombu.exceptions import OperationalError
 from pydantic import BaseModel
 
-from classifier.jobs.kinds import KINDS, JobKind, JobState, NoResult, UnknownStage
+from classifier.jobs.kinds import KINDS, JobKind, JobState, NoResult, Stage, UnknownStage
+from classifier.jobs.log import ERROR, WARNING, write_line
 from classifier.jobs.stage_times import keep_times, measure
 from classifier.models import Job, Project, Sample
-from classifier.outages import ANSWER
+from classifier.outages import ANSWER, describe_wait
 from ml.errors import Conflict
 
 log = structlog.get_logger(__name__)
@@ -79,6 +80,7 @@ def queue_job(
     if project is not None and not kind.background:
         job.number = _next_number(project)
     job.save()
+    write_line(job, f"Queued by {by.get_username()}." if by else "Queued.")
     dispatch([job])
     return job
 
@@ -140,8 +142,12 @@ def claim_job(pk: int, *, message: int = 0, worker: str = "") -> Job | None:
     taken = {"status": Job.Status.RUNNING, "lease": lease, "worker": worker[:100]}
     if free.update(**taken, heartbeat_at=Now(), waits_for="") != 1:
         return None
-    Job.objects.filter(pk=pk, started_at=None).update(started_at=timezone.now())
-    return Job.objects.select_related("project", "created_by").get(pk=pk)
+    first = Job.objects.filter(pk=pk, started_at=None).update(started_at=timezone.now(), attempts=1)
+    job = Job.objects.select_related("project", "created_by").get(pk=pk)
+    if not job.parent_id and (first or not job.children.exists()):  # otherwise it goes on after its parts
+        again = f", attempt {job.attempts}" if job.attempts > 1 else ""
+        write_line(job, f"Taken by the worker {job.worker or 'without a name'}{again}.")
+    return job
 
 
 def _held(job: Job) -> Any:
@@ -162,11 +168,23 @@ def beat(job: Job) -> None:
 
 def enter_stage(job: Job, stage: str, *, total: int = 0) -> None:
     """Begin a stage of `total` units and measure its rate from now. Raise UnknownStage if the job's kind lacks it."""
-    if stage not in (known.name for known in KINDS[job.kind].stages):
+    entered = next((known for known in KINDS[job.kind].stages if known.name == stage), None)
+    if entered is None:
         raise UnknownStage(f"A job of the kind {job.kind} has no stage {stage!r}.")
     now = timezone.now()
     state = _dump_state(_with_measured(job, now))
-    _update_held(job, state=state, stage=stage, stage_started_at=now, progress_at=now, done=0, total=total)
+    with transaction.atomic():
+        _update_held(job, state=state, stage=stage, stage_started_at=now, progress_at=now, done=0, total=total)
+        write_line(job, _describe_stage(entered, total))
+
+
+def _describe_stage(stage: Stage, total: int) -> str:
+    return f"{stage.title}: {total:,} {stage.unit}." if stage.unit and total > 1 else f"{stage.title}."
+
+
+def note(job: Job, text: str, level: str = WARNING) -> None:
+    """Write a line to the job's log that a worker has to say, in words for the user."""
+    write_line(job, text, level)
 
 
 def _with_measured(job: Job, now: datetime) -> JobState:
@@ -217,13 +235,18 @@ def park_job(job: Job) -> None:
 
 def free_lease(job: Job) -> bool:
     """Give the lease back where the worker stops before the work has ended, so that another goes on."""
-    return _free(job)
+    freed = _free(job)
+    if freed:
+        write_line(job, "The worker was asked to stop; another one goes on.", WARNING)
+    return freed
 
 
 def postpone_job(job: Job, waits_for: str) -> None:
     """Give the lease back until what the job needs has had time to come back, a longer time with each try."""
     pause = timedelta(seconds=PAUSES[min(_count_tries(job), len(PAUSES) - 1)])
-    if _held(job).update(lease="", waits_for=waits_for, not_before=Now() + pause) == 1:
+    later = {"not_before": Now() + pause, "attempts": F("attempts") + 1}
+    if _held(job).update(lease="", waits_for=waits_for, **later) == 1:
+        write_line(job, describe_wait(waits_for), WARNING)
         log.warning("job_postponed", job=job.pk, waits_for=waits_for, seconds=pause.total_seconds())
         # Of a part, people see the page of the whole.
         Job.objects.filter(children=job, status=Job.Status.RUNNING).update(waits_for=waits_for)
@@ -233,6 +256,7 @@ def ask(job: Job, **state: Any) -> None:
     """Give the lease back until a person has answered what the state holds, see `answer_job`. Raise LeaseLost."""
     update_state(job, **state)
     _update_held(job, lease="", waits_for=ANSWER, not_before=NEVER)
+    write_line(job, describe_wait(ANSWER))
 
 
 @transaction.atomic
@@ -242,6 +266,7 @@ def answer_job(job: Job, **state: Any) -> None:
     changed = waiting.update(state=_dump_state(read_state(job), **state), waits_for="", not_before=None)
     if changed != 1:
         raise AlreadyAnswered
+    write_line(job, "Somebody has answered; it goes on.")
     dispatch([job])
 
 
@@ -265,11 +290,12 @@ def count_death(job: Job, cause: str) -> None:
         sentence = f"The worker died {deaths} times at the same point of this job. {cause}"
         fail_job(job.pk, sentence=sentence, lease=job.lease)
     elif _free(job, worker_deaths=deaths, kept_at_death=job.kept):
+        write_line(job, f"The worker died. {cause} Another one goes on.", WARNING)
         log.warning("worker_died", job=job.pk, worker_deaths=deaths, cause=cause)
 
 
 def _free(job: Job, **values: Any) -> bool:
-    if _held(job).update(lease="", **values) != 1:
+    if _held(job).update(lease="", attempts=F("attempts") + 1, **values) != 1:
         return False
     dispatch([job])
     return True
@@ -286,9 +312,16 @@ def finish_job(job: Job, result: BaseModel | None = None, **state: Any) -> None:
     measured = _with_measured(job, now)
     with transaction.atomic():
         _end(job, Job.Status.SUCCEEDED, result=dumped, finished_at=now, state=_dump_state(measured, **state))
-        keep_times(job, measured)
+        if not job.parent_id:
+            keep_times(job, measured)
+            write_line(job, f"Done after {_describe_seconds(job, now)}.")
     if job.parent_id:
         _child_done(job, job.parent_id)
+
+
+def _describe_seconds(job: Job, now: datetime) -> str:
+    seconds = round((now - (job.started_at or now)).total_seconds())
+    return f"{seconds} s" if seconds < 120 else f"{seconds // 60} min {seconds % 60} s"
 
 
 def _end(job: Job, status: str, **values: Any) -> None:
@@ -331,11 +364,13 @@ def fail_job(
     if holders.update(status=Job.Status.FAILED, **ended) != 1:
         return False
     log.error("job_failed", job=pk, sentence=sentence, error=repr(error))
+    job = Job.objects.get(pk=pk)
     if sample is not None:
-        update_ended_state(Job.objects.get(pk=pk), sample=sample.pk)
-    parent = Job.objects.filter(pk=pk).values_list("parent_id", flat=True).first()
-    if parent:
-        fail_job(parent, sentence=sentence, error=error, sample=sample)
+        update_ended_state(job, sample=sample.pk)
+    if job.parent_id:
+        fail_job(job.parent_id, sentence=sentence, error=error, sample=sample)
+    else:
+        write_line(job, sentence, ERROR)
     _cancel_children_of(pk)
     return True
 
@@ -347,6 +382,8 @@ def cancel_job(job: Job) -> bool:
     if open_job.update(status=Job.Status.CANCELLED, lease="", finished_at=now) != 1:
         return False
     _cancel_children_of(job.pk)
+    if not job.parent_id:
+        write_line(job, "Cancelled.")
     log.info("job_cancelled", job=job.pk)
     return True
 

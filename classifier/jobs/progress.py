@@ -33,26 +33,14 @@ class Progress:
 
 def job_progress(job: Job, times: StageTimes | None = None) -> Progress:
     """Return how far a job is, over all its stages. `times` spare a list of jobs a query for each."""
-    stages = KINDS[job.kind].stages_of(job.config)
-    names = [stage.name for stage in stages]
-    rate = _rate(job)
+    forecast, rate = Forecast(job, times or StageTimes([job.kind])), _rate(job)
     if job.waits_for_answer:
         return Progress("Waiting for your answer", 0.0, 0, 0, "", None, None)
-    forecast = Forecast(job, times or StageTimes([job.kind]))
-    if job.stage not in names:
-        fraction = 1.0 if job.status == Job.Status.SUCCEEDED else 0.0
+    stage, eta, share = forecast.current, forecast.seconds_left(), forecast.share_done()
+    if stage is None:
         title = "Starting" if job.lease else "Waiting for a worker"
-        return Progress(title, fraction, job.done, job.total, "", rate, forecast.seconds_left())
-    place = names.index(job.stage)
-    inside = min(job.done / job.total, 1.0) if job.total else 0.0
-    weights = [stage.weight for stage in stages]
-    fraction = (sum(weights[:place]) + weights[place] * inside) / sum(weights)
-    if job.status == Job.Status.SUCCEEDED:
-        fraction = 1.0
-    stage = stages[place]
-    return Progress(
-        stage.title, fraction, job.done, job.total, stage.unit, rate, forecast.seconds_left(), forecast.late_by()
-    )
+        return Progress(title, share, job.done, job.total, "", rate, eta)
+    return Progress(stage.title, share, job.done, job.total, stage.unit, rate, eta, forecast.late_by())
 
 
 def _rate(job: Job) -> float | None:
@@ -70,27 +58,44 @@ class Forecast:
         self._times, self._now = times, now or timezone.now()
         stages = KINDS[job.kind].stages_of(job.config)
         place = next((place for place, stage in enumerate(stages) if stage.name == job.stage), -1)
-        self._current = stages[place] if place >= 0 else None
-        self._later = stages[place + 1 :]
+        self.current = stages[place] if place >= 0 else None
+        self._earlier, self._later = stages[: max(place, 0)], stages[place + 1 :]
 
     def seconds_in_all(self) -> float:
         """Return what the job usually takes from its beginning, without waiting."""
         return sum(self.usual_seconds(stage) for stage in KINDS[self.job.kind].stages_of(self.job.config))
+
+    def share_done(self) -> float:
+        """Return how much of the job is done, from 0 to 1: each stage counts as it usually takes, and grows evenly."""
+        if self.job.status == Job.Status.SUCCEEDED:
+            return 1.0
+        if self.current is None:
+            return 0.0
+        before, later = (sum(map(self.usual_seconds, stages)) for stages in (self._earlier, self._later))
+        now = self.usual_seconds(self.current, self.job.total)
+        return (before + now * self._share_of_stage(now)) / max(before + now + later, 0.001)
+
+    def _share_of_stage(self, usual: float) -> float:
+        """Return the share of the current stage: by its units, or else by its time, which never makes it whole."""
+        if self.job.total > 1:
+            return min(self.job.done / self.job.total, 1.0)
+        spent = self._since(self.job.stage_started_at) if self.job.is_open else 0.0
+        return spent / (spent + max(usual - spent, OVERDUE_SLOPE * usual, 0.001))
 
     def seconds_left(self) -> float | None:
         """Return the seconds to the end; None while the job waits for a worker or for what is away."""
         if self.job.status != Job.Status.RUNNING or self.job.waits_for or not KINDS[self.job.kind].stages:
             return None
         later = sum(self.usual_seconds(stage) for stage in self._later)
-        if self._current is None:
+        if self.current is None:
             return stretch(later, self._since(self.job.started_at))
-        return stretch(self._left_at_last_report(self._current), self._since_report()) + later
+        return stretch(self._left_at_last_report(self.current), self._since_report()) + later
 
     def late_by(self) -> float | None:
         """Return by how many seconds the current stage is overdue; None where it is not, or the job waits."""
-        if self._current is None or self.job.status != Job.Status.RUNNING or self.job.waits_for:
+        if self.current is None or self.job.status != Job.Status.RUNNING or self.job.waits_for:
             return None
-        over = self._since_report() - self._left_at_last_report(self._current)
+        over = self._since_report() - self._left_at_last_report(self.current)
         return over if over >= LATE_SECONDS else None
 
     def _since(self, when: datetime | None) -> float:

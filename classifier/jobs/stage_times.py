@@ -24,10 +24,12 @@ def keep_times(job: Job, state: JobState) -> None:
     """Keep what the stages of a job took that has succeeded without a break."""
     if state.pauses or job.worker_deaths or job.background:
         return
-    stages = {stage.name: stage for stage in KINDS[job.kind].stages}
-    for name, (seconds, units) in state.stage_times.items():
-        if name in stages:
-            _keep(_keys(job, stages[name], state), seconds, _rate(stages[name], seconds, units))
+    for stage in KINDS[job.kind].stages_of(job.config):
+        if stage.name in state.stage_times:
+            seconds, units = state.stage_times[stage.name]
+            _keep(_keys(job, stage, state), seconds, _rate(stage, seconds, units))
+        elif stage.name not in state.expected:  # nothing tells beforehand that it is left out: the mean does
+            _keep(_keys(job, stage, state), 0.0, None)
 
 
 def _keys(job: Job, stage: Stage, state: JobState) -> dict[str, Any]:

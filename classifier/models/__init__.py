@@ -12,6 +12,7 @@ from classifier.models.image import Image
 from classifier.models.image_class import ImageClass
 from classifier.models.image_measures import ImageMeasures
 from classifier.models.job import Job
+from classifier.models.job_log_line import JobLogLine
 from classifier.models.model_version import ModelVersion
 from classifier.models.partial_upload import PartialUpload
 from classifier.models.project import Project
@@ -35,6 +36,7 @@ __all__ = [
     "ImageClass",
     "ImageMeasures",
     "Job",
+    "JobLogLine",
     "ModelVersion",
     "PartialUpload",
     "Project",

@@ -44,6 +44,7 @@ class Job(models.Model):
 
     lease = models.CharField(max_length=64, blank=True)
     worker = models.CharField(max_length=100, blank=True, help_text="name@machine of who has it, or had it last")
+    attempts = models.PositiveIntegerField(default=0, help_text="how many times a worker began it or went on with it")
     worker_deaths = models.PositiveSmallIntegerField(
         default=0, help_text="how many workers died on it, one after the other, without getting any further"
     )

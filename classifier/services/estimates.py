@@ -89,11 +89,10 @@ def foresee_training(project: Project, config: TrainConfig) -> Work:
     speed = _speed(config.backbone)
     if speed:
         state.guessed = {"embed": SHARE_OF_SPEED * speed}
-        state.guessed |= dict.fromkeys(("embed_more", "embed_copies", "extract"), SHARE_OF_SPEED * speed)
+        state.guessed |= dict.fromkeys(("embed_more", "embed_copies"), SHARE_OF_SPEED * speed)
         state.guessed |= {"fine_tune": speed / PASSES[config.fine_tuning]} if config.fine_tuning else {}
     if config.fine_tuning:
-        trained_on = _training_pictures(project, config)
-        state.expected |= {"fine_tune": trained_on * config.fine_tuning_epochs, "extract": pictures - trained_on}
+        state.expected["fine_tune"] = _training_pictures(project, config) * config.fine_tuning_epochs
     missing = _expect_embedding(project, config, state)
     job = Job(kind=TRAIN.name, config=config.as_dict(), state=state.model_dump(mode="json"))
     known = "fetch" in state.expected or speed

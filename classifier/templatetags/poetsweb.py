@@ -7,6 +7,8 @@ from django.contrib.messages.storage.base import Message
 
 from classifier.custom_backbone_forms import framing_title, range_title
 from classifier.jobs.kinds import KINDS
+from classifier.jobs.progress import Progress
+from classifier.live import describe_counts
 from classifier.models import Job
 from classifier.outages import describe_wait
 from classifier.services.history import UNDO_TAG
@@ -100,6 +102,21 @@ def duration(seconds: float) -> str:
     if whole < 3600:
         return f"{whole // 60} min {whole % 60} s"
     return f"{whole // 3600} h {whole % 3600 // 60} min"
+
+
+@register.filter
+def counts(progress: Progress) -> str:
+    """Say how much of a stage is done, and how fast it goes."""
+    return describe_counts(progress)
+
+
+@register.filter
+def time_left(progress: Progress) -> str:
+    """Say how long it still takes, "40 s left", and by how much a stage is late; as job_live.js does."""
+    if progress.eta is None:
+        return ""
+    late = f", {duration(progress.late_by)} longer than foreseen" if progress.late_by else ""
+    return f"{duration(progress.eta)} left{late}"
 
 
 @register.filter

@@ -35,6 +35,8 @@ PAGES = {
     "train": "/projects/{slug}/train/",
     "jobs": "/projects/{slug}/jobs/",
     "a job": "/projects/{slug}/jobs/{job}/",
+    "all jobs": "/jobs/",
+    "no jobs": "/jobs/?state=failed",
     "versions": "/projects/{slug}/versions/",
     "a version": "/projects/{slug}/versions/1/",
     "dataset versions": "/projects/{slug}/dataset-versions/",

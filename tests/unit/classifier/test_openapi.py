@@ -27,6 +27,7 @@ OPERATIONS = {
     *("upload", "answer_upload", "get_upload", "list_uploads", "list_known"),
     *("begin_resumable", "list_resumable", "get_resumable", "append_part", "discard_resumable"),
     *("train", "preflight", "list_jobs", "get_job", "cancel_job", "get_event_files"),
+    *("list_all_jobs", "get_job_log", "download_job_log"),
     *("list_versions", "get_version", "list_test_pictures", "promote", "create_public_link", "revoke_public_link"),
     *("create_export", "list_version_exports", "get_export", "import_version", "reimport_version"),
     *("get_audit", "start_audit", "dismiss_findings"),

@@ -159,6 +159,14 @@ def test_stages_are_measured_when_a_job_succeeds(project: Project) -> None:
     assert (build.seconds, build.count) == (pytest.approx(6, abs=0.2), 2)
 
 
+def test_stage_that_was_left_out_counts_as_nothing_in_the_mean(project: Project) -> None:
+    job = lifecycle.claim_job(lifecycle.queue_job(EXPORT, project=project, by=project.owner).pk)
+    assert job is not None
+    lifecycle.enter_stage(job, "build", total=1)
+    lifecycle.finish_job(job)
+    assert StageTime.objects.get(stage="check").seconds == 0
+
+
 def test_mean_forgets(project: Project) -> None:
     for seconds in (100, *[10] * 12):
         finish_export(project, seconds)

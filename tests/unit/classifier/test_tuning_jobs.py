@@ -213,7 +213,6 @@ def test_bar_is_about_the_pictures_that_are_left(slopes: Project, monkeypatch: p
     assert [stage for stage, _, _ in seen] == ["load", "head", "build", "fine_tune", "convert", "extract", "evaluate"]
     begun = {stage: fraction for stage, _, fraction in seen}
     assert ("fine_tune", 8 * TRAINED_ON, begun["fine_tune"]) in seen
-    assert begun["convert"] - begun["fine_tune"] > 0.7, "nearly all of the work"
     assert [fraction for _, _, fraction in seen] == sorted(fraction for _, _, fraction in seen)
     Job.objects.filter(pk=job.pk).update(status="RUNNING", finished_at=None, stage="fine_tune", done=48, total=480)
     job.refresh_from_db()
