@@ -28,7 +28,7 @@ SNAPSHOT_SECONDS = 1.0
 SECONDS_MOVING = 2.0  # after which the figures of a job that runs are sent anew
 MOST_JOBS = 60  # of a page
 ENDED = "ended"
-STAMPED = ("status", "stage", "waits_for", "worker", "attempts", "lease")
+STAMPED = ("status", "stage", "waits_for", "worker", "attempts", "stop_asked_at", "lease")
 LIGHT = ("pk", "done", "total", "progress_at", *STAMPED)
 
 

@@ -5,9 +5,11 @@ import time
 from collections.abc import Callable
 
 from classifier.jobs import lifecycle
+from classifier.jobs.kinds import KINDS, Stage
 from classifier.models import Job
 from classifier.services import checkpoints
 from ml.training.fine_tuning.state import Point
+from ml.training.stopping import StopTraining
 from worker.throttle import Throttle
 
 
@@ -22,6 +24,7 @@ class TrainingProgress:
         self._throttle = Throttle()
         self._head: list[Point] = []
         self.tuning: list[Point] = []
+        self.stopped = False
 
     def __call__(self, stage: str, fraction: float, **point: float) -> None:
         if stage != self.job.stage:
@@ -30,6 +33,13 @@ class TrainingProgress:
             self._head.append(point)
         if self._throttle.due() or fraction >= 1:
             lifecycle.report(self.job, done=int(fraction * 1000), curve=self.curve)
+        self.stop_if_asked()
+
+    def stop_if_asked(self) -> None:
+        """Raise StopTraining if somebody wants what has been reached, in a stage that can give it."""
+        if lifecycle.is_asked_to_stop(self.job) and _current_stage(self.job).can_stop(self.job.config):
+            self.stopped = True
+            raise StopTraining
 
     @property
     def curve(self) -> list[Point]:
@@ -66,12 +76,17 @@ class TuningProgress:
         self._step_ended = now if batch else 0.0
         if self._throttle.due():
             lifecycle.report(self.job, done=pictures)  # which finds out whether the job was cancelled
+        self._progress.stop_if_asked()
 
     def epoch_ended(self, points: list[Point], checkpoint: Callable[[], bytes]) -> None:
         """Report the curve and store a checkpoint."""
         self._progress.tuning = points
         checkpoints.keep_checkpoint(self.job, self._checkpoint, checkpoint(), epochs=len(points))
         lifecycle.report(self.job, done=self.pictures, curve=self._progress.curve)
+
+
+def _current_stage(job: Job) -> Stage:
+    return next(stage for stage in KINDS[job.kind].stages if stage.name == job.stage)
 
 
 def _thin(curve: list[Point], most: int = 400) -> list[Point]:

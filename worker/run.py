@@ -4,6 +4,7 @@ Jobs have a single task, `run_job`: the job's row says what is to be done. Whate
 deliver it twice, deliver it late - the claim decides who works. Each kind of job has a file.
 """
 
+import os
 import pkgutil
 import re
 import signal
@@ -16,6 +17,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import structlog
+from billiard import current_process
 from billiard.exceptions import WorkerLostError
 from celery import current_app, shared_task, signals
 from celery.worker.state import active_requests
@@ -40,6 +42,8 @@ from worker.get_ready import run_in_background
 log = structlog.get_logger(__name__)
 
 BEAT_SECONDS = 2.0
+LOOK_SECONDS = 0.4  # between two looks at what people want of a job
+GRACE_SECONDS = 0.8  # for the work of a job that was cancelled to stop by itself
 OUTAGE_PAUSE = 2.0
 STOPPED = "asked to stop"
 ASKED_TO_STOP = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT)
@@ -79,7 +83,7 @@ def _here() -> str:
 
 def _work_on(job: Job) -> None:
     try:
-        with _heartbeat(job):
+        with _heartbeat(job, in_pool=current_process().daemon):
             wait_for_room()
             lifecycle.note_cold(job, cold="tensorflow" not in sys.modules)
             work = pkgutil.resolve_name(KINDS[job.kind].run)
@@ -193,19 +197,37 @@ def tell_alive(sender: Any, **_: Any) -> None:
     record_worker(consumer.hostname, sorted(current_app.amqp.queues.consume_from))
 
 
+def _end_process(job: Job) -> None:
+    """End this process of the pool, in the middle of work that nobody wants any more; the pool makes another one."""
+    log.warning("process_ended", job=job.pk, why="the job was cancelled and its work did not stop")
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
 @contextmanager
-def _heartbeat(job: Job) -> Iterator[None]:
-    """Send signs of life from a thread, so that a long step (importing TensorFlow) is not mistaken for death."""
+def _heartbeat(job: Job, *, in_pool: bool = False) -> Iterator[None]:
+    """Send signs of life from a thread, so that a long step (importing TensorFlow) is not mistaken for death.
+
+    The thread also looks whether somebody has cancelled the job, or wants it to stop. The work finds that out at its
+    next report; where it makes none for too long and is done in a process of a pool, that process ends.
+    """
     stop = threading.Event()
 
     def tell() -> None:
-        while not stop.wait(BEAT_SECONDS):
+        beaten, ended = time.monotonic(), 0.0
+        while not stop.wait(LOOK_SECONDS):
+            now = time.monotonic()
             try:
-                lifecycle.beat(job)
+                if lifecycle.look_for_wishes(job):
+                    ended = ended or now
+                elif now - beaten >= BEAT_SECONDS:
+                    beaten = now
+                    lifecycle.beat(job)
             except lifecycle.LeaseLost:
-                break  # the work finds out at its next report
+                ended = 0.0  # the work finds out at its next report
             except DatabaseError as error:
                 log.warning("heartbeat_failed", job=job.pk, error=str(error))
+            if ended and now - ended >= GRACE_SECONDS and in_pool:
+                _end_process(job)
         connection.close()
 
     teller = threading.Thread(target=tell, name=f"heartbeat-{job.pk}", daemon=True)

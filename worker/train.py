@@ -57,7 +57,9 @@ def train(job: Job) -> None:
             dataset, features, config, backbone, progress, written, tuning, test_is_given=TEST in version.given
         )
     custom, measured = (tuning.custom, tuning.measured) if tuning else (None, {})
-    model_versions.publish_model_version(job, version, config, trained, custom=custom, measured=measured)
+    model_versions.publish_model_version(
+        job, version, config, trained, custom=custom, measured=measured, stopped=progress.stopped
+    )
     _look_at_the_unlabelled(job.own_project, backbone)
 
 

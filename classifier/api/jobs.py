@@ -4,7 +4,7 @@ from enum import Enum
 from typing import Any
 
 from django.shortcuts import get_object_or_404
-from ninja import Router
+from ninja import Router, Status
 from ninja.errors import HttpError
 from ninja.params import functions as params
 
@@ -17,6 +17,7 @@ from classifier.downloads import send_event_files, send_job_log
 from classifier.job_lists import LISTED, PAGE, STATES, filter_jobs
 from classifier.jobs import lifecycle
 from classifier.models import Job
+from classifier.services import job_actions
 
 State = Enum("State", {name: name for name in STATES}, type=str)  # type: ignore[misc]
 Kind = Enum("Kind", {name: name for name in LISTED}, type=str)  # type: ignore[misc]
@@ -75,3 +76,30 @@ def cancel_job(request: SignedIn, job_id: int) -> Any:
         raise HttpError(409, "The job has already ended.")
     job.refresh_from_db()
     return present_job(job)
+
+
+@router.post("/jobs/{job_id}/stop", response={200: schemas.JobOut, **errors(400, 404, 409, 413, 422)})
+def stop_job(request: SignedIn, job_id: int) -> Any:
+    """Let a training end now with the best it has reached. A 409 where nothing can be stopped so.
+
+    Fine-tuning keeps its best epoch, gradient descent its last step. The version is not taken for that of the whole
+    training.
+    """
+    job = find_job(request, job_id)
+    if not lifecycle.ask_to_stop(job):
+        raise HttpError(409, "Only fine-tuning and gradient descent can be stopped so, while they run.")
+    job.refresh_from_db()
+    return present_job(job)
+
+
+@router.post("/jobs/{job_id}/retry", response={202: schemas.JobRef, **errors(400, 404, 409, 413, 422)})
+def retry_job(request: SignedIn, job_id: int) -> Any:
+    """Queue a job that failed or was cancelled again, with the same settings."""
+    return Status(202, {"job": job_actions.retry_job(find_job(request, job_id), by=request.user).pk})
+
+
+@router.delete("/jobs/{job_id}", response={204: None, **errors(400, 404, 409, 413, 422)})
+def delete_job(request: SignedIn, job_id: int) -> Any:
+    """Delete a job that has ended, with its log and event files. What it made is kept. One that is open is a 409."""
+    job_actions.delete_job(find_job(request, job_id))
+    return Status(204, None)

@@ -10,6 +10,8 @@ from typing import Any
 
 from pydantic import BaseModel, Field
 
+from ml.training.recipes.registry import RECIPES
+
 Config = Mapping[str, Any]
 
 
@@ -43,6 +45,7 @@ class VersionResult(BaseModel, extra="forbid"):
 
 class TrainResult(VersionResult):
     event_files: int | None = Field(None, description="bytes of the event files for TensorBoard, if there are any")
+    stopped_early: bool = Field(False, description="whether somebody stopped it and kept what it had reached")
 
 
 class EmbedResult(BaseModel, extra="forbid"):
@@ -107,6 +110,7 @@ class Stage:
     known_as: str = ""  # of all kinds' stages that do the same, and whose times are kept as one
     seconds: float = 1.0  # what it takes, until it has been measured
     rate: float | None = None  # units per second, likewise
+    can_stop: Callable[[Config], bool] = lambda config: False  # before its end, with what it has reached
 
 
 @dataclass(frozen=True)
@@ -137,6 +141,11 @@ def _augments(config: Config) -> bool:
     return bool(config.get("augmented_copies"))  # which is left out where nothing is augmented
 
 
+def _recipe_stops(config: Config) -> bool:
+    recipe = RECIPES.get(str(config.get("recipe")))
+    return recipe is not None and recipe.can_stop
+
+
 def _downloads(config: Config) -> bool:
     return config.get("sample_set") == "flowers"
 
@@ -146,6 +155,7 @@ def _embed(name: str, title: str, applies: Callable[[Config], bool] = lambda con
 
 
 LOADING_SECONDS = 30.0  # what a stage takes that loads TensorFlow and converts a network
+_HEAD = ("cold", "recipe")
 _TUNING = ("backbone", "fine_tuning")
 
 INGEST = JobKind(
@@ -177,9 +187,17 @@ TRAIN = JobKind(
         _embed("embed_copies", "Computing features of changed copies", applies=_augments),
         _embed("embed_more", "Computing the last features", applies=lambda config: not _augments(config)),
         Stage("load", "Loading features", depends_on=("backbone",), grows=True, seconds=0.3),
-        Stage("head", "Training the last layer", depends_on=("cold", "recipe"), grows=True, seconds=4),
+        Stage("head", "Training the last layer", depends_on=_HEAD, grows=True, seconds=4, can_stop=_recipe_stops),
         Stage("build", "Preparing for fine-tuning", applies=_fine_tunes, depends_on=_TUNING, seconds=20),
-        Stage("fine_tune", "Fine-tuning the backbone", "pictures", _fine_tunes, _TUNING, rate=20),
+        Stage(
+            "fine_tune",
+            "Fine-tuning the backbone",
+            "pictures",
+            applies=_fine_tunes,
+            depends_on=_TUNING,
+            rate=20,
+            can_stop=_fine_tunes,
+        ),
         Stage("convert", "Converting the fine-tuned backbone", "", _fine_tunes, _TUNING, seconds=20),
         Stage(
             "extract",

@@ -29,7 +29,7 @@ from pydantic import BaseModel
 from classifier.jobs.kinds import KINDS, JobKind, JobState, NoResult, Stage, UnknownStage
 from classifier.jobs.log import ERROR, WARNING, write_line
 from classifier.jobs.stage_times import keep_times, measure
-from classifier.models import Job, Project, Sample
+from classifier.models import Job, Project, Sample, Sweep
 from classifier.outages import ANSWER, describe_wait
 from ml.errors import Conflict
 
@@ -71,11 +71,13 @@ def queue_job(
     by: User | None,
     config: dict[str, Any] | None = None,
     state: JobState | None = None,
+    sweep: Sweep | None = None,
 ) -> Job:
     """Create a job, and send it to its queue when the transaction commits. Raise TooManyJobs."""
     if by is not None and not kind.background and _count_open(by) >= MAX_OPEN_JOBS:
         raise TooManyJobs
     job = Job(project=project, kind=kind.name, config=config or {}, created_by=by, background=kind.background)
+    job.sweep = sweep
     job.state = _dump_state(state or JobState())
     if project is not None and not kind.background:
         job.number = _next_number(project)
@@ -313,7 +315,8 @@ def finish_job(job: Job, result: BaseModel | None = None, **state: Any) -> None:
     with transaction.atomic():
         _end(job, Job.Status.SUCCEEDED, result=dumped, finished_at=now, state=_dump_state(measured, **state))
         if not job.parent_id:
-            keep_times(job, measured)
+            if not dumped.get("unchanged") and not job.stop_asked_at:  # which would be no measure for others
+                keep_times(job, measured)
             write_line(job, f"Done after {_describe_seconds(job, now)}.")
     if job.parent_id:
         _child_done(job, job.parent_id)
@@ -386,6 +389,39 @@ def cancel_job(job: Job) -> bool:
         write_line(job, "Cancelled.")
     log.info("job_cancelled", job=job.pk)
     return True
+
+
+def can_stop(job: Job) -> bool:
+    """Return whether the job can end now with what it has reached."""
+    stage = next((one for one in KINDS[job.kind].stages if one.name == job.stage), None)
+    running = job.status == Job.Status.RUNNING and bool(job.lease)
+    return running and stage is not None and stage.can_stop(job.config) and not is_asked_to_stop(job)
+
+
+def is_asked_to_stop(job: Job) -> bool:
+    """Return whether somebody has asked since the current stage began."""
+    asked, begun = job.stop_asked_at, job.stage_started_at
+    return asked is not None and begun is not None and asked >= begun
+
+
+def ask_to_stop(job: Job) -> bool:
+    """Let a job end its stage with the best it has reached. Return False where it cannot, or not any more."""
+    if not can_stop(job):
+        return False
+    running = Job.objects.filter(pk=job.pk, status=Job.Status.RUNNING, stage=job.stage)
+    if running.update(stop_asked_at=timezone.now()) != 1:
+        return False
+    write_line(job, "Asked to stop now and to keep the best so far.")
+    return True
+
+
+def look_for_wishes(job: Job) -> bool:
+    """Note on the job at hand whether it is asked to stop; return whether somebody has ended it. For its worker."""
+    row = Job.objects.filter(pk=job.pk).values_list("status", "stop_asked_at").first()
+    if row is None:
+        return True
+    job.stop_asked_at = row[1]
+    return row[0] in (Job.Status.CANCELLED, Job.Status.FAILED)
 
 
 def _cancel_children_of(pk: int) -> None:

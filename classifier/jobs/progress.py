@@ -123,9 +123,9 @@ class Forecast:
         if expected == 0 and not units:
             return 0.0
         known = self._times.find(self.job, stage, self.state)
-        seconds, measured = known if known else (stage.seconds, None)
+        guessed = self.state.guessed.get(stage.name) or stage.rate
+        seconds, rate = known if known else (stage.seconds, guessed)
         count = units if units > 1 else expected
-        rate = measured or self.state.guessed.get(stage.name) or stage.rate
         return count / rate if stage.unit and count and rate else seconds
 
 

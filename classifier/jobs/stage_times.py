@@ -16,8 +16,8 @@ LEAST_UNITS, LEAST_SECONDS = 4, 0.05  # of which a rate can be measured
 
 
 def measure(job: Job, seconds: float) -> list[float]:
-    """Return what the stage that a job leaves has taken: seconds, and units done."""
-    return [round(max(seconds, 0.0), 3), float(job.done)]
+    """Return what the stage that a job leaves has taken: seconds, and units done, which some tell only beforehand."""
+    return [round(max(seconds, 0.0), 3), float(job.done or job.total)]
 
 
 def keep_times(job: Job, state: JobState) -> None:

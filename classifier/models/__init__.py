@@ -20,6 +20,7 @@ from classifier.models.public_link import PublicLink
 from classifier.models.sample import Sample
 from classifier.models.set_up_code import SetUpCode
 from classifier.models.stage_time import StageTime
+from classifier.models.sweep import Sweep
 from classifier.models.upload import Upload, UploadItem
 
 __all__ = [
@@ -46,6 +47,7 @@ __all__ = [
     "SampleChange",
     "SetUpCode",
     "StageTime",
+    "Sweep",
     "Upload",
     "UploadItem",
 ]

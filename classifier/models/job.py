@@ -3,6 +3,7 @@ from django.db import models
 from django.urls import reverse
 
 from classifier.models.project import Project
+from classifier.models.sweep import Sweep
 from classifier.outages import ANSWER
 
 
@@ -26,6 +27,7 @@ class Job(models.Model):
     # A backbone is added for all projects of a user, or its file is made for all users: then there is none.
     project = models.ForeignKey(Project, null=True, on_delete=models.CASCADE, related_name="jobs")
     parent = models.ForeignKey("self", null=True, on_delete=models.CASCADE, related_name="children")
+    sweep = models.ForeignKey(Sweep, null=True, on_delete=models.SET_NULL, related_name="jobs")
     kind = models.CharField(max_length=20, help_text="a name of classifier.jobs.kinds")
     number = models.PositiveIntegerField(null=True, help_text="of its project, for people; parts of a job have none")
     status = models.CharField(max_length=10, choices=Status, default=Status.QUEUED)
@@ -55,6 +57,7 @@ class Job(models.Model):
     not_before = models.DateTimeField(null=True, help_text="when that is tried again")
     created_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL)
     created_at = models.DateTimeField(auto_now_add=True)
+    stop_asked_at = models.DateTimeField(null=True, help_text="when somebody wanted what it has reached so far")
     dispatched_at = models.DateTimeField(null=True)
     started_at = models.DateTimeField(null=True)
     heartbeat_at = models.DateTimeField(null=True)

@@ -15,13 +15,16 @@ from classifier.charts import draw_curve
 from classifier.downloads import send_event_files, send_job_log
 from classifier.job_lists import PAGE, JobFilter, filter_jobs, make_rows
 from classifier.jobs.kinds import KINDS
-from classifier.jobs.lifecycle import cancel_job, read_state
+from classifier.jobs.lifecycle import ask_to_stop, can_stop, cancel_job, read_state
 from classifier.jobs.progress import job_progress
 from classifier.jobs.queueing import Place, find_place
 from classifier.live import make_ticket, stamp
 from classifier.models import Job, ModelVersion, Project, Sample
+from classifier.services import job_actions
+from classifier.services.training import TrainingRefused
 from classifier.tensorboard import proxy
 from classifier.workers import missing_queues
+from ml.errors import UserError
 
 
 def _find(request: SignedIn, project: Project, number: int) -> Job:
@@ -45,6 +48,9 @@ def _context(request: SignedIn, project: Project, job: Job) -> dict[str, object]
         "kind": KINDS[job.kind],
         "failed_sample": _failed_sample(job),
         "tensorboard": proxy.is_installed(),
+        "can_stop": can_stop(job),
+        "can_retry": job_actions.can_retry(job),
+        "settings_query": job_actions.settings_query(job),
         "embedded": "embedded" in request.GET,
         "place": place,
         "ahead": _tell_ahead(request, place) if place else {},
@@ -134,3 +140,42 @@ def cancel(request: SignedIn, project: Project, number: int) -> HttpResponse:
     if not cancel_job(job):
         messages.info(request, "The job has already ended.")
     return redirect(job)
+
+
+@project_page
+@require_POST
+def stop(request: SignedIn, project: Project, number: int) -> HttpResponse:
+    """Let the job end its stage now with the best it has reached."""
+    job = _find(request, project, number)
+    if not ask_to_stop(job):
+        messages.info(request, "There is nothing to stop: the job has gone on or has ended.")
+    return redirect(job)
+
+
+@project_page
+@require_POST
+def retry(request: SignedIn, project: Project, number: int) -> HttpResponse:
+    """Queue the job again with the same settings; what cannot be is told."""
+    job = _find(request, project, number)
+    try:
+        return redirect(job_actions.retry_job(job, by=request.user))
+    except TrainingRefused as refusal:
+        if refusal.preflight.running:
+            return redirect(refusal.preflight.running)
+        messages.error(request, str(refusal))
+    except UserError as error:
+        messages.error(request, str(error))
+    return redirect(job)
+
+
+@project_page
+@require_POST
+def delete(request: SignedIn, project: Project, number: int) -> HttpResponse:
+    job = _find(request, project, number)
+    try:
+        job_actions.delete_job(job)
+    except UserError as error:
+        messages.error(request, str(error))
+        return redirect(job)
+    messages.success(request, f"Job {number} has been deleted. What it made is kept.")
+    return redirect("jobs", project.slug)

@@ -19,7 +19,9 @@ from ml.training.config import TUNE_LAST, ConfigError, TrainConfig
 
 @project_page
 def train(request: SignedIn, project: Project) -> HttpResponse:
-    form = TrainForm(request.POST or None, backbone=settings.BACKBONE, user=request.user, initial={"promote": True})
+    prefilled = {name: value for name, value in request.GET.items() if name in TrainConfig.model_fields}
+    initial = {"promote": True, "backbone": settings.BACKBONE, **prefilled}
+    form = TrainForm(request.POST or None, backbone=settings.BACKBONE, user=request.user, initial=initial)
     if request.method == "POST" and form.is_valid():
         values = form.cleaned_data
         try:
@@ -38,6 +40,7 @@ def train(request: SignedIn, project: Project) -> HttpResponse:
     context = {
         "project": project,
         "form": form,
+        "prefilled": prefilled,
         "preflight": check_training(project),
         "left_out": list_left_out(project),
         "findings": audits.count_findings(project),

@@ -37,6 +37,9 @@ PAGES = {
     "a job": "/projects/{slug}/jobs/{job}/",
     "all jobs": "/jobs/",
     "no jobs": "/jobs/?state=failed",
+    "comparisons of settings": "/projects/{slug}/compare-settings/",
+    "a comparison of settings": "/projects/{slug}/compare-settings/1/",
+    "train again": "/projects/{slug}/train/?recipe=sgd&steps=300",
     "versions": "/projects/{slug}/versions/",
     "a version": "/projects/{slug}/versions/1/",
     "dataset versions": "/projects/{slug}/dataset-versions/",
@@ -63,6 +66,9 @@ def places(owner: Any) -> dict[str, Any]:
     doubtful = {name: make_jpeg(9 + place) for place, name in enumerate(names)}
     owner.ok("POST", f"/projects/{slug}/uploads", {}, [("file", "b.zip", make_zip(doubtful))])
     training = owner.wait_job(owner.ok("POST", f"/projects/{slug}/train", {"promote": True})["job"])
+    swept = owner.ok("POST", f"/projects/{slug}/sweeps", {"settings": {"recipe": ["auto", "sgd"]}, "force": True})
+    for result in swept["results"]:
+        owner.wait_job(result["job"]["id"])
     samples = owner.ok("GET", f"/projects/{slug}/samples?size=2")["samples"]
     owner.ok("POST", f"/projects/{slug}/samples/delete", {"ids": [samples[0]["id"]]})
     owner.ok("POST", f"/projects/{slug}/samples/unlabel", {"ids": [samples[1]["id"]]})

@@ -18,6 +18,7 @@ from classifier.models import (
     ModelVersion,
     PartialUpload,
     Sample,
+    Sweep,
     Upload,
 )
 from classifier.services import resumable
@@ -68,6 +69,7 @@ def arguments(trained: ModelVersion) -> dict[str, Any]:
             "job": Job.objects.filter(project=project, kind="train").values_list("pk", flat=True)[0],
             "picture": sample.pk,
             "undo": Change.objects.filter(project=project).values_list("pk", flat=True)[0],
+            "sweep": 1,
             "backbone": CustomBackbone.objects.filter(owner=project.owner).values_list("pk", flat=True)[0],
         },
         "sha256": sample.image.sha256,
@@ -93,6 +95,7 @@ def _exported(request: pytest.FixtureRequest, tmp_path: Path) -> None:
     if "trained" in request.fixturenames:
         version = request.getfixturevalue("trained")
         store_export(version, tmp_path)
+        Sweep.objects.create(project=version.project, number=version.number, varied={"seed": [0]})
         create_api_key(version.project.owner, "the owner's")
         resumable.begin(version.project, resumable.Announced("colours.zip", 9), by=version.project.owner)
         add_tag(version.project, Sample.objects.filter(project=version.project), "Colours", by=version.project.owner)
@@ -156,6 +159,9 @@ BODIES = {
     "from-source": {"source": "/srv/photos"},
     "merge": {"into": 1},
     "dismiss": {"kind": "dark"},
+    "stop": {},
+    "retry": {},
+    "sweeps": {"settings": {"seed": [1, 2]}},
     "known": {"sha256s": ["0" * 64]},
 }
 

@@ -159,6 +159,11 @@ def test_stages_are_measured_when_a_job_succeeds(project: Project) -> None:
     assert (build.seconds, build.count) == (pytest.approx(6, abs=0.2), 2)
 
 
+def test_stage_that_tells_its_units_only_beforehand_has_a_rate(project: Project) -> None:
+    finish_export(project, 8, done=0)
+    assert StageTime.objects.get(stage="check").rate == pytest.approx(20, rel=0.1)
+
+
 def test_stage_that_was_left_out_counts_as_nothing_in_the_mean(project: Project) -> None:
     job = lifecycle.claim_job(lifecycle.queue_job(EXPORT, project=project, by=project.owner).pk)
     assert job is not None
