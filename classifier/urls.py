@@ -19,6 +19,7 @@ from classifier.views import (
     images,
     job,
     labelling,
+    maintenance,
     picture_map,
     pictures,
     predict,
@@ -47,6 +48,7 @@ urlpatterns = [
     path("account/keys", accounts.api_keys, name="api_keys"),
     path("account/keys/<int:pk>/revoke", accounts.revoke_key, name="revoke_key"),
     path("jobs/", job.every, name="all_jobs"),
+    path("maintenance/", maintenance.maintenance, name="maintenance"),
     # projects, classes, samples
     path("projects/new", home.project_new, name="project_new"),
     path("projects/samples/<slug:name>", home.sample_project, name="sample_project"),

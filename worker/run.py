@@ -34,6 +34,7 @@ from classifier.services.custom_backbones import find_backbone
 from classifier.workers import record_worker
 from ml.errors import UserError
 from ml.images.decoding import PictureUnreadable
+from ml.machine import describe_software, measure_processes
 from ml.sandbox.child import ChildKilled
 from worker.embed import engine_of
 from worker.features import describe_unreadable, find_sample
@@ -46,6 +47,7 @@ LOOK_SECONDS = 0.4  # between two looks at what people want of a job
 GRACE_SECONDS = 0.8  # for the work of a job that was cancelled to stop by itself
 OUTAGE_PAUSE = 2.0
 STOPPED = "asked to stop"
+SOFTWARE = describe_software()
 ASKED_TO_STOP = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT)
 _CRASHED = "It crashed while it computed or read a picture. The administrator finds more in the log."
 CAUSES: dict[int, str] = {
@@ -194,7 +196,9 @@ def _free_leases(messages: list[int], how: str) -> None:
 def tell_alive(sender: Any, **_: Any) -> None:
     """Tell every two seconds, from the worker's main process, that it lives and which queues it serves."""
     consumer = sender.eventer  # the heart knows its event dispatcher, which knows the worker's name
-    record_worker(consumer.hostname, sorted(current_app.amqp.queues.consume_from))
+    used = measure_processes()
+    facts = {"version": SOFTWARE, "memory": used.memory, "processes": used.count}
+    record_worker(consumer.hostname, sorted(current_app.amqp.queues.consume_from), **facts)
 
 
 def _end_process(job: Job) -> None:

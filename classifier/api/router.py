@@ -14,6 +14,7 @@ from classifier.api import (
     imports,
     jobs,
     keys,
+    maintenance,
     projects,
     resumable,
     samples,
@@ -60,6 +61,7 @@ for name, part in {
     "exports": exports,
     "imports": imports,
     "keys": keys,
+    "maintenance": maintenance,
 }.items():
     api.add_router("", part.router, tags=[name])
 api.add_router("", classes.router, tags=["projects"])  # generated clients have looked for them there

@@ -4,6 +4,7 @@ from typing import Any
 
 from django import template
 from django.contrib.messages.storage.base import Message
+from django.utils import timezone
 
 from classifier.custom_backbone_forms import framing_title, range_title
 from classifier.jobs.kinds import KINDS
@@ -130,6 +131,12 @@ def took(job: Job) -> str:
     if not job.started_at or not job.finished_at:
         return "no time"
     return duration((job.finished_at - job.started_at).total_seconds())
+
+
+@register.filter
+def waited(job: Job) -> str:
+    """Return for how long a job has waited since it was queued."""
+    return duration((timezone.now() - job.created_at).total_seconds())
 
 
 @register.filter

@@ -40,6 +40,7 @@ PAGES = {
     "comparisons of settings": "/projects/{slug}/compare-settings/",
     "a comparison of settings": "/projects/{slug}/compare-settings/1/",
     "train again": "/projects/{slug}/train/?recipe=sgd&steps=300",
+    "maintenance": "/maintenance/",
     "versions": "/projects/{slug}/versions/",
     "a version": "/projects/{slug}/versions/1/",
     "dataset versions": "/projects/{slug}/dataset-versions/",

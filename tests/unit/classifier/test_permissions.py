@@ -32,6 +32,7 @@ from tests.unit.classifier.conftest import store_export
 OPEN = {"health", "empty", "set_up", "sign_in", "sign_out", "sign_up"}
 OWN = {"project_list", "project_new", "sample_project", "change_password", "api_keys", "revoke_key", "backbone_list"}
 OWN |= {"all_jobs"}
+ADMINISTRATORS = {"maintenance"}
 HUB = {"hub_version", "hub_backbone"}  # also by key and by public link: see test_hub
 API_OPEN = {"/api/v1/openapi.json", "/api/v1/docs"}
 CLASSIFY = ("post", "/api/v1/projects/{slug}/classify")
@@ -54,7 +55,7 @@ def page_patterns() -> list[URLPattern]:
     return found
 
 
-PROJECT_PAGES = sorted({str(pattern.name) for pattern in page_patterns()} - OPEN - OWN - HUB)
+PROJECT_PAGES = sorted({str(pattern.name) for pattern in page_patterns()} - OPEN - OWN - HUB - ADMINISTRATORS)
 
 
 def arguments(trained: ModelVersion) -> dict[str, Any]:
@@ -134,6 +135,14 @@ def test_page_is_open_to_its_owner_alone(
         response = as_owner.get(asked + ("?true=0&predicted=0" if "cell" in name else ""))
         response.close()  # a file that is sent stays open until then
         assert response.status_code in (200, 405)  # 405: it wants a POST
+
+
+@pytest.mark.parametrize("name", sorted(ADMINISTRATORS))
+def test_page_is_open_to_administrators_alone(name: str, owner: User, client: Client, as_owner: Client) -> None:
+    assert as_owner.get(reverse(name)).status_code == 404
+    assert client.get(reverse(name))["Location"].startswith("/sign-in")
+    User.objects.filter(pk=owner.pk).update(is_superuser=True)
+    assert as_owner.get(reverse(name)).status_code == 200
 
 
 def api_operations() -> list[tuple[str, str]]:
