@@ -20,6 +20,7 @@ from classifier.views import (
     job,
     labelling,
     maintenance,
+    notifications,
     picture_map,
     pictures,
     predict,
@@ -47,6 +48,9 @@ urlpatterns = [
     path("account/password", accounts.ChangePassword.as_view(), name="change_password"),
     path("account/keys", accounts.api_keys, name="api_keys"),
     path("account/keys/<int:pk>/revoke", accounts.revoke_key, name="revoke_key"),
+    path("account/notifications", notifications.notifications, name="notifications"),
+    path("account/notifications/<int:pk>/test", notifications.test_webhook, name="webhook_test"),
+    path("account/notifications/<int:pk>/remove", notifications.remove_webhook, name="webhook_remove"),
     path("jobs/", job.every, name="all_jobs"),
     path("maintenance/", maintenance.maintenance, name="maintenance"),
     # projects, classes, samples

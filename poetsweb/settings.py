@@ -175,6 +175,14 @@ CELERY_BROKER_TRANSPORT_OPTIONS = {
 }
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 
+# --- Mails and links to the site -------------------------------------------------------------------
+SITE_URL = (ENV.SITE_URL or f"http://{'localhost' if is_loopback(HOST) else HOST}:{PORT}").rstrip("/")
+MAIL_IS_SET_UP = bool(ENV.MAIL_URL)
+if MAIL_IS_SET_UP:
+    vars().update(environ.Env.email_url_config(ENV.MAIL_URL))
+DEFAULT_FROM_EMAIL = ENV.MAIL_FROM or "poetsweb@localhost"
+EMAIL_TIMEOUT = 10
+
 # --- Files -----------------------------------------------------------------------------------------
 S3_BUCKET, S3_ENDPOINT_URL = ENV.S3_BUCKET, ENV.S3_ENDPOINT_URL or None
 if (S3_BUCKET or any(source.startswith("s3://") for source in ENV.IMPORT_FROM)) and find_spec("boto3") is None:

@@ -22,6 +22,7 @@ from classifier.api import (
     training,
     uploads,
     versions,
+    webhooks,
 )
 from classifier.api.auth import AUTH
 from classifier.api.checks import refuse_unknown_names
@@ -61,6 +62,7 @@ for name, part in {
     "exports": exports,
     "imports": imports,
     "keys": keys,
+    "webhooks": webhooks,
     "maintenance": maintenance,
 }.items():
     api.add_router("", part.router, tags=[name])

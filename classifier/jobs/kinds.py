@@ -295,9 +295,10 @@ HUB = JobKind(
     run="worker.hub:build_hub_file",
     stages=(Stage("build", "Building the files", seconds=LOADING_SECONDS),),
 )
+NOTIFY = JobKind(name="notify", title="Sending notifications", queue="ingest", run="worker.notify:notify")
 KINDS = {
     kind.name: kind
-    for kind in (INGEST, READ, TRAIN, EMBED, GET_READY, AUDIT, EARLY_AUDIT, EXPORT, BACKBONE, IMPORT, HUB)
+    for kind in (INGEST, READ, TRAIN, EMBED, GET_READY, AUDIT, EARLY_AUDIT, EXPORT, BACKBONE, IMPORT, HUB, NOTIFY)
 }
 QUEUES = tuple(dict.fromkeys(kind.queue for kind in KINDS.values()))
 # The queues that the same workers serve. A message in one of them lets a worker take any job that waits in them.

@@ -20,7 +20,7 @@ from typing import Any
 import structlog
 from django.contrib.auth.models import User
 from django.db import transaction
-from django.db.models import Exists, F, Max, OuterRef, Q
+from django.db.models import Case, Exists, F, Max, OuterRef, Q, When
 from django.db.models.functions import Now
 from django.utils import timezone
 from kombu.exceptions import OperationalError
@@ -42,6 +42,7 @@ NEVER = datetime(9999, 1, 1, tzinfo=UTC)  # is a job due that waits for a person
 PAUSES = (5, 10, 20, 40, 60)  # seconds until what is away is tried again, while it stays away
 TASK = "worker.run_job"
 WAITS_FOR_CHILDREN = Exists(Job.objects.filter(parent=OuterRef("pk"), status__in=Job.OPEN))
+IS_FOR_PEOPLE = Case(When(parent=None, background=False, created_by__isnull=False, then=True), default=False)
 IS_DUE = Q(not_before=None) | Q(not_before__lte=Now())
 
 
@@ -328,7 +329,7 @@ def _describe_seconds(job: Job, now: datetime) -> str:
 
 
 def _end(job: Job, status: str, **values: Any) -> None:
-    if _held(job).update(status=status, lease="", **values) != 1:
+    if _held(job).update(status=status, lease="", untold=IS_FOR_PEOPLE, **values) != 1:
         raise LeaseLost(f"job {job.pk}")
     job.status = status
     log.info("job_ended", job=job.pk, kind=job.kind, status=status)
@@ -364,7 +365,7 @@ def fail_job(
     if lease is not None:
         holders = holders.filter(lease=lease)
     ended = {"lease": "", "finished_at": timezone.now(), "error": sentence, "error_detail": detail}
-    if holders.update(status=Job.Status.FAILED, **ended) != 1:
+    if holders.update(status=Job.Status.FAILED, untold=IS_FOR_PEOPLE, **ended) != 1:
         return False
     log.error("job_failed", job=pk, sentence=sentence, error=repr(error))
     job = Job.objects.get(pk=pk)
@@ -382,7 +383,7 @@ def cancel_job(job: Job) -> bool:
     """End a job as CANCELLED at once; its worker finds out at its next report. Return False if it had ended before."""
     now = timezone.now()
     open_job = Job.objects.filter(pk=job.pk, status__in=Job.OPEN)
-    if open_job.update(status=Job.Status.CANCELLED, lease="", finished_at=now) != 1:
+    if open_job.update(status=Job.Status.CANCELLED, lease="", finished_at=now, untold=IS_FOR_PEOPLE) != 1:
         return False
     _cancel_children_of(job.pk)
     if not job.parent_id:

@@ -22,6 +22,7 @@ from classifier.models.set_up_code import SetUpCode
 from classifier.models.stage_time import StageTime
 from classifier.models.sweep import Sweep
 from classifier.models.upload import Upload, UploadItem
+from classifier.models.webhook import Delivery, MailWish, Webhook
 
 __all__ = [
     "Alias",
@@ -30,6 +31,7 @@ __all__ = [
     "Change",
     "CustomBackbone",
     "DatasetVersion",
+    "Delivery",
     "Embedding",
     "Export",
     "Finding",
@@ -38,6 +40,7 @@ __all__ = [
     "ImageMeasures",
     "Job",
     "JobLogLine",
+    "MailWish",
     "ModelVersion",
     "PartialUpload",
     "Project",
@@ -50,4 +53,5 @@ __all__ = [
     "Sweep",
     "Upload",
     "UploadItem",
+    "Webhook",
 ]

@@ -54,6 +54,7 @@ class Job(models.Model):
     kept_at_death = models.PositiveBigIntegerField(default=0, help_text="how many they were when a worker last died")
     background = models.BooleanField(default=False, help_text="nobody waits for it: it gives way, and no page lists it")
     waits_for = models.CharField(max_length=40, blank=True, help_text="what is away that it needs")
+    untold = models.BooleanField(default=False, help_text="it has ended, and nobody has looked who is to be told")
     not_before = models.DateTimeField(null=True, help_text="when that is tried again")
     created_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL)
     created_at = models.DateTimeField(auto_now_add=True)
@@ -69,6 +70,7 @@ class Job(models.Model):
             models.Index(fields=["status", "lease"], name="job_claimable"),
             models.Index(fields=["project", "parent", "-id"], name="job_of_project"),
             models.Index(fields=["started_at"], name="job_started"),
+            models.Index(fields=["untold"], condition=models.Q(untold=True), name="job_untold"),
         ]
         constraints = [
             models.CheckConstraint(

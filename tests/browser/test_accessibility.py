@@ -41,6 +41,7 @@ PAGES = {
     "a comparison of settings": "/projects/{slug}/compare-settings/1/",
     "train again": "/projects/{slug}/train/?recipe=sgd&steps=300",
     "maintenance": "/maintenance/",
+    "notifications": "/account/notifications",
     "versions": "/projects/{slug}/versions/",
     "a version": "/projects/{slug}/versions/1/",
     "dataset versions": "/projects/{slug}/dataset-versions/",
@@ -67,6 +68,8 @@ def places(owner: Any) -> dict[str, Any]:
     doubtful = {name: make_jpeg(9 + place) for place, name in enumerate(names)}
     owner.ok("POST", f"/projects/{slug}/uploads", {}, [("file", "b.zip", make_zip(doubtful))])
     training = owner.wait_job(owner.ok("POST", f"/projects/{slug}/train", {"promote": True})["job"])
+    hook = owner.ok("POST", "/webhooks", {"address": "https://poets.example.org/hook"})["id"]
+    owner.ok("POST", f"/webhooks/{hook}/test")
     swept = owner.ok("POST", f"/projects/{slug}/sweeps", {"settings": {"recipe": ["auto", "sgd"]}, "force": True})
     for result in swept["results"]:
         owner.wait_job(result["job"]["id"])

@@ -28,7 +28,7 @@ OPERATIONS = {
     *("begin_resumable", "list_resumable", "get_resumable", "append_part", "discard_resumable"),
     *("train", "preflight", "list_jobs", "get_job", "cancel_job", "get_event_files"),
     *("list_all_jobs", "get_job_log", "download_job_log", "stop_job", "retry_job", "delete_job"),
-    *("get_maintenance",),
+    *("get_maintenance", "list_webhooks", "add_webhook", "remove_webhook", "test_webhook", "list_deliveries"),
     *("start_sweep", "list_sweeps", "get_sweep", "cancel_sweep"),
     *("list_versions", "get_version", "list_test_pictures", "promote", "create_public_link", "revoke_public_link"),
     *("create_export", "list_version_exports", "get_export", "import_version", "reimport_version"),
