@@ -117,6 +117,7 @@ urlpatterns = [
     path("projects/<slug:slug>/uploads/<int:pk>/report.csv", uploads.report, name="upload_report"),
     # training
     path("projects/<slug:slug>/train/", train.train, name="train"),
+    path("projects/<slug:slug>/train/plan", train.plan, name="training_plan"),
     path("projects/<slug:slug>/train/tuning-time", train.tuning_time, name="tuning_time"),
     path("projects/<slug:slug>/jobs/", job.index, name="jobs"),
     path("projects/<slug:slug>/jobs/<int:number>/", job.detail, name="job"),

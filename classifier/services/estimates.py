@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from django.conf import settings
-from django.db.models import QuerySet
+from django.db.models import Count, QuerySet
 
 from classifier.jobs.kinds import TRAIN, JobState
 from classifier.jobs.progress import Forecast
@@ -14,6 +14,7 @@ from classifier.services.custom_backbones import find_backbone
 from ml.backbones.backbone import Backbone
 from ml.backbones.spec import BackboneMissing
 from ml.backbones.weights import WeightsMissing
+from ml.datasets.splits import SPLITS, TEST, TRAINING, VALIDATION
 from ml.engines.conversion import converted_path
 from ml.engines.embeddings import embedding_key
 from ml.engines.speed import read_speed
@@ -72,14 +73,16 @@ def _speed(name: str) -> float | None:
 
 @dataclass(frozen=True)
 class Work:
-    """What a training would do: so many pictures, of which some are new to the backbone, and for how long.
+    """What a training would do: with which pictures, of which some are new to the backbone, and for how long.
 
-    `seconds` are without the wait for a worker, and None where the backbone itself is not at hand yet.
+    `seconds` are without the wait for a worker, and None where the backbone itself is not at hand yet. `splits` are
+    about how many pictures each has.
     """
 
     state: JobState
     missing: int
     seconds: float | None
+    splits: dict[str, int]
 
 
 def foresee_training(project: Project, config: TrainConfig) -> Work:
@@ -96,14 +99,28 @@ def foresee_training(project: Project, config: TrainConfig) -> Work:
     missing = _expect_embedding(project, config, state)
     job = Job(kind=TRAIN.name, config=config.as_dict(), state=state.model_dump(mode="json"))
     known = "fetch" in state.expected or speed
-    return Work(state, missing, Forecast(job, StageTimes([TRAIN.name])).seconds_in_all() if known else None)
+    seconds = Forecast(job, StageTimes([TRAIN.name])).seconds_in_all() if known else None
+    return Work(state, missing, seconds, _foresee_splits(project, config))
+
+
+def _foresee_splits(project: Project, config: TrainConfig) -> dict[str, int]:
+    """Return about how many pictures each split will have: those that are dealt already, and a share of the others."""
+    rows = _usable(project).order_by().values_list("split").annotate(Count("id"))
+    counts = dict(rows)
+    open_ones = sum(count for split, count in counts.items() if split not in SPLITS)
+    held_out = {VALIDATION: config.validation_percentage, TEST: config.testing_percentage}
+    found = {split: counts.get(split, 0) + round(open_ones * share / 100) for split, share in held_out.items()}
+    return {TRAINING: sum(counts.values()) - sum(found.values()), **found}
+
+
+def _usable(project: Project) -> QuerySet[Sample]:
+    kept = Sample.objects.filter(project=project, deleted_at=None, image__damaged_at=None)
+    return kept.filter(image_class__in_training=True)
 
 
 def _expect_embedding(project: Project, config: TrainConfig, state: JobState) -> int:
     """Write into the state what is to be embedded and compared; return how many pictures lack their features."""
-    usable = Sample.objects.filter(
-        project=project, deleted_at=None, image__damaged_at=None, image_class__in_training=True
-    )
+    usable = _usable(project)
     uncompared = usable.filter(is_compared=False).count()
     try:
         backbone = find_backbone(config.backbone)

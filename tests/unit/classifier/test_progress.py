@@ -5,6 +5,8 @@ from itertools import pairwise
 from typing import Any
 
 import pytest
+from django.test import Client
+from django.urls import reverse
 from django.utils import timezone
 from hypothesis import given
 from hypothesis import strategies as st
@@ -216,6 +218,27 @@ def test_training_foresees_nothing_missing_where_all_is_kept(filled: Project) ->
     work = foresee_training(filled, TrainConfig(backbone="testing"))
     assert work.missing == 0
     assert {work.state.expected[name] for name in ("fetch", "prepare", "embed", "embed_more", "compare")} == {0}
+
+
+def test_splits_foreseen_count_what_is_dealt_and_a_share_of_the_rest(filled: Project) -> None:
+    config = TrainConfig(backbone="testing", testing_percentage=20)
+    assert foresee_training(filled, config).splits == {"training": 12, "validation": 2, "test": 4}
+    dealt = list(filled.samples.order_by("pk").values_list("pk", flat=True)[:8])
+    filled.samples.filter(pk__in=dealt).update(split="test")
+    assert foresee_training(filled, config).splits == {"training": 7, "validation": 1, "test": 10}
+
+
+def test_page_tells_what_training_does_and_for_how_long(filled: Project, as_owner: Client) -> None:
+    page = as_owner.get(reverse("train", args=[filled.slug])).content.decode()
+    assert "looks at\n    your 18 pictures" in page
+    assert "learns your 3 classes from about\n    14 pictures" in page
+    assert "This takes about <strong>" in page or "not known yet" in page
+    address = reverse("training_plan", args=[filled.slug])
+    form = {"backbone": "testing", "recipe": "auto", "random_crop": "5", "fine_tuning": "last", "augmented_copies": "2"}
+    told = as_owner.get(address, form).content.decode()
+    assert "2 changed copies" in told
+    assert "The network itself learns" in told
+    assert "nothing can be said" in as_owner.get(address, {"steps": "<b>", "recipe": "sgd"}).content.decode()
 
 
 def test_backbone_that_is_not_here_has_no_estimate(filled: Project) -> None:
