@@ -64,7 +64,10 @@ class FineTuningRun:
             checkpoint=checkpoints.load_checkpoint(self._path),
         )
         self._note_speed(watch)
-        return self._store(tuned) if tuned.helped else self._as_before(tuned, head)
+        if tuned.helped:
+            return self._store(tuned)
+        lifecycle.note(self.job, "Fine-tuning did not make the answers better; the network stays as it was.")
+        return self._as_before(tuned, head)
 
     def _note_speed(self, watch: TuningProgress) -> None:
         self.measured = {"fine_tuning_pictures": watch.pictures}

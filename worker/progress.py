@@ -34,6 +34,8 @@ class TrainingProgress:
         if self._throttle.due() or fraction >= 1:
             lifecycle.report(self.job, done=int(fraction * 1000), curve=self.curve)
         self.stop_if_asked()
+        if self.stopped and stage == "evaluate" and fraction > 0:
+            raise StopTraining  # a cross-validation would take as long as the training that nobody waited for
 
     def stop_if_asked(self) -> None:
         """Raise StopTraining if somebody wants what has been reached, in a stage that can give it."""

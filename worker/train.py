@@ -10,6 +10,7 @@ from django.db import transaction
 
 from classifier.jobs import lifecycle
 from classifier.jobs.kinds import TrainResult
+from classifier.jobs.log import INFO
 from classifier.models import DatasetVersion, Job, Project
 from classifier.services import datasets, embeddings, event_files, groups, model_versions, readiness
 from classifier.services.custom_backbones import find_backbone
@@ -40,6 +41,7 @@ def train(job: Job) -> None:
     if known is not None:
         with transaction.atomic():
             model_versions.settle_alias(job, known)
+            lifecycle.note(job, f"Nothing has changed since version {known.number}, so nothing was trained.", INFO)
             lifecycle.finish_job(job, TrainResult(model_version=known.number, unchanged=True))
         _look_at_the_unlabelled(job.own_project, backbone)
         return

@@ -11,7 +11,7 @@ from typing import Any
 from classifier.jobs.kinds import KINDS, JobState, Stage
 from classifier.models import Job, StageTime
 
-REMEMBERED = 4  # measurements in whose mean a new one has its full share
+REMEMBERED = 2  # measurements in whose mean a new one has its full share: machines change, and warm up
 LEAST_UNITS, LEAST_SECONDS = 4, 0.05  # of which a rate can be measured
 
 

@@ -2,6 +2,7 @@
 
 import itertools
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -19,6 +20,7 @@ from ml.training.evaluation import FEW_GROUPS, evaluate, summarise_cross_validat
 from ml.training.event_files import TrainingEventFiles
 from ml.training.head import Head, LabelledFeatures, Report, no_callback
 from ml.training.recipes.registry import train_head
+from ml.training.stopping import StopTraining
 
 IMPORTED = "imported"  # in place of a recipe's name
 
@@ -78,7 +80,8 @@ def train(
     found = tune(head) if tune else TrainedClassifier(backbone, head, features[TEST])
     report("evaluate", 0.0)
     if not tune and not test_is_given and len(set(dataset.groups_of(TEST))) < FEW_GROUPS:
-        found = replace(found, metrics=_cross_validate(dataset, features, config, report))
+        with suppress(StopTraining):  # somebody wants what there is, and not to wait for this
+            found = replace(found, metrics=_cross_validate(dataset, features, config, report))
     trained = _pack(dataset, found, config.as_dict())
     if summaries:
         summaries.show_test(trained.metrics["test_accuracy"])
@@ -100,8 +103,11 @@ def _cross_validate(
     classes, count, done = len(dataset.classes), int(folds.max()) + 1, itertools.count(1)
 
     def train_fold(training: LabelledFeatures, validation: LabelledFeatures) -> Head:
-        head = train_head(training, validation, classes, config, lambda *_, **__: None)
-        report("evaluate", next(done) / count)
+        number = next(done)
+        head = train_head(
+            training, validation, classes, config, lambda *_, **__: report("evaluate", (number - 0.5) / count)
+        )
+        report("evaluate", number / count)
         return head
 
     probabilities = cross_validate(plain, labels, folds, classes, train_fold)

@@ -374,3 +374,14 @@ def test_api_refuses_what_it_does_not_know(filled: Project, as_owner: Client) ->
     assert [result["settings"] for result in made.json()["results"]] == [{"seed": 1}, {"seed": 2}]
     assert as_owner.post(f"{address}/1/cancel").json()["results"][0]["job"]["status"] == "CANCELLED"
     assert len(as_owner.get(address).json()) == 1
+
+
+def test_stopped_training_is_not_cross_validated(project: Project) -> None:
+    job = claimed(project, recipe="sgd")
+    progress = TrainingProgress(job)
+    progress("head", 0.1)
+    progress("evaluate", 0.5)
+    progress.stopped = True
+    progress("evaluate", 0.0)
+    with pytest.raises(StopTraining):
+        progress("evaluate", 0.1)
