@@ -85,7 +85,8 @@ def _here() -> str:
 
 def _work_on(job: Job) -> None:
     try:
-        with _heartbeat(job, in_pool=current_process().daemon):
+        # What is done in the background gives way often, and its process would have to load its backbone again.
+        with _heartbeat(job, in_pool=current_process().daemon and not job.background):
             wait_for_room()
             lifecycle.note_cold(job, cold="tensorflow" not in sys.modules)
             work = pkgutil.resolve_name(KINDS[job.kind].run)
