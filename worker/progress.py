@@ -5,7 +5,9 @@ import time
 from collections.abc import Callable
 
 from classifier.jobs import lifecycle
-from classifier.jobs.kinds import KINDS, Stage
+from classifier.jobs.kinds import KINDS
+from classifier.jobs.stages import Stage
+from classifier.jobs.wishes import is_asked_to_stop
 from classifier.models import Job
 from classifier.services import checkpoints
 from ml.training.fine_tuning.state import Point
@@ -39,7 +41,7 @@ class TrainingProgress:
 
     def stop_if_asked(self) -> None:
         """Raise StopTraining if somebody wants what has been reached, in a stage that can give it."""
-        if lifecycle.is_asked_to_stop(self.job) and _current_stage(self.job).can_stop(self.job.config):
+        if is_asked_to_stop(self.job) and _current_stage(self.job).can_stop(self.job.config):
             self.stopped = True
             raise StopTraining
 

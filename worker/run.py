@@ -24,7 +24,7 @@ from celery.worker.state import active_requests
 from django.db import DatabaseError, close_old_connections, connection
 
 from classifier.disk import has_room, wait_for_room
-from classifier.jobs import lifecycle
+from classifier.jobs import lifecycle, wishes
 from classifier.jobs.fairness import claim_fairly
 from classifier.jobs.kinds import KINDS
 from classifier.models import Job, Sample
@@ -222,7 +222,7 @@ def _heartbeat(job: Job, *, in_pool: bool = False) -> Iterator[None]:
         while not stop.wait(LOOK_SECONDS):
             now = time.monotonic()
             try:
-                if lifecycle.look_for_wishes(job):
+                if wishes.look_for_wishes(job):
                     ended = ended or now
                 elif now - beaten >= BEAT_SECONDS:
                     beaten = now

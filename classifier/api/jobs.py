@@ -15,7 +15,7 @@ from classifier.api.errors import TEXT, ZIP, errors
 from classifier.api.present import present_job, present_jobs
 from classifier.downloads import send_event_files, send_job_log
 from classifier.job_lists import LISTED, PAGE, STATES, filter_jobs
-from classifier.jobs import lifecycle
+from classifier.jobs import lifecycle, wishes
 from classifier.models import Job
 from classifier.services import job_actions
 
@@ -86,7 +86,7 @@ def stop_job(request: SignedIn, job_id: int) -> Any:
     training.
     """
     job = find_job(request, job_id)
-    if not lifecycle.ask_to_stop(job):
+    if not wishes.ask_to_stop(job):
         raise HttpError(409, "Only fine-tuning and gradient descent can be stopped so, while they run.")
     job.refresh_from_db()
     return present_job(job)

@@ -4,15 +4,23 @@ To add one: an entry here, its file in `worker/`, and a template for what it lea
 a function, because the site starts work without importing it.
 """
 
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
 from pydantic import BaseModel, Field
 
-from ml.training.recipes.registry import RECIPES
-
-Config = Mapping[str, Any]
+from classifier.jobs.stages import (
+    HEAD,
+    LOADING_SECONDS,
+    TUNING,
+    Config,
+    Stage,
+    augments,
+    downloads,
+    embed_stage,
+    fine_tunes,
+    recipe_stops,
+)
 
 
 class NoResult(BaseModel, extra="forbid"):
@@ -96,24 +104,6 @@ class JobState(BaseModel, extra="forbid"):
 
 
 @dataclass(frozen=True)
-class Stage:
-    """A part of the work. Its share of the one bar is its usual time against those of the stages that apply."""
-
-    name: str
-    title: str
-    unit: str = ""  # of `done` and `total`; without one they are not shown
-    applies: Callable[[Config], bool] = lambda config: True  # to a job with this config
-    # What its time depends on: settings of the config, and `cold` of the state. What matters most comes first.
-    depends_on: tuple[str, ...] = ()
-    grows: bool = False  # with the number of pictures, where no unit tells it
-    in_parts: bool = False  # other jobs do it, on any machine
-    known_as: str = ""  # of all kinds' stages that do the same, and whose times are kept as one
-    seconds: float = 1.0  # what it takes, until it has been measured
-    rate: float | None = None  # units per second, likewise
-    can_stop: Callable[[Config], bool] = lambda config: False  # before its end, with what it has reached
-
-
-@dataclass(frozen=True)
 class JobKind:
     name: str
     title: str
@@ -133,38 +123,13 @@ class UnknownStage(LookupError):
     """A job entered a stage that its kind does not have."""
 
 
-def _fine_tunes(config: Config) -> bool:
-    return bool(config.get("fine_tuning"))
-
-
-def _augments(config: Config) -> bool:
-    return bool(config.get("augmented_copies"))  # which is left out where nothing is augmented
-
-
-def _recipe_stops(config: Config) -> bool:
-    recipe = RECIPES.get(str(config.get("recipe")))
-    return recipe is not None and recipe.can_stop
-
-
-def _downloads(config: Config) -> bool:
-    return config.get("sample_set") == "flowers"
-
-
-def _embed(name: str, title: str, applies: Callable[[Config], bool] = lambda config: True) -> Stage:
-    return Stage(name, title, "pictures", applies, ("backbone",), in_parts=True, known_as="embed", rate=60)
-
-
-LOADING_SECONDS = 30.0  # what a stage takes that loads TensorFlow and converts a network
-_HEAD = ("cold", "recipe")
-_TUNING = ("backbone", "fine_tuning")
-
 INGEST = JobKind(
     name="ingest",
     title="Reading pictures",
     queue="ingest",
     run="worker.ingest:ingest",
     stages=(
-        Stage("download", "Downloading", unit="MB", applies=_downloads, rate=5),
+        Stage("download", "Downloading", unit="MB", applies=downloads, rate=5),
         Stage("read", "Reading pictures", unit="pictures", in_parts=True, rate=100),
     ),
     result=IngestResult,
@@ -181,30 +146,30 @@ TRAIN = JobKind(
     stages=(
         Stage("fetch", "Downloading the backbone’s weights", "MB", depends_on=("backbone",), rate=5),
         Stage("prepare", "Preparing the backbone", depends_on=("backbone",), seconds=LOADING_SECONDS),
-        _embed("embed", "Computing features of the pictures"),
+        embed_stage("embed", "Computing features of the pictures"),
         Stage("compare", "Looking for the same photos", "pictures", rate=400),
         Stage("freeze", "Writing down which pictures are used", grows=True, seconds=0.3),
-        _embed("embed_copies", "Computing features of changed copies", applies=_augments),
-        _embed("embed_more", "Computing the last features", applies=lambda config: not _augments(config)),
+        embed_stage("embed_copies", "Computing features of changed copies", applies=augments),
+        embed_stage("embed_more", "Computing the last features", applies=lambda config: not augments(config)),
         Stage("load", "Loading features", depends_on=("backbone",), grows=True, seconds=0.3),
-        Stage("head", "Training the last layer", depends_on=_HEAD, grows=True, seconds=4, can_stop=_recipe_stops),
-        Stage("build", "Preparing for fine-tuning", applies=_fine_tunes, depends_on=_TUNING, seconds=20),
+        Stage("head", "Training the last layer", depends_on=HEAD, grows=True, seconds=4, can_stop=recipe_stops),
+        Stage("build", "Preparing for fine-tuning", applies=fine_tunes, depends_on=TUNING, seconds=20),
         Stage(
             "fine_tune",
             "Fine-tuning the backbone",
             "pictures",
-            applies=_fine_tunes,
-            depends_on=_TUNING,
+            applies=fine_tunes,
+            depends_on=TUNING,
             rate=20,
-            can_stop=_fine_tunes,
+            can_stop=fine_tunes,
         ),
-        Stage("convert", "Converting the fine-tuned backbone", "", _fine_tunes, _TUNING, seconds=20),
+        Stage("convert", "Converting the fine-tuned backbone", "", fine_tunes, TUNING, seconds=20),
         Stage(
             "extract",
             "Computing features of the validation and test pictures",
             unit="pictures",
-            applies=_fine_tunes,
-            depends_on=_TUNING,
+            applies=fine_tunes,
+            depends_on=TUNING,
             rate=60,
         ),
         Stage("evaluate", "Evaluating on the test pictures", depends_on=("fine_tuning", "recipe"), grows=True),
@@ -219,7 +184,7 @@ GET_READY = JobKind(
     queue="embed",
     run="worker.get_ready:get_ready",
     stages=(
-        _embed("embed", "Computing features of the pictures"),
+        embed_stage("embed", "Computing features of the pictures"),
         Stage("compare", "Looking for the same photos", unit="pictures", rate=400),
     ),
     background=True,
@@ -231,7 +196,7 @@ AUDIT = JobKind(
     run="worker.audit:audit",
     stages=(
         Stage("prepare", "Preparing the backbone", seconds=LOADING_SECONDS),
-        _embed("embed", "Computing features of the pictures"),
+        embed_stage("embed", "Computing features of the pictures"),
         Stage("compare", "Looking for the same photos", unit="pictures", rate=400),
         Stage("measure", "Measuring pictures", unit="pictures", rate=100),
         Stage("load", "Loading features", grows=True, seconds=0.3),

@@ -8,7 +8,8 @@ would spoil them.
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from classifier.jobs.kinds import KINDS, JobState, Stage
+from classifier.jobs.kinds import KINDS, JobState
+from classifier.jobs.stages import Stage
 from classifier.models import Job, StageTime
 
 REMEMBERED = 2  # measurements in whose mean a new one has its full share: machines change, and warm up

@@ -12,7 +12,7 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
-from classifier.jobs import lifecycle
+from classifier.jobs import lifecycle, wishes
 from classifier.jobs.kinds import EMBED, EXPORT, INGEST, TRAIN, JobState, StoredFile, TrainResult
 from classifier.models import Export, Job, JobLogLine, ModelVersion, Project, Sweep
 from classifier.services import job_actions, sweeps
@@ -55,7 +55,7 @@ def test_only_what_has_reached_something_can_be_stopped(
 ) -> None:
     job = claimed(project, **config)
     lifecycle.enter_stage(job, stage, total=1000)
-    assert lifecycle.can_stop(job) is can
+    assert wishes.can_stop(job) is can
     assert ("keep the best so" in as_owner.get(job.get_absolute_url()).content.decode()) is can
     assert as_owner.post(f"/api/v1/jobs/{job.pk}/stop").status_code == (200 if can else 409)
 
@@ -65,23 +65,23 @@ def test_wish_reaches_the_worker_and_holds_for_its_stage_only(project: Project, 
     progress = TrainingProgress(job)
     progress("head", 0.1)
     as_owner.post(reverse("job_stop", args=[project.slug, job.number]))
-    assert not lifecycle.look_for_wishes(job)
+    assert not wishes.look_for_wishes(job)
     with pytest.raises(StopTraining):
         progress("head", 0.2)
     assert progress.stopped
     lifecycle.enter_stage(job, "fine_tune", total=10)
     progress.stop_if_asked()
-    assert lifecycle.can_stop(job)
+    assert wishes.can_stop(job)
     assert job.log_lines.filter(text="Asked to stop now and to keep the best so far.").exists()
 
 
 def test_waiting_or_ended_job_cannot_be_stopped(project: Project) -> None:
     job = lifecycle.queue_job(TRAIN, project=project, by=project.owner, config={"recipe": "sgd"})
-    assert not lifecycle.ask_to_stop(job)
+    assert not wishes.ask_to_stop(job)
     job = claimed(project, recipe="sgd")
     lifecycle.enter_stage(job, "head", total=1000)
     lifecycle.cancel_job(job)
-    assert not lifecycle.ask_to_stop(job)
+    assert not wishes.ask_to_stop(job)
 
 
 def test_gradient_descent_keeps_the_head_it_has_reached() -> None:
@@ -141,7 +141,7 @@ def test_work_that_does_not_notice_ends_with_its_process(project: Project, monke
     ended: list[float] = []
     monkeypatch.setattr(run, "_end_process", lambda job: ended.append(time.monotonic()))
     begun = time.monotonic()
-    monkeypatch.setattr(lifecycle, "look_for_wishes", lambda job: True)  # the thread has no part in the transaction
+    monkeypatch.setattr(wishes, "look_for_wishes", lambda job: True)  # the thread has no part in the transaction
     with run._heartbeat(job, in_pool=True):
         time.sleep(1.8)
     assert ended
@@ -154,7 +154,7 @@ def test_process_goes_on_otherwise(
 ) -> None:
     ended: list[Job] = []
     monkeypatch.setattr(run, "_end_process", ended.append)
-    monkeypatch.setattr(lifecycle, "look_for_wishes", lambda job: wish)
+    monkeypatch.setattr(wishes, "look_for_wishes", lambda job: wish)
     with run._heartbeat(claimed(project), in_pool=in_pool):
         time.sleep(1.6)
     assert ended == []
@@ -162,15 +162,15 @@ def test_process_goes_on_otherwise(
 
 def test_worker_sees_what_people_have_done(project: Project) -> None:
     job = claimed(project)
-    assert not lifecycle.look_for_wishes(job)
+    assert not wishes.look_for_wishes(job)
     (child,) = lifecycle.queue_children(job, EMBED, configs=[{}])
     part = lifecycle.claim_job(child.pk)
     assert part is not None
     lifecycle.cancel_job(job)
-    assert lifecycle.look_for_wishes(job)
-    assert lifecycle.look_for_wishes(part)
+    assert wishes.look_for_wishes(job)
+    assert wishes.look_for_wishes(part)
     Job.objects.filter(pk=job.pk).delete()
-    assert lifecycle.look_for_wishes(job)
+    assert wishes.look_for_wishes(job)
 
 
 # --- try again, take the settings ------------------------------------------------------------------
