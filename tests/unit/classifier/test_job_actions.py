@@ -29,6 +29,7 @@ from tests.unit.classifier.conftest import publish
 from worker import run
 from worker.progress import TrainingProgress
 
+LOOK_SECONDS = run.LOOK_SECONDS  # before the tests make it longer
 SGD = {"backbone": "testing", "recipe": "sgd", "steps": 5000}
 
 
@@ -139,6 +140,7 @@ def test_stopped_version_is_not_taken_for_that_of_the_whole_training(filled: Pro
 def test_work_that_does_not_notice_ends_with_its_process(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     job = claimed(project)
     ended: list[float] = []
+    monkeypatch.setattr(run, "LOOK_SECONDS", LOOK_SECONDS)
     monkeypatch.setattr(run, "_end_process", lambda job: ended.append(time.monotonic()))
     begun = time.monotonic()
     monkeypatch.setattr(wishes, "look_for_wishes", lambda job: True)  # the thread has no part in the transaction
@@ -153,6 +155,7 @@ def test_process_goes_on_otherwise(
     in_pool: bool, wish: bool, project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ended: list[Job] = []
+    monkeypatch.setattr(run, "LOOK_SECONDS", LOOK_SECONDS)
     monkeypatch.setattr(run, "_end_process", ended.append)
     monkeypatch.setattr(wishes, "look_for_wishes", lambda job: wish)
     with run._heartbeat(claimed(project), in_pool=in_pool):
