@@ -19,6 +19,7 @@ from bench.command import label_hundred, label_one, retrain_cold, retrain_warm
 from bench.download import download_begins, download_rate
 from bench.durable import durable_ingest
 from bench.embed import embed_throughput
+from bench.eta import eta
 from bench.evaluation import evaluation_page
 from bench.figures import Figure, table
 from bench.fine_tune import fine_tune
@@ -27,6 +28,7 @@ from bench.ingest import ingest_throughput
 from bench.memory import web_memory
 from bench.near_duplicates import near_duplicates
 from bench.neighbours import noisy_neighbour
+from bench.open_pages import open_pages
 from bench.plans import plan_archive
 from bench.predict import predict_latency, predict_throughput
 from bench.resend import resend_known
@@ -57,6 +59,8 @@ FIGURES: dict[str, Callable[[BenchmarkSite], Figure]] = {
     "near_duplicates": near_duplicates,
     "audit": audit,
     "fine_tune": fine_tune,
+    "eta": eta,
+    "open_pages": open_pages,
     "web_memory": web_memory,
     "retrain_cold": retrain_cold,
     "retrain_warm": retrain_warm,

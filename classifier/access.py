@@ -6,7 +6,7 @@ from typing import Any, cast
 
 from django.contrib.auth.decorators import login_required
 from django.contrib.auth.models import User
-from django.http import HttpRequest, HttpResponseBase, JsonResponse
+from django.http import Http404, HttpRequest, HttpResponseBase, JsonResponse
 from django.shortcuts import get_object_or_404
 from django_htmx.middleware import HtmxDetails
 
@@ -38,6 +38,24 @@ def project_page(view: View) -> View:
         return signed_in(cast(SignedIn, request), slug, **rest)
 
     return guarded
+
+
+def administrator_page(view: View) -> View:
+    """Call view(request, ...) for administrators; for anybody else there is no such page."""
+
+    @login_required
+    @wraps(view)
+    def guarded(request: SignedIn, **rest: Any) -> HttpResponseBase:
+        check_administrator(request)
+        return view(request, **rest)
+
+    return guarded
+
+
+def check_administrator(request: SignedIn) -> None:
+    """Raise Http404 unless the user is an administrator."""
+    if not request.user.is_superuser:
+        raise Http404
 
 
 def wants_json(request: HttpRequest) -> bool:

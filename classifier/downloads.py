@@ -8,6 +8,7 @@ from django.conf import settings
 from django.http import FileResponse, Http404, StreamingHttpResponse
 from django.shortcuts import get_object_or_404
 
+from classifier.jobs.log import log_as_text
 from classifier.models import DatasetVersion, Export, Job, Project
 from classifier.outages import raise_outage
 from classifier.sample_filters import BadFilter, SampleFilter, select_samples
@@ -93,3 +94,11 @@ def _send_zip(open_file: Callable[[], IO[bytes]], name: str) -> FileResponse:
         raise_outage(error)
         raise Http404 from None
     return FileResponse(file, as_attachment=True, filename=name, content_type="application/zip")
+
+
+def send_job_log(job: Job) -> StreamingHttpResponse:
+    """Send the log of a job as a text file."""
+    name = f"{job.project.slug}-job{job.number}-log.txt" if job.project else f"job{job.pk}-log.txt"
+    headers = {"Content-Disposition": f'attachment; filename="{name}"'}
+    lines = log_as_text(job.log_lines.all())
+    return StreamingHttpResponse(lines, content_type="text/plain; charset=utf-8", headers=headers)

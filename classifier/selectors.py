@@ -36,7 +36,9 @@ def list_projects(user: User | Subquery) -> QuerySet[Project]:
 def list_jobs(user: User) -> QuerySet[Job]:
     """List the jobs of the user's projects, without parts of another one and what is done in the background."""
     theirs = Q(project__in=list_projects(user)) | Q(project=None, created_by=user)
-    return Job.objects.filter(theirs, parent=None, background=False).select_related("project", "upload")
+    return Job.objects.filter(theirs, parent=None, background=False).select_related(
+        "project", "upload", "sweep__project"
+    )
 
 
 def list_custom_backbones(user: User) -> QuerySet[CustomBackbone]:

@@ -20,7 +20,7 @@ from ml.backbones.registry import BACKBONES, DEFAULT_BACKBONE
 from ml.settings import PUBLISHER
 
 BASE_DIR = Path(__file__).resolve().parent.parent
-SECRETS = ("SECRET_KEY", "DATABASE_URL", "REDIS_URL")  # each may be in a file that NAME_FILE names
+SECRETS = ("SECRET_KEY", "DATABASE_URL", "REDIS_URL", "MAIL_URL")  # each may be in a file that NAME_FILE names
 MAX_SECRET_BYTES = 10_000
 MAX_PROXIES = 9
 FLOWERS = "https://storage.googleapis.com/download.tensorflow.org/example_images/flower_photos.tgz"
@@ -122,6 +122,10 @@ class Environment(BaseSettings):
     S3_BUCKET: str = ""
     S3_ENDPOINT_URL: Annotated[str, _url("https://", "http://")] = ""
     IMPORT_FROM: Annotated[Words, AfterValidator(_are_sources)] = []
+
+    SITE_URL: Annotated[str, _url("https://", "http://")] = ""
+    MAIL_URL: Annotated[str, _url("smtp://", "smtp+tls://", "smtp+ssl://")] = ""
+    MAIL_FROM: str = ""
 
     WEB_WORKERS: int | None = Field(None, ge=1, le=64)
     WEB_THREADS: int = Field(8, ge=1, le=64)

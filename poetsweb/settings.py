@@ -54,6 +54,7 @@ MIDDLEWARE = [
     "classifier.middleware.content_security_policy",
     "classifier.browser_features.permissions_policy",
     "classifier.middleware.forbid_storing",
+    "classifier.live.answer_polls",
     "classifier.middleware.ask_to_come_again",
     "classifier.api.cors.allow_origins",
     "classifier.api.addresses.explain_wrong_methods",
@@ -173,6 +174,14 @@ CELERY_BROKER_TRANSPORT_OPTIONS = {
     "interval_max": 0.2,
 }
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+
+# --- Mails and links to the site -------------------------------------------------------------------
+SITE_URL = (ENV.SITE_URL or f"http://{'localhost' if is_loopback(HOST) else HOST}:{PORT}").rstrip("/")
+MAIL_IS_SET_UP = bool(ENV.MAIL_URL)
+if MAIL_IS_SET_UP:
+    vars().update(environ.Env.email_url_config(ENV.MAIL_URL))
+DEFAULT_FROM_EMAIL = ENV.MAIL_FROM or "poetsweb@localhost"
+EMAIL_TIMEOUT = 10
 
 # --- Files -----------------------------------------------------------------------------------------
 S3_BUCKET, S3_ENDPOINT_URL = ENV.S3_BUCKET, ENV.S3_ENDPOINT_URL or None

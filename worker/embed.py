@@ -74,7 +74,7 @@ def embed(job: Job) -> None:
     key = embedding_key(backbone.digest, augmentation)
     images = {image.sha256: image for image in embeddings.list_images_without(job.config["images"], key)}
     if job.worker_deaths:
-        _set_aside_what_crashes(images)
+        _set_aside_what_crashes(job, images)
     throttle, stored = Throttle(), job.kept
     measured = MeasuredPictures() if augmentation is None else None
     with embeddings.unsynced_commits():
@@ -90,13 +90,14 @@ def embed(job: Job) -> None:
     lifecycle.finish_job(job, EmbedResult(computed=len(images)))
 
 
-def _set_aside_what_crashes(images: dict[str, Image]) -> None:
+def _set_aside_what_crashes(job: Job, images: dict[str, Image]) -> None:
     """Set aside the pictures that end a process of their own: one of them may be what a worker died of."""
     with isolated_reader() as reader:
         for sha256, image in list(images.items()):
             if reader.crashes(read_picture_file(sha256)):
                 set_aside(image)
                 del images[sha256]
+                lifecycle.note(job, "A picture crashes the program that reads it, so it is left out.")
 
 
 _held = threading.local()  # in a worker one thread does all the work; a command may have several

@@ -1,6 +1,5 @@
 """Run the part of a training in which the backbone learns too."""
 
-import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -38,8 +37,7 @@ class FineTuningRun:
 
     After the call:
         custom: the row of the tuned backbone, not saved yet, or None if fine-tuning did not help.
-        measured: the measured speeds, from which later jobs are estimated.
-        seconds: how long it took.
+        measured: how many pictures were shown, and the speed of the steps alone.
     """
 
     def __init__(
@@ -59,10 +57,8 @@ class FineTuningRun:
         self._progress = progress
         self.custom: CustomBackbone | None = None
         self.measured: dict[str, float] = {}
-        self.seconds = 0.0
 
     def __call__(self, head: Head) -> TrainedClassifier:
-        begun = time.monotonic()
         lifecycle.enter_stage(self.job, "build", total=1)
         watch = TuningProgress(self._progress, self._path)
         tuned = fine_tune(
@@ -75,16 +71,15 @@ class FineTuningRun:
             checkpoint=checkpoints.load_checkpoint(self._path),
         )
         self._note_speed(watch)
-        found = self._store(tuned) if tuned.helped else self._as_before(tuned, head)
-        self.seconds = time.monotonic() - begun
-        return found
+        if tuned.helped:
+            return self._store(tuned)
+        lifecycle.note(self.job, "Fine-tuning did not make the answers better; the network stays as it was.")
+        return self._as_before(tuned, head)
 
     def _note_speed(self, watch: TuningProgress) -> None:
-        """Note the speeds that predict how long the next one will take; see `classifier.services.estimates`."""
         self.measured = {"fine_tuning_pictures": watch.pictures}
-        for name, rate in (("fine_tuning_rate", watch.rate), ("step_rate", watch.step_rate)):
-            if rate:
-                self.measured[name] = round(rate, 4)
+        if watch.step_rate:
+            self.measured["step_rate"] = round(watch.step_rate, 4)
 
     def _as_before(self, tuned: Tuned, head: Head) -> TrainedClassifier:
         known = KnownPictures.of(self.dataset, self.features)

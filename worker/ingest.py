@@ -62,8 +62,12 @@ def ingest(job: Job) -> None:
 
 def _check_outcome(job: Job) -> None:
     """Raise `ArchiveRejected` if there were pictures, but none could be brought in: the job has not succeeded."""
-    if set(upload_counts(job.upload)) == {UploadItem.Status.REJECTED.value}:
+    counts = upload_counts(job.upload)
+    rejected = counts.get(UploadItem.Status.REJECTED.value, 0)
+    if rejected and len(counts) == 1:
         raise ArchiveRejected("None of the files could be brought in. The report of the upload says why.")
+    if rejected:
+        lifecycle.note(job, f"{rejected:,} of {sum(counts.values()):,} files could not be used; the report says why.")
 
 
 def _ingest_flowers(job: Job) -> None:

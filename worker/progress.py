@@ -5,9 +5,13 @@ import time
 from collections.abc import Callable
 
 from classifier.jobs import lifecycle
+from classifier.jobs.kinds import KINDS
+from classifier.jobs.stages import Stage
+from classifier.jobs.wishes import is_asked_to_stop
 from classifier.models import Job
 from classifier.services import checkpoints
 from ml.training.fine_tuning.state import Point
+from ml.training.stopping import StopTraining
 from worker.throttle import Throttle
 
 
@@ -22,6 +26,7 @@ class TrainingProgress:
         self._throttle = Throttle()
         self._head: list[Point] = []
         self.tuning: list[Point] = []
+        self.stopped = False
 
     def __call__(self, stage: str, fraction: float, **point: float) -> None:
         if stage != self.job.stage:
@@ -30,6 +35,15 @@ class TrainingProgress:
             self._head.append(point)
         if self._throttle.due() or fraction >= 1:
             lifecycle.report(self.job, done=int(fraction * 1000), curve=self.curve)
+        self.stop_if_asked()
+        if self.stopped and stage == "evaluate" and fraction > 0:
+            raise StopTraining  # a cross-validation would take as long as the training that nobody waited for
+
+    def stop_if_asked(self) -> None:
+        """Raise StopTraining if somebody wants what has been reached, in a stage that can give it."""
+        if is_asked_to_stop(self.job) and _current_stage(self.job).can_stop(self.job.config):
+            self.stopped = True
+            raise StopTraining
 
     @property
     def curve(self) -> list[Point]:
@@ -44,17 +58,7 @@ class TuningProgress:
         self.job, self._progress, self._checkpoint = progress.job, progress, checkpoint
         self._throttle = Throttle()
         self.pictures = 0  # shown so far
-        self._first, self._begun, self._last = 0, 0.0, 0.0
         self._steps, self._step_seconds, self._step_ended = 0, 0.0, 0.0
-
-    @property
-    def rate(self) -> float | None:
-        """Return the pictures per second over whole epochs, including validation and checkpoints, or None if unknown.
-
-        The first batch is left out, because one-time initialisation happens in it.
-        """
-        pictures, seconds = self.pictures - self._first, self._last - self._begun
-        return pictures / seconds if pictures > 0 and seconds > 0 else None
 
     @property
     def step_rate(self) -> float | None:
@@ -74,17 +78,19 @@ class TuningProgress:
         if batch and self._step_ended:
             self._steps, self._step_seconds = self._steps + batch, self._step_seconds + now - self._step_ended
         self._step_ended = now if batch else 0.0
-        if pictures and not self._first:
-            self._first, self._begun = pictures, now
         if self._throttle.due():
             lifecycle.report(self.job, done=pictures)  # which finds out whether the job was cancelled
+        self._progress.stop_if_asked()
 
     def epoch_ended(self, points: list[Point], checkpoint: Callable[[], bytes]) -> None:
         """Report the curve and store a checkpoint."""
         self._progress.tuning = points
         checkpoints.keep_checkpoint(self.job, self._checkpoint, checkpoint(), epochs=len(points))
         lifecycle.report(self.job, done=self.pictures, curve=self._progress.curve)
-        self._last = time.monotonic()
+
+
+def _current_stage(job: Job) -> Stage:
+    return next(stage for stage in KINDS[job.kind].stages if stage.name == job.stage)
 
 
 def _thin(curve: list[Point], most: int = 400) -> list[Point]:

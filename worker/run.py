@@ -4,9 +4,12 @@ Jobs have a single task, `run_job`: the job's row says what is to be done. Whate
 deliver it twice, deliver it late - the claim decides who works. Each kind of job has a file.
 """
 
+import os
 import pkgutil
 import re
 import signal
+import socket
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -14,13 +17,14 @@ from contextlib import contextmanager
 from typing import Any
 
 import structlog
+from billiard import current_process
 from billiard.exceptions import WorkerLostError
 from celery import current_app, shared_task, signals
 from celery.worker.state import active_requests
 from django.db import DatabaseError, close_old_connections, connection
 
 from classifier.disk import has_room, wait_for_room
-from classifier.jobs import lifecycle
+from classifier.jobs import lifecycle, wishes
 from classifier.jobs.fairness import claim_fairly
 from classifier.jobs.kinds import KINDS
 from classifier.models import Job, Sample
@@ -30,6 +34,7 @@ from classifier.services.custom_backbones import find_backbone
 from classifier.workers import record_worker
 from ml.errors import UserError
 from ml.images.decoding import PictureUnreadable
+from ml.machine import describe_software, measure_processes
 from ml.sandbox.child import ChildKilled
 from worker.embed import engine_of
 from worker.features import describe_unreadable, find_sample
@@ -38,8 +43,11 @@ from worker.get_ready import run_in_background
 log = structlog.get_logger(__name__)
 
 BEAT_SECONDS = 2.0
+LOOK_SECONDS = 0.4  # between two looks at what people want of a job
+GRACE_SECONDS = 0.8  # for the work of a job that was cancelled to stop by itself
 OUTAGE_PAUSE = 2.0
 STOPPED = "asked to stop"
+SOFTWARE = describe_software()
 ASKED_TO_STOP = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT)
 _CRASHED = "It crashed while it computed or read a picture. The administrator finds more in the log."
 CAUSES: dict[int, str] = {
@@ -49,12 +57,12 @@ CAUSES: dict[int, str] = {
 }
 
 
-@shared_task(name="worker.run_job")
-def run_fair_job(pk: int) -> None:
+@shared_task(name="worker.run_job", bind=True)
+def run_fair_job(self: Any, pk: int) -> None:
     """Work on the job whose turn it is in the queue of this one."""
     close_old_connections()
     try:
-        job = claim_fairly(pk)
+        job = claim_fairly(pk, worker=self.request.hostname or _here())
     except DatabaseError as error:
         log.warning("job_not_claimed", job=pk, error=str(error))  # the reaper sends it again
         return
@@ -65,15 +73,22 @@ def run_fair_job(pk: int) -> None:
 def run_job(pk: int) -> None:
     """Work on this job until it ends, waits for its children, or is no longer ours."""
     close_old_connections()
-    job = lifecycle.claim_job(pk)
+    job = lifecycle.claim_job(pk, worker=_here())
     if job is not None:  # otherwise it was cancelled, has ended, or somebody else has it
         _work_on(job)
 
 
+def _here() -> str:
+    """Return the name of a worker that is a command."""
+    return f"command@{socket.gethostname()}"
+
+
 def _work_on(job: Job) -> None:
     try:
-        with _heartbeat(job):
+        # What is done in the background gives way often, and its process would have to load its backbone again.
+        with _heartbeat(job, in_pool=current_process().daemon and not job.background):
             wait_for_room()
+            lifecycle.note_cold(job, cold="tensorflow" not in sys.modules)
             work = pkgutil.resolve_name(KINDS[job.kind].run)
             run_in_background(work, job) if job.background else work(job)
     except lifecycle.LeaseLost:
@@ -182,22 +197,42 @@ def _free_leases(messages: list[int], how: str) -> None:
 def tell_alive(sender: Any, **_: Any) -> None:
     """Tell every two seconds, from the worker's main process, that it lives and which queues it serves."""
     consumer = sender.eventer  # the heart knows its event dispatcher, which knows the worker's name
-    record_worker(consumer.hostname, sorted(current_app.amqp.queues.consume_from))
+    used = measure_processes()
+    facts = {"version": SOFTWARE, "memory": used.memory, "processes": used.count}
+    record_worker(consumer.hostname, sorted(current_app.amqp.queues.consume_from), **facts)
+
+
+def _end_process(job: Job) -> None:
+    """End this process of the pool, in the middle of work that nobody wants any more; the pool makes another one."""
+    log.warning("process_ended", job=job.pk, why="the job was cancelled and its work did not stop")
+    os.kill(os.getpid(), signal.SIGKILL)
 
 
 @contextmanager
-def _heartbeat(job: Job) -> Iterator[None]:
-    """Send signs of life from a thread, so that a long step (importing TensorFlow) is not mistaken for death."""
+def _heartbeat(job: Job, *, in_pool: bool = False) -> Iterator[None]:
+    """Send signs of life from a thread, so that a long step (importing TensorFlow) is not mistaken for death.
+
+    The thread also looks whether somebody has cancelled the job, or wants it to stop. The work finds that out at its
+    next report; where it makes none for too long and is done in a process of a pool, that process ends.
+    """
     stop = threading.Event()
 
     def tell() -> None:
-        while not stop.wait(BEAT_SECONDS):
+        beaten, ended = time.monotonic(), 0.0
+        while not stop.wait(LOOK_SECONDS):
+            now = time.monotonic()
             try:
-                lifecycle.beat(job)
+                if wishes.look_for_wishes(job):
+                    ended = ended or now
+                elif now - beaten >= BEAT_SECONDS:
+                    beaten = now
+                    lifecycle.beat(job)
             except lifecycle.LeaseLost:
-                break  # the work finds out at its next report
+                ended = 0.0  # the work finds out at its next report
             except DatabaseError as error:
                 log.warning("heartbeat_failed", job=job.pk, error=str(error))
+            if ended and now - ended >= GRACE_SECONDS and in_pool:
+                _end_process(job)
         connection.close()
 
     teller = threading.Thread(target=tell, name=f"heartbeat-{job.pk}", daemon=True)

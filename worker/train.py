@@ -1,7 +1,6 @@
 """Train a model version from a project's samples."""
 
 import tempfile
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,6 +10,7 @@ from django.db import transaction
 
 from classifier.jobs import lifecycle
 from classifier.jobs.kinds import TrainResult
+from classifier.jobs.log import INFO
 from classifier.models import DatasetVersion, Job, Project
 from classifier.services import datasets, embeddings, evaluations, event_files, groups, model_versions, readiness
 from classifier.services.custom_backbones import find_backbone
@@ -36,12 +36,12 @@ def train(job: Job) -> None:
     _fetch_weights(job, backbone)
     if _waits_for_groups(job, backbone):
         return  # the last of the embed jobs continues this job
-    begun = time.monotonic()
     version = _freeze(job, config)
     known = model_versions.find_version(version, config)
     if known is not None:
         with transaction.atomic():
             model_versions.settle_alias(job, known)
+            lifecycle.note(job, f"Nothing has changed since version {known.number}, so nothing was trained.", INFO)
             lifecycle.finish_job(job, TrainResult(model_version=known.number, unchanged=True))
         _look_at_the_unlabelled(job.own_project, backbone)
         return
@@ -64,10 +64,9 @@ def train(job: Job) -> None:
             test_is_given=TEST in version.given,
             negative=model_versions.negative_classes(version),
         )
-    seconds = round(time.monotonic() - begun - (tuning.seconds if tuning else 0), 3)
     custom, measured = (tuning.custom, tuning.measured) if tuning else (None, {})
     published = model_versions.publish_model_version(
-        job, version, config, trained, custom=custom, measured={"head_seconds": seconds, **measured}
+        job, version, config, trained, custom=custom, measured=measured, stopped=progress.stopped
     )
     evaluations.evaluate_version(published)  # so that whoever opens its page first need not wait for that
     _look_at_the_unlabelled(job.own_project, backbone)

@@ -34,6 +34,7 @@ def _file(*content_types: str) -> dict[str, Any]:
 
 
 PICTURE, ZIP, ZIP_OR_TABLE = _file("image/*"), _file("application/zip"), _file("application/zip", "text/csv")
+TEXT = _file("text/plain")
 
 # What Django refuses while it reads a request, before any call begins.
 BAD_REQUESTS: dict[type[Exception], tuple[int, str]] = {

@@ -6,6 +6,8 @@ from typing import Any
 from classifier import selectors
 from classifier.jobs.lifecycle import read_state
 from classifier.jobs.progress import job_progress
+from classifier.jobs.queueing import list_positions
+from classifier.jobs.stage_times import StageTimes
 from classifier.models import Export, ImageClass, Job, ModelVersion, PartialUpload, Project, Sample, Upload, UploadItem
 from classifier.services.exports import has_old_names
 from classifier.services.model_versions import load_evaluation
@@ -57,10 +59,19 @@ def present_sample(sample: Sample) -> dict[str, Any]:
     }
 
 
-def present_job(job: Job) -> dict[str, Any]:
-    progress = job_progress(job)
+def present_jobs(jobs: list[Job]) -> list[dict[str, Any]]:
+    """Present jobs of a list, with the positions of those that wait."""
+    times, positions = StageTimes({job.kind for job in jobs}), list_positions(jobs)
+    return [present_job(job, times, positions) for job in jobs]
+
+
+def present_job(job: Job, times: StageTimes | None = None, positions: dict[int, int] | None = None) -> dict[str, Any]:
+    progress = job_progress(job, times)
+    if positions is None:
+        positions = list_positions([job])
     return {
         "id": job.pk,
+        "project": job.project.slug if job.project else None,
         "number": job.number,
         "kind": job.kind,
         "status": job.status,
@@ -69,7 +80,12 @@ def present_job(job: Job) -> dict[str, Any]:
         "done": progress.done,
         "total": progress.total,
         "rate": progress.rate and round(progress.rate, 2),
-        "eta_seconds": progress.eta and round(progress.eta, 1),
+        "eta_seconds": None if progress.eta is None else round(progress.eta, 1),
+        "late_seconds": progress.late_by and round(progress.late_by, 1),
+        "position": positions.get(job.pk),
+        "worker": job.worker,
+        "attempts": job.attempts,
+        "worker_deaths": job.worker_deaths,
         "error": job.error,
         "waits_for": job.waits_for,
         "curve": job.curve,

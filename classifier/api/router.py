@@ -14,13 +14,17 @@ from classifier.api import (
     evaluations,
     exports,
     imports,
+    jobs,
     keys,
+    maintenance,
     projects,
     resumable,
     samples,
+    sweeps,
     training,
     uploads,
     versions,
+    webhooks,
 )
 from classifier.api.auth import AUTH
 from classifier.api.checks import refuse_unknown_names
@@ -54,12 +58,16 @@ for name, part in {
     "resumable uploads": resumable,
     "backbones": backbones,
     "training": training,
+    "jobs": jobs,
+    "sweeps": sweeps,
     "versions": versions,
     "evaluations": evaluations,
     "comparisons": comparisons,
     "exports": exports,
     "imports": imports,
     "keys": keys,
+    "webhooks": webhooks,
+    "maintenance": maintenance,
 }.items():
     api.add_router("", part.router, tags=[name])
 api.add_router("", classes.router, tags=["projects"])  # generated clients have looked for them there

@@ -208,6 +208,7 @@ JobResult = create_model("JobResult", __base__=Schema, **_result_fields())
 
 class JobOut(Schema):
     id: int
+    project: str | None = Field(description="its slug; null where a backbone is added for all of yours")
     number: int | None = Field(description="within its project, as the pages show it")
     kind: str
     status: Literal["QUEUED", "RUNNING", "SUCCEEDED", "FAILED", "CANCELLED"]
@@ -216,7 +217,12 @@ class JobOut(Schema):
     done: int
     total: int
     rate: float | None
-    eta_seconds: float | None
+    eta_seconds: float | None = Field(description="until it has ended; null while it waits")
+    late_seconds: float | None = Field(description="by which its stage takes longer than was foreseen, null where not")
+    position: int | None = Field(description="in the queue, from 1, until a worker takes it")
+    worker: str = Field(description="name@machine of who has it, or had it last")
+    attempts: int = Field(description="how many times a worker began it or went on with it after a break")
+    worker_deaths: int = Field(description="how many workers died on it without getting any further")
     error: str
     waits_for: str = Field(
         description="what is away that the job needs, after which it continues by itself, or “an answer”"
@@ -226,6 +232,12 @@ class JobOut(Schema):
     created_at: datetime
     started_at: datetime | None
     finished_at: datetime | None
+
+
+class JobLogLineOut(Schema):
+    at: datetime
+    level: Literal["info", "warning", "error"]
+    text: str
 
 
 class Prediction(Schema):

@@ -1,20 +1,15 @@
-"""Training, and jobs of any kind."""
+"""Training."""
 
 from typing import Any
 
 from django.conf import settings
-from django.shortcuts import get_object_or_404
 from ninja import Router, Status
-from ninja.errors import HttpError
 
 from classifier import selectors
 from classifier.access import SignedIn, find_project
 from classifier.api import schemas
-from classifier.api.errors import ZIP, errors
-from classifier.api.present import present_job
-from classifier.downloads import send_event_files
-from classifier.jobs import lifecycle
-from classifier.models import Job
+from classifier.api.errors import errors
+from classifier.api.present import present_jobs
 from classifier.services import training
 from ml.training.config import parse_config
 
@@ -49,26 +44,4 @@ def preflight(request: SignedIn, slug: str) -> Any:
 def list_jobs(request: SignedIn, slug: str) -> Any:
     """List the last fifty jobs of a project."""
     found = selectors.list_jobs(request.user).filter(project=find_project(request, slug))[:50]
-    return [present_job(job) for job in found]
-
-
-@router.get("/jobs/{job_id}", response={200: schemas.JobOut, **errors(404, 422)})
-def get_job(request: SignedIn, job_id: int) -> Any:
-    """Return how far a job is and, once it has succeeded, its result."""
-    return present_job(get_object_or_404(selectors.list_jobs(request.user), pk=job_id))
-
-
-@router.get("/jobs/{job_id}/event-files", response={200: None, **errors(404, 422)}, openapi_extra=ZIP)
-def get_event_files(request: SignedIn, job_id: int) -> Any:
-    """Return a training's event files for TensorBoard, as a zip."""
-    return send_event_files(get_object_or_404(selectors.list_jobs(request.user), pk=job_id))
-
-
-@router.post("/jobs/{job_id}/cancel", response={200: schemas.JobOut, **errors(400, 404, 409, 413, 422)})
-def cancel_job(request: SignedIn, job_id: int) -> Any:
-    """Cancel a job. One that has ended is a 409."""
-    job: Job = get_object_or_404(selectors.list_jobs(request.user), pk=job_id)
-    if not lifecycle.cancel_job(job):
-        raise HttpError(409, "The job has already ended.")
-    job.refresh_from_db()
-    return present_job(job)
+    return present_jobs(list(found))

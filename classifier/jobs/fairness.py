@@ -1,6 +1,7 @@
 """Who is next: no user and no project keeps the workers from the others for longer than a job takes."""
 
-from collections import Counter
+from collections import Counter, deque
+from collections.abc import Iterable
 from datetime import timedelta
 from typing import NamedTuple
 
@@ -14,6 +15,7 @@ from classifier.models import Job
 CANDIDATES = 5  # that a worker tries to take before it looks again
 ROUNDS = 20  # after which it takes the one it was told of, or none
 REMEMBERED = timedelta(hours=1)  # how long it counts who had the last turn
+MOST_FORETOLD = 1000  # waiting jobs whose order is told beforehand
 
 
 class Waiting(NamedTuple):
@@ -25,7 +27,7 @@ class Waiting(NamedTuple):
     job: int
 
 
-def claim_fairly(pk: int) -> Job | None:
+def claim_fairly(pk: int, *, worker: str = "") -> Job | None:
     """Take the lease of a job that waits for the same workers as this one: of whom the fewest are running.
 
     There is a message for each waiting job, so each is taken at last; what is done in the background is taken when
@@ -39,13 +41,13 @@ def claim_fairly(pk: int) -> Job | None:
     for _ in range(ROUNDS):
         candidates = _list_fairly(kinds_sharing_workers(kind))[:CANDIDATES]
         for candidate in candidates:
-            job = claim_job(candidate, message=pk)
+            job = claim_job(candidate, message=pk, worker=worker)
             if job is not None:
                 return job
         if not candidates:
             return None
         # Others were faster. Their messages may have been for the jobs that still wait, so this one must not be lost.
-    return claim_job(pk)
+    return claim_job(pk, worker=worker)
 
 
 def _list_fairly(kinds: list[str]) -> list[int]:
@@ -58,19 +60,66 @@ def _list_fairly(kinds: list[str]) -> list[int]:
     running, last = _count_running(kinds), _last_turns(kinds)
 
     def turn(one: Waiting) -> tuple[float, ...]:
-        user, project = ("user", one.user), ("project", one.project)
-        return one.background, running[user], last.get(user, 0), running[project], last.get(project, 0), one.job
+        return _turn(Turn(one.background, one.user, one.project), one.job, running, last)
 
     return [one.job for one in sorted(waiting, key=turn)]
+
+
+def foretell_order(kinds: list[str]) -> list[int]:
+    """List the waiting jobs in the order in which workers will take them, if no other job comes.
+
+    Each turn is chosen as `_list_fairly` does it; the workers are taken to be as many as have a job now, and the one
+    that began first to be free first.
+    """
+    due = Job.objects.filter(IS_DUE, ~WAITS_FOR_CHILDREN, kind__in=kinds, status__in=Job.OPEN, lease="")
+    groups: dict[Turn, deque[int]] = {}
+    rows = due.order_by("pk").values_list("background", "created_by", "project", "pk")[:MOST_FORETOLD]
+    for background, user, project, pk in rows:
+        groups.setdefault(Turn(background, user, project), deque()).append(pk)
+    held = Job.objects.filter(kind__in=kinds, status=Job.Status.RUNNING).exclude(lease="").order_by("started_at")
+    running = deque(Turn(*group) for group in held.values_list("background", "created_by", "project"))
+    workers, last, order = max(len(running), 1), _last_turns(kinds), []
+    clock = max(last.values(), default=0.0)
+    while groups:
+        if len(running) >= workers:
+            running.popleft()
+        chosen = min(groups, key=lambda group: _turn(group, groups[group][0], _count(running), last))
+        order.append(groups[chosen].popleft())
+        if not groups[chosen]:
+            del groups[chosen]
+        running.append(chosen)
+        clock += 1
+        last |= dict.fromkeys((("user", chosen.user), ("project", chosen.project)), clock)
+    return order
+
+
+class Turn(NamedTuple):
+    """Whose turn it is."""
+
+    background: bool
+    user: int | None
+    project: int | None
+
+
+def _turn(
+    group: Turn, job: int, running: Counter[tuple[str, int | None]], last: dict[tuple[str, int | None], float]
+) -> tuple[float, ...]:
+    """Return what the order goes by: the least is next."""
+    user, project = ("user", group.user), ("project", group.project)
+    return group.background, running[user], last.get(user, 0), running[project], last.get(project, 0), job
+
+
+def _count(running: Iterable[Turn]) -> Counter[tuple[str, int | None]]:
+    found: Counter[tuple[str, int | None]] = Counter()
+    for group in running:
+        found.update([("user", group.user), ("project", group.project)])
+    return found
 
 
 def _count_running(kinds: list[str]) -> Counter[tuple[str, int | None]]:
     """Return how many jobs of these kinds run for each user and each project."""
     running = Job.objects.filter(kind__in=kinds, status=Job.Status.RUNNING).exclude(lease="")
-    found: Counter[tuple[str, int | None]] = Counter()
-    for user, project in running.values_list("created_by", "project"):
-        found.update([("user", user), ("project", project)])
-    return found
+    return _count(Turn(*group) for group in running.values_list("background", "created_by", "project"))
 
 
 def _last_turns(kinds: list[str]) -> dict[tuple[str, int | None], float]:

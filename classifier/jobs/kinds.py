@@ -4,13 +4,23 @@ To add one: an entry here, its file in `worker/`, and a template for what it lea
 a function, because the site starts work without importing it.
 """
 
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
 from pydantic import BaseModel, Field
 
-Config = Mapping[str, Any]
+from classifier.jobs.stages import (
+    HEAD,
+    LOADING_SECONDS,
+    TUNING,
+    Config,
+    Stage,
+    augments,
+    downloads,
+    embed_stage,
+    fine_tunes,
+    recipe_stops,
+)
 
 
 class NoResult(BaseModel, extra="forbid"):
@@ -43,6 +53,7 @@ class VersionResult(BaseModel, extra="forbid"):
 
 class TrainResult(VersionResult):
     event_files: int | None = Field(None, description="bytes of the event files for TensorBoard, if there are any")
+    stopped_early: bool = Field(False, description="whether somebody stopped it and kept what it had reached")
 
 
 class ReproduceResult(BaseModel, extra="forbid"):
@@ -85,7 +96,6 @@ class JobState(BaseModel, extra="forbid"):
     """What a job knows of itself, for the code alone; see `lifecycle.read_state` and `lifecycle.update_state`."""
 
     promote: bool = False  # make the version live as soon as it is trained
-    tuning_seconds: float | None = None  # the estimate for fine-tuning when it was queued
     dataset_version: int | None = None  # the row's id: frozen when the job first ran
     checkpoint: str | None = None  # where fine-tuning stands, in the default storage
     event_files: StoredFile | None = None
@@ -98,19 +108,12 @@ class JobState(BaseModel, extra="forbid"):
     archive_deleted: bool = False  # the uploaded archive, once the job has ended
     pauses: int = 0  # how many times in a row it was put off because something was away
     sample: int | None = None  # the picture that made it fail
-    measured: dict[str, float] = Field(default_factory=dict)  # seconds and rates, for the estimates of later jobs
-
-
-@dataclass(frozen=True)
-class Stage:
-    """A part of the work. Its share of the one bar is its weight against those of the stages that apply."""
-
-    name: str
-    title: str
-    weight: float = 1.0
-    unit: str = ""  # of `done` and `total`; without one they are not shown
-    seconds: float | None = None  # what it takes where no rate can tell, as it begins with loading TensorFlow
-    applies: Callable[[Config], bool] = lambda config: True  # to a job with this config
+    measured: dict[str, float] = Field(default_factory=dict)  # of a fine-tuning, for people who look closer
+    pictures: int = 0  # about how many it is about
+    expected: dict[str, int] = Field(default_factory=dict)  # units of stages to come, as far as they are known
+    guessed: dict[str, float] = Field(default_factory=dict)  # units per second of stages that were never measured
+    cold: bool = False  # the first of its kind in its process, which has to load TensorFlow
+    stage_times: dict[str, list[float]] = Field(default_factory=dict)  # seconds and units of the stages it has left
 
 
 @dataclass(frozen=True)
@@ -133,28 +136,14 @@ class UnknownStage(LookupError):
     """A job entered a stage that its kind does not have."""
 
 
-def _fine_tunes(config: Config) -> bool:
-    return bool(config.get("fine_tuning"))
-
-
-def _augments(config: Config) -> bool:
-    return bool(config.get("augmented_copies"))  # which is left out where nothing is augmented
-
-
-def _downloads(config: Config) -> bool:
-    return config.get("sample_set") == "flowers"
-
-
-LOADING_SECONDS = 30.0  # what a stage takes that loads TensorFlow and converts a network
-
 INGEST = JobKind(
     name="ingest",
     title="Reading pictures",
     queue="ingest",
     run="worker.ingest:ingest",
     stages=(
-        Stage("download", "Downloading", unit="MB", applies=_downloads),
-        Stage("read", "Reading pictures", unit="pictures"),
+        Stage("download", "Downloading", unit="MB", applies=downloads, rate=5),
+        Stage("read", "Reading pictures", unit="pictures", in_parts=True, rate=100),
     ),
     result=IngestResult,
     template="classifier/jobs/_ingest.html",
@@ -168,20 +157,35 @@ TRAIN = JobKind(
     # Embedding is nearly all of a first training, and over at once where all embeddings are cached. Where the backbone
     # is trained as well, that is nearly all.
     stages=(
-        Stage("fetch", "Downloading the backbone’s weights", 1, unit="MB"),
-        Stage("prepare", "Preparing the backbone", 3, seconds=LOADING_SECONDS),
-        Stage("embed", "Computing embeddings", 80, unit="pictures"),
-        Stage("compare", "Looking for the same photos", 20, unit="pictures"),
-        Stage("freeze", "Freezing the dataset", 1),
-        Stage("embed_copies", "Computing embeddings of augmented copies", 80, unit="pictures", applies=_augments),
-        Stage("embed_more", "Computing the last embeddings", 1, "pictures", applies=lambda c: not _augments(c)),
-        Stage("load", "Loading embeddings", 3),
-        Stage("head", "Training the head", 10, seconds=8.0),
-        Stage("build", "Preparing for fine-tuning", 13, seconds=LOADING_SECONDS, applies=_fine_tunes),
-        Stage("fine_tune", "Fine-tuning the backbone", 500, unit="pictures", applies=_fine_tunes),
-        Stage("convert", "Converting the fine-tuned backbone", 13, seconds=LOADING_SECONDS, applies=_fine_tunes),
-        Stage("extract", "Computing features of the validation and test pictures", 13, "pictures", applies=_fine_tunes),
-        Stage("evaluate", "Evaluating on the test pictures", 2),
+        Stage("fetch", "Downloading the backbone’s weights", "MB", depends_on=("backbone",), rate=5),
+        Stage("prepare", "Preparing the backbone", depends_on=("backbone",), seconds=LOADING_SECONDS),
+        embed_stage("embed", "Computing features of the pictures"),
+        Stage("compare", "Looking for the same photos", "pictures", rate=400),
+        Stage("freeze", "Writing down which pictures are used", grows=True, seconds=0.3),
+        embed_stage("embed_copies", "Computing features of changed copies", applies=augments),
+        embed_stage("embed_more", "Computing the last features", applies=lambda config: not augments(config)),
+        Stage("load", "Loading features", depends_on=("backbone",), grows=True, seconds=0.3),
+        Stage("head", "Training the last layer", depends_on=HEAD, grows=True, seconds=4, can_stop=recipe_stops),
+        Stage("build", "Preparing for fine-tuning", applies=fine_tunes, depends_on=TUNING, seconds=20),
+        Stage(
+            "fine_tune",
+            "Fine-tuning the backbone",
+            "pictures",
+            applies=fine_tunes,
+            depends_on=TUNING,
+            rate=20,
+            can_stop=fine_tunes,
+        ),
+        Stage("convert", "Converting the fine-tuned backbone", "", fine_tunes, TUNING, seconds=20),
+        Stage(
+            "extract",
+            "Computing features of the validation and test pictures",
+            unit="pictures",
+            applies=fine_tunes,
+            depends_on=TUNING,
+            rate=60,
+        ),
+        Stage("evaluate", "Evaluating on the test pictures", depends_on=("fine_tuning", "recipe"), grows=True),
     ),
     result=TrainResult,
     template="classifier/jobs/_train.html",
@@ -196,15 +200,15 @@ REPRODUCE = JobKind(
     result=ReproduceResult,
     template="classifier/jobs/_reproduce.html",
 )
-EMBED = JobKind(name="embed", title="Computing embeddings", queue="embed", run="worker.embed:embed", result=EmbedResult)
+EMBED = JobKind(name="embed", title="Computing features", queue="embed", run="worker.embed:embed", result=EmbedResult)
 GET_READY = JobKind(
     name="get_ready",
     title="Getting pictures ready for training",
     queue="embed",
     run="worker.get_ready:get_ready",
     stages=(
-        Stage("embed", "Computing embeddings", 4, unit="pictures"),
-        Stage("compare", "Looking for the same photos", unit="pictures"),
+        embed_stage("embed", "Computing features of the pictures"),
+        Stage("compare", "Looking for the same photos", unit="pictures", rate=400),
     ),
     background=True,
 )
@@ -214,14 +218,14 @@ AUDIT = JobKind(
     queue="embed",
     run="worker.audit:audit",
     stages=(
-        Stage("prepare", "Preparing the backbone", 3, seconds=LOADING_SECONDS),
-        Stage("embed", "Computing embeddings", 80, unit="pictures"),
-        Stage("compare", "Looking for the same photos", 20, unit="pictures"),
-        Stage("measure", "Measuring pictures", 20, unit="pictures"),
-        Stage("load", "Loading embeddings", 3),
-        Stage("labels", "Checking labels", 8),
-        Stage("map", "Drawing the map", 15),
-        Stage("write", "Writing down what was found", 4, unit="pictures"),
+        Stage("prepare", "Preparing the backbone", seconds=LOADING_SECONDS),
+        embed_stage("embed", "Computing features of the pictures"),
+        Stage("compare", "Looking for the same photos", unit="pictures", rate=400),
+        Stage("measure", "Measuring pictures", unit="pictures", rate=100),
+        Stage("load", "Loading features", grows=True, seconds=0.3),
+        Stage("labels", "Checking labels", grows=True, seconds=2),
+        Stage("map", "Drawing the map", grows=True, seconds=3),
+        Stage("write", "Writing down what was found", unit="pictures", rate=5000),
     ),
     result=AuditResult,
     template="classifier/jobs/_audit.html",
@@ -234,16 +238,22 @@ EXPORT = JobKind(
     queue="train",
     run="worker.export:export",
     stages=(
-        Stage("build", "Building the files", seconds=LOADING_SECONDS),
-        Stage("check", "Checking the files on the test pictures", unit="pictures"),
+        Stage("build", "Building the files", depends_on=("format", "backbone"), seconds=15),
+        Stage(
+            "check",
+            "Checking the files on the test pictures",
+            unit="pictures",
+            depends_on=("format", "backbone"),
+            rate=10,
+        ),
     ),
     result=ExportResult,
     template="classifier/jobs/_export.html",
 )
 _OPENING = (
-    Stage("open", "Examining the file", 20, seconds=LOADING_SECONDS),
-    Stage("probe", "Running a test picture", 10),
-    Stage("convert", "Converting the network", 30, seconds=LOADING_SECONDS),
+    Stage("open", "Examining the file", seconds=LOADING_SECONDS),
+    Stage("probe", "Running a test picture"),
+    Stage("convert", "Converting the network", seconds=LOADING_SECONDS),
 )
 BACKBONE = JobKind(
     name="backbone",
@@ -251,9 +261,9 @@ BACKBONE = JobKind(
     queue="untrusted",
     run="worker.custom_backbone:add_backbone",
     stages=(
-        Stage("fetch", "Downloading the network", 40, unit="MB", applies=lambda config: bool(config.get("address"))),
+        Stage("fetch", "Downloading the network", "MB", lambda config: bool(config.get("address")), rate=5),
         *_OPENING,
-        Stage("measure", "Measuring its speed", 5),
+        Stage("measure", "Measuring its speed"),
     ),
     result=BackboneResult,
 )
@@ -262,7 +272,7 @@ IMPORT = JobKind(
     title="Importing",
     queue="untrusted",
     run="worker.custom_backbone:import_version",
-    stages=(*_OPENING, Stage("extract", "Classifying the test pictures", 40, unit="pictures")),
+    stages=(*_OPENING, Stage("extract", "Classifying the test pictures", unit="pictures", rate=60)),
     result=VersionResult,
     template="classifier/jobs/_import.html",
 )
@@ -273,9 +283,13 @@ HUB = JobKind(
     run="worker.hub:build_hub_file",
     stages=(Stage("build", "Building the files", seconds=LOADING_SECONDS),),
 )
+NOTIFY = JobKind(name="notify", title="Sending notifications", queue="ingest", run="worker.notify:notify")
 KINDS = {
     kind.name: kind
-    for kind in (INGEST, READ, TRAIN, REPRODUCE, EMBED, GET_READY, AUDIT, EARLY_AUDIT, EXPORT, BACKBONE, IMPORT, HUB)
+    for kind in (
+        *(INGEST, READ, TRAIN, REPRODUCE, EMBED, GET_READY, AUDIT, EARLY_AUDIT, EXPORT, BACKBONE, IMPORT, HUB),
+        NOTIFY,
+    )
 }
 QUEUES = tuple(dict.fromkeys(kind.queue for kind in KINDS.values()))
 # The queues that the same workers serve. A message in one of them lets a worker take any job that waits in them.

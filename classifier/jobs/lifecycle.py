@@ -20,15 +20,18 @@ from typing import Any
 import structlog
 from django.contrib.auth.models import User
 from django.db import transaction
-from django.db.models import Exists, F, Max, OuterRef, Q
+from django.db.models import Case, Exists, F, Max, OuterRef, Q, When
 from django.db.models.functions import Now
 from django.utils import timezone
 from kombu.exceptions import OperationalError
 from pydantic import BaseModel
 
 from classifier.jobs.kinds import KINDS, JobKind, JobState, NoResult, UnknownStage
-from classifier.models import Job, Project, Sample
-from classifier.outages import ANSWER
+from classifier.jobs.log import ERROR, WARNING, write_line
+from classifier.jobs.stage_times import keep_times, measure
+from classifier.jobs.stages import Stage
+from classifier.models import Job, Project, Sample, Sweep
+from classifier.outages import ANSWER, describe_wait
 from ml.errors import Conflict
 
 log = structlog.get_logger(__name__)
@@ -40,6 +43,7 @@ NEVER = datetime(9999, 1, 1, tzinfo=UTC)  # is a job due that waits for a person
 PAUSES = (5, 10, 20, 40, 60)  # seconds until what is away is tried again, while it stays away
 TASK = "worker.run_job"
 WAITS_FOR_CHILDREN = Exists(Job.objects.filter(parent=OuterRef("pk"), status__in=Job.OPEN))
+IS_FOR_PEOPLE = Case(When(parent=None, background=False, created_by__isnull=False, then=True), default=False)
 IS_DUE = Q(not_before=None) | Q(not_before__lte=Now())
 
 
@@ -69,15 +73,18 @@ def queue_job(
     by: User | None,
     config: dict[str, Any] | None = None,
     state: JobState | None = None,
+    sweep: Sweep | None = None,
 ) -> Job:
     """Create a job, and send it to its queue when the transaction commits. Raise TooManyJobs."""
     if by is not None and not kind.background and _count_open(by) >= MAX_OPEN_JOBS:
         raise TooManyJobs
     job = Job(project=project, kind=kind.name, config=config or {}, created_by=by, background=kind.background)
+    job.sweep = sweep
     job.state = _dump_state(state or JobState())
     if project is not None and not kind.background:
         job.number = _next_number(project)
     job.save()
+    write_line(job, f"Queued by {by.get_username()}." if by else "Queued.")
     dispatch([job])
     return job
 
@@ -128,18 +135,23 @@ def _send(jobs: list[Job]) -> None:
         log.warning("broker_unreachable", jobs=len(jobs), error=str(error))
 
 
-def claim_job(pk: int, *, message: int = 0) -> Job | None:
+def claim_job(pk: int, *, message: int = 0, worker: str = "") -> Job | None:
     """Take the lease of an open job that nobody works on; None where somebody else was first.
 
     A job that waits for its children is not free: a message that comes twice must not make them twice. `message` is the
-    job that the worker was told of, which may be another, see `claim_fairly`.
+    job that the worker was told of, which may be another, see `claim_fairly`; `worker` is the name of who takes it.
     """
     lease = f"{message or pk}-{uuid.uuid4().hex}"
     free = Job.objects.filter(IS_DUE, ~WAITS_FOR_CHILDREN, pk=pk, status__in=Job.OPEN, lease="")
-    if free.update(status=Job.Status.RUNNING, lease=lease, heartbeat_at=Now(), waits_for="") != 1:
+    taken = {"status": Job.Status.RUNNING, "lease": lease, "worker": worker[:100]}
+    if free.update(**taken, heartbeat_at=Now(), waits_for="") != 1:
         return None
-    Job.objects.filter(pk=pk, started_at=None).update(started_at=timezone.now())
-    return Job.objects.select_related("project", "created_by").get(pk=pk)
+    first = Job.objects.filter(pk=pk, started_at=None).update(started_at=timezone.now(), attempts=1)
+    job = Job.objects.select_related("project", "created_by").get(pk=pk)
+    if not job.parent_id and (first or not job.children.exists()):  # otherwise it goes on after its parts
+        again = f", attempt {job.attempts}" if job.attempts > 1 else ""
+        write_line(job, f"Taken by the worker {job.worker or 'without a name'}{again}.")
+    return job
 
 
 def _held(job: Job) -> Any:
@@ -160,13 +172,37 @@ def beat(job: Job) -> None:
 
 def enter_stage(job: Job, stage: str, *, total: int = 0) -> None:
     """Begin a stage of `total` units and measure its rate from now. Raise UnknownStage if the job's kind lacks it."""
-    if stage not in (known.name for known in KINDS[job.kind].stages):
+    entered = next((known for known in KINDS[job.kind].stages if known.name == stage), None)
+    if entered is None:
         raise UnknownStage(f"A job of the kind {job.kind} has no stage {stage!r}.")
-    _update_held(job, stage=stage, stage_started_at=timezone.now(), done=0, total=total)
+    now = timezone.now()
+    state = _dump_state(_with_measured(job, now))
+    with transaction.atomic():
+        _update_held(job, state=state, stage=stage, stage_started_at=now, progress_at=now, done=0, total=total)
+        write_line(job, _describe_stage(entered, total))
+
+
+def _describe_stage(stage: Stage, total: int) -> str:
+    return f"{stage.title}: {total:,} {stage.unit}." if stage.unit and total > 1 else f"{stage.title}."
+
+
+def note(job: Job, text: str, level: str = WARNING) -> None:
+    """Write a line to the job's log that a worker has to say, in words for the user."""
+    write_line(job, text, level)
+
+
+def _with_measured(job: Job, now: datetime) -> JobState:
+    """Return the job's state with what the stage has taken that ends now."""
+    state = read_state(job)
+    if job.stage and job.stage_started_at:
+        state.stage_times[job.stage] = measure(job, (now - job.stage_started_at).total_seconds())
+    return state
 
 
 def report(job: Job, **values: Any) -> None:
     """Write progress within a stage: any of done, total, curve, and kept if it only grows. Raise LeaseLost."""
+    if values.get("done", job.done) != job.done:
+        values["progress_at"] = timezone.now()
     _update_held(job, **values)
 
 
@@ -178,6 +214,12 @@ def read_state(job: Job) -> JobState:
 def update_state(job: Job, **values: Any) -> None:
     """Change the job's state, as the holder of its lease. Raise LeaseLost."""
     _update_held(job, state=_dump_state(read_state(job), **values))
+
+
+def note_cold(job: Job, *, cold: bool) -> None:
+    """Note whether the worker's process has yet to load what the job's kind needs, if that changes a stage's time."""
+    if any("cold" in stage.depends_on for stage in KINDS[job.kind].stages) and read_state(job).cold != cold:
+        update_state(job, cold=cold)
 
 
 def update_ended_state(job: Job, **values: Any) -> None:
@@ -197,13 +239,18 @@ def park_job(job: Job) -> None:
 
 def free_lease(job: Job) -> bool:
     """Give the lease back where the worker stops before the work has ended, so that another goes on."""
-    return _free(job)
+    freed = _free(job)
+    if freed:
+        write_line(job, "The worker was asked to stop; another one goes on.", WARNING)
+    return freed
 
 
 def postpone_job(job: Job, waits_for: str) -> None:
     """Give the lease back until what the job needs has had time to come back, a longer time with each try."""
     pause = timedelta(seconds=PAUSES[min(_count_tries(job), len(PAUSES) - 1)])
-    if _held(job).update(lease="", waits_for=waits_for, not_before=Now() + pause) == 1:
+    later = {"not_before": Now() + pause, "attempts": F("attempts") + 1}
+    if _held(job).update(lease="", waits_for=waits_for, **later) == 1:
+        write_line(job, describe_wait(waits_for), WARNING)
         log.warning("job_postponed", job=job.pk, waits_for=waits_for, seconds=pause.total_seconds())
         # Of a part, people see the page of the whole.
         Job.objects.filter(children=job, status=Job.Status.RUNNING).update(waits_for=waits_for)
@@ -213,6 +260,7 @@ def ask(job: Job, **state: Any) -> None:
     """Give the lease back until a person has answered what the state holds, see `answer_job`. Raise LeaseLost."""
     update_state(job, **state)
     _update_held(job, lease="", waits_for=ANSWER, not_before=NEVER)
+    write_line(job, describe_wait(ANSWER))
 
 
 @transaction.atomic
@@ -222,6 +270,7 @@ def answer_job(job: Job, **state: Any) -> None:
     changed = waiting.update(state=_dump_state(read_state(job), **state), waits_for="", not_before=None)
     if changed != 1:
         raise AlreadyAnswered
+    write_line(job, "Somebody has answered; it goes on.")
     dispatch([job])
 
 
@@ -245,11 +294,12 @@ def count_death(job: Job, cause: str) -> None:
         sentence = f"The worker died {deaths} times at the same point of this job. {cause}"
         fail_job(job.pk, sentence=sentence, lease=job.lease)
     elif _free(job, worker_deaths=deaths, kept_at_death=job.kept):
+        write_line(job, f"The worker died. {cause} Another one goes on.", WARNING)
         log.warning("worker_died", job=job.pk, worker_deaths=deaths, cause=cause)
 
 
 def _free(job: Job, **values: Any) -> bool:
-    if _held(job).update(lease="", **values) != 1:
+    if _held(job).update(lease="", attempts=F("attempts") + 1, **values) != 1:
         return False
     dispatch([job])
     return True
@@ -262,13 +312,25 @@ def finish_job(job: Job, result: BaseModel | None = None, **state: Any) -> None:
     """
     found = KINDS[job.kind].result.model_validate((result or NoResult()).model_dump())
     dumped = found.model_dump(mode="json", exclude_none=True)
-    _end(job, Job.Status.SUCCEEDED, result=dumped, state=_dump_state(read_state(job), **state))
+    now = timezone.now()
+    measured = _with_measured(job, now)
+    with transaction.atomic():
+        _end(job, Job.Status.SUCCEEDED, result=dumped, finished_at=now, state=_dump_state(measured, **state))
+        if not job.parent_id:
+            if not dumped.get("unchanged") and not job.stop_asked_at:  # which would be no measure for others
+                keep_times(job, measured)
+            write_line(job, f"Done after {_describe_seconds(job, now)}.")
     if job.parent_id:
         _child_done(job, job.parent_id)
 
 
+def _describe_seconds(job: Job, now: datetime) -> str:
+    seconds = round((now - (job.started_at or now)).total_seconds())
+    return f"{seconds} s" if seconds < 120 else f"{seconds // 60} min {seconds % 60} s"
+
+
 def _end(job: Job, status: str, **values: Any) -> None:
-    if _held(job).update(status=status, lease="", finished_at=timezone.now(), **values) != 1:
+    if _held(job).update(status=status, lease="", untold=IS_FOR_PEOPLE, **values) != 1:
         raise LeaseLost(f"job {job.pk}")
     job.status = status
     log.info("job_ended", job=job.pk, kind=job.kind, status=status)
@@ -278,7 +340,8 @@ def _child_done(child: Job, parent_id: int) -> None:
     """Count the child's work on its parent, and send the parent on when it was the last."""
     units = child.config.get("units", 0)
     parents = Job.objects.filter(pk=parent_id, status=Job.Status.RUNNING)
-    parents.update(done=F("done") + units, kept=F("kept") + units, heartbeat_at=Now(), waits_for="")
+    grown = {"done": F("done") + units, "kept": F("kept") + units, "progress_at": timezone.now()}
+    parents.update(**grown, heartbeat_at=Now(), waits_for="")
     if not Job.objects.filter(parent_id=parent_id, status__in=Job.OPEN).exists():
         dispatch(list(Job.objects.filter(pk=parent_id, status=Job.Status.RUNNING, lease="")))
 
@@ -303,14 +366,16 @@ def fail_job(
     if lease is not None:
         holders = holders.filter(lease=lease)
     ended = {"lease": "", "finished_at": timezone.now(), "error": sentence, "error_detail": detail}
-    if holders.update(status=Job.Status.FAILED, **ended) != 1:
+    if holders.update(status=Job.Status.FAILED, untold=IS_FOR_PEOPLE, **ended) != 1:
         return False
     log.error("job_failed", job=pk, sentence=sentence, error=repr(error))
+    job = Job.objects.get(pk=pk)
     if sample is not None:
-        update_ended_state(Job.objects.get(pk=pk), sample=sample.pk)
-    parent = Job.objects.filter(pk=pk).values_list("parent_id", flat=True).first()
-    if parent:
-        fail_job(parent, sentence=sentence, error=error, sample=sample)
+        update_ended_state(job, sample=sample.pk)
+    if job.parent_id:
+        fail_job(job.parent_id, sentence=sentence, error=error, sample=sample)
+    else:
+        write_line(job, sentence, ERROR)
     _cancel_children_of(pk)
     return True
 
@@ -319,9 +384,11 @@ def cancel_job(job: Job) -> bool:
     """End a job as CANCELLED at once; its worker finds out at its next report. Return False if it had ended before."""
     now = timezone.now()
     open_job = Job.objects.filter(pk=job.pk, status__in=Job.OPEN)
-    if open_job.update(status=Job.Status.CANCELLED, lease="", finished_at=now) != 1:
+    if open_job.update(status=Job.Status.CANCELLED, lease="", finished_at=now, untold=IS_FOR_PEOPLE) != 1:
         return False
     _cancel_children_of(job.pk)
+    if not job.parent_id:
+        write_line(job, "Cancelled.")
     log.info("job_cancelled", job=job.pk)
     return True
 

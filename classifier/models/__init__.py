@@ -13,13 +13,17 @@ from classifier.models.image import Image
 from classifier.models.image_class import ImageClass
 from classifier.models.image_measures import ImageMeasures
 from classifier.models.job import Job
+from classifier.models.job_log_line import JobLogLine
 from classifier.models.model_version import ModelVersion
 from classifier.models.partial_upload import PartialUpload
 from classifier.models.project import Project
 from classifier.models.public_link import PublicLink
 from classifier.models.sample import Sample
 from classifier.models.set_up_code import SetUpCode
+from classifier.models.stage_time import StageTime
+from classifier.models.sweep import Sweep
 from classifier.models.upload import Upload, UploadItem
+from classifier.models.webhook import Delivery, MailWish, Webhook
 
 __all__ = [
     "Alias",
@@ -28,6 +32,7 @@ __all__ = [
     "Change",
     "CustomBackbone",
     "DatasetVersion",
+    "Delivery",
     "Embedding",
     "EvaluationSummary",
     "Export",
@@ -36,6 +41,8 @@ __all__ = [
     "ImageClass",
     "ImageMeasures",
     "Job",
+    "JobLogLine",
+    "MailWish",
     "ModelVersion",
     "PartialUpload",
     "Project",
@@ -44,6 +51,9 @@ __all__ = [
     "SampleAudit",
     "SampleChange",
     "SetUpCode",
+    "StageTime",
+    "Sweep",
     "Upload",
     "UploadItem",
+    "Webhook",
 ]

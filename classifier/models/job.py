@@ -3,6 +3,7 @@ from django.db import models
 from django.urls import reverse
 
 from classifier.models.project import Project
+from classifier.models.sweep import Sweep
 from classifier.outages import ANSWER
 
 
@@ -26,6 +27,7 @@ class Job(models.Model):
     # A backbone is added for all projects of a user, or its file is made for all users: then there is none.
     project = models.ForeignKey(Project, null=True, on_delete=models.CASCADE, related_name="jobs")
     parent = models.ForeignKey("self", null=True, on_delete=models.CASCADE, related_name="children")
+    sweep = models.ForeignKey(Sweep, null=True, on_delete=models.SET_NULL, related_name="jobs")
     kind = models.CharField(max_length=20, help_text="a name of classifier.jobs.kinds")
     number = models.PositiveIntegerField(null=True, help_text="of its project, for people; parts of a job have none")
     status = models.CharField(max_length=10, choices=Status, default=Status.QUEUED)
@@ -35,6 +37,7 @@ class Job(models.Model):
     stage_started_at = models.DateTimeField(null=True)
     done = models.PositiveBigIntegerField(default=0, help_text="units of this stage that are done")
     total = models.PositiveBigIntegerField(default=0, help_text="units of this stage in all")
+    progress_at = models.DateTimeField(null=True, help_text="when `done` last grew")
     result = models.JSONField(default=dict, help_text="what it gave, see the result of its kind")
     state = models.JSONField(default=dict, help_text="for the code alone, see classifier.jobs.kinds.JobState")
     curve = models.JSONField(default=list, help_text="points of loss and accuracy while training")
@@ -42,6 +45,8 @@ class Job(models.Model):
     error_detail = models.TextField(blank=True, help_text="type and traceback, for the operator")
 
     lease = models.CharField(max_length=64, blank=True)
+    worker = models.CharField(max_length=100, blank=True, help_text="name@machine of who has it, or had it last")
+    attempts = models.PositiveIntegerField(default=0, help_text="how many times a worker began it or went on with it")
     worker_deaths = models.PositiveSmallIntegerField(
         default=0, help_text="how many workers died on it, one after the other, without getting any further"
     )
@@ -49,9 +54,11 @@ class Job(models.Model):
     kept_at_death = models.PositiveBigIntegerField(default=0, help_text="how many they were when a worker last died")
     background = models.BooleanField(default=False, help_text="nobody waits for it: it gives way, and no page lists it")
     waits_for = models.CharField(max_length=40, blank=True, help_text="what is away that it needs")
+    untold = models.BooleanField(default=False, help_text="it has ended, and nobody has looked who is to be told")
     not_before = models.DateTimeField(null=True, help_text="when that is tried again")
     created_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL)
     created_at = models.DateTimeField(auto_now_add=True)
+    stop_asked_at = models.DateTimeField(null=True, help_text="when somebody wanted what it has reached so far")
     dispatched_at = models.DateTimeField(null=True)
     started_at = models.DateTimeField(null=True)
     heartbeat_at = models.DateTimeField(null=True)
@@ -63,6 +70,7 @@ class Job(models.Model):
             models.Index(fields=["status", "lease"], name="job_claimable"),
             models.Index(fields=["project", "parent", "-id"], name="job_of_project"),
             models.Index(fields=["started_at"], name="job_started"),
+            models.Index(fields=["untold"], condition=models.Q(untold=True), name="job_untold"),
         ]
         constraints = [
             models.CheckConstraint(

@@ -12,7 +12,7 @@ from django.core.files.base import File
 from django.core.files.storage import default_storage
 from django.db import transaction
 
-from classifier.jobs.kinds import EXPORT, ExportResult
+from classifier.jobs.kinds import EXPORT, ExportResult, JobState
 from classifier.jobs.lifecycle import finish_job, queue_job
 from classifier.models import Export, Image, Job, ModelVersion, Project
 from classifier.selectors import class_names
@@ -51,8 +51,9 @@ def request_export(version: ModelVersion, format: str, *, by: User | None) -> Jo
             return export.job
         if reason := unavailable_reason(find_spec(version.backbone), FORMATS[format]):
             raise FormatUnavailable(reason)
-        config = {"export": export.pk, "format": format}
-        export.job = queue_job(EXPORT, project=version.project, by=by, config=config)
+        config = {"export": export.pk, "format": format, "backbone": version.backbone}
+        state = JobState(expected={"check": version.metrics.get("test_n") or 0})
+        export.job = queue_job(EXPORT, project=version.project, by=by, config=config, state=state)
         export.save(update_fields=["job"])
         return export.job
 

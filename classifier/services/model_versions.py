@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from dataclasses import replace
 from typing import Any
 
 import structlog
@@ -88,23 +89,27 @@ def publish_model_version(
     *,
     custom: CustomBackbone | None = None,
     measured: dict[str, float],
+    stopped: bool = False,
 ) -> ModelVersion:
     """Store the files, then the row, the alias and the job's end in one transaction.
 
     A cancelled job publishes nothing. Where the artifact of an earlier version was damaged and is whole now, that is
     the version. `custom` is the version's own backbone if it was fine-tuned; its files are stored already. `measured`
-    are seconds and rates, for the estimates of later trainings.
+    are seconds and rates. What was `stopped` before its end is not what the same settings give, and not found as such.
     """
     _store_artifact(trained)
     with transaction.atomic():
         if custom is not None:
             custom.save()
-        made, backbone = fingerprint(dataset_version, config), custom.name if custom else config.backbone
+        made = f"stopped {job.pk}" if stopped else fingerprint(dataset_version, config)
+        backbone = custom.name if custom else config.backbone
+        if stopped:
+            trained = replace(trained, metrics={**trained.metrics, "stopped_early": True})
         version = _restored_version(dataset_version.project_id, made, trained) or _create_version(
             job, dataset_version, config.as_dict(), made, trained, backbone
         )
         settle_alias(job, version)
-        finish_job(job, TrainResult(model_version=version.number), measured=measured)
+        finish_job(job, TrainResult(model_version=version.number, stopped_early=stopped), measured=measured)
     return version
 
 

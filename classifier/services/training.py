@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from django.contrib.auth.models import User
 from django.db import transaction
 
-from classifier.jobs.kinds import TRAIN, JobState
+from classifier.jobs.kinds import TRAIN
 from classifier.jobs.lifecycle import queue_job
 from classifier.models import Job, Project
 from classifier.selectors import class_counts, list_classes
 from classifier.services.custom_backbones import check_backbone
-from classifier.services.estimates import estimate_tuning
+from classifier.services.estimates import foresee_training
 from classifier.workers import missing_queues
 from ml.datasets.splits import SMALLEST_CLASS
 from ml.errors import Conflict
@@ -90,8 +90,5 @@ def request_training(
     refused = preflight.errors or preflight.running or (preflight.warnings and not force)
     if refused:
         raise TrainingRefused(preflight)
-    state = JobState(promote=promote)
-    estimate = estimate_tuning(project, config) if config.fine_tuning else None
-    if estimate:
-        state.tuning_seconds = estimate.seconds[config.fine_tuning]
+    state = foresee_training(project, config).state.model_copy(update={"promote": promote})
     return queue_job(TRAIN, project=project, by=by, config=config.as_dict(), state=state)

@@ -4,9 +4,12 @@ from typing import Any
 
 from django import template
 from django.contrib.messages.storage.base import Message
+from django.utils import timezone
 
 from classifier.custom_backbone_forms import framing_title, range_title
 from classifier.jobs.kinds import KINDS
+from classifier.jobs.progress import Progress
+from classifier.live import describe_counts
 from classifier.models import Job
 from classifier.outages import describe_wait
 from classifier.services.history import UNDO_TAG
@@ -103,6 +106,21 @@ def duration(seconds: float) -> str:
 
 
 @register.filter
+def counts(progress: Progress) -> str:
+    """Say how much of a stage is done, and how fast it goes."""
+    return describe_counts(progress)
+
+
+@register.filter
+def time_left(progress: Progress) -> str:
+    """Say how long it still takes, "40 s left", and by how much a stage is late; as job_live.js does."""
+    if progress.eta is None:
+        return ""
+    late = f", {duration(progress.late_by)} longer than foreseen" if progress.late_by else ""
+    return f"{duration(progress.eta)} left{late}"
+
+
+@register.filter
 def kind_title(name: str) -> str:
     """Return what a kind of job is called; its name where this program does not know it."""
     return KINDS[name].title if name in KINDS else name
@@ -113,6 +131,12 @@ def took(job: Job) -> str:
     if not job.started_at or not job.finished_at:
         return "no time"
     return duration((job.finished_at - job.started_at).total_seconds())
+
+
+@register.filter
+def waited(job: Job) -> str:
+    """Return for how long a job has waited since it was queued."""
+    return duration((timezone.now() - job.created_at).total_seconds())
 
 
 @register.filter

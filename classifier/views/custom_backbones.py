@@ -13,8 +13,11 @@ from classifier import selectors
 from classifier.access import SignedIn, View, project_page
 from classifier.catalogue import custom_backbone_facts
 from classifier.custom_backbone_forms import BackboneForm, ImportForm, ReimportForm
+from classifier.jobs.kinds import KINDS
 from classifier.jobs.lifecycle import cancel_job
 from classifier.jobs.progress import job_progress
+from classifier.jobs.queueing import waits_for_worker
+from classifier.live import make_ticket, stamp
 from classifier.models import CustomBackbone, Project
 from classifier.services.custom_backbones import (
     remove_backbone,
@@ -78,10 +81,12 @@ def part(request: SignedIn, custom: CustomBackbone) -> HttpResponse:
 
 def _context(custom: CustomBackbone) -> dict[str, object]:
     job = custom.job
-    waits = job is not None and job.is_open and bool(missing_queues(("train",)))
-    progress = job_progress(job) if job else None
     facts = custom_backbone_facts(custom)
-    return {"backbone": custom, "facts": facts, "job": job, "progress": progress, "no_worker": waits}
+    if job is None:
+        return {"backbone": custom, "facts": facts}
+    waits = waits_for_worker(job) and bool(missing_queues((KINDS[job.kind].queue,)))
+    live = {"progress": job_progress(job), "ticket": make_ticket([job]), "stamp": stamp(job)}
+    return {"backbone": custom, "facts": facts, "job": job, "no_worker": waits, **live}
 
 
 @backbone_page

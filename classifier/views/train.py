@@ -9,9 +9,9 @@ from django.shortcuts import redirect, render
 from classifier.access import SignedIn, project_page
 from classifier.forms import TrainForm
 from classifier.models import Project
-from classifier.selectors import list_left_out
+from classifier.selectors import list_classes, list_left_out
 from classifier.services import audits
-from classifier.services.estimates import estimate_tuning
+from classifier.services.estimates import estimate_tuning, foresee_training
 from classifier.services.training import TrainingRefused, check_training, request_training
 from ml.backbones.spec import is_custom
 from ml.training.config import TUNE_LAST, ConfigError, TrainConfig
@@ -19,7 +19,9 @@ from ml.training.config import TUNE_LAST, ConfigError, TrainConfig
 
 @project_page
 def train(request: SignedIn, project: Project) -> HttpResponse:
-    form = TrainForm(request.POST or None, backbone=settings.BACKBONE, user=request.user, initial={"promote": True})
+    prefilled = {name: str(value) for name, value in request.GET.items() if name in TrainConfig.model_fields}
+    initial = {"promote": True, "backbone": settings.BACKBONE, **prefilled}
+    form = TrainForm(request.POST or None, backbone=settings.BACKBONE, user=request.user, initial=initial)
     if request.method == "POST" and form.is_valid():
         values = form.cleaned_data
         try:
@@ -38,12 +40,38 @@ def train(request: SignedIn, project: Project) -> HttpResponse:
     context = {
         "project": project,
         "form": form,
+        "prefilled": prefilled,
         "preflight": check_training(project),
         "left_out": list_left_out(project),
         "findings": audits.count_findings(project),
     }
+    wanted = form.cleaned_data.get("config") if form.is_bound and form.is_valid() else _config_of(prefilled)
+    context |= _plan(project, wanted)
     time = _tuning_time(project, {**request.GET.dict(), **request.POST.dict()})
     return render(request, "classifier/train_page.html", {**context, **time}, status=status)
+
+
+def _config_of(prefilled: dict[str, str]) -> TrainConfig:
+    """Return the settings that the form shows at first, as far as they decide what there is to do."""
+    backbone = prefilled.get("backbone") or settings.BACKBONE
+    try:
+        return TrainConfig(backbone=backbone, fine_tuning=prefilled.get("fine_tuning", ""))
+    except ConfigError:
+        return TrainConfig(backbone=settings.BACKBONE)
+
+
+@project_page
+def plan(request: SignedIn, project: Project) -> HttpResponse:
+    """Tell what a training would do, for the page's form as it is filled in now."""
+    form = TrainForm(request.GET, backbone=settings.BACKBONE, user=request.user)
+    config = form.cleaned_data.get("config") if form.is_valid() else None
+    return render(request, "classifier/_training_plan.html", {"project": project, **_plan(project, config)})
+
+
+def _plan(project: Project, config: TrainConfig | None) -> dict[str, Any]:
+    work = foresee_training(project, config) if config else None
+    classes = list_classes(project).filter(in_training=True).count()
+    return {"work": work, "wanted": config, "classes": classes, "copies": len(config.augmentations) if config else 0}
 
 
 @project_page

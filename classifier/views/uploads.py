@@ -17,6 +17,7 @@ from classifier.access import SignedIn, project_page
 from classifier.jobs.kinds import KINDS
 from classifier.jobs.lifecycle import read_state
 from classifier.jobs.progress import job_progress
+from classifier.live import make_ticket, stamp
 from classifier.models import Job, Project, Upload, UploadItem
 from classifier.parsing import parse_number
 from classifier.services import known, plans, uploads
@@ -194,13 +195,20 @@ def detail(request: SignedIn, project: Project, pk: int) -> HttpResponse:
         "job": upload.job,
         **_plan_context(upload.job),
         "kind": KINDS[upload.job.kind] if upload.job else None,
-        "progress": job_progress(upload.job) if upload.job else None,
+        **_live_context(upload.job),
         "counts": selectors.upload_counts(upload),
         "status": status,
         "items": page[:PAGE],
         "next": page[PAGE - 1].pk if len(page) > PAGE else None,
     }
     return render(request, "classifier/upload_page.html", context)
+
+
+def _live_context(job: Job | None) -> dict[str, Any]:
+    """Return what the page shows of the job that reads the upload, and keeps up to date."""
+    if job is None:
+        return {}
+    return {"progress": job_progress(job), "ticket": make_ticket([job]), "stamp": stamp(job)}
 
 
 def _plan_context(job: Job | None) -> dict[str, Any]:

@@ -97,8 +97,8 @@ class _Bounded:
         self._response.close()
 
 
-def open_guarded(address: Any, *, allow_private: bool) -> Any:
-    """Open addresses that strangers chose, like `urlopen`; redirects are checked as well."""
+def open_guarded(address: Any, *, allow_private: bool, redirects: bool = True, timeout: float = TIMEOUT) -> Any:
+    """Open addresses that strangers chose, like `urlopen`; redirects are checked as well, or are errors."""
     opener = urllib.request.OpenerDirector()  # without handlers for file: and ftp:, to which a redirect could lead
     if allow_private:
         transport: tuple[type, ...] = (
@@ -109,11 +109,12 @@ def open_guarded(address: Any, *, allow_private: bool) -> Any:
     else:  # without a proxy, which would look the name up itself
         transport = (_GuardedHTTP, _GuardedHTTPS)
     for handler in (*transport, *_OF_THE_WEB):
-        opener.add_handler(handler())
+        if redirects or handler is not urllib.request.HTTPRedirectHandler:
+            opener.add_handler(handler())
     if isinstance(address, str):
         address = urllib.request.Request(address)  # noqa: S310 - checked by kind_of
     address.add_header("User-Agent", "PoetsWeb")
-    return opener.open(address, timeout=TIMEOUT)
+    return opener.open(address, timeout=timeout)
 
 
 class _NothingElse(urllib.request.BaseHandler):

@@ -2,6 +2,7 @@
 
 import itertools
 from collections.abc import Callable, Collection, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -22,6 +23,7 @@ from ml.training.head import Head, LabelledFeatures, OutOfSample, Report, no_cal
 from ml.training.out_of_distribution import fit_detector
 from ml.training.recipes.registry import train_head
 from ml.training.rejection import NOTHING_REFUSED, Rejection, least_probabilities, measure_rejection
+from ml.training.stopping import StopTraining
 
 IMPORTED = "imported"  # in place of a recipe's name
 
@@ -105,7 +107,8 @@ def train(
         found = tune(found.head)
     report("evaluate", 0.0)
     if not tune and not test_is_given and len(set(dataset.groups_of(TEST))) < FEW_GROUPS:
-        found = replace(found, metrics=_estimate(dataset, features, config, found, report))
+        with suppress(StopTraining):  # somebody wants what there is, and not to wait for this
+            found = replace(found, metrics=_estimate(dataset, features, config, found, report))
     others = [place for place, (pk, _) in enumerate(dataset.classes) if pk in negative]
     trained = _calibrate_and_pack(dataset, found, config, others)
     if summaries:
@@ -165,8 +168,13 @@ def _cross_validate(
     classes, count, done = len(dataset.classes), int(folds.max()) + 1, itertools.count(1)
 
     def train_fold(training: LabelledFeatures, validation: LabelledFeatures) -> Head:
-        fitted = train_head(training, validation, classes, config, lambda *_, **__: None, keep_validation=True)
-        report("evaluate", next(done) / count)
+        number = next(done)
+
+        def watch(*_: object, **__: object) -> None:
+            report("evaluate", (number - 0.5) / count)
+
+        fitted = train_head(training, validation, classes, config, watch, keep_validation=True)
+        report("evaluate", number / count)
         return fitted.head
 
     probabilities = cross_validate(plain, labels, folds, classes, train_fold)

@@ -36,6 +36,13 @@ PAGES = {
     "jobs": "/projects/{slug}/jobs/",
     "a job": "/projects/{slug}/jobs/{job}/",
     "a reproduction": "/projects/{slug}/jobs/{reproduction}/",
+    "all jobs": "/jobs/",
+    "no jobs": "/jobs/?state=failed",
+    "comparisons of settings": "/projects/{slug}/compare-settings/",
+    "a comparison of settings": "/projects/{slug}/compare-settings/1/",
+    "train again": "/projects/{slug}/train/?recipe=sgd&steps=300",
+    "maintenance": "/maintenance/",
+    "notifications": "/account/notifications",
     "versions": "/projects/{slug}/versions/",
     "versions with curves": "/projects/{slug}/versions/?v=1&v=2&column=accuracy&column=settings&column=note",
     "two versions": "/projects/{slug}/versions/compare?v=1&v=2&show=fixed",
@@ -71,6 +78,11 @@ def places(owner: Any) -> dict[str, Any]:
     owner.wait_job(owner.ok("POST", f"/projects/{slug}/train", {"seed": 1})["job"])
     again = owner.wait_job(owner.ok("POST", f"/projects/{slug}/versions/1/reproduce")["job"])
     assert again["result"]["identical"]
+    hook = owner.ok("POST", "/webhooks", {"address": "https://poets.example.org/hook"})["id"]
+    owner.ok("POST", f"/webhooks/{hook}/test")
+    swept = owner.ok("POST", f"/projects/{slug}/sweeps", {"settings": {"recipe": ["auto", "sgd"]}, "force": True})
+    for result in swept["results"]:
+        owner.wait_job(result["job"]["id"])
     samples = owner.ok("GET", f"/projects/{slug}/samples?size=2")["samples"]
     owner.ok("POST", f"/projects/{slug}/samples/delete", {"ids": [samples[0]["id"]]})
     owner.ok("POST", f"/projects/{slug}/samples/unlabel", {"ids": [samples[1]["id"]]})

@@ -31,11 +31,3 @@ function showWhatGoesWith() {
 }
 document.addEventListener("change", showWhatGoesWith);
 document.addEventListener("DOMContentLoaded", showWhatGoesWith);
-
-// The living part of a page about a job: when the job has ended, load the whole page once more, which asks no longer.
-document.addEventListener("htmx:afterSwap", (event) => {
-  const part = event.target.querySelector ? event.target.querySelector("[data-status]") : null;
-  if (!part || !["job", "backbone"].includes(event.target.id)) return;
-  if (["QUEUED", "RUNNING"].includes(part.dataset.status)) return;
-  window.location.reload();
-});

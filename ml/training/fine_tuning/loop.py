@@ -14,10 +14,15 @@ from ml.training.fine_tuning.network import TunableNetwork
 from ml.training.fine_tuning.pictures import BATCH, PictureFeed, Wanted
 from ml.training.fine_tuning.state import CheckpointCorrupt, Point, TuningState, unpack_state
 from ml.training.head import Floats, Head, TrainingDiverged, measure_point
+from ml.training.stopping import StopTraining
 
 
 class Watch(Protocol):
-    """An observer of the fine-tuning. Whatever its methods raise stops the work."""
+    """An observer of the fine-tuning.
+
+    If `shown` raises `StopTraining`, the fine-tuning ends with the best epoch so far; whatever else the methods raise
+    stops the work.
+    """
 
     def begin(self, pictures: int) -> None:
         """Learn how many training pictures will be shown at most."""
@@ -110,8 +115,11 @@ class _Run:
     def go_on(self, state: TuningState) -> TuningState:
         self.watch.begin((self.config.fine_tuning_epochs - state.epoch) * len(self.sha256s))
         while state.epoch < self.config.fine_tuning_epochs and not state.is_stuck:
-            loss = self._show_all(state.epoch + 1)
-            point = self._measure(state.epoch + 1, loss)
+            try:
+                loss = self._show_all(state.epoch + 1)
+                point = self._measure(state.epoch + 1, loss)
+            except StopTraining:
+                break  # the best epoch so far is in the state
             state = state.after(point, self.network.read_weights(), self.network.read_optimizer())
             self.watch.epoch_ended(state.points, state.pack)
         return state

@@ -51,6 +51,7 @@ class Recipe:
         version: part of the fingerprint of a training; raise it if the same settings would train another head.
         train: the function that trains.
         settings: the settings it uses.
+        can_stop: whether a `report` that raises `StopTraining` ends it with the head it has reached.
     """
 
     name: str
@@ -59,6 +60,7 @@ class Recipe:
     version: int
     train: Train
     settings: type[RecipeSettings] = RecipeSettings
+    can_stop: bool = False
 
     @property
     def own_settings(self) -> list[str]:

@@ -20,6 +20,7 @@ from ml.training.head import (
 )
 from ml.training.recipes.recipe import Recipe, RecipeSettings
 from ml.training.setting import setting
+from ml.training.stopping import StopTraining
 
 EVAL_STEP_INTERVAL = 10  # the original's default
 START_DEVIATION = 0.001  # likewise, of a normal distribution truncated at two deviations
@@ -72,13 +73,18 @@ def train_sgd(
     """Run gradient descent and report the points of the curve.
 
     A point's training_loss is that of its last batch, as in the original; validation uses the whole split, which is
-    never trained on.
+    never trained on. A report that raises `StopTraining` ends it with the head of that step.
     """
     reached = None
     for step, head, (loss, logits) in descend(training, validation, classes, settings, interval=EVAL_STEP_INTERVAL):
-        report("head", step / settings.steps, **measure_point(step, loss, logits, validation.labels))
-        callback(step, head, is_last=step == settings.steps, learning_rate=settings.learning_rate)
-        reached = head
+        reached, stopped = head, False
+        try:
+            report("head", step / settings.steps, **measure_point(step, loss, logits, validation.labels))
+        except StopTraining:
+            stopped = True
+        callback(step, head, is_last=stopped or step == settings.steps, learning_rate=settings.learning_rate)
+        if stopped:
+            break
     assert reached is not None  # noqa: S101 - there is a step at least
     return judge_validation(reached, training, validation)
 
@@ -161,4 +167,5 @@ RECIPE = Recipe(
     version=1,  # 1: the first
     train=train_sgd,
     settings=SGDSettings,
+    can_stop=True,
 )

@@ -62,6 +62,12 @@ def _one_connection(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("worker.run.close_old_connections", lambda: None)
 
 
+@pytest.fixture(autouse=True)
+def _rare_looks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the thread that looks after a job read rarely: in a database in memory a reader locks writers out."""
+    monkeypatch.setattr("worker.run.LOOK_SECONDS", 2.0)
+
+
 @pytest.fixture
 def owner(db: None) -> User:
     return User.objects.create_user("owner", password=PASSWORD)

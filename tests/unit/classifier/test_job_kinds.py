@@ -19,7 +19,8 @@ def test_kind_is_complete(kind: kinds.JobKind) -> None:
     assert kind.title
     assert callable(pkgutil.resolve_name(kind.run))
     assert len({stage.name for stage in kind.stages}) == len(kind.stages)
-    assert all(stage.weight > 0 and stage.title for stage in kind.stages)
+    assert all(stage.seconds > 0 and stage.title for stage in kind.stages)
+    assert all(bool(stage.rate) == bool(stage.unit) for stage in kind.stages)
     if kind.template:
         assert get_template(kind.template)
 

@@ -57,7 +57,7 @@ def test_finished_job_is_not_claimed_again(job: Job) -> None:
     lifecycle.finish_job(claimed, TrainResult(model_version=3))
     assert lifecycle.claim_job(job.pk) is None
     job.refresh_from_db()
-    assert job.result == {"model_version": 3, "unchanged": False}
+    assert job.result == {"model_version": 3, "unchanged": False, "stopped_early": False}
     assert job.finished_at is not None
 
 

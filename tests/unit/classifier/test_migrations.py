@@ -9,8 +9,10 @@ from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
+from django.utils import timezone
 
-from classifier.models import Image, Project, Sample
+from classifier.jobs.lifecycle import read_state
+from classifier.models import Image, Job, Project, Sample, StageTime
 from classifier.services.images import read_file, read_picture
 from tests.datasets import coloured_pictures
 from tests.unit.classifier.conftest import add_pictures
@@ -62,6 +64,25 @@ def test_moving_that_was_broken_off_goes_on(project: Project, migrate: Callable[
 def apps_at(name: str) -> Apps:
     """Return the models as they were at a migration."""
     return MigrationExecutor(connection).loader.project_state(("classifier", name)).apps
+
+
+def test_measured_rates_become_those_of_their_stage(project: Project, migrate: Callable[[str], None]) -> None:
+    migrate("0024_audit")
+    job = apps_at("0024_audit").get_model("classifier", "Job")
+    config = {"backbone": "testing", "fine_tuning": "last"}
+    state = {
+        "tuning_seconds": 9.5,
+        "measured": {"fine_tuning_rate": 40.0, "fine_tuning_pictures": 200, "step_rate": 50},
+    }
+    ended = {"kind": "train", "status": "SUCCEEDED", "finished_at": timezone.now()}
+    made = job.objects.create(project_id=project.pk, config=config, state=state, **ended)
+    migrate("0026_measured_stage_times")
+    kept = StageTime.objects.get()
+    assert (kept.depends, kept.rate, kept.seconds) == ("backbone=testing fine_tuning=last", 40.0, 5.0)
+    now = Job.objects.get(pk=made.pk)
+    assert read_state(now).measured["step_rate"] == 50
+    migrate("0024_audit")
+    assert job.objects.get(pk=made.pk).state["measured"] == state["measured"]
 
 
 FACTS = {

@@ -10,10 +10,11 @@ from django.db import close_old_connections
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from classifier.models import ApiKey, ModelVersion, Sample
+from classifier.models import ApiKey, ModelVersion, Sample, Sweep, Webhook
 from classifier.services import prediction, resumable
 from classifier.services.accounts import create_api_key
 from classifier.services.custom_backbones import request_backbone
+from classifier.services.notices import add_webhook
 from classifier.services.samples import add_tag
 from poetsweb.wsgi import application
 from tests.unit.classifier.conftest import store_export
@@ -53,6 +54,8 @@ def headers(trained: ModelVersion, tmp_path: Any, monkeypatch: pytest.MonkeyPatc
     store_export(trained, tmp_path)
     resumable.begin(trained.project, resumable.Announced("colours.zip", 9), by=trained.project.owner)
     request_backbone(by=trained.project.owner, address="https://example.org/a.tflite", title="Colours by others")
+    add_webhook(trained.project.owner, "https://example.org/hook")
+    Sweep.objects.create(project=trained.project, number=trained.number, varied={"seed": [0]})
     add_tag(trained.project, Sample.objects.filter(project=trained.project), "seen", by=trained.project.owner)
     return {"Authorization": f"Bearer {create_api_key(trained.project.owner, 'test')[1]}"}
 
@@ -74,6 +77,7 @@ def document(call: str, headers: dict[str, str], trained: ModelVersion) -> dict[
         "format": "tflite",
         "token": values["token"],
         "other": values["number"],
+        "webhook_id": Webhook.objects.values_list("pk", flat=True)[0],
     }
     document: dict[str, Any] = json.loads(description())
     (path,) = [path for path, calls in document["paths"].items() if call in names(calls)]

@@ -18,11 +18,14 @@ from classifier.models import (
     ModelVersion,
     PartialUpload,
     Sample,
+    Sweep,
     Upload,
+    Webhook,
 )
 from classifier.services import resumable
 from classifier.services.accounts import create_api_key, revoke_api_key
 from classifier.services.custom_backbones import request_backbone
+from classifier.services.notices import add_webhook
 from classifier.services.samples import add_tag
 from classifier.tensorboard import proxy
 from tests.unit.classifier.conftest import publish, store_export
@@ -30,11 +33,14 @@ from tests.unit.classifier.conftest import publish, store_export
 # Open to everybody, or only about whoever asks.
 OPEN = {"health", "empty", "set_up", "sign_in", "sign_out", "sign_up"}
 OWN = {"project_list", "project_new", "sample_project", "change_password", "api_keys", "revoke_key", "backbone_list"}
+OWN |= {"all_jobs", "notifications", "webhook_test", "webhook_remove"}
+ADMINISTRATORS = {"maintenance"}
 HUB = {"hub_version", "hub_backbone"}  # also by key and by public link: see test_hub
 FRAGMENTS = {"version_judged", "version_changes", "version_comparison_table"}  # parts of pages, which want to be asked
 API_OPEN = {"/api/v1/openapi.json", "/api/v1/docs"}
 CLASSIFY = ("post", "/api/v1/projects/{slug}/classify")
 API_OWN = {"/api/v1/projects", "/api/v1/sample-projects", "/api/v1/backbones", "/api/v1/keys", "/api/v1/sources"}
+API_OWN |= {"/api/v1/jobs", "/api/v1/webhooks"}
 
 
 def page_patterns() -> list[URLPattern]:
@@ -52,7 +58,7 @@ def page_patterns() -> list[URLPattern]:
     return found
 
 
-PROJECT_PAGES = sorted({str(pattern.name) for pattern in page_patterns()} - OPEN - OWN - HUB)
+PROJECT_PAGES = sorted({str(pattern.name) for pattern in page_patterns()} - OPEN - OWN - HUB - ADMINISTRATORS)
 
 
 def arguments(trained: ModelVersion) -> dict[str, Any]:
@@ -67,6 +73,7 @@ def arguments(trained: ModelVersion) -> dict[str, Any]:
             "job": Job.objects.filter(project=project, kind="train").values_list("pk", flat=True)[0],
             "picture": sample.pk,
             "undo": Change.objects.filter(project=project).values_list("pk", flat=True)[0],
+            "sweep": 1,
             "backbone": CustomBackbone.objects.filter(owner=project.owner).values_list("pk", flat=True)[0],
         },
         "sha256": sample.image.sha256,
@@ -93,7 +100,9 @@ def _exported(request: pytest.FixtureRequest, tmp_path: Path) -> None:
     if "trained" in request.fixturenames:
         version = request.getfixturevalue("trained")
         store_export(version, tmp_path)
+        Sweep.objects.create(project=version.project, number=version.number, varied={"seed": [0]})
         create_api_key(version.project.owner, "the owner's")
+        add_webhook(version.project.owner, "https://example.org/hook")
         resumable.begin(version.project, resumable.Announced("colours.zip", 9), by=version.project.owner)
         add_tag(version.project, Sample.objects.filter(project=version.project), "Colours", by=version.project.owner)
         request_backbone(by=version.project.owner, address="https://example.org/a.tflite", title="Colours by others")
@@ -136,6 +145,14 @@ def test_page_is_open_to_its_owner_alone(
         assert response.status_code in (200, 405)  # 405: it wants a POST
 
 
+@pytest.mark.parametrize("name", sorted(ADMINISTRATORS))
+def test_page_is_open_to_administrators_alone(name: str, owner: User, client: Client, as_owner: Client) -> None:
+    assert as_owner.get(reverse(name)).status_code == 404
+    assert client.get(reverse(name))["Location"].startswith("/sign-in")
+    User.objects.filter(pk=owner.pk).update(is_superuser=True)
+    assert as_owner.get(reverse(name)).status_code == 200
+
+
 def api_operations() -> list[tuple[str, str]]:
     from classifier.api.router import api
 
@@ -159,6 +176,10 @@ BODIES = {
     "from-source": {"source": "/srv/photos"},
     "merge": {"into": 1},
     "dismiss": {"kind": "dark"},
+    "stop": {},
+    "webhooks": {"address": "https://example.org/hook"},
+    "retry": {},
+    "sweeps": {"settings": {"seed": [1, 2]}},
     "known": {"sha256s": ["0" * 64]},
 }
 
@@ -171,6 +192,7 @@ def call_api(client: Client, method: str, path: str, trained: ModelVersion, head
         .replace("{job_id}", str(values["pk"]["job"]))
         .replace("{sha256}", values["sha256"])
         .replace("{format}", values["format"])
+        .replace("{webhook_id}", str(Webhook.objects.get().pk))
         .replace("{token}", values["token"])
         .replace("{other}", str(values["number"]))
         .replace("{change_id}", str(values["pk"]["undo"]))
@@ -257,6 +279,14 @@ def test_stranger_cannot_revoke_anothers_key(owner: User, as_stranger: Client) -
     assert as_stranger.post(reverse("revoke_key", args=[row.pk])).status_code == 404
     row.refresh_from_db()
     assert row.revoked_at is None
+
+
+def test_stranger_cannot_use_anothers_webhook(owner: User, as_stranger: Client) -> None:
+    hook = add_webhook(owner, "https://example.org/hook")
+    for name in ("webhook_test", "webhook_remove"):
+        assert as_stranger.post(reverse(name, args=[hook.pk])).status_code == 404
+    assert "example.org" not in as_stranger.get(reverse("notifications")).content.decode()
+    assert Webhook.objects.filter(pk=hook.pk).exists()
 
 
 def test_picture_of_another_project_is_not_opened_by_its_sha256(

@@ -1,6 +1,7 @@
 import signal
 import threading
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import structlog
@@ -11,8 +12,10 @@ from classifier.jobs.recovery import Reaper
 from classifier.outages import find_outage
 from classifier.scratch import delete_old_scratch
 from classifier.services.checkpoints import delete_old_checkpoints
+from classifier.services.notices import tell_ends
 from classifier.services.resumable import tend_partial_uploads
 from classifier.services.uploads import delete_read_archives
+from classifier.workers import record_reaper
 from poetsweb.broker import end_leftover
 from poetsweb.instance import is_orphan
 
@@ -29,22 +32,28 @@ class Command(BaseCommand):
             signal.signal(number, lambda *_: stop.set())
         duties = (
             *(Reaper().recover_jobs, delete_read_archives, tend_partial_uploads),
-            *(delete_old_checkpoints, delete_old_scratch),
+            *(delete_old_checkpoints, delete_old_scratch, tell_ends),
         )
         while not stop.wait(EVERY_SECONDS):
-            for duty in duties:
-                _do(duty)
+            troubles = [duty.__name__ for duty in duties if not _do(duty)]
+            _do(partial(record_reaper, troubles), name="record_reaper")
         if is_orphan():  # then nobody else is left to do it
             end_leftover()
 
 
-def _do(duty: Callable[[], None]) -> None:
-    """Do one duty. Nothing that is away or wrong may end the reaper, or keep it from the other duties."""
+def _do(duty: Callable[[], None], *, name: str = "") -> bool:
+    """Do one duty, and return whether it could be done.
+
+    Nothing that is away or wrong may end the reaper, or keep it from the other duties.
+    """
     try:
         duty()
+        return True
     except Exception as error:
+        name = name or duty.__name__
         if find_outage(error):
-            log.warning("reaper_waits", duty=duty.__name__, error=str(error))
+            log.warning("reaper_waits", duty=name, error=str(error))
         else:
-            log.exception("reaper_failed", duty=duty.__name__)
+            log.exception("reaper_failed", duty=name)
         close_old_connections()
+        return False

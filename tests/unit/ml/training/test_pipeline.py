@@ -23,6 +23,7 @@ from ml.training.config import TrainConfig, parse_config
 from ml.training.inference import classify_features
 from ml.training.pipeline import Trained, train
 from ml.training.rejection import Reason
+from ml.training.stopping import StopTraining
 from poetsweb.folders import ML
 from tests.pictures import make_jpeg
 
@@ -150,6 +151,16 @@ def test_train_trusts_test_pictures_that_were_given_or_are_many(
     assert "cross_validation" not in given.metrics
     monkeypatch.setattr(pipeline, "FEW_GROUPS", 9)
     assert "cross_validation" not in train(dataset, features, CONFIGS[0], TESTING, silent).metrics
+
+
+def test_train_leaves_out_the_cross_validation_that_nobody_waits_for(dataset: Dataset, features: Features) -> None:
+    def impatient(stage: str, fraction: float, **_: float) -> None:
+        if stage == "evaluate" and fraction > 0:
+            raise StopTraining
+
+    trained = train(dataset, features, CONFIGS[1], TESTING, impatient)
+    assert "cross_validation" not in trained.metrics
+    assert trained.metrics["test_accuracy"] is not None
 
 
 def test_train_evaluation_lists_the_test_pictures(dataset: Dataset, features: Features) -> None:

@@ -20,6 +20,7 @@ from ml.training.fine_tuning import PATIENCE, TuningFailed
 from ml.training.fine_tuning.freezing import freeze_tuned
 from ml.training.fine_tuning.loop import Tuned, balanced_weights, fine_tune
 from ml.training.head import Head, TrainingDiverged
+from ml.training.stopping import StopTraining
 from tests.textures import SLOPES
 from tests.unit.ml.training.fine_tuning.conftest import CONFIG, EACH, Recorder, Task
 
@@ -134,6 +135,25 @@ def test_what_only_gets_worse_stops_and_leaves_all_as_it_was(backbone: Backbone,
     for before, after in zip(backbone.build_network().get_weights(), found.network.get_weights(), strict=True):
         np.testing.assert_array_equal(before, after)
     np.testing.assert_array_equal(found.head.weights, slopes.head.weights)
+
+
+class Impatient(Recorder):
+    """Somebody who wants what there is, in the middle of the fourth epoch."""
+
+    def shown(self, pictures: int) -> None:
+        super().shown(pictures)
+        if len(self.points) == 4 and pictures > 3.5 * 2 * EACH[TRAINING]:
+            raise StopTraining
+
+
+def test_stopped_it_keeps_the_best_epoch_so_far(
+    tuned: tuple[Tuned, Recorder], backbone: Backbone, slopes: Task
+) -> None:
+    whole, _ = run(backbone, slopes, CONFIG.model_copy(update={"fine_tuning_epochs": 3}))
+    stopped, _ = run(backbone, slopes, watch=Impatient())
+    assert stopped.points == tuned[0].points[:4] == whole.points
+    assert stopped.best_epoch == whole.best_epoch > 0
+    assert same_weights(stopped, whole)
 
 
 def test_it_stops_within_a_batch(backbone: Backbone, slopes: Task) -> None:

@@ -5,7 +5,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('classifier', '0024_audit'),
+        ('classifier', '0026_measured_stage_times'),
     ]
 
     operations = [

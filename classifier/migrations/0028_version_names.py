@@ -4,7 +4,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('classifier', '0026_evaluation_summaries'),
+        ('classifier', '0027_evaluation_summaries'),
     ]
 
     operations = [
