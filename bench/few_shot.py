@@ -1,4 +1,4 @@
-"""Measure accuracy with few pictures: `python -m bench.few_shot FOLDER… [--draws N]`; “digits” names those of scikit-learn.
+"""Measure accuracy with few pictures: `python -m bench.few_shot FOLDER… [--draws N]`, or “digits” of scikit-learn.
 
 Each FOLDER has a folder of pictures for each class. Of each class 5, 10 and 20 are drawn, and all others must be
 classified. The recipe “auto” is held against a logistic regression of scikit-learn that is tuned on the same pictures,
