@@ -111,3 +111,11 @@ class TestPicture(Schema):
 
 class TestPicturesOut(Schema):
     pictures: list[TestPicture]
+
+
+class AdviceOut(Schema):
+    kind: str = Field(description="what it is about, such as few_pictures, confused or wrong_labels")
+    sentence: str = Field(description="what to do")
+    evidence: str = Field(description="the fact that speaks for it")
+    address: str = Field(description="the page where to do it")
+    button: str

@@ -14,6 +14,7 @@ from classifier.api.errors import errors
 from classifier.api.present import present_evaluation, present_version
 from classifier.models import ModelVersion
 from classifier.services import hub, leaks, model_versions
+from classifier.services.advice import give_advice
 from classifier.services.reproduction import request_reproduction
 
 router = Router()
@@ -50,6 +51,15 @@ def describe_version(request: SignedIn, slug: str, number: int, payload: version
     version = find_version(request, slug, number)
     model_versions.describe_version(version, **payload.model_dump())
     return present_version(version, selectors.live_version(version.project))
+
+
+@router.get(
+    "/projects/{slug}/versions/{number}/advice",
+    response={200: list[version_schemas.AdviceOut], **errors(404, 422)},
+)
+def get_advice(request: SignedIn, slug: str, number: int) -> Any:
+    """Return what to do next about a version, the most promising first, each with the fact that speaks for it."""
+    return [asdict(advice) for advice in give_advice(find_version(request, slug, number))]
 
 
 @router.get(

@@ -15,6 +15,7 @@ from classifier.custom_backbone_forms import ReimportForm
 from classifier.evaluation_choices import find_version
 from classifier.models import ModelVersion, Project, PublicLink
 from classifier.services import exports, leaks, model_versions
+from classifier.services.advice import give_advice
 from classifier.services.custom_backbones import find_spec
 from classifier.services.hub import FORMAT
 from classifier.services.reproduction import request_reproduction
@@ -33,6 +34,7 @@ def detail(request: SignedIn, project: Project, number: int) -> HttpResponse:
         "project": project,
         "version": version,
         "metrics": version.metrics,
+        "advice": give_advice(version),
         "without_leaks": leaks.accuracy_without_leaks(version),
         "imported": version.config["recipe"] == IMPORTED,
         "backbone_title": catalogue.backbone_title(version.backbone),

@@ -33,7 +33,7 @@ OPERATIONS = {
     *("list_versions", "get_version", "list_test_pictures", "promote", "create_public_link", "revoke_public_link"),
     *("create_export", "list_version_exports", "get_export", "import_version", "reimport_version"),
     *("get_evaluation", "get_class_curve", "list_judged_pictures"),
-    *("describe_version", "reproduce_version", "compare_model_versions", "list_changed_pictures"),
+    *("describe_version", "get_advice", "reproduce_version", "compare_model_versions", "list_changed_pictures"),
     *("get_audit", "start_audit", "dismiss_findings"),
     *("list_backbones", "add_backbone", "classify"),
     *("list_keys", "create_key", "revoke_key"),
