@@ -10,6 +10,7 @@ LONGEST = (
     "tests/integration/test_model_import.py",
     "tests/integration/test_recovery.py",
     "tests/integration/test_exported_files.py",
+    "tests/unit/ml/exports/test_exports_run.py",
     "tests/verification/test_backbones.py",
     "tests/browser/test_accessibility.py",
     "tests/integration/test_serve.py",

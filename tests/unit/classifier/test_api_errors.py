@@ -142,7 +142,7 @@ def test_unknown_parameter_of_the_address_is_refused(
     assert answer.status_code == 422
     answer = client.get(f"{base}/samples?{query}", headers=headers)
     assert answer.status_code == 422
-    assert "; it has after, before, class_id, deleted, duplicate," in answer.json()["error"]
+    assert "; it has after, before, checked, class_id, deleted, duplicate," in answer.json()["error"]
     assert client.get(f"{base}/samples?size=3", headers=headers).status_code == 200
 
 
