@@ -16,9 +16,9 @@ class ExplainOut(Schema):
     class_name: str = Field(alias="class")
     probability: float
     logit: float = Field(description="of the class, less the mean of all classes’")
-    bias: float = Field(description="what the class gets whatever the picture shows; logit = mean of the heat + bias")
     heat: list[list[float]] = Field(
-        description="what each place of the picture adds to the logit: rows from top to bottom, each left to right, "
-        "of the upright picture as the network sees it"
+        description="what each place says about the class: its logit if the whole picture looked like it. Their "
+        "mean is the logit. Rows from top to bottom, each left to right, of the upright picture as the network sees it"
     )
+    bias: float = Field(description="the part of the logit, and of the heat of each place, that no picture changes")
     similar: list[SimilarOut] = Field(description="the pictures the version was trained on that look most like it")

@@ -1,7 +1,7 @@
 """Tell which places of a picture speak for a class (class activation mapping, Zhou et al. 2016).
 
 The features of a picture are the mean over its places of the last feature map, and the head is linear. Therefore what a
-class's logit consists of can be told place by place, exactly: `heat(c).mean() + bias[c] == logits[c]`.
+class's logit consists of can be told place by place, exactly: `heat(c).mean() == logits[c]`.
 """
 
 from dataclasses import dataclass
@@ -18,7 +18,11 @@ LEAST_SCALE = 1.0
 
 @dataclass(frozen=True)
 class HeatMaps:
-    """What each place of a picture adds to the logit of each class.
+    """What each place of a picture says about each class: the logit if the whole picture looked like this place.
+
+    The bias of a class is a part of the heat at every place. Alone, the products of features and weights would be
+    measured from a picture without any features, which does not exist, instead of from one that speaks for no class:
+    with a large bias, all of a picture would seem to speak against the class that it is answered with.
 
     Logits tell classes apart by their differences alone: the same number added to all of them changes no probability.
     So they are told here less their mean over the classes, as are heat and bias.
@@ -35,7 +39,7 @@ class HeatMaps:
     def every_heat(self) -> Floats:
         """Return the heat of all classes at each place, (H, W, C)."""
         weights = self.head.weights
-        return np.asarray(self.features @ (weights - weights.mean(axis=1, keepdims=True)), np.float32)
+        return np.asarray(self.features @ (weights - weights.mean(axis=1, keepdims=True)) + self.bias, np.float32)
 
     @cached_property
     def bias(self) -> Floats:
@@ -45,7 +49,7 @@ class HeatMaps:
     @property
     def logits(self) -> Floats:
         """Return the logits (C,), less their mean."""
-        return np.asarray(self.every_heat.mean(axis=(0, 1)) + self.bias, np.float32)
+        return np.asarray(self.every_heat.mean(axis=(0, 1)), np.float32)
 
     @property
     def pooled(self) -> Floats:
@@ -53,18 +57,18 @@ class HeatMaps:
         return np.asarray(self.features.mean(axis=(0, 1)), np.float32)
 
     def heat(self, place: int) -> Floats:
-        """Return what the places (H, W) add to the logit of the class at this place of the head; less than 0 lowers it.
+        """Return what the places (H, W) say about the class at this place of the head: less than 0 speaks against it.
 
-        The logit is the mean of it plus the bias.
+        Its mean is the logit.
         """
         return self.every_heat[:, :, place]
 
     def warmth(self, place: int) -> Floats:
         """Return the heat of a class as 0 to 1, (H, W), for colours.
 
-        0 is a place that adds nothing or speaks against the class. 1 is the most that any place of this picture adds to
-        any of the classes, so that the maps of one picture can be compared: a class for which little speaks stays cold.
-        Where that most is below `LEAST_SCALE` logits, that counts as 1.
+        0 is a place that says nothing or speaks against the class. 1 is the most that any place of this picture says
+        for any of the classes, so that the maps of one picture can be compared: a class for which little speaks stays
+        cold. Where that most is below `LEAST_SCALE` logits, that counts as 1.
         """
         scale = max(LEAST_SCALE, float(self.every_heat.max(initial=0)))
         return np.asarray(np.clip(self.heat(place) / scale, 0, 1), np.float32)

@@ -76,7 +76,7 @@ def test_heat_adds_up_and_lies_where_the_class_is(version: ModelVersion, as_owne
     assert (said["class"], said["model_version"]) == ("red", 1)
     heat = np.array(said["heat"])
     assert heat.shape == (16, 16)
-    assert heat.mean() + said["bias"] == pytest.approx(said["logit"], abs=1e-4)
+    assert heat.mean() == pytest.approx(said["logit"], abs=1e-4)
     quarters = heat.reshape(2, 8, 2, 8).mean(axis=(1, 3))
     assert np.unravel_index(quarters.argmax(), (2, 2)) == (1, 1)
 

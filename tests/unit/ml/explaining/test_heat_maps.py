@@ -20,10 +20,13 @@ def make(seed: int, classes: int = 4, side: int = 5, features: int = 6) -> HeatM
 
 
 @given(seed=st.integers(0, 2**32 - 1), classes=st.integers(2, 9))
-def test_mean_of_the_heat_and_the_bias_are_the_logit(seed: int, classes: int) -> None:
+def test_mean_of_the_heat_is_the_logit(seed: int, classes: int) -> None:
     maps = make(seed, classes)
     for place in range(classes):
-        assert maps.heat(place).mean() + maps.bias[place] == pytest.approx(maps.logits[place], abs=1e-5)
+        weighted = maps.features @ (maps.head.weights[:, place] - maps.head.weights.mean(axis=1))
+        np.testing.assert_allclose(maps.heat(place) - maps.bias[place], weighted, atol=1e-5)
+        assert weighted.mean() + maps.bias[place] == pytest.approx(maps.logits[place], abs=1e-5)
+        assert maps.heat(place).mean() == pytest.approx(maps.logits[place], abs=1e-5)
     said = maps.head.logits(maps.pooled[None])[0]
     np.testing.assert_allclose(maps.logits, said - said.mean(), atol=1e-4)
 
@@ -53,9 +56,19 @@ def test_warmest_place_of_all_classes_is_one() -> None:
 
 def test_little_heat_is_not_made_to_look_like_much() -> None:
     maps = make(2)
-    faint = HeatMaps(maps.features, Head(maps.head.weights / 1000, maps.head.bias))
+    faint = HeatMaps(maps.features, Head(maps.head.weights / 1000, maps.head.bias / 1000))
     assert faint.every_heat.max() < LEAST_SCALE / 100
     assert faint.warmth(int(faint.logits.argmax())).max() < 0.01
+
+
+def test_heat_is_measured_from_a_picture_that_speaks_for_no_class() -> None:
+    """Let the bias take the average picture out: an average place is cold for both classes."""
+    average = np.array([3.0, 2.0], np.float32)
+    weights = np.array([[1.0, -1.0], [2.0, -2.0]], np.float32)
+    features = np.array([[[3, 2], [4, 2]]], np.float32)
+    maps = HeatMaps(features, Head(weights, -average @ weights))
+    assert maps.heat(0).tolist() == [[0.0, 1.0]]
+    assert maps.heat(1).tolist() == [[0.0, -1.0]]
 
 
 def test_place_that_speaks_against_a_class_is_cold() -> None:
