@@ -28,7 +28,7 @@ from bench.memory import web_memory
 from bench.near_duplicates import near_duplicates
 from bench.neighbours import noisy_neighbour
 from bench.plans import plan_archive
-from bench.predict import predict_latency, predict_throughput
+from bench.predict import heat_map, predict_latency, predict_throughput
 from bench.resend import resend_known
 from bench.retrain import growth, warm_retrain
 from bench.site import BenchmarkSite
@@ -51,6 +51,7 @@ FIGURES: dict[str, Callable[[BenchmarkSite], Figure]] = {
     "predict_latency": predict_latency,
     "predict_throughput": predict_throughput,
     "predict_tail": predict_tail,
+    "heat_map": heat_map,
     "slow_clients": slow_clients,
     "noisy_neighbour": noisy_neighbour,
     "growth": growth,

@@ -18,7 +18,7 @@ from ml.explaining.heat_maps import HeatMaps
 from ml.serving.current import inference
 from ml.serving.inference import Network, Overlay
 
-OVERLAY = 640  # pixels, at most
+OVERLAY = 480  # pixels, at most: to write a larger PNG takes longer than to compute the heat
 
 
 class UnknownClass(Refused):

@@ -67,6 +67,7 @@ class Classifier {
     holder.innerHTML = await response.text(); // our own server's fragment; names in it are escaped there
     const answer = holder.content.querySelector(".answer");
     if (!answer) throw new Error(holder.content.textContent.trim() || `The server answered with error ${response.status}.`);
+    for (const part of answer.querySelectorAll("[data-scripted]")) part.hidden = false; // useless without this script
     return answer;
   }
 
