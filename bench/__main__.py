@@ -30,7 +30,7 @@ from bench.near_duplicates import near_duplicates
 from bench.neighbours import noisy_neighbour
 from bench.open_pages import open_pages
 from bench.plans import plan_archive
-from bench.predict import predict_latency, predict_throughput
+from bench.predict import heat_map, predict_latency, predict_throughput
 from bench.resend import resend_known
 from bench.retrain import growth, warm_retrain
 from bench.site import BenchmarkSite
@@ -53,6 +53,7 @@ FIGURES: dict[str, Callable[[BenchmarkSite], Figure]] = {
     "predict_latency": predict_latency,
     "predict_throughput": predict_throughput,
     "predict_tail": predict_tail,
+    "heat_map": heat_map,
     "slow_clients": slow_clients,
     "noisy_neighbour": noisy_neighbour,
     "growth": growth,

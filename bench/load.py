@@ -43,6 +43,12 @@ def _classify(slug: str, key: str, photo: bytes) -> bytes:
     return _post(f"/api/v1/projects/{slug}/classify", key, *encode_multipart({}, [("image", "photo.jpg", photo)]))
 
 
+def explain_target(port: int, slug: str, key: str, photos: Sequence[bytes]) -> Target:
+    """Return a target that asks, with one picture per request, for the picture with its heat."""
+    bodies = [encode_multipart({}, [("image", "photo.jpg", photo)]) for photo in photos]
+    return Target(port, [_post(f"/api/v1/projects/{slug}/explain?format=png", key, *body) for body in bodies])
+
+
 def _post(path: str, key: str, body: bytes, kind: str) -> bytes:
     head = (
         f"POST {path} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {key}\r\n"

@@ -1,7 +1,7 @@
-"""Measure predict_latency and predict_throughput: an answer over HTTP beside the same work in process."""
+"""Measure predict_latency and predict_throughput: an answer over HTTP beside the same work in process; and heat_map."""
 
 from bench.figures import Figure, compare, rate_figure
-from bench.load import OverHttp, Target, classify_target, empty_target
+from bench.load import OverHttp, Target, classify_target, empty_target, explain_target
 from bench.raw import CORES, InProcess
 from bench.site import BenchmarkSite
 
@@ -12,6 +12,8 @@ RAW_PICTURES = 160
 SECONDS = 3.0
 THROUGHPUT_ROUNDS = 4
 RATIO, MORE = 1.15, 0.002
+HEAT_TURNS = 200
+HEAT_RATIO, HEAT_MORE = 1.5, 0.020
 
 
 def predict_latency(bench: BenchmarkSite) -> Figure:
@@ -40,6 +42,17 @@ def predict_throughput(bench: BenchmarkSite) -> Figure:
     real = lambda: bench.load.time_of_many(classify, CLIENTS, SECONDS)  # noqa: E731
     found = compare(real, [bench.raw.ways("answer", RAW_PICTURES), nothing], rounds=THROUGHPUT_ROUNDS)
     return rate_figure("predict_throughput", "requests/s", found, least=0.85)
+
+
+def heat_map(bench: BenchmarkSite) -> Figure:
+    """Measure the milliseconds for a picture with its heat, over HTTP, beside a plain answer over HTTP."""
+    classify, _ = warm_targets(bench)
+    explain = explain_target(bench.site.port, bench.project, bench.client.key, bench.photos[:PHOTOS])
+    bench.load.send_all(explain, 2 * CLIENTS)  # both engines of every server are loaded
+    real, plain = bench.load.medians_in_turns([OverHttp(explain), OverHttp(classify)], HEAT_TURNS)
+    limit = HEAT_RATIO * plain + HEAT_MORE
+    target = f"<= {HEAT_RATIO} x an answer + {HEAT_MORE * 1000:.0f} ms"
+    return Figure("heat_map", real * 1000, "ms", limit * 1000, real / limit, target, real <= limit)
 
 
 def warm_targets(bench: BenchmarkSite) -> tuple[Target, Target]:

@@ -38,6 +38,7 @@ from classifier.views import (
     train,
     uploads,
     versions,
+    why,
 )
 
 urlpatterns = [
@@ -79,6 +80,7 @@ urlpatterns = [
     path("projects/<slug:slug>/pictures/count", pictures.count, name="pictures_count"),
     path("projects/<slug:slug>/pictures/<int:pk>/", pictures.picture_page, name="picture_page"),
     path("projects/<slug:slug>/pictures/<int:pk>/more", pictures.more, name="picture_more"),
+    path("projects/<slug:slug>/pictures/<int:pk>/why", why.picture_why, name="picture_why"),
     path("projects/<slug:slug>/label/", labelling.label, name="label"),
     path("projects/<slug:slug>/label/queue", labelling.queue, name="label_queue"),
     path("projects/<slug:slug>/label/suggestions", labelling.suggestions, name="label_suggestions"),

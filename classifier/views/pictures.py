@@ -12,6 +12,7 @@ from classifier.sample_filters import SampleFilter, parse_filter, select_samples
 from classifier.sample_orders import SORTS
 from classifier.sample_pages import neighbours, page_after
 from classifier.services import answers
+from classifier.services.explanations import may_explain
 from classifier.services.history import describe_change
 from classifier.views.filter_words import describe_filter
 from ml.audit.kinds import KINDS
@@ -104,7 +105,8 @@ def more(request: SignedIn, project: Project, pk: int) -> HttpResponse:
     similar, _ = page_after(project, wanted, "", SIMILAR + 1)
     context = {
         "project": project,
-        "rows": answers.ask_versions(sample),
+        "sample": sample,
+        "rows": [(row, may_explain(row.version.backbone)) for row in answers.ask_versions(sample)],
         "similar": [one for one in similar if one != sample][:SIMILAR],
         "query": wanted.as_query(),
     }

@@ -1,5 +1,7 @@
 """The form that names pictures."""
 
+from typing import Any
+
 from django.conf import settings
 from django.core.exceptions import BadRequest
 from django.http import Http404, HttpResponse
@@ -12,12 +14,15 @@ from classifier.catalogue import input_size
 from classifier.models import ModelVersion, Project
 from classifier.models.alias import LIVE
 from classifier.services import prediction
+from classifier.services.explanations import may_explain
 from classifier.services.images import read_bounded
+from classifier.views.why import explain_for_page
 from ml.errors import UserError
 from ml.training.rejection import Reason
 
 TOP = 5
 LIVE_ROWS = 8  # of classes, while the camera runs
+WHY = "why"  # the field with the class that is to be explained
 MOST_VERSIONS = 50  # to choose from; others by their own page
 SENTENCES = {
     Reason.NONE: "",
@@ -62,18 +67,36 @@ def _answer(request: SignedIn, project: Project, wanted: str) -> HttpResponse:
     files = request.FILES.getlist("image")[: settings.MAX_CLASSIFY_FILES]
     if not files:
         return _part(request, {"error": "Choose a picture first."}, 422)
+    pictures = [read_bounded(file) for file in files]
     try:
         version = prediction.find_answering(request.user, project.slug, wanted)
         if version is None:
             raise prediction.NothingLive
-        result = prediction.answer(version, [read_bounded(file) for file in files])
+        result = prediction.answer(version, pictures)
     except UserError as error:
         return _part(request, {"error": str(error)}, error.status)
     answers = [
         {"file": file.name, "said": answer, "classes": answer.classes[:TOP], "sentence": SENTENCES[answer.reason]}
         for file, answer in zip(files, result.answers, strict=True)
     ]
-    return _part(request, {"project": project, "result": result, "answers": answers}, 200)
+    can_explain = may_explain(version.backbone)
+    if can_explain and WHY in request.POST:
+        answers = _explain(project, wanted, request.POST[WHY], pictures, answers)
+    context = {"project": project, "result": result, "answers": answers, "can_explain": can_explain}
+    return _part(request, context, 200)
+
+
+def _explain(
+    project: Project, wanted: str, class_name: str, pictures: list[bytes], answers: list[dict[str, Any]]
+) -> list[dict[str, Any]]:
+    """Add to each answer why it is as it is, for a class or, if that is empty, for the likeliest."""
+    version = selectors.find_version(project, wanted)
+    if version is None:  # it has gone meanwhile
+        return answers
+    return [
+        one if one["said"].error else {**one, "why": explain_for_page(version, picture, class_name)}
+        for one, picture in zip(answers, pictures, strict=True)
+    ]
 
 
 def _part(request: SignedIn, context: dict[str, object], status: int) -> HttpResponse:

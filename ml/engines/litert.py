@@ -57,7 +57,13 @@ class LiteRTEngine:
     """
 
     def __init__(
-        self, path: Path, *, threads: int = 1, adapter: Adapter = AS_IT_IS, framing: Framing = Framing.WHOLE
+        self,
+        path: Path,
+        *,
+        threads: int = 1,
+        adapter: Adapter = AS_IT_IS,
+        framing: Framing = Framing.WHOLE,
+        prepare: Callable[[bytes], bytes] | None = None,
     ) -> None:
         """Load a converted backbone.
 
@@ -66,11 +72,12 @@ class LiteRTEngine:
             threads: processor cores for one call; more engines with one thread each give more images/s.
             adapter: for networks that do not take pixels and give features by themselves.
             framing: how its pictures are made square; whoever loads them asks.
+            prepare: changes the file's content, which then stays in memory.
 
         Raise `ValueError` if the file cannot be opened or is not a LiteRT model.
         """
         self.framing, self._lock = framing, threading.Lock()
-        self._interpreter = _load(path, threads)
+        self._interpreter = _load(path, threads, prepare)
         source, target = self._interpreter.get_input_details()[0], self._interpreter.get_output_details()[0]
         self._input, self._output = int(source["index"]), int(target["index"])
         self._table = None if adapter == AS_IT_IS and source["dtype"] == np.float32 else _table(adapter, source)
@@ -144,8 +151,10 @@ def _finishing(adapter: Adapter, target: dict[str, Any]) -> Callable[[NDArray[An
     return finish
 
 
-def _load(path: Path, threads: int) -> Any:
+def _load(path: Path, threads: int, prepare: Callable[[bytes], bytes] | None) -> Any:
     try:
+        if prepare is not None:
+            return Interpreter(model_content=prepare(path.read_bytes()), num_threads=threads)
         return Interpreter(model_path=str(path), num_threads=threads)
     except (ValueError, RuntimeError) as error:
         raise ValueError(f"{path.name} is not there or is not a LiteRT model ({error}).") from error

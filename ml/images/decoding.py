@@ -150,12 +150,17 @@ def make_thumbnail(data: bytes, size: int, limits: ImageLimits = DEFAULT_LIMITS)
     It is a JPEG because WebP takes ten times as long to write. Raise `ImageRejected` if the bytes are no readable
     picture.
     """
-    picture = _render(data, limits, lambda upright: _fit(upright, size))
+    picture = render_to_fit(data, size, limits)
     # Pillow carries over what it has read beside the pixels and would write some of it: comment, profile.
     picture.info = {}
     buffer = io.BytesIO()
     picture.save(buffer, "JPEG", quality=82)
     return buffer.getvalue()
+
+
+def render_to_fit(data: bytes, size: int, limits: ImageLimits = DEFAULT_LIMITS) -> Image.Image:
+    """Return upright RGB that fits into size x size pixels, never enlarged. Raise `ImageRejected`."""
+    return _render(data, limits, lambda upright: _fit(upright, size))
 
 
 def _render(data: bytes, limits: ImageLimits, target: Callable[[Size], Size]) -> Image.Image:

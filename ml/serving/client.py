@@ -23,9 +23,9 @@ from ml.images.isolated import CRASHES
 from ml.images.rendering import Framing
 from ml.serving.askers import Places, current_asker
 from ml.serving.busy import STALE_SECONDS, BusyTimes
-from ml.serving.inference import Network
+from ml.serving.inference import Network, Overlay
 from ml.serving.messages import Disconnected, enqueue, receive, receive_some, send
-from ml.serving.server import BUSY, GOOD, REJECTED
+from ml.serving.server import BUSY, GOOD, REJECTED, SHAPE
 
 TURN_SECONDS = 10.0  # after which somebody is told to come again
 ANSWER_SECONDS = STALE_SECONDS + 15  # by then the server has been ended
@@ -77,15 +77,16 @@ class RemoteInference:
 
     def features(self, data: bytes, network: Network, limits: ImageLimits = DEFAULT_LIMITS) -> NDArray[np.float32]:
         """Return the float32 features (F,) of the picture."""
-        found = self._ask(
-            data,
-            call="features",
-            file=str(network.file),
-            adapter=asdict(network.adapter),
-            framing=network.framing,
-            limits=asdict(limits),
-        )
-        return np.frombuffer(found, np.float32)
+        return np.frombuffer(self._ask(data, call="features", **_describe(network), limits=asdict(limits)), np.float32)
+
+    def feature_map(self, data: bytes, network: Network, limits: ImageLimits = DEFAULT_LIMITS) -> NDArray[np.float32]:
+        """Return the float32 features (H, W, F) at the places of the picture."""
+        found = self._ask(data, call="feature_map", **_describe(network), limits=asdict(limits))
+        return np.frombuffer(found, np.float32, offset=SHAPE.size).reshape(SHAPE.unpack_from(found))
+
+    def overlay(self, data: bytes, warmth: NDArray[np.float32], size: int, how: Overlay) -> bytes:
+        """Do what `make_overlay` does."""
+        return self._ask(data, call="overlay", warmth=warmth.tolist(), size=size, **asdict(how))
 
     def _ask(self, data: bytes, **question: Any) -> bytes:
         wait_seconds = question["limits"].pop("wait_seconds")
@@ -140,6 +141,10 @@ class RemoteInference:
             if self._busy.has_begun(ticket):
                 return b""
             raise
+
+
+def _describe(network: Network) -> dict[str, Any]:
+    return {"file": str(network.file), "adapter": asdict(network.adapter), "framing": network.framing}
 
 
 @contextlib.contextmanager

@@ -9,8 +9,17 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from ml.engines.feature_maps import FeatureMapEngine
 from ml.engines.litert import AS_IT_IS, Adapter, LiteRTEngine
-from ml.images.decoding import DEFAULT_LIMITS, ImageFacts, ImageLimits, load_picture, make_thumbnail, verify_image
+from ml.images.decoding import (
+    DEFAULT_LIMITS,
+    ImageFacts,
+    ImageLimits,
+    load_picture,
+    make_thumbnail,
+    verify_image,
+)
+from ml.images.heat import make_overlay
 from ml.images.rendering import Framing
 
 # Loading one takes a tenth of a second and 60 MB. Most sites use one; who tries a second must not wait each time.
@@ -24,6 +33,15 @@ class Network:
     file: Path
     adapter: Adapter = AS_IT_IS
     framing: Framing = Framing.WHOLE
+
+
+@dataclass(frozen=True)
+class Overlay:
+    """How heat is laid over a picture: what the network sees of it, the kind of the file, and the picture's limits."""
+
+    framing: Framing = Framing.WHOLE
+    kind: str = "JPEG"
+    limits: ImageLimits = DEFAULT_LIMITS
 
 
 class Inference(Protocol):
@@ -43,6 +61,12 @@ class Inference(Protocol):
     def features(self, data: bytes, network: Network, limits: ImageLimits = DEFAULT_LIMITS) -> NDArray[np.float32]:
         """Return the float32 features (F,) of the picture."""
 
+    def feature_map(self, data: bytes, network: Network, limits: ImageLimits = DEFAULT_LIMITS) -> NDArray[np.float32]:
+        """Return the float32 features (H, W, F) at the places of the picture. Raise `NoFeatureMap`."""
+
+    def overlay(self, data: bytes, warmth: NDArray[np.float32], size: int, how: Overlay) -> bytes:
+        """Do what `make_overlay` does."""
+
 
 class LocalInference:
     """Inference in this process, with engines that are loaded when they are first needed."""
@@ -52,6 +76,7 @@ class LocalInference:
         self._threads = threads
         # Of each backbone one engine with all threads and one with a single one.
         self._engine = functools.lru_cache(maxsize=2 * BACKBONES_HELD)(_load)
+        self._map_engine = functools.lru_cache(maxsize=2)(_load_map)
 
     def verify(self, data: bytes, limits: ImageLimits = DEFAULT_LIMITS) -> ImageFacts:
         return verify_image(data, limits)
@@ -69,6 +94,17 @@ class LocalInference:
         picture = load_picture(data, engine.input_size, limits, network.framing)
         found: NDArray[np.float32] = engine.embed(picture[np.newaxis])[0]
         return found
+
+    def feature_map(self, data: bytes, network: Network, limits: ImageLimits = DEFAULT_LIMITS) -> NDArray[np.float32]:
+        engine = self._map_engine(network, self._threads())
+        return engine.feature_map(load_picture(data, engine.input_size, limits, network.framing))
+
+    def overlay(self, data: bytes, warmth: NDArray[np.float32], size: int, how: Overlay) -> bytes:
+        return make_overlay(data, warmth, size, how.limits, how.framing, how.kind)
+
+
+def _load_map(network: Network, threads: int) -> FeatureMapEngine:
+    return FeatureMapEngine(network.file, threads=threads, adapter=network.adapter)
 
 
 def _load(network: Network, threads: int) -> LiteRTEngine:

@@ -15,6 +15,7 @@ import json
 import os
 import signal
 import socket
+import struct
 import sys
 import threading
 from collections.abc import Callable
@@ -22,17 +23,20 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from ml.engines.litert import Adapter
 from ml.errors import UserError
 from ml.images.budget import TooBusy, use_lock
 from ml.images.decoding import ImageLimits, ImageRejected
 from ml.images.rendering import Framing
 from ml.serving.busy import STALE_SECONDS, BusyTimes
-from ml.serving.inference import LocalInference, Network
+from ml.serving.inference import LocalInference, Network, Overlay
 from ml.serving.messages import Disconnected, dequeue, receive, send
 
 # What an answer is; anything else is a fault of ours, whose text is for the log.
 GOOD, REJECTED, BUSY, FAULT = "good", "rejected", "busy", "fault"
+SHAPE = struct.Struct("<3I")  # of a feature map, before its numbers
 
 
 def serve(queue: socket.socket, busy: BusyTimes, slot: int, threads: int) -> None:
@@ -77,11 +81,30 @@ def _pixels(inference: LocalInference, data: bytes, size: int, limits: dict[str,
     return inference.pixels(data, size, _limits(limits), Framing(framing)).tobytes()
 
 
-def _features(
-    inference: LocalInference, data: bytes, file: str, adapter: dict[str, Any], framing: str, limits: dict[str, Any]
+def _features(inference: LocalInference, data: bytes, limits: dict[str, Any], **network: Any) -> bytes:
+    return inference.features(data, _network(**network), _limits(limits)).tobytes()
+
+
+def _feature_map(inference: LocalInference, data: bytes, limits: dict[str, Any], **network: Any) -> bytes:
+    found = inference.feature_map(data, _network(**network), _limits(limits))
+    return SHAPE.pack(*found.shape) + found.tobytes()
+
+
+def _network(file: str, adapter: dict[str, Any], framing: str) -> Network:
+    return Network(Path(file), Adapter(**adapter), Framing(framing))
+
+
+def _overlay(
+    inference: LocalInference,
+    data: bytes,
+    warmth: list[list[float]],
+    size: int,
+    framing: str,
+    kind: str,
+    limits: dict[str, Any],
 ) -> bytes:
-    network = Network(Path(file), Adapter(**adapter), Framing(framing))
-    return inference.features(data, network, _limits(limits)).tobytes()
+    how = Overlay(Framing(framing), kind, _limits(limits))
+    return inference.overlay(data, np.array(warmth, np.float32), size, how)
 
 
 _CALLS: dict[str, Callable[..., bytes]] = {
@@ -89,6 +112,8 @@ _CALLS: dict[str, Callable[..., bytes]] = {
     "thumbnail": _thumbnail,
     "pixels": _pixels,
     "features": _features,
+    "feature_map": _feature_map,
+    "overlay": _overlay,
 }
 
 

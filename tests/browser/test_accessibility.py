@@ -25,6 +25,7 @@ PAGES = {
     "all pictures": "/projects/{slug}/pictures/?sort=name&name=jpg",
     "trash": "/projects/{slug}/pictures/?deleted=true",
     "a picture": "/projects/{slug}/pictures/{sample}/",
+    "why a version says so": "/projects/{slug}/pictures/{sample}/why?version=1",
     "label": "/projects/{slug}/label/",
     "confirm suggestions": "/projects/{slug}/label/sure/",
     "history": "/projects/{slug}/history/",

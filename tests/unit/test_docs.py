@@ -49,6 +49,7 @@ NUMBERS: list[tuple[str, str, str, float]] = [
     ("docs/custom-backbones.md", r"At most (\S+) classes can be imported", SOURCES + ":MAX_CLASSES", 1),
     ("docs/custom-backbones.md", r"may take (\d+) GB of memory", "ml.sandbox.confine:MEMORY", GB),
     ("docs/custom-backbones.md", r"fetched by a worker, at most (\d+) GB", SOURCES + ":MAX_MODEL_BYTES", GB),
+    ("docs/decisions/0020*.md", r"half precision, (\d+) MB", "classifier.services.training_pictures:HELD_BYTES", MB),
     ("docs/operations.md", r"silence of a worker until .* \| (\d+) s", LOST_AFTER, 1),
     ("docs/operations.md", r"suspects that it is dead; (\d+) s later", "classifier.jobs.recovery:CONFIRM_SECONDS", 1),
     ("docs/operations.md", r"open jobs of a user \| (\d+)", "classifier.jobs.lifecycle:MAX_OPEN_JOBS", 1),

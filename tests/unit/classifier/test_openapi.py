@@ -35,7 +35,7 @@ OPERATIONS = {
     *("get_evaluation", "get_class_curve", "list_judged_pictures"),
     *("describe_version", "get_advice", "reproduce_version", "compare_model_versions", "list_changed_pictures"),
     *("get_audit", "start_audit", "dismiss_findings"),
-    *("list_backbones", "add_backbone", "classify"),
+    *("list_backbones", "add_backbone", "classify", "explain", "explain_sample"),
     *("list_keys", "create_key", "revoke_key"),
 }
 

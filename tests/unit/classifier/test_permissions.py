@@ -191,6 +191,7 @@ def call_api(client: Client, method: str, path: str, trained: ModelVersion, head
         .replace("{class_id}", str(values["pk"]["class"]))
         .replace("{job_id}", str(values["pk"]["job"]))
         .replace("{sha256}", values["sha256"])
+        .replace("{sample_id}", str(values["pk"]["picture"]))
         .replace("{format}", values["format"])
         .replace("{webhook_id}", str(Webhook.objects.get().pk))
         .replace("{token}", values["token"])
@@ -200,10 +201,10 @@ def call_api(client: Client, method: str, path: str, trained: ModelVersion, head
         .replace("{number}", str(values["pk"]["upload"] if "uploads" in path else values["number"]))
     )
     assert "{" not in filled
-    if path.endswith(("/uploads", "/classify", "/imports")) and method == "post":
+    if path.endswith(("/uploads", "/classify", "/explain", "/imports")) and method == "post":
         from django.core.files.uploadedfile import SimpleUploadedFile
 
-        field = {"uploads": "file", "classify": "image", "imports": "graph"}[path.rsplit("/", 1)[1]]
+        field = {"uploads": "file", "classify": "image", "explain": "image", "imports": "graph"}[path.rsplit("/", 1)[1]]
         data = {field: SimpleUploadedFile("x.jpg", b"x"), **({"class": "red"} if field == "file" else {})}
         return client.post(filled, data, headers=headers)
     if "resumable" in path:

@@ -31,7 +31,7 @@ from ml.serving.batches import extract_features
 from ml.serving.busy import BusyTimes, make_shared_memory
 from ml.serving.client import NoTurn, RemoteInference
 from ml.serving.current import use_inference
-from ml.serving.inference import LocalInference, Network
+from ml.serving.inference import LocalInference, Network, Overlay
 from ml.serving.messages import enqueue
 from ml.serving.servers import ServerPool
 from tests.fragile_codec import ENDLESS, deadly, python_path
@@ -78,6 +78,18 @@ def test_answers_are_those_of_this_process(remote: RemoteInference, network: Net
         for framing in Framing:
             assert (remote.pixels(data, 32, framing=framing) == local.pixels(data, 32, framing=framing)).all()
         np.testing.assert_allclose(remote.features(data, network), local.features(data, network), rtol=1e-5)
+
+
+def test_heat_is_that_of_this_process(remote: RemoteInference, network: Network) -> None:
+    local, data = LocalInference(), make_jpeg(2, size=(300, 20))
+    found = remote.feature_map(data, network)
+    assert found.shape == (16, 16, 48)
+    np.testing.assert_allclose(found, local.feature_map(data, network), atol=1e-5)
+    warmth = np.array([[0, 0.5], [1, 0.25]], np.float32)
+    for how in (Overlay(), Overlay(Framing.CENTRE, "PNG")):
+        assert remote.overlay(data, warmth, 64, how) == local.overlay(data, warmth, 64, how)
+    with pytest.raises(ImageRejected):
+        remote.overlay(b"<html>", warmth, 64, Overlay())
 
 
 def test_picture_that_cannot_be_read_gets_the_same_sentence(remote: RemoteInference) -> None:

@@ -1,0 +1,1 @@
+"""Say why a classifier answers as it does."""
