@@ -41,8 +41,8 @@ def train(job: Job) -> None:
     known = model_versions.find_version(version, config)
     if known is not None:
         with transaction.atomic():
-            model_versions.settle_alias(job, known)
-            lifecycle.finish_job(job, TrainResult(model_version=known.number, unchanged=True))
+            not_live = model_versions.settle_alias(job, known)
+            lifecycle.finish_job(job, TrainResult(model_version=known.number, unchanged=True, not_live=not_live))
         _look_at_the_unlabelled(job.own_project, backbone)
         return
     dataset = datasets.load_dataset(version)

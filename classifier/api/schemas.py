@@ -32,6 +32,25 @@ class ProjectOut(Schema):
     created_at: datetime
 
 
+Percent = Annotated[StrictInt, Field(ge=1, le=100)]
+
+
+class ProjectSettings(Schema):
+    """The quality gate: what a version must reach to become live by itself."""
+
+    least_accuracy: int | None = Field(description="percent, of all classes together; null for no condition")
+    least_recall: int | None = Field(description="percent, of each class; null for no condition")
+    not_worse: bool = Field(description="not significantly worse than the live version on the same test pictures")
+
+
+class ProjectSettingsIn(Input):
+    """What is left out stays as it is."""
+
+    least_accuracy: Percent | None = Field(None, description="percent; null for no condition")
+    least_recall: Percent | None = Field(None, description="percent, of each class; null for no condition")
+    not_worse: StrictBool = Field(False, description="not significantly worse than the live version")
+
+
 class SampleProjectIn(Input):
     name: Literal["digits", "flowers"]
 

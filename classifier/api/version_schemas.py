@@ -111,3 +111,15 @@ class TestPicture(Schema):
 
 class TestPicturesOut(Schema):
     pictures: list[TestPicture]
+
+
+class GateCondition(Schema):
+    name: str = Field(description="of the project's setting")
+    wanted: str
+    passed: bool
+    found: str
+
+
+class GateOut(Schema):
+    passed: bool = Field(description="whether every condition holds; true where the project has none")
+    conditions: list[GateCondition]

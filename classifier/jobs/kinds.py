@@ -39,6 +39,9 @@ class VersionResult(BaseModel, extra="forbid"):
     unchanged: bool = Field(
         False, description="whether this version existed already, made from the same pictures and settings"
     )
+    not_live: list[str] | None = Field(
+        None, description="why it was not made live: the conditions of the quality gate that it does not meet"
+    )
 
 
 class TrainResult(VersionResult):

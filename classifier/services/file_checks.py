@@ -14,9 +14,9 @@ from django.utils import timezone
 from classifier.models import Audit, CustomBackbone, DatasetVersion, Export, Image, Job, ModelVersion, PartialUpload
 from classifier.models.custom_backbone import backbone_file_path
 from classifier.outages import StorageAway
+from classifier.services.artifacts import load_artifact, load_evaluation
 from classifier.services.event_files import event_files_path
 from classifier.services.images import THUMBNAIL_SIZES, read_file
-from classifier.services.model_versions import load_artifact, load_evaluation
 from classifier.storage import part_storage
 from ml.machine import CORES
 from ml.training.artifacts import DETECTOR, EVALUATION, HEAD, MANIFEST, ArtifactCorrupt

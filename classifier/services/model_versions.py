@@ -13,12 +13,13 @@ from classifier.jobs.kinds import TrainResult, VersionResult
 from classifier.jobs.lifecycle import finish_job, read_state
 from classifier.models import Alias, CustomBackbone, DatasetVersion, ImageClass, Job, ModelVersion, Project
 from classifier.models.alias import LIVE
+from classifier.services.artifacts import load_artifact, load_evaluation
 from classifier.services.custom_backbones import FIELDS_OF_OPENED, find_backbone
-from classifier.services.images import read_file
+from classifier.services.quality_gate import check_version, list_failures
 from classifier.storage import store_once
 from ml.images.augmentation import AUGMENTATION_VERSION
 from ml.images.decoding import PREPROCESSING_VERSION
-from ml.training.artifacts import FORMAT_VERSION, Artifact, ArtifactCorrupt, Evaluation, read_artifact, read_evaluation
+from ml.training.artifacts import FORMAT_VERSION, ArtifactCorrupt
 from ml.training.config import TrainConfig
 from ml.training.fine_tuning import TUNING_VERSION
 from ml.training.pipeline import IMPORTED, Trained
@@ -103,8 +104,8 @@ def publish_model_version(
         version = _restored_version(dataset_version.project_id, made, trained) or _create_version(
             job, dataset_version, config.as_dict(), made, trained, backbone
         )
-        settle_alias(job, version)
-        finish_job(job, TrainResult(model_version=version.number), measured=measured)
+        not_live = settle_alias(job, version)
+        finish_job(job, TrainResult(model_version=version.number, not_live=not_live), measured=measured)
     return version
 
 
@@ -136,9 +137,11 @@ def publish_import(
         custom.save(update_fields=FIELDS_OF_OPENED)
         known = ModelVersion.objects.filter(project=job.project_id, fingerprint=made).first()
         version = known or _create_version(job, dataset_version, config, made, trained, custom.name)
-        if read_state(job).promote:
+        not_live = (list_failures(check_version(version)) or None) if read_state(job).promote else None
+        if read_state(job).promote and not not_live:
             promote(version, by=job.created_by)
-        finish_job(job, VersionResult(model_version=version.number, unchanged=known is not None))
+        found = VersionResult(model_version=version.number, unchanged=known is not None, not_live=not_live)
+        finish_job(job, found)
     return version
 
 
@@ -167,11 +170,21 @@ def _create_version(
     )
 
 
-def settle_alias(job: Job, version: ModelVersion) -> None:
-    """Make the version live if it is the project's first one, if the user asked for that, or if the live is damaged."""
+def settle_alias(job: Job, version: ModelVersion) -> list[str] | None:
+    """Make the version live if it is the project's first one, if the user asked for that, or if the live is damaged.
+
+    Return why the quality gate keeps it from that, in sentences; None where it does not. Instead of a version that
+    cannot answer at all, any is better.
+    """
     live = ModelVersion.objects.filter(aliases__name=LIVE, project=version.project_id).first()
-    if live is None or read_state(job).promote or (live != version and not is_whole(live)):
-        promote(version, by=job.created_by)
+    is_damaged = live is not None and live != version and not is_whole(live)
+    if not (live is None or is_damaged or read_state(job).promote):
+        return None
+    failures = [] if is_damaged or live == version else list_failures(check_version(version))
+    if failures:
+        return failures
+    promote(version, by=job.created_by)
+    return None
 
 
 def promote(version: ModelVersion, *, by: User | None) -> None:
@@ -199,13 +212,3 @@ def _one_line(text: str | None) -> str | None:
 
 def _storable(text: str | None) -> str | None:
     return None if text is None else text.replace("\0", "\ufffd").strip()
-
-
-def load_artifact(digest: str) -> Artifact:
-    """Load an artifact. Raise ArtifactCorrupt."""
-    return read_artifact(digest, lambda name: read_file(f"artifacts/{digest}/{name}"))
-
-
-def load_evaluation(digest: str) -> Evaluation:
-    """Load the evaluation of an artifact. Raise ArtifactCorrupt."""
-    return read_evaluation(digest, lambda name: read_file(f"artifacts/{digest}/{name}"))

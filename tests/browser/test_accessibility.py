@@ -41,6 +41,8 @@ PAGES = {
     "two versions": "/projects/{slug}/versions/compare?v=1&v=2&show=fixed",
     "which two versions": "/projects/{slug}/versions/compare",
     "a version": "/projects/{slug}/versions/1/",
+    "before a version goes live": "/projects/{slug}/versions/2/promote",
+    "settings of a project": "/projects/{slug}/settings",
     "a report": "/projects/{slug}/versions/1/report",
     "an evaluation": "/projects/{slug}/versions/1/evaluation/?show=hits",
     "an evaluation on all pictures": "/projects/{slug}/versions/1/evaluation/?of=all&show=mistakes",

@@ -159,6 +159,7 @@ BODIES = {
     "from-source": {"source": "/srv/photos"},
     "merge": {"into": 1},
     "dismiss": {"kind": "dark"},
+    "settings": {"least_accuracy": 80},
     "known": {"sha256s": ["0" * 64]},
 }
 
