@@ -6,7 +6,7 @@ from django import forms
 
 
 class ProjectSettingsForm(forms.Form):
-    """The quality gate."""
+    """Whether it is always up to date, and the quality gate."""
 
     least_accuracy = forms.IntegerField(
         required=False,
@@ -21,6 +21,10 @@ class ProjectSettingsForm(forms.Form):
         max_value=100,
         label="Recall of each class of at least, in %",
         help_text="Of the test pictures of a class, how many are recognised. Leave it empty for no condition.",
+    )
+    up_to_date = forms.BooleanField(required=False, label="Always up to date")
+    keeps_passing = forms.BooleanField(
+        required=False, label="Keep what passes the quality gate as a version, and make it live"
     )
     not_worse = forms.BooleanField(required=False, label="Not clearly worse than the live version on the same pictures")
 

@@ -6,6 +6,7 @@ from classifier.api.addresses import not_found
 from classifier.api.router import api
 from classifier.views import (
     accounts,
+    candidate,
     check,
     class_settings,
     classes,
@@ -60,6 +61,8 @@ urlpatterns = [
     path("projects/<slug:slug>/mend-splits", project.mend_splits, name="mend_splits"),
     path("projects/<slug:slug>/readiness", project.readiness_part, name="readiness"),
     path("projects/<slug:slug>/rename", project.rename, name="project_rename"),
+    path("projects/<slug:slug>/candidate", candidate.part, name="candidate"),
+    path("projects/<slug:slug>/candidate/keep", candidate.keep, name="candidate_keep"),
     path("projects/<slug:slug>/settings", project_settings.settings, name="project_settings"),
     path("projects/<slug:slug>/classes/new", classes.create, name="class_new"),
     path("projects/<slug:slug>/classes/<int:pk>/", classes.detail, name="class"),

@@ -6,6 +6,7 @@ from ninja.operation import Operation
 from classifier.api import (
     audit,
     backbones,
+    candidates,
     changes,
     classes,
     classify,
@@ -54,6 +55,7 @@ for name, part in {
     "resumable uploads": resumable,
     "backbones": backbones,
     "training": training,
+    "candidates": candidates,
     "versions": versions,
     "evaluations": evaluations,
     "comparisons": comparisons,

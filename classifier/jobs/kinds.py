@@ -231,6 +231,19 @@ AUDIT = JobKind(
 )
 # The same after pictures have come in, below anything somebody waits for.
 EARLY_AUDIT = replace(AUDIT, name="early_audit", background=True)
+# What a training would give now, for projects that are always up to date.
+CANDIDATE = JobKind(
+    name="candidate",
+    title="Training a candidate",
+    queue="embed",
+    run="worker.candidate:train_candidate",
+    stages=(
+        Stage("compare", "Looking for the same photos", unit="pictures"),
+        Stage("head", "Training the last layer"),
+        Stage("evaluate", "Evaluating"),
+    ),
+    background=True,
+)
 EXPORT = JobKind(
     name="export",
     title="Exporting",
@@ -278,7 +291,21 @@ HUB = JobKind(
 )
 KINDS = {
     kind.name: kind
-    for kind in (INGEST, READ, TRAIN, REPRODUCE, EMBED, GET_READY, AUDIT, EARLY_AUDIT, EXPORT, BACKBONE, IMPORT, HUB)
+    for kind in (
+        INGEST,
+        READ,
+        TRAIN,
+        REPRODUCE,
+        EMBED,
+        GET_READY,
+        AUDIT,
+        EARLY_AUDIT,
+        CANDIDATE,
+        EXPORT,
+        BACKBONE,
+        IMPORT,
+        HUB,
+    )
 }
 QUEUES = tuple(dict.fromkeys(kind.queue for kind in KINDS.values()))
 # The queues that the same workers serve. A message in one of them lets a worker take any job that waits in them.

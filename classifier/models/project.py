@@ -14,6 +14,12 @@ class Project(models.Model):
     least_accuracy = models.PositiveSmallIntegerField(null=True, help_text="percent, of all classes together")
     least_recall = models.PositiveSmallIntegerField(null=True, help_text="percent, of each class")
     not_worse = models.BooleanField(default=False, help_text="not significantly worse than the live version")
+    up_to_date = models.BooleanField(
+        default=False, help_text="a candidate is trained whenever pictures or labels change"
+    )
+    keeps_passing = models.BooleanField(
+        default=False, help_text="a candidate that passes the quality gate becomes a version, and live"
+    )
 
     class Meta:
         ordering = ["-created_at", "-pk"]

@@ -102,7 +102,7 @@ def publish_model_version(
             custom.save()
         made, backbone = fingerprint(dataset_version, config), custom.name if custom else config.backbone
         version = _restored_version(dataset_version.project_id, made, trained) or _create_version(
-            job, dataset_version, config.as_dict(), made, trained, backbone
+            dataset_version, config.as_dict(), made, trained, backbone, job=job, by=job.created_by
         )
         not_live = settle_alias(job, version)
         finish_job(job, TrainResult(model_version=version.number, not_live=not_live), measured=measured)
@@ -122,6 +122,20 @@ def _restored_version(project: int, made: str, trained: Trained) -> ModelVersion
     return known
 
 
+@transaction.atomic
+def publish_candidate(
+    dataset_version: DatasetVersion, config: TrainConfig, trained: Trained, *, by: User | None, promote: bool
+) -> ModelVersion:
+    """Publish what was trained already as `publish_model_version` does, without a job."""
+    _store_artifact(trained)
+    made = fingerprint(dataset_version, config)
+    version = _restored_version(dataset_version.project_id, made, trained) or _create_version(
+        dataset_version, config.as_dict(), made, trained, config.backbone, job=None, by=by
+    )
+    _settle_alias(version, by=by, wanted=promote)
+    return version
+
+
 def publish_import(
     job: Job, dataset_version: DatasetVersion, custom: CustomBackbone, trained: Trained, *, pictures: dict[str, Any]
 ) -> ModelVersion:
@@ -136,7 +150,9 @@ def publish_import(
     with transaction.atomic():
         custom.save(update_fields=FIELDS_OF_OPENED)
         known = ModelVersion.objects.filter(project=job.project_id, fingerprint=made).first()
-        version = known or _create_version(job, dataset_version, config, made, trained, custom.name)
+        version = known or _create_version(
+            dataset_version, config, made, trained, custom.name, job=job, by=job.created_by
+        )
         not_live = (list_failures(check_version(version)) or None) if read_state(job).promote else None
         if read_state(job).promote and not not_live:
             promote(version, by=job.created_by)
@@ -151,10 +167,17 @@ def _store_artifact(trained: Trained) -> None:
 
 
 def _create_version(
-    job: Job, dataset_version: DatasetVersion, config: dict[str, Any], made: str, trained: Trained, backbone: str
+    dataset_version: DatasetVersion,
+    config: dict[str, Any],
+    made: str,
+    trained: Trained,
+    backbone: str,
+    *,
+    job: Job | None,
+    by: User | None,
 ) -> ModelVersion:
     """Create the version with the next number. Call it in a transaction."""
-    project = Project.objects.select_for_update().get(pk=job.own_project.pk)
+    project = Project.objects.select_for_update().get(pk=dataset_version.project_id)
     last = project.model_versions.aggregate(n=Max("number"))["n"] or 0
     return ModelVersion.objects.create(
         project=project,
@@ -166,7 +189,7 @@ def _create_version(
         fingerprint=made,
         artifact_digest=trained.digest,
         metrics=trained.metrics,
-        created_by_id=job.created_by_id,
+        created_by=by,
     )
 
 
@@ -176,14 +199,18 @@ def settle_alias(job: Job, version: ModelVersion) -> list[str] | None:
     Return why the quality gate keeps it from that, in sentences; None where it does not. Instead of a version that
     cannot answer at all, any is better.
     """
+    return _settle_alias(version, by=job.created_by, wanted=read_state(job).promote)
+
+
+def _settle_alias(version: ModelVersion, *, by: User | None, wanted: bool) -> list[str] | None:
     live = ModelVersion.objects.filter(aliases__name=LIVE, project=version.project_id).first()
     is_damaged = live is not None and live != version and not is_whole(live)
-    if not (live is None or is_damaged or read_state(job).promote):
+    if not (live is None or is_damaged or wanted):
         return None
     failures = [] if is_damaged or live == version else list_failures(check_version(version))
     if failures:
         return failures
-    promote(version, by=job.created_by)
+    promote(version, by=by)
     return None
 
 

@@ -77,6 +77,7 @@ def places(owner: Any) -> dict[str, Any]:
     owner.ok("POST", f"/projects/{slug}/samples/delete", {"ids": [samples[0]["id"]]})
     owner.ok("POST", f"/projects/{slug}/samples/unlabel", {"ids": [samples[1]["id"]]})
     owner.wait_job(owner.ok("POST", f"/projects/{slug}/audit")["job"])
+    owner.ok("PATCH", f"/projects/{slug}/settings", {"up_to_date": True, "least_accuracy": 99})
     upload, asking = sorted(one["id"] for one in owner.ok("GET", f"/projects/{slug}/uploads"))
     return {
         "slug": slug,

@@ -51,6 +51,7 @@ class Recipe:
         version: part of the fingerprint of a training; raise it if the same settings would train another head.
         train: the function that trains.
         settings: the settings it uses.
+        can_cross_validate: whether it can do without validation pictures, where each class has at least two groups.
     """
 
     name: str
@@ -59,6 +60,7 @@ class Recipe:
     version: int
     train: Train
     settings: type[RecipeSettings] = RecipeSettings
+    can_cross_validate: bool = False
 
     @property
     def own_settings(self) -> list[str]:
