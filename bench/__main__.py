@@ -15,6 +15,7 @@ import psutil
 
 from bench.arriving import train_after_upload
 from bench.audit import audit
+from bench.candidate import candidate
 from bench.command import label_hundred, label_one, retrain_cold, retrain_warm
 from bench.download import download_begins, download_rate
 from bench.durable import durable_ingest
@@ -50,6 +51,7 @@ FIGURES: dict[str, Callable[[BenchmarkSite], Figure]] = {
     "evaluation_page": evaluation_page,
     "warm_retrain": warm_retrain,
     "train_after_upload": train_after_upload,
+    "candidate": candidate,
     "predict_latency": predict_latency,
     "predict_throughput": predict_throughput,
     "predict_tail": predict_tail,

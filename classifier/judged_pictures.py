@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from classifier.models import ModelVersion, Project, Sample
 from classifier.sample_filters import SampleFilter, select_samples
 from classifier.selectors import samples_of_images
-from classifier.services.model_versions import load_evaluation
+from classifier.services.artifacts import load_evaluation
 from ml.training.artifacts import Evaluation
 
 Source = Literal["test", "all"]

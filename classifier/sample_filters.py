@@ -16,8 +16,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from classifier.models import ModelVersion, Project, Sample
 from classifier.prepared import any_of
 from classifier.sample_orders import SORTS, Sort
+from classifier.services.artifacts import load_evaluation
 from classifier.services.audits import list_findings
-from classifier.services.model_versions import load_evaluation
 from classifier.services.similar import list_similar
 from ml.datasets.groups import SAME_PHOTO
 from ml.errors import Refused

@@ -6,6 +6,7 @@ from classifier.api.addresses import not_found
 from classifier.api.router import api
 from classifier.views import (
     accounts,
+    candidate,
     check,
     class_settings,
     classes,
@@ -29,6 +30,8 @@ from classifier.views import (
     pictures,
     predict,
     project,
+    project_settings,
+    promoting,
     report,
     runs,
     sample_actions,
@@ -67,6 +70,9 @@ urlpatterns = [
     path("projects/<slug:slug>/mend-splits", project.mend_splits, name="mend_splits"),
     path("projects/<slug:slug>/readiness", project.readiness_part, name="readiness"),
     path("projects/<slug:slug>/rename", project.rename, name="project_rename"),
+    path("projects/<slug:slug>/candidate", candidate.part, name="candidate"),
+    path("projects/<slug:slug>/candidate/keep", candidate.keep, name="candidate_keep"),
+    path("projects/<slug:slug>/settings", project_settings.settings, name="project_settings"),
     path("projects/<slug:slug>/classes/new", classes.create, name="class_new"),
     path("projects/<slug:slug>/classes/<int:pk>/", classes.detail, name="class"),
     path("projects/<slug:slug>/classes/<int:pk>/rename", classes.rename, name="class_rename"),
@@ -171,7 +177,7 @@ urlpatterns = [
         evaluation_tables.table,
         name="version_table",
     ),
-    path("projects/<slug:slug>/versions/<int:number>/promote", versions.promote, name="promote"),
+    path("projects/<slug:slug>/versions/<int:number>/promote", promoting.promote, name="promote"),
     path("projects/<slug:slug>/versions/<int:number>/exports/<slug:format>", exports.download, name="version_download"),
     path(
         "projects/<slug:slug>/versions/<int:number>/exports/<slug:format>/make", exports.export, name="version_export"

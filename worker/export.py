@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from classifier.jobs import lifecycle
 from classifier.models import Export, Job, ModelVersion
 from classifier.selectors import class_names
-from classifier.services import datasets, exports, model_versions
+from classifier.services import artifacts, datasets, exports
 from classifier.services.custom_backbones import find_backbone
 from ml.backbones.backbone import Backbone
 from ml.datasets.splits import TRAINING
@@ -34,8 +34,8 @@ def export(job: Job) -> None:
     version, format = wanted.model_version, FORMATS[wanted.format]
     if format.unavailable_reason:  # available where it was requested, but not here
         raise ExportFailed(format.unavailable_reason)
-    artifact = model_versions.load_artifact(version.artifact_digest)
-    evaluation = exports.keep_what_is_there(model_versions.load_evaluation(version.artifact_digest))
+    artifact = artifacts.load_artifact(version.artifact_digest)
+    evaluation = exports.keep_what_is_there(artifacts.load_evaluation(version.artifact_digest))
     if not evaluation.sha256s:
         raise ExportFailed(
             "There are no test pictures, so nothing can show whether the file is right. Train or import it again."

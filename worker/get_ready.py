@@ -14,6 +14,7 @@ from classifier.jobs import lifecycle
 from classifier.jobs.kinds import EMBED
 from classifier.models import Job
 from classifier.services import audits, groups, readiness
+from classifier.services.candidate_queue import train_soon
 from ml.engines.loading import ensure_ready
 from worker.chunks import cut_chunks
 from worker.same_photos import compare_pictures
@@ -36,6 +37,7 @@ def get_ready(job: Job) -> None:
             readiness.get_ready_soon(project)  # a picture that came just now saw this job still open
         elif backbone:
             audits.audit_soon(project)
+            train_soon(project)
         return
     ensure_ready(backbone, settings.ML.backbones_dir)
     chunks = cut_chunks(missing, least=MIN_CHUNK, most=MAX_CHUNK)

@@ -17,8 +17,8 @@ from classifier.jobs.progress import job_progress
 from classifier.models import Job, ModelVersion, Project, Sample, UploadItem
 from classifier.selectors import class_names
 from classifier.services import event_files, uploads
+from classifier.services.artifacts import load_artifact, load_evaluation
 from classifier.services.custom_backbones import find_backbone
-from classifier.services.model_versions import load_artifact, load_evaluation
 from classifier.services.training import TrainingRefused, request_training
 from classifier.services.videos import frames_in_job
 from classifier.services.web_pictures import walk_with_web

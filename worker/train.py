@@ -40,9 +40,9 @@ def train(job: Job) -> None:
     known = model_versions.find_version(version, config)
     if known is not None:
         with transaction.atomic():
-            model_versions.settle_alias(job, known)
+            not_live = model_versions.settle_alias(job, known)
             lifecycle.note(job, f"Nothing has changed since version {known.number}, so nothing was trained.", INFO)
-            lifecycle.finish_job(job, TrainResult(model_version=known.number, unchanged=True))
+            lifecycle.finish_job(job, TrainResult(model_version=known.number, unchanged=True, not_live=not_live))
         _look_at_the_unlabelled(job.own_project, backbone)
         return
     dataset = datasets.load_dataset(version)

@@ -9,8 +9,8 @@ from classifier.jobs.progress import job_progress
 from classifier.jobs.queueing import list_positions
 from classifier.jobs.stage_times import StageTimes
 from classifier.models import Export, ImageClass, Job, ModelVersion, PartialUpload, Project, Sample, Upload, UploadItem
+from classifier.services.artifacts import load_evaluation
 from classifier.services.exports import has_old_names
-from classifier.services.model_versions import load_evaluation
 from classifier.services.resumable import KEPT
 from classifier.services.uploads import Outcome
 

@@ -9,7 +9,7 @@ from classifier.access import SignedIn, find_project
 from classifier.api import schemas
 from classifier.api.errors import errors
 from classifier.api.present import present_project
-from classifier.services import projects, sample_sets
+from classifier.services import project_settings, projects, sample_sets
 
 router = Router()
 
@@ -45,3 +45,15 @@ def rename_project(request: SignedIn, slug: str, payload: schemas.ProjectIn) -> 
     project = find_project(request, slug)
     projects.rename_project(project, payload.name)
     return project
+
+
+@router.get("/projects/{slug}/settings", response={200: schemas.ProjectSettings, **errors(404, 422)})
+def get_project_settings(request: SignedIn, slug: str) -> Any:
+    """Return the settings of a project, such as its quality gate."""
+    return find_project(request, slug)
+
+
+@router.patch("/projects/{slug}/settings", response={200: schemas.ProjectSettings, **errors(400, 404, 409, 413, 422)})
+def change_project_settings(request: SignedIn, slug: str, payload: schemas.ProjectSettingsIn) -> Any:
+    """Change settings of a project; what is left out stays as it is, and null takes a condition away."""
+    return project_settings.change_settings(find_project(request, slug), **payload.model_dump(exclude_unset=True))

@@ -6,6 +6,7 @@ from ninja.operation import Operation
 from classifier.api import (
     audit,
     backbones,
+    candidates,
     changes,
     classes,
     classify,
@@ -61,6 +62,7 @@ for name, part in {
     "training": training,
     "jobs": jobs,
     "sweeps": sweeps,
+    "candidates": candidates,
     "versions": versions,
     "evaluations": evaluations,
     "explanations": explanations,

@@ -32,6 +32,31 @@ class ProjectOut(Schema):
     created_at: datetime
 
 
+Percent = Annotated[StrictInt, Field(ge=1, le=100)]
+
+
+class ProjectSettings(Schema):
+    """The quality gate, and whether the project is always up to date."""
+
+    least_accuracy: int | None = Field(description="percent, of all classes together; null for no condition")
+    least_recall: int | None = Field(description="percent, of each class; null for no condition")
+    not_worse: bool = Field(description="not significantly worse than the live version on the same test pictures")
+    up_to_date: bool = Field(description="whether a candidate is trained whenever pictures or labels change")
+    keeps_passing: bool = Field(description="whether a candidate that passes the gate becomes a version, and live")
+
+
+class ProjectSettingsIn(Input):
+    """What is left out stays as it is."""
+
+    least_accuracy: Percent | None = Field(None, description="percent; null for no condition")
+    least_recall: Percent | None = Field(None, description="percent, of each class; null for no condition")
+    not_worse: StrictBool = Field(False, description="not significantly worse than the live version")
+    up_to_date: StrictBool = Field(False, description="train a candidate whenever pictures or labels change")
+    keeps_passing: StrictBool = Field(
+        False, description="a candidate that passes the gate becomes a version, and live; needs both of them"
+    )
+
+
 class SampleProjectIn(Input):
     name: Literal["digits", "flowers"]
 

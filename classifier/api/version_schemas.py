@@ -119,3 +119,31 @@ class AdviceOut(Schema):
     evidence: str = Field(description="the fact that speaks for it")
     address: str = Field(description="the page where to do it")
     button: str
+
+
+class GateCondition(Schema):
+    name: str = Field(description="of the project's setting")
+    wanted: str
+    passed: bool
+    found: str
+
+
+class GateOut(Schema):
+    passed: bool = Field(description="whether every condition holds; true where the project has none")
+    conditions: list[GateCondition]
+
+
+class CandidateOut(Schema):
+    up_to_date: bool = Field(description="the project's setting; where it is false there is nothing else")
+    training: bool = Field(False, description="whether a newer one waits for a rest of changes, or is being trained")
+    version: int | None = Field(None, description="the number of the version that it is, if that is there")
+    reason: str = Field("", description="why there is no figure")
+    accuracy: Accuracy | None = None
+    live_accuracy: Accuracy | None = Field(None, description="of the live version that it was compared with")
+    live_version: int | None = None
+    labels: int = Field(0, description="pictures that came or were labelled anew since the live version")
+    removed: int = Field(0, description="pictures that went since")
+    failures: list[str] = Field([], description="conditions of the quality gate that keep it from being kept by itself")
+    artifact_digest: str | None = None
+    trained_at: datetime | None = None
+    can_be_kept: bool = False

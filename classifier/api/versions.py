@@ -15,6 +15,7 @@ from classifier.api.present import present_evaluation, present_version
 from classifier.models import ModelVersion
 from classifier.services import hub, leaks, model_versions
 from classifier.services.advice import give_advice
+from classifier.services.quality_gate import check_version
 from classifier.services.reproduction import request_reproduction
 
 router = Router()
@@ -101,12 +102,19 @@ def reproduce_version(request: SignedIn, slug: str, number: int) -> Any:
     return Status(202, {"job": request_reproduction(find_version(request, slug, number), by=request.user).pk})
 
 
+@router.get("/projects/{slug}/versions/{number}/gate", response={200: version_schemas.GateOut, **errors(404, 422)})
+def check_quality_gate(request: SignedIn, slug: str, number: int) -> Any:
+    """Hold a version against each condition of the project's quality gate."""
+    conditions = check_version(find_version(request, slug, number))
+    return {"passed": all(one.passed for one in conditions), "conditions": [asdict(one) for one in conditions]}
+
+
 @router.post(
     "/projects/{slug}/versions/{number}/promote",
     response={200: version_schemas.VersionOut, **errors(400, 404, 409, 413, 422)},
 )
 def promote(request: SignedIn, slug: str, number: int) -> Any:
-    """Make this version the live one."""
+    """Make this version the live one, whatever the quality gate says; see `compare_model_versions` first."""
     version = find_version(request, slug, number)
     model_versions.promote(version, by=request.user)
     return present_version(version, version)

@@ -49,6 +49,9 @@ class VersionResult(BaseModel, extra="forbid"):
     unchanged: bool = Field(
         False, description="whether this version existed already, made from the same pictures and settings"
     )
+    not_live: list[str] | None = Field(
+        None, description="why it was not made live: the conditions of the quality gate that it does not meet"
+    )
 
 
 class TrainResult(VersionResult):
@@ -232,6 +235,19 @@ AUDIT = JobKind(
 )
 # The same after pictures have come in, below anything somebody waits for.
 EARLY_AUDIT = replace(AUDIT, name="early_audit", background=True)
+# What a training would give now, for projects that are always up to date.
+CANDIDATE = JobKind(
+    name="candidate",
+    title="Training a candidate",
+    queue="embed",
+    run="worker.candidate:train_candidate",
+    stages=(
+        Stage("compare", "Looking for the same photos", unit="pictures"),
+        Stage("head", "Training the last layer"),
+        Stage("evaluate", "Evaluating"),
+    ),
+    background=True,
+)
 EXPORT = JobKind(
     name="export",
     title="Exporting",
@@ -287,7 +303,21 @@ NOTIFY = JobKind(name="notify", title="Sending notifications", queue="ingest", r
 KINDS = {
     kind.name: kind
     for kind in (
-        *(INGEST, READ, TRAIN, REPRODUCE, EMBED, GET_READY, AUDIT, EARLY_AUDIT, EXPORT, BACKBONE, IMPORT, HUB),
+        *(
+            INGEST,
+            READ,
+            TRAIN,
+            REPRODUCE,
+            EMBED,
+            GET_READY,
+            AUDIT,
+            EARLY_AUDIT,
+            CANDIDATE,
+            EXPORT,
+            BACKBONE,
+            IMPORT,
+            HUB,
+        ),
         NOTIFY,
     )
 }

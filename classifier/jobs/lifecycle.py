@@ -42,6 +42,7 @@ FORGET_PAUSES_AFTER = timedelta(minutes=5)
 NEVER = datetime(9999, 1, 1, tzinfo=UTC)  # is a job due that waits for a person
 PAUSES = (5, 10, 20, 40, 60)  # seconds until what is away is tried again, while it stays away
 TASK = "worker.run_job"
+SOON, CLOCKS_DIFFER = 60.0, 0.1  # seconds
 WAITS_FOR_CHILDREN = Exists(Job.objects.filter(parent=OuterRef("pk"), status__in=Job.OPEN))
 IS_FOR_PEOPLE = Case(When(parent=None, background=False, created_by__isnull=False, then=True), default=False)
 IS_DUE = Q(not_before=None) | Q(not_before__lte=Now())
@@ -74,13 +75,14 @@ def queue_job(
     config: dict[str, Any] | None = None,
     state: JobState | None = None,
     sweep: Sweep | None = None,
+    not_before: datetime | None = None,
 ) -> Job:
     """Create a job, and send it to its queue when the transaction commits. Raise TooManyJobs."""
     if by is not None and not kind.background and _count_open(by) >= MAX_OPEN_JOBS:
         raise TooManyJobs
     job = Job(project=project, kind=kind.name, config=config or {}, created_by=by, background=kind.background)
     job.sweep = sweep
-    job.state = _dump_state(state or JobState())
+    job.state, job.not_before = _dump_state(state or JobState()), not_before
     if project is not None and not kind.background:
         job.number = _next_number(project)
     job.save()
@@ -130,9 +132,26 @@ def _send(jobs: list[Job]) -> None:
     try:
         with app.producer_pool.acquire(block=True, timeout=5) as producer:
             for job in jobs:
-                app.send_task(TASK, [job.pk], queue=KINDS[job.kind].queue, producer=producer, retry=False)
+                queue, countdown = KINDS[job.kind].queue, _seconds_until_due(job)
+                app.send_task(TASK, [job.pk], queue=queue, producer=producer, retry=False, countdown=countdown)
     except (OperationalError, OSError) as error:
         log.warning("broker_unreachable", jobs=len(jobs), error=str(error))
+
+
+def _seconds_until_due(job: Job) -> float | None:
+    """Return when a worker is to look at a job that is due soon; what is due later, the reaper sends again."""
+    left = (job.not_before - timezone.now()).total_seconds() if job.not_before else 0.0
+    return left + CLOCKS_DIFFER if 0 < left < SOON else None
+
+
+def put_off(job: Job, until: datetime) -> bool:
+    """Let a job that nobody has taken yet begin later. Return False if somebody has, or it has ended."""
+    if Job.objects.filter(pk=job.pk, status=Job.Status.QUEUED, lease="").update(not_before=until) != 1:
+        return False
+    if job.not_before != until:
+        job.not_before = until
+        dispatch([job])
+    return True
 
 
 def claim_job(pk: int, *, message: int = 0, worker: str = "") -> Job | None:

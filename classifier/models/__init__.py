@@ -3,6 +3,7 @@
 from classifier.models.alias import Alias
 from classifier.models.api_key import ApiKey
 from classifier.models.audit import Audit, Finding, SampleAudit
+from classifier.models.candidate import Candidate
 from classifier.models.change import Change, SampleChange
 from classifier.models.custom_backbone import CustomBackbone
 from classifier.models.dataset_version import DatasetVersion
@@ -29,6 +30,7 @@ __all__ = [
     "Alias",
     "ApiKey",
     "Audit",
+    "Candidate",
     "Change",
     "CustomBackbone",
     "DatasetVersion",

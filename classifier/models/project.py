@@ -10,9 +10,23 @@ class Project(models.Model):
     name = models.CharField(max_length=100)
     slug = models.SlugField(max_length=60, unique=True)
     created_at = models.DateTimeField(auto_now_add=True)
+    # The quality gate: what a version must reach to become live by itself. Each condition is off where it is empty.
+    least_accuracy = models.PositiveSmallIntegerField(null=True, help_text="percent, of all classes together")
+    least_recall = models.PositiveSmallIntegerField(null=True, help_text="percent, of each class")
+    not_worse = models.BooleanField(default=False, help_text="not significantly worse than the live version")
+    up_to_date = models.BooleanField(
+        default=False, help_text="a candidate is trained whenever pictures or labels change"
+    )
+    keeps_passing = models.BooleanField(
+        default=False, help_text="a candidate that passes the quality gate becomes a version, and live"
+    )
 
     class Meta:
         ordering = ["-created_at", "-pk"]
+        constraints = [
+            models.CheckConstraint(condition=models.Q(least_accuracy__range=(1, 100)), name="least_accuracy_percent"),
+            models.CheckConstraint(condition=models.Q(least_recall__range=(1, 100)), name="least_recall_percent"),
+        ]
 
     def __str__(self) -> str:
         return self.name

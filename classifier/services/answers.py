@@ -6,12 +6,14 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from classifier.models import Embedding, ImageClass, ModelVersion, Sample
+from classifier.models import Candidate, Embedding, ImageClass, ModelVersion, Sample
 from classifier.selectors import live_version
+from classifier.services.candidate_files import load_candidate
 from classifier.services.custom_backbones import find_backbone
 from classifier.services.prediction import load_cached
 from ml.engines.embeddings import embedding_key
 from ml.errors import UserError
+from ml.training.artifacts import Artifact
 
 VERSIONS = 5  # the newest, and the live one
 TOP = 3
@@ -40,7 +42,7 @@ def ask_versions(sample: Sample) -> list[VersionAnswer]:
     return rows
 
 
-def ask_version(version: ModelVersion, image_ids: Sequence[int]) -> dict[int, list[tuple[int, float]]]:
+def ask_version(version: ModelVersion | Candidate, image_ids: Sequence[int]) -> dict[int, list[tuple[int, float]]]:
     """Return the (class id, probability) of pictures, the likeliest first, by the image.
 
     Pictures without an embedding are left out; all, if the version cannot be read now.
@@ -49,7 +51,7 @@ def ask_version(version: ModelVersion, image_ids: Sequence[int]) -> dict[int, li
     if not found:
         return {}
     try:
-        artifact = load_cached(version.artifact_digest)
+        artifact = _load(version)
     except (UserError, OSError):
         return {}
     probabilities = artifact.head.probabilities(np.stack(list(found.values())))
@@ -57,7 +59,11 @@ def ask_version(version: ModelVersion, image_ids: Sequence[int]) -> dict[int, li
     return {pk: _rank(classes, row) for pk, row in zip(found, probabilities, strict=True)}
 
 
-def load_vectors(version: ModelVersion, image_ids: Sequence[int]) -> dict[int, NDArray[np.float32]]:
+def _load(version: ModelVersion | Candidate) -> Artifact:
+    return load_candidate(version) if isinstance(version, Candidate) else load_cached(version.artifact_digest)
+
+
+def load_vectors(version: ModelVersion | Candidate, image_ids: Sequence[int]) -> dict[int, NDArray[np.float32]]:
     """Load the embeddings of pictures by a version's backbone, by the image; those that are not there are left out."""
     try:
         key = embedding_key(find_backbone(version.backbone).digest)

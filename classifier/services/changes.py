@@ -14,6 +14,7 @@ from django.utils import timezone
 from classifier.models import Change, ImageClass, Project, Sample, SampleChange
 from classifier.prepared import any_of, insert_rows
 from classifier.services.audits import forget_contradictions
+from classifier.services.candidate_queue import train_soon
 from classifier.services.live_classes import Fields, Wanted, fields_of_used, into_live_classes
 from ml.errors import Conflict
 
@@ -62,6 +63,8 @@ def change_samples(
         act.classes = _write_classes(project, classes or {})
         act.count = _write(act, wanted)
         act.save(update_fields=["count", "classes"])
+        if kind != Kind.TAG:
+            train_soon(project)
     return act
 
 
@@ -87,6 +90,7 @@ def undo(act: Change, *, by: User | None) -> tuple[Change, int]:
         back.count = _write(back, wanted)
         back.details = {"kind": act.kind, **act.details}
         back.save(update_fields=["count", "classes", "details"])
+        train_soon(act.project)
     return back, act.count - len(wanted)
 
 

@@ -41,6 +41,32 @@ def freeze_dataset_version(
     return _keep_version(project, classes, rows, by=by)
 
 
+def preview_dataset_version(
+    project: Project, *, validation_percentage: int, testing_percentage: int
+) -> tuple[DatasetVersion, Dataset]:
+    """Return what freezing the project's samples now would give; nothing is decided and nothing written.
+
+    The version is not saved. Its digest is the one that `freeze_dataset_version` would find.
+    """
+    fields = ("image__sha256", "image_class", "split", "split_is_given", "group")
+    samples = [SplitSample(*row) for row in _usable(project).order_by().values_list(*fields)]
+    changes = assign_splits(samples, validation_percentage=validation_percentage, testing_percentage=testing_percentage)
+    rows = sorted(
+        (one.sha256, one.class_id, changes.get(one.sha256, one.split), *((one.group,) if one.group else ()))
+        for one in samples
+    )
+    present = {one.class_id for one in samples}
+    classes = [[pk, name] for pk, name in project.classes.order_by("pk").values_list("pk", "name") if pk in present]
+    content = _dump(classes, rows)
+    digest = hashlib.sha256(content).hexdigest()
+    existing = DatasetVersion.objects.filter(project=project, digest=digest).first()
+    version = existing or DatasetVersion(project=project, digest=digest, classes=classes)
+    if existing is None:
+        given = Counter(one.split for one in samples if one.is_given and one.sha256 not in changes)
+        version.counts, version.given = _counts(classes, rows), dict(given)
+    return version, _parse(version, content)
+
+
 @transaction.atomic
 def freeze_for_import(project: Project, labels: list[str], *, by: User | None) -> DatasetVersion:
     """Freeze the samples of the classes of an imported classifier, in the order of its outputs.
@@ -138,6 +164,10 @@ def load_dataset(version: DatasetVersion) -> Dataset:
     content = read_file(version.path)
     if hashlib.sha256(content).hexdigest() != version.digest:
         raise DatasetCorrupt(f"The file of {version} was changed after it was written.")
+    return _parse(version, content)
+
+
+def _parse(version: DatasetVersion, content: bytes) -> Dataset:
     frozen = json.loads(content)
     index = {pk: place for place, pk in enumerate(frozen["classes"])}
     rows = [(sha256, index[class_id], split) for sha256, class_id, split, *_ in frozen["rows"]]

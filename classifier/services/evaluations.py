@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 from classifier.models import EvaluationSummary, ImageClass, ModelVersion, Project
 from classifier.selectors import class_names
+from classifier.services.artifacts import load_evaluation
 from classifier.services.datasets import load_dataset
-from classifier.services.model_versions import load_evaluation
 from ml.evaluation.curves import ClassCurve
 from ml.evaluation.summary import SUMMARY_VERSION, Summary, draw_curves, summarise
 

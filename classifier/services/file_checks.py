@@ -11,12 +11,23 @@ from typing import Any
 from django.core.files.storage import default_storage
 from django.utils import timezone
 
-from classifier.models import Audit, CustomBackbone, DatasetVersion, Export, Image, Job, ModelVersion, PartialUpload
+from classifier.models import (
+    Audit,
+    Candidate,
+    CustomBackbone,
+    DatasetVersion,
+    Export,
+    Image,
+    Job,
+    ModelVersion,
+    PartialUpload,
+)
 from classifier.models.custom_backbone import backbone_file_path
 from classifier.outages import StorageAway
+from classifier.services.artifacts import load_artifact, load_evaluation
+from classifier.services.candidate_files import list_paths, read_files
 from classifier.services.event_files import event_files_path
 from classifier.services.images import THUMBNAIL_SIZES, read_file
-from classifier.services.model_versions import load_artifact, load_evaluation
 from classifier.storage import part_storage
 from ml.machine import CORES
 from ml.training.artifacts import DETECTOR, EVALUATION, HEAD, MANIFEST, ArtifactCorrupt
@@ -139,6 +150,10 @@ def _check_audit(audit: Audit) -> _Check:
     return _Check(audit, str(audit), (audit.path,), lambda: _read_with_sha256(audit.path, audit.digest))
 
 
+def _check_candidate(candidate: Candidate) -> _Check:
+    return _Check(candidate, str(candidate), list_paths(candidate), lambda: read_files(candidate))
+
+
 def _check_archive(job: Job) -> _Check:
     path = job.config["archive"]
 
@@ -167,6 +182,7 @@ _SOURCES: tuple[tuple[Any, Callable[[Any], _Check]], ...] = (
     (Job.objects.filter(state__has_key="event_files"), _check_event_files),
     (CustomBackbone.objects.exclude(name=""), _check_backbone),
     (Audit.objects.select_related("project"), _check_audit),
+    (Candidate.objects.exclude(artifact_digest="").select_related("project"), _check_candidate),
     (_with_archive, _check_archive),
     (_partial, _check_partial),
 )

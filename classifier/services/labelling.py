@@ -1,4 +1,4 @@
-"""unlabelled samples -> the queue in which people label them, with what the live version suggests."""
+"""unlabelled samples -> the queue in which people label them, with what the live version, or a candidate, suggests."""
 
 from collections import defaultdict
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -7,22 +7,24 @@ from dataclasses import dataclass
 import numpy as np
 from django.db.models import QuerySet
 
+from classifier.models import Candidate as TrainedCandidate
 from classifier.models import ModelVersion, Project, Sample
 from classifier.prepared import any_of
-from classifier.selectors import live_version
 from classifier.services.answers import ask_version, load_vectors
+from classifier.services.candidates import find_suggesting
 from classifier.services.live_classes import live_ids
 from ml.training.diversity import k_center_greedy
 
 POOL = 2000  # pictures that are asked about; of more, those that the order's audit puts first
 SURE = 0.9  # the least probability of a suggestion that is confirmed at a glance
 
+Suggesting = ModelVersion | TrainedCandidate
 Ranking = list[tuple[int, float]]  # (class id, probability), the likeliest first
 
 
 @dataclass(frozen=True)
 class Candidate:
-    """An unlabelled sample, and what the live version says of it; nothing where it has not seen it."""
+    """An unlabelled sample, and what the classifier says of it; nothing where it has not seen it."""
 
     sample: Sample
     ranking: Ranking
@@ -42,21 +44,21 @@ def list_unlabelled(project: Project) -> QuerySet[Sample]:
 def next_candidates(project: Project, order: str, *, skip: Collection[int], size: int) -> list[Candidate]:
     """Return the samples to label next, in one of ORDERS, without those to skip."""
     pool = _pool(project, ORDERS[order], skip)
-    version = live_version(project)
+    version = find_suggesting(project)
     said = _ask(version, [sample.image_id for sample in pool]) if version else {}
     candidates = [Candidate(sample, said.get(sample.image_id, [])) for sample in pool]
     return ORDERS[order].arrange(candidates, version, size)[:size]
 
 
 def suggest(project: Project, ids: Collection[int]) -> dict[int, Ranking]:
-    """Return what the live version says of these samples, by their ids; those that it has not seen are left out."""
-    version = live_version(project)
+    """Return what the classifier says of these samples, by their ids; those that it has not seen are left out."""
+    version = find_suggesting(project)
     images = dict(list_unlabelled(project).filter(pk__in=list(ids)).values_list("pk", "image_id"))
     said = _ask(version, list(images.values())) if version else {}
     return {pk: said[image] for pk, image in images.items() if image in said}
 
 
-def _ask(version: ModelVersion, image_ids: Sequence[int]) -> dict[int, Ranking]:
+def _ask(version: Suggesting, image_ids: Sequence[int]) -> dict[int, Ranking]:
     """Ask a version about pictures: classes that were merged since count as one, and those that are gone as none."""
     now = live_ids(version.project)
     return {pk: _as_now(ranking, now) for pk, ranking in ask_version(version, image_ids).items()}
@@ -89,20 +91,20 @@ def _pool(project: Project, order: "Order", skip: Collection[int]) -> list[Sampl
     return pool + list(unseen[: POOL - len(pool)])
 
 
-def _unsure(candidates: list[Candidate], version: ModelVersion | None, size: int) -> list[Candidate]:
+def _unsure(candidates: list[Candidate], version: Suggesting | None, size: int) -> list[Candidate]:
     # What the version has not seen yet comes last: there is nothing to say of it.
     return sorted(candidates, key=lambda one: (not one.ranking, one.margin, -one.sample.pk))
 
 
-def _sure(candidates: list[Candidate], version: ModelVersion | None, size: int) -> list[Candidate]:
+def _sure(candidates: list[Candidate], version: Suggesting | None, size: int) -> list[Candidate]:
     return sorted(candidates, key=lambda one: (not one.ranking, -one.margin, -one.sample.pk))
 
 
-def _newest(candidates: list[Candidate], version: ModelVersion | None, size: int) -> list[Candidate]:
+def _newest(candidates: list[Candidate], version: Suggesting | None, size: int) -> list[Candidate]:
     return sorted(candidates, key=lambda one: -one.sample.pk)
 
 
-def _diverse(candidates: list[Candidate], version: ModelVersion | None, size: int) -> list[Candidate]:
+def _diverse(candidates: list[Candidate], version: Suggesting | None, size: int) -> list[Candidate]:
     """Choose pictures that are as unlike each other as can be, beginning with the least certain one."""
     ordered = _unsure(candidates, version, size)
     vectors = load_vectors(version, [one.sample.image_id for one in ordered]) if version else {}
@@ -123,7 +125,7 @@ class Order:
     """
 
     title: str
-    arrange: Callable[[list[Candidate], ModelVersion | None, int], list[Candidate]]
+    arrange: Callable[[list[Candidate], Suggesting | None, int], list[Candidate]]
     by_audit: str = ""
 
 

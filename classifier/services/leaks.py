@@ -8,8 +8,8 @@ from django.db.models import Count, QuerySet
 
 from classifier.models import ModelVersion, Project, Sample
 from classifier.prepared import any_of
+from classifier.services.artifacts import load_evaluation
 from classifier.services.datasets import load_dataset
-from classifier.services.model_versions import load_evaluation
 from ml.datasets.splits import SPLITS, TEST
 from ml.errors import UserError
 from ml.training.evaluation import Estimate, estimate_on

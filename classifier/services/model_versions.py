@@ -14,12 +14,13 @@ from classifier.jobs.kinds import TrainResult, VersionResult
 from classifier.jobs.lifecycle import finish_job, read_state
 from classifier.models import Alias, CustomBackbone, DatasetVersion, ImageClass, Job, ModelVersion, Project
 from classifier.models.alias import LIVE
+from classifier.services.artifacts import load_artifact, load_evaluation
 from classifier.services.custom_backbones import FIELDS_OF_OPENED, find_backbone
-from classifier.services.images import read_file
+from classifier.services.quality_gate import check_version, list_failures
 from classifier.storage import store_once
 from ml.images.augmentation import AUGMENTATION_VERSION
 from ml.images.decoding import PREPROCESSING_VERSION
-from ml.training.artifacts import FORMAT_VERSION, Artifact, ArtifactCorrupt, Evaluation, read_artifact, read_evaluation
+from ml.training.artifacts import FORMAT_VERSION, ArtifactCorrupt
 from ml.training.config import TrainConfig
 from ml.training.fine_tuning import TUNING_VERSION
 from ml.training.pipeline import IMPORTED, Trained
@@ -106,10 +107,11 @@ def publish_model_version(
         if stopped:
             trained = replace(trained, metrics={**trained.metrics, "stopped_early": True})
         version = _restored_version(dataset_version.project_id, made, trained) or _create_version(
-            job, dataset_version, config.as_dict(), made, trained, backbone
+            dataset_version, config.as_dict(), made, trained, backbone, job=job, by=job.created_by
         )
-        settle_alias(job, version)
-        finish_job(job, TrainResult(model_version=version.number, stopped_early=stopped), measured=measured)
+        not_live = settle_alias(job, version)
+        result = TrainResult(model_version=version.number, stopped_early=stopped, not_live=not_live)
+        finish_job(job, result, measured=measured)
     return version
 
 
@@ -126,6 +128,20 @@ def _restored_version(project: int, made: str, trained: Trained) -> ModelVersion
     return known
 
 
+@transaction.atomic
+def publish_candidate(
+    dataset_version: DatasetVersion, config: TrainConfig, trained: Trained, *, by: User | None, promote: bool
+) -> ModelVersion:
+    """Publish what was trained already as `publish_model_version` does, without a job."""
+    _store_artifact(trained)
+    made = fingerprint(dataset_version, config)
+    version = _restored_version(dataset_version.project_id, made, trained) or _create_version(
+        dataset_version, config.as_dict(), made, trained, config.backbone, job=None, by=by
+    )
+    _settle_alias(version, by=by, wanted=promote)
+    return version
+
+
 def publish_import(
     job: Job, dataset_version: DatasetVersion, custom: CustomBackbone, trained: Trained, *, pictures: dict[str, Any]
 ) -> ModelVersion:
@@ -140,10 +156,14 @@ def publish_import(
     with transaction.atomic():
         custom.save(update_fields=FIELDS_OF_OPENED)
         known = ModelVersion.objects.filter(project=job.project_id, fingerprint=made).first()
-        version = known or _create_version(job, dataset_version, config, made, trained, custom.name)
-        if read_state(job).promote:
+        version = known or _create_version(
+            dataset_version, config, made, trained, custom.name, job=job, by=job.created_by
+        )
+        not_live = (list_failures(check_version(version)) or None) if read_state(job).promote else None
+        if read_state(job).promote and not not_live:
             promote(version, by=job.created_by)
-        finish_job(job, VersionResult(model_version=version.number, unchanged=known is not None))
+        found = VersionResult(model_version=version.number, unchanged=known is not None, not_live=not_live)
+        finish_job(job, found)
     return version
 
 
@@ -153,10 +173,17 @@ def _store_artifact(trained: Trained) -> None:
 
 
 def _create_version(
-    job: Job, dataset_version: DatasetVersion, config: dict[str, Any], made: str, trained: Trained, backbone: str
+    dataset_version: DatasetVersion,
+    config: dict[str, Any],
+    made: str,
+    trained: Trained,
+    backbone: str,
+    *,
+    job: Job | None,
+    by: User | None,
 ) -> ModelVersion:
     """Create the version with the next number. Call it in a transaction."""
-    project = Project.objects.select_for_update().get(pk=job.own_project.pk)
+    project = Project.objects.select_for_update().get(pk=dataset_version.project_id)
     last = project.model_versions.aggregate(n=Max("number"))["n"] or 0
     return ModelVersion.objects.create(
         project=project,
@@ -168,15 +195,29 @@ def _create_version(
         fingerprint=made,
         artifact_digest=trained.digest,
         metrics=trained.metrics,
-        created_by_id=job.created_by_id,
+        created_by=by,
     )
 
 
-def settle_alias(job: Job, version: ModelVersion) -> None:
-    """Make the version live if it is the project's first one, if the user asked for that, or if the live is damaged."""
+def settle_alias(job: Job, version: ModelVersion) -> list[str] | None:
+    """Make the version live if it is the project's first one, if the user asked for that, or if the live is damaged.
+
+    Return why the quality gate keeps it from that, in sentences; None where it does not. Instead of a version that
+    cannot answer at all, any is better.
+    """
+    return _settle_alias(version, by=job.created_by, wanted=read_state(job).promote)
+
+
+def _settle_alias(version: ModelVersion, *, by: User | None, wanted: bool) -> list[str] | None:
     live = ModelVersion.objects.filter(aliases__name=LIVE, project=version.project_id).first()
-    if live is None or read_state(job).promote or (live != version and not is_whole(live)):
-        promote(version, by=job.created_by)
+    is_damaged = live is not None and live != version and not is_whole(live)
+    if not (live is None or is_damaged or wanted):
+        return None
+    failures = [] if is_damaged or live == version else list_failures(check_version(version))
+    if failures:
+        return failures
+    promote(version, by=by)
+    return None
 
 
 def promote(version: ModelVersion, *, by: User | None) -> None:
@@ -204,13 +245,3 @@ def _one_line(text: str | None) -> str | None:
 
 def _storable(text: str | None) -> str | None:
     return None if text is None else text.replace("\0", "\ufffd").strip()
-
-
-def load_artifact(digest: str) -> Artifact:
-    """Load an artifact. Raise ArtifactCorrupt."""
-    return read_artifact(digest, lambda name: read_file(f"artifacts/{digest}/{name}"))
-
-
-def load_evaluation(digest: str) -> Evaluation:
-    """Load the evaluation of an artifact. Raise ArtifactCorrupt."""
-    return read_evaluation(digest, lambda name: read_file(f"artifacts/{digest}/{name}"))

@@ -17,8 +17,8 @@ from classifier.parsing import parse_number
 from classifier.prepared import PreparedQuery
 from classifier.selectors import list_projects
 from classifier.services.accounts import hash_api_key, note_key_use, valid_keys
+from classifier.services.artifacts import load_artifact
 from classifier.services.custom_backbones import find_backbone
-from classifier.services.model_versions import load_artifact
 from classifier.services.remote import WorkerEngine
 from ml.engines.conversion import ensure_tflite
 from ml.engines.litert import Embedder

@@ -8,8 +8,9 @@ from django.core.files.storage import default_storage
 
 from classifier.jobs.kinds import TRAIN, JobState
 from classifier.jobs.lifecycle import queue_job, update_ended_state
-from classifier.models import Audit, CustomBackbone, DatasetVersion, Export, Image, Job, ModelVersion
+from classifier.models import Audit, Candidate, CustomBackbone, DatasetVersion, Export, Image, Job, ModelVersion
 from classifier.models.custom_backbone import backbone_file_path
+from classifier.services.candidate_queue import train_soon
 from classifier.services.datasets import restore_dataset
 from classifier.services.exports import request_export
 from classifier.services.file_checks import Problem
@@ -82,6 +83,13 @@ def _forget_audit(audit: Audit) -> str:
     return "Checking the pictures of the project again makes it anew."
 
 
+def _train_again(candidate: Candidate) -> str:
+    project = candidate.project
+    candidate.delete()
+    train_soon(project)
+    return "It is trained again, as soon as a worker is running."
+
+
 def _fail_later(job: Job) -> str:
     return "The job is going to fail; upload the archive again."
 
@@ -93,5 +101,6 @@ _REPAIRS: dict[type[Any], Callable[[Any], str]] = {
     Export: _remake_export,
     CustomBackbone: _restore_backbone,
     Audit: _forget_audit,
+    Candidate: _train_again,
     Job: lambda job: _forget_event_files(job) if not job.is_open else _fail_later(job),
 }

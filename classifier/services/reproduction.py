@@ -9,9 +9,9 @@ from django.db import transaction
 from classifier.jobs.kinds import REPRODUCE, ReproduceResult
 from classifier.jobs.lifecycle import queue_job
 from classifier.models import Job, ModelVersion, Project
+from classifier.services.artifacts import load_artifact, load_evaluation
 from classifier.services.custom_backbones import check_backbone
 from classifier.services.dataset_restoring import count_purged
-from classifier.services.model_versions import load_artifact, load_evaluation
 from ml.errors import Conflict
 from ml.training.artifacts import Artifact, read_artifact, read_evaluation
 from ml.training.config import parse_config

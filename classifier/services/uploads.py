@@ -20,6 +20,7 @@ from classifier.jobs.lifecycle import AlreadyAnswered, answer_job, queue_job, re
 from classifier.models import ImageClass, Job, Project, Sample, Upload, UploadItem
 from classifier.models.upload import SILENCE
 from classifier.prepared import insert_rows
+from classifier.services.candidate_queue import train_soon
 from classifier.services.images import ensure_images
 from classifier.services.incoming_files import (
     INCOMING_FILES,
@@ -146,6 +147,7 @@ def record_files(upload: Upload, files: list[IncomingFile]) -> list[Outcome]:
     insert_rows(UploadItem, ITEM_FIELDS, [(upload.pk, *outcome) for outcome in outcomes])
     if any(outcome.status == Status.STORED for outcome in outcomes):
         transaction.on_commit(lambda: get_ready_soon(upload.project))
+        train_soon(upload.project)
     return outcomes
 
 

@@ -1,18 +1,19 @@
 """two model versions -> what the second answers better and worse, on the pictures that both were tested on."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
 from classifier.models import ModelVersion
 from classifier.selectors import class_names
+from classifier.services.artifacts import load_evaluation
 from classifier.services.dataset_comparison import KINDS, compare_states, state_of_version
 from classifier.services.datasets import load_dataset
-from classifier.services.model_versions import load_evaluation
 from ml.datasets.splits import TEST
 from ml.evaluation.mcnemar import least_p, mcnemar
 from ml.evaluation.scores import ratio
+from ml.training.artifacts import Evaluation
 from ml.training.config import describe_config
 
 CERTAIN = 0.05  # a difference that chance makes less often than this is called one
@@ -28,6 +29,9 @@ class Answer(NamedTuple):
     @property
     def right(self) -> bool:
         return self.true == self.predicted
+
+
+Answers = Mapping[str, Answer]  # by the sha256 of the picture
 
 
 @dataclass(frozen=True)
@@ -104,15 +108,12 @@ class VersionComparison:
 
 def compare_versions(before: ModelVersion, after: ModelVersion) -> VersionComparison:
     """Compare two versions of a project. Raise ArtifactCorrupt, DatasetCorrupt, OSError."""
-    first, second = _answers(before), _answers(after)
-    shared = sorted(first.keys() & second.keys())
-    kept = [sha256 for sha256 in shared if first[sha256].true == second[sha256].true]
-    changes = [Change(sha256, first[sha256], second[sha256]) for sha256 in kept]
-    fixed = [one for one in changes if one.after.right and not one.before.right]
-    broken = [one for one in changes if one.before.right and not one.after.right]
-    alone = (first.keys() | second.keys()) - set(shared)
+    first, second = answers_of_version(before), answers_of_version(after)
+    changes, fixed, broken = _list_changes(first, second)
+    shared = first.keys() & second.keys()
+    alone = first.keys() ^ second.keys()
     return VersionComparison(
-        n=len(kept),
+        n=len(changes),
         hits_before=sum(one.before.right for one in changes),
         hits_after=sum(one.after.right for one in changes),
         fixed=sorted(fixed, key=lambda one: -one.before.probability),
@@ -121,17 +122,37 @@ def compare_versions(before: ModelVersion, after: ModelVersion) -> VersionCompar
         left_out=len(alone),
         trained_on=_count_trained(before, second.keys() - first.keys())
         + _count_trained(after, first.keys() - second.keys()),
-        relabelled=len(shared) - len(kept),
+        relabelled=len(shared) - len(changes),
         classes=_class_changes(after, changes),
         settings=compare_settings(before, after),
         data=_compare_data(before, after),
     )
 
 
-def _answers(version: ModelVersion) -> dict[str, Answer]:
-    """Return the answers to the test pictures, by sha256."""
-    found = load_evaluation(version.artifact_digest)
-    classes = [pk for pk, _ in version.dataset_version.classes]
+def _list_changes(first: Answers, second: Answers) -> tuple[list[Change], list[Change], list[Change]]:
+    """Return what both say of each picture that both were tested on with the same class; what is fixed; what broken."""
+    shared = sorted(first.keys() & second.keys())
+    changes = [
+        Change(sha256, first[sha256], second[sha256]) for sha256 in shared if first[sha256].true == second[sha256].true
+    ]
+    fixed = [one for one in changes if one.after.right and not one.before.right]
+    broken = [one for one in changes if one.before.right and not one.after.right]
+    return changes, fixed, broken
+
+
+def judge_answers(first: Answers, second: Answers, groups: Mapping[str, str]) -> Verdict:
+    """Say which of two is better on the pictures that both were tested on; `groups` are those of the second."""
+    _, fixed, broken = _list_changes(first, second)
+    return _judge(fixed, broken, groups)
+
+
+def answers_of_version(version: ModelVersion) -> Answers:
+    """Return a version's answers to its test pictures. Raise ArtifactCorrupt, OSError."""
+    return read_answers(load_evaluation(version.artifact_digest), [pk for pk, _ in version.dataset_version.classes])
+
+
+def read_answers(found: Evaluation, classes: Sequence[int]) -> Answers:
+    """Return the answers to the test pictures, by sha256; `classes` are their ids."""
     predicted = found.probabilities.argmax(axis=1).tolist() if len(found.labels) else []
     confidence = found.probabilities.max(axis=1, initial=0).tolist()
     rows = zip(found.sha256s, found.labels.tolist(), predicted, confidence, strict=True)

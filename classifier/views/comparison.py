@@ -39,7 +39,9 @@ def compare(request: SignedIn, project: Project) -> HttpResponse:
     context |= {"before": before, "after": after, "pair": f"v={before.number}&v={after.number}"}
     try:
         found = compare_versions(before, after)
-        context |= {"found": found, **_describe(request, found, before, after)}
+        context |= {"found": found, **describe_comparison(found, before, after)}
+        show = request.GET.get("show")
+        context |= changed_pictures(request, found, before, after, show) if show in SHOWN else {}
     except (UserError, OSError) as error:
         context["error"] = str(error) if isinstance(error, UserError) else "Their files cannot be read now."
     return render(request, "classifier/comparison_page.html", context)
@@ -53,14 +55,13 @@ def _pair(request: HttpRequest, project: Project) -> tuple[ModelVersion, ModelVe
     return find_version(project, numbers[0]), find_version(project, numbers[1])
 
 
-def _describe(request: SignedIn, found: VersionComparison, before: ModelVersion, after: ModelVersion) -> dict[str, Any]:
-    show = request.GET.get("show")
+def describe_comparison(found: VersionComparison, before: ModelVersion, after: ModelVersion) -> dict[str, Any]:
+    """Return the verdict and the figures of a comparison."""
     return {
         "verdict": describe_verdict(found, before.number, after.number),
         "share_before": found.hits_before / found.n if found.n else None,
         "share_after": found.hits_after / found.n if found.n else None,
         "data": [(title, found.data[kind]) for kind, title in KINDS.items() if found.data[kind]],
-        **(_pictures(request, found, before, after, show) if show in SHOWN else {}),
     }
 
 
@@ -75,16 +76,17 @@ def pictures(request: SignedIn, project: Project) -> HttpResponse:
     if show not in SHOWN:
         raise Http404
     try:
-        context = _pictures(request, compare_versions(before, after), before, after, show)
+        context = changed_pictures(request, compare_versions(before, after), before, after, show)
     except UserError as error:
         return render(request, "classifier/_changed.html", {"error": str(error)})
     template = "_samples" if "offset" in request.GET else "_changed"
     return render(request, f"classifier/{template}.html", {**context, "project": project})
 
 
-def _pictures(
+def changed_pictures(
     request: SignedIn, found: VersionComparison, before: ModelVersion, after: ModelVersion, show: str
 ) -> dict[str, Any]:
+    """Return what a page shows of the pictures that the second version fixed, or broke."""
     offset = min(parse_number(request.GET.get("offset")) or 0, 10**7)
     changes = found.fixed if show == "fixed" else found.broken
     page = {one.sha256: one for one in changes[offset : offset + PAGE]}

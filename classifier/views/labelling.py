@@ -12,7 +12,9 @@ from classifier.access import SignedIn, project_page
 from classifier.models import Project
 from classifier.parsing import parse_number, parse_numbers
 from classifier.services import labelling, readiness
+from classifier.services.candidates import find_suggesting
 from classifier.services.labelling import ORDERS, Candidate, Ranking
+from classifier.views.candidate import candidate_context
 from classifier.views.pictures import LARGE
 
 BATCH = 40  # pictures that the browser fetches at once, ahead of the person
@@ -26,15 +28,16 @@ def label(request: SignedIn, project: Project) -> HttpResponse:
     order = request.GET.get("order", "unsure")
     if order not in ORDERS:
         raise Http404
-    live = selectors.live_version(project)
+    suggesting = find_suggesting(project)
     context = {
         "project": project,
         "order": order,
         "orders": [(name, known.title) for name, known in ORDERS.items()],
         "left": labelling.list_unlabelled(project).count(),
         "classes": selectors.list_classes(project),
-        "live": live,
-        "sure": sum(map(len, labelling.list_sure(project, labelling.POOL).values())) if live else 0,
+        "suggesting": suggesting,
+        **candidate_context(project),
+        "sure": sum(map(len, labelling.list_sure(project, labelling.POOL).values())) if suggesting else 0,
     }
     return render(request, "classifier/label_page.html", context)
 
@@ -48,7 +51,7 @@ def queue(request: SignedIn, project: Project) -> HttpResponse:
         raise Http404
     skip = _numbers(request.POST.get("skip", ""), MOST_SKIPPED)
     candidates = labelling.next_candidates(project, order, skip=skip, size=BATCH)
-    if not all(candidate.ranking for candidate in candidates) and selectors.live_version(project):
+    if not all(candidate.ranking for candidate in candidates) and find_suggesting(project):
         readiness.get_ready_soon(project, asked=True)
     left = labelling.list_unlabelled(project).count()
     return JsonResponse({"left": left, "pictures": [_present(project, one) for one in candidates]})
@@ -57,7 +60,7 @@ def queue(request: SignedIn, project: Project) -> HttpResponse:
 @project_page
 @require_POST
 def suggestions(request: SignedIn, project: Project) -> HttpResponse:
-    """Return as JSON what the live version says of pictures that it had not seen when the browser fetched them."""
+    """Return as JSON what the classifier says of pictures that it had not seen when the browser fetched them."""
     found = labelling.suggest(project, _numbers(request.POST.get("ids", ""), 2 * BATCH))
     return JsonResponse({"suggestions": {pk: _told(ranking) for pk, ranking in found.items()}})
 
@@ -93,6 +96,6 @@ def sure(request: SignedIn, project: Project) -> HttpResponse:
         "tabs": tabs,
         "chosen": chosen,
         "candidates": found[chosen.pk][:AT_A_GLANCE] if chosen else [],
-        "live": selectors.live_version(project),
+        "suggesting": find_suggesting(project),
     }
     return render(request, "classifier/sure_page.html", context)

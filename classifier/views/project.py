@@ -18,6 +18,7 @@ from classifier.forms import NameForm
 from classifier.models import Project, Sample
 from classifier.services import audits, groups, leaks, readiness
 from classifier.services.projects import rename_project
+from classifier.views.candidate import candidate_context
 
 STRIP = 6  # thumbnails beside each class
 MAX_DAMAGED_NAMED = 5
@@ -55,6 +56,7 @@ def project(request: SignedIn, project: Project) -> HttpResponse:
         "findings": audits.count_findings(project),
         "getting_ready": readiness.find_open(project),
         "live": live,
+        **candidate_context(project),
         "running": selectors.list_jobs(request.user).filter(project=project, status__in=("QUEUED", "RUNNING")),
         "offers_negative": len(rows) > 1 and not any(row["class"].is_negative for row in rows),
         "class_form": NameForm(label="Class name"),

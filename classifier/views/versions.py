@@ -14,12 +14,13 @@ from classifier.access import SignedIn, project_page
 from classifier.custom_backbone_forms import ReimportForm
 from classifier.evaluation_choices import find_version
 from classifier.models import ModelVersion, Project, PublicLink
-from classifier.services import exports, leaks, model_versions
+from classifier.services import exports, leaks
 from classifier.services.advice import give_advice
 from classifier.services.custom_backbones import find_spec
 from classifier.services.hub import FORMAT
 from classifier.services.reproduction import request_reproduction
 from classifier.version_forms import VersionForm
+from classifier.views.promoting import gate_context
 from ml.errors import UserError
 from ml.exports.registry import FORMATS
 from ml.training.pipeline import IMPORTED
@@ -41,6 +42,7 @@ def detail(request: SignedIn, project: Project, number: int) -> HttpResponse:
         "pairs": _list_pairs(version),
         "evaluation_url": reverse("version_evaluation", args=[project.slug, number]),
         "live": selectors.live_version(project),
+        **gate_context(version),
         "exports": _exports(version),
         "hub": _hub(request, version),
         "pictures": version.config.get("pictures"),
@@ -99,15 +101,6 @@ def _list_pairs(version: ModelVersion) -> list[dict[str, Any]]:
         for true, predicted in (divmod(int(place), counts.shape[1]) for place in order)
         if counts[true, predicted]
     ]
-
-
-@project_page
-@require_POST
-def promote(request: SignedIn, project: Project, number: int) -> HttpResponse:
-    version = find_version(project, number)
-    model_versions.promote(version, by=request.user)
-    messages.success(request, f"Version {number} is now live.")
-    return redirect(version)
 
 
 @project_page

@@ -44,6 +44,9 @@ class StepCallback(Protocol):
 class EmptySplit(Refused):
     """There are no pictures to train on, or none to validate on. The message is a sentence for the user."""
 
+    def __init__(self, split: str) -> None:
+        super().__init__(f"There are no pictures in the {split} split. Add pictures, at least three of each class.")
+
 
 class TrainingDiverged(Refused):
     """The numbers of the head grew without bounds. The message is a sentence for the user."""

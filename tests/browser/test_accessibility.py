@@ -49,6 +49,8 @@ PAGES = {
     "two versions": "/projects/{slug}/versions/compare?v=1&v=2&show=fixed",
     "which two versions": "/projects/{slug}/versions/compare",
     "a version": "/projects/{slug}/versions/1/",
+    "before a version goes live": "/projects/{slug}/versions/2/promote",
+    "settings of a project": "/projects/{slug}/settings",
     "a report": "/projects/{slug}/versions/1/report",
     "an evaluation": "/projects/{slug}/versions/1/evaluation/?show=hits",
     "an evaluation on all pictures": "/projects/{slug}/versions/1/evaluation/?of=all&show=mistakes",
@@ -88,6 +90,7 @@ def places(owner: Any) -> dict[str, Any]:
     owner.ok("POST", f"/projects/{slug}/samples/delete", {"ids": [samples[0]["id"]]})
     owner.ok("POST", f"/projects/{slug}/samples/unlabel", {"ids": [samples[1]["id"]]})
     owner.wait_job(owner.ok("POST", f"/projects/{slug}/audit")["job"])
+    owner.ok("PATCH", f"/projects/{slug}/settings", {"up_to_date": True, "least_accuracy": 99})
     upload, asking = sorted(one["id"] for one in owner.ok("GET", f"/projects/{slug}/uploads"))
     return {
         "slug": slug,

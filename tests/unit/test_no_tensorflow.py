@@ -23,6 +23,7 @@ sys.exit(f"imported: {{heavy}}" if heavy else 0)
     [
         "import poetsweb.wsgi, poetsweb.urls, classifier.views.predict, classifier.api.router",
         "import worker.run, poetsweb.celery",
+        "import worker.candidate",
         "from classifier.management.commands import serve, prepare, import_dataset",
         "from worker.management.commands import run_reaper",
         "from ml.training import pipeline, inference, head; from ml.engines import embeddings",

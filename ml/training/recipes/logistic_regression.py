@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from ml.training.cross_validation import deal_folds, thin_out
 from ml.training.evaluation import FEW_GROUPS
 from ml.training.head import (
+    EmptySplit,
     Fitted,
     Floats,
     Head,
@@ -108,6 +109,8 @@ def _choose_search(
         folds = deal_folds(pool.labels[pool.kept], [pool.groups[place] for place in pool.kept], LEAST_FOLDS)
         if folds is not None:
             return _CrossValidation(pool, folds, classes)
+    if not len(validation.labels):
+        raise EmptySplit("validation")
     return _HeldOut(training, validation, classes)
 
 
@@ -226,4 +229,5 @@ RECIPE = Recipe(
     help="Stops by itself, gives small classes more weight, and chooses its regularisation on unseen pictures.",
     version=2,  # 2: chooses by cross-validation where the validation pictures are few, and then learns from all
     train=train_auto,
+    can_cross_validate=True,
 )

@@ -52,6 +52,7 @@ class Recipe:
         train: the function that trains.
         settings: the settings it uses.
         can_stop: whether a `report` that raises `StopTraining` ends it with the head it has reached.
+        can_cross_validate: whether it can do without validation pictures, where each class has at least two groups.
     """
 
     name: str
@@ -61,6 +62,7 @@ class Recipe:
     train: Train
     settings: type[RecipeSettings] = RecipeSettings
     can_stop: bool = False
+    can_cross_validate: bool = False
 
     @property
     def own_settings(self) -> list[str]:

@@ -52,12 +52,13 @@ def train_head(
     its step rises from call to call, and the last point is the returned head's. A class may have no pictures in a
     split. With `keep_validation` the head will not have seen the validation pictures.
 
-    Raise `EmptySplit` if there are no pictures to train or validate on, and `TrainingDiverged` if the head is not
-    finite.
+    Raise `EmptySplit` if there are no pictures to train on, or none to validate on and the recipe needs some, and
+    `TrainingDiverged` if the head is not finite.
     """
-    for name, split in (("training", training), ("validation", validation)):
-        if not len(split.labels):
-            raise EmptySplit(f"There are no pictures in the {name} split. Add pictures, at least three of each class.")
+    if not len(training.labels):
+        raise EmptySplit("training")
+    if not len(validation.labels) and (keep_validation or not RECIPES[config.recipe].can_cross_validate):
+        raise EmptySplit("validation")
     with _blas_on_one_core():
         fitted = RECIPES[config.recipe].train(
             training, validation, classes, config, report, callback, keep_validation=keep_validation

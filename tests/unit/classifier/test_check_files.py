@@ -18,8 +18,9 @@ from classifier.jobs import lifecycle
 from classifier.jobs.kinds import TRAIN
 from classifier.models import Alias, Export, Image, Job, ModelVersion, Project
 from classifier.services import datasets, file_checks, uploads
+from classifier.services.artifacts import load_artifact
 from classifier.services.images import read_file, read_thumbnail
-from classifier.services.model_versions import find_version, load_artifact
+from classifier.services.model_versions import find_version
 from ml.training.config import TrainConfig, parse_config
 from tests.datasets import coloured_pictures
 from tests.unit.classifier.conftest import add_pictures, publish, store_export, store_fake_embeddings

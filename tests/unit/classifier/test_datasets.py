@@ -10,7 +10,7 @@ from django.core.files.storage import default_storage
 from classifier.jobs import lifecycle
 from classifier.models import Alias, DatasetVersion, Job, ModelVersion, Project, Sample
 from classifier.selectors import live_version
-from classifier.services import model_versions, samples
+from classifier.services import artifacts, model_versions, samples
 from classifier.services.classes import rename_class
 from classifier.services.datasets import DatasetCorrupt, freeze_dataset_version, load_dataset
 from classifier.services.embeddings import EmbeddingsMissing, list_missing, load_embeddings, store_embeddings
@@ -156,4 +156,4 @@ def test_tampered_artifact_is_not_used(filled: Project) -> None:
     path = f"artifacts/{version.artifact_digest}/head.npz"
     default_storage.save(path, ContentFile(read_file(path) + b"x"))
     with pytest.raises(ArtifactCorrupt):
-        model_versions.load_artifact(version.artifact_digest)
+        artifacts.load_artifact(version.artifact_digest)

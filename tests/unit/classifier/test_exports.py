@@ -13,8 +13,8 @@ from classifier.jobs import lifecycle
 from classifier.models import Export, Job, ModelVersion, Sample
 from classifier.selectors import class_names
 from classifier.services import exports
+from classifier.services.artifacts import load_evaluation
 from classifier.services.exports import UnknownFormat, request_export
-from classifier.services.model_versions import load_evaluation
 from classifier.services.samples import delete_samples, pick, purge_samples
 from ml.exports.registry import FORMATS
 from ml.sandbox.child import ChildKilled

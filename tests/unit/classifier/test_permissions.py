@@ -180,6 +180,7 @@ BODIES = {
     "webhooks": {"address": "https://example.org/hook"},
     "retry": {},
     "sweeps": {"settings": {"seed": [1, 2]}},
+    "settings": {"least_accuracy": 80},
     "known": {"sha256s": ["0" * 64]},
 }
 

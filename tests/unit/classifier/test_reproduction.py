@@ -15,8 +15,8 @@ from django.urls import reverse
 
 from classifier.models import Embedding, Job, ModelVersion, Project
 from classifier.services import samples
+from classifier.services.artifacts import load_artifact, load_evaluation
 from classifier.services.images import read_file
-from classifier.services.model_versions import load_artifact, load_evaluation
 from classifier.services.reproduction import NotReproducible, request_reproduction
 from ml.training.artifacts import pack_artifact
 from ml.training.head import Head

@@ -16,8 +16,8 @@ from classifier.jobs import lifecycle
 from classifier.jobs.kinds import EMBED
 from classifier.models import Image, ModelVersion, Project, Sample
 from classifier.outages import StorageAway
+from classifier.services.artifacts import load_artifact
 from classifier.services.custom_backbones import find_backbone
-from classifier.services.model_versions import load_artifact
 from ml.backbones.spec import custom_backbone_dir
 from tests.unit.classifier import test_custom_backbones
 from tests.unit.classifier.conftest import store_export

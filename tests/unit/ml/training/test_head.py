@@ -122,7 +122,15 @@ def test_train_classes_without_pictures(config: TrainConfig, training: list[int]
 def test_train_empty_split_is_refused(config: TrainConfig, empty: str) -> None:
     splits = {"training": clouds([5, 5]), "validation": clouds([2, 2]), empty: clouds([0, 0])}
     with pytest.raises(EmptySplit, match=empty):
-        train_head(splits["training"], splits["validation"], 2, config, silent)
+        train_head(splits["training"], splits["validation"], 2, config, silent, keep_validation=True)
+
+
+def test_two_pictures_of_each_class_are_enough_without_validation() -> None:
+    nothing = LabelledFeatures(np.empty((0, 20), np.float32), np.empty(0, np.int64))
+    head = train_head(clouds([2, 2]), nothing, 2, AUTO, silent)
+    assert np.mean([recall(head, clouds([50, 50], seed=2), label) for label in (0, 1)]) > 0.9
+    with pytest.raises(EmptySplit, match="validation"):
+        train_head(clouds([2, 1]), nothing, 2, AUTO, silent)
 
 
 @RECIPES
