@@ -13,6 +13,7 @@ from classifier.jobs.kinds import TrainResult
 from classifier.jobs.log import INFO
 from classifier.models import DatasetVersion, Job, Project
 from classifier.services import datasets, embeddings, evaluations, event_files, groups, model_versions, readiness
+from classifier.services.candidate_queue import train_soon
 from classifier.services.custom_backbones import find_backbone
 from ml.backbones.backbone import Backbone
 from ml.datasets.splits import TEST
@@ -73,7 +74,11 @@ def train(job: Job) -> None:
 
 
 def _look_at_the_unlabelled(project: Project, backbone: Backbone) -> None:
-    """Let idle workers embed the pictures that no training needs, for which the version can then suggest a class."""
+    """Let idle workers embed the pictures that no training needs, for which the version can then suggest a class.
+
+    A candidate that waited for embeddings which the training has taken over goes on, or finds that it is the version.
+    """
+    train_soon(project)
     if not backbone.needs_tensorflow and readiness.list_unready(project, backbone):
         readiness.get_ready_soon(project)
 

@@ -172,9 +172,11 @@ def test_given_splits_are_respected(project: Project) -> None:
 
 
 def test_label_makes_another_candidate_and_deletes_the_files_of_the_last(fresh: Project) -> None:
-    train(fresh)
     before = candidate_of(fresh)
     assert candidate_files(fresh) == [before.artifact_digest]
+    train(fresh)
+    assert candidate_of(fresh).same_as == 1  # it is a version now
+    assert candidate_files(fresh) == []
     red = fresh.classes.order_by("pk").first()
     moved = fresh.samples.exclude(image_class=red).order_by("pk")
     assert red is not None
