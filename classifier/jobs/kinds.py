@@ -242,7 +242,7 @@ CANDIDATE = JobKind(
     queue="embed",
     run="worker.candidate:train_candidate",
     stages=(
-        Stage("compare", "Looking for the same photos", unit="pictures"),
+        Stage("compare", "Looking for the same photos", "pictures", rate=400),
         Stage("head", "Training the last layer"),
         Stage("evaluate", "Evaluating"),
     ),

@@ -9,7 +9,7 @@ from ml.training.out_of_distribution import NEAREST
 from ml.training.rejection import NEVER, Rejection
 
 OUTPUT = "none_of_these"
-SIGNATURE = f"with_{OUTPUT}"  # sorts behind serving_default, so that the latter stays the first of a file
+SIGNATURE = f"with_{OUTPUT}"  # where the usual one may have no other output
 
 
 def least_of_answers(rejection: Rejection, classes: int) -> NDArray[np.float32] | None:

@@ -1,19 +1,24 @@
-"""Run the classifier in model.tflite with LiteRT."""
+"""Run the classifier in model.tflite with LiteRT, and model_with_none_of_these.tflite, if there is one, beside it."""
 
 from ai_edge_litert.interpreter import Interpreter
 
-REFUSING = "with_none_of_these"  # the signature of a classifier that refuses pictures
+REFUSING = "model_with_none_of_these.tflite"
 
 
 def load(folder):
     """Return a function: a picture's file and its pixels, uint8 (S, S, 3) -> probabilities (C,), none of these."""
-    interpreter = Interpreter(model_path=str(folder / "model.tflite"))
-    known = interpreter.get_signature_list()
-    run = interpreter.get_signature_runner(REFUSING if REFUSING in known else "serving_default")
-    dtype = run.get_input_details()["pictures"]["dtype"]
+    run = open_model(folder / "model.tflite")
+    refuse = open_model(folder / REFUSING) if (folder / REFUSING).exists() else None
 
     def classify(data, picture):
-        found = run(pictures=picture[None].astype(dtype))
-        return found["probabilities"][0], bool(found.get("none_of_these", [False])[0])
+        refused = refuse is not None and bool(refuse(picture)["none_of_these"][0])
+        return run(picture)["probabilities"][0], refused
 
     return classify
+
+
+def open_model(path):
+    """Return a function: pixels, uint8 (S, S, 3) -> the outputs by name, for one picture."""
+    runner = Interpreter(model_path=str(path)).get_signature_runner()
+    dtype = runner.get_input_details()["pictures"]["dtype"]
+    return lambda picture: runner(pictures=picture[None].astype(dtype))
