@@ -12,6 +12,7 @@ from classifier.api.errors import errors
 from classifier.api.versions import find_version
 from classifier.judged_pictures import Judged, Source, Wanted, page_of_judged
 from classifier.models import ModelVersion
+from classifier.sample_filters import Id
 from classifier.selectors import list_every_class
 from classifier.services.evaluations import Evaluated, evaluate_all, evaluate_version
 from ml.evaluation.curves import STEPS
@@ -91,8 +92,8 @@ def list_judged_pictures(
     number: int,
     of: Source = "test",
     show: schemas.Show = "mistakes",
-    true_class: int | None = None,
-    predicted_class: int | None = None,
+    true_class: Id | None = None,
+    predicted_class: Id | None = None,
     offset: int = params.Query(0, ge=0, le=10**7),
     size: int = params.Query(PAGE, ge=1, le=1000),
 ) -> Any:

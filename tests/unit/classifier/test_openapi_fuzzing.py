@@ -73,6 +73,7 @@ def document(call: str, headers: dict[str, str], trained: ModelVersion) -> dict[
         "job_id": values["pk"]["job"],
         "change_id": values["pk"]["undo"],
         "key_id": ApiKey.objects.values_list("pk", flat=True)[0],
+        "sample_id": Sample.objects.values_list("pk", flat=True)[0],
         "sha256": values["sha256"],
         "format": "tflite",
         "token": values["token"],
