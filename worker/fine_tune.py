@@ -89,8 +89,7 @@ class FineTuningRun:
 
     def _judged(self, logits: NDArray[np.float32]) -> OutOfSample:
         """Return what the head makes of the validation pictures, which it has not seen."""
-        labels = self.dataset.labels(VALIDATION)
-        return OutOfSample(logits, labels, len(self.dataset.labels(TRAINING)) + np.arange(len(labels)))
+        return OutOfSample(logits, self.dataset.labels(VALIDATION))
 
     def _store(self, tuned: Tuned) -> TrainedClassifier:
         """Store the tuned backbone, and evaluate the stored form, which is the one that will answer."""

@@ -96,12 +96,13 @@ class OutOfSample:
     Attributes:
         logits: float32 (N, C).
         labels: class indices (N,).
-        places: which pictures they are, (N,): first those of training count, then those of validation.
+        folds: how many such heads there are, where they have cross-validated the pictures of training and validation;
+            0 where it is the head itself, on the validation pictures.
     """
 
     logits: Floats
     labels: Ints
-    places: Ints
+    folds: int = 0
 
 
 @dataclass(frozen=True)
@@ -112,10 +113,9 @@ class Fitted:
     out_of_sample: OutOfSample
 
 
-def judge_validation(head: Head, training: LabelledFeatures, validation: LabelledFeatures) -> Fitted:
+def judge_validation(head: Head, validation: LabelledFeatures) -> Fitted:
     """Return a head with its answers on the validation pictures, which it has not seen."""
-    places = training.pictures + np.arange(len(validation.labels))
-    return Fitted(head, OutOfSample(head.logits(validation.features), validation.labels, places))
+    return Fitted(head, OutOfSample(head.logits(validation.features), validation.labels))
 
 
 def softmax(logits: Floats) -> Floats:

@@ -16,7 +16,7 @@ from ml.images.decoding import PREPROCESSING_VERSION
 from ml.training.artifacts import Evaluation, pack_artifact
 from ml.training.calibration import calibration_error, cool, fit_temperature
 from ml.training.config import TrainConfig
-from ml.training.cross_validation import FOLDS, cross_validate, deal_folds, thin_out
+from ml.training.cross_validation import cross_validate, deal_folds, thin_out
 from ml.training.evaluation import FEW_GROUPS, evaluate, summarise_cross_validation
 from ml.training.event_files import TrainingEventFiles
 from ml.training.head import Head, LabelledFeatures, OutOfSample, Report, no_callback, softmax
@@ -146,11 +146,12 @@ def _estimate(
 ) -> dict[str, Any]:
     """Return the metrics of a cross-validation over all pictures as they are; none if a class has too few groups."""
     judged = found.out_of_sample
-    if len(judged.labels) == len(found.known.labels):  # the recipe has done so already for all but the test pictures
+    # The recipe may have done so already for all but the test pictures, if they are not too many.
+    if judged.folds and len(judged.labels) == len(found.known.labels):
         labels = np.concatenate([judged.labels, dataset.labels(TEST)])
         probabilities = softmax(np.concatenate([judged.logits, found.head.logits(found.test)]))
         groups = found.known.groups + dataset.groups_of(TEST)
-        return {"cross_validation": summarise_cross_validation(probabilities, labels, groups, FOLDS)}
+        return {"cross_validation": summarise_cross_validation(probabilities, labels, groups, judged.folds)}
     return _cross_validate(dataset, features, config, report)
 
 
@@ -224,7 +225,7 @@ def adopt(dataset: Dataset, features: NDArray[np.float32], backbone: Backbone, *
     classes = len(dataset.classes)
     head = Head(np.eye(classes, dtype=np.float32), np.zeros(classes, np.float32))
     config = {"recipe": IMPORTED, "backbone": backbone.name, "source": source}
-    nothing = OutOfSample(np.empty((0, classes), np.float32), np.empty(0, np.int64), np.empty(0, np.int64))
+    nothing = OutOfSample(np.empty((0, classes), np.float32), np.empty(0, np.int64))
     known = KnownPictures(np.empty((0, classes), np.float32), np.empty(0, np.int64), [])
     return _pack(dataset, TrainedClassifier(backbone, head, known, features, nothing), config, NOTHING_REFUSED)
 

@@ -134,7 +134,7 @@ class _HeldOut:
         return None  # whoever wants to know can measure the head itself
 
     def conclude(self, best: _Tried) -> Fitted:
-        return judge_validation(best.head, self.training, self.validation)
+        return judge_validation(best.head, self.validation)
 
 
 class _Path:
@@ -220,7 +220,7 @@ class _CrossValidation:
         return float(np.mean(tried.logits.argmax(axis=1) == self.labels)), float(entropy.mean())
 
     def conclude(self, best: _Tried) -> Fitted:
-        return Fitted(best.head, OutOfSample(best.logits, self.labels, self._pool.kept))
+        return Fitted(best.head, OutOfSample(best.logits, self.labels, len(self._paths)))
 
 
 RECIPE = Recipe(

@@ -86,7 +86,7 @@ def train_sgd(
         if stopped:
             break
     assert reached is not None  # noqa: S101 - there is a step at least
-    return judge_validation(reached, training, validation)
+    return judge_validation(reached, validation)
 
 
 def descend(

@@ -11,7 +11,7 @@ from ml.training.head import Head, OutOfSample, softmax
 
 
 def judged(logits: NDArray[np.float32], labels: NDArray[np.int64]) -> OutOfSample:
-    return OutOfSample(logits, labels, np.arange(len(labels)))
+    return OutOfSample(logits, labels)
 
 
 def drawn(count: int, temperature: float, seed: int = 0) -> OutOfSample:

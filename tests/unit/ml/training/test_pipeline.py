@@ -270,3 +270,18 @@ def test_train_gives_only_answers_as_precise_as_wanted(dataset: Dataset, feature
     assert shy.rejection.least_probabilities is not None
     assert (shy.rejection.least_probabilities > 0.3).any()
     np.testing.assert_array_equal(bold.head.weights, shy.head.weights)
+
+
+def test_train_tells_how_many_folds_there_were(dataset: Dataset, features: Features) -> None:
+    """Leave three pictures of a class outside the test: they can be dealt into three folds and no more."""
+    kept, few = [], 0
+    for place, (_, label, split) in enumerate(dataset.rows):
+        few += label == 0 and split != TEST
+        if label or split == TEST or few <= 3:
+            kept.append(place)
+    rows = [dataset.rows[place] for place in kept]
+    chosen = {sha256 for sha256, _, _ in rows}
+    less = {split: features[split][[sha256 in chosen for sha256 in dataset.sha256s(split)]] for split in SPLITS}
+    metrics = train(Dataset("e" * 64, CLASSES, rows), less, CONFIGS[0], TESTING, silent).metrics
+    assert metrics["cross_validation"]["folds"] == 3
+    assert metrics["cross_validation"]["n"] == len(rows)
