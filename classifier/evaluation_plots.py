@@ -1,6 +1,7 @@
 """The charts of an evaluation."""
 
 from classifier.evaluation_tables import coverage_table, reliability_table, thresholds_table
+from classifier.percentages import as_percent
 from classifier.plots import Frame, Plot, Point, low_of, share_axis
 from classifier.services.evaluations import Evaluated
 from ml.evaluation.curves import ClassCurve
@@ -14,7 +15,8 @@ def draw_reliability(found: Evaluated) -> Plot:
             one.low,
             one.high,
             one.accuracy,
-            f"Surer than {one.low:.0%}, at most {one.high:.0%}: {one.n} pictures, {one.accuracy:.1%} right",
+            f"Surer than {as_percent(one.low, 0)}, at most {as_percent(one.high, 0)}: {one.n} pictures, "
+            f"{as_percent(one.accuracy)} right",
         )
         for one in found.summary.reliability
         if one.accuracy is not None
@@ -23,7 +25,7 @@ def draw_reliability(found: Evaluated) -> Plot:
     return frame.plot(
         "reliability",
         "Can its probabilities be believed?",
-        f"Bars of how often answers are right, by how sure they are. On average the two differ by {error:.1%}.",
+        f"Bars of how often answers are right, by how sure they are. On average the two differ by {as_percent(error)}.",
         lines=[frame.line("as often as it is sure", 1, [(0, 0), (1, 1)])],
         bars=bars,
         table=reliability_table(found),
@@ -35,7 +37,7 @@ def draw_coverage(found: Evaluated) -> Plot:
     points = [(one.coverage, one.accuracy) for one in found.summary.coverage]
     frame = Frame(share_axis("Pictures that it answers"), share_axis("Right", low_of([y for _, y in points])))
     half = next((one for one in found.summary.coverage if one.coverage >= 0.5), None)
-    said = f" Of the surer half, {half.accuracy:.1%} are right." if half else ""
+    said = f" Of the surer half, {as_percent(half.accuracy)} are right." if half else ""
     return frame.plot(
         "coverage",
         "What if it answers only where it is sure?",
@@ -55,7 +57,7 @@ def draw_precision_over_recall(found: Evaluated, place: int, curve: ClassCurve, 
     return frame.plot(
         "thresholds",
         f"Precision and recall of “{found.names[place]}”",
-        f"Precision against recall over all thresholds; the area below, the average precision, is {area:.1%}.",
+        f"Precision against recall over all thresholds; the area below, the average precision, is {as_percent(area)}.",
         lines=[frame.line("precision", 0, list(zip(curve.recall, curve.precision, strict=True)))],
         mark=list_marks(curve, scores.n)[threshold],
         table=thresholds_table(found, place),

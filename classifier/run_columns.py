@@ -9,6 +9,7 @@ from django.utils.formats import date_format
 from django.utils.timezone import localtime
 
 from classifier.models import ModelVersion
+from classifier.percentages import as_percent
 from classifier.tables import Cell, Column, Table
 from ml.evaluation.scores import mean_of
 from ml.training.config import describe_config
@@ -35,7 +36,7 @@ def _accuracy(version: ModelVersion) -> str:
         return "–"
     low, high = (f"{100 * end:.1f}" for end in found.interval)
     crossed = ", cross-validated" if found.by == "cross_validation" else ""
-    return f"{100 * found.accuracy:.1f} % ({low} to {high} %, N\u00a0=\u00a0{found.n:,}{crossed})"
+    return f"{as_percent(found.accuracy)} ({low} to {high} %, N\u00a0=\u00a0{found.n:,}{crossed})"
 
 
 def _balanced(version: ModelVersion) -> Value:
@@ -123,7 +124,7 @@ def show(column: RunColumn, version: ModelVersion) -> str:
     if value is None:
         return "–"
     if column.is_share:
-        return f"{100 * value:.1f} %"
+        return as_percent(value)
     return f"{value:,}" if isinstance(value, int) else str(value)
 
 

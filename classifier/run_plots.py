@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from classifier.models import ModelVersion
+from classifier.percentages import as_percent
 from classifier.plots import Axis, Frame, Plot, low_of, share_axis
 from classifier.tables import Cell, Column, Table
 
@@ -34,7 +35,7 @@ def _draw(versions: Sequence[ModelVersion], key: str) -> Plot | None:
     frame, is_share = _frame(key, [curve for _, curve in curves]), key == "validation_accuracy"
     lines = [
         frame.line(
-            f"Version {version.number}", place, curve, f"{curve[-1][1]:.1%}" if is_share else f"{curve[-1][1]:.3f}"
+            f"Version {version.number}", place, curve, as_percent(curve[-1][1]) if is_share else f"{curve[-1][1]:.3f}"
         )
         for place, (version, curve) in enumerate(curves)
     ]

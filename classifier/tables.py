@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from classifier.percentages import as_percent
 from ml.datasets.cells import protect_cell
 
 Cell = str | float | int | None
@@ -55,5 +56,5 @@ def _show(column: Column, cell: Cell) -> str:
     if cell is None:
         return "–"
     if column.is_share:
-        return f"{100 * float(cell):.1f} %"
+        return as_percent(float(cell))
     return f"{cell:,}" if isinstance(cell, int) else str(cell)

@@ -7,6 +7,7 @@ import numpy as np
 from django.urls import reverse
 
 from classifier.models import ModelVersion
+from classifier.percentages import as_percent
 from classifier.selectors import class_names, list_classes
 from classifier.services import audits
 from ml.backbones.spec import is_custom
@@ -75,7 +76,8 @@ def _count_training(version: ModelVersion) -> dict[int, int]:
 
 
 def _add_pictures(version: ModelVersion) -> Iterator[Advice]:
-    """Name the classes that have few pictures or are found too seldom, those with the fewest first."""
+    """Name the classes that are found too seldom and, where mistakes are made, those that have few pictures."""
+    makes_mistakes = (version.accuracy.accuracy or 0.0) < 1
     counts = {row["name"]: row for row in version.metrics["per_class"]}
     today = {image_class.pk: image_class for image_class in list_classes(version.project)}
     trained = _count_training(version)
@@ -83,8 +85,8 @@ def _add_pictures(version: ModelVersion) -> Iterator[Advice]:
         measured, pictures = counts.get(old, {}), trained.get(pk, 0)
         recall = measured.get("recall")
         seldom = recall is not None and recall < LOW_RECALL
-        if pk in today and pictures and (pictures < FEW_PICTURES or seldom):
-            found = f", and {recall:.0%} of its test pictures are recognised" if recall is not None else ""
+        if pk in today and pictures and (seldom or (makes_mistakes and pictures < FEW_PICTURES)):
+            found = f", and {as_percent(recall, 0)} of its test pictures are recognised" if recall is not None else ""
             yield Advice(
                 "few_pictures",
                 f"Add pictures of {name}.",
@@ -120,8 +122,8 @@ def _test_more(version: ModelVersion) -> Iterator[Advice]:
         yield Advice(
             "rough",
             "Add more pictures to know better how good it is.",
-            f"It was measured on {accuracy.groups:,} different things, so on new pictures anything from {low:.0%} to "
-            f"{high:.0%} may be right.",
+            f"It was measured on {accuracy.groups:,} different things, so on new pictures anything from "
+            f"{as_percent(low, 0)} to {as_percent(high, 0)} may be right.",
             reverse("project", args=[version.project.slug]),
             "Add pictures",
         )
@@ -148,8 +150,8 @@ def _tune(version: ModelVersion) -> Iterator[Advice]:
         yield Advice(
             "fine_tuning",
             "Let the network itself learn from your pictures (fine-tuning).",
-            f"There are {pictures:,} pictures to learn from, and {1 - accuracy:.0%} are still answered wrongly. If it "
-            "does not help, the network stays as it is.",
+            f"There are {pictures:,} pictures to learn from, and {as_percent(1 - accuracy, 0)} are still answered "
+            "wrongly. If it does not help, the network stays as it is.",
             reverse("train", args=[version.project.slug]) + f"?backbone={config['backbone']}&fine_tuning=last",
             "Set it up",
         )
@@ -161,7 +163,7 @@ def _try_other_backbones(version: ModelVersion) -> Iterator[Advice]:
         yield Advice(
             "other_backbone",
             "Try another network as the basis.",
-            f"{accuracy:.0%} are right with this one; others see other details.",
+            f"{as_percent(accuracy, 0)} are right with this one; others see other details.",
             reverse("sweeps", args=[version.project.slug]),
             "Compare several",
         )

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from classifier.models import ModelVersion, Project
+from classifier.percentages import as_percent
 from classifier.selectors import class_names, live_version
 from classifier.services.datasets import load_dataset
 from classifier.services.version_comparison import Verdict, answers_of_version, judge_answers
@@ -72,7 +73,7 @@ def _check_accuracy(least: int, metrics: Mapping[str, Any]) -> Condition:
     if found.accuracy is None:
         return Condition("least_accuracy", wanted, False, "it is not known, for want of test pictures.")
     how = "cross-validated" if found.by == "cross_validation" else "test"
-    said = f"it is {100 * found.accuracy:.1f} % of {found.n:,} {how} pictures."
+    said = f"it is {as_percent(found.accuracy)} of {found.n:,} {how} pictures."
     return Condition("least_accuracy", wanted, 100 * found.accuracy >= least, said)
 
 
@@ -81,12 +82,12 @@ def _check_recall(least: int, metrics: Mapping[str, Any], names: list[str]) -> C
     recalls = [(name, one["recall"], one["n"]) for name, one in zip(names, metrics["per_class"], strict=True)]
     unknown = [name for name, recall, _ in recalls if recall is None]
     low = sorted((recall, name, n) for name, recall, n in recalls if recall is not None and 100 * recall < least)
-    said = [f"“{name}” has {100 * recall:.1f} % of {n:,}" for recall, name, n in low]
+    said = [f"“{name}” has {as_percent(recall)} of {n:,}" for recall, name, n in low]
     said += [f"“{name}” has no test pictures" for name in unknown]
     if said:
         return Condition("least_recall", wanted, False, f"{_shorten(said)}.")
     lowest, name, _ = min((recall, name, n) for name, recall, n in recalls if recall is not None)
-    return Condition("least_recall", wanted, True, f"the lowest is {100 * lowest:.1f} %, of “{name}”.")
+    return Condition("least_recall", wanted, True, f"the lowest is {as_percent(lowest)}, of “{name}”.")
 
 
 def _shorten(said: list[str], most: int = 5) -> str:
@@ -117,4 +118,4 @@ def _check_not_worse(compare: Compare, live: ModelVersion | None) -> Condition:
 
 
 def _percent(p: float) -> str:
-    return f"{100 * p:.1f} %" if p >= 0.001 else "less than 0.1 %"
+    return as_percent(p) if p >= 0.001 else "less than 0.1 %"

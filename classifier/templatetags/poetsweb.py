@@ -12,6 +12,7 @@ from classifier.jobs.progress import Progress
 from classifier.live import describe_counts
 from classifier.models import Job
 from classifier.outages import describe_wait
+from classifier.percentages import as_percent
 from classifier.services.history import UNDO_TAG
 from ml.datasets.file_names import TABLES
 from ml.datasets.names import ARCHIVE_SUFFIXES, CAN_READ_ZSTD, NO_RAR_NOR_7Z, NO_ZSTD, OTHER_ARCHIVES, why_no_archive
@@ -80,7 +81,7 @@ def picture_formats() -> str:
 @register.filter
 def percent(share: float | None) -> str:
     """Format a share: 0.9231 -> "92.3 %"; None -> "–"."""
-    return "–" if share is None else f"{100 * share:.1f} %"
+    return as_percent(share)
 
 
 @register.filter

@@ -1,7 +1,7 @@
 """The list of projects, a new one, and sample pictures to begin with."""
 
 from django.contrib.auth.decorators import login_required
-from django.db.models import Count, Q
+from django.db.models import Count, OuterRef, Q, Subquery
 from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_POST
@@ -14,16 +14,29 @@ from classifier.selectors import list_projects
 from classifier.services.projects import create_project
 from classifier.services.sample_sets import SAMPLE_SETS, start_sample_project
 
+STRIP = ("newest_picture", "second_picture", "third_picture", "fourth_picture")
+
+
+def _newest_pictures() -> dict[str, Subquery]:
+    """Return the sha256 of each of the newest few pictures of a project, or null: each is one step in an index."""
+    newest = Sample.objects.filter(project=OuterRef("pk"), deleted_at=None).order_by("-pk").values("image__sha256")
+    return {name: Subquery(newest[place : place + 1]) for place, name in enumerate(STRIP)}
+
 
 @login_required
 def project_list(request: SignedIn) -> HttpResponse:
-    projects = list(list_projects(request.user))
+    projects = list(list_projects(request.user).annotate(**_newest_pictures()))
     rows = Sample.objects.filter(project__in=projects, deleted_at=None).order_by()
     counts = dict(rows.values_list("project").annotate(Count("id")))
     live = Alias.objects.filter(Q(name=LIVE), project__in=projects).select_related("model_version")
     versions = {alias.project_id: alias.model_version for alias in live}
     cards = [
-        {"project": project, "samples": counts.get(project.pk, 0), "live": versions.get(project.pk)}
+        {
+            "project": project,
+            "samples": counts.get(project.pk, 0),
+            "live": versions.get(project.pk),
+            "strip": [sha256 for name in STRIP if (sha256 := getattr(project, name))],
+        }
         for project in projects
     ]
     context = {

@@ -40,9 +40,11 @@ def test_class_with_few_pictures_or_mistakes_needs_more(trained: ModelVersion) -
     (first, *_) = give_advice(version)
     name = version.dataset_version.classes[2][1]
     assert (first.kind, first.sentence) == ("few_pictures", f"Add pictures of {name}.")
-    assert "70% of its test pictures" in first.evidence
-    few = measured(trained, [[50, 0, 0], [0, 50, 0], [0, 0, 50]], has_detector=True, each=7)
+    assert "70 % of its test pictures" in first.evidence
+    few = measured(trained, [[50, 0, 0], [0, 50, 0], [0, 1, 49]], has_detector=True, each=7)
     assert kinds(few) == ["few_pictures"] * 3
+    right = measured(trained, [[50, 0, 0], [0, 50, 0], [0, 0, 50]], has_detector=True, each=7)
+    assert kinds(right) == []
 
 
 def test_confused_pair_leads_to_its_pictures(trained: ModelVersion, as_owner: Client) -> None:
