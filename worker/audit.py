@@ -14,6 +14,7 @@ from classifier.services import audit_files, audit_results, embeddings, evaluati
 from classifier.services.measures import FIELDS
 from ml.audit.findings import Found, Picture, find_in_classes, find_in_embeddings, find_in_pictures
 from ml.audit.labels import UNLABELLED, Judgement, judge_labels
+from ml.audit.learning_curve import LearningCurve, measure_learning_curve
 from ml.audit.map import lay_out
 from ml.audit.measures import Measures
 from ml.audit.outliers import Floats, score_outliers
@@ -48,7 +49,7 @@ def audit(job: Job) -> None:
     measure_rest(job)
     lifecycle.enter_stage(job, "load", total=1)
     samples = _Samples.load(job, backbone)
-    _write(job, samples, *_compute(job, samples, backbone), key=embedding_key(backbone.digest))
+    _write(job, samples, _compute(job, samples, backbone), key=embedding_key(backbone.digest))
 
 
 def _list_pictures(job: Job) -> list[str]:
@@ -99,19 +100,30 @@ def _make_picture(row: dict[str, Any], label: int) -> Picture:
     )
 
 
-def _compute(job: Job, samples: _Samples, backbone: Backbone) -> tuple[Judgement, Floats, audit_files.AuditArrays]:
-    """Return what is computed from the embeddings: judgement, outlier scores, and the arrays of the file."""
+@dataclass(frozen=True)
+class _Computed:
+    """What is computed from the embeddings."""
+
+    judgement: Judgement
+    outlier_scores: Floats
+    arrays: audit_files.AuditArrays
+    curve: LearningCurve
+
+
+def _compute(job: Job, samples: _Samples, backbone: Backbone) -> _Computed:
     sha256s = [row["image__sha256"] for row in samples.rows]
     vectors = make_vectors(embeddings.load_embeddings(sha256s, [embedding_key(backbone.digest)], backbone.features))
     lifecycle.enter_stage(job, "labels", total=PARTS)
     report = _Reporter(job)
-    judgement = judge_labels(vectors, samples.labels, samples.groups, len(samples.classes), report)
+    labelled = (vectors, samples.labels, samples.groups, len(samples.classes))
+    judgement = judge_labels(*labelled, report)
+    curve = measure_learning_curve(*labelled, lambda _: report(1.0))
     lifecycle.enter_stage(job, "map", total=PARTS)
     nearest = find_neighbours(vectors)
     ids = np.array([row["pk"] for row in samples.rows], np.int64)
     positions = lay_out(vectors, nearest, report)
     arrays = audit_files.AuditArrays(ids, to_unit(vectors).astype(np.float16), positions)
-    return judgement, score_outliers(nearest, samples.labels), arrays
+    return _Computed(judgement, score_outliers(nearest, samples.labels), arrays, curve)
 
 
 class _Reporter:
@@ -125,33 +137,24 @@ class _Reporter:
             lifecycle.report(self._job, done=int(share * PARTS))
 
 
-def _write(
-    job: Job,
-    samples: _Samples,
-    judgement: Judgement,
-    outlier_scores: Floats,
-    arrays: audit_files.AuditArrays,
-    *,
-    key: str,
-) -> None:
-    rows = [
-        _make_row(job, samples, place, judgement, float(outlier_scores[place])) for place in range(len(samples.rows))
-    ]
+def _write(job: Job, samples: _Samples, computed: _Computed, *, key: str) -> None:
+    judgement, scores = computed.judgement, computed.outlier_scores
+    rows = [_make_row(job, samples, place, judgement, float(scores[place])) for place in range(len(samples.rows))]
     lifecycle.enter_stage(job, "write", total=len(rows))
     audit_results.write_sample_audits(job.own_project, rows, lambda done: lifecycle.report(job, done=done))
     pictures = samples.pictures
     found = [
         *find_in_pictures(pictures),
-        *find_in_embeddings(pictures, judgement, outlier_scores),
+        *find_in_embeddings(pictures, judgement, scores),
         *find_in_classes(pictures),
     ]
     counts = audit_results.write_findings(
         job.own_project, [_make_finding(job, samples, judgement, one) for one in found]
     )
     lifecycle.beat(job)
-    digest, evaluated = audit_files.store_audit_file(arrays), _evaluate(samples, judgement)
+    digest, evaluated = audit_files.store_audit_file(computed.arrays), _evaluate(samples, judgement)
     with transaction.atomic():
-        audit_files.name_audit_file(job, digest, key=key, samples=len(rows))
+        audit_files.name_audit_file(job, digest, key=key, samples=len(rows), curve=computed.curve)
         evaluations.keep_checked(job.own_project, digest, samples.classes, evaluated)
         lifecycle.finish_job(job, AuditResult(findings=counts))
 

@@ -34,6 +34,7 @@ def get_audit(
     return {
         "created_at": audit.created_at if audit else None,
         "samples": audit.samples if audit else 0,
+        "learning_curve": audits.learning_curve(project).model_dump(),
         "kinds": [
             {**_describe(one), "count": one.count, "dismissed": one.dismissed} for one in audits.summarise(project)
         ],

@@ -15,6 +15,7 @@ class Audit(models.Model):
     digest = models.CharField(max_length=64, help_text="sha256 of the file")
     key = models.CharField(max_length=80, help_text="of the embeddings that it is made from")
     samples = models.PositiveIntegerField(help_text="that have been audited")
+    learning_curve = models.JSONField(default=dict, help_text="see ml.audit.learning_curve; empty before there was one")
     created_at = models.DateTimeField()
 
     def __str__(self) -> str:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from classifier.models import Audit, Job
 from classifier.services.images import read_file
 from classifier.storage import store_once
+from ml.audit.learning_curve import LearningCurve
 from ml.errors import Unavailable
 
 FORMAT_VERSION = 1  # 1: the first
@@ -54,11 +55,12 @@ def store_audit_file(arrays: AuditArrays) -> str:
     return digest
 
 
-def name_audit_file(job: Job, digest: str, *, key: str, samples: int) -> None:
+def name_audit_file(job: Job, digest: str, *, key: str, samples: int, curve: LearningCurve) -> None:
     """Let the project's row name the file. Call it in the transaction that ends the job; the old file goes after it."""
     project = job.own_project
     old = Audit.objects.filter(project=project).values_list("digest", flat=True).first()
     made = {"job": job, "digest": digest, "key": key, "samples": samples, "created_at": job.started_at}
+    made["learning_curve"] = curve.model_dump()
     Audit.objects.update_or_create(project=project, defaults=made)
     if old and old != digest:
         transaction.on_commit(lambda: _delete_unused(old))

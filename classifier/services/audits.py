@@ -15,6 +15,7 @@ from classifier.jobs.lifecycle import cancel_job, queue_job
 from classifier.models import Audit, Finding, Job, Project, Sample
 from classifier.prepared import any_of
 from ml.audit.kinds import HINT, KINDS, FindingKind
+from ml.audit.learning_curve import LearningCurve
 
 SHARE = 0.02  # of the pictures of the last audit that must have come or gone before there is another by itself
 CONTRADICTION = KINDS["contradiction"].name
@@ -88,6 +89,12 @@ def summarise(project: Project) -> list[Summary]:
         for name, kind in KINDS.items()
         if name in opened or name in dismissed
     ]
+
+
+def learning_curve(project: Project) -> LearningCurve:
+    """Return what the last check says of whether more pictures would help; without points where it says nothing."""
+    found = Audit.objects.filter(project=project).values_list("learning_curve", flat=True).first()
+    return LearningCurve.model_validate(found or {})
 
 
 def count_findings(project: Project) -> int:

@@ -9,6 +9,7 @@ from django.shortcuts import redirect, render
 from django.views.decorators.http import require_POST
 
 from classifier.access import SignedIn, project_page
+from classifier.learning_curve_plot import draw_learning_curve
 from classifier.models import Audit, Finding, Project
 from classifier.parsing import parse_number, parse_numbers
 from classifier.sample_filters import SampleFilter
@@ -23,12 +24,15 @@ STRIP, PAGE = 6, 60
 @project_page
 def check(request: SignedIn, project: Project) -> HttpResponse:
     found = [_show(project, summary) for summary in audits.summarise(project)]
+    curve = audits.learning_curve(project)
     context = {
         "project": project,
         "audit": Audit.objects.filter(project=project).first(),
         "job": audits.find_open(project),
         "found": [row for row in found if row["summary"].count],
         "settled": [row["summary"] for row in found if not row["summary"].count],
+        "plot": draw_learning_curve(curve),
+        "gain": curve.gain,
         "pictures": project.samples.filter(deleted_at=None).exists(),
     }
     return render(request, "classifier/check_page.html", context)

@@ -5,8 +5,9 @@ from typing import Any
 import pytest
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
 
-from classifier.models import Finding, ImageClass, ModelVersion
+from classifier.models import Audit, Finding, ImageClass, ModelVersion, Project
 from classifier.services.advice import give_advice
 
 pytestmark = pytest.mark.django_db
@@ -98,3 +99,40 @@ def test_page_and_api_give_the_same(trained: ModelVersion, as_owner: Client) -> 
     for one in said:
         assert one["button"] in page
         assert reverse("project", args=[trained.project.slug]) in one["address"]
+
+
+def told(project: Project, *accuracies: float, twice: float) -> None:
+    """Write a learning curve as a check leaves it."""
+    points = [{"pictures": 10 * 2**place, "accuracy": one} for place, one in enumerate(accuracies)]
+    curve = {"points": points, "twice": {"pictures": 2 * points[-1]["pictures"], "accuracy": twice}}
+    Audit.objects.create(
+        project=project, digest="0" * 64, key="", samples=40, learning_curve=curve, created_at=timezone.now()
+    )
+
+
+def test_more_pictures_are_asked_for_where_they_would_help(trained: ModelVersion, as_owner: Client) -> None:
+    told(trained.project, 0.6, 0.7, 0.8, twice=0.84)
+    version = measured(trained, [[50, 0, 0], [0, 50, 0], [0, 0, 50]], has_detector=True)
+    (advice,) = give_advice(version)
+    assert advice.kind == "more_pictures"
+    assert "about 4 more of 100" in advice.evidence
+    page = as_owner.get(advice.address.split("#")[0]).content.decode()
+    assert "Would more pictures help?" in page
+    assert "about 4 more of 100 would be right" in page
+    said = as_owner.get(f"/api/v1/projects/{trained.project.slug}/audit").json()["learning_curve"]
+    assert said["twice"] == {"pictures": 80, "accuracy": 0.84}
+
+
+def test_other_pictures_are_asked_for_where_the_curve_is_flat(trained: ModelVersion) -> None:
+    told(trained.project, 0.8, 0.8, 0.8, twice=0.8)
+    weak = measured(trained, [[40, 1, 0], [0, 41, 9], [0, 0, 50]], has_detector=True)
+    assert "other_pictures" in kinds(weak)
+    assert "more_pictures" not in kinds(weak)
+
+
+def test_without_a_curve_nothing_is_said_of_it(trained: ModelVersion, as_owner: Client) -> None:
+    Audit.objects.create(project=trained.project, digest="0" * 64, key="", samples=3, created_at=timezone.now())
+    version = measured(trained, [[50, 0, 0], [0, 50, 0], [0, 0, 50]], has_detector=True)
+    assert kinds(version) == []
+    shown = as_owner.get(reverse("check", args=[trained.project.slug])).content.decode()
+    assert "Would more pictures help?" not in shown

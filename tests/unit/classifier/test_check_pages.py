@@ -175,6 +175,7 @@ def test_api_starts_tells_and_dismisses(swapped: Project, client: Client) -> Non
         "samples": 0,
         "kinds": [],
         "findings": [],
+        "learning_curve": {"points": [], "twice": None},
     }
     started = client.post(address, headers=headers)
     assert started.status_code == 202
