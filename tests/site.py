@@ -155,6 +155,12 @@ class Client:
         self.site.wait(ended, seconds)
         return last
 
+    def succeed(self, number: int, seconds: float = 90) -> Any:
+        """Return the job once it has succeeded."""
+        job = self.wait_job(number, seconds)
+        assert job["status"] == "SUCCEEDED", (job["status"], job["error"], self.site.log.read_text()[-4000:])
+        return job
+
 
 def encode_multipart(fields: dict[str, str], files: list[tuple[str, str, bytes]]) -> tuple[bytes, str]:
     mark = uuid.uuid4().hex

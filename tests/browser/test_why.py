@@ -20,7 +20,7 @@ def slug(owner: Any) -> str:
     files = [("file", "a.zip", make_zip(coloured_pictures(20)))]
     owner.wait_job(owner.ok("POST", f"/projects/{made}/uploads", {"layout": "first"}, files)["job"])
     trained = owner.ok("POST", f"/projects/{made}/train", {"promote": True})["job"]
-    assert owner.wait_job(trained)["status"] == "SUCCEEDED"
+    owner.succeed(trained)
     return made
 
 

@@ -72,8 +72,7 @@ def export(owner: Client, slug: str, format: str, folder: Path) -> Path:
     version = f"/projects/{slug}/versions/1"
     number = owner.ok("POST", f"{version}/exports", {"format": format})["job"]
     assert owner.ok("POST", f"{version}/exports", {"format": format})["job"] == number
-    job = owner.wait_job(number)
-    assert job["status"] == "SUCCEEDED", job["error"]
+    job = owner.succeed(number)
     assert job["result"]["export"] == format
     (listed,) = [one for one in owner.ok("GET", f"{version}/exports") if one["format"] == format]
     certificate = listed["certificate"]

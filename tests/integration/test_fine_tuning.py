@@ -28,8 +28,7 @@ def test_killed_trainer_goes_on_from_its_checkpoint_and_the_version_is_exported(
     number = owner.ok("POST", f"/projects/{slug}/train", config)["job"]
     before = kill_in_the_middle(site, owner, number)
 
-    job = owner.wait_job(number, 200)
-    assert job["status"] == "SUCCEEDED", job["error"]
+    job = owner.succeed(number, 200)
     epochs = [point["epoch"] for point in job["curve"] if "epoch" in point]
     assert epochs == list(range(len(epochs)))
     # An epoch is shown before its checkpoint is kept, so one may have been done again.
@@ -67,8 +66,7 @@ def shown(site: Site, number: int) -> int:
 def agrees_elsewhere(owner: Client, slug: str, format: str, folder: Path) -> bool:
     """Return whether the exported file predicts as the site does."""
     exported = owner.ok("POST", f"/projects/{slug}/versions/1/exports", {"format": format})
-    made = owner.wait_job(exported["job"])
-    assert made["status"] == "SUCCEEDED", made["error"]
+    owner.succeed(exported["job"])
     folder.mkdir()
     zipfile.ZipFile(io.BytesIO(owner.fetch(f"/projects/{slug}/versions/1/exports/{format}"))).extractall(folder)
     pictures = [folder / f"{number}.png" for number in range(4)]

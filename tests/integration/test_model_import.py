@@ -40,8 +40,7 @@ def listed(owner: Client, name: str) -> dict[str, Any]:
 
 
 def train(owner: Client, slug: str, backbone: str) -> int:
-    job = owner.wait_job(owner.ok("POST", f"/projects/{slug}/train", {"backbone": backbone, "promote": True})["job"])
-    assert job["status"] == "SUCCEEDED", job["error"]
+    job = owner.succeed(owner.ok("POST", f"/projects/{slug}/train", {"backbone": backbone, "promote": True})["job"])
     return int(job["result"]["model_version"])
 
 
@@ -66,8 +65,7 @@ def test_backbone_from_a_tf_hub_address_trains_answers_and_is_exported(
     assert classify(owner, slug) == list(COLOURS)
     for format in ("tflite", "frozen_graph"):
         exported = owner.ok("POST", f"/projects/{slug}/versions/{number}/exports", {"format": format})
-        made = owner.wait_job(exported["job"])
-        assert made["status"] == "SUCCEEDED", made["error"]
+        owner.succeed(exported["job"])
 
     served = f"/hub/backbones/{name}/1"
     assert stranger.get(served) == 404
@@ -191,8 +189,7 @@ def test_what_is_exported_can_be_imported_and_answers_the_same(
     format: str, trained: str, owner: Client, site: Site
 ) -> None:
     exported = owner.ok("POST", f"/projects/{trained}/versions/1/exports", {"format": format})
-    made = owner.wait_job(exported["job"])
-    assert made["status"] == "SUCCEEDED", made["error"]
+    owner.succeed(exported["job"])
     whole = owner.fetch(f"/projects/{trained}/versions/1/exports/{format}")
     with zipfile.ZipFile(io.BytesIO(whole)) as archive:
         (folder,) = {name.split("/")[0] for name in archive.namelist()}
@@ -210,7 +207,7 @@ def test_what_is_exported_can_be_imported_and_answers_the_same(
         assert there == pytest.approx(here, abs=1e-4)
     if format == "frozen_graph":  # and out again
         again = owner.ok("POST", f"/projects/{slug}/versions/1/exports", {"format": "frozen_graph"})
-        assert owner.wait_job(again["job"])["status"] == "SUCCEEDED"
+        owner.succeed(again["job"])
 
 
 def test_range_that_the_file_does_not_tell_is_tried_and_can_be_changed(owner: Client, strange_networks: Path) -> None:
@@ -226,8 +223,7 @@ def test_range_that_the_file_does_not_tell_is_tried_and_can_be_changed(owner: Cl
     seen = version["config"]["pictures"]
     assert (seen["range_reason"], seen["tried_on"], seen["framing"]) == ("tried", 3, "whole")
     asked = {"range": "0..255" if seen["range"] == "0..1" else "0..1", "framing": "centre"}
-    again = owner.wait_job(owner.ok("POST", f"/projects/{slug}/versions/1/reimport", asked)["job"])
-    assert again["status"] == "SUCCEEDED", again["error"]
+    owner.succeed(owner.ok("POST", f"/projects/{slug}/versions/1/reimport", asked)["job"])
     newest, oldest = owner.ok("GET", f"/projects/{slug}/versions")
     assert (newest["live"], oldest["live"]) == (False, True)
     seen = newest["config"]["pictures"]

@@ -128,11 +128,11 @@ EXPORT_SECONDS = 6
 def test_what_was_acknowledged_is_there_a_moment_later(cutter: Disk, site: Site) -> None:
     owner = site.client("owner")
     slug, number = begin_upload(owner, "Acknowledged", 0)
-    assert owner.wait_job(number)["status"] == "SUCCEEDED"
+    owner.succeed(number)
     ingested = cutter.cut("ingested")
     train(owner, slug)
     trained = cutter.cut("trained")
-    assert owner.wait_job(begin_export(owner, slug))["status"] == "SUCCEEDED"
+    owner.succeed(begin_export(owner, slug))
     exported = cutter.cut("exported")
     red = [("file", "one.jpg", next(iter(coloured_pictures(1, seed=77_000).values())))]
     owner.ok("POST", f"/projects/{slug}/uploads", {"class": "red"}, red)
@@ -146,7 +146,7 @@ def test_what_was_acknowledged_is_there_a_moment_later(cutter: Disk, site: Site)
 
 def train(owner: Client, slug: str) -> None:
     job = owner.ok("POST", f"/projects/{slug}/train", {"force": True})["job"]
-    assert owner.wait_job(job, 120)["status"] == "SUCCEEDED"
+    owner.succeed(job, 120)
 
 
 def begin_export(owner: Client, slug: str) -> int:
@@ -175,7 +175,7 @@ def test_power_fails_in_the_middle_of_everything(cutter: Disk, site: Site) -> No
 
     at_moments(work, lambda moment: copies.append(cutter.cut(f"moment-{moment}")), 0.15)
     for number in jobs:
-        assert owner.wait_job(number, 120)["status"] == "SUCCEEDED"
+        owner.succeed(number, 120)
     for copy in copies:
         cutter.check(copy, COUNTS)
     for copy in copies[:RESUMES]:
@@ -185,7 +185,7 @@ def test_power_fails_in_the_middle_of_everything(cutter: Disk, site: Site) -> No
 def test_power_fails_in_the_middle_of_an_export(cutter: Disk, site: Site) -> None:
     owner = site.client("owner")
     slug, number = begin_upload(owner, "Half exported", 30_000)
-    assert owner.wait_job(number)["status"] == "SUCCEEDED"
+    owner.succeed(number)
     train(owner, slug)
     before = int(site.manage("shell", "--no-imports", "-c", RESUMED).stdout.split()[1])
     copies: list[Path] = []
@@ -195,7 +195,7 @@ def test_power_fails_in_the_middle_of_an_export(cutter: Disk, site: Site) -> Non
         copies.append(cutter.cut(f"export-{moment}"))
 
     at_moments(lambda: jobs.append(begin_export(owner, slug)), take, EXPORT_SECONDS / (MOMENTS + 1))
-    assert owner.wait_job(jobs[0], 120)["status"] == "SUCCEEDED"
+    owner.succeed(jobs[0], 120)
     found = [cutter.check(copy, RESUMED) for copy in copies]
     assert found[0] == f"1 {before}"  # it is in the middle
     assert set(found) <= {f"1 {before}", f"0 {before + 1}"}

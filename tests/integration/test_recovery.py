@@ -41,8 +41,7 @@ def begin_ingest(owner: Client, name: str, each: int, seed: int) -> tuple[str, i
 
 def fill(owner: Client, name: str, each: int, seed: int) -> str:
     slug, number = begin_ingest(owner, name, each, seed)
-    job = owner.wait_job(number)
-    assert job["status"] == "SUCCEEDED", job["error"]
+    owner.succeed(number)
     return slug
 
 
@@ -91,8 +90,7 @@ def test_killed_worker_in_the_middle_of_embedding(own_site: Site, owner: Client)
         raise AssertionError("It always ended before it could be killed.")
 
     slug, number, pictures = kill_in_the_middle()
-    job = owner.wait_job(number, 120)
-    assert job["status"] == "SUCCEEDED", job["error"]
+    owner.succeed(number, 120)
     # What was stored before the kill was not computed again: the jobs' own counts add up to every picture
     # once, less those whose job died after storing and before counting.
     assert pictures - MAX_CHUNK <= computed_pictures(owner, number) <= pictures
@@ -112,8 +110,7 @@ def test_broker_emptied_while_a_job_is_queued(own_site: Site, owner: Client) -> 
         assert owner.ok("GET", f"/jobs/{number}")["status"] == "QUEUED"
     finally:
         keeper.resume()
-    job = owner.wait_job(number, 120)
-    assert job["status"] == "SUCCEEDED", job["error"]
+    owner.succeed(number, 120)
 
 
 def test_data_survives_a_restart(own_site: Site, owner: Client) -> None:
@@ -164,6 +161,5 @@ def test_killed_worker_in_the_middle_of_an_archive(own_site: Site, owner: Client
         raise AssertionError("It always ended before it could be killed.")
 
     number, each = kill_in_the_middle()
-    job = owner.wait_job(number, 120)
-    assert job["status"] == "SUCCEEDED", job["error"]
+    job = owner.succeed(number, 120)
     assert job["result"]["counts"] == {"stored": each * len(COLOURS)}  # each file once, by what became of it

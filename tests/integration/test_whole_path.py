@@ -18,7 +18,7 @@ def make_trained_project(owner: Client, name: str, each: int = 12) -> tuple[str,
     slug = owner.ok("POST", "/projects", {"name": name})["slug"]
     archive = [("file", "colours.zip", make_zip(coloured_pictures(each)))]
     ingest = owner.ok("POST", f"/projects/{slug}/uploads", {}, archive)["job"]
-    assert owner.wait_job(ingest)["status"] == "SUCCEEDED"
+    owner.succeed(ingest)
     training = owner.ok("POST", f"/projects/{slug}/train", {})["job"]
     return slug, owner.wait_job(training)
 
@@ -59,8 +59,7 @@ def test_pictures_sent_one_by_one_and_classified_several_at_once(owner: Client) 
         label, name = path.split("/")
         answer = owner.ok("POST", f"/projects/{slug}/uploads", {"class": label}, [("file", name, data)])
         assert answer["results"] == [{"file": name, "status": "stored", "reason": ""}]
-    job = owner.wait_job(owner.ok("POST", f"/projects/{slug}/train", {})["job"])
-    assert job["status"] == "SUCCEEDED", job["error"]
+    owner.succeed(owner.ok("POST", f"/projects/{slug}/train", {})["job"])
 
     pictures = [
         ("image", "a.jpg", make_jpeg(1, colour=COLOURS["red"])),
@@ -121,8 +120,7 @@ def test_promote_and_roll_back_take_effect_at_once_in_every_process(owner: Clien
 def test_as_in_tensorflow_for_poets(owner: Client) -> None:
     slug, _ = make_trained_project(owner, "Poets")
     body = {"recipe": "sgd", "steps": 60, "learning_rate": 0.05, "batch_size": 20}
-    job = owner.wait_job(owner.ok("POST", f"/projects/{slug}/train", body)["job"])
-    assert job["status"] == "SUCCEEDED", job["error"]
+    job = owner.succeed(owner.ok("POST", f"/projects/{slug}/train", body)["job"])
     assert job["curve"][-1]["step"] == 60
 
 
@@ -130,8 +128,7 @@ def test_new_pictures_only_are_computed(owner: Client) -> None:
     slug, _ = make_trained_project(owner, "Only the new ones", each=10)
     more = {f"red/more-{number}.jpg": make_jpeg(9000 + number, colour=COLOURS["red"]) for number in range(5)}
     owner.wait_job(owner.ok("POST", f"/projects/{slug}/uploads", {}, [("file", "m.zip", make_zip(more))])["job"])
-    job = owner.wait_job(owner.ok("POST", f"/projects/{slug}/train", {})["job"])
-    assert job["status"] == "SUCCEEDED", job["error"]
+    job = owner.succeed(owner.ok("POST", f"/projects/{slug}/train", {})["job"])
     assert computed_pictures(owner, job["id"]) == 5
 
 
@@ -139,8 +136,7 @@ def test_augmented_copies_are_computed_once(owner: Client) -> None:
     slug, _ = make_trained_project(owner, "Distorted")
     body = {"flip_left_right": True, "random_crop": 10, "random_brightness": 20, "augmented_copies": 2}
     for seed, computed in ((0, 2 * 30), (1, 0)):  # of 36 pictures, 30 are for training
-        job = owner.wait_job(owner.ok("POST", f"/projects/{slug}/train", {**body, "seed": seed})["job"])
-        assert job["status"] == "SUCCEEDED", job["error"]
+        job = owner.succeed(owner.ok("POST", f"/projects/{slug}/train", {**body, "seed": seed})["job"])
         assert computed_pictures(owner, job["id"]) == computed
     config = owner.ok("GET", f"/projects/{slug}/versions/3")["config"]
     assert {name: config[name] for name in body} == body
