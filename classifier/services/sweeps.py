@@ -80,6 +80,19 @@ def _effective(values: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in values.items() if name not in hidden}
 
 
+def _list_varied(values: Mapping[str, Sequence[Any]], configs: Sequence[TrainConfig]) -> dict[str, list[Any]]:
+    """Return the settings that differ, with their values; what no config has was never checked, and is left out."""
+    used = {name: {getattr(config, name) for config in configs} for name in values}
+    kept = {
+        name: list(dict.fromkeys(one for one in given if _is_in(one, used[name]))) for name, given in values.items()
+    }
+    return {name: chosen for name, chosen in kept.items() if len(chosen) > 1}
+
+
+def _is_in(value: Any, used: set[Any]) -> bool:
+    return isinstance(value, (str, int, float)) and value in used
+
+
 def request_sweep(project: Project, values: Mapping[str, Sequence[Any]], *, by: User, force: bool = False) -> Sweep:
     """Queue a training for each combination of the values, to run one after the other.
 
@@ -94,7 +107,7 @@ def request_sweep(project: Project, values: Mapping[str, Sequence[Any]], *, by: 
         if preflight.errors or preflight.running or (preflight.warnings and not force):
             raise TrainingRefused(preflight)
         last = project.sweeps.aggregate(last=Max("number"))["last"] or 0
-        varied = {name: list(chosen) for name, chosen in values.items() if len(chosen) > 1}
+        varied = _list_varied(values, configs)
         sweep = Sweep.objects.create(project=project, number=last + 1, varied=varied, created_by=by)
         for config in configs:
             state = foresee_training(project, config).state

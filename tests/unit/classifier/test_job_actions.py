@@ -379,6 +379,21 @@ def test_api_refuses_what_it_does_not_know(filled: Project, as_owner: Client) ->
     assert len(as_owner.get(address).json()) == 1
 
 
+@pytest.mark.parametrize("rates", ["[NaN, 1]", "[Infinity, 1]", '["\\u0000", {"a": 1}]'])
+def test_sweep_keeps_no_value_that_nobody_checked(rates: str, filled: Project, as_owner: Client) -> None:
+    settings = f'{{"backbone": ["testing"], "seed": [1, 2], "recipe": ["auto"], "learning_rate": {rates}}}'
+    body = f'{{"settings": {settings}, "force": true}}'
+    made = as_owner.post(f"/api/v1/projects/{filled.slug}/sweeps", body, content_type="application/json")
+    assert made.status_code == 202
+    assert Sweep.objects.get().varied == {"seed": [1, 2]}
+
+
+def test_form_with_numbers_that_are_none_for_settings_without_effect(filled: Project, as_owner: Client) -> None:
+    form = {"backbone": ["testing"], "recipe": ["auto"], "seed": "1,2", "fine_tuning_rate": "inf,nan", "force": "1"}
+    assert as_owner.post(reverse("sweeps", args=[filled.slug]), form).status_code == 302
+    assert Sweep.objects.get().varied == {"seed": [1, 2]}
+
+
 def test_stopped_training_is_not_cross_validated(project: Project) -> None:
     job = claimed(project, recipe="sgd")
     progress = TrainingProgress(job)
