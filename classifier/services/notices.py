@@ -24,21 +24,25 @@ from django.conf import settings
 from django.contrib.auth.models import User
 from django.core.mail import send_mail
 from django.db import transaction
+from django.db.models import Min, QuerySet
 from django.utils import timezone
 
 from classifier.jobs.kinds import KINDS, NOTIFY
 from classifier.jobs.lifecycle import queue_job
 from classifier.models import Delivery, Job, MailWish, Webhook
 from ml.errors import Conflict, Refused, UserError
+from ml.model_import.deadline import Deadline
 from ml.model_import.fetching import open_guarded
 
 log = structlog.get_logger(__name__)
 
 MOST_WEBHOOKS = 10  # of a user
-KEPT_DELIVERIES = 50  # of a webhook
+MOST_MAILS, HOUR = 20, timedelta(hours=1)  # to a user in that time
+KEPT_DELIVERIES = 50  # of a webhook, and of the mails of a user
 RETRY_MINUTES = (0.2, 1, 5, 30, 120, 360)  # until what could not be sent is tried again; then it is given up
 SENT_AT_ONCE = 100
-TIMEOUT = 10  # seconds
+TIMEOUT = 10  # seconds, for the whole of an answer
+TURN_SECONDS = 5.0  # after which it is the turn of the next user's messages
 JOB_ENDED, TEST = "job.ended", "test"
 SIGNATURE, TIMESTAMP, EVENT, DELIVERY = (f"PoetsWeb-{name}" for name in ("Signature", "Timestamp", "Event", "Delivery"))
 
@@ -52,6 +56,13 @@ class TooManyWebhooks(Conflict):
 
     def __init__(self) -> None:
         super().__init__(f"You have {MOST_WEBHOOKS} webhooks already. Remove one first.")
+
+
+class TestWaits(Conflict):
+    """A test of the webhook has not been sent yet."""
+
+    def __init__(self) -> None:
+        super().__init__("A test message is on its way already. Wait a moment for it.")
 
 
 def add_webhook(user: User, address: str) -> Webhook:
@@ -79,8 +90,11 @@ def _check_address(address: str) -> None:
 
 
 def request_test(webhook: Webhook) -> Delivery:
-    """Queue a message that only shows whether messages arrive."""
+    """Queue a message that only shows whether messages arrive. Raise TestWaits."""
     with transaction.atomic():
+        Webhook.objects.select_for_update().get(pk=webhook.pk)  # two clicks at once are one test
+        if webhook.deliveries.filter(event=TEST, status=Delivery.Status.WAITING).exists():
+            raise TestWaits
         delivery = _queue(webhook.user, {"event": TEST, "sent_at": timezone.now().isoformat()}, webhook=webhook)
         _send_soon()
     return delivery
@@ -111,8 +125,13 @@ def _tell(job: Job) -> None:
     for webhook in user.webhooks.all():
         _queue(user, body, webhook=webhook, job=job)
     wish = MailWish.objects.filter(user=user, wants_mails=True).exists()
-    if settings.MAIL_IS_SET_UP and wish and user.email:
+    if settings.MAIL_IS_SET_UP and wish and user.email and not _has_many_mails(user):
         _queue(user, body, webhook=None, job=job)
+
+
+def _has_many_mails(user: User) -> bool:
+    """Return whether a user was sent so many mails that more would only annoy: nobody knows whose address it is."""
+    return user.deliveries.filter(webhook=None, created_at__gt=timezone.now() - HOUR).count() >= MOST_MAILS
 
 
 def describe_end(job: Job) -> dict[str, Any]:
@@ -137,9 +156,9 @@ def describe_end(job: Job) -> dict[str, Any]:
 
 
 def _queue(user: User, body: dict[str, Any], *, webhook: Webhook | None, job: Job | None = None) -> Delivery:
-    if webhook is not None:
-        old = list(webhook.deliveries.order_by("-pk").values_list("pk", flat=True)[KEPT_DELIVERIES - 1 :])
-        Delivery.objects.filter(pk__in=old).exclude(status=Delivery.Status.WAITING).delete()
+    old = Delivery.objects.filter(user=user, webhook=webhook).order_by("-pk")[KEPT_DELIVERIES - 1 :]
+    kept = Delivery.objects.filter(pk__in=list(old.values_list("pk", flat=True)))
+    kept.exclude(status=Delivery.Status.WAITING).delete()
     return Delivery.objects.create(
         user=user, webhook=webhook, job=job, event=body["event"], body=body, next_try_at=timezone.now()
     )
@@ -155,10 +174,20 @@ def _send_soon() -> None:
 def send_due(alive: Callable[[], None]) -> None:
     """Send what is due; `alive` is called before each and stops the work if it raises."""
     due = Delivery.objects.filter(status=Delivery.Status.WAITING, next_try_at__lte=timezone.now())
+    users = due.order_by().values_list("user").annotate(first=Min("next_try_at")).order_by("first")
+    for user, _ in list(users):
+        _send_those_of(due.filter(user=user), alive)
+
+
+def _send_those_of(due: QuerySet[Delivery], alive: Callable[[], None]) -> None:
+    """Send the messages of a user for some seconds; what is left is due in the next round, after everybody else."""
+    until = time.monotonic() + TURN_SECONDS
     for delivery in due.select_related("webhook", "user").order_by("next_try_at")[:SENT_AT_ONCE]:
         alive()
         error = _send(delivery)
         _record(delivery, error)
+        if time.monotonic() > until:
+            return
 
 
 def _send(delivery: Delivery) -> str:
@@ -218,7 +247,10 @@ def _post(delivery: Delivery, webhook: Webhook) -> None:
     }
     request = urllib.request.Request(webhook.address, body, headers, method="POST")  # noqa: S310 - checked when added
     private = settings.ML.fetch_private_addresses
-    with open_guarded(request, allow_private=private, redirects=False, timeout=TIMEOUT) as answer:
+    with (
+        Deadline(TIMEOUT) as deadline,
+        open_guarded(request, allow_private=private, redirects=False, timeout=TIMEOUT, deadline=deadline) as answer,
+    ):
         if not 200 <= answer.status < 300:
             raise Refused(f"It answered with status {answer.status}.")
 

@@ -66,8 +66,12 @@ def notifications(request: SignedIn) -> HttpResponse:
 @login_required
 @require_POST
 def test_webhook(request: SignedIn, pk: int) -> HttpResponse:
-    notices.request_test(get_object_or_404(request.user.webhooks, pk=pk))
-    messages.info(request, "A test message is on its way. Reload this page in a moment to see what came of it.")
+    try:
+        notices.request_test(get_object_or_404(request.user.webhooks, pk=pk))
+    except UserError as error:
+        messages.error(request, str(error))
+    else:
+        messages.info(request, "A test message is on its way. Reload this page in a moment to see what came of it.")
     return redirect("notifications")
 
 

@@ -14,6 +14,7 @@ from typing import IO, Any
 from urllib.parse import urlsplit
 
 from ml.errors import ImportRefused
+from ml.model_import.deadline import Connect, Deadline
 from ml.model_import.public_addresses import is_public
 from ml.model_import.sources import MAX_MODEL_BYTES
 
@@ -97,18 +98,27 @@ class _Bounded:
         self._response.close()
 
 
-def open_guarded(address: Any, *, allow_private: bool, redirects: bool = True, timeout: float = TIMEOUT) -> Any:
-    """Open addresses that strangers chose, like `urlopen`; redirects are checked as well, or are errors."""
+def open_guarded(
+    address: Any,
+    *,
+    allow_private: bool,
+    redirects: bool = True,
+    timeout: float = TIMEOUT,
+    deadline: Deadline | None = None,
+) -> Any:
+    """Open addresses that strangers chose, like `urlopen`; redirects are checked as well, or are errors.
+
+    `timeout` is for each wait; with a deadline, what has not answered by then is cut off, however it drips.
+    """
+    connect: Connect = socket.create_connection if allow_private else connect_guarded
+    if deadline is not None:
+        connect = deadline.watching(connect)
     opener = urllib.request.OpenerDirector()  # without handlers for file: and ftp:, to which a redirect could lead
-    if allow_private:
-        transport: tuple[type, ...] = (
-            urllib.request.ProxyHandler,
-            urllib.request.HTTPHandler,
-            urllib.request.HTTPSHandler,
-        )
-    else:  # without a proxy, which would look the name up itself
-        transport = (_GuardedHTTP, _GuardedHTTPS)
-    for handler in (*transport, *_OF_THE_WEB):
+    if allow_private:  # otherwise without a proxy, which would look the name up itself
+        opener.add_handler(urllib.request.ProxyHandler())
+    opener.add_handler(_HTTP(connect))
+    opener.add_handler(_HTTPS(connect))
+    for handler in _OF_THE_WEB:
         if redirects or handler is not urllib.request.HTTPRedirectHandler:
             opener.add_handler(handler())
     if isinstance(address, str):
@@ -130,11 +140,12 @@ _OF_THE_WEB = (
 )
 
 
-def connect_guarded(address: tuple[str, int], *rest: Any, **options: Any) -> socket.socket:
+def connect_guarded(address: tuple[str, int], timeout: float = TIMEOUT, *rest: Any, **options: Any) -> socket.socket:
     """Connect like `socket.create_connection`, but only to addresses of the public internet.
 
     The connection goes to the very addresses that were checked, one after the other until one answers, because a second
-    look-up of the name may give others. Raise `ImportRefused` if any of them is private, and `OSError` if none answers.
+    look-up of the name may give others. All of them share the time. Raise `ImportRefused` if any of them is private,
+    and `OSError` if none answers.
     """
     host, port = address
     found = list(dict.fromkeys(str(entry[4][0]) for entry in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)))
@@ -143,29 +154,46 @@ def connect_guarded(address: tuple[str, int], *rest: Any, **options: Any) -> soc
             f"{host} is an address inside a private network, which is not fetched from. "
             "The administrator can allow it with FETCH_PRIVATE_ADDRESSES=true."
         )
+    share = timeout / len(found)
     for place in found[:-1]:
         with contextlib.suppress(OSError):
-            return socket.create_connection((place, port), *rest, **options)
-    return socket.create_connection((found[-1], port), *rest, **options)
+            return socket.create_connection((place, port), share, *rest, **options)
+    return socket.create_connection((found[-1], port), share, *rest, **options)
 
 
 class _HTTPConnection(http.client.HTTPConnection):
-    def __init__(self, *arguments: Any, **options: Any) -> None:
+    def __init__(self, *arguments: Any, connect: Connect, **options: Any) -> None:
         super().__init__(*arguments, **options)
-        self._create_connection = connect_guarded
+        self._create_connection = connect
+
+    def connect(self) -> None:
+        super().connect()
+        self.sock.settimeout(self.timeout)  # the connection may have had but a share of it
 
 
 class _HTTPSConnection(http.client.HTTPSConnection):
-    def __init__(self, *arguments: Any, **options: Any) -> None:
+    def __init__(self, *arguments: Any, connect: Connect, **options: Any) -> None:
         super().__init__(*arguments, **options)
-        self._create_connection = connect_guarded
+        self._create_connection = connect
+
+    def connect(self) -> None:
+        super().connect()
+        self.sock.settimeout(self.timeout)  # the connection may have had but a share of it
 
 
-class _GuardedHTTP(urllib.request.HTTPHandler):
+class _HTTP(urllib.request.HTTPHandler):
+    def __init__(self, connect: Connect) -> None:
+        super().__init__()
+        self._connect = connect
+
     def http_open(self, req: Any) -> Any:
-        return self.do_open(_HTTPConnection, req)
+        return self.do_open(_HTTPConnection, req, connect=self._connect)  # type: ignore[arg-type]
 
 
-class _GuardedHTTPS(urllib.request.HTTPSHandler):
+class _HTTPS(urllib.request.HTTPSHandler):
+    def __init__(self, connect: Connect) -> None:
+        super().__init__()
+        self._connect = connect
+
     def https_open(self, req: Any) -> Any:
-        return self.do_open(_HTTPSConnection, req)
+        return self.do_open(_HTTPSConnection, req, connect=self._connect)  # type: ignore[arg-type]

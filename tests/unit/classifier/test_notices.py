@@ -3,6 +3,8 @@
 import hashlib
 import hmac
 import json
+import time
+from contextlib import suppress
 from datetime import timedelta
 from typing import Any
 
@@ -150,6 +152,79 @@ def test_message_comes_once_the_program_is_back(project: Project, receiver: str)
     later()
     work()
     assert Delivery.objects.get().status == "sent"
+
+
+class Dripper(QuietHandler):
+    """A program that takes a byte's pause after each byte of its endless answer."""
+
+    def do_POST(self) -> None:
+        self.wfile.write(b"HTTP/1.1 200 OK\r\nX-Endless: ")
+        with suppress(OSError):
+            while True:
+                self.wfile.write(b"x")
+                time.sleep(0.05)
+
+
+def test_answer_that_drips_for_ever_is_cut_off(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(notices, "TIMEOUT", 0.5)
+    with serving(Dripper) as address:
+        notices.add_webhook(project.owner, address)
+        end_job(project)
+        begun = time.monotonic()
+        work()
+        assert time.monotonic() - begun < 5
+    delivery = Delivery.objects.get()
+    assert (delivery.status, delivery.answer) == ("waiting", "It did not answer in time.")
+
+
+def test_slow_program_of_one_user_does_not_keep_the_messages_of_others(
+    project: Project, stranger: User, receiver: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(notices, "TURN_SECONDS", -1.0)  # each message takes longer than a turn
+    monkeypatch.setattr(notices, "SENT_AT_ONCE", 3)
+    slow = notices.add_webhook(stranger, "http://127.0.0.1:1/hook")
+    for _ in range(9):
+        end_job(project, by=stranger)
+    notices.tell_ends()
+    notices.tell_ends()
+    notices.tell_ends()
+    notices.add_webhook(project.owner, receiver)
+    end_job(project)
+    work()
+    assert len(Receiver.received) == 1
+    assert slow.deliveries.filter(tries=0).count() == 8, "they come in later rounds"
+
+
+def test_only_one_test_waits(owner: User, as_owner: Client) -> None:
+    hook = notices.add_webhook(owner, "https://example.org/")
+    assert as_owner.post(f"/api/v1/webhooks/{hook.pk}/test").status_code == 202
+    assert as_owner.post(f"/api/v1/webhooks/{hook.pk}/test").status_code == 409
+    assert as_owner.post(reverse("webhook_test", args=[hook.pk])).status_code == 302
+    assert hook.deliveries.count() == 1
+
+
+def test_nobody_can_be_flooded_with_mails(project: Project, settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(notices, "MOST_MAILS", 3)
+    settings.MAIL_IS_SET_UP = True
+    notices.set_mails(project.owner, address="somebody@example.org", wanted=True)
+    for _ in range(5):
+        end_job(project)
+    work()
+    assert len(mail.outbox) == 3
+    Delivery.objects.update(created_at=timezone.now() - 2 * notices.HOUR)
+    end_job(project)
+    work()
+    assert len(mail.outbox) == 4
+
+
+def test_old_mails_are_forgotten(project: Project, settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(notices, "KEPT_DELIVERIES", 2)
+    settings.MAIL_IS_SET_UP = True
+    notices.set_mails(project.owner, address="owner@example.org", wanted=True)
+    for _ in range(4):
+        end_job(project)
+        work()
+    assert (len(mail.outbox), Delivery.objects.count()) == (4, 2)
 
 
 def test_redirects_are_not_followed(project: Project, receiver: str) -> None:
