@@ -1,7 +1,7 @@
 """Who is next: no user and no project keeps the workers from the others for longer than a job takes."""
 
 from collections import Counter, deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import timedelta
 from typing import NamedTuple
 
@@ -83,7 +83,7 @@ def foretell_order(kinds: list[str]) -> list[int]:
     while groups:
         if len(running) >= workers:
             running.popleft()
-        chosen = min(groups, key=lambda group: _turn(group, groups[group][0], _count(running), last))
+        chosen = _choose(groups, _count(running), last)
         order.append(groups[chosen].popleft())
         if not groups[chosen]:
             del groups[chosen]
@@ -91,6 +91,14 @@ def foretell_order(kinds: list[str]) -> list[int]:
         clock += 1
         last |= dict.fromkeys((("user", chosen.user), ("project", chosen.project)), clock)
     return order
+
+
+def _choose(
+    groups: Mapping["Turn", deque[int]],
+    running: Counter[tuple[str, int | None]],
+    last: dict[tuple[str, int | None], float],
+) -> "Turn":
+    return min(groups, key=lambda group: _turn(group, groups[group][0], running, last))
 
 
 class Turn(NamedTuple):
