@@ -4,7 +4,20 @@ from collections.abc import Callable
 
 from classifier.services.evaluations import Evaluated
 from classifier.tables import Cell, Column, Table
+from ml.errors import Refused
 from ml.evaluation.curves import STEPS
+
+MOST_IN_MATRIX = 1000  # classes: a million cells, most of them empty
+
+
+class MatrixTooLarge(Refused):
+    """The table of all cells would fill the memory."""
+
+    def __init__(self, size: int) -> None:
+        super().__init__(
+            f"A table of {size:,} by {size:,} classes is too large for a file. Take “What is taken for what” instead: "
+            "it has all cells that are not empty, but for the right answers."
+        )
 
 
 def _share(name: str, title: str) -> Column:
@@ -44,8 +57,10 @@ def confusions_table(found: Evaluated) -> Table:
 
 
 def matrix_table(found: Evaluated) -> Table:
-    """Return the confusion matrix: rows are true classes, columns predicted classes."""
+    """Return the confusion matrix: rows are true classes, columns predicted classes. Raise MatrixTooLarge."""
     size = len(found.names)
+    if size > MOST_IN_MATRIX:
+        raise MatrixTooLarge(size)
     counts = [[0] * size for _ in range(size)]
     for true, taken, count in found.summary.confusions:
         counts[true][taken] = count

@@ -4,6 +4,7 @@ import csv
 import io
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import chain, count
 from typing import Any
 
 from classifier.percentages import as_percent
@@ -29,8 +30,8 @@ class Table:
     rows: Sequence[Sequence[Cell]]
 
     def as_records(self) -> list[dict[str, Cell]]:
-        """Return a dictionary for each row."""
-        names = [column.name for column in self.columns]
+        """Return a dictionary for each row. Columns of the same name, as classes may have it, get a number each."""
+        names = _tell_apart([column.name for column in self.columns])
         return [dict(zip(names, row, strict=True)) for row in self.rows]
 
     def as_csv(self) -> str:
@@ -44,6 +45,15 @@ class Table:
     def shown_rows(self) -> list[list[str]]:
         """Return the rows as a page shows them."""
         return [[_show(column, cell) for column, cell in zip(self.columns, row, strict=True)] for row in self.rows]
+
+
+def _tell_apart(names: list[str]) -> list[str]:
+    """Add a number to a name that is there before, so that none hides another."""
+    found: dict[str, None] = {}
+    for name in names:
+        free = (f"{name} ({number})" for number in count(2))
+        found[next(one for one in chain([name], free) if one not in found)] = None
+    return list(found)
 
 
 def _write_cell(cell: Cell) -> Any:

@@ -177,6 +177,16 @@ def test_many_classes_become_a_heat_map(
     assert as_owner.get(place(trained, "version_heat_map") + "?of=all").status_code == 404
 
 
+def test_table_of_too_many_classes_is_refused(
+    trained: ModelVersion, as_owner: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("classifier.evaluation_tables.MOST_IN_MATRIX", 2)
+    answer = as_owner.get(place(trained, "version_table", "matrix") + "?as=json")
+    assert answer.status_code == 422
+    assert "What is taken for what" in answer.content.decode()
+    assert as_owner.get(place(trained, "version_table", "confusions") + "?as=json").status_code == 200
+
+
 def test_tables_and_charts_can_be_taken_away(trained: ModelVersion, as_owner: Client) -> None:
     class_ = trained.project.classes.get(name="green")
     class_.name = '=HYPERLINK("http://x")'

@@ -34,6 +34,13 @@ def test_json_keeps_what_is_unknown() -> None:
     assert json.loads(json.dumps(table(None, "=1", 0.5).as_records())) == [{"c0": None, "c1": "=1", "c2": 0.5}]
 
 
+def test_no_column_hides_another_of_its_name() -> None:
+    columns = [Column(name, "") for name in ("true_class", "cat", "true_class", "cat", "cat (2)")]
+    assert Table("t", "T", columns, [[1, 2, 3, 4, 5]]).as_records() == [
+        {"true_class": 1, "cat": 2, "true_class (2)": 3, "cat (2)": 4, "cat (2) (2)": 5}
+    ]
+
+
 def test_page_shows_shares_in_percent() -> None:
     columns = [Column("share", "Share", is_share=True), Column("n", "N")]
     assert Table("t", "T", columns, [[0.5, 1234], [None, None]]).shown_rows() == [["50.0 %", "1,234"], ["–", "–"]]
