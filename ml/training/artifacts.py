@@ -26,6 +26,7 @@ from ml.training.rejection import NOTHING_REFUSED, Rejection
 
 # 1: the first; 2: may have a detector and thresholds, and the likeness of the test pictures
 FORMAT_VERSION, READABLE = 2, (1, 2)
+LARGEST_THRESHOLD = 10.0  # of probabilities and cosines; there is room for “never”
 MANIFEST, HEAD, EVALUATION, DETECTOR = "manifest.json", "head.npz", "evaluation.npz", "detector.npz"
 ARRAYS = {
     HEAD: ("weights", "bias"),
@@ -94,10 +95,20 @@ def describe_rejection(rejection: Rejection) -> dict[str, Any]:
 
 
 def parse_rejection(said: dict[str, Any], detector: Detector | None) -> Rejection:
-    """Return the rejection with the thresholds that `describe_rejection` described."""
-    least = said.get("least_probabilities")
-    others = tuple(int(one) for one in said.get("other_classes", ()))
-    return Rejection(detector, None if least is None else np.array(least, np.float32), others)
+    """Return the rejection with the thresholds that `describe_rejection` described. Raise ValueError, TypeError."""
+    least, others = said.get("least_probabilities"), tuple(said.get("other_classes", ()))
+    if not all(type(one) is int and one >= 0 for one in others):
+        raise ValueError(f"{others!r:.60} are no classes")
+    if least is not None:
+        least = np.array([_threshold(one) for one in least], np.float32)
+    return Rejection(detector, least, others)
+
+
+def _threshold(said: Any) -> float:
+    """Return a threshold. JSON as Python reads it may hold NaN, which would refuse nothing, and numbers of any size."""
+    if type(said) not in (int, float) or not -LARGEST_THRESHOLD <= said <= LARGEST_THRESHOLD:
+        raise ValueError(f"{said!r:.60} is no threshold")
+    return float(said)
 
 
 def _arrays_of_evaluation(evaluation: Evaluation) -> dict[str, NDArray[Any]]:
@@ -120,9 +131,9 @@ def read_artifact(digest: str, read: Callable[[str], bytes]) -> Artifact:
     artifact = Artifact(manifest, Head(weights, bias))
     try:
         classes = len(artifact.classes)
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise ArtifactCorrupt(f"The manifest does not name the classes: {error}") from None
-    if weights.shape[1] != classes or bias.shape[0] != classes:
+    if not classes or weights.shape[1] != classes or bias.shape[0] != classes:
         raise ArtifactCorrupt("The head does not have an output for each class.")
     return replace(artifact, rejection=_read_rejection(manifest, weights.shape, read))
 
@@ -134,7 +145,7 @@ def _read_rejection(manifest: dict[str, Any], shape: tuple[int, ...], read: Call
         if DETECTOR in manifest["files"]:
             arrays = _read_arrays(manifest, DETECTOR, read)
             exemplars, steps = _take(arrays, "exemplars", np.int8, 2), _take(arrays, "steps", np.float32, 1)
-            detector = Detector(exemplars, steps, float(said["least_likeness"]))
+            detector = Detector(exemplars, steps, _threshold(said["least_likeness"]))
         rejection = parse_rejection(said, detector)
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise ArtifactCorrupt(f"The manifest does not say what is refused: {error}") from None
@@ -144,6 +155,8 @@ def _read_rejection(manifest: dict[str, Any], shape: tuple[int, ...], read: Call
         raise ArtifactCorrupt("The detector does not fit the head.")
     if rejection.least_probabilities is not None and rejection.least_probabilities.shape != shape[1:]:
         raise ArtifactCorrupt("The manifest does not have a threshold for each class.")
+    if any(place >= shape[1] for place in rejection.others):
+        raise ArtifactCorrupt("The manifest names other classes that there are not.")
     return rejection
 
 

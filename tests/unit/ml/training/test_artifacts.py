@@ -183,6 +183,21 @@ class Trap:
         return pytest.fail, ("a pickle was opened",)
 
 
+@pytest.mark.parametrize(
+    "said",
+    [
+        *({"least_likeness": value} for value in (float("nan"), float("inf"), 11, 10**400, "0.5", True, None, [0.5])),
+        *({"least_probabilities": [0.5, value]} for value in (float("nan"), float("-inf"), 1e300, "1", False, None)),
+        *({"least_probabilities": value} for value in ("ab", 5, [0.5], [0.5] * 3, [[0.5], [0.5]])),
+        *({"other_classes": value} for value in ([-1], [2], [10**30], [0.0], ["0"], [True], [None], "1", 5)),
+    ],
+    ids=str,
+)
+def test_read_thresholds_that_are_none_are_refused(said: dict[str, Any]) -> None:
+    files = pack()[1]
+    refuse(*signed(files, none_of_these={**json.loads(files[MANIFEST])["none_of_these"], **said}), "refused|classes|threshold")
+
+
 def forge_member(name: str, data: bytes, compression: int = zipfile.ZIP_STORED) -> bytes:
     """Return the packed head with one member replaced."""
     buffer = io.BytesIO()
