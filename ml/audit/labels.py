@@ -12,7 +12,8 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from ml.audit.quick_head import train_quick_head
+from ml.training.blas import blas_on_one_core
+from ml.training.softmax_regression import fit_head
 
 Floats = NDArray[np.float32]
 Ints = NDArray[np.int64]
@@ -21,6 +22,7 @@ UNLABELLED = -1
 FOLDS = 8
 ROUNDS, MANY = 3, 5000  # of more labelled pictures one round says as much
 LEAST_GROUPS = 5  # of a class whose labels are doubted: a head that has seen fewer knows nothing of it
+PENALTY = 1.0  # of heads that judge: strong, so that they do not learn wrong labels by heart
 LEAST_RATIO = 1.1  # of the probabilities of the predicted class and of the given one
 
 Report = Callable[[float], None]
@@ -69,12 +71,13 @@ def judge_labels(
     probabilities = np.full((len(labels), classes), 1 / max(classes, 1), np.float32)
     if len(np.unique(labels[known])) < 2:
         return Judgement(probabilities, np.maximum(labels, 0), np.zeros(len(labels), np.float32))
-    scaled = features / max(float(features[known].std()), 1e-12)
     numbers = np.unique([groups[int(place)] for place in known], return_inverse=True)[1]
-    probabilities[known] = _cross_validate(scaled[known], labels[known], numbers, classes, report)
     unknown = labels == UNLABELLED
-    if unknown.any():
-        probabilities[unknown] = train_quick_head(scaled[known], labels[known], classes).probabilities(scaled[unknown])
+    with blas_on_one_core():
+        probabilities[known] = _cross_validate(features[known], labels[known], numbers, classes, report)
+        if unknown.any():
+            head = fit_head(features[known], labels[known], classes, penalty=PENALTY)
+            probabilities[unknown] = head.probabilities(features[unknown])
     suspicion = np.zeros(len(labels), np.float32)
     suspicion[known] = _suspect(probabilities[known], labels[known], numbers)
     return Judgement(probabilities, probabilities.argmax(axis=1), suspicion)
@@ -89,7 +92,7 @@ def _cross_validate(features: Floats, labels: Ints, groups: Ints, classes: int, 
         for fold in range(FOLDS):
             judged = folds == fold
             if judged.any() and not judged.all():
-                head = train_quick_head(features[~judged], labels[~judged], classes)
+                head = fit_head(features[~judged], labels[~judged], classes, penalty=PENALTY)
                 found[judged] += head.probabilities(features[judged]) / rounds
             report((turn * FOLDS + fold + 1) / (rounds * FOLDS))
     return found

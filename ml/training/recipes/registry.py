@@ -3,11 +3,9 @@
 To add a recipe, add its file, and here its entry and its settings.
 """
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-
 import numpy as np
 
+from ml.training.blas import blas_on_one_core
 from ml.training.head import (
     EmptySplit,
     Fitted,
@@ -59,24 +57,10 @@ def train_head(
         raise EmptySplit("training")
     if not len(validation.labels) and (keep_validation or not RECIPES[config.recipe].can_cross_validate):
         raise EmptySplit("validation")
-    with _blas_on_one_core():
+    with blas_on_one_core():
         fitted = RECIPES[config.recipe].train(
             training, validation, classes, config, report, callback, keep_validation=keep_validation
         )
     if not (np.isfinite(fitted.head.weights).all() and np.isfinite(fitted.head.bias).all()):
         raise TrainingDiverged("The training diverged. Choose a smaller learning rate.")
     return fitted
-
-
-@contextmanager
-def _blas_on_one_core() -> Iterator[None]:
-    """Restrict the BLAS of NumPy and SciPy to one thread.
-
-    Their threads wait for work in a busy loop, on the cores that TensorFlow and our own threads count on, which makes
-    each pass over the pictures half as long again.
-    """
-    import scipy.optimize  # noqa: F401 - a library that is not loaded yet cannot be limited
-    from threadpoolctl import threadpool_limits
-
-    with threadpool_limits(1, user_api="blas"):
-        yield
