@@ -156,7 +156,7 @@ CACHES = {
     }
 }
 # The database has every job, so the broker may lose messages: late acknowledgement and prefetch 1 leave work to
-# the workers that are free, and `classifier.jobs.lifecycle.recover_jobs` sends lost messages again.
+# the workers that are free, and the reaper (`classifier.jobs.recovery`) sends lost messages again.
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_ACKS_LATE = True
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1

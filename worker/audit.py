@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 from django.db import transaction
 
-from classifier.jobs import lifecycle
-from classifier.jobs.kinds import AuditResult
+from classifier.jobs import lifecycle, reporting
+from classifier.jobs.results import AuditResult
 from classifier.models import Finding, Job, SampleAudit
 from classifier.services import audit_files, audit_results, embeddings, evaluations, groups, readiness
 from classifier.services.measures import FIELDS
@@ -47,7 +47,7 @@ def audit(job: Job) -> None:
             return  # the last of the embed jobs continues this job
         compare_pictures(job, backbone)
     measure_rest(job)
-    lifecycle.enter_stage(job, "load", total=1)
+    reporting.enter_stage(job, "load", total=1)
     samples = _Samples.load(job, backbone)
     _write(job, samples, _compute(job, samples, backbone), key=embedding_key(backbone.digest))
 
@@ -113,12 +113,12 @@ class _Computed:
 def _compute(job: Job, samples: _Samples, backbone: Backbone) -> _Computed:
     sha256s = [row["image__sha256"] for row in samples.rows]
     vectors = make_vectors(embeddings.load_embeddings(sha256s, [embedding_key(backbone.digest)], backbone.features))
-    lifecycle.enter_stage(job, "labels", total=PARTS)
+    reporting.enter_stage(job, "labels", total=PARTS)
     report = _Reporter(job)
     labelled = (vectors, samples.labels, samples.groups, len(samples.classes))
     judgement = judge_labels(*labelled, report)
     curve = measure_learning_curve(*labelled, lambda _: report(1.0))
-    lifecycle.enter_stage(job, "map", total=PARTS)
+    reporting.enter_stage(job, "map", total=PARTS)
     nearest = find_neighbours(vectors)
     ids = np.array([row["pk"] for row in samples.rows], np.int64)
     positions = lay_out(vectors, nearest, report)
@@ -134,14 +134,14 @@ class _Reporter:
 
     def __call__(self, share: float) -> None:
         if self._throttle.due():
-            lifecycle.report(self._job, done=int(share * PARTS))
+            reporting.report(self._job, done=int(share * PARTS))
 
 
 def _write(job: Job, samples: _Samples, computed: _Computed, *, key: str) -> None:
     judgement, scores = computed.judgement, computed.outlier_scores
     rows = [_make_row(job, samples, place, judgement, float(scores[place])) for place in range(len(samples.rows))]
-    lifecycle.enter_stage(job, "write", total=len(rows))
-    audit_results.write_sample_audits(job.own_project, rows, lambda done: lifecycle.report(job, done=done))
+    reporting.enter_stage(job, "write", total=len(rows))
+    audit_results.write_sample_audits(job.own_project, rows, lambda done: reporting.report(job, done=done))
     pictures = samples.pictures
     found = [
         *find_in_pictures(pictures),
@@ -151,7 +151,7 @@ def _write(job: Job, samples: _Samples, computed: _Computed, *, key: str) -> Non
     counts = audit_results.write_findings(
         job.own_project, [_make_finding(job, samples, judgement, one) for one in found]
     )
-    lifecycle.beat(job)
+    reporting.beat(job)
     digest, evaluated = audit_files.store_audit_file(computed.arrays), _evaluate(samples, judgement)
     with transaction.atomic():
         audit_files.name_audit_file(job, digest, key=key, samples=len(rows), curve=computed.curve)

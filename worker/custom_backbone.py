@@ -9,7 +9,7 @@ from pathlib import Path
 
 from django.conf import settings
 
-from classifier.jobs import lifecycle
+from classifier.jobs import lifecycle, reporting
 from classifier.models import CustomBackbone, Job
 from classifier.services import custom_backbones, datasets, model_versions, projects
 from classifier.storage import local_copy
@@ -37,7 +37,7 @@ def add_backbone(job: Job) -> None:
     with _scratch() as folder, _source(job, folder) as path:
         opened = _open(job, custom, path, folder, _request(job, classifier=False))
     custom_backbones.store_backbone_files(custom, opened, litert_refusal=opened.litert_refusal)
-    lifecycle.enter_stage(job, "measure", total=1)
+    reporting.enter_stage(job, "measure", total=1)
     ensure_ready(custom_backbones.find_backbone(custom.name), settings.ML.backbones_dir)
     custom_backbones.publish_backbone(job, custom)
 
@@ -90,7 +90,7 @@ def _scratch() -> Iterator[Path]:
 def _source(job: Job, folder: Path) -> Iterator[Path]:
     """Give the file that the job opens: fetched, uploaded, or of a version that is to see pictures differently."""
     asked = job.config
-    lifecycle.enter_stage(job, "fetch" if asked.get("address") else "open", total=1)
+    reporting.enter_stage(job, "fetch" if asked.get("address") else "open", total=1)
     if asked.get("address"):
         yield _fetch(job, asked["address"], folder)
     elif asked.get("again"):
@@ -119,7 +119,7 @@ def _fetch(job: Job, address: str, folder: Path) -> Path:
 
     def report(received: int) -> None:
         if throttle.due():
-            lifecycle.report(job, done=received // 2**20, total=0)
+            reporting.report(job, done=received // 2**20, total=0)
 
     allow_private = settings.ML.fetch_private_addresses
     return fetch(address, folder, allow_private=allow_private, alive=partial(lifecycle.beat, job), report=report)
@@ -128,6 +128,6 @@ def _fetch(job: Job, address: str, folder: Path) -> Path:
 def _follow(job: Job) -> Callable[[str], None]:
     def said(step: str) -> None:
         if job.stage != STAGES[step]:
-            lifecycle.enter_stage(job, STAGES[step], total=1)
+            reporting.enter_stage(job, STAGES[step], total=1)
 
     return said

@@ -7,8 +7,10 @@ from typing import Any
 from django.conf import settings
 from django.db import transaction
 
-from classifier.jobs import lifecycle
-from classifier.jobs.kinds import EMBED, EmbedResult
+from classifier.jobs import lifecycle, reporting, sending
+from classifier.jobs.kinds import EMBED
+from classifier.jobs.log import WARNING, write_line
+from classifier.jobs.results import EmbedResult
 from classifier.models import Image, Job
 from classifier.services import embeddings
 from classifier.services.custom_backbones import find_backbone
@@ -45,11 +47,11 @@ def queue_missing(
     total = sum(len(images) for _, images in missing)
     if not total:
         return False
-    lifecycle.enter_stage(job, "prepare", total=1)
+    reporting.enter_stage(job, "prepare", total=1)
     ensure_ready(backbone, settings.ML.backbones_dir)
     with transaction.atomic():
-        lifecycle.enter_stage(job, stage, total=total)
-        lifecycle.queue_children(job, EMBED, configs=list(_embed_configs(backbone, missing)))
+        reporting.enter_stage(job, stage, total=total)
+        sending.queue_children(job, EMBED, configs=list(_embed_configs(backbone, missing)))
         lifecycle.park_job(job)
     return True
 
@@ -86,7 +88,7 @@ def embed(job: Job) -> None:
                 measured.store(images)
             stored += len(batch)
             if throttle.due():
-                lifecycle.report(job, kept=stored)  # which finds out whether the job was cancelled
+                reporting.report(job, kept=stored)  # which finds out whether the job was cancelled
     lifecycle.finish_job(job, EmbedResult(computed=len(images)))
 
 
@@ -97,7 +99,7 @@ def _set_aside_what_crashes(job: Job, images: dict[str, Image]) -> None:
             if reader.crashes(read_picture_file(sha256)):
                 set_aside(image)
                 del images[sha256]
-                lifecycle.note(job, "A picture crashes the program that reads it, so it is left out.")
+                write_line(job, "A picture crashes the program that reads it, so it is left out.", WARNING)
 
 
 _held = threading.local()  # in a worker one thread does all the work; a command may have several

@@ -9,7 +9,7 @@ import numpy as np
 from django.conf import settings
 from numpy.typing import NDArray
 
-from classifier.jobs import lifecycle
+from classifier.jobs import lifecycle, reporting
 from classifier.models import Export, Job, ModelVersion
 from classifier.selectors import class_names
 from classifier.services import artifacts, datasets, exports
@@ -47,9 +47,9 @@ def export(job: Job) -> None:
     if format.calibrates:
         parts = replace(parts, calibration=_calibration_pictures(version, backbone))
     with tempfile.TemporaryDirectory(dir=settings.FILE_UPLOAD_TEMP_DIR, prefix="export-") as folder:
-        lifecycle.enter_stage(job, "build", total=1)
+        reporting.enter_stage(job, "build", total=1)
         files = build_export(format, parts, Path(folder), partial(lifecycle.beat, job))
-        lifecycle.enter_stage(job, "check", total=len(evaluation.sha256s))
+        reporting.enter_stage(job, "check", total=len(evaluation.sha256s))
         certificate = certify_export(
             format,
             files,
@@ -57,7 +57,7 @@ def export(job: Job) -> None:
             rejection,
             read_picture_file,
             partial(lifecycle.beat, job),
-            lambda done: lifecycle.report(job, done=done),
+            lambda done: reporting.report(job, done=done),
         )
         if not certificate["passed"]:
             exports.record_refusal(wanted, certificate)

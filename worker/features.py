@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from classifier.jobs import lifecycle
+from classifier.jobs import reporting
 from classifier.models import Image, Job, Sample
 from classifier.models.image import image_path
 from classifier.outages import raise_outage
@@ -54,10 +54,10 @@ def describe_unreadable(sample: Sample | None, error: PictureUnreadable) -> str:
 
 def compute_features(job: Job, sha256s: Sequence[str], engine: Embedder) -> NDArray[np.float32]:
     """Return the pictures' features, float32 (N, F), in their order."""
-    lifecycle.enter_stage(job, "extract", total=len(sha256s))
+    reporting.enter_stage(job, "extract", total=len(sha256s))
     throttle, found = Throttle(), []
     for _, vectors in embed_pictures(sha256s, read_picture_file, engine):
         found.append(vectors)
         if throttle.due():
-            lifecycle.report(job, done=sum(map(len, found)))
+            reporting.report(job, done=sum(map(len, found)))
     return np.concatenate(found) if found else np.empty((0, engine.features), np.float32)

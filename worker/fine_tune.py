@@ -8,7 +8,8 @@ import numpy as np
 from django.conf import settings
 from numpy.typing import NDArray
 
-from classifier.jobs import lifecycle
+from classifier.jobs import reporting
+from classifier.jobs.log import WARNING, write_line
 from classifier.models import CustomBackbone, DatasetVersion, Job
 from classifier.services import checkpoints, custom_backbones
 from ml.backbones.backbone import Backbone
@@ -59,7 +60,7 @@ class FineTuningRun:
         self.measured: dict[str, float] = {}
 
     def __call__(self, head: Head) -> TrainedClassifier:
-        lifecycle.enter_stage(self.job, "build", total=1)
+        reporting.enter_stage(self.job, "build", total=1)
         watch = TuningProgress(self._progress, self._path)
         tuned = fine_tune(
             self.backbone,
@@ -73,7 +74,7 @@ class FineTuningRun:
         self._note_speed(watch)
         if tuned.helped:
             return self._store(tuned)
-        lifecycle.note(self.job, "Fine-tuning did not make the answers better; the network stays as it was.")
+        write_line(self.job, "Fine-tuning did not make the answers better; the network stays as it was.", WARNING)
         return self._as_before(tuned, head)
 
     def _note_speed(self, watch: TuningProgress) -> None:
@@ -93,7 +94,7 @@ class FineTuningRun:
 
     def _store(self, tuned: Tuned) -> TrainedClassifier:
         """Store the tuned backbone, and evaluate the stored form, which is the one that will answer."""
-        lifecycle.enter_stage(self.job, "convert", total=1)
+        reporting.enter_stage(self.job, "convert", total=1)
         opened = freeze_tuned(tuned.network, self.backbone, self._probes(), Path(settings.FILE_UPLOAD_TEMP_DIR))
         self.custom = custom_backbones.describe_tuned(self.job, opened)
         custom_backbones.store_backbone_files(self.custom, opened)

@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from django.conf import settings
 from django.db import transaction
 
-from classifier.jobs import lifecycle
+from classifier.jobs import lifecycle, reporting, sending
 from classifier.jobs.kinds import EMBED
 from classifier.models import Job
 from classifier.services import audits, groups, readiness
@@ -43,9 +43,9 @@ def get_ready(job: Job) -> None:
     chunks = cut_chunks(missing, least=MIN_CHUNK, most=MAX_CHUNK)
     with transaction.atomic():
         job.children.exclude(status__in=Job.OPEN).delete()
-        lifecycle.enter_stage(job, "embed", total=len(missing))
+        reporting.enter_stage(job, "embed", total=len(missing))
         configs = [{"backbone": backbone.name, "images": chunk, "units": len(chunk)} for chunk in chunks]
-        lifecycle.queue_children(job, EMBED, configs=configs)
+        sending.queue_children(job, EMBED, configs=configs)
         lifecycle.park_job(job)
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from django.conf import settings
 from django.core.files.storage import default_storage
 
-from classifier.jobs import lifecycle
+from classifier.jobs import lifecycle, reporting
 from classifier.models import Job
 from classifier.services import hub
 from classifier.services.custom_backbones import find_backbone
@@ -27,7 +27,7 @@ def build_hub_file(job: Job) -> None:
 
 
 def _make(job: Job, backbone: Backbone, folder: Path) -> None:
-    lifecycle.enter_stage(job, "build", total=1)
+    reporting.enter_stage(job, "build", total=1)
     files = build_hub_backbone(backbone, folder, partial(lifecycle.beat, job))
     paths = sorted(path for path in files.rglob("*") if path.is_file())
     with (folder / "packed").open("w+b") as target:

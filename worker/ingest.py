@@ -10,8 +10,10 @@ from types import MappingProxyType
 from django.conf import settings
 from django.db import transaction
 
-from classifier.jobs import lifecycle
+from classifier.jobs import lifecycle, reporting, sending
 from classifier.jobs.kinds import READ
+from classifier.jobs.log import WARNING, write_line
+from classifier.jobs.state import read_state
 from classifier.models import Job, Upload, UploadItem
 from classifier.selectors import upload_counts
 from classifier.services import sample_sets, sources, uploads
@@ -45,7 +47,7 @@ def ingest(job: Job) -> None:
     After a worker's death, continue where the report ends. A zip is read by other jobs, part by part, on all workers;
     this job is claimed again after the last of them.
     """
-    if lifecycle.read_state(job).in_parts:
+    if read_state(job).in_parts:
         uploads.record_read_parts(job.upload)
         delete_copy(job.config["archive"])
         _check_outcome(job)
@@ -67,17 +69,19 @@ def _check_outcome(job: Job) -> None:
     if rejected and len(counts) == 1:
         raise ArchiveRejected("None of the files could be brought in. The report of the upload says why.")
     if rejected:
-        lifecycle.note(job, f"{rejected:,} of {sum(counts.values()):,} files could not be used; the report says why.")
+        write_line(
+            job, f"{rejected:,} of {sum(counts.values()):,} files could not be used; the report says why.", WARNING
+        )
 
 
 def _ingest_flowers(job: Job) -> None:
     with tempfile.TemporaryDirectory(dir=settings.FILE_UPLOAD_TEMP_DIR) as folder:
-        lifecycle.enter_stage(job, "download", total=1)
+        reporting.enter_stage(job, "download", total=1)
         throttle = Throttle()
 
         def report(received: int, total: int) -> None:
             if throttle.due():
-                lifecycle.report(job, done=received // 2**20, total=max(total // 2**20, 1))
+                reporting.report(job, done=received // 2**20, total=max(total // 2**20, 1))
 
         path = sample_sets.download_flowers(Path(folder), report)
         walk = walk_archive(path, settings.ARCHIVE_LIMITS)
@@ -99,11 +103,11 @@ def _ingest_planned(job: Job) -> bool:
     """Take in what is opened, or queue its parts, or ask how it is to be read; return whether the job goes on later."""
     with _opened(job) as opened:
         plan = opened.plan.describe_fully()
-        if opened.plan.questions or (job.config.get("confirm") and not lifecycle.read_state(job).accepted):
+        if opened.plan.questions or (job.config.get("confirm") and not read_state(job).accepted):
             # A picture may have been what the worker died of: then the question is asked without any.
             lifecycle.ask(job, plan=plan, thumbnails={} if job.worker_deaths else show_classes(opened))
             return True
-        lifecycle.update_state(job, plan=plan, thumbnails={})
+        reporting.update_state(job, plan=plan, thumbnails={})
         # Other workers read parts of what was uploaded; a folder of the administrator is read by one, in one go.
         members = opened.zip_members() if opened.zip_members and "archive" in job.config else []
         if len(members) > MIN_PART and not opened.plan.web:
@@ -118,9 +122,9 @@ def _queue_parts(job: Job, members: list[ZipMember], frames: float | None) -> No
     shared = {"archive": job.config["archive"], "frames": frames}
     configs = [{**shared, "members": chunk, "units": len(chunk)} for chunk in chunks]
     with transaction.atomic():
-        lifecycle.enter_stage(job, "read", total=len(members))
-        lifecycle.update_state(job, in_parts=True)
-        lifecycle.queue_children(job, READ, configs=configs)
+        reporting.enter_stage(job, "read", total=len(members))
+        reporting.update_state(job, in_parts=True)
+        sending.queue_children(job, READ, configs=configs)
         lifecycle.park_job(job)
 
 
@@ -162,7 +166,7 @@ def _take_in(job: Job, files: ArchiveWalk, web: Mapping[str, Verdict] = MappingP
     done = job.upload.items.count()  # by a worker that died: the entries come in the same order again
     files_done, frames_done = find_position(job.upload)
     walk = walk_with_web(files, web, done=files_done, alive=partial(lifecycle.beat, job))
-    lifecycle.enter_stage(job, "read", total=walk.total)
+    reporting.enter_stage(job, "read", total=walk.total)
     if not walk.total:
         raise ArchiveRejected("There are no files in it.")
     rate = files.plan.layout.frames if files.plan else None
@@ -170,4 +174,4 @@ def _take_in(job: Job, files: ArchiveWalk, web: Mapping[str, Verdict] = MappingP
     with _careful(job, pictures) as entries:
         for outcomes in uploads.add_entries(job.upload, entries):
             done += len(outcomes)
-            lifecycle.report(job, done=done, total=max(walk.total, done), kept=done)
+            reporting.report(job, done=done, total=max(walk.total, done), kept=done)

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 
-from classifier.jobs import lifecycle
+from classifier.jobs import reporting
 from classifier.models import Image, Job
 from classifier.outages import raise_outage
 from classifier.services.images import read_picture
@@ -37,13 +37,13 @@ def measure_rest(job: Job) -> None:
     images = list(list_unmeasured(job.own_project))
     if not images:
         return
-    lifecycle.enter_stage(job, "measure", total=len(images))
+    reporting.enter_stage(job, "measure", total=len(images))
     with ThreadPoolExecutor(CORES, thread_name_prefix="measure") as pool:
         for start in range(0, len(images), AT_ONCE):
             part = images[start : start + AT_ONCE]
             found = zip(part, pool.map(_measure, part), strict=True)
             store_measures((image.pk, measures) for image, measures in found if measures is not None)
-            lifecycle.report(job, done=start + len(part))
+            reporting.report(job, done=start + len(part))
 
 
 def _measure(image: Image) -> Measures | None:

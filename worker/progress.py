@@ -4,7 +4,7 @@ import math
 import time
 from collections.abc import Callable
 
-from classifier.jobs import lifecycle
+from classifier.jobs import reporting
 from classifier.jobs.kinds import KINDS
 from classifier.jobs.stages import Stage
 from classifier.jobs.wishes import is_asked_to_stop
@@ -30,11 +30,11 @@ class TrainingProgress:
 
     def __call__(self, stage: str, fraction: float, **point: float) -> None:
         if stage != self.job.stage:
-            lifecycle.enter_stage(self.job, stage, total=1000)
+            reporting.enter_stage(self.job, stage, total=1000)
         if point and all(map(math.isfinite, point.values())):  # databases and charts cannot hold other numbers
             self._head.append(point)
         if self._throttle.due() or fraction >= 1:
-            lifecycle.report(self.job, done=int(fraction * 1000), curve=self.curve)
+            reporting.report(self.job, done=int(fraction * 1000), curve=self.curve)
         self.stop_if_asked()
         if self.stopped and stage == "evaluate" and fraction > 0:
             raise StopTraining  # a cross-validation would take as long as the training that nobody waited for
@@ -70,7 +70,7 @@ class TuningProgress:
 
     def begin(self, pictures: int) -> None:
         """Enter the stage."""
-        lifecycle.enter_stage(self.job, "fine_tune", total=pictures)
+        reporting.enter_stage(self.job, "fine_tune", total=pictures)
 
     def shown(self, pictures: int) -> None:
         """Count the pictures, measure the speeds and report."""
@@ -79,14 +79,14 @@ class TuningProgress:
             self._steps, self._step_seconds = self._steps + batch, self._step_seconds + now - self._step_ended
         self._step_ended = now if batch else 0.0
         if self._throttle.due():
-            lifecycle.report(self.job, done=pictures)  # which finds out whether the job was cancelled
+            reporting.report(self.job, done=pictures)  # which finds out whether the job was cancelled
         self._progress.stop_if_asked()
 
     def epoch_ended(self, points: list[Point], checkpoint: Callable[[], bytes]) -> None:
         """Report the curve and store a checkpoint."""
         self._progress.tuning = points
         checkpoints.keep_checkpoint(self.job, self._checkpoint, checkpoint(), epochs=len(points))
-        lifecycle.report(self.job, done=self.pictures, curve=self._progress.curve)
+        reporting.report(self.job, done=self.pictures, curve=self._progress.curve)
 
 
 def _current_stage(job: Job) -> Stage:

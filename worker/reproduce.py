@@ -1,6 +1,6 @@
 """Train a model version once more from its frozen inputs, and say whether the same comes out. Nothing is published."""
 
-from classifier.jobs import lifecycle
+from classifier.jobs import lifecycle, reporting
 from classifier.models import Job, ModelVersion
 from classifier.services import checkpoints, datasets, embeddings, model_versions
 from classifier.services.custom_backbones import find_backbone
@@ -25,7 +25,7 @@ def reproduce(job: Job) -> None:
     backbone.ensure_weights()
     if queue_embedding(job, backbone, dataset, config.augmentations):
         return  # the last of the embed jobs continues this job
-    lifecycle.enter_stage(job, "load", total=1)
+    reporting.enter_stage(job, "load", total=1)
     features = embeddings.load_features(dataset, backbone, config.augmentations)
     progress = TrainingProgress(job)
     tuning = None

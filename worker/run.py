@@ -24,7 +24,7 @@ from celery.worker.state import active_requests
 from django.db import DatabaseError, close_old_connections, connection
 
 from classifier.disk import has_room, wait_for_room
-from classifier.jobs import lifecycle, wishes
+from classifier.jobs import lifecycle, reporting, wishes
 from classifier.jobs.fairness import claim_fairly
 from classifier.jobs.kinds import KINDS
 from classifier.models import Job, Sample
@@ -88,7 +88,7 @@ def _work_on(job: Job) -> None:
         # What is done in the background gives way often, and its process would have to load its backbone again.
         with _heartbeat(job, in_pool=current_process().daemon and not job.background):
             wait_for_room()
-            lifecycle.note_cold(job, cold="tensorflow" not in sys.modules)
+            reporting.note_cold(job, cold="tensorflow" not in sys.modules)
             work = pkgutil.resolve_name(KINDS[job.kind].run)
             run_in_background(work, job) if job.background else work(job)
     except lifecycle.LeaseLost:

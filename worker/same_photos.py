@@ -7,7 +7,7 @@ import numpy as np
 from cachetools import LRUCache
 from numpy.typing import NDArray
 
-from classifier.jobs import lifecycle
+from classifier.jobs import lifecycle, reporting
 from classifier.models import Job, Sample
 from classifier.models.image import image_path
 from classifier.outages import raise_outage
@@ -36,7 +36,7 @@ def compare_pictures(job: Job, backbone: Backbone, *, least: int = 1, share: flo
     new = [place for place, (_, _, is_compared) in enumerate(rows) if not is_compared]
     if len(new) < max(least, share * len(rows)):
         return
-    lifecycle.enter_stage(job, "compare", total=len(new))
+    reporting.enter_stage(job, "compare", total=len(new))
     sha256s = [sha256 for _, sha256, _ in rows]
     features = embeddings.load_embeddings(sha256s, [key], backbone.features)
     with ThreadPoolExecutor(CORES, thread_name_prefix="sketch") as pool:

@@ -8,9 +8,10 @@ from pathlib import Path
 from django.conf import settings
 from django.db import transaction
 
-from classifier.jobs import lifecycle
-from classifier.jobs.kinds import TrainResult
-from classifier.jobs.log import INFO
+from classifier.jobs import lifecycle, reporting
+from classifier.jobs.log import write_line
+from classifier.jobs.results import TrainResult
+from classifier.jobs.state import read_state
 from classifier.models import DatasetVersion, Job, Project
 from classifier.services import datasets, embeddings, evaluations, event_files, groups, model_versions, readiness
 from classifier.services.candidate_queue import train_soon
@@ -42,14 +43,14 @@ def train(job: Job) -> None:
     if known is not None:
         with transaction.atomic():
             not_live = model_versions.settle_alias(job, known)
-            lifecycle.note(job, f"Nothing has changed since version {known.number}, so nothing was trained.", INFO)
+            write_line(job, f"Nothing has changed since version {known.number}, so nothing was trained.")
             lifecycle.finish_job(job, TrainResult(model_version=known.number, unchanged=True, not_live=not_live))
         _look_at_the_unlabelled(job.own_project, backbone)
         return
     dataset = datasets.load_dataset(version)
     if queue_embedding(job, backbone, dataset, config.augmentations):
         return  # the last of the embed jobs continues this job
-    lifecycle.enter_stage(job, "load", total=1)
+    reporting.enter_stage(job, "load", total=1)
     features = embeddings.load_features(dataset, backbone, config.augmentations)
     progress = TrainingProgress(job)
     tuning = FineTuningRun(job, version, dataset, backbone, config, features, progress) if config.fine_tuning else None
@@ -89,9 +90,9 @@ def _fetch_weights(job: Job, backbone: Backbone) -> None:
 
     def report(received: int, total: int) -> None:
         if job.stage != "fetch":
-            lifecycle.enter_stage(job, "fetch", total=max(total // 2**20, 1))
+            reporting.enter_stage(job, "fetch", total=max(total // 2**20, 1))
         if throttle.due():
-            lifecycle.report(job, done=received // 2**20, total=max(total // 2**20, 1))
+            reporting.report(job, done=received // 2**20, total=max(total // 2**20, 1))
 
     backbone.ensure_weights(report)
 
@@ -101,7 +102,7 @@ def _waits_for_groups(job: Job, backbone: Backbone) -> bool:
 
     Usually that has been done while the pictures came in.
     """
-    if lifecycle.read_state(job).dataset_version is not None or not groups.has_uncompared(job.own_project):
+    if read_state(job).dataset_version is not None or not groups.has_uncompared(job.own_project):
         return False
     readiness.give_way(job.own_project)
     if queue_missing(job, backbone, [(None, datasets.list_usable(job.own_project))], stage="embed"):
@@ -112,19 +113,19 @@ def _waits_for_groups(job: Job, backbone: Backbone) -> bool:
 
 def _freeze(job: Job, config: TrainConfig) -> DatasetVersion:
     """Return the job's dataset version, which is frozen when the job first runs and usually stays the same."""
-    frozen = lifecycle.read_state(job).dataset_version
+    frozen = read_state(job).dataset_version
     if frozen is not None:
         version = DatasetVersion.objects.get(pk=frozen)
         if not datasets.has_damaged_pictures(version):
             return version  # otherwise a picture was set aside while the job ran, and the others go on
-    lifecycle.enter_stage(job, "freeze", total=1)
+    reporting.enter_stage(job, "freeze", total=1)
     version = datasets.freeze_dataset_version(
         job.own_project,
         validation_percentage=config.validation_percentage,
         testing_percentage=config.testing_percentage,
         by=job.created_by,
     )
-    lifecycle.update_state(job, dataset_version=version.pk)
+    reporting.update_state(job, dataset_version=version.pk)
     return version
 
 

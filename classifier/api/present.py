@@ -4,10 +4,10 @@ from dataclasses import asdict
 from typing import Any
 
 from classifier import selectors
-from classifier.jobs.lifecycle import read_state
 from classifier.jobs.progress import job_progress
 from classifier.jobs.queueing import list_positions
 from classifier.jobs.stage_times import StageTimes
+from classifier.jobs.state import read_state
 from classifier.models import Export, ImageClass, Job, ModelVersion, PartialUpload, Project, Sample, Upload, UploadItem
 from classifier.services.artifacts import load_evaluation
 from classifier.services.exports import has_old_names

@@ -6,7 +6,8 @@ from typing import Annotated, Any, Literal
 from ninja import Field, Schema
 from pydantic import SkipValidation, StrictBool, StrictInt, create_model
 
-from classifier.jobs.kinds import KINDS, UploadResult
+from classifier.jobs.kinds import KINDS
+from classifier.jobs.results import UploadResult
 from classifier.services import known
 from ml.training.config import TrainConfig
 from ml.training.setting import bounds_in_json_schema, extra_of

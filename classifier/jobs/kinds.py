@@ -5,10 +5,20 @@ a function, because the site starts work without importing it.
 """
 
 from dataclasses import dataclass, replace
-from typing import Any
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel
 
+from classifier.jobs.results import (
+    AuditResult,
+    BackboneResult,
+    EmbedResult,
+    ExportResult,
+    IngestResult,
+    NoResult,
+    ReproduceResult,
+    TrainResult,
+    VersionResult,
+)
 from classifier.jobs.stages import (
     HEAD,
     LOADING_SECONDS,
@@ -21,102 +31,6 @@ from classifier.jobs.stages import (
     fine_tunes,
     recipe_stops,
 )
-
-
-class NoResult(BaseModel, extra="forbid"):
-    """A job that leaves nothing to tell of."""
-
-
-class UploadResult(BaseModel, extra="forbid"):
-    """What became of one file."""
-
-    file: str
-    status: str = Field(description="stored, duplicate or rejected")
-    reason: str
-
-
-class IngestResult(BaseModel, extra="forbid"):
-    upload: int | None = Field(None, description="the upload, whose report has all files")
-    plan: dict[str, Any] | None = Field(
-        None, description="what was understood; with questions while the job waits for an answer, see `answer_upload`"
-    )
-    counts: dict[str, int] | None = Field(None, description="files by status")
-    results: list[UploadResult] | None = Field(None, description="the first 1,000 files, once the job has ended")
-
-
-class VersionResult(BaseModel, extra="forbid"):
-    model_version: int | None = Field(None, description="the number of the model version")
-    unchanged: bool = Field(
-        False, description="whether this version existed already, made from the same pictures and settings"
-    )
-    not_live: list[str] | None = Field(
-        None, description="why it was not made live: the conditions of the quality gate that it does not meet"
-    )
-
-
-class TrainResult(VersionResult):
-    event_files: int | None = Field(None, description="bytes of the event files for TensorBoard, if there are any")
-    stopped_early: bool = Field(False, description="whether somebody stopped it and kept what it had reached")
-
-
-class ReproduceResult(BaseModel, extra="forbid"):
-    """Whether training again from the frozen inputs gave the same, bit for bit."""
-
-    reproduced: int | None = Field(None, description="the number of the model version that was trained again")
-    identical: bool | None = Field(None, description="whether all files of the artifact are the same, byte for byte")
-    head_identical: bool | None = Field(None, description="whether the weights of the trained layer are")
-    answers_identical: bool | None = Field(None, description="whether the answers to the test pictures are")
-    metrics_identical: bool | None = None
-    largest_difference: float | None = Field(None, description="of any weight; null where they have other shapes")
-    digest: str | None = Field(None, description="of the new artifact, which is not kept")
-    reasons: list[str] | None = Field(None, description="what was otherwise, in sentences")
-
-
-class EmbedResult(BaseModel, extra="forbid"):
-    computed: int = Field(0, description="pictures whose embedding was not there yet")
-
-
-class AuditResult(BaseModel, extra="forbid"):
-    findings: dict[str, int] | None = Field(None, description="how many there are of each kind")
-
-
-class ExportResult(BaseModel, extra="forbid"):
-    export: str | None = Field(None, description="the format")
-
-
-class BackboneResult(BaseModel, extra="forbid"):
-    backbone: str | None = Field(None, description="the name to train with")
-
-
-class StoredFile(BaseModel, extra="forbid"):
-    """A file in the default storage whose name comes from its content."""
-
-    sha256: str
-    size: int  # bytes
-
-
-class JobState(BaseModel, extra="forbid"):
-    """What a job knows of itself, for the code alone; see `lifecycle.read_state` and `lifecycle.update_state`."""
-
-    promote: bool = False  # make the version live as soon as it is trained
-    dataset_version: int | None = None  # the row's id: frozen when the job first ran
-    checkpoint: str | None = None  # where fine-tuning stands, in the default storage
-    event_files: StoredFile | None = None
-    plan: dict[str, Any] | None = None  # what was understood of an archive, as `Plan.describe_fully`
-    thumbnails: dict[str, list[str]] = Field(default_factory=dict)  # a few of each class in base64, while it is asked
-    layout: str = ""  # that a person chose when asked
-    accepted: bool = False  # what was understood, by a person
-    in_parts: bool = False  # whether jobs have been queued that read parts of the archive
-    files: list[dict[str, Any]] = Field(default_factory=list)  # of such a part, as they were read: IncomingFile
-    archive_deleted: bool = False  # the uploaded archive, once the job has ended
-    pauses: int = 0  # how many times in a row it was put off because something was away
-    sample: int | None = None  # the picture that made it fail
-    measured: dict[str, float] = Field(default_factory=dict)  # of a fine-tuning, for people who look closer
-    pictures: int = 0  # about how many it is about
-    expected: dict[str, int] = Field(default_factory=dict)  # units of stages to come, as far as they are known
-    guessed: dict[str, float] = Field(default_factory=dict)  # units per second of stages that were never measured
-    cold: bool = False  # the first of its kind in its process, which has to load TensorFlow
-    stage_times: dict[str, list[float]] = Field(default_factory=dict)  # seconds and units of the stages it has left
 
 
 @dataclass(frozen=True)
@@ -133,10 +47,6 @@ class JobKind:
     def stages_of(self, config: Config) -> list[Stage]:
         """List the stages that a job with this config goes through."""
         return [stage for stage in self.stages if stage.applies(config)]
-
-
-class UnknownStage(LookupError):
-    """A job entered a stage that its kind does not have."""
 
 
 INGEST = JobKind(
@@ -303,21 +213,19 @@ NOTIFY = JobKind(name="notify", title="Sending notifications", queue="ingest", r
 KINDS = {
     kind.name: kind
     for kind in (
-        *(
-            INGEST,
-            READ,
-            TRAIN,
-            REPRODUCE,
-            EMBED,
-            GET_READY,
-            AUDIT,
-            EARLY_AUDIT,
-            CANDIDATE,
-            EXPORT,
-            BACKBONE,
-            IMPORT,
-            HUB,
-        ),
+        INGEST,
+        READ,
+        TRAIN,
+        REPRODUCE,
+        EMBED,
+        GET_READY,
+        AUDIT,
+        EARLY_AUDIT,
+        CANDIDATE,
+        EXPORT,
+        BACKBONE,
+        IMPORT,
+        HUB,
         NOTIFY,
     )
 }

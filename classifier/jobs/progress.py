@@ -5,9 +5,10 @@ from datetime import datetime
 
 from django.utils import timezone
 
-from classifier.jobs.kinds import KINDS, JobState
+from classifier.jobs.kinds import KINDS
 from classifier.jobs.stage_times import StageTimes
 from classifier.jobs.stages import Stage
+from classifier.jobs.state import JobState
 from classifier.models import Job
 
 OVERDUE_SLOPE = 0.35  # seconds that are added for each second that a stage is late: the figure is never still for 3 s

@@ -13,7 +13,8 @@ from redis import Redis
 from redis.exceptions import RedisError
 
 from classifier.jobs.kinds import KINDS, SHARED_QUEUES
-from classifier.jobs.lifecycle import IS_DUE, WAITS_FOR_CHILDREN, count_death, dispatch
+from classifier.jobs.lifecycle import IS_DUE, WAITS_FOR_CHILDREN, count_death
+from classifier.jobs.sending import dispatch
 from classifier.models import Job
 
 log = structlog.get_logger(__name__)

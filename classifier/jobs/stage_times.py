@@ -6,19 +6,28 @@ would spoil them.
 """
 
 from collections.abc import Iterable, Mapping
+from datetime import datetime
 from typing import Any
 
-from classifier.jobs.kinds import KINDS, JobState
+from classifier.jobs.kinds import KINDS
 from classifier.jobs.stages import Stage
+from classifier.jobs.state import JobState, read_state
 from classifier.models import Job, StageTime
 
 REMEMBERED = 2  # measurements in whose mean a new one has its full share: machines change, and warm up
 LEAST_UNITS, LEAST_SECONDS = 4, 0.05  # of which a rate can be measured
 
 
-def measure(job: Job, seconds: float) -> list[float]:
-    """Return what the stage that a job leaves has taken: seconds, and units done, which some tell only beforehand."""
-    return [round(max(seconds, 0.0), 3), float(job.done or job.total)]
+def with_stage_time(job: Job, now: datetime) -> JobState:
+    """Return the state of a job with what the stage has taken that ends now: seconds, and units done.
+
+    Some stages tell their units only beforehand.
+    """
+    state = read_state(job)
+    if job.stage and job.stage_started_at:
+        seconds = max((now - job.stage_started_at).total_seconds(), 0.0)
+        state.stage_times[job.stage] = [round(seconds, 3), float(job.done or job.total)]
+    return state
 
 
 def keep_times(job: Job, state: JobState) -> None:

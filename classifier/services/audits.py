@@ -11,7 +11,8 @@ from django.db.models import Count, F, Q, QuerySet
 from django.utils import timezone
 
 from classifier.jobs.kinds import AUDIT, EARLY_AUDIT
-from classifier.jobs.lifecycle import cancel_job, queue_job
+from classifier.jobs.lifecycle import cancel_job
+from classifier.jobs.sending import queue_job
 from classifier.models import Audit, Finding, Job, Project, Sample
 from classifier.prepared import any_of
 from ml.audit.kinds import HINT, KINDS, FindingKind

@@ -6,7 +6,8 @@ from django.db import transaction
 from django.utils import timezone
 
 from classifier.jobs.kinds import CANDIDATE
-from classifier.jobs.lifecycle import cancel_job, put_off, queue_job
+from classifier.jobs.lifecycle import cancel_job
+from classifier.jobs.sending import put_off, queue_job
 from classifier.models import Job, Project
 
 REST = timedelta(seconds=5)  # without another change

@@ -6,7 +6,9 @@ from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 from django.utils import timezone
 
-from classifier.jobs.lifecycle import beat, report, update_ended_state, update_state
+from classifier.jobs.lifecycle import beat
+from classifier.jobs.reporting import report, update_state
+from classifier.jobs.state import update_ended_state
 from classifier.models import DatasetVersion, Job
 from classifier.services.images import read_file
 from classifier.services.model_versions import fingerprint

@@ -9,8 +9,11 @@ from django.core.files.storage import default_storage
 from django.db import transaction
 from django.utils.crypto import get_random_string
 
-from classifier.jobs.kinds import BACKBONE, IMPORT, BackboneResult, JobKind, JobState
-from classifier.jobs.lifecycle import finish_job, queue_job
+from classifier.jobs.kinds import BACKBONE, IMPORT, JobKind
+from classifier.jobs.lifecycle import finish_job
+from classifier.jobs.results import BackboneResult
+from classifier.jobs.sending import queue_job
+from classifier.jobs.state import JobState
 from classifier.models import CustomBackbone, Job, ModelVersion, Project
 from classifier.models.custom_backbone import backbone_file_path
 from classifier.outages import raise_outage

@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from django.conf import settings
 from django.db.models import Count, QuerySet
 
-from classifier.jobs.kinds import TRAIN, JobState
+from classifier.jobs.kinds import TRAIN
 from classifier.jobs.progress import Forecast
 from classifier.jobs.stage_times import StageTimes
+from classifier.jobs.state import JobState
 from classifier.models import Embedding, Job, Project, Sample
 from classifier.selectors import class_counts
 from classifier.services.custom_backbones import find_backbone

@@ -6,8 +6,9 @@ from pathlib import Path
 from django.core.files.base import File
 from django.core.files.storage import default_storage
 
-from classifier.jobs.kinds import StoredFile
-from classifier.jobs.lifecycle import beat, read_state, update_state
+from classifier.jobs.lifecycle import beat
+from classifier.jobs.reporting import update_state
+from classifier.jobs.state import StoredFile, read_state
 from classifier.models import Job
 from classifier.services.exports import pack_files
 from classifier.storage import store_once

@@ -12,8 +12,11 @@ from django.core.files.base import File
 from django.core.files.storage import default_storage
 from django.db import transaction
 
-from classifier.jobs.kinds import EXPORT, ExportResult, JobState
-from classifier.jobs.lifecycle import finish_job, queue_job
+from classifier.jobs.kinds import EXPORT
+from classifier.jobs.lifecycle import finish_job
+from classifier.jobs.results import ExportResult
+from classifier.jobs.sending import queue_job
+from classifier.jobs.state import JobState
 from classifier.models import Export, Image, Job, ModelVersion, Project
 from classifier.selectors import class_names
 from classifier.services.custom_backbones import find_spec

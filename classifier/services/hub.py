@@ -16,7 +16,7 @@ from django.db.models import QuerySet
 from django.utils import timezone
 
 from classifier.jobs.kinds import HUB
-from classifier.jobs.lifecycle import queue_job
+from classifier.jobs.sending import queue_job
 from classifier.models import Export, Job, ModelVersion, PublicLink
 from classifier.services.exports import open_export
 from ml.backbones.backbone import Backbone

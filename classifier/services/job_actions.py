@@ -7,8 +7,8 @@ from django.contrib.auth.models import User
 from django.core.files.storage import default_storage
 from django.db import transaction
 
-from classifier.jobs.kinds import AUDIT, EXPORT, TRAIN, JobState
-from classifier.jobs.lifecycle import read_state
+from classifier.jobs.kinds import AUDIT, EXPORT, TRAIN
+from classifier.jobs.state import JobState, read_state
 from classifier.models import Export, Job
 from classifier.services.audits import request_audit
 from classifier.services.event_files import event_files_path

@@ -10,8 +10,9 @@ from django.contrib.auth.models import User
 from django.db import transaction
 from django.db.models import Max
 
-from classifier.jobs.kinds import TrainResult, VersionResult
-from classifier.jobs.lifecycle import finish_job, read_state
+from classifier.jobs.lifecycle import finish_job
+from classifier.jobs.results import TrainResult, VersionResult
+from classifier.jobs.state import read_state
 from classifier.models import Alias, CustomBackbone, DatasetVersion, ImageClass, Job, ModelVersion, Project
 from classifier.models.alias import LIVE
 from classifier.services.artifacts import load_artifact, load_evaluation

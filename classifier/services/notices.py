@@ -28,7 +28,7 @@ from django.db.models import Min, QuerySet
 from django.utils import timezone
 
 from classifier.jobs.kinds import KINDS, NOTIFY
-from classifier.jobs.lifecycle import queue_job
+from classifier.jobs.sending import queue_job
 from classifier.models import Delivery, Job, MailWish, Webhook
 from ml.errors import Conflict, Refused, UserError
 from ml.model_import.deadline import Deadline

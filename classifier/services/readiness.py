@@ -4,7 +4,8 @@ from django.conf import settings
 from django.db import transaction
 
 from classifier.jobs.kinds import GET_READY, TRAIN
-from classifier.jobs.lifecycle import cancel_job, queue_job
+from classifier.jobs.lifecycle import cancel_job
+from classifier.jobs.sending import queue_job
 from classifier.models import Embedding, Job, Project, Sample
 from classifier.services.custom_backbones import find_backbone
 from ml.backbones.backbone import Backbone

@@ -6,8 +6,9 @@ from typing import Any
 from django.conf import settings
 from django.core.files.storage import default_storage
 
-from classifier.jobs.kinds import TRAIN, JobState
-from classifier.jobs.lifecycle import queue_job, update_ended_state
+from classifier.jobs.kinds import TRAIN
+from classifier.jobs.sending import queue_job
+from classifier.jobs.state import JobState, update_ended_state
 from classifier.models import Audit, Candidate, CustomBackbone, DatasetVersion, Export, Image, Job, ModelVersion
 from classifier.models.custom_backbone import backbone_file_path
 from classifier.services.candidate_queue import train_soon

@@ -6,8 +6,9 @@ import numpy as np
 from django.contrib.auth.models import User
 from django.db import transaction
 
-from classifier.jobs.kinds import REPRODUCE, ReproduceResult
-from classifier.jobs.lifecycle import queue_job
+from classifier.jobs.kinds import REPRODUCE
+from classifier.jobs.results import ReproduceResult
+from classifier.jobs.sending import queue_job
 from classifier.models import Job, ModelVersion, Project
 from classifier.services.artifacts import load_artifact, load_evaluation
 from classifier.services.custom_backbones import check_backbone

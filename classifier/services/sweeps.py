@@ -10,7 +10,8 @@ from django.db import transaction
 from django.db.models import Max
 
 from classifier.jobs.kinds import TRAIN
-from classifier.jobs.lifecycle import cancel_job, queue_job
+from classifier.jobs.lifecycle import cancel_job
+from classifier.jobs.sending import queue_job
 from classifier.models import Job, ModelVersion, Project, Sweep
 from classifier.services.custom_backbones import check_backbone
 from classifier.services.estimates import foresee_training

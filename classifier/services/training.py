@@ -6,7 +6,7 @@ from django.contrib.auth.models import User
 from django.db import transaction
 
 from classifier.jobs.kinds import TRAIN
-from classifier.jobs.lifecycle import queue_job
+from classifier.jobs.sending import queue_job
 from classifier.models import Job, Project
 from classifier.selectors import class_counts, list_classes
 from classifier.services.custom_backbones import check_backbone

@@ -16,7 +16,9 @@ from django.utils.crypto import get_random_string
 
 from classifier.disk import check_room
 from classifier.jobs.kinds import INGEST
-from classifier.jobs.lifecycle import AlreadyAnswered, answer_job, queue_job, read_state, update_ended_state
+from classifier.jobs.lifecycle import AlreadyAnswered, answer_job
+from classifier.jobs.sending import queue_job
+from classifier.jobs.state import read_state, update_ended_state
 from classifier.models import ImageClass, Job, Project, Sample, Upload, UploadItem
 from classifier.models.upload import SILENCE
 from classifier.prepared import insert_rows

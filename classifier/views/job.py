@@ -15,9 +15,10 @@ from classifier.charts import draw_curve
 from classifier.downloads import send_event_files, send_job_log
 from classifier.job_lists import PAGE, JobFilter, filter_jobs, make_rows
 from classifier.jobs.kinds import KINDS
-from classifier.jobs.lifecycle import cancel_job, read_state
+from classifier.jobs.lifecycle import cancel_job
 from classifier.jobs.progress import job_progress
 from classifier.jobs.queueing import Place, find_place
+from classifier.jobs.state import read_state
 from classifier.jobs.wishes import ask_to_stop, can_stop
 from classifier.live import make_ticket, stamp
 from classifier.models import Job, ModelVersion, Project, Sample

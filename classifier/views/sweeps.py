@@ -11,7 +11,7 @@ from django.views.decorators.http import require_POST
 from classifier import selectors
 from classifier.access import SignedIn, project_page
 from classifier.job_lists import make_rows
-from classifier.jobs.lifecycle import TooManyJobs
+from classifier.jobs.sending import TooManyJobs
 from classifier.live import make_ticket
 from classifier.models import Project, Sweep
 from classifier.services import sweeps

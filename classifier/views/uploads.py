@@ -15,8 +15,8 @@ from django.views.decorators.http import require_POST
 from classifier import selectors
 from classifier.access import SignedIn, project_page
 from classifier.jobs.kinds import KINDS
-from classifier.jobs.lifecycle import read_state
 from classifier.jobs.progress import job_progress
+from classifier.jobs.state import read_state
 from classifier.live import make_ticket, stamp
 from classifier.models import Job, Project, Upload, UploadItem
 from classifier.parsing import parse_number

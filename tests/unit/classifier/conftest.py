@@ -10,7 +10,7 @@ from django.contrib.auth.models import User
 from django.core.cache import cache
 from django.test import Client
 
-from classifier.jobs import lifecycle
+from classifier.jobs import lifecycle, sending
 from classifier.jobs.kinds import TRAIN
 from classifier.models import Export, Job, ModelVersion, Project, Upload
 from classifier.selectors import class_names
@@ -45,7 +45,7 @@ CERTIFICATE = {
 @pytest.fixture(autouse=True)
 def _no_broker(monkeypatch: pytest.MonkeyPatch) -> None:
     """Leave jobs in their rows: the broker is tested in tests/integration."""
-    monkeypatch.setattr(lifecycle, "_send", lambda sent: None)
+    monkeypatch.setattr(sending, "_send", lambda sent: None)
 
 
 @pytest.fixture(autouse=True)
@@ -122,7 +122,7 @@ def trained(filled: Project) -> ModelVersion:
 
 def publish(project: Project, **config: Any) -> ModelVersion:
     settings = TrainConfig(backbone="testing", **config)
-    job = lifecycle.queue_job(TRAIN, project=project, by=project.owner, config=settings.as_dict())
+    job = sending.queue_job(TRAIN, project=project, by=project.owner, config=settings.as_dict())
     claimed = lifecycle.claim_job(job.pk)
     assert claimed is not None
     store_fake_event_files(claimed)

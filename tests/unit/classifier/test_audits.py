@@ -12,7 +12,7 @@ from django.core.management import call_command
 from django.test import Client
 from django.urls import reverse
 
-from classifier.jobs import lifecycle
+from classifier.jobs import lifecycle, sending
 from classifier.jobs.kinds import EARLY_AUDIT
 from classifier.models import Audit, Finding, ImageMeasures, Job, Project, SampleAudit
 from classifier.sample_filters import SampleFilter
@@ -245,9 +245,7 @@ def test_second_press_finds_the_job_of_the_first(swapped: Project) -> None:
 
 def test_backbone_that_only_a_training_can_run_is_said_so(swapped: Project) -> None:
     config = TrainConfig(backbone="resnet50").as_dict()
-    lifecycle.cancel_job(
-        lifecycle.queue_job(lifecycle.KINDS["train"], project=swapped, by=swapped.owner, config=config)
-    )
+    lifecycle.cancel_job(sending.queue_job(lifecycle.KINDS["train"], project=swapped, by=swapped.owner, config=config))
     job = audits.request_audit(swapped, by=swapped.owner)
     run_job(job.pk)
     job.refresh_from_db()

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from classifier.jobs import lifecycle
+from classifier.jobs import lifecycle, sending
 from classifier.jobs.kinds import TRAIN
 from classifier.jobs.progress import job_progress
 from classifier.models import Embedding, Job, ModelVersion, Project, Sample
@@ -37,7 +37,7 @@ def start(project: Project, **config: Any) -> Job:
     """Run the training of pictures that have been compared up to its embed jobs."""
     Sample.objects.update(is_compared=True)
     wanted = TrainConfig(backbone="testing", **config).as_dict()
-    job = claim(lifecycle.queue_job(TRAIN, project=project, by=project.owner, config=wanted))
+    job = claim(sending.queue_job(TRAIN, project=project, by=project.owner, config=wanted))
     train_job(job)
     job.refresh_from_db()
     return job

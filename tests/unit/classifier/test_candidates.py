@@ -13,7 +13,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from classifier.candidate_words import describe_figures
-from classifier.jobs import lifecycle
+from classifier.jobs import lifecycle, sending
 from classifier.jobs.fairness import claim_fairly
 from classifier.jobs.kinds import CANDIDATE, EMBED, GET_READY, TRAIN
 from classifier.models import Candidate, DatasetVersion, Job, ModelVersion, Project, Sample
@@ -81,9 +81,7 @@ def candidate_of(project: Project) -> Candidate:
 
 def train(project: Project) -> ModelVersion:
     """Train as somebody does who presses Train and changes nothing of the settings."""
-    job = lifecycle.queue_job(
-        TRAIN, project=project, by=project.owner, config=TrainConfig(backbone="testing").as_dict()
-    )
+    job = sending.queue_job(TRAIN, project=project, by=project.owner, config=TrainConfig(backbone="testing").as_dict())
     run_job(job.pk)
     work()
     job.refresh_from_db()
@@ -226,7 +224,7 @@ def test_worker_is_told_when_the_rest_is_over(
     fresh: Project, end_of_rest: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     told: list[float | None] = []
-    monkeypatch.setattr(lifecycle, "_send", lambda jobs: told.extend(map(lifecycle._seconds_until_due, jobs)))
+    monkeypatch.setattr(sending, "_send", lambda jobs: told.extend(map(sending._seconds_until_due, jobs)))
     Job.objects.filter(kind=CANDIDATE.name).delete()
     candidate_queue.train_soon(fresh)
     assert len(told) == 1
@@ -234,7 +232,7 @@ def test_worker_is_told_when_the_rest_is_over(
     assert 3.5 < told[0] < 6.2
     (job,) = candidate_queue.list_open(fresh)
     job.not_before = lifecycle.NEVER
-    assert lifecycle._seconds_until_due(job) is None
+    assert sending._seconds_until_due(job) is None
 
 
 def test_superseded_run_stops_and_writes_nothing(fresh: Project) -> None:
@@ -256,9 +254,9 @@ def test_superseded_run_stops_and_writes_nothing(fresh: Project) -> None:
 def test_it_gives_way_to_all_that_somebody_waits_for(fresh: Project) -> None:
     candidate_queue.train_soon(fresh)
     (job,) = candidate_queue.list_open(fresh)
-    parent = lifecycle.claim_job(lifecycle.queue_job(TRAIN, project=fresh, by=fresh.owner).pk)
+    parent = lifecycle.claim_job(sending.queue_job(TRAIN, project=fresh, by=fresh.owner).pk)
     assert parent is not None
-    (part,) = lifecycle.queue_children(parent, EMBED, configs=[{"units": 1}])
+    (part,) = sending.queue_children(parent, EMBED, configs=[{"units": 1}])
     taken = claim_fairly(job.pk)
     assert taken is not None
     assert taken.pk == part.pk

@@ -14,7 +14,7 @@ from django.core.files.storage import default_storage
 from django.core.management import call_command
 from django.test import Client
 
-from classifier.jobs import lifecycle
+from classifier.jobs import lifecycle, sending
 from classifier.jobs.kinds import TRAIN
 from classifier.models import Alias, Export, Image, Job, ModelVersion, Project
 from classifier.services import datasets, file_checks, uploads
@@ -131,7 +131,7 @@ def test_freezing_the_same_pictures_makes_the_file_whole(trained: ModelVersion) 
 def really_train(project: Project) -> ModelVersion:
     store_fake_embeddings(project)
     config = TrainConfig(backbone="testing").as_dict()
-    job = lifecycle.queue_job(TRAIN, project=project, by=project.owner, config=config)
+    job = sending.queue_job(TRAIN, project=project, by=project.owner, config=config)
     run_job(job.pk)
     job.refresh_from_db()
     assert job.status == Job.Status.SUCCEEDED, job.error_detail

@@ -8,7 +8,7 @@ import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 
-from classifier.jobs import lifecycle
+from classifier.jobs import sending
 from classifier.jobs.kinds import TRAIN
 from classifier.models import Image, Job, ModelVersion, Project
 from classifier.services import uploads
@@ -57,7 +57,7 @@ def test_archive_loses_only_the_picture_that_crashes(make: Any, each: int, proje
 def test_training_goes_on_without_the_picture_that_crashes(filled: Project, as_owner: Client) -> None:
     add_pictures(filled, {"red/deadly.jpg": deadly()})  # this process does not crash: the picture is stored
     config = TrainConfig(backbone="testing").as_dict()
-    job = lifecycle.queue_job(TRAIN, project=filled, by=filled.owner, config=config)
+    job = sending.queue_job(TRAIN, project=filled, by=filled.owner, config=config)
     for _ in range(4):
         run_job(job.pk)
         job.children.filter(status="QUEUED").update(worker_deaths=1)

@@ -15,6 +15,7 @@ from django.test import Client
 from django.urls import reverse
 
 from classifier.jobs import lifecycle
+from classifier.jobs.state import read_state
 from classifier.models import CustomBackbone, Job, ModelVersion, Project
 from classifier.services import custom_backbones, remote
 from classifier.services.custom_backbones import find_backbone, publish_backbone, remove_backbone, request_backbone
@@ -325,7 +326,7 @@ def test_imported_version_is_made_again_with_another_range(
         "built_in": "",  # a .tflite file has no range built in
         "input_size": 64,
     }
-    assert lifecycle.read_state(job).promote
+    assert read_state(job).promote
     answer = as_owner.post(
         f"/api/v1/projects/{trained.project.slug}/versions/1/reimport",
         {"framing": "centre"},
@@ -350,10 +351,10 @@ def test_import_becomes_live_only_when_asked(as_owner: Client, project: Project)
     page = reverse("version_import", args=[project.slug])
     for given, live in (({}, False), ({"promote": "on"}, True)):
         as_owner.post(page, {"graph": SimpleUploadedFile("g.pb", b"x"), **given})
-        assert lifecycle.read_state(Job.objects.latest("pk")).promote is live
+        assert read_state(Job.objects.latest("pk")).promote is live
     fields = {"graph": SimpleUploadedFile("g.pb", b"x"), "promote": "true"}
     assert as_owner.post(f"/api/v1/projects/{project.slug}/imports", fields).status_code == 202
-    assert lifecycle.read_state(Job.objects.latest("pk")).promote
+    assert read_state(Job.objects.latest("pk")).promote
 
 
 def test_removing_twice_is_harmless(owner: User) -> None:

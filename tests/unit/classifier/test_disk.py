@@ -9,7 +9,7 @@ from django.test import Client
 from django.urls import reverse
 
 from classifier import disk
-from classifier.jobs import lifecycle
+from classifier.jobs import sending
 from classifier.jobs.kinds import TRAIN
 from classifier.models import Job, Project
 from ml.errors import Refused
@@ -49,7 +49,7 @@ def test_large_request_is_refused_before_it_is_read(free: Any, as_owner: Client,
 
 
 def test_job_waits_for_room(free: Any, project: Project) -> None:
-    job = lifecycle.queue_job(TRAIN, project=project, by=project.owner)
+    job = sending.queue_job(TRAIN, project=project, by=project.owner)
     free(disk.RESERVED - 1)
     run_job(job.pk)
     job.refresh_from_db()
@@ -65,7 +65,7 @@ def test_job_that_fails_without_room_waits(
         raise error
 
     monkeypatch.setattr("worker.train.train", fill_and_fail)
-    job = lifecycle.queue_job(TRAIN, project=project, by=project.owner)
+    job = sending.queue_job(TRAIN, project=project, by=project.owner)
     run_job(job.pk)
     job.refresh_from_db()
     assert (job.status, job.waits_for) == ("RUNNING", "room on the disk")

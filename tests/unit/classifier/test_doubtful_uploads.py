@@ -9,6 +9,7 @@ from django.urls import reverse
 
 from classifier.jobs import lifecycle
 from classifier.jobs.recovery import send_lost_messages
+from classifier.jobs.state import read_state
 from classifier.models import Job, Project, Sample, Upload
 from classifier.services import uploads
 from tests.datasets import make_zip
@@ -54,7 +55,7 @@ def test_question_comes_without_pictures_after_a_worker_has_died(project: Projec
     run_job(upload.job_id or 0)
     job = Job.objects.get(pk=upload.job_id)
     assert job.waits_for == "an answer"
-    assert not lifecycle.read_state(job).thumbnails
+    assert not read_state(job).thumbnails
 
 
 def test_no_worker_and_no_reaper_takes_a_job_that_waits_for_an_answer(project: Project) -> None:

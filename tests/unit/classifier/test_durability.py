@@ -9,7 +9,7 @@ import pytest
 from django.core.files.storage import default_storage
 from django.core.files.uploadedfile import SimpleUploadedFile, TemporaryUploadedFile
 
-from classifier.jobs import lifecycle
+from classifier.jobs import lifecycle, sending
 from classifier.jobs.kinds import TRAIN
 from classifier.models import Job, ModelVersion, Project
 from classifier.services import checkpoints, uploads
@@ -93,7 +93,7 @@ def test_small_upload_of_an_archive(project: Project, lost: list[str]) -> None:
 def test_training(filled: Project, lost: list[str]) -> None:
     store_fake_embeddings(filled)
     config = TrainConfig(backbone="testing").as_dict()
-    job = lifecycle.queue_job(TRAIN, project=filled, by=filled.owner, config=config)
+    job = sending.queue_job(TRAIN, project=filled, by=filled.owner, config=config)
     run_job(job.pk)
     job.refresh_from_db()
     assert job.status == Job.Status.SUCCEEDED, job.error_detail
@@ -108,7 +108,7 @@ def test_export(filled: Project, lost: list[str], tmp_path: Path) -> None:
 
 def test_checkpoint(filled: Project, lost: list[str]) -> None:
     config = TrainConfig(backbone="testing")
-    job = lifecycle.claim_job(lifecycle.queue_job(TRAIN, project=filled, by=filled.owner, config=config.as_dict()).pk)
+    job = lifecycle.claim_job(sending.queue_job(TRAIN, project=filled, by=filled.owner, config=config.as_dict()).pk)
     assert job is not None
     frozen = freeze_dataset_version(filled, validation_percentage=10, testing_percentage=10, by=filled.owner)
     for data in (b"first", b"second"):

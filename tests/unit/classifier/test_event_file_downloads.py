@@ -9,7 +9,7 @@ from django.core.files.storage import default_storage
 from django.test import Client
 from django.urls import reverse
 
-from classifier.jobs import lifecycle
+from classifier.jobs import lifecycle, sending
 from classifier.jobs.kinds import TRAIN
 from classifier.models import Job, ModelVersion, Project
 from classifier.services import event_files
@@ -36,7 +36,7 @@ def test_page_and_api_give_them(trained: ModelVersion, as_owner: Client) -> None
 
 
 def test_job_without_them_offers_none(filled: Project, as_owner: Client) -> None:
-    job = lifecycle.queue_job(TRAIN, project=filled, by=filled.owner)
+    job = sending.queue_job(TRAIN, project=filled, by=filled.owner)
     lifecycle.cancel_job(job)
     assert addresses(job)[0] not in as_owner.get(job.get_absolute_url()).content.decode()
     assert {as_owner.get(address).status_code for address in addresses(job)} == {404}
@@ -49,7 +49,7 @@ def test_lost_file_is_not_there(trained: ModelVersion, as_owner: Client) -> None
 
 
 def test_who_lost_the_lease_stores_nothing(filled: Project) -> None:
-    job = lifecycle.queue_job(TRAIN, project=filled, by=filled.owner)
+    job = sending.queue_job(TRAIN, project=filled, by=filled.owner)
     claimed = lifecycle.claim_job(job.pk)
     assert claimed is not None
     lifecycle.cancel_job(job)
@@ -59,7 +59,7 @@ def test_who_lost_the_lease_stores_nothing(filled: Project) -> None:
 
 
 def test_training_that_wrote_nothing_stores_nothing(filled: Project, tmp_path: Path) -> None:
-    job = lifecycle.queue_job(TRAIN, project=filled, by=filled.owner)
+    job = sending.queue_job(TRAIN, project=filled, by=filled.owner)
     (tmp_path / "empty").mkdir()
     event_files.store_event_files(job, tmp_path / "empty")
     assert "event_files" not in job.state
@@ -72,7 +72,7 @@ def test_failed_training_keeps_what_it_wrote(
     monkeypatch.setattr("worker.run.BEAT_SECONDS", 60)  # no second writer to the database of a test
     store_fake_embeddings(filled)
     config = TrainConfig(backbone="testing", recipe="sgd", steps=60, learning_rate=100.0, batch_size=1)
-    job = lifecycle.queue_job(TRAIN, project=filled, by=filled.owner, config=config.as_dict())
+    job = sending.queue_job(TRAIN, project=filled, by=filled.owner, config=config.as_dict())
     scale_embeddings(1e30)
     run_job(job.pk)
     job.refresh_from_db()
@@ -93,7 +93,7 @@ def scale_embeddings(factor: float) -> None:
 
 
 def test_later_attempt_replaces_the_files_of_an_earlier_one(filled: Project, tmp_path: Path) -> None:
-    job = lifecycle.claim_job(lifecycle.queue_job(TRAIN, project=filled, by=filled.owner).pk)
+    job = lifecycle.claim_job(sending.queue_job(TRAIN, project=filled, by=filled.owner).pk)
     assert job is not None
     for attempt in (b"first", b"second"):
         (tmp_path / "events").write_bytes(attempt)

@@ -7,7 +7,7 @@ from django.contrib.auth.models import User
 from django.test import Client
 from django.utils import timezone
 
-from classifier.jobs import fairness, lifecycle
+from classifier.jobs import fairness, lifecycle, sending
 from classifier.jobs.fairness import REMEMBERED, claim_fairly
 from classifier.jobs.kinds import BACKBONE, EMBED, IMPORT, TRAIN
 from classifier.models import Job, Project
@@ -21,9 +21,9 @@ def neighbour(stranger: User) -> Project:
 
 def queue(project: Project, count: int) -> list[Job]:
     """Queue the embedding of a project in so many parts."""
-    parent = lifecycle.claim_job(lifecycle.queue_job(TRAIN, project=project, by=project.owner).pk)
+    parent = lifecycle.claim_job(sending.queue_job(TRAIN, project=project, by=project.owner).pk)
     assert parent is not None
-    return lifecycle.queue_children(parent, EMBED, configs=[{"units": 1}] * count)
+    return sending.queue_children(parent, EMBED, configs=[{"units": 1}] * count)
 
 
 def take(messages: list[Job]) -> Iterator[Job]:
@@ -55,8 +55,8 @@ def test_projects_of_one_user_share_too(project: Project) -> None:
 
 def test_single_worker_takes_turns_between_users_and_their_projects(project: Project, neighbour: Project) -> None:
     other = create_project("Other", by=project.owner)
-    jobs = [lifecycle.queue_job(TRAIN, project=one, by=one.owner) for one in [project] * 4 + [other] * 2]
-    jobs += [lifecycle.queue_job(TRAIN, project=neighbour, by=neighbour.owner) for _ in range(2)]
+    jobs = [sending.queue_job(TRAIN, project=one, by=one.owner) for one in [project] * 4 + [other] * 2]
+    jobs += [sending.queue_job(TRAIN, project=neighbour, by=neighbour.owner) for _ in range(2)]
     taken = []
     for job in take(jobs):
         taken.append(job.project)
@@ -65,10 +65,10 @@ def test_single_worker_takes_turns_between_users_and_their_projects(project: Pro
 
 
 def test_turn_of_long_ago_counts_no_more(project: Project, neighbour: Project) -> None:
-    first, second = (lifecycle.queue_job(TRAIN, project=project, by=project.owner) for _ in range(2))
+    first, second = (sending.queue_job(TRAIN, project=project, by=project.owner) for _ in range(2))
     lifecycle.finish_job(next(take([first])))
     Job.objects.filter(pk=first.pk).update(started_at=timezone.now() - 2 * REMEMBERED)
-    lifecycle.queue_job(TRAIN, project=neighbour, by=neighbour.owner)
+    sending.queue_job(TRAIN, project=neighbour, by=neighbour.owner)
     assert next(take([second])).project == project
 
 
@@ -109,10 +109,10 @@ def test_strangers_files_keep_no_training_waiting() -> None:
 def test_user_has_so_many_open_jobs_at_most(
     project: Project, as_owner: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(lifecycle, "MAX_OPEN_JOBS", 2)
+    monkeypatch.setattr(sending, "MAX_OPEN_JOBS", 2)
     for _ in range(2):
-        job = lifecycle.queue_job(TRAIN, project=project, by=project.owner)
-    with pytest.raises(lifecycle.TooManyJobs, match="2 jobs open"):
-        lifecycle.queue_job(TRAIN, project=project, by=project.owner)
+        job = sending.queue_job(TRAIN, project=project, by=project.owner)
+    with pytest.raises(sending.TooManyJobs, match="2 jobs open"):
+        sending.queue_job(TRAIN, project=project, by=project.owner)
     lifecycle.cancel_job(job)
-    lifecycle.queue_job(TRAIN, project=project, by=project.owner)
+    sending.queue_job(TRAIN, project=project, by=project.owner)

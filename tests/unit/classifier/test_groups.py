@@ -15,7 +15,7 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from PIL import Image
 
-from classifier.jobs import lifecycle
+from classifier.jobs import lifecycle, sending
 from classifier.jobs.kinds import GET_READY, TRAIN
 from classifier.models import Job, Project, Sample
 from classifier.outages import StorageAway
@@ -165,11 +165,11 @@ def test_same_photos_are_found_as_they_come(
     photo = Image.open(io.BytesIO(photo_like_jpeg(1)))
     smaller = encode(photo.resize((250, 188)), "JPEG")
     add_pictures(project, {"a/1.jpg": photo_like_jpeg(1), "a/2.jpg": photo_like_jpeg(2)})
-    job = lifecycle.queue_job(GET_READY, project=project, by=project.owner)
+    job = sending.queue_job(GET_READY, project=project, by=project.owner)
     work(job.pk)
     assert set(Sample.objects.values_list("group", "is_compared")) == {("", True)}
     add_pictures(project, {"a/3.jpg": smaller})
-    work(lifecycle.queue_job(GET_READY, project=project, by=project.owner).pk)
+    work(sending.queue_job(GET_READY, project=project, by=project.owner).pk)
     assert sorted(Sample.objects.exclude(group="").values_list("file_name", flat=True)) == ["a/1.jpg", "a/3.jpg"]
 
 
@@ -198,7 +198,7 @@ def test_training_looks_for_the_same_photos_before_it_deals_them(
         label = "even" if seed % 2 == 0 else "odd"
         add_pictures(project, {f"{label}/{seed}-{name}.jpg": data for name, data in copies.items()})
     config = TrainConfig(backbone="testing", flip_left_right=True, augmented_copies=1).as_dict()
-    job = lifecycle.queue_job(TRAIN, project=project, by=project.owner, config=config)
+    job = sending.queue_job(TRAIN, project=project, by=project.owner, config=config)
     for _ in range(3):  # for the embeddings of all pictures, those of copies, and the rest
         run_job(job.pk)
         for child in job.children.filter(status=Job.Status.QUEUED):

@@ -11,7 +11,7 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
-from classifier.jobs import lifecycle
+from classifier.jobs import sending
 from classifier.jobs.kinds import HUB
 from classifier.models import Job, ModelVersion, PublicLink
 from classifier.selectors import list_jobs
@@ -147,7 +147,7 @@ def test_backbone_is_made_when_first_asked_for(
     assert {"saved_model.pb", "fingerprint.pb"} <= set(names(as_stranger.get(BACKBONE)))
 
     monkeypatch.setattr("worker.hub.build_hub_backbone", lambda *_: pytest.fail("It is there already."))
-    again = lifecycle.queue_job(HUB, project=None, by=None, config=job.config)
+    again = sending.queue_job(HUB, project=None, by=None, config=job.config)
     run_job(again.pk)
     again.refresh_from_db()
     assert again.status == Job.Status.SUCCEEDED

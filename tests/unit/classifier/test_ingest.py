@@ -7,7 +7,7 @@ from django.core.files.storage import default_storage
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db.models import Count
 
-from classifier.jobs import lifecycle
+from classifier.jobs import lifecycle, sending
 from classifier.models import Image, Job, Project, Sample, Upload
 from classifier.selectors import upload_counts
 from classifier.services import uploads
@@ -127,9 +127,9 @@ def test_lost_archive_fails_the_job_and_blames_no_picture(project: Project) -> N
 
 def test_archive_whose_job_cannot_be_queued_is_not_kept(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*args: Any, **options: Any) -> None:
-        raise lifecycle.TooManyJobs
+        raise sending.TooManyJobs
 
     monkeypatch.setattr(uploads, "queue_job", refuse)
-    with pytest.raises(lifecycle.TooManyJobs):
+    with pytest.raises(sending.TooManyJobs):
         queue(project, b"PK")
     assert list(list_files("incoming")) == []

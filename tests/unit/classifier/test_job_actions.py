@@ -12,8 +12,10 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
-from classifier.jobs import lifecycle, wishes
-from classifier.jobs.kinds import EMBED, EXPORT, INGEST, TRAIN, JobState, StoredFile, TrainResult
+from classifier.jobs import lifecycle, reporting, sending, wishes
+from classifier.jobs.kinds import EMBED, EXPORT, INGEST, TRAIN
+from classifier.jobs.results import TrainResult
+from classifier.jobs.state import JobState, StoredFile, read_state
 from classifier.models import Export, Job, JobLogLine, ModelVersion, Project, Sweep
 from classifier.services import job_actions, sweeps
 from classifier.services.event_files import event_files_path
@@ -34,7 +36,7 @@ SGD = {"backbone": "testing", "recipe": "sgd", "steps": 5000}
 
 
 def claimed(project: Project, kind: Any = TRAIN, **config: Any) -> Job:
-    job = lifecycle.claim_job(lifecycle.queue_job(kind, project=project, by=project.owner, config=config).pk)
+    job = lifecycle.claim_job(sending.queue_job(kind, project=project, by=project.owner, config=config).pk)
     assert job is not None
     return job
 
@@ -55,7 +57,7 @@ def test_only_what_has_reached_something_can_be_stopped(
     config: dict[str, Any], stage: str, can: bool, project: Project, as_owner: Client
 ) -> None:
     job = claimed(project, **config)
-    lifecycle.enter_stage(job, stage, total=1000)
+    reporting.enter_stage(job, stage, total=1000)
     assert wishes.can_stop(job) is can
     assert ("keep the best so" in as_owner.get(job.get_absolute_url()).content.decode()) is can
     assert as_owner.post(f"/api/v1/jobs/{job.pk}/stop").status_code == (200 if can else 409)
@@ -70,17 +72,17 @@ def test_wish_reaches_the_worker_and_holds_for_its_stage_only(project: Project, 
     with pytest.raises(StopTraining):
         progress("head", 0.2)
     assert progress.stopped
-    lifecycle.enter_stage(job, "fine_tune", total=10)
+    reporting.enter_stage(job, "fine_tune", total=10)
     progress.stop_if_asked()
     assert wishes.can_stop(job)
     assert job.log_lines.filter(text="Asked to stop now and to keep the best so far.").exists()
 
 
 def test_waiting_or_ended_job_cannot_be_stopped(project: Project) -> None:
-    job = lifecycle.queue_job(TRAIN, project=project, by=project.owner, config={"recipe": "sgd"})
+    job = sending.queue_job(TRAIN, project=project, by=project.owner, config={"recipe": "sgd"})
     assert not wishes.ask_to_stop(job)
     job = claimed(project, recipe="sgd")
-    lifecycle.enter_stage(job, "head", total=1000)
+    reporting.enter_stage(job, "head", total=1000)
     lifecycle.cancel_job(job)
     assert not wishes.ask_to_stop(job)
 
@@ -166,7 +168,7 @@ def test_process_goes_on_otherwise(
 def test_worker_sees_what_people_have_done(project: Project) -> None:
     job = claimed(project)
     assert not wishes.look_for_wishes(job)
-    (child,) = lifecycle.queue_children(job, EMBED, configs=[{}])
+    (child,) = sending.queue_children(job, EMBED, configs=[{}])
     part = lifecycle.claim_job(child.pk)
     assert part is not None
     lifecycle.cancel_job(job)
@@ -187,7 +189,7 @@ def end(job: Job) -> Job:
 
 def test_training_is_tried_again_with_its_settings(filled: Project, as_owner: Client) -> None:
     config = TrainConfig(**SGD).as_dict()
-    first = lifecycle.queue_job(TRAIN, project=filled, by=filled.owner, config=config, state=JobState(promote=True))
+    first = sending.queue_job(TRAIN, project=filled, by=filled.owner, config=config, state=JobState(promote=True))
     page = as_owner.post(reverse("job_retry", args=[filled.slug, end(first).number]))
     second = Job.objects.latest("pk")
     assert page["Location"] == second.get_absolute_url()
@@ -249,7 +251,7 @@ def test_ended_job_is_deleted_with_its_log_and_files_but_not_what_it_made(
 ) -> None:
     job = trained.job
     assert job is not None
-    path = event_files_path(lifecycle.read_state(job).event_files.sha256)  # type: ignore[union-attr]
+    path = event_files_path(read_state(job).event_files.sha256)  # type: ignore[union-attr]
     assert default_storage.exists(path)
     with django_capture_on_commit_callbacks(execute=True):
         page = as_owner.post(reverse("job_delete", args=[trained.project.slug, job.number]), follow=True)
@@ -265,7 +267,7 @@ def test_files_that_another_job_has_too_stay(project: Project, django_capture_on
     default_storage.save(event_files_path(stored.sha256), ContentFile(b"x"))
     first, second = claimed(project), claimed(project)
     for job in (first, second):
-        lifecycle.update_state(job, event_files=stored)
+        reporting.update_state(job, event_files=stored)
         lifecycle.cancel_job(job)
     for job, stays in ((first, True), (second, False)):
         with django_capture_on_commit_callbacks(execute=True):

@@ -7,9 +7,10 @@ from django.template.loader import get_template
 from django.test import Client
 from django.urls import reverse
 
-from classifier.jobs import kinds, lifecycle
-from classifier.jobs.kinds import EMBED, EXPORT, KINDS, TRAIN, UnknownStage
+from classifier.jobs import kinds, lifecycle, reporting, sending
+from classifier.jobs.kinds import EMBED, EXPORT, KINDS, TRAIN
 from classifier.jobs.progress import job_progress
+from classifier.jobs.reporting import UnknownStage
 from classifier.models import Project
 from poetsweb import celery
 
@@ -30,36 +31,36 @@ def test_queues_of_the_kinds_are_those_of_celery() -> None:
 
 
 def test_stage_that_the_kind_does_not_have_is_refused(project: Project) -> None:
-    job = lifecycle.claim_job(lifecycle.queue_job(TRAIN, project=project, by=project.owner).pk)
+    job = lifecycle.claim_job(sending.queue_job(TRAIN, project=project, by=project.owner).pk)
     assert job is not None
     with pytest.raises(UnknownStage, match="trian"):
-        lifecycle.enter_stage(job, "trian")
+        reporting.enter_stage(job, "trian")
     job.refresh_from_db()
     assert job.stage == ""
 
 
 def test_bar_never_goes_back_over_the_stages(project: Project) -> None:
     for kind in KINDS.values():
-        job = lifecycle.claim_job(lifecycle.queue_job(kind, project=project, by=project.owner).pk)
+        job = lifecycle.claim_job(sending.queue_job(kind, project=project, by=project.owner).pk)
         assert job is not None
         fractions = []
         for stage in kind.stages_of(job.config):
-            lifecycle.enter_stage(job, stage.name, total=2)
+            reporting.enter_stage(job, stage.name, total=2)
             fractions.append(job_progress(job).fraction)
-            lifecycle.report(job, done=1)
+            reporting.report(job, done=1)
             fractions.append(job_progress(job).fraction)
         assert fractions == sorted(fractions), kind.name
         assert all(0 <= fraction < 1 for fraction in fractions), kind.name
 
 
 def test_numbers_count_the_jobs_of_a_project_that_people_see(project: Project, as_owner: Client) -> None:
-    first = lifecycle.queue_job(TRAIN, project=project, by=project.owner)
+    first = sending.queue_job(TRAIN, project=project, by=project.owner)
     claimed = lifecycle.claim_job(first.pk)
     assert claimed is not None
-    parts = lifecycle.queue_children(claimed, EMBED, configs=[{"images": []}] * 3)
-    second = lifecycle.queue_job(EXPORT, project=project, by=project.owner)
+    parts = sending.queue_children(claimed, EMBED, configs=[{"images": []}] * 3)
+    second = sending.queue_job(EXPORT, project=project, by=project.owner)
     other = Project.objects.create(name="Other", slug="other", owner=project.owner)
-    elsewhere = lifecycle.queue_job(TRAIN, project=other, by=project.owner)
+    elsewhere = sending.queue_job(TRAIN, project=other, by=project.owner)
     assert (first.number, second.number, elsewhere.number) == (1, 2, 1)
     assert {part.number for part in parts} == {None}
     assert as_owner.get(reverse("job", args=[project.slug, 2])).status_code == 200

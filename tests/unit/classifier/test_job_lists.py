@@ -11,7 +11,7 @@ from django.test import Client
 from django.urls import reverse
 
 from classifier import live
-from classifier.jobs import lifecycle
+from classifier.jobs import lifecycle, reporting, sending
 from classifier.jobs.fairness import _list_fairly, claim_fairly, foretell_order
 from classifier.jobs.kinds import AUDIT, EXPORT, GET_READY, TRAIN, kinds_sharing_workers
 from classifier.jobs.queueing import find_place, list_positions
@@ -20,7 +20,7 @@ from classifier.services.projects import create_project
 
 
 def queue(project: Project, kind: Any = EXPORT, **config: Any) -> Job:
-    return lifecycle.queue_job(kind, project=project, by=project.owner, config=config)
+    return sending.queue_job(kind, project=project, by=project.owner, config=config)
 
 
 @pytest.fixture(autouse=True)
@@ -146,8 +146,8 @@ def test_poll_answers_without_news_until_something_changes(project: Project, cli
     assert poll(client, ticket, first["version"]).status_code == 204
     claimed = lifecycle.claim_job(job.pk)
     assert claimed is not None
-    lifecycle.enter_stage(claimed, "embed", total=100)
-    lifecycle.report(claimed, done=25)
+    reporting.enter_stage(claimed, "embed", total=100)
+    reporting.report(claimed, done=25)
     news = poll(client, ticket, first["version"])
     assert news.status_code == 200
     assert news["Cache-Control"] == "private, no-store"

@@ -6,9 +6,10 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 
-from classifier.jobs import lifecycle
+from classifier.jobs import lifecycle, reporting, sending
 from classifier.jobs import log as job_log
 from classifier.jobs.kinds import EMBED, GET_READY, INGEST, TRAIN
+from classifier.jobs.log import WARNING, write_line
 from classifier.models import Job, JobLogLine, Project
 from classifier.outages import STORAGE
 
@@ -23,7 +24,7 @@ def texts(job: Job) -> list[str]:
 
 def claimed(project: Project, worker: str = "trainer@here") -> Job:
     job = lifecycle.claim_job(
-        lifecycle.queue_job(TRAIN, project=project, by=project.owner, config={"backbone": "testing"}).pk, worker=worker
+        sending.queue_job(TRAIN, project=project, by=project.owner, config={"backbone": "testing"}).pk, worker=worker
     )
     assert job is not None
     return job
@@ -38,8 +39,8 @@ def claim(job: Job) -> Job:
 
 def test_whole_life_is_told(project: Project) -> None:
     job = claimed(project)
-    lifecycle.enter_stage(job, "embed", total=1200)
-    lifecycle.enter_stage(job, "freeze", total=1)
+    reporting.enter_stage(job, "embed", total=1200)
+    reporting.enter_stage(job, "freeze", total=1)
     lifecycle.finish_job(job)
     assert texts(job) == [
         "Queued by owner.",
@@ -76,7 +77,7 @@ def test_breaks_are_told_with_their_reason_and_count_as_attempts(project: Projec
 
 
 def test_question_and_answer_are_told(project: Project) -> None:
-    job = lifecycle.claim_job(lifecycle.queue_job(INGEST, project=project, by=project.owner).pk)
+    job = lifecycle.claim_job(sending.queue_job(INGEST, project=project, by=project.owner).pk)
     assert job is not None
     lifecycle.ask(job)
     lifecycle.answer_job(job)
@@ -90,7 +91,7 @@ def test_question_and_answer_are_told(project: Project) -> None:
 
 def test_parts_write_to_the_log_of_the_whole_and_only_what_is_unusual(project: Project) -> None:
     parent = claimed(project)
-    (child,) = lifecycle.queue_children(parent, EMBED, configs=[{}])
+    (child,) = sending.queue_children(parent, EMBED, configs=[{}])
     lifecycle.park_job(parent)
     part = lifecycle.claim_job(child.pk)
     assert part is not None
@@ -104,7 +105,7 @@ def test_parts_write_to_the_log_of_the_whole_and_only_what_is_unusual(project: P
 
 
 def test_background_writes_none(project: Project) -> None:
-    job = lifecycle.claim_job(lifecycle.queue_job(GET_READY, project=project, by=project.owner).pk)
+    job = lifecycle.claim_job(sending.queue_job(GET_READY, project=project, by=project.owner).pk)
     assert job is not None
     lifecycle.finish_job(job)
     assert not JobLogLine.objects.exists()
@@ -113,7 +114,7 @@ def test_background_writes_none(project: Project) -> None:
 def test_same_line_again_is_one(project: Project) -> None:
     job = claimed(project)
     for _ in range(3):
-        lifecycle.note(job, "The line is slow.")
+        write_line(job, "The line is slow.", WARNING)
     assert texts(job).count("The line is slow.") == 1
 
 
@@ -121,7 +122,7 @@ def test_log_is_bounded_and_keeps_its_beginning(project: Project, monkeypatch: p
     monkeypatch.setattr(job_log, "MOST_LINES", 100)
     job = claimed(project)
     for number in range(200):
-        lifecycle.note(job, f"Warning {number} " + "x" * 1000)
+        write_line(job, f"Warning {number} " + "x" * 1000, WARNING)
     assert job.log_lines.count() <= 100
     assert texts(job)[0] == "Queued by owner."
     assert texts(job)[-1].startswith("Warning 199")
@@ -130,14 +131,14 @@ def test_log_is_bounded_and_keeps_its_beginning(project: Project, monkeypatch: p
 
 def test_line_breaks_cannot_forge_lines(project: Project) -> None:
     job = claimed(project)
-    lifecycle.note(job, "a.jpg\n2026-01-01 00:00:00 ERROR   forged")
+    write_line(job, "a.jpg\n2026-01-01 00:00:00 ERROR   forged", WARNING)
     text = "".join(job_log.log_as_text(job.log_lines.all()))
     assert len(text.splitlines()) == 3
 
 
 def test_page_shows_the_log_and_sends_it(project: Project, as_owner: Client) -> None:
     job = claimed(project)
-    lifecycle.note(job, "Something <odd>.")
+    write_line(job, "Something <odd>.", WARNING)
     page = as_owner.get(job.get_absolute_url()).content.decode()
     assert "Something &lt;odd&gt;." in page
     assert "trainer@here" in page

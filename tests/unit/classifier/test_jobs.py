@@ -7,23 +7,24 @@ import pytest
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
-from classifier.jobs import lifecycle, recovery
-from classifier.jobs.kinds import EMBED, TRAIN, EmbedResult, TrainResult
+from classifier.jobs import lifecycle, recovery, reporting, sending
+from classifier.jobs.kinds import EMBED, TRAIN
 from classifier.jobs.lifecycle import LeaseLost
 from classifier.jobs.recovery import send_lost_messages
+from classifier.jobs.results import EmbedResult, TrainResult
 from classifier.models import Job, Project
 
 
 @pytest.fixture
 def job(project: Project) -> Job:
-    return lifecycle.queue_job(TRAIN, project=project, by=project.owner)
+    return sending.queue_job(TRAIN, project=project, by=project.owner)
 
 
 @pytest.fixture
 def sent(monkeypatch: pytest.MonkeyPatch, django_capture_on_commit_callbacks: Any) -> list[int]:
     """Collect what is sent to the broker."""
     numbers: list[int] = []
-    monkeypatch.setattr(lifecycle, "_send", lambda batch: numbers.extend(job.pk for job in batch))
+    monkeypatch.setattr(sending, "_send", lambda batch: numbers.extend(job.pk for job in batch))
     monkeypatch.setattr(transaction, "on_commit", lambda function: function())
     return numbers
 
@@ -66,7 +67,7 @@ def test_cancelled_job_loses_its_lease_and_publishes_nothing(job: Job) -> None:
     assert claimed is not None
     assert lifecycle.cancel_job(job)
     with pytest.raises(LeaseLost):
-        lifecycle.report(claimed, done=1)
+        reporting.report(claimed, done=1)
     with pytest.raises(LeaseLost):
         lifecycle.finish_job(claimed)
     assert not lifecycle.fail_job(job.pk, sentence="too late", lease=claimed.lease)
@@ -84,8 +85,8 @@ def test_cancel_of_an_ended_job_changes_nothing(job: Job) -> None:
 def test_parent_waits_for_children_and_goes_on_after_the_last(job: Job, sent: list[int]) -> None:
     parent = lifecycle.claim_job(job.pk)
     assert parent is not None
-    lifecycle.enter_stage(parent, "embed", total=5)
-    children = lifecycle.queue_children(parent, EMBED, configs=[{"units": 2}, {"units": 3}])
+    reporting.enter_stage(parent, "embed", total=5)
+    children = sending.queue_children(parent, EMBED, configs=[{"units": 2}, {"units": 3}])
     lifecycle.park_job(parent)
     sent.clear()
     age(job, dispatched_at=60)
@@ -108,7 +109,7 @@ def test_parent_waits_for_children_and_goes_on_after_the_last(job: Job, sent: li
 def test_message_that_comes_twice_does_not_queue_the_children_twice(job: Job, sent: list[int]) -> None:
     parent = lifecycle.claim_job(job.pk)
     assert parent is not None
-    lifecycle.queue_children(parent, EMBED, configs=[{}])
+    sending.queue_children(parent, EMBED, configs=[{}])
     lifecycle.park_job(parent)
     assert lifecycle.claim_job(job.pk) is None
 
@@ -116,7 +117,7 @@ def test_message_that_comes_twice_does_not_queue_the_children_twice(job: Job, se
 def test_parent_whose_last_child_died_before_telling_is_found(job: Job, sent: list[int]) -> None:
     parent = lifecycle.claim_job(job.pk)
     assert parent is not None
-    (child,) = lifecycle.queue_children(parent, EMBED, configs=[{}])
+    (child,) = sending.queue_children(parent, EMBED, configs=[{}])
     lifecycle.park_job(parent)
     Job.objects.filter(pk=child.pk).update(status="SUCCEEDED", finished_at=timezone.now())  # and then the power failed
     age(job, dispatched_at=60)
@@ -128,7 +129,7 @@ def test_parent_whose_last_child_died_before_telling_is_found(job: Job, sent: li
 def test_failed_child_fails_its_parent_and_stops_its_siblings(job: Job) -> None:
     parent = lifecycle.claim_job(job.pk)
     assert parent is not None
-    first, second = lifecycle.queue_children(parent, EMBED, configs=[{}, {}])
+    first, second = sending.queue_children(parent, EMBED, configs=[{}, {}])
     lifecycle.park_job(parent)
     claimed = lifecycle.claim_job(first.pk)
     assert claimed is not None
@@ -142,7 +143,7 @@ def test_failed_child_fails_its_parent_and_stops_its_siblings(job: Job) -> None:
 def test_cancelled_parent_takes_its_children_along(job: Job) -> None:
     parent = lifecycle.claim_job(job.pk)
     assert parent is not None
-    (child,) = lifecycle.queue_children(parent, EMBED, configs=[{}])
+    (child,) = sending.queue_children(parent, EMBED, configs=[{}])
     claimed = lifecycle.claim_job(child.pk)
     assert claimed is not None
     lifecycle.cancel_job(job)
@@ -153,7 +154,7 @@ def test_cancelled_parent_takes_its_children_along(job: Job) -> None:
 def test_unreachable_broker_loses_no_job(project: Project, settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.undo()  # the real _send, and no broker listens
     with transaction.atomic():
-        job = lifecycle.queue_job(TRAIN, project=project, by=project.owner)
+        job = sending.queue_job(TRAIN, project=project, by=project.owner)
     assert status_of(job) == Job.Status.QUEUED
 
 

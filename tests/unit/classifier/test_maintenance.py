@@ -15,7 +15,7 @@ from redis.exceptions import RedisError
 
 from classifier import workers
 from classifier.disk import LOW
-from classifier.jobs import lifecycle
+from classifier.jobs import lifecycle, reporting, sending
 from classifier.jobs.kinds import EXPORT, QUEUES, TRAIN
 from classifier.models import Job, ModelVersion, Project
 from classifier.outages import STORAGE
@@ -46,7 +46,7 @@ def test_nothing_needs_a_look_where_all_is_well(db: None) -> None:
 
 def test_worker_that_is_gone_is_told_with_what_waits_for_it(project: Project) -> None:
     cache.delete("worker:trainer@here")
-    lifecycle.queue_job(TRAIN, project=project, by=project.owner)
+    sending.queue_job(TRAIN, project=project, by=project.owner)
     assert texts() == [
         "No worker serves the queue “train”, and 1 jobs wait for one.",
         "No worker serves the queue “untrusted”.",
@@ -54,15 +54,15 @@ def test_worker_that_is_gone_is_told_with_what_waits_for_it(project: Project) ->
 
 
 def test_job_that_waits_for_long_is_told(project: Project) -> None:
-    job = lifecycle.queue_job(TRAIN, project=project, by=project.owner)
+    job = sending.queue_job(TRAIN, project=project, by=project.owner)
     Job.objects.filter(pk=job.pk).update(created_at=timezone.now() - timedelta(minutes=20))
     assert texts() == ["In the queue “train” a job has waited for 20 minutes."]
 
 
 def test_silent_postponed_and_slow_jobs_are_told(project: Project) -> None:
-    jobs = [lifecycle.claim_job(lifecycle.queue_job(EXPORT, project=project, by=None).pk) for _ in range(3)]
+    jobs = [lifecycle.claim_job(sending.queue_job(EXPORT, project=project, by=None).pk) for _ in range(3)]
     silent, postponed, slow = (job for job in jobs if job is not None)
-    lifecycle.enter_stage(slow, "build", total=1)
+    reporting.enter_stage(slow, "build", total=1)
     hour = timezone.now() - timedelta(hours=1)
     Job.objects.filter(pk=silent.pk).update(heartbeat_at=hour)
     Job.objects.filter(pk=slow.pk).update(stage_started_at=hour, progress_at=hour)
@@ -100,7 +100,7 @@ def test_page_answers_while_the_cache_is_away(owner: User, as_owner: Client, mon
 
 def test_page_and_api_tell_what_workers_do(trained: ModelVersion, as_owner: Client) -> None:
     User.objects.update(is_superuser=True)
-    job = lifecycle.queue_job(EXPORT, project=trained.project, by=trained.project.owner)
+    job = sending.queue_job(EXPORT, project=trained.project, by=trained.project.owner)
     lifecycle.claim_job(job.pk, worker="trainer@here")
     page = as_owner.get(reverse("maintenance")).content.decode()
     assert "Exporting" in page

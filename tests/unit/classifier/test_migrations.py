@@ -11,7 +11,7 @@ from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
 from django.utils import timezone
 
-from classifier.jobs.lifecycle import read_state
+from classifier.jobs.state import read_state
 from classifier.models import Image, Job, Project, Sample, StageTime
 from classifier.services.images import read_file, read_picture
 from tests.datasets import coloured_pictures

@@ -15,7 +15,7 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
-from classifier.jobs import lifecycle
+from classifier.jobs import lifecycle, sending
 from classifier.jobs.kinds import EMBED, GET_READY, NOTIFY, TRAIN
 from classifier.models import Delivery, Job, Project, Webhook
 from classifier.services import notices
@@ -55,7 +55,7 @@ def receiver() -> Any:
 
 
 def end_job(project: Project, by: User | None = None) -> Job:
-    job = lifecycle.claim_job(lifecycle.queue_job(TRAIN, project=project, by=by or project.owner).pk)
+    job = lifecycle.claim_job(sending.queue_job(TRAIN, project=project, by=by or project.owner).pk)
     assert job is not None
     lifecycle.finish_job(job)
     return job
@@ -91,7 +91,7 @@ def test_webhook_is_told_once_and_the_message_is_signed(project: Project, receiv
 
 def test_failed_and_cancelled_jobs_are_told_of_too(project: Project, receiver: str) -> None:
     notices.add_webhook(project.owner, receiver)
-    first, second = (lifecycle.queue_job(TRAIN, project=project, by=project.owner) for _ in range(2))
+    first, second = (sending.queue_job(TRAIN, project=project, by=project.owner) for _ in range(2))
     lifecycle.cancel_job(first)
     lifecycle.fail_job(second.pk, sentence="A picture is missing.")
     work()
@@ -106,11 +106,11 @@ def test_parts_background_and_other_peoples_jobs_are_not_told_of(
     project: Project, stranger: User, receiver: str
 ) -> None:
     notices.add_webhook(project.owner, receiver)
-    background = lifecycle.claim_job(lifecycle.queue_job(GET_READY, project=project, by=project.owner).pk)
-    parent = lifecycle.claim_job(lifecycle.queue_job(TRAIN, project=project, by=project.owner).pk)
+    background = lifecycle.claim_job(sending.queue_job(GET_READY, project=project, by=project.owner).pk)
+    parent = lifecycle.claim_job(sending.queue_job(TRAIN, project=project, by=project.owner).pk)
     assert background is not None
     assert parent is not None
-    (child,) = lifecycle.queue_children(parent, EMBED, configs=[{}])
+    (child,) = sending.queue_children(parent, EMBED, configs=[{}])
     part = lifecycle.claim_job(child.pk)
     assert part is not None
     lifecycle.finish_job(part)

@@ -336,16 +336,16 @@ def test_untrained_project_cannot_answer(project: Project, as_owner: Client) -> 
 
 
 def test_job_page_shows_progress_and_error(filled: Project, as_owner: Client) -> None:
-    from classifier.jobs import lifecycle
+    from classifier.jobs import lifecycle, reporting, sending
 
-    job = lifecycle.queue_job(TRAIN, project=filled, by=filled.owner)
+    job = sending.queue_job(TRAIN, project=filled, by=filled.owner)
     page = as_owner.get(job.get_absolute_url()).content.decode()
     assert "Waiting" in page
     assert "No worker is running" in page
     claimed = lifecycle.claim_job(job.pk)
     assert claimed is not None
-    lifecycle.enter_stage(claimed, "embed", total=200)
-    lifecycle.report(claimed, done=50)
+    reporting.enter_stage(claimed, "embed", total=200)
+    reporting.report(claimed, done=50)
     part = as_owner.get(reverse("job_part", args=[filled.slug, job.number])).content.decode()
     assert "50 of 200 pictures" in part
     assert "left" in part
@@ -357,10 +357,10 @@ def test_job_page_shows_progress_and_error(filled: Project, as_owner: Client) ->
 
 
 def test_curve_is_drawn(filled: Project, as_owner: Client) -> None:
-    from classifier.jobs import lifecycle
+    from classifier.jobs import sending
     from classifier.models import Job
 
-    job = lifecycle.queue_job(TRAIN, project=filled, by=filled.owner)
+    job = sending.queue_job(TRAIN, project=filled, by=filled.owner)
     point = {"training_loss": 1.0, "validation_loss": 1.1, "validation_accuracy": 0.5}
     Job.objects.filter(pk=job.pk).update(curve=[{"step": 10, **point}, {"step": 20, **point}])
     assert as_owner.get(job.get_absolute_url()).content.decode().count("<polyline") == 3

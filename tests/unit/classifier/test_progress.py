@@ -11,10 +11,11 @@ from django.utils import timezone
 from hypothesis import given
 from hypothesis import strategies as st
 
-from classifier.jobs import lifecycle
-from classifier.jobs.kinds import EXPORT, KINDS, TRAIN, JobState
+from classifier.jobs import lifecycle, reporting, sending
+from classifier.jobs.kinds import EXPORT, KINDS, TRAIN
 from classifier.jobs.progress import Forecast, job_progress, stretch
 from classifier.jobs.stage_times import StageTimes
+from classifier.jobs.state import JobState
 from classifier.models import Job, Project, StageTime
 from classifier.services.estimates import foresee_training
 from ml.training.config import TrainConfig
@@ -136,13 +137,13 @@ def test_overdue_stage_says_so_and_grows(db: None) -> None:
 def finish_export(project: Project, seconds: float, **changes: Any) -> Job:
     """Let an export succeed that built for so many seconds and checked a hundred pictures for five."""
     config = {"format": "tflite", "backbone": "testing"}
-    job = lifecycle.claim_job(lifecycle.queue_job(EXPORT, project=project, by=project.owner, config=config).pk)
+    job = lifecycle.claim_job(sending.queue_job(EXPORT, project=project, by=project.owner, config=config).pk)
     assert job is not None
     job.worker = "trainer@here"
-    lifecycle.enter_stage(job, "build", total=1)
+    reporting.enter_stage(job, "build", total=1)
     job.stage_started_at = timezone.now() - timedelta(seconds=seconds)
-    lifecycle.enter_stage(job, "check", total=100)
-    lifecycle.report(job, done=100)
+    reporting.enter_stage(job, "check", total=100)
+    reporting.report(job, done=100)
     job.stage_started_at = timezone.now() - timedelta(seconds=5)
     for name, value in changes.items():
         setattr(job, name, value)
@@ -167,9 +168,9 @@ def test_stage_that_tells_its_units_only_beforehand_has_a_rate(project: Project)
 
 
 def test_stage_that_was_left_out_counts_as_nothing_in_the_mean(project: Project) -> None:
-    job = lifecycle.claim_job(lifecycle.queue_job(EXPORT, project=project, by=project.owner).pk)
+    job = lifecycle.claim_job(sending.queue_job(EXPORT, project=project, by=project.owner).pk)
     assert job is not None
-    lifecycle.enter_stage(job, "build", total=1)
+    reporting.enter_stage(job, "build", total=1)
     lifecycle.finish_job(job)
     assert StageTime.objects.get(stage="check").seconds == 0
 
@@ -187,9 +188,9 @@ def test_what_was_broken_off_is_not_measured(project: Project, changes: dict[str
 
 
 def test_cancelled_job_is_not_measured(project: Project) -> None:
-    job = lifecycle.claim_job(lifecycle.queue_job(EXPORT, project=project, by=project.owner).pk)
+    job = lifecycle.claim_job(sending.queue_job(EXPORT, project=project, by=project.owner).pk)
     assert job is not None
-    lifecycle.enter_stage(job, "build", total=1)
+    reporting.enter_stage(job, "build", total=1)
     lifecycle.cancel_job(job)
     assert not StageTime.objects.exists()
 

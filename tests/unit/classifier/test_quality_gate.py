@@ -106,15 +106,16 @@ def test_what_cannot_be_compared_does_not_pass(trained: ModelVersion, monkeypatc
 
 
 def train_and_promote(project: Project, monkeypatch: pytest.MonkeyPatch, seed: int) -> ModelVersion:
-    from classifier.jobs import lifecycle
+    from classifier.jobs import sending
+    from classifier.jobs.state import JobState
 
-    real = lifecycle.queue_job
+    real = sending.queue_job
 
     def asking(*args: Any, **more: Any) -> Job:
-        return real(*args, **more, state=lifecycle.JobState(promote=True))
+        return real(*args, **more, state=JobState(promote=True))
 
     with monkeypatch.context() as patch:
-        patch.setattr(lifecycle, "queue_job", asking)
+        patch.setattr(sending, "queue_job", asking)
         return publish(project, seed=seed)
 
 

@@ -11,7 +11,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
-from classifier.jobs import lifecycle
+from classifier.jobs import sending
 from classifier.jobs.kinds import EXPORT
 from classifier.models import CustomBackbone, ModelVersion, Project
 from classifier.services.accounts import create_api_key
@@ -36,7 +36,7 @@ def add_upload(project: Project, number: int) -> None:
 
 
 def add_job(project: Project, number: int) -> None:
-    lifecycle.queue_job(EXPORT, project=project, by=project.owner)
+    sending.queue_job(EXPORT, project=project, by=project.owner)
 
 
 def add_version(project: Project, number: int) -> None:

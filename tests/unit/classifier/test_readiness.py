@@ -9,7 +9,7 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 
-from classifier.jobs import lifecycle
+from classifier.jobs import lifecycle, sending
 from classifier.jobs.fairness import claim_fairly
 from classifier.jobs.kinds import EMBED, GET_READY, INGEST, TRAIN
 from classifier.models import Embedding, Job, Project
@@ -59,9 +59,7 @@ def test_pictures_are_ready_without_anybody_asking(project: Project) -> None:
 def test_training_finds_them_computed(project: Project) -> None:
     add(project, 5)
     run_all()
-    job = lifecycle.queue_job(
-        TRAIN, project=project, by=project.owner, config=TrainConfig(backbone="testing").as_dict()
-    )
+    job = sending.queue_job(TRAIN, project=project, by=project.owner, config=TrainConfig(backbone="testing").as_dict())
     run_job(job.pk)
     job.refresh_from_db()
     assert job.status == Job.Status.SUCCEEDED, job.error_detail
@@ -73,7 +71,7 @@ def test_training_takes_over_what_is_not_done_yet(project: Project) -> None:
     background = Job.objects.get()
     run_job(background.pk)
     config = TrainConfig(backbone="testing").as_dict()
-    job = lifecycle.queue_job(TRAIN, project=project, by=project.owner, config=config)
+    job = sending.queue_job(TRAIN, project=project, by=project.owner, config=config)
     run_job(job.pk)
     background.refresh_from_db()
     assert background.status == Job.Status.CANCELLED
@@ -105,20 +103,20 @@ def test_everything_else_goes_first(project: Project) -> None:
     background = Job.objects.get()
     run_job(background.pk)
     parts = list(background.children.all())
-    waiting = [lifecycle.queue_job(INGEST, project=project, by=project.owner, config={})]
-    parent = lifecycle.claim_job(lifecycle.queue_job(TRAIN, project=project, by=project.owner).pk)
+    waiting = [sending.queue_job(INGEST, project=project, by=project.owner, config={})]
+    parent = lifecycle.claim_job(sending.queue_job(TRAIN, project=project, by=project.owner).pk)
     assert parent is not None
-    waiting += lifecycle.queue_children(parent, EMBED, configs=[{"units": 1}])
+    waiting += sending.queue_children(parent, EMBED, configs=[{"units": 1}])
     taken = [claim_fairly(parts[0].pk), claim_fairly(parts[0].pk)]
     assert {job.pk for job in taken if job} == {job.pk for job in waiting}
     assert claim_fairly(waiting[0].pk) in parts  # whose message was not used yet
 
 
 def test_nobody_sees_or_counts_it(project: Project, as_owner: Client, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(lifecycle, "MAX_OPEN_JOBS", 1)
+    monkeypatch.setattr(sending, "MAX_OPEN_JOBS", 1)
     add(project, 5)
     assert as_owner.get(f"/api/v1/projects/{project.slug}/jobs").json() == []
-    lifecycle.queue_job(TRAIN, project=project, by=project.owner)
+    sending.queue_job(TRAIN, project=project, by=project.owner)
 
 
 def test_operator_may_switch_it_off(project: Project, settings: Any) -> None:
@@ -132,9 +130,9 @@ def test_backbone_of_the_last_training_is_taken_unless_its_weights_are_missing(p
     assert backbone is not None
     assert backbone.name == "testing"
     config = TrainConfig(backbone="resnet50").as_dict()
-    lifecycle.queue_job(TRAIN, project=project, by=project.owner, config=config)
+    sending.queue_job(TRAIN, project=project, by=project.owner, config=config)
     assert readiness.choose_backbone(project) is None  # which only a training downloads
-    lifecycle.queue_job(TRAIN, project=project, by=project.owner, config={"backbone": "gone"})
+    sending.queue_job(TRAIN, project=project, by=project.owner, config={"backbone": "gone"})
     assert readiness.choose_backbone(project) is None
 
 

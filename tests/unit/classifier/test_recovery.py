@@ -15,9 +15,10 @@ from django.test import Client
 from django.utils import timezone
 from redis.exceptions import ConnectionError as RedisConnectionError
 
-from classifier.jobs import lifecycle, recovery
-from classifier.jobs.kinds import EMBED, INGEST, TRAIN, EmbedResult
+from classifier.jobs import lifecycle, recovery, reporting, sending
+from classifier.jobs.kinds import EMBED, INGEST, TRAIN
 from classifier.jobs.lifecycle import LeaseLost
+from classifier.jobs.results import EmbedResult
 from classifier.models import Job, Project
 from classifier.outages import BROKER, DATABASE, ROOM, STORAGE, StorageAway, find_outage
 from worker import run
@@ -28,7 +29,7 @@ KILLED = WorkerLostError("Worker exited prematurely: signal 9 (SIGKILL) Job: 0."
 
 @pytest.fixture
 def job(project: Project) -> Job:
-    return lifecycle.queue_job(TRAIN, project=project, by=project.owner)
+    return sending.queue_job(TRAIN, project=project, by=project.owner)
 
 
 @pytest.fixture
@@ -43,7 +44,7 @@ def queued(monkeypatch: pytest.MonkeyPatch) -> dict[str, int]:
 def sent(monkeypatch: pytest.MonkeyPatch, queued: dict[str, int]) -> list[int]:
     """Collect what is sent to the broker."""
     numbers: list[int] = []
-    monkeypatch.setattr(lifecycle, "_send", lambda batch: numbers.extend(job.pk for job in batch))
+    monkeypatch.setattr(sending, "_send", lambda batch: numbers.extend(job.pk for job in batch))
     monkeypatch.setattr(transaction, "on_commit", lambda function: function())
     return numbers
 
@@ -71,7 +72,7 @@ def test_lease_of_a_dead_worker_is_freed_and_the_job_sent_again(job: Job, sent: 
     assert sent == [job.pk]
     assert claim(job).worker_deaths == 1
     with pytest.raises(LeaseLost):  # the dead one was only asleep
-        lifecycle.report(dead, done=5)
+        reporting.report(dead, done=5)
 
 
 def test_living_worker_keeps_its_lease(job: Job, sent: list[int]) -> None:
@@ -163,7 +164,7 @@ def test_sentence_is_about_the_signal(job: Job, sent: list[int], number: int, wo
 
 def test_deaths_are_counted_only_without_progress(job: Job, sent: list[int]) -> None:
     for step in range(10):
-        lifecycle.report(claim(job), kept=step + 1)
+        reporting.report(claim(job), kept=step + 1)
         die(job)
     job.refresh_from_db()
     assert (job.is_open, job.worker_deaths) == (True, 1)
@@ -204,7 +205,7 @@ def test_full_queue_keeps_no_lost_message_of_another_from_being_sent(
     project: Project, job: Job, sent: list[int], queued: dict[str, int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(recovery, "SENT_AT_ONCE", 1)
-    lost = lifecycle.queue_job(INGEST, project=project, by=project.owner)
+    lost = sending.queue_job(INGEST, project=project, by=project.owner)
     for one in (job, lost):
         age(one, dispatched_at=60)
     queued["train"] = 1
@@ -314,7 +315,7 @@ def test_nothing_ends_the_reaper(db: None) -> None:
 
 def test_page_of_the_whole_says_what_a_part_waits_for(job: Job, sent: list[int]) -> None:
     parent = claim(job)
-    (child,) = lifecycle.queue_children(parent, EMBED, configs=[{"units": 1}])
+    (child,) = sending.queue_children(parent, EMBED, configs=[{"units": 1}])
     lifecycle.park_job(parent)
     lifecycle.postpone_job(claim(child), STORAGE)
     job.refresh_from_db()

@@ -12,7 +12,7 @@ from django.core.files.storage import default_storage
 from django.core.management import call_command
 from django.test import Client
 
-from classifier.jobs import lifecycle
+from classifier.jobs import sending
 from classifier.jobs.kinds import EMBED
 from classifier.models import Image, ModelVersion, Project, Sample
 from classifier.outages import StorageAway
@@ -38,7 +38,7 @@ def test_job_waits(take_away: Any, filled: Project, monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr("worker.run.BEAT_SECONDS", 60)
     images = list(Sample.objects.filter(project=filled).values_list("image", flat=True))
     config = {"backbone": "testing", "images": images, "units": len(images)}
-    job = lifecycle.queue_job(EMBED, project=filled, by=filled.owner, config=config)
+    job = sending.queue_job(EMBED, project=filled, by=filled.owner, config=config)
     take_away()
     run_job(job.pk)
     job.refresh_from_db()

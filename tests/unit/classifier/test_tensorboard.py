@@ -11,7 +11,7 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 
-from classifier.jobs import lifecycle
+from classifier.jobs import lifecycle, sending
 from classifier.jobs.kinds import TRAIN
 from classifier.models import Job, Project
 from classifier.services import event_files
@@ -51,7 +51,7 @@ def watched(project: Project, tmp_path: Path) -> Job:
 
 def watch(project: Project, folder: Path) -> Job:
     """Make an ended training with event files."""
-    job = lifecycle.claim_job(lifecycle.queue_job(TRAIN, project=project, by=project.owner).pk)
+    job = lifecycle.claim_job(sending.queue_job(TRAIN, project=project, by=project.owner).pk)
     assert job is not None
     written = TrainingEventFiles(folder)
     split = LabelledFeatures(np.eye(6, 4, dtype=np.float32), np.arange(6) % 2)
@@ -175,7 +175,7 @@ def test_job_without_event_files_has_no_board(
     project: Project, as_owner: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(proxy, "is_installed", lambda: True)
-    job = lifecycle.queue_job(TRAIN, project=project, by=project.owner)
+    job = sending.queue_job(TRAIN, project=project, by=project.owner)
     assert as_owner.get(address(job)).status_code == 404
     assert as_owner.post(address(job), {"x": "y" * 2**21}).status_code == 413
     assert children() == []

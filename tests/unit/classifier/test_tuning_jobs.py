@@ -9,7 +9,7 @@ from django.core.files.storage import default_storage
 from django.test import Client
 from django.urls import reverse
 
-from classifier.jobs import lifecycle
+from classifier.jobs import lifecycle, reporting
 from classifier.jobs.progress import job_progress
 from classifier.models import CustomBackbone, DatasetVersion, Job, ModelVersion, Project, Sample, StageTime
 from classifier.selectors import list_custom_backbones
@@ -200,7 +200,7 @@ def test_cancelled_job_stops_within_a_batch_and_publishes_nothing(
 ) -> None:
     job = prepare(slopes)
     monkeypatch.setattr("worker.throttle.REPORT_SECONDS", 0.0)
-    report, reports = lifecycle.report, []
+    report, reports = reporting.report, []
 
     def cancel_at_third(held: Job, **values: Any) -> None:
         report(held, **values)
@@ -209,7 +209,7 @@ def test_cancelled_job_stops_within_a_batch_and_publishes_nothing(
             if len(reports) == 3:
                 lifecycle.cancel_job(job)
 
-    monkeypatch.setattr(lifecycle, "report", cancel_at_third)
+    monkeypatch.setattr(reporting, "report", cancel_at_third)
     run_job(job.pk)
     job.refresh_from_db()
     assert job.status == Job.Status.CANCELLED
@@ -222,13 +222,13 @@ def test_cancelled_job_stops_within_a_batch_and_publishes_nothing(
 def test_bar_is_about_the_pictures_that_are_left(slopes: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     job = prepare(slopes)
     seen = []
-    enter = lifecycle.enter_stage
+    enter = reporting.enter_stage
 
     def note(held: Job, stage: str, *, total: int = 0) -> None:
         enter(held, stage, total=total)
         seen.append((stage, total, job_progress(held).fraction))
 
-    monkeypatch.setattr(lifecycle, "enter_stage", note)
+    monkeypatch.setattr(reporting, "enter_stage", note)
     run_job(job.pk)
     assert [stage for stage, _, _ in seen] == ["load", "head", "build", "fine_tune", "convert", "extract", "evaluate"]
     begun = {stage: fraction for stage, _, fraction in seen}

@@ -7,9 +7,9 @@ from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 from django.test import Client
 
-from classifier.jobs import lifecycle
+from classifier.jobs import sending
 from classifier.jobs.kinds import EMBED
-from classifier.jobs.lifecycle import read_state
+from classifier.jobs.state import read_state
 from classifier.models import Job, Project, Sample
 from classifier.services import samples
 from classifier.services.embeddings import EmbeddingsMissing
@@ -34,7 +34,7 @@ def damaged(filled: Project) -> Sample:
 
 def embed(project: Project) -> Job:
     images = list(Sample.objects.filter(project=project).values_list("image", flat=True))
-    job = lifecycle.queue_job(
+    job = sending.queue_job(
         EMBED, project=project, by=project.owner, config={"backbone": "testing", "images": images, "units": len(images)}
     )
     run_job(job.pk)
