@@ -151,7 +151,7 @@ def _write(job: Job, samples: _Samples, computed: _Computed, *, key: str) -> Non
     counts = audit_results.write_findings(
         job.own_project, [_make_finding(job, samples, judgement, one) for one in found]
     )
-    reporting.beat(job)
+    lifecycle.beat(job)
     digest, evaluated = audit_files.store_audit_file(computed.arrays), _evaluate(samples, judgement)
     with transaction.atomic():
         audit_files.name_audit_file(job, digest, key=key, samples=len(rows), curve=computed.curve)

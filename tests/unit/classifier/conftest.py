@@ -11,7 +11,7 @@ from django.core.cache import cache
 from django.test import Client
 
 from classifier.jobs import lifecycle, sending
-from classifier.jobs.kinds import TRAIN
+from classifier.jobs.kinds import TRAIN, JobKind
 from classifier.models import Export, Job, ModelVersion, Project, Upload
 from classifier.selectors import class_names
 from classifier.services import datasets, embeddings, event_files, exports, model_versions, uploads
@@ -120,11 +120,16 @@ def trained(filled: Project) -> ModelVersion:
     return publish(filled)
 
 
+def claim_new(project: Project, kind: JobKind = TRAIN, **config: Any) -> Job:
+    """Queue a job of the owner, and claim it."""
+    job = lifecycle.claim_job(sending.queue_job(kind, project=project, by=project.owner, config=config).pk)
+    assert job is not None
+    return job
+
+
 def publish(project: Project, **config: Any) -> ModelVersion:
     settings = TrainConfig(backbone="testing", **config)
-    job = sending.queue_job(TRAIN, project=project, by=project.owner, config=settings.as_dict())
-    claimed = lifecycle.claim_job(job.pk)
-    assert claimed is not None
+    claimed = claim_new(project, **settings.as_dict())
     store_fake_event_files(claimed)
     version = datasets.freeze_dataset_version(
         project, validation_percentage=10, testing_percentage=10, by=project.owner
