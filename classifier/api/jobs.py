@@ -5,7 +5,6 @@ from typing import Any
 
 from django.shortcuts import get_object_or_404
 from ninja import Router, Status
-from ninja.errors import HttpError
 from ninja.params import functions as params
 
 from classifier import selectors
@@ -15,7 +14,6 @@ from classifier.api.errors import TEXT, ZIP, errors
 from classifier.api.present import present_job, present_jobs
 from classifier.downloads import send_event_files, send_job_log
 from classifier.job_lists import LISTED, PAGE, STATES, filter_jobs
-from classifier.jobs import lifecycle, wishes
 from classifier.models import Job
 from classifier.services import job_actions
 
@@ -72,22 +70,20 @@ def get_event_files(request: SignedIn, job_id: int) -> Any:
 def cancel_job(request: SignedIn, job_id: int) -> Any:
     """Cancel a job. One that has ended is a 409."""
     job = find_job(request, job_id)
-    if not lifecycle.cancel_job(job):
-        raise HttpError(409, "The job has already ended.")
+    job_actions.cancel_job(job)
     job.refresh_from_db()
     return present_job(job)
 
 
 @router.post("/jobs/{job_id}/stop", response={200: schemas.JobOut, **errors(400, 404, 409, 413, 422)})
 def stop_job(request: SignedIn, job_id: int) -> Any:
-    """Let a training end now with the best it has reached. A 409 where nothing can be stopped so.
+    """Let a training end now with the best it has reached. A 409 where nothing can be stopped early.
 
     Fine-tuning keeps its best epoch, gradient descent its last step. The version is not taken for that of the whole
     training.
     """
     job = find_job(request, job_id)
-    if not wishes.ask_to_stop(job):
-        raise HttpError(409, "Only fine-tuning and gradient descent can be stopped so, while they run.")
+    job_actions.stop_job(job)
     job.refresh_from_db()
     return present_job(job)
 

@@ -1,4 +1,4 @@
-"""What people do with jobs that have ended: try them again, take their settings, delete them."""
+"""What people do with jobs: end them, try them again, take their settings, delete them."""
 
 from collections.abc import Callable
 from urllib.parse import urlencode
@@ -7,8 +7,10 @@ from django.contrib.auth.models import User
 from django.core.files.storage import default_storage
 from django.db import transaction
 
+from classifier.jobs import lifecycle
 from classifier.jobs.kinds import AUDIT, EXPORT, TRAIN
 from classifier.jobs.state import JobState, read_state
+from classifier.jobs.wishes import ask_to_stop
 from classifier.models import Export, Job
 from classifier.services.audits import request_audit
 from classifier.services.event_files import event_files_path
@@ -22,11 +24,37 @@ class NotRepeatable(Conflict):
     """The message says why the job cannot be tried again."""
 
 
+class AlreadyEnded(Conflict):
+    """The job has ended, so that nothing is left to cancel."""
+
+    def __init__(self) -> None:
+        super().__init__("The job has already ended.")
+
+
+class CannotStop(Conflict):
+    """The job is not at work on something that can be stopped and kept."""
+
+    def __init__(self) -> None:
+        super().__init__("Only fine-tuning and gradient descent can be stopped early, and only while they run.")
+
+
 class StillOpen(Conflict):
     """The job has not ended."""
 
     def __init__(self) -> None:
         super().__init__("The job has not ended yet. Cancel it first.")
+
+
+def cancel_job(job: Job) -> None:
+    """Cancel a job. Raise AlreadyEnded."""
+    if not lifecycle.cancel_job(job):
+        raise AlreadyEnded
+
+
+def stop_job(job: Job) -> None:
+    """Let a job end its stage now with the best it has reached. Raise CannotStop."""
+    if not ask_to_stop(job):
+        raise CannotStop
 
 
 def _train_again(job: Job, by: User) -> Job:

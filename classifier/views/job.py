@@ -1,5 +1,6 @@
 """A job as it goes: its page asks for what has changed, so a reload loses nothing."""
 
+from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlencode
 
@@ -15,18 +16,17 @@ from classifier.charts import draw_curve
 from classifier.downloads import send_event_files, send_job_log
 from classifier.job_lists import PAGE, JobFilter, filter_jobs, make_rows
 from classifier.jobs.kinds import KINDS
-from classifier.jobs.lifecycle import cancel_job
 from classifier.jobs.progress import job_progress
 from classifier.jobs.queueing import Place, find_place
 from classifier.jobs.state import read_state
-from classifier.jobs.wishes import ask_to_stop, can_stop
+from classifier.jobs.wishes import can_stop
 from classifier.live import make_ticket, stamp
 from classifier.models import Job, ModelVersion, Project, Sample
 from classifier.services import job_actions
 from classifier.services.training import TrainingRefused
 from classifier.tensorboard import proxy
 from classifier.workers import missing_queues
-from ml.errors import UserError
+from ml.errors import Conflict, UserError
 
 
 def _find(request: SignedIn, project: Project, number: int) -> Job:
@@ -138,19 +138,22 @@ def download_log(request: SignedIn, project: Project, number: int) -> StreamingH
 @project_page
 @require_POST
 def cancel(request: SignedIn, project: Project, number: int) -> HttpResponse:
-    job = _find(request, project, number)
-    if not cancel_job(job):
-        messages.info(request, "The job has already ended.")
-    return redirect(job)
+    return _act(request, _find(request, project, number), job_actions.cancel_job)
 
 
 @project_page
 @require_POST
 def stop(request: SignedIn, project: Project, number: int) -> HttpResponse:
     """Let the job end its stage now with the best it has reached."""
-    job = _find(request, project, number)
-    if not ask_to_stop(job):
-        messages.info(request, "There is nothing to stop: the job has gone on or has ended.")
+    return _act(request, _find(request, project, number), job_actions.stop_job)
+
+
+def _act(request: SignedIn, job: Job, act: Callable[[Job], None]) -> HttpResponse:
+    """Do something with a job, and return to its page, which says why if that was too late."""
+    try:
+        act(job)
+    except Conflict as refusal:
+        messages.info(request, str(refusal))
     return redirect(job)
 
 
