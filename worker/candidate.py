@@ -16,14 +16,13 @@ from classifier.services.quality_gate import check_metrics, has_gate, list_failu
 from classifier.services.version_comparison import Verdict, answers_of_version, judge_answers, read_answers
 from ml.backbones.backbone import Backbone
 from ml.datasets.dataset import Dataset
-from ml.datasets.splits import TEST
 from ml.engines.embeddings import embedding_key
 from ml.errors import UserError
-from ml.training import pipeline
 from ml.training.artifacts import read_evaluation
 from ml.training.config import TrainConfig
-from worker.progress import TrainingProgress
+from ml.training.pipeline import Trained
 from worker.same_photos import compare_pictures
+from worker.training import TrainingRun
 
 LEAST = 2  # pictures of a class: one to learn from, and one to judge by
 NO_BACKBONE = "The backbone of the last training cannot be used for this here. Press Train instead."
@@ -60,15 +59,8 @@ def _train(job: Job, project: Project, backbone: Backbone) -> None:
     if known is not None:
         _write(job, Candidate(same_as=known.number))
         return
-    trained = pipeline.train(
-        inputs.dataset,
-        embeddings.load_features(inputs.dataset, backbone, []),
-        inputs.config,
-        backbone,
-        TrainingProgress(job),
-        test_is_given=TEST in inputs.version.given,
-        negative=model_versions.negative_classes(inputs.version),
-    )
+    negative = model_versions.negative_classes(inputs.version)
+    trained = TrainingRun(job, inputs.version, inputs.dataset, backbone, inputs.config, negative=negative).train()
     store_files(project.pk, trained.digest, trained.files)
     candidate = inputs.make_candidate(trained)
     candidate.failures = _check_gate(project, inputs, trained, candidate)
@@ -93,7 +85,7 @@ class _Inputs:
         )
         return cls(version, dataset, config)
 
-    def make_candidate(self, trained: pipeline.Trained) -> Candidate:
+    def make_candidate(self, trained: Trained) -> Candidate:
         live = live_version(self.version.project)
         labels, removed = _count_changes(live, self.dataset) if live else (0, 0)
         return Candidate(
@@ -130,7 +122,7 @@ def _labels(dataset: Dataset) -> dict[str, int]:
     return {sha256: dataset.classes[place][0] for sha256, place, _ in dataset.rows}
 
 
-def _check_gate(project: Project, inputs: _Inputs, trained: pipeline.Trained, candidate: Candidate) -> list[str]:
+def _check_gate(project: Project, inputs: _Inputs, trained: Trained, candidate: Candidate) -> list[str]:
     """Return which conditions of the quality gate the candidate does not meet, where it would be kept by itself."""
 
     def compare(live: ModelVersion) -> Verdict:

@@ -1,16 +1,13 @@
 """Train a model version once more from its frozen inputs, and say whether the same comes out. Nothing is published."""
 
-from classifier.jobs import lifecycle, reporting
+from classifier.jobs import lifecycle
 from classifier.models import Job, ModelVersion
-from classifier.services import checkpoints, datasets, embeddings, model_versions
+from classifier.services import checkpoints, datasets, model_versions
 from classifier.services.custom_backbones import find_backbone
 from classifier.services.reproduction import compare_with
-from ml.datasets.splits import TEST
-from ml.training import pipeline
 from ml.training.config import parse_config
 from worker.embed import queue_embedding
-from worker.fine_tune import FineTuningRun
-from worker.progress import TrainingProgress
+from worker.training import TrainingRun
 
 
 def reproduce(job: Job) -> None:
@@ -25,22 +22,14 @@ def reproduce(job: Job) -> None:
     backbone.ensure_weights()
     if queue_embedding(job, backbone, dataset, config.augmentations):
         return  # the last of the embed jobs continues this job
-    reporting.enter_stage(job, "load", total=1)
-    features = embeddings.load_features(dataset, backbone, config.augmentations)
-    progress = TrainingProgress(job)
-    tuning = None
-    if config.fine_tuning:
-        # From a checkpoint of its own: the one of the training that is to be reproduced would be its result.
-        path = checkpoints.reproduction_path(job)
-        tuning = FineTuningRun(job, frozen, dataset, backbone, config, features, progress, checkpoint=path)
-    trained = pipeline.train(
+    run = TrainingRun(
+        job,
+        frozen,
         dataset,
-        features,
-        config,
         backbone,
-        progress,
-        tune=tuning,
-        test_is_given=TEST in frozen.given,
+        config,
         negative=model_versions.negative_classes_in_training(version),
+        # One of its own: that of the training which is to be reproduced would be its result.
+        checkpoint=checkpoints.reproduction_path(job),
     )
-    lifecycle.finish_job(job, compare_with(version, trained))
+    lifecycle.finish_job(job, compare_with(version, run.train()))

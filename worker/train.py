@@ -13,19 +13,16 @@ from classifier.jobs.log import write_line
 from classifier.jobs.results import TrainResult
 from classifier.jobs.state import read_state
 from classifier.models import DatasetVersion, Job, Project
-from classifier.services import datasets, embeddings, evaluations, event_files, groups, model_versions, readiness
+from classifier.services import datasets, evaluations, event_files, groups, model_versions, readiness
 from classifier.services.candidate_queue import train_soon
 from classifier.services.custom_backbones import find_backbone
 from ml.backbones.backbone import Backbone
-from ml.datasets.splits import TEST
-from ml.training import pipeline
 from ml.training.config import TrainConfig, parse_config
 from ml.training.event_files import TrainingEventFiles
 from worker.embed import queue_embedding, queue_missing
-from worker.fine_tune import FineTuningRun
-from worker.progress import TrainingProgress
 from worker.same_photos import compare_pictures
 from worker.throttle import Throttle
+from worker.training import TrainingRun
 
 
 def train(job: Job) -> None:
@@ -50,25 +47,11 @@ def train(job: Job) -> None:
     dataset = datasets.load_dataset(version)
     if queue_embedding(job, backbone, dataset, config.augmentations):
         return  # the last of the embed jobs continues this job
-    reporting.enter_stage(job, "load", total=1)
-    features = embeddings.load_features(dataset, backbone, config.augmentations)
-    progress = TrainingProgress(job)
-    tuning = FineTuningRun(job, version, dataset, backbone, config, features, progress) if config.fine_tuning else None
+    run = TrainingRun(job, version, dataset, backbone, config, negative=model_versions.negative_classes(version))
     with _summaries_of(job) as written:
-        trained = pipeline.train(
-            dataset,
-            features,
-            config,
-            backbone,
-            progress,
-            written,
-            tuning,
-            test_is_given=TEST in version.given,
-            negative=model_versions.negative_classes(version),
-        )
-    custom, measured = (tuning.custom, tuning.measured) if tuning else (None, {})
+        trained = run.train(written)
     published = model_versions.publish_model_version(
-        job, version, config, trained, custom=custom, measured=measured, stopped=progress.stopped
+        job, version, config, trained, custom=run.custom, measured=run.measured, stopped=run.stopped
     )
     evaluations.evaluate_version(published)  # so that whoever opens its page first need not wait for that
     _look_at_the_unlabelled(job.own_project, backbone)

@@ -151,11 +151,7 @@ CANDIDATE = JobKind(
     title="Training a candidate",
     queue="embed",
     run="worker.candidate:train_candidate",
-    stages=(
-        Stage("compare", "Looking for the same photos", "pictures", rate=400),
-        Stage("head", "Training the last layer"),
-        Stage("evaluate", "Evaluating"),
-    ),
+    stages=tuple(stage for stage in TRAIN.stages if stage.name in ("compare", "load", "head", "evaluate")),
     background=True,
 )
 EXPORT = JobKind(

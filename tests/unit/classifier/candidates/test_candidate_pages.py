@@ -93,7 +93,7 @@ def test_failure_is_told_and_the_next_change_tries_again(
         raise ZeroDivisionError
 
     with monkeypatch.context() as patch:
-        patch.setattr("worker.candidate.pipeline.train", fail)
+        patch.setattr("worker.training.pipeline.train", fail)
         candidate_queue.train_soon(fresh)
         run_fair_job(candidate_queue.list_open(fresh)[0].pk)
     assert "the next change tries it again" in as_owner.get(fresh.get_absolute_url()).content.decode()
