@@ -195,7 +195,10 @@ class Trap:
 )
 def test_read_thresholds_that_are_none_are_refused(said: dict[str, Any]) -> None:
     files = pack()[1]
-    refuse(*signed(files, none_of_these={**json.loads(files[MANIFEST])["none_of_these"], **said}), "refused|classes|threshold")
+    refuse(
+        *signed(files, none_of_these={**json.loads(files[MANIFEST])["none_of_these"], **said}),
+        "refused|classes|threshold",
+    )
 
 
 def forge_member(name: str, data: bytes, compression: int = zipfile.ZIP_STORED) -> bytes:
