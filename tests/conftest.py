@@ -10,6 +10,7 @@ from django.conf import settings as site
 from django.core.files.storage import default_storage
 from django.test import override_settings
 
+from tests.late import is_late, skip_if_time_is_up
 from tests.order import sort_items
 
 pytest_plugins = ["tests.site_fixtures"]
@@ -38,7 +39,15 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         dear = "strange_networks" in getattr(item, "fixturenames", ())
         if dear or any(item.get_closest_marker(name) for name in ("site", "browser", "verification")):
             item.add_marker("slow")
+        if is_late(item):
+            item.add_marker("late")
     sort_items(items)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Skip what would begin too late, before its fixtures take time."""
+    skip_if_time_is_up()
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -4,6 +4,8 @@ from collections.abc import Callable, Iterable
 
 import pytest
 
+from tests.late import turn
+
 # These take longest, in seconds from about 200 to 30. Two processes share the files: one of these that is begun last
 # keeps its process busy when the other has nothing left to do.
 LONGEST = (
@@ -43,4 +45,6 @@ def rank_files(slow: Iterable[str]) -> Callable[[str], int]:
 def sort_items(items: list[pytest.Item]) -> None:
     """Put quick files first, so that a slip shows in seconds, and those that fill the last gap at the end."""
     rank = rank_files({file_of(item.nodeid) for item in items if item.get_closest_marker("slow")})
-    items.sort(key=lambda item: rank(file_of(item.nodeid)))
+    files = sorted(dict.fromkeys(file_of(item.nodeid) for item in items), key=rank)
+    places = {file: place for place, file in enumerate(turn(files))}
+    items.sort(key=lambda item: places[file_of(item.nodeid)])

@@ -10,7 +10,7 @@ import pytest
 from tests.datasets import coloured_pictures, make_zip
 from tests.site import Client, Site
 
-pytestmark = [pytest.mark.site, pytest.mark.slow, pytest.mark.late]
+pytestmark = [pytest.mark.site, pytest.mark.slow]
 
 SECONDS = 2.0
 STAGES: dict[str, dict[str, Any]] = {

@@ -22,7 +22,6 @@ def train(owner: Client, slug: str) -> dict[str, object]:
     return owner.wait_job(owner.ok("POST", f"/projects/{slug}/train", {"backbone": MOBILENET})["job"])
 
 
-@pytest.mark.late
 @pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # of Keras
 def test_without_network_and_then_by_hand(slug: str, owner: Client, site: Site) -> None:
     job = train(owner, slug)

@@ -36,7 +36,7 @@ def test_killed_trainer_goes_on_from_its_checkpoint_and_the_version_is_exported(
     version = owner.ok("GET", f"/projects/{slug}/versions/1")
     assert version["backbone"].startswith("net_")
     assert version["metrics"]["test_accuracy"] > 0.85
-    site.wait(lambda: not list((site.data / "files" / "checkpoints").glob("*")), 30)
+    site.wait(lambda: not list((site.data / "files" / "checkpoints").glob("*")), 90)
 
     for format in ("tflite", "frozen_graph"):
         assert agrees_elsewhere(owner, slug, format, tmp_path / format)

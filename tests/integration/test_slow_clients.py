@@ -27,7 +27,7 @@ def stack() -> Iterator[ExitStack]:
 
 
 def connect(site: Site, stack: ExitStack) -> socket.socket:
-    return stack.enter_context(socket.create_connection(("127.0.0.1", site.port), 10))
+    return stack.enter_context(socket.create_connection(("127.0.0.1", site.port), 30))
 
 
 @pytest.mark.parametrize("begun", [HALF_HEADER, HALF_BODY, HALF_UPLOAD])
@@ -35,7 +35,7 @@ def test_others_are_answered_meanwhile(site: Site, stack: ExitStack, begun: byte
     for _ in range(200):
         connect(site, stack).sendall(begun)
     for _ in range(20):
-        with urllib.request.urlopen(f"{site.address}/health", timeout=10) as answer:
+        with urllib.request.urlopen(f"{site.address}/health", timeout=30) as answer:
             assert answer.status == 200
     owner = site.client("owner")
     slug = owner.ok("POST", "/projects", {"name": "Meanwhile"})["slug"]

@@ -1,5 +1,9 @@
 """Test the order of the test files."""
 
+import pytest
+
+from tests import late
+from tests.late import LATE, turn
 from tests.order import LONGEST, rank_files
 from tests.site import ROOT
 
@@ -16,3 +20,30 @@ def test_quick_files_come_first_and_short_slow_ones_last() -> None:
 
 def test_longest_files_are_there() -> None:
     assert [file for file in LONGEST if not (ROOT / file).is_file()] == []
+
+
+@pytest.mark.parametrize("name", LATE)
+def test_late_tests_are_there(name: str) -> None:
+    file, _, test = name.partition("::")
+    assert (ROOT / file).exists()
+    assert not test or f"def {test.split('[')[0]}" in (ROOT / file).read_text()
+
+
+def test_where_there_is_no_time_for_all_each_comes_first_some_day(monkeypatch: pytest.MonkeyPatch) -> None:
+    files = ["a", "b", "c"]
+    assert turn(files) == files
+    monkeypatch.setattr(late, "UNTIL", 1e12)
+    first = set()
+    for day in range(3):
+        monkeypatch.setattr("time.time", lambda day=day: day * late.DAY)
+        assert sorted(turn(files)) == files
+        first.add(turn(files)[0])
+    assert first == {"a", "b", "c"}
+    assert turn([]) == []
+
+
+def test_what_would_begin_too_late_is_skipped(monkeypatch: pytest.MonkeyPatch) -> None:
+    late.skip_if_time_is_up()
+    monkeypatch.setattr(late, "UNTIL", 1.0)
+    with pytest.raises(pytest.skip.Exception):
+        late.skip_if_time_is_up()

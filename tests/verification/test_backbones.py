@@ -6,7 +6,7 @@ import pytest
 from ml.backbones.registry import BACKBONES
 from tests.verification.conftest import Built, photo_names
 
-pytestmark = [pytest.mark.verification, pytest.mark.late, pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.verification, pytest.mark.timeout(400)]
 
 # ImageNet's numbers of what the photos show, in the order of `photo_names`.
 SHOWN = {

@@ -73,7 +73,6 @@ def test_missing_weights_say_when_they_come(backbone: Backbone) -> None:
         _ = backbone.digest
 
 
-@pytest.mark.late
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # of Keras
 def test_file_put_there_by_hand_is_used(backbone: Backbone, folder: Path, tmp_path: Path) -> None:

@@ -195,18 +195,13 @@ def test_nothing_to_calibrate_with_is_a_sentence(tmp_path: Path) -> None:
         build_export(FORMATS["tflite_int8"], PARTS, tmp_path, lambda: None)
 
 
-AT_ONCE = ("tflite", "saved_model", "keras")  # one format of each way to refuse
-
-
 def see(pictures: list[bytes]) -> np.ndarray:
     return np.asarray(TESTING.build_network()(np.stack([load_picture(one, 32) for one in pictures]).astype(np.float32)))
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("rule", ["all", "likeness", "probabilities"])
-@pytest.mark.parametrize(
-    "name", [name if name in AT_ONCE else pytest.param(name, marks=pytest.mark.late) for name in FORMATS]
-)
+@pytest.mark.parametrize("name", FORMATS)
 def test_every_format_refuses_what_the_site_refuses(name: str, rule: str, tmp_path: Path) -> None:
     format = FORMATS[name]
     if format.unavailable_reason or (rule != "all" and name not in ("tflite", "keras")):

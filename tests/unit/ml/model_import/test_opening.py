@@ -162,7 +162,6 @@ def test_labels_must_fit(request_: Request, sentence: str, strange_networks: Pat
         open_it(strange_networks / "quantised.tflite", tmp_path, request_)
 
 
-@pytest.mark.late
 def test_classifier_of_keras_is_the_same_in_all_its_forms(
     strange_networks: Path, tmp_path: Path, pictures: object
 ) -> None:

@@ -211,7 +211,6 @@ def test_stored_graph_gets_another_range(strange_networks: Path, tmp_path: Path)
     np.testing.assert_allclose(found["again"], found["direct"], atol=1e-4)
 
 
-@pytest.mark.late
 def test_range_is_tried_with_networks_that_only_tensorflow_runs(strange_networks: Path, tmp_path: Path) -> None:
     pictures = np.random.default_rng(3).integers(0, 256, (12, SIZE, SIZE, 3), dtype=np.uint8)
     labels = "".join(f"label {number}\n" for number in range(FEATURES))

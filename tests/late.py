@@ -1,0 +1,69 @@
+"""Tests that take long and rarely fail: CI runs them after everything else, for as long as there is time.
+
+`POETSWEB_TESTS_UNTIL` is the time (seconds since 1970) after which none is begun. Which ones come first changes from
+day to day, so that all of them have their turn.
+"""
+
+import math
+import os
+import time
+
+import pytest
+
+UNTIL = float(os.environ.get("POETSWEB_TESTS_UNTIL", math.inf))
+DAY = 24 * 3600
+# What the names of these tests begin with. Each stands beside others of its kind that CI always runs.
+LATE = (
+    "tests/verification/",
+    "tests/browser/test_accessibility.py::test_axe_finds_nothing[dark",
+    "tests/browser/test_camera_live.py",
+    "tests/integration/test_cancelling.py",
+    "tests/integration/test_downloaded_backbones.py",
+    "tests/integration/test_downloads.py",
+    *(
+        f"tests/integration/test_exported_files.py::test_file_answers_elsewhere_as_the_site_does[{format}]"
+        for format in ("tflite_float16", "tflite_int8", "keras", "frozen_graph", "tf_hub")
+    ),
+    "tests/integration/test_fine_tuning.py",
+    "tests/integration/test_hub_load.py",
+    "tests/integration/test_inference_servers.py",
+    "tests/integration/test_model_import.py::test_backbone_from_a_tf_hub_address",
+    "tests/integration/test_model_import.py::test_range_that_the_file_does_not_tell",
+    "tests/integration/test_model_import.py::test_what_is_exported_can_be_imported_and_answers_the_same[frozen_graph]",
+    "tests/integration/test_model_import.py::test_what_is_exported_can_be_imported_and_answers_the_same[saved_model]",
+    "tests/integration/test_model_import.py::test_what_litert_cannot_run_is_answered_by_a_worker",
+    "tests/integration/test_outages.py",
+    "tests/integration/test_power_cut.py::test_power_fails",
+    "tests/integration/test_retrain_project.py",
+    "tests/integration/test_serve.py::test_no_process_outlives_the_site[1]",
+    "tests/integration/test_serve.py::test_two_copies_side_by_side",
+    "tests/integration/test_slow_clients.py",
+    "tests/unit/ml/backbones/test_keras_applications.py::test_file_put_there_by_hand_is_used",
+    *(
+        f"tests/unit/ml/exports/test_exports_run.py::test_every_format_refuses_what_the_site_refuses[{format}-"
+        for format in ("tflite_float16", "tflite_int8", "saved_model", "keras", "frozen_graph", "tf_hub", "onnx")
+    ),
+    "tests/unit/ml/model_import/test_opening.py::test_classifier_of_keras_is_the_same_in_all_its_forms",
+    "tests/unit/ml/model_import/test_ranges.py::test_range_is_tried_with_networks_that_only_tensorflow_runs",
+    "tests/unit/ml/model_import/test_ranges.py::test_teachable_machine_is_known_by_its_network",
+    "tests/unit/worker/test_cli_commands.py::test_graph_of_others",
+    "tests/unit/worker/test_cli_commands.py::test_module_of_tf_hub",
+)
+
+
+def is_late(item: pytest.Item) -> bool:
+    return item.nodeid.startswith(LATE)
+
+
+def skip_if_time_is_up() -> None:
+    """Skip a test that would begin too late."""
+    if time.time() > UNTIL:
+        pytest.skip("There is no time left for this one today.")
+
+
+def turn(files: list[str]) -> list[str]:
+    """Return the files with another one first each day, where there may not be time for all."""
+    if math.isinf(UNTIL) or not files:
+        return files
+    first = int(time.time() // DAY) % len(files)
+    return files[first:] + files[:first]
