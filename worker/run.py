@@ -96,8 +96,9 @@ def _work_on(job: Job) -> None:
     except (KeyboardInterrupt, SystemExit):
         lifecycle.free_lease(job)
         raise
-    except ChildKilled:
-        _write_when_possible(lambda: lifecycle.count_death(job, CAUSES[signal.SIGKILL]))
+    except ChildKilled as error:
+        cause = CAUSES[-(error.status or -signal.SIGKILL)]
+        _write_when_possible(lambda: lifecycle.count_death(job, cause))
     except Exception as error:
         _wait_or_fail(job, error)
 

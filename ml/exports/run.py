@@ -1,6 +1,6 @@
 """Build an export and certify it, in child processes that are watched and can be stopped.
 
-Raise `ChildKilled` if one of them is killed.
+Raise `ChildKilled` if one of them is killed or crashes: whoever runs the job tries it again.
 """
 
 from collections.abc import Callable, Sequence
@@ -110,6 +110,8 @@ def _run(
     except ChildKilled:
         raise
     except ChildFailed as error:
+        if error.crashed:  # the network was trained here, so it is hardly to blame
+            raise ChildKilled(error.status, error.last_line) from None
         if error.status is None:
             raise ExportFailed(f"The export did not finish within {SECONDS / 60:.0f} minutes.") from None
         raise ExportFailed(f"The files could not be created (status {error.status}). {error.last_line}") from None

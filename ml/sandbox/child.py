@@ -9,6 +9,7 @@ from threading import Thread
 
 EVERY = 0.5  # seconds between two checks
 STDERR_TAIL = 2000
+_CRASHES = {-one for one in (signal.SIGSEGV, signal.SIGBUS, signal.SIGILL, signal.SIGFPE, signal.SIGABRT)}
 
 
 class ChildFailed(RuntimeError):
@@ -22,6 +23,11 @@ class ChildFailed(RuntimeError):
     def __init__(self, status: int | None, last_line: str) -> None:
         super().__init__(last_line)
         self.status, self.last_line = status, last_line
+
+    @property
+    def crashed(self) -> bool:
+        """Return whether code below Python broke: another try may well succeed."""
+        return self.status in _CRASHES
 
 
 class ChildKilled(ChildFailed):

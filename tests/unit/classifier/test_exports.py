@@ -17,7 +17,7 @@ from classifier.services.artifacts import load_evaluation
 from classifier.services.exports import UnknownFormat, request_export
 from classifier.services.samples import delete_samples, pick, purge_samples
 from ml.exports.registry import FORMATS
-from ml.sandbox.child import ChildKilled
+from ml.sandbox.child import ChildFailed, ChildKilled
 from tests.unit.classifier.conftest import CERTIFICATE, store_export
 from worker.run import run_job
 
@@ -178,9 +178,20 @@ def test_purged_test_pictures_are_left_out(trained: ModelVersion) -> None:
     assert len(kept.labels) == len(kept.probabilities) == 2
 
 
-def test_killed_program_is_run_again_and_blamed_at_last(trained: ModelVersion, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("death", "why"),
+    [
+        (ChildKilled(-9, ""), "ran out of memory"),
+        (ChildFailed(-11, ""), "It crashed"),
+        (ChildFailed(-6, ""), "crashed"),
+    ],
+    ids=["killed", "segmentation fault", "abort"],
+)
+def test_program_that_dies_is_run_again_and_blamed_at_last(
+    death: ChildFailed, why: str, trained: ModelVersion, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def die(*_: object, **options: object) -> None:
-        raise ChildKilled(-9, "")
+        raise death
 
     monkeypatch.setattr("ml.exports.run.run_child", die)
     job = request_export(trained, "tflite", by=trained.project.owner)
@@ -191,4 +202,4 @@ def test_killed_program_is_run_again_and_blamed_at_last(trained: ModelVersion, m
     run_job(job.pk)
     job.refresh_from_db()
     assert job.status == Job.Status.FAILED
-    assert "ran out of memory" in job.error
+    assert why in job.error

@@ -35,7 +35,10 @@ def test_program_that_says_nothing_has_a_sentence_for_it(tmp_path: Path) -> None
 def test_program_that_is_killed_is_told_from_one_that_fails(tmp_path: Path) -> None:
     killed = fail(tmp_path, "import os; os.kill(os.getpid(), 9)")
     assert isinstance(killed, ChildKilled)
-    assert not isinstance(fail(tmp_path, "import os; os.kill(os.getpid(), 11)"), ChildKilled)
+    crashed = fail(tmp_path, "import os; os.kill(os.getpid(), 11)")
+    assert crashed.crashed
+    assert not isinstance(crashed, ChildKilled)
+    assert not killed.crashed
 
 
 STARTER = """
