@@ -6,6 +6,7 @@ from classifier.api.addresses import not_found
 from classifier.api.router import api
 from classifier.views import (
     accounts,
+    backbone_comparisons,
     candidate,
     check,
     class_settings,
@@ -148,6 +149,7 @@ urlpatterns = [
     path("projects/<slug:slug>/jobs/<int:number>/stop", job.stop, name="job_stop"),
     path("projects/<slug:slug>/jobs/<int:number>/retry", job.retry, name="job_retry"),
     path("projects/<slug:slug>/jobs/<int:number>/delete", job.delete, name="job_delete"),
+    path("projects/<slug:slug>/compare-backbones", backbone_comparisons.compare, name="compare_backbones"),
     path("projects/<slug:slug>/compare-settings/", sweeps.index, name="sweeps"),
     path("projects/<slug:slug>/compare-settings/<int:number>/", sweeps.detail, name="sweep"),
     path("projects/<slug:slug>/compare-settings/<int:number>/cancel", sweeps.cancel, name="sweep_cancel"),

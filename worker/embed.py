@@ -2,7 +2,7 @@
 
 import threading
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.conf import settings
 from django.db import transaction
@@ -32,36 +32,43 @@ MAX_CHUNK, MIN_CHUNK = 128, 8  # pictures of one job, which costs about 30 ms in
 
 def queue_embedding(job: Job, backbone: Backbone, dataset: Dataset, augmentations: list[Augmentation]) -> bool:
     """Queue the embeddings of a dataset that have not been computed yet, and return whether there are any."""
-    wanted = [(None, dataset.sha256s()), *((augmentation, dataset.sha256s(TRAINING)) for augmentation in augmentations)]
-    return queue_missing(job, backbone, wanted, stage="embed_copies" if augmentations else "embed_more")
+    copies = (Wanted(backbone, dataset.sha256s(TRAINING), augmentation) for augmentation in augmentations)
+    wanted = [Wanted(backbone, dataset.sha256s()), *copies]
+    return queue_missing(job, wanted, stage="embed_copies" if augmentations else "embed_more")
 
 
-def queue_missing(
-    job: Job, backbone: Backbone, wanted: Sequence[tuple[Augmentation | None, Sequence[str]]], *, stage: str
-) -> bool:
-    """Queue those of the wanted embeddings, by sha256, that are not computed yet. Return whether there are any."""
-    missing = [
-        (augmentation, embeddings.list_missing(sha256s, embedding_key(backbone.digest, augmentation)))
-        for augmentation, sha256s in wanted
-    ]
+class Wanted(NamedTuple):
+    """Embeddings by one backbone: of pictures, or of one augmented copy of each."""
+
+    backbone: Backbone
+    sha256s: Sequence[str]
+    augmentation: Augmentation | None = None
+
+    @property
+    def key(self) -> str:
+        return embedding_key(self.backbone.digest, self.augmentation)
+
+
+def queue_missing(job: Job, wanted: Sequence[Wanted], *, stage: str) -> bool:
+    """Queue those of the wanted embeddings that are not computed yet. Return whether there are any."""
+    missing = [(one, embeddings.list_missing(one.sha256s, one.key)) for one in wanted]
     total = sum(len(images) for _, images in missing)
     if not total:
         return False
     reporting.enter_stage(job, "prepare", total=1)
-    ensure_ready(backbone, settings.ML.backbones_dir)
+    for backbone in {one.backbone.digest: one.backbone for one, images in missing if images}.values():
+        ensure_ready(backbone, settings.ML.backbones_dir)
     with transaction.atomic():
         reporting.enter_stage(job, stage, total=total)
-        sending.queue_children(job, EMBED, configs=list(_embed_configs(backbone, missing)))
+        sending.queue_children(job, EMBED, configs=list(_embed_configs(missing)))
         lifecycle.park_job(job)
     return True
 
 
-def _embed_configs(
-    backbone: Backbone, missing: list[tuple[Augmentation | None, list[int]]]
-) -> Iterator[dict[str, Any]]:
-    """Yield the configs of embed jobs, each for some plain pictures or for one augmented copy of some."""
+def _embed_configs(missing: Sequence[tuple[Wanted, list[int]]]) -> Iterator[dict[str, Any]]:
+    """Yield the configs of embed jobs, each for one backbone, and for plain pictures or one augmented copy of each."""
     left = sum(len(images) for _, images in missing)
-    for augmentation, images in missing:
+    for (backbone, _, augmentation), images in missing:
         left -= len(images)
         augmented = {} if augmentation is None else {"augmentation": augmentation.as_dict()}
         for chunk in cut_chunks(images, least=MIN_CHUNK, most=MAX_CHUNK, after=left):

@@ -5,6 +5,7 @@ from ninja.operation import Operation
 
 from classifier.api import (
     audit,
+    backbone_comparisons,
     backbones,
     candidates,
     changes,
@@ -59,6 +60,7 @@ for name, part in {
     "uploads": uploads,
     "resumable uploads": resumable,
     "backbones": backbones,
+    "backbone comparisons": backbone_comparisons,
     "training": training,
     "jobs": jobs,
     "sweeps": sweeps,

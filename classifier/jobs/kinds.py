@@ -10,6 +10,7 @@ from pydantic import BaseModel
 
 from classifier.jobs.results import (
     AuditResult,
+    BackboneComparison,
     BackboneResult,
     EmbedResult,
     ExportResult,
@@ -154,6 +155,20 @@ CANDIDATE = JobKind(
     stages=tuple(stage for stage in TRAIN.stages if stage.name in ("compare", "load", "head", "evaluate")),
     background=True,
 )
+COMPARE_BACKBONES = JobKind(
+    name="compare_backbones",
+    title="Comparing backbones",
+    queue="embed",
+    run="worker.compare_backbones:compare_backbones",
+    stages=(
+        Stage("prepare", "Preparing the backbones", seconds=LOADING_SECONDS),
+        Stage("embed", "Computing features with each backbone", "pictures", in_parts=True, rate=30),
+        Stage("compare", "Looking for the same photos", unit="pictures", rate=400),
+        Stage("judge", "Trying each backbone", grows=True, seconds=5),
+    ),
+    result=BackboneComparison,
+    template="classifier/jobs/_compare_backbones.html",
+)
 EXPORT = JobKind(
     name="export",
     title="Exporting",
@@ -218,6 +233,7 @@ KINDS = {
         AUDIT,
         EARLY_AUDIT,
         CANDIDATE,
+        COMPARE_BACKBONES,
         EXPORT,
         BACKBONE,
         IMPORT,

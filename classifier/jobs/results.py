@@ -62,6 +62,26 @@ class AuditResult(BaseModel, extra="forbid"):
     findings: dict[str, int] | None = Field(None, description="how many there are of each kind")
 
 
+class BackboneTrial(BaseModel, extra="forbid"):
+    """How heads on one backbone answer to pictures that they have not learnt from."""
+
+    backbone: str
+    title: str
+    correct: int = Field(description="pictures that are answered rightly")
+    fixed: int = Field(description="of those, pictures that the current backbone gets wrong")
+    broken: int = Field(description="pictures that only the current backbone gets right")
+    p: float = Field(description="how often chance alone makes such a difference (McNemar's exact test)")
+    milliseconds: float = Field(description="for one picture on one core of the worker")
+
+
+class BackboneComparison(BaseModel, extra="forbid"):
+    """How backbones do on the same pictures."""
+
+    pictures: int = Field(0, description="how many all of them were judged by, in cross-validation")
+    compared_with: str | None = Field(None, description="the current backbone")
+    trials: list[BackboneTrial] | None = Field(None, description="the most accurate first")
+
+
 class ExportResult(BaseModel, extra="forbid"):
     export: str | None = Field(None, description="the format")
 

@@ -9,7 +9,7 @@ from django.urls import reverse
 from classifier.models import ModelVersion
 from classifier.percentages import as_percent
 from classifier.selectors import class_names, list_classes
-from classifier.services import audits
+from classifier.services import audits, backbone_comparisons
 from ml.backbones.spec import is_custom
 from ml.datasets.splits import TRAINING
 from ml.training.pipeline import IMPORTED
@@ -181,12 +181,24 @@ def _tune(version: ModelVersion) -> Iterator[Advice]:
 
 
 def _try_other_backbones(version: ModelVersion) -> Iterator[Advice]:
-    accuracy = version.accuracy.accuracy
-    if accuracy is not None and accuracy < GOOD_ACCURACY and version.config["recipe"] != IMPORTED:
+    accuracy, train = version.accuracy.accuracy, reverse("train", args=[version.project.slug])
+    if accuracy is None or version.config["recipe"] == IMPORTED:
+        return
+    compared = backbone_comparisons.find_last(version.project)
+    if compared is None and accuracy < GOOD_ACCURACY:
         yield Advice(
             "other_backbone",
-            "Try another network as the basis.",
+            "Compare the networks that a classifier can be built on (backbones).",
             f"{as_percent(accuracy, 0)} are right with this one; others see other details.",
-            reverse("sweeps", args=[version.project.slug]),
-            "Compare several",
+            f"{train}?backbone={version.backbone}#backbones",
+            "Compare them",
+        )
+    better = backbone_comparisons.find_recommended(version.project)
+    if better is not None and better.trial.backbone != version.backbone:
+        yield Advice(
+            "better_backbone",
+            f"Train with {better.trial.title}.",
+            f"When the backbones were compared on your pictures, it was {better.words}.",
+            f"{train}?backbone={better.trial.backbone}",
+            "Set it up",
         )

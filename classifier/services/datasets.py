@@ -142,6 +142,12 @@ def list_usable(project: Project) -> list[str]:
     return list(_usable(project).order_by("pk").values_list("image__sha256", flat=True))
 
 
+def list_labelled(project: Project) -> list[tuple[str, int, str]]:
+    """List (sha256, class id, group) of those, by sha256; the group of one that is in none is its own."""
+    rows = _usable(project).order_by().values_list("image__sha256", "image_class", "group")
+    return sorted((sha256, class_id, group or sha256) for sha256, class_id, group in rows)
+
+
 def _rows(project: Project) -> list[Row]:
     """List (sha256, class id, split), by sha256, with the group of those that are in one."""
     rows = _usable(project).order_by().values_list("image__sha256", "image_class", "split", "group")

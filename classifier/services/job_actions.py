@@ -8,11 +8,12 @@ from django.core.files.storage import default_storage
 from django.db import transaction
 
 from classifier.jobs import lifecycle
-from classifier.jobs.kinds import AUDIT, EXPORT, TRAIN
+from classifier.jobs.kinds import AUDIT, COMPARE_BACKBONES, EXPORT, TRAIN
 from classifier.jobs.state import JobState, read_state
 from classifier.jobs.wishes import ask_to_stop
 from classifier.models import Export, Job
 from classifier.services.audits import request_audit
+from classifier.services.backbone_comparisons import request_comparison
 from classifier.services.event_files import event_files_path
 from classifier.services.exports import request_export
 from classifier.services.training import request_training
@@ -69,6 +70,10 @@ def _export_again(job: Job, by: User) -> Job:
     return request_export(export.model_version, export.format, by=by)
 
 
+def _compare_again(job: Job, by: User) -> Job:
+    return request_comparison(job.own_project, by=by)
+
+
 def _audit_again(job: Job, by: User) -> Job:
     return request_audit(job.own_project, by=by)
 
@@ -77,6 +82,7 @@ _AGAIN: dict[str, Callable[[Job, User], Job]] = {
     TRAIN.name: _train_again,
     EXPORT.name: _export_again,
     AUDIT.name: _audit_again,
+    COMPARE_BACKBONES.name: _compare_again,
 }
 
 

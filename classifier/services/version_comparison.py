@@ -11,12 +11,10 @@ from classifier.services.artifacts import load_evaluation
 from classifier.services.dataset_comparison import KINDS, compare_states, state_of_version
 from classifier.services.datasets import load_dataset
 from ml.datasets.splits import TEST
-from ml.evaluation.mcnemar import least_p, mcnemar
+from ml.evaluation.mcnemar import CERTAIN, least_p, mcnemar
 from ml.evaluation.scores import ratio
 from ml.training.artifacts import Evaluation
 from ml.training.config import describe_config
-
-CERTAIN = 0.05  # a difference that chance makes less often than this is called one
 
 
 class Answer(NamedTuple):

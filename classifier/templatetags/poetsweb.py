@@ -13,6 +13,7 @@ from classifier.live import describe_counts
 from classifier.models import Job
 from classifier.outages import describe_wait
 from classifier.percentages import as_percent
+from classifier.services.backbone_comparisons import Judged, judge_trials
 from classifier.services.history import UNDO_TAG
 from ml.datasets.file_names import TABLES
 from ml.datasets.names import ARCHIVE_SUFFIXES, CAN_READ_ZSTD, NO_RAR_NOR_7Z, NO_ZSTD, OTHER_ARCHIVES, why_no_archive
@@ -195,3 +196,9 @@ register.filter("framing_title", framing_title)
 def small(number: float) -> str:
     """Format a small number: 0.000123 -> "0.00012"; what is nearly nothing says so."""
     return "less than 0.00001" if number < 1e-5 else f"{number:.2g}"
+
+
+@register.filter
+def judged_backbones(job: Job) -> list[Judged]:
+    """List what a comparison of backbones says of each."""
+    return judge_trials(job)

@@ -2,6 +2,8 @@
 
 import math
 
+CERTAIN = 0.05  # a difference that chance makes less often than this is called one
+
 
 def mcnemar(fixed: int, broken: int) -> float:
     """Return the two-sided p-value of McNemar's exact test.

@@ -37,6 +37,7 @@ OPERATIONS = {
     *("get_project_settings", "change_project_settings", "check_quality_gate"),
     *("get_candidate", "keep_project_candidate"),
     *("get_audit", "start_audit", "dismiss_findings"),
+    *("compare_backbones", "get_backbone_comparison"),
     *("list_backbones", "add_backbone", "classify", "explain", "explain_sample"),
     *("list_keys", "create_key", "revoke_key"),
 }
