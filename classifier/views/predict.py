@@ -18,18 +18,12 @@ from classifier.services.explanations import may_explain
 from classifier.services.images import read_bounded
 from classifier.views.why import explain_for_page
 from ml.errors import UserError
-from ml.training.rejection import Reason
+from ml.training.rejection import SENTENCES
 
 TOP = 5
 LIVE_ROWS = 8  # of classes, while the camera runs
 WHY = "why"  # the field with the class that is to be explained
 MOST_VERSIONS = 50  # to choose from; others by their own page
-SENTENCES = {
-    Reason.NONE: "",
-    Reason.UNLIKE: "It is unlike all the pictures that this version was trained on.",
-    Reason.UNSURE: "The likeliest class is less certain than you asked answers to be.",
-    Reason.OTHER: "It looks like the pictures of other things.",
-}
 
 
 @may_use_camera

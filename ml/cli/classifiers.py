@@ -1,6 +1,7 @@
 """Load what `label_image` and `evaluate` can use: a frozen graph, a .tflite file, a SavedModel, or the site's artifact.
 
-Each answers one picture's file with scores, float32 (C,). TensorFlow is loaded only for graphs that are not yet in the
+Each answers one picture's file with scores, float32 (C,); an artifact also says when it shows none of the classes.
+TensorFlow is loaded only for graphs that are not yet in the
 cache (see `graph_cache`).
 """
 
@@ -32,6 +33,7 @@ from ml.images.rendering import Framing
 from ml.settings import MLSettings
 from ml.training.artifacts import HEAD, MANIFEST, ArtifactCorrupt, read_artifact
 from ml.training.head import Head
+from ml.training.rejection import NOTHING_REFUSED, Reason, Rejection
 
 SIZE = 224  # if neither flags nor graph say otherwise, as in the original
 FROM_0_TO_1 = Adapter(1 / 255, 0.0)
@@ -57,8 +59,16 @@ class GraphFlags(Protocol):
 
 
 @dataclass(frozen=True)
+class Answer:
+    """The scores of a picture, float32 (C,), and why it shows none of the classes."""
+
+    scores: Scores
+    reason: Reason = Reason.NONE
+
+
+@dataclass(frozen=True)
 class GraphClassifier:
-    """A function from a picture's file to scores, with its labels.
+    """A function from a picture's file to an answer, with its labels.
 
     Attributes:
         classify: raises `ImageRejected` for a picture that cannot be read.
@@ -66,7 +76,7 @@ class GraphClassifier:
         remember: makes the next start faster; call it after the answers are given, because it may take seconds.
     """
 
-    classify: Callable[[bytes], Scores]
+    classify: Callable[[bytes], Answer]
     labels: list[str] | None = None
     remember: Callable[[], None] = field(default=lambda: None)
 
@@ -94,12 +104,14 @@ def load_classifier(flags: GraphFlags, settings: MLSettings, *, threads: int) ->
         raise LabelFailed(f"{graph} cannot be used as a graph ({first}).") from error
 
 
-def _through(load: Callable[[], Embedder], head: Head | None = None) -> Callable[[bytes], Scores]:
+def _through(
+    load: Callable[[], Embedder], head: Head | None = None, rejection: Rejection = NOTHING_REFUSED
+) -> Callable[[bytes], Answer]:
     """Return a function that sends pictures through an engine, one per calling thread, and a head if there is one."""
     engines = threading.local()
     engines.own = load()  # to find out at once if it cannot be loaded
 
-    def classify(data: bytes) -> Scores:
+    def classify(data: bytes) -> Answer:
         if not hasattr(engines, "own"):
             engines.own = load()
         picture = load_picture(data, engines.own.input_size, framing=engines.own.framing)[np.newaxis]
@@ -107,14 +119,16 @@ def _through(load: Callable[[], Embedder], head: Head | None = None) -> Callable
             features = engines.own.embed(picture)
         except EngineFailed as error:  # raised by networks that somebody added
             raise LabelFailed(str(error)) from None
-        scores: Scores = (head.probabilities(features) if head is not None else features)[0]
-        return scores
+        scores = head.probabilities(features) if head is not None else features
+        return Answer(scores[0], rejection.judge(scores, rejection.likeness(features))[0])
 
     return classify
 
 
-def _with_head(backbone: Backbone, head: Head, threads: int) -> Callable[[bytes], Scores]:
-    return _through(lambda: load_engine(backbone, backbone.machine.backbones_dir, threads=threads), head)
+def _with_head(
+    backbone: Backbone, head: Head, threads: int, rejection: Rejection = NOTHING_REFUSED
+) -> Callable[[bytes], Answer]:
+    return _through(lambda: load_engine(backbone, backbone.machine.backbones_dir, threads=threads), head, rejection)
 
 
 def _load_artifact(folder: Path, settings: MLSettings, threads: int) -> GraphClassifier:
@@ -125,7 +139,8 @@ def _load_artifact(folder: Path, settings: MLSettings, threads: int) -> GraphCla
     except (ArtifactCorrupt, KeyError, TypeError) as error:
         raise LabelFailed(f"{folder / HEAD} and its manifest do not match ({error}).") from None
     labels = [label for _, label in artifact.classes]
-    return GraphClassifier(_with_head(get_backbone(name, settings), artifact.head, threads), labels)
+    backbone = get_backbone(name, settings)
+    return GraphClassifier(_with_head(backbone, artifact.head, threads, artifact.rejection), labels)
 
 
 def _load_frozen_graph(flags: GraphFlags, settings: MLSettings, threads: int) -> GraphClassifier:
@@ -158,11 +173,10 @@ def _run_frozen_graph(flags: GraphFlags, content: bytes, layers: Layers, convert
 
     framing = _framing_of(content)
 
-    def classify(data: bytes) -> Scores:
+    def classify(data: bytes) -> Answer:
         pixels = load_picture(data, size, framing=framing)[np.newaxis].astype(np.float32)
         normalised = (pixels - np.float32(flags.input_mean)) / np.float32(flags.input_std)
-        scores: Scores = np.asarray(function(tf.constant(normalised)).numpy(), np.float32)[0]
-        return scores
+        return Answer(np.asarray(function(tf.constant(normalised)).numpy(), np.float32)[0])
 
     return GraphClassifier(classify, remember=lambda: _convert(function, size, converted))
 
@@ -217,14 +231,13 @@ def _run_saved_model(folder: Path, converted: Path) -> GraphClassifier:
     ((source, spec),) = serve.structured_input_signature[1].items()
     target = "scores" if "scores" in serve.structured_outputs else next(iter(serve.structured_outputs))
 
-    def classify(data: bytes) -> Scores:
+    def classify(data: bytes) -> Answer:
         if spec.dtype == tf.string:
             load_picture(data, SIZE)  # raises a sentence if it is not a picture
             given = tf.constant([data])
         else:
             given = tf.constant(load_picture(data, _size_of(spec.shape))[np.newaxis].astype(np.float32) / 255)
-        scores: Scores = np.asarray(serve(**{source: given})[target].numpy(), np.float32)[0]
-        return scores
+        return Answer(np.asarray(serve(**{source: given})[target].numpy(), np.float32)[0])
 
     def remember() -> None:
         if spec.dtype == tf.string and "pictures" not in loaded.signatures:

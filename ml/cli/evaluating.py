@@ -50,7 +50,7 @@ def evaluate_graph(flags: EvaluateFlags, settings: MLSettings, console: Console)
 
     def ask(photo: Photo) -> Scores | ImageRejected:
         try:
-            return classifier.classify(photos.read(photo))
+            return classifier.classify(photos.read(photo)).scores
         except ImageRejected as error:
             return error
 

@@ -9,10 +9,11 @@ from typing import Protocol
 
 import numpy as np
 
-from ml.cli.classifiers import GraphClassifier, GraphFlags, LabelFailed, Scores, load_classifier
+from ml.cli.classifiers import Answer, GraphClassifier, GraphFlags, LabelFailed, Scores, load_classifier
 from ml.images.decoding import ImageRejected
 from ml.machine import CORES
 from ml.settings import MLSettings
+from ml.training.rejection import Reason
 
 BEST = 5
 DEFAULT_IMAGE = Path("tf_files/flower_photos/daisy/3475870145_685a19116d.jpg")  # the original's
@@ -28,12 +29,13 @@ class LabelImageFlags(GraphFlags, Protocol):
 
 @dataclass(frozen=True)
 class Named:
-    """A picture's classes, the likeliest first, or the reason why it could not be read."""
+    """A picture's classes, the likeliest first, and why it shows none of them; or why it could not be read."""
 
     image: Path
     seconds: float
     best: list[tuple[str, float]]
     error: str = ""
+    reason: Reason = Reason.NONE
 
 
 def label_images(flags: LabelImageFlags, settings: MLSettings) -> Iterator[Named]:
@@ -57,26 +59,27 @@ def check_size(flags: GraphFlags) -> None:
         raise LabelFailed("--input_height and --input_width must be the same: pictures are scaled to a square.")
 
 
-def _ask(classifier: GraphClassifier, image: Path) -> tuple[float, Scores] | str:
-    """Return (seconds, scores), or the reason why the picture could not be read."""
+def _ask(classifier: GraphClassifier, image: Path) -> tuple[float, Answer] | str:
+    """Return (seconds, answer), or the reason why the picture could not be read."""
     try:
         data = image.read_bytes()
         begun = time.perf_counter()
-        scores = classifier.classify(data)
+        answer = classifier.classify(data)
     except ImageRejected as error:
         return str(error)
     except OSError as error:
         return f"It cannot be read: {error.strerror}."
-    return time.perf_counter() - begun, scores
+    return time.perf_counter() - begun, answer
 
 
-def _name(image: Path, answer: tuple[float, Scores] | str, labels: list[str]) -> Named:
-    if isinstance(answer, str):
-        return Named(image, 0.0, [], answer)
-    seconds, scores = answer
+def _name(image: Path, found: tuple[float, Answer] | str, labels: list[str]) -> Named:
+    if isinstance(found, str):
+        return Named(image, 0.0, [], found)
+    seconds, answer = found
+    scores = answer.scores
     check_scores(scores, labels)
     order = np.argsort(-scores, kind="stable")[:BEST]
-    return Named(image, seconds, [(labels[place], float(scores[place])) for place in order])
+    return Named(image, seconds, [(labels[place], float(scores[place])) for place in order], reason=answer.reason)
 
 
 def check_scores(scores: Scores, labels: list[str]) -> None:

@@ -26,6 +26,14 @@ class Reason(StrEnum):
     OTHER = "other"
 
 
+SENTENCES = {
+    Reason.NONE: "",
+    Reason.UNLIKE: "It is unlike all the pictures that this version was trained on.",
+    Reason.UNSURE: "The likeliest class is less certain than you asked answers to be.",
+    Reason.OTHER: "It looks like the pictures of other things.",
+}
+
+
 @dataclass(frozen=True)
 class Rejection:
     """What a classifier needs to refuse pictures.

@@ -8,6 +8,7 @@ from classifier.management.cli import CLICommand, silence_tensorflow
 from ml.cli.flags import add_label_image_flags
 from ml.cli.labelling import Named, label_images
 from ml.errors import UserError
+from ml.training.rejection import SENTENCES, Reason
 from poetsweb.folders import ML
 
 
@@ -31,7 +32,13 @@ class Command(CLICommand):
 
     def _print_json(self, named: Named) -> None:
         classes = [{"name": label, "probability": round(score, 6)} for label, score in named.best]
-        line = {"file": str(named.image), "classes": classes, "milliseconds": round(1000 * named.seconds, 3)}
+        line = {
+            "file": str(named.image),
+            "classes": classes,
+            "none_of_these": named.reason != Reason.NONE,
+            "reason": named.reason,
+            "milliseconds": round(1000 * named.seconds, 3),
+        }
         self.stdout.write(json.dumps({**line, "error": named.error} if named.error else line, ensure_ascii=False))
 
     def _print(self, named: Named) -> None:
@@ -40,5 +47,7 @@ class Command(CLICommand):
             return
         self.stdout.write(f"\n{named.image}")
         self.stdout.write(f"Evaluation time (1-image): {named.seconds:.3f}s\n")
+        if named.reason:
+            self.stdout.write(f"none of these: {SENTENCES[named.reason]}")
         for label, score in named.best:
             self.stdout.write(f"{label} (score={score:0.5f})")

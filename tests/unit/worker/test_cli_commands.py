@@ -18,6 +18,7 @@ from classifier.management.commands import evaluate, label_image
 from ml.settings import MLSettings
 from ml.training.artifacts import Evaluation, pack_artifact
 from ml.training.head import Head
+from ml.training.rejection import Rejection
 from poetsweb.folders import ML
 from tests.datasets import COLOURS, coloured_pictures
 from tests.pictures import make_jpeg
@@ -368,11 +369,15 @@ def test_artifact_of_the_site_as_the_graph(photos: Path, made: Path, tmp_path: P
         head = Head(arrays["weights"], arrays["bias"])
     manifest = {"backbone": {"name": "testing"}, "classes": [[7, "blau"], [8, "grün"], [9, "rot"]]}
     nothing = Evaluation([], np.empty(0, np.int64), np.empty((0, 3), np.float32))
-    _, files = pack_artifact(manifest, head, nothing)
+    _, files = pack_artifact(manifest, head, nothing, Rejection(others=(2,)))
     for name, data in files.items():
         (tmp_path / name).write_bytes(data)
-    said, _ = run("label_image", "--json", str(photos / "green" / "0.jpg"), graph=tmp_path)
-    assert json.loads(said)["classes"][0]["name"] == "grün"
+    pictures = [str(photos / label / "0.jpg") for label in ("green", "red")]
+    said, _ = run("label_image", "--json", *pictures, graph=tmp_path)
+    told = [json.loads(line) for line in said.splitlines()]
+    assert [one["classes"][0]["name"] for one in told] == ["grün", "rot"]
+    assert [(one["none_of_these"], one["reason"]) for one in told] == [(False, ""), (True, "other")]
+    assert "none of these: " in run("label_image", pictures[1], graph=tmp_path)[0]
     (tmp_path / "head.npz").write_bytes(files["head.npz"][:-9])
     with pytest.raises(CommandError, match="do not match"):
         run("label_image", str(photos / "green" / "0.jpg"), graph=tmp_path)
