@@ -64,10 +64,14 @@ class Judged:
     @property
     def _speed_in_words(self) -> str:
         if self.slowdown >= SAME_SPEED:
-            return f"{self.slowdown:.1f} × slower"
+            return f"{_times(self.slowdown)} × slower"
         if self.slowdown <= 1 / SAME_SPEED:
-            return f"{1 / self.slowdown:.1f} × faster"
+            return f"{_times(1 / self.slowdown)} × faster"
         return "about as fast"
+
+
+def _times(factor: float) -> str:
+    return f"{factor:.1f}" if factor < 10 else f"{factor:,.0f}"
 
 
 def request_comparison(project: Project, *, by: User) -> Job:

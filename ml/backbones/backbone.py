@@ -1,11 +1,11 @@
 """Define a backbone: a pretrained network that turns a picture into features."""
 
 import hashlib
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from functools import cache, cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from ml.backbones.spec import TENSORFLOW, BackboneSpec, Origin
 from ml.backbones.weights import PublishedWeights
@@ -30,6 +30,7 @@ class Backbone:
         builder: builds the keras.Model from the weights file and the input size.
         published: the address that the weights are downloaded from, if no package contains them.
         spec: describes a custom backbone; None for those in the registry.
+        members: what it is made of, if it gives the features of several; then it has no weights of its own.
         settings: the settings of this machine, set by `get_backbone`; None for the registry's own entries.
     """
 
@@ -48,6 +49,7 @@ class Backbone:
     published: PublishedWeights | None = None  # where its weights are fetched from, if no package carries them
     origin: Origin = Origin.BUNDLED
     spec: BackboneSpec | None = None  # of a custom backbone
+    members: tuple["Member", ...] = ()
     settings: MLSettings | None = None  # of this machine; the registry's own entries have none
 
     @property
@@ -97,6 +99,7 @@ class Backbone:
             self.name,
             str(self.version),
             str(self.input_size),
+            *(f"{member.weight} {member.backbone.digest}" for member in self._members_here()),
         )
         return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
@@ -105,7 +108,44 @@ class Backbone:
 
         Import TensorFlow; call it only in processes that may do so.
         """
+        if self.members:
+            return _put_together(self._members_here(), self.input_size)
         return self.builder(self.find_weights(self.machine), self.input_size)
+
+    def _members_here(self) -> list["Member"]:
+        return [Member(replace(member.backbone, settings=self.settings), member.weight) for member in self.members]
+
+
+class Member(NamedTuple):
+    """A backbone that is a part of another, and what its features are multiplied by there.
+
+    Heads are regularised: features that are multiplied by less count for less.
+    """
+
+    backbone: Backbone
+    weight: float
+
+
+def _put_together(members: Sequence[Member], size: int) -> Any:
+    """Build a keras.Model that gives the features of several for the same picture (S, S, 3), one after the other.
+
+    Each of their networks ends in an average over the places of a feature map. The map is multiplied and not the
+    average, so that this one ends so too, and has heat maps.
+    """
+    import keras
+
+    pictures, features = keras.Input((size, size, 3), name="pictures"), []
+    for backbone, weight in members:
+        network = backbone.build_network()
+        *_, average = network.layers
+        maps = keras.Model(network.inputs, average.input)(pictures)
+        features.append(keras.layers.GlobalAveragePooling2D()(keras.layers.Rescaling(weight)(maps)))
+    return keras.Model(pictures, keras.layers.Concatenate(name="features")(features))
+
+
+def no_network(weights: Path | None, input_size: int) -> Any:
+    """Stand in for the builder of a backbone that is made of others. Raise `NotImplementedError`."""
+    raise NotImplementedError
 
 
 @cache  # weights never change under a running process, and 20 MB take 15 ms to hash

