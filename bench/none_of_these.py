@@ -46,15 +46,15 @@ def is_picture(path: Path) -> bool:
     return path.is_file() and path.suffix.lower().lstrip(".") in list_endings()
 
 
-def embed(pictures: dict[str, bytes]) -> Any:
-    """Return the features of the default backbone, (N, F)."""
+def embed(pictures: dict[str, bytes], name: str = "") -> Any:
+    """Return the features of the default backbone, or of another one, (N, F)."""
     from ml.backbones.registry import DEFAULT_BACKBONE, get_backbone
     from ml.engines.embeddings import embed_pictures
     from ml.engines.loading import ensure_ready, load_engine
     from poetsweb.folders import ML
 
     with TemporaryDirectory() as prepared:
-        backbone = get_backbone(DEFAULT_BACKBONE, ML)
+        backbone = get_backbone(name or DEFAULT_BACKBONE, ML)
         ensure_ready(backbone, Path(prepared))
         engine = load_engine(backbone, Path(prepared))
         return np.concatenate([rows for _, rows in embed_pictures(list(pictures), pictures.__getitem__, engine)])

@@ -10,8 +10,8 @@ from classifier.models import ModelVersion
 from classifier.percentages import as_percent
 from classifier.selectors import class_names, list_classes
 from classifier.services import audits, backbone_comparisons
-from ml.backbones.spec import is_custom
 from ml.datasets.splits import TRAINING
+from ml.training.config import why_not_fine_tuned
 from ml.training.pipeline import IMPORTED
 
 FEW_PICTURES = 20  # of a class, in training
@@ -166,10 +166,10 @@ def _say_none_of_these(version: ModelVersion) -> Iterator[Advice]:
 
 def _tune(version: ModelVersion) -> Iterator[Advice]:
     accuracy, config = version.accuracy.accuracy, version.config
-    if accuracy is None or config["recipe"] == IMPORTED or config.get("fine_tuning") or is_custom(version.backbone):
+    if accuracy is None or config["recipe"] == IMPORTED or config.get("fine_tuning"):
         return
     pictures = sum(_count_training(version).values())
-    if pictures >= MANY_PICTURES and accuracy < GOOD_ACCURACY:
+    if pictures >= MANY_PICTURES and accuracy < GOOD_ACCURACY and not why_not_fine_tuned(version.backbone):
         yield Advice(
             "fine_tuning",
             "Let the network itself learn from your pictures (fine-tuning).",

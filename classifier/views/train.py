@@ -13,8 +13,8 @@ from classifier.selectors import list_classes, list_left_out
 from classifier.services import audits
 from classifier.services.estimates import estimate_tuning, foresee_training
 from classifier.services.training import TrainingRefused, check_training, request_training
-from ml.backbones.spec import is_custom
-from ml.training.config import TUNE_LAST, ConfigError, TrainConfig
+from ml.backbones.registry import is_known
+from ml.training.config import TUNE_LAST, ConfigError, TrainConfig, why_not_fine_tuned
 
 
 @project_page
@@ -87,7 +87,7 @@ def _tuning_time(project: Project, given: dict[str, Any]) -> dict[str, Any]:
         epochs = int(given.get("fine_tuning_epochs") or TrainConfig.model_fields["fine_tuning_epochs"].default)
         config = TrainConfig(backbone=backbone, fine_tuning=TUNE_LAST, fine_tuning_epochs=epochs)
     except ConfigError:
-        return {"custom": is_custom(backbone)}
+        return {"refusal": why_not_fine_tuned(backbone) if is_known(backbone) else ""}
     except ValueError:
         return {}
     return {"config": config, "estimate": estimate_tuning(project, config)}

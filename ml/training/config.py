@@ -39,6 +39,15 @@ def _augmentation(label: str, help: str, flag: str) -> Any:
     return setting(0, label=label, help=help, group="augmentation", flag=flag, ge=0, le=100)
 
 
+def why_not_fine_tuned(backbone: str) -> str:
+    """Return a sentence that says why a backbone of that name cannot be fine-tuned; empty if it can."""
+    if is_custom(backbone):
+        return "Only the backbones that PoetsWeb offers can be fine-tuned, not those that users add."
+    if BACKBONES[backbone].members:
+        return "A backbone that is made of several cannot be fine-tuned. Choose one of them alone."
+    return ""
+
+
 class TrainConfig(AllRecipeSettings, frozen=True, strict=True, extra="forbid"):
     """All settings of a training, checked and frozen. Raise `ConfigError` for a value that cannot be used.
 
@@ -151,14 +160,8 @@ class TrainConfig(AllRecipeSettings, frozen=True, strict=True, extra="forbid"):
         if not self.fine_tuning:
             together = f"fine_tuning '{TUNE_LAST}' or '{TUNE_ALL}'"
             self._refuse_changed(["fine_tuning_epochs", "fine_tuning_rate"], together)
-        elif is_custom(self.backbone):
-            raise ConfigError(
-                "fine_tuning", "Only the backbones that PoetsWeb offers can be fine-tuned, not those that users add."
-            )
-        elif BACKBONES[self.backbone].members:
-            raise ConfigError(
-                "fine_tuning", "A backbone that is made of several cannot be fine-tuned. Choose one of them alone."
-            )
+        elif refusal := why_not_fine_tuned(self.backbone):
+            raise ConfigError("fine_tuning", refusal)
         chosen = [name for name in AUGMENTATIONS if getattr(self, name)]
         if not chosen:
             self._refuse_changed(["augmented_copies"], f"one of {', '.join(AUGMENTATIONS)}")

@@ -275,7 +275,7 @@ def test_page_says_how_long_it_takes(filled: Project, as_owner: Client) -> None:
     assert "14 training pictures, shown up to 1\ntime:" in told
     assert "There is no estimate yet" in as_owner.get(address, {"backbone": "inception_v3"}).content.decode()
     brought = as_owner.get(address, {"backbone": f"net_{20 * 'a'}"}).content.decode()
-    assert "cannot be fine-tuned" in brought
+    assert "not those that users add" in brought
     for wrong in ({"backbone": "<b>"}, {"fine_tuning_epochs": "1000"}, {"fine_tuning_epochs": "x" * 5000}):
         response = as_owner.get(address, wrong)
         assert "no estimate for these settings" in response.content.decode()

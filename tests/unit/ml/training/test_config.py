@@ -143,6 +143,13 @@ def test_parse_config_auto_refuses_expert_settings(field: str, value: float) -> 
     assert caught.value.field == field
 
 
+@pytest.mark.parametrize("extent", ["last", "all"])
+def test_parse_config_several_backbones_are_not_fine_tuned_together(extent: str) -> None:
+    with pytest.raises(ConfigError, match="made of several") as caught:
+        parse_config({"backbone": "best_quality", "fine_tuning": extent})
+    assert caught.value.field == "fine_tuning"
+
+
 def test_parse_config_hidden_backbone_is_not_offered() -> None:
     with pytest.raises(ConfigError) as caught:
         parse_config({"backbone": "x"})
