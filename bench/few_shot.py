@@ -32,7 +32,7 @@ def main(arguments: list[str]) -> None:
     flags = parser.parse_args(arguments)
     gains = []
     for folder in flags.folders:
-        features, labels = _embed(folder, flags.backbone)
+        features, labels = embed_set(folder, flags.backbone)
         for each in EACH:
             if np.bincount(labels).min() <= each:
                 continue  # none would be left to classify
@@ -44,7 +44,8 @@ def main(arguments: list[str]) -> None:
     print(f"In the mean {np.mean(gains):+.2f} points against the best, at worst {min(gains):+.2f}.")
 
 
-def _embed(folder: str, backbone: str) -> tuple[Any, Any]:
+def embed_set(folder: str, backbone: str = "") -> tuple[Any, Any]:
+    """Return features (N, F) and class indices (N,) of a folder’s pictures, or of DIGITS."""
     pictures, labels = _draw_digits() if folder == DIGITS else _read_folder(Path(folder))
     return embed(pictures, backbone), labels
 
