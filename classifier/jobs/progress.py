@@ -13,6 +13,7 @@ from classifier.models import Job
 
 OVERDUE_SLOPE = 0.35  # seconds that are added for each second that a stage is late: the figure is never still for 3 s
 SURE, UNSURE = 0.2, 0.02  # share of a stage in which its live rate weighs as much as the one remembered, or guessed
+TRUST_IN_TIME = 0.75  # remembered of a stage that counts nothing, against its progress
 LATE_SECONDS = 1.0  # from which it is said that a stage takes longer than usual
 
 
@@ -112,9 +113,13 @@ class Forecast:
         if job.total <= 1 or not job.done:
             return usual
         spent = self._since(job.stage_started_at) - self._since_report()
-        share = SURE if self._times.find(job, stage, self.state) else UNSURE
+        is_known = self._times.find(job, stage, self.state) is not None
+        share = SURE if is_known else UNSURE
         rate = (share * job.total + job.done) / max(share * usual + spent, 0.001)
-        return max(job.total - job.done, 0) / rate
+        left = max(job.total - job.done, 0) / rate
+        if is_known and not stage.unit:  # its parts need not take the same time, and may end before the last
+            left += TRUST_IN_TIME * (max(usual - spent, 0.0) - left)
+        return left
 
     def usual_seconds(self, stage: Stage, units: int = 0) -> float:
         """Return what a stage takes; nothing where it is known to have nothing to do. `units` are known once it runs.
