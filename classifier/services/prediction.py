@@ -31,7 +31,7 @@ from ml.training.artifacts import Artifact
 from ml.training.inference import ArtifactCache, Classified, classify_features
 from ml.training.rejection import Reason
 
-HEAD_BYTES = 48 * 2**20  # of heads and exemplars kept in each web process: of some three hundred projects
+HEAD_BYTES = 36 * 2**20  # of heads and exemplars kept in each web process: of some two hundred projects
 
 
 @dataclass(frozen=True)
