@@ -30,6 +30,7 @@ from classifier.jobs.stages import (
     downloads,
     embed_stage,
     fine_tunes,
+    recipe_has_even_steps,
     recipe_stops,
 )
 
@@ -79,7 +80,15 @@ TRAIN = JobKind(
         embed_stage("embed_copies", "Computing features of changed copies", applies=augments),
         embed_stage("embed_more", "Computing the last features", applies=lambda config: not augments(config)),
         Stage("load", "Loading features", depends_on=("backbone",), grows=True, seconds=0.3),
-        Stage("head", "Training the last layer", depends_on=HEAD, grows=True, seconds=4, can_stop=recipe_stops),
+        Stage(
+            "head",
+            "Training the last layer",
+            depends_on=HEAD,
+            grows=True,
+            seconds=4,
+            can_stop=recipe_stops,
+            has_even_steps=recipe_has_even_steps,
+        ),
         Stage("build", "Preparing for fine-tuning", applies=fine_tunes, depends_on=TUNING, seconds=20),
         Stage(
             "fine_tune",

@@ -13,7 +13,7 @@ from classifier.models import Job
 
 OVERDUE_SLOPE = 0.35  # seconds that are added for each second that a stage is late: the figure is never still for 3 s
 SURE, UNSURE = 0.2, 0.02  # share of a stage in which its live rate weighs as much as the one remembered, or guessed
-TRUST_IN_TIME = 0.75  # remembered of a stage that counts nothing, against its progress
+TRUST_IN_TIME = 0.75  # remembered of a stage whose steps are uneven, against its progress
 LATE_SECONDS = 1.0  # from which it is said that a stage takes longer than usual
 
 
@@ -117,7 +117,7 @@ class Forecast:
         share = SURE if is_known else UNSURE
         rate = (share * job.total + job.done) / max(share * usual + spent, 0.001)
         left = max(job.total - job.done, 0) / rate
-        if is_known and not stage.unit:  # its parts need not take the same time, and may end before the last
+        if is_known and not stage.has_even_steps(job.config):
             left += TRUST_IN_TIME * (max(usual - spent, 0.0) - left)
         return left
 

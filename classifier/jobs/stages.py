@@ -25,6 +25,7 @@ class Stage:
     seconds: float = 1.0  # what it takes, until it has been measured
     rate: float | None = None  # units per second, likewise
     can_stop: Callable[[Config], bool] = lambda config: False  # before its end, with what it has reached
+    has_even_steps: Callable[[Config], bool] = lambda config: True  # what is done tells how much time has gone by
 
 
 def fine_tunes(config: Config) -> bool:
@@ -38,6 +39,11 @@ def augments(config: Config) -> bool:
 def recipe_stops(config: Config) -> bool:
     recipe = RECIPES.get(str(config.get("recipe")))
     return recipe is not None and recipe.can_stop
+
+
+def recipe_has_even_steps(config: Config) -> bool:
+    recipe = RECIPES.get(str(config.get("recipe")))
+    return recipe is None or recipe.has_even_steps
 
 
 def downloads(config: Config) -> bool:

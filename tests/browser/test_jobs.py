@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Iterator
-from itertools import groupby
 from typing import Any
 
 import pytest
@@ -46,12 +45,11 @@ def test_page_shows_progress_in_its_figures_its_title_and_its_icon(
     expect(left).to_contain_text("left", timeout=20_000)
     expect(page).to_have_title(re.compile(r"^\d+ % · Training"))
     expect(page.locator("link[rel=icon]")).to_have_attribute("href", re.compile("^data:image/png"))
-    seen = []
-    for _ in range(12):
-        seen.append(left.inner_text())
+    seen = set()
+    for _ in range(8):
+        seen.add(left.inner_text())
         page.wait_for_timeout(500)
-    longest = max(len(list(same)) for _, same in groupby(seen))
-    assert longest <= 7, f"it must not stand still for three seconds: {seen}"
+    assert len(seen) >= 3, "it must not stand still for three seconds"
 
 
 def test_stopped_training_shows_the_best_so_far_without_a_reload(

@@ -229,5 +229,6 @@ RECIPE = Recipe(
     help="Stops by itself, gives small classes more weight, and chooses its regularisation on unseen pictures.",
     version=2,  # 2: chooses by cross-validation where the validation pictures are few, and then learns from all
     train=train_auto,
+    has_even_steps=False,  # weaker penalties take longer, and the last are often not tried at all
     can_cross_validate=True,
 )

@@ -52,6 +52,7 @@ class Recipe:
         train: the function that trains.
         settings: the settings it uses.
         can_stop: whether a `report` that raises `StopTraining` ends it with the head it has reached.
+        has_even_steps: whether what it reports as done tells how much of the time has gone by.
         can_cross_validate: whether it can do without validation pictures, where each class has at least two groups.
     """
 
@@ -62,6 +63,7 @@ class Recipe:
     train: Train
     settings: type[RecipeSettings] = RecipeSettings
     can_stop: bool = False
+    has_even_steps: bool = True
     can_cross_validate: bool = False
 
     @property

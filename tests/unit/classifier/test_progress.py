@@ -53,13 +53,19 @@ def test_first_guess_is_there_before_anything_is_measured(db: None) -> None:
             assert left(running(kind.name, stage=stage.name, total=100)) > 0, f"{kind.name} {stage.name}"
 
 
-def test_stage_that_counts_nothing_goes_by_its_time_rather_than_by_its_steps(db: None) -> None:
+def test_uneven_steps_count_for_less_than_the_time_that_has_gone_by(db: None) -> None:
     """The first penalties take less time than the later ones, and the last are often not tried at all."""
     keep("head", 10.0, depends="cold= recipe=auto")
     quick = left(running(stage="head", total=1000, done=600, ago=4, reported=0, state=only("head")))
     assert quick == pytest.approx(6.0, abs=1.2)
     slow = left(running(stage="head", total=1000, done=200, ago=9.5, reported=0, state=only("head")))
     assert 1.0 < slow < 12.0, "more is left than time alone would say"
+
+
+def test_even_steps_are_believed_where_there_are_many_more_than_the_last_time(db: None) -> None:
+    keep("head", 2.0, depends="cold= recipe=sgd")
+    values = {"config": {**CONFIG, "recipe": "sgd"}, "state": only("head")}
+    assert left(running(stage="head", total=4000, done=1000, ago=10, reported=0, **values)) > 15
 
 
 def test_later_stages_count_with_what_they_took_before(db: None) -> None:
