@@ -8,6 +8,7 @@ from pydantic import StrictBool, StrictInt
 
 from classifier.api.schemas import Input
 from ml.audit.kinds import KINDS
+from ml.audit.learning_curve import LearningCurve
 
 if TYPE_CHECKING:
     Kind = str
@@ -35,20 +36,10 @@ class FindingOut(Schema):
     dismissed: bool
 
 
-class CurvePointOut(Schema):
-    pictures: int = Field(description="that were learnt from")
-    accuracy: float
-
-
-class LearningCurveOut(Schema):
-    points: list[CurvePointOut] = Field(description="from few pictures to all; empty where a class has too few")
-    twice: CurvePointOut | None = Field(description="what is expected with twice as many; null if unknown")
-
-
 class AuditOut(Schema):
     created_at: datetime | None = Field(description="null: the pictures have not been checked yet")
     samples: int = Field(description="that were checked")
-    learning_curve: LearningCurveOut = Field(description="whether more pictures would help")
+    learning_curve: LearningCurve = Field(description="whether more pictures would help")
     kinds: list[KindOut]
     findings: list[FindingOut]
 

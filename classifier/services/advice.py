@@ -19,7 +19,6 @@ LOW_RECALL = 0.8
 PAIRS = 3
 LEAST_CONFUSED = 2  # pictures of a pair of classes; one may be chance
 MANY_PICTURES = 300  # from which on fine-tuning is worth its time
-WORTH_MORE = 0.01  # of the pictures, that would be right besides
 GOOD_ACCURACY = 0.97  # above which there is little for it to win
 
 
@@ -100,16 +99,16 @@ def _add_pictures(version: ModelVersion) -> Iterator[Advice]:
 
 def _follow_the_curve(version: ModelVersion) -> Iterator[Advice]:
     """Say whether more pictures of all kinds would help, if the last check can tell."""
-    gain, slug = audits.learning_curve(version.project).gain, version.project.slug
-    if gain is not None and gain >= WORTH_MORE:
+    more, slug = audits.learning_curve(version.project).more_of_hundred, version.project.slug
+    if more:
         yield Advice(
             "more_pictures",
             "Add more pictures of every class.",
-            f"With twice as many, about {100 * gain:.0f} more of 100 would be right, going by how it has grown so far.",
+            f"With twice as many, about {more} more of 100 would be right, going by how it has grown so far.",
             reverse("check", args=[slug]) + "#learning-curve",
             "Show the curve",
         )
-    elif gain is not None and (version.accuracy.accuracy or 1.0) < GOOD_ACCURACY:
+    elif more is not None and (version.accuracy.accuracy or 1.0) < GOOD_ACCURACY:
         yield Advice(
             "other_pictures",
             "More of the same pictures would hardly help. Look at the mistakes, and add pictures like those.",

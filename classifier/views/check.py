@@ -32,7 +32,7 @@ def check(request: SignedIn, project: Project) -> HttpResponse:
         "found": [row for row in found if row["summary"].count],
         "settled": [row["summary"] for row in found if not row["summary"].count],
         "plot": draw_learning_curve(curve),
-        "gain": curve.gain,
+        "more": curve.more_of_hundred,
         "pictures": project.samples.filter(deleted_at=None).exists(),
     }
     return render(request, "classifier/check_page.html", context)

@@ -9,18 +9,20 @@ from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 from ml.audit.labels import UNLABELLED, Report
+from ml.training.blas import blas_on_one_core
 from ml.training.cross_validation import deal_folds, thin_out
 from ml.training.softmax_regression import fit_head
 
 Floats = NDArray[np.float32]
 Ints = NDArray[np.int64]
 
+WORTH_MORE = 0.01  # of the pictures, that would be right besides
 SHARES = (0.125, 0.25, 0.5, 1.0)
 LEAST_OF_CLASS = 2  # pictures of a class that a head learns from
-PENALTY = 0.1  # for the vectors of an audit, scaled to a standard deviation of 1; more would hide what pictures teach
+PENALTY = 0.1  # more would hide what pictures teach
 
 
 class CurvePoint(BaseModel):
@@ -31,20 +33,21 @@ class CurvePoint(BaseModel):
 
 
 class LearningCurve(BaseModel):
-    """How accuracy grows.
+    """How accuracy grows with the pictures that are learnt from."""
 
-    Attributes:
-        points: from few pictures to all.
-        twice: what is expected with twice as many as the last; None where too little is known.
-    """
-
-    points: list[CurvePoint] = []
-    twice: CurvePoint | None = None
+    points: list[CurvePoint] = Field([], description="from few pictures to all; empty where a class has too few")
+    twice: CurvePoint | None = Field(None, description="what is expected with twice as many; null if unknown")
 
     @property
     def gain(self) -> float | None:
         """Return by how much accuracy would grow with twice as many pictures, 0 to 1."""
         return None if self.twice is None else self.twice.accuracy - self.points[-1].accuracy
+
+    @property
+    def more_of_hundred(self) -> int | None:
+        """Return how many more of 100 pictures would be right with twice as many, 0 if it is not worth the work."""
+        gain = self.gain
+        return None if gain is None else round(100 * gain) if gain >= WORTH_MORE else 0
 
 
 def measure_learning_curve(
@@ -62,14 +65,15 @@ def measure_learning_curve(
     folds = deal_folds(labels, named) if len(np.unique(labels)) > 1 else None
     if folds is None:
         return LearningCurve()
-    scaled = features[known] / max(float(features[known].std()), 1e-12)
+    learnt_from = features[known]
     order = _shuffle(labels, named)
     points: list[CurvePoint] = []
-    for done, share in enumerate(SHARES):
-        point = _measure(scaled, labels, folds, classes, order < share)
-        if not points or point.pictures > points[-1].pictures:
-            points.append(point)
-        report((done + 1) / len(SHARES))
+    with blas_on_one_core():
+        for done, share in enumerate(SHARES):
+            point = _measure(learnt_from, labels, folds, classes, order < share)
+            if not points or point.pictures > points[-1].pictures:
+                points.append(point)
+            report((done + 1) / len(SHARES))
     return LearningCurve(points=points, twice=_follow(points, len(labels)))
 
 
@@ -89,13 +93,13 @@ def _shuffle(labels: Ints, groups: Sequence[str]) -> NDArray[np.float64]:
     return found
 
 
-def _measure(scaled: Floats, labels: Ints, folds: Ints, classes: int, taken: NDArray[np.bool_]) -> CurvePoint:
+def _measure(features: Floats, labels: Ints, folds: Ints, classes: int, taken: NDArray[np.bool_]) -> CurvePoint:
     hits, learnt = 0, []
     for fold in range(int(folds.max()) + 1):
         training = taken & (folds != fold)
-        head = fit_head(scaled[training], labels[training], classes, penalty=PENALTY)
+        head = fit_head(features[training], labels[training], classes, penalty=PENALTY)
         judged = folds == fold
-        hits += int((head.logits(scaled[judged]).argmax(axis=1) == labels[judged]).sum())
+        hits += int((head.logits(features[judged]).argmax(axis=1) == labels[judged]).sum())
         learnt.append(int(training.sum()))
     return CurvePoint(pictures=round(float(np.mean(learnt))), accuracy=round(hits / len(labels), 5))
 
