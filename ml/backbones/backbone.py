@@ -27,7 +27,7 @@ class Backbone:
         input_size: width and height of the pictures it takes (S), in pixels.
         features: how many numbers it computes for a picture (F).
         find_weights: returns the weights file for the given settings, or raises `WeightsMissing`.
-        builder: builds the keras.Model from the weights file and the input size.
+        builder: builds the keras.Model from the weights file and the input size; None if there are members.
         published: the address that the weights are downloaded from, if no package contains them.
         spec: describes a custom backbone; None for those in the registry.
         members: what it is made of, if it gives the features of several; then it has no weights of its own.
@@ -44,7 +44,7 @@ class Backbone:
     # network, an epsilon): the digest follows, and nothing cached from the old builder is mixed with the new.
     version: int
     find_weights: Callable[[MLSettings], Path | None]  # None: the builder makes its own weights
-    builder: NetworkBuilder
+    builder: NetworkBuilder | None  # None: it is made of its members
     hidden: bool = False  # not offered to people
     published: PublishedWeights | None = None  # where its weights are fetched from, if no package carries them
     origin: Origin = Origin.BUNDLED
@@ -108,7 +108,7 @@ class Backbone:
 
         Import TensorFlow; call it only in processes that may do so.
         """
-        if self.members:
+        if self.builder is None:
             return _put_together(self._members_here(), self.input_size)
         return self.builder(self.find_weights(self.machine), self.input_size)
 
@@ -141,11 +141,6 @@ def _put_together(members: Sequence[Member], size: int) -> Any:
         maps = keras.Model(network.inputs, average.input)(pictures)
         features.append(keras.layers.GlobalAveragePooling2D()(keras.layers.Rescaling(weight)(maps)))
     return keras.Model(pictures, keras.layers.Concatenate(name="features")(features))
-
-
-def no_network(weights: Path | None, input_size: int) -> Any:
-    """Stand in for the builder of a backbone that is made of others. Raise `NotImplementedError`."""
-    raise NotImplementedError
 
 
 @cache  # weights never change under a running process, and 20 MB take 15 ms to hash

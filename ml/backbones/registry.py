@@ -10,7 +10,7 @@ from dataclasses import replace
 from functools import cache, partial
 from pathlib import Path
 
-from ml.backbones.backbone import Backbone, Member, no_network
+from ml.backbones.backbone import Backbone, Member
 from ml.backbones.custom import custom_backbone
 from ml.backbones.efficientnet_lite import EFFICIENTNET_LITE
 from ml.backbones.inverted_residuals import build_inverted_residuals
@@ -89,7 +89,7 @@ def _together(name: str, title: str, *members: Member) -> Backbone:
         source=" and ".join(backbone.source for backbone in backbones),
         version=1,
         find_weights=no_weights,
-        builder=no_network,
+        builder=None,
         members=members,
     )
 

@@ -43,7 +43,7 @@ def why_not_fine_tuned(backbone: str) -> str:
     """Return a sentence that says why a backbone of that name cannot be fine-tuned; empty if it can."""
     if is_custom(backbone):
         return "Only the backbones that PoetsWeb offers can be fine-tuned, not those that users add."
-    if BACKBONES[backbone].members:
+    if backbone in BACKBONES and BACKBONES[backbone].members:
         return "A backbone that is made of several cannot be fine-tuned. Choose one of them alone."
     return ""
 
