@@ -24,7 +24,7 @@ from ml.datasets.groups import SAME_PHOTO
 from ml.engines.embeddings import embedding_key
 from ml.errors import Refused
 from ml.images.neighbours import to_unit
-from worker.embed import Wanted, queue_missing
+from worker.embed import WantedEmbeddings, queue_missing
 from worker.measure import measure_rest
 from worker.same_photos import compare_pictures
 from worker.throttle import Throttle
@@ -42,7 +42,7 @@ def audit(job: Job) -> None:
     if backbone is None:
         raise NotCheckable("Pictures are checked with the backbone of the last training. Train once, then check them.")
     if not job.background:
-        if queue_missing(job, [Wanted(backbone, _list_pictures(job))], stage="embed"):
+        if queue_missing(job, [WantedEmbeddings(backbone, _list_pictures(job))], stage="embed"):
             return  # the last of the embed jobs continues this job
         compare_pictures(job, backbone)
     measure_rest(job)

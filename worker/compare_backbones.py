@@ -13,9 +13,10 @@ from classifier.models import Job
 from classifier.services import datasets, embeddings
 from classifier.services.custom_backbones import find_backbone
 from ml.backbones.backbone import Backbone
+from ml.engines.embeddings import embedding_key
 from ml.evaluation.mcnemar import mcnemar
 from ml.training.backbone_comparison import choose_pictures, judge_backbone
-from worker.embed import Wanted, engine_of, queue_missing
+from worker.embed import WantedEmbeddings, engine_of, queue_missing
 from worker.same_photos import compare_pictures
 
 TIMES = 5  # a picture is classified to measure the speed, after once to warm up
@@ -27,11 +28,11 @@ def compare_backbones(job: Job) -> None:
     for backbone in backbones:
         backbone.ensure_weights()  # this may be another machine than the one that has them
     pictures = _Pictures.choose(job)
-    if queue_missing(job, [Wanted(backbone, pictures.sha256s) for backbone in backbones], stage="embed"):
+    if queue_missing(job, [WantedEmbeddings(backbone, pictures.sha256s) for backbone in backbones], stage="embed"):
         return  # the last of the embed jobs continues this job
     current = next(one for one in backbones if one.name == job.config["compared_with"])
     compare_pictures(job, current)
-    pictures = _Pictures.choose(job)  # with the groups of copies that were just found
+    pictures = pictures.regrouped(job)
     reporting.enter_stage(job, "judge", total=len(backbones))
     right: dict[str, NDArray[np.bool_]] = {}
     for backbone in backbones:
@@ -39,7 +40,7 @@ def compare_backbones(job: Job) -> None:
         reporting.report(job, done=len(right))
     trials = [_describe(backbone, right[backbone.name], right[current.name]) for backbone in backbones]
     trials.sort(key=lambda trial: (-trial.correct, trial.milliseconds))
-    result = BackboneComparison(pictures=len(pictures.sha256s), compared_with=current.name, trials=trials)
+    result = BackboneComparison(pictures=len(right[current.name]), compared_with=current.name, trials=trials)
     lifecycle.finish_job(job, result)
 
 
@@ -58,9 +59,16 @@ class _Pictures:
         chosen = choose_pictures(labels, [group for *_, group in rows])
         return cls([rows[place][0] for place in chosen], labels[chosen], [rows[place][2] for place in chosen])
 
+    def regrouped(self, job: Job) -> "_Pictures":
+        """Return those that are still there, with the groups they are in now; what came meanwhile is left out."""
+        groups = {sha256: group for sha256, _, group in datasets.list_labelled(job.own_project)}
+        kept = [place for place, sha256 in enumerate(self.sha256s) if sha256 in groups]
+        sha256s = [self.sha256s[place] for place in kept]
+        return _Pictures(sha256s, self.labels[kept], [groups[sha256] for sha256 in sha256s])
+
     def judge(self, job: Job, backbone: Backbone) -> NDArray[np.bool_]:
         """Return which pictures are answered rightly, (N,). Raise LeaseLost."""
-        features = embeddings.load_embeddings(self.sha256s, [Wanted(backbone, []).key], backbone.features)
+        features = embeddings.load_embeddings(self.sha256s, [embedding_key(backbone.digest)], backbone.features)
         return judge_backbone(
             features, self.labels, self.groups, int(self.labels.max()) + 1, lambda _: lifecycle.beat(job)
         )

@@ -32,12 +32,12 @@ MAX_CHUNK, MIN_CHUNK = 128, 8  # pictures of one job, which costs about 30 ms in
 
 def queue_embedding(job: Job, backbone: Backbone, dataset: Dataset, augmentations: list[Augmentation]) -> bool:
     """Queue the embeddings of a dataset that have not been computed yet, and return whether there are any."""
-    copies = (Wanted(backbone, dataset.sha256s(TRAINING), augmentation) for augmentation in augmentations)
-    wanted = [Wanted(backbone, dataset.sha256s()), *copies]
+    copies = (WantedEmbeddings(backbone, dataset.sha256s(TRAINING), augmentation) for augmentation in augmentations)
+    wanted = [WantedEmbeddings(backbone, dataset.sha256s()), *copies]
     return queue_missing(job, wanted, stage="embed_copies" if augmentations else "embed_more")
 
 
-class Wanted(NamedTuple):
+class WantedEmbeddings(NamedTuple):
     """Embeddings by one backbone: of pictures, or of one augmented copy of each."""
 
     backbone: Backbone
@@ -49,7 +49,7 @@ class Wanted(NamedTuple):
         return embedding_key(self.backbone.digest, self.augmentation)
 
 
-def queue_missing(job: Job, wanted: Sequence[Wanted], *, stage: str) -> bool:
+def queue_missing(job: Job, wanted: Sequence[WantedEmbeddings], *, stage: str) -> bool:
     """Queue those of the wanted embeddings that are not computed yet. Return whether there are any."""
     missing = [(one, embeddings.list_missing(one.sha256s, one.key)) for one in wanted]
     total = sum(len(images) for _, images in missing)
@@ -65,7 +65,7 @@ def queue_missing(job: Job, wanted: Sequence[Wanted], *, stage: str) -> bool:
     return True
 
 
-def _embed_configs(missing: Sequence[tuple[Wanted, list[int]]]) -> Iterator[dict[str, Any]]:
+def _embed_configs(missing: Sequence[tuple[WantedEmbeddings, list[int]]]) -> Iterator[dict[str, Any]]:
     """Yield the configs of embed jobs, each for one backbone, and for plain pictures or one augmented copy of each."""
     left = sum(len(images) for _, images in missing)
     for (backbone, _, augmentation), images in missing:

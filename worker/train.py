@@ -19,7 +19,7 @@ from classifier.services.custom_backbones import find_backbone
 from ml.backbones.backbone import Backbone
 from ml.training.config import TrainConfig, parse_config
 from ml.training.event_files import TrainingEventFiles
-from worker.embed import Wanted, queue_embedding, queue_missing
+from worker.embed import WantedEmbeddings, queue_embedding, queue_missing
 from worker.same_photos import compare_pictures
 from worker.throttle import Throttle
 from worker.training import TrainingRun
@@ -88,7 +88,7 @@ def _waits_for_groups(job: Job, backbone: Backbone) -> bool:
     if read_state(job).dataset_version is not None or not groups.has_uncompared(job.own_project):
         return False
     readiness.give_way(job.own_project)
-    if queue_missing(job, [Wanted(backbone, datasets.list_usable(job.own_project))], stage="embed"):
+    if queue_missing(job, [WantedEmbeddings(backbone, datasets.list_usable(job.own_project))], stage="embed"):
         return True
     compare_pictures(job, backbone)
     return False

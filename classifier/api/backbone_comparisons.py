@@ -8,19 +8,16 @@ from ninja import Field, Router, Schema, Status
 from classifier.access import SignedIn, find_project
 from classifier.api import schemas
 from classifier.api.errors import errors
+from classifier.jobs.results import BackboneTrial
 from classifier.services import backbone_comparisons
 from classifier.services.backbone_comparisons import Judged
 
 router = Router()
 
 
-class TrialOut(Schema):
-    backbone: str
-    title: str
+class TrialOut(BackboneTrial):
     accuracy: float = Field(description="in cross-validation")
     gain: float = Field(description="by how much more of the pictures are right than with the current backbone")
-    p: float = Field(description="how often chance alone makes such a difference (McNemar's exact test)")
-    milliseconds: float = Field(description="for one picture on one core of the worker")
     current: bool
     recommended: bool = Field(description="the most accurate of those that are better by more than chance makes")
     sentence: str = Field(description="how it does beside the current one")
@@ -51,7 +48,7 @@ def get_backbone_comparison(request: SignedIn, slug: str) -> Any:
 
 def _present(one: Judged) -> dict[str, Any]:
     return {
-        **one.trial.model_dump(include={"backbone", "title", "p", "milliseconds"}),
+        **one.trial.model_dump(),
         "accuracy": one.accuracy,
         "gain": one.gain,
         "current": one.is_current,

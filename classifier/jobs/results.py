@@ -77,7 +77,7 @@ class BackboneTrial(BaseModel, extra="forbid"):
 class BackboneComparison(BaseModel, extra="forbid"):
     """How backbones do on the same pictures."""
 
-    pictures: int = Field(0, description="how many all of them were judged by, in cross-validation")
+    pictures: int | None = Field(None, description="how many all of them were judged by, in cross-validation")
     compared_with: str | None = Field(None, description="the current backbone")
     trials: list[BackboneTrial] | None = Field(None, description="the most accurate first")
 

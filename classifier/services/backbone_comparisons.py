@@ -119,7 +119,7 @@ def _has_weights(name: str) -> bool:
 def judge_trials(job: Job) -> list[Judged]:
     """Return what a comparison that has succeeded says of each backbone, the most accurate first."""
     found = BackboneComparison.model_validate(job.result)
-    trials = found.trials or []
+    trials, pictures = found.trials or [], found.pictures or 1
     current = next((trial for trial in trials if trial.backbone == found.compared_with), None)
     if current is None:
         return []
@@ -127,8 +127,8 @@ def judge_trials(job: Job) -> list[Judged]:
     return [
         Judged(
             trial=trial,
-            accuracy=trial.correct / found.pictures,
-            gain=(trial.fixed - trial.broken) / found.pictures,
+            accuracy=trial.correct / pictures,
+            gain=(trial.fixed - trial.broken) / pictures,
             is_certain=trial.p < CERTAIN,
             slowdown=trial.milliseconds / max(current.milliseconds, 1e-6),
             is_current=trial is current,

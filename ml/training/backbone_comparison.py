@@ -47,7 +47,9 @@ def choose_pictures(labels: Ints, groups: Sequence[str]) -> Ints:
 def judge_backbone(
     features: Floats, labels: Ints, groups: Sequence[str], classes: int, report: Callable[[float], None]
 ) -> NDArray[np.bool_]:
-    """Return which pictures are answered rightly by heads that have not seen them, (N,).
+    """Return which pictures are answered rightly by heads that have not seen them, (K,): all, or some of very many.
+
+    They are the same ones for every backbone.
 
     Args:
         features: float32 (N, F), of the pictures that `choose_pictures` returned.
@@ -62,8 +64,8 @@ def judge_backbone(
     pictures = LabelledFeatures(features, labels, groups=list(groups))
     nothing = LabelledFeatures(features[:0], labels[:0], groups=[])
     with blas_on_one_core():
-        fitted = train_auto(pictures, nothing, classes, RecipeSettings(), tell, _ignore)
-    return np.asarray(fitted.out_of_sample.logits.argmax(axis=1) == labels)
+        judged = train_auto(pictures, nothing, classes, RecipeSettings(), tell, _ignore).out_of_sample
+    return np.asarray(judged.logits.argmax(axis=1) == judged.labels)
 
 
 def _ignore(*_: object, **__: object) -> None:

@@ -19,9 +19,10 @@ from classifier.jobs.results import BackboneComparison, BackboneTrial
 from classifier.models import Embedding, Job, ModelVersion, Project
 from classifier.services import backbone_comparisons as comparisons
 from classifier.services.advice import give_advice
+from classifier.services.samples import delete_samples
 from ml.backbones.registry import BACKBONES, _get_registered
 from ml.engines.conversion import convert
-from ml.training.backbone_comparison import TooFewPictures
+from ml.training.backbone_comparison import TooFewPictures, judge_backbone
 from tests.datasets import coloured_pictures
 from tests.pictures import make_jpeg
 from tests.unit.classifier.conftest import add_pictures
@@ -110,6 +111,29 @@ def test_what_was_computed_is_not_computed_again(coloured: Project) -> None:
     compare(coloured)
     assert Job.objects.filter(kind="embed").exclude(parent=None).exclude(result={"computed": 0}).count() >= 2
     assert Embedding.objects.count() == 2 * 30
+
+
+def test_pictures_that_come_and_go_meanwhile_do_no_harm(
+    coloured: Project, monkeypatch: pytest.MonkeyPatch, owner: User
+) -> None:
+    def meanwhile(*_: object) -> None:
+        add_pictures(coloured, {"red/late.jpg": make_jpeg(500, colour=(200, 50, 50))})
+        delete_samples(coloured, coloured.samples.filter(file_name__contains="0.jpg"), by=owner)
+
+    monkeypatch.setattr("worker.compare_backbones.compare_pictures", meanwhile)
+    found = BackboneComparison.model_validate(compare(coloured).result)
+    assert found.pictures == 27
+
+
+@pytest.mark.parametrize("most", [12, 10_000])
+def test_all_backbones_are_judged_by_the_same_pictures_of_very_many(most: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ml.training.cross_validation.MOST_PICTURES", most)
+    labels = np.repeat([0, 1], 15)
+    groups = [str(place) for place in range(30)]
+    features = np.eye(2, dtype=np.float32)[labels] + np.random.default_rng(0).normal(0, 0.1, (30, 2)).astype(np.float32)
+    right = judge_backbone(features, labels, groups, 2, lambda _: None)
+    assert right.shape == (10 if most == 12 else 30,)
+    assert right.all()
 
 
 def test_asking_twice_leads_to_the_open_comparison(coloured: Project, as_owner: Client) -> None:
