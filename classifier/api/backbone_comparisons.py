@@ -20,7 +20,7 @@ class TrialOut(BackboneTrial):
     gain: float = Field(description="by how much more of the pictures are right than with the current backbone")
     current: bool
     recommended: bool = Field(description="the most accurate of those that are better by more than chance makes")
-    sentence: str = Field(description="how it does beside the current one")
+    sentence: str = Field(description="how it compares with the current one")
 
 
 class BackboneComparisonOut(Schema):

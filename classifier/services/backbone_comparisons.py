@@ -51,7 +51,7 @@ class Judged:
 
     @property
     def words(self) -> str:
-        """Say how it does beside the current one: “2.0 points better, 3.1 × slower”."""
+        """Say how it compares with the current one: “2.0 points better, 3.1 × slower”."""
         return "the current one" if self.is_current else f"{self._gain_in_words}, {self._speed_in_words}"
 
     @property
