@@ -36,12 +36,11 @@ def _hide(record: logging.LogRecord) -> bool:
 
 
 os.umask(PRIVATE_UMASK)
-REQUEST_LOCK_SECONDS = 8  # SQLite: a request that waits longer for another writer is asked to come again
+REQUEST_WAIT_SECONDS = 8  # a request that waits longer for another writer, or the database, is asked to come again
 
-settings.IMAGE_LIMITS = replace(settings.IMAGE_LIMITS, wait_seconds=REQUEST_LOCK_SECONDS)
-_options = settings.DATABASES["default"].get("OPTIONS", {})
-if "timeout" in _options:
-    _options["timeout"] = REQUEST_LOCK_SECONDS
+settings.IMAGE_LIMITS = replace(settings.IMAGE_LIMITS, wait_seconds=REQUEST_WAIT_SECONDS)
+_options = settings.DATABASES["default"]["OPTIONS"]
+_options["timeout" if "timeout" in _options else "answer_seconds"] = REQUEST_WAIT_SECONDS
 
 
 def when_ready(server: Arbiter) -> None:

@@ -33,6 +33,7 @@ def hanging(name: str, **expected: int) -> Outage:
 
 OUTAGES = {
     "refusing database": refusing("database", page=503),
+    "hanging database": hanging("database", page=503),
     "refusing broker": refusing("broker", picture=201),
     "hanging broker": hanging("broker", picture=201),
     "refusing storage": refusing("storage"),
