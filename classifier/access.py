@@ -11,9 +11,24 @@ from django.shortcuts import get_object_or_404
 from django_htmx.middleware import HtmxDetails
 
 from classifier.models import Project
-from classifier.selectors import list_projects
+from classifier.roles import Role, needed_for
+from classifier.selectors import find_role, list_projects
+from ml.errors import Refused
 
 View = Callable[..., HttpResponseBase]
+
+
+class NotForYou(Refused):
+    """A member asked for what another role is needed."""
+
+    status = 403
+
+    def __init__(self, project: Project, least: Role) -> None:
+        has = f"You are a {project.role.label.lower()}" if project.role else "You are no member"
+        super().__init__(
+            f"{has} of this project, and this needs the role “{least.label.lower()}”. Its owner, "
+            f"{project.owner.username}, can change that."
+        )
 
 
 class SignedIn(HttpRequest):
@@ -24,20 +39,31 @@ class SignedIn(HttpRequest):
 
 
 def project_page(view: View) -> View:
-    """Call view(request, project, ...) for those who may see the project; for anybody else there is no such page."""
+    """Call view(request, project, ...) for members of the project who may; for strangers there is no such page.
 
-    @login_required
-    def signed_in(request: SignedIn, slug: str, **rest: Any) -> HttpResponseBase:
-        return view(request, find_project(request, slug), **rest)
+    Who may is said by `classifier.roles.needed_for`, unless `project_page_for` says otherwise.
+    """
+    return project_page_for(None)(view)
 
-    @wraps(view)
-    def guarded(request: HttpRequest, slug: str, **rest: Any) -> HttpResponseBase:
-        if wants_json(request) and not request.user.is_authenticated:  # a script cannot follow to the form
-            sentence = "You are signed out. Sign in again in another tab."
-            return JsonResponse({"error": sentence}, status=401)
-        return signed_in(cast(SignedIn, request), slug, **rest)
 
-    return guarded
+def project_page_for(least: Role | None) -> Callable[[View], View]:
+    """Return what makes a view a page of a project, for members with at least this role, whatever the method."""
+
+    def decorate(view: View) -> View:
+        @login_required
+        def signed_in(request: SignedIn, slug: str, **rest: Any) -> HttpResponseBase:
+            return view(request, find_project(request, slug, least), **rest)
+
+        @wraps(view)
+        def guarded(request: HttpRequest, slug: str, **rest: Any) -> HttpResponseBase:
+            if wants_json(request) and not request.user.is_authenticated:  # a script cannot follow to the form
+                sentence = "You are signed out. Sign in again in another tab."
+                return JsonResponse({"error": sentence}, status=401)
+            return signed_in(cast(SignedIn, request), slug, **rest)
+
+        return guarded
+
+    return decorate
 
 
 def administrator_page(view: View) -> View:
@@ -63,6 +89,15 @@ def wants_json(request: HttpRequest) -> bool:
     return request.path.startswith(("/api/", "/hub/")) or request.headers.get("Accept") == "application/json"
 
 
-def find_project(request: SignedIn, slug: str) -> Project:
-    """Return the project; raise Http404 where there is none, or none that the user may see."""
-    return get_object_or_404(list_projects(request.user), slug=slug)
+def find_project(request: SignedIn, slug: str, least: Role | None = None) -> Project:
+    """Return the project, with the role of whoever asks.
+
+    Raise Http404 where there is none of which they are a member, and NotForYou where their role does not reach `least`,
+    or what the method needs.
+    """
+    project = get_object_or_404(list_projects(request.user, Role.CLASSIFIER), slug=slug)
+    project.role = find_role(request.user, project)
+    least = least or needed_for(request.method)
+    if project.role is None or not project.role.reaches(least):
+        raise NotForYou(project, least)
+    return project

@@ -84,7 +84,11 @@ class KeyForm(NameForm):
 
     scope = forms.ChoiceField(
         label="What may it do?",
-        choices=[(ApiKey.Scope.CLASSIFY, "Classify pictures only"), (ApiKey.Scope.EVERYTHING, "Everything that I may")],
+        choices=[
+            (ApiKey.Scope.CLASSIFY, "Classify pictures only"),
+            (ApiKey.Scope.READ, "Look at everything and classify, and change nothing"),
+            (ApiKey.Scope.EVERYTHING, "Everything that I may"),
+        ],
         initial=ApiKey.Scope.EVERYTHING,
         required=False,
     )

@@ -14,23 +14,40 @@ from classifier.models import (
     Image,
     ImageClass,
     Job,
+    Membership,
     ModelVersion,
     Project,
     Sample,
+    Team,
     Upload,
     UploadItem,
 )
 from classifier.models.alias import LIVE
 from classifier.parsing import parse_number
+from classifier.roles import Role, at_least, strongest
 from ml.videos.frames import LATER_FRAME
 
 
-def list_projects(user: User | Subquery) -> QuerySet[Project]:
-    """List the projects that this user may see. Members will be added here, and only here.
+def list_projects(user: User | Subquery, least: Role = Role.VIEWER) -> QuerySet[Project]:
+    """List the projects in which this user has at least this role: as owner, as member, or through a team.
 
     Instead of the user, a subquery for the id of a user is accepted.
     """
-    return Project.objects.filter(owner=user)  # type: ignore[misc] # the stubs know no subquery here
+    shared = Membership.objects.filter(_of(user), role__in=at_least(least))
+    return Project.objects.filter(Q(owner=user) | Q(pk__in=shared.values("project")))
+
+
+def _of(user: User | Subquery) -> Q:
+    """Return what memberships of a user, and of the teams of a user, have in common."""
+    teams = Team.members.through.objects.filter(user=user).values("team")  # type: ignore[misc] # knows no subquery
+    return Q(user=user) | Q(team__in=teams)
+
+
+def find_role(user: User, project: Project) -> Role | None:
+    """Return the role of a user in a project, None for strangers."""
+    if project.owner_id == user.pk:
+        return Role.OWNER
+    return strongest(list(project.memberships.filter(_of(user)).values_list("role", flat=True)))
 
 
 def list_jobs(user: User) -> QuerySet[Job]:

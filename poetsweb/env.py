@@ -7,7 +7,7 @@ import ipaddress
 import os
 import zoneinfo
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
 from django.core.exceptions import ImproperlyConfigured
@@ -90,6 +90,11 @@ def _are_sources(sources: list[str]) -> list[str]:
     return [source.rstrip("/") for source in sources]
 
 
+def _sign_up(word: str | None) -> str | None:
+    """Read also what could be written before there were invitations."""
+    return {"true": "open", "1": "open", "false": "closed", "0": "closed"}.get(word.lower(), word) if word else word
+
+
 Words = Annotated[list[str], NoDecode, BeforeValidator(_split)]
 Folder = Annotated[Path, AfterValidator(lambda path: path.expanduser().resolve())]
 
@@ -103,7 +108,7 @@ class Environment(BaseSettings):
     HOST: str = "127.0.0.1"
     PORT: int = Field(8000, ge=1, le=65535)
     ALLOWED_HOSTS: Words = ["localhost", "127.0.0.1", "[::1]"]
-    POETSWEB_SIGNUP: bool | None = None
+    POETSWEB_SIGNUP: Annotated[Literal["open", "invitation", "closed"] | None, BeforeValidator(_sign_up)] = None
     SECRET_KEY: str | None = None
     TIME_ZONE: Annotated[str, AfterValidator(_known_time_zone)] = "UTC"
     DEBUG: bool = False

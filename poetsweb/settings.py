@@ -33,7 +33,7 @@ TRUSTED_PROXIES = ENV.TRUSTED_PROXIES
 CORS_ALLOWED_ORIGINS = ENV.CORS_ALLOWED_ORIGINS
 # Whether strangers may come before the administrator: the first account needs a code then, and sign-up is closed.
 EXPOSED = not is_loopback(HOST) or ENV.BEHIND_PROXY or bool(ENV.TRUSTED_PROXIES)
-SIGNUP_OPEN = not EXPOSED if ENV.POETSWEB_SIGNUP is None else ENV.POETSWEB_SIGNUP
+SIGNUP = ENV.POETSWEB_SIGNUP or ("closed" if EXPOSED else "open")
 ROOT_URLCONF = "poetsweb.urls"
 WSGI_APPLICATION = "poetsweb.wsgi.application"
 INSTALLED_APPS = [

@@ -9,22 +9,25 @@ from ninja.utils import check_csrf
 from classifier.models import ApiKey
 from classifier.services.accounts import find_key
 
+LOOKING = ("GET", "HEAD", "OPTIONS")
+
 
 class KeyAuth(HttpBearer):
     """`Authorization: Bearer KEY`."""
 
     openapi_name = "API key"
 
-    def __init__(self, scope: ApiKey.Scope = ApiKey.Scope.EVERYTHING) -> None:
-        self.scope = scope
+    def __init__(self, scope: ApiKey.Scope | None = None) -> None:
+        self.scope = scope  # that the call needs; None: what its method says
         super().__init__()
 
     def authenticate(self, request: HttpRequest, token: str) -> User | None:
         key = find_key(token.strip())
         if key is None:
             return None
-        if not key.may(self.scope):
-            raise HttpError(403, "This key may only classify. Create one for everything on the page “API keys”.")
+        if not key.may(self.scope or (ApiKey.Scope.READ if request.method in LOOKING else ApiKey.Scope.EVERYTHING)):
+            may = ApiKey.Scope(key.scope).label
+            raise HttpError(403, f"This key may only {may}. Create one that may do more on the page “API keys”.")
         request.user = key.user
         return key.user
 
@@ -45,4 +48,5 @@ class PageAuth(SessionAuth):
 
 # A key for programs; the session for the pages and for trying calls in the browser.
 AUTH = [KeyAuth(), PageAuth()]
+READ_AUTH = [KeyAuth(ApiKey.Scope.READ), PageAuth()]
 CLASSIFY_AUTH = [KeyAuth(ApiKey.Scope.CLASSIFY), PageAuth()]

@@ -15,6 +15,7 @@ from classifier.api import schemas
 from classifier.api.auth import CLASSIFY_AUTH
 from classifier.api.errors import errors
 from classifier.models.alias import LIVE
+from classifier.roles import Role
 from classifier.services import prediction
 from classifier.services.images import read_bounded
 
@@ -36,7 +37,7 @@ def classify(
     """Classify pictures (`image` repeated) with the live version of the project, or with another one."""
     found = prediction.find_answering(request.user, slug, version)
     if found is None:
-        find_project(request, slug)
+        find_project(request, slug, Role.CLASSIFIER)
         raise prediction.NothingLive if version == LIVE else prediction.NoSuchVersion(version)
     return answer_files(slug, found, image)
 

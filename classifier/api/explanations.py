@@ -9,10 +9,12 @@ from ninja.files import UploadedFile
 
 from classifier import selectors
 from classifier.access import SignedIn, find_project
+from classifier.api.auth import READ_AUTH
 from classifier.api.errors import errors
 from classifier.api.explanation_schemas import ExplainOut
 from classifier.models import ModelVersion, Project, Sample
 from classifier.models.alias import LIVE
+from classifier.roles import Role
 from classifier.services import explanations, prediction
 from classifier.services.images import read_bounded, read_picture
 
@@ -26,7 +28,7 @@ DRAWS = "png draws the heat over the picture, as does `Accept: image/png`"
 OF_CLASS = "of the version; empty for the likeliest"
 
 
-@router.post("/projects/{slug}/explain", response=ANSWERS, by_alias=True, openapi_extra=DRAWN)
+@router.post("/projects/{slug}/explain", response=ANSWERS, by_alias=True, openapi_extra=DRAWN, auth=READ_AUTH)
 def explain(
     request: SignedIn,
     slug: str,
@@ -36,7 +38,7 @@ def explain(
     format: Literal["json", "png"] = params.Query("json", description=DRAWS),  # type: ignore[type-arg]
 ) -> Any:
     """Explain what a version says of a picture, which is not stored."""
-    found = _find_version(find_project(request, slug), version)
+    found = _find_version(find_project(request, slug, Role.VIEWER), version)
     return _answer(request, found, read_bounded(image), class_name, format)
 
 

@@ -18,7 +18,9 @@ router = Router()
 
 class KeyIn(Input):
     name: str
-    scope: Literal["everything", "classify"] = Field("everything", description="what calls the key opens")
+    scope: Literal["everything", "read", "classify"] = Field(
+        "everything", description="what calls the key opens; read: all that change nothing, and classify"
+    )
     days: StrictInt | None = Field(
         None, ge=1, le=LONGEST_KEY_DAYS, description="for how long the key works; left out: until it is revoked"
     )
@@ -27,7 +29,7 @@ class KeyIn(Input):
 class KeyOut(Schema):
     id: int
     name: str
-    scope: Literal["everything", "classify"]
+    scope: Literal["everything", "read", "classify"]
     prefix: str = Field(description="what the key starts with")
     created_at: datetime
     expires_at: datetime | None

@@ -13,8 +13,10 @@ from classifier.models.export import Export
 from classifier.models.image import Image
 from classifier.models.image_class import ImageClass
 from classifier.models.image_measures import ImageMeasures
+from classifier.models.invitation import Invitation
 from classifier.models.job import Job
 from classifier.models.job_log_line import JobLogLine
+from classifier.models.membership import Membership
 from classifier.models.model_version import ModelVersion
 from classifier.models.partial_upload import PartialUpload
 from classifier.models.project import Project
@@ -23,6 +25,7 @@ from classifier.models.sample import Sample
 from classifier.models.set_up_code import SetUpCode
 from classifier.models.stage_time import StageTime
 from classifier.models.sweep import Sweep
+from classifier.models.team import Team
 from classifier.models.upload import Upload, UploadItem
 from classifier.models.webhook import Delivery, MailWish, Webhook
 
@@ -42,9 +45,11 @@ __all__ = [
     "Image",
     "ImageClass",
     "ImageMeasures",
+    "Invitation",
     "Job",
     "JobLogLine",
     "MailWish",
+    "Membership",
     "ModelVersion",
     "PartialUpload",
     "Project",
@@ -55,6 +60,7 @@ __all__ = [
     "SetUpCode",
     "StageTime",
     "Sweep",
+    "Team",
     "Upload",
     "UploadItem",
     "Webhook",

@@ -9,8 +9,9 @@ class ApiKey(models.Model):
     """A key for the HTTP API. Only its hash is stored; the prefix lets its owner tell keys apart."""
 
     class Scope(models.TextChoices):
-        EVERYTHING = "everything", "everything"
-        CLASSIFY = "classify", "classify only"
+        EVERYTHING = "everything", "do everything"
+        READ = "read", "look and classify"
+        CLASSIFY = "classify", "classify"
 
     user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="api_keys")
     name = models.CharField(max_length=100)
@@ -25,7 +26,9 @@ class ApiKey(models.Model):
     class Meta:
         ordering = ["-pk"]
         constraints = [
-            models.CheckConstraint(condition=models.Q(scope__in=["everything", "classify"]), name="key_scope_known"),
+            models.CheckConstraint(
+                condition=models.Q(scope__in=["everything", "read", "classify"]), name="key_scope_known"
+            ),
         ]
 
     def __str__(self) -> str:
@@ -36,5 +39,6 @@ class ApiKey(models.Model):
         return self.expires_at is not None and self.expires_at <= timezone.now()
 
     def may(self, scope: str) -> bool:
-        """Return whether the key opens calls of this scope."""
-        return self.scope in (scope, self.Scope.EVERYTHING)
+        """Return whether the key opens calls of this scope: each scope includes the ones after it."""
+        ordered = self.Scope.values
+        return ordered.index(self.scope) <= ordered.index(scope)

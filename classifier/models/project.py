@@ -2,9 +2,13 @@ from django.conf import settings
 from django.db import models
 from django.urls import reverse
 
+from classifier.roles import Role
+
 
 class Project(models.Model):
     """One classification problem. Its slug is the model's name in the serving APIs."""
+
+    role: Role | None = None  # of whoever asks, where somebody does: see `classifier.access.find_project`
 
     owner = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="projects")
     name = models.CharField(max_length=100)
@@ -33,3 +37,13 @@ class Project(models.Model):
 
     def get_absolute_url(self) -> str:
         return reverse("project", args=[self.slug])
+
+    @property
+    def may_edit(self) -> bool:
+        """Return whether whoever asks may change what is in it."""
+        return self.role is not None and self.role.reaches(Role.EDITOR)
+
+    @property
+    def may_own(self) -> bool:
+        """Return whether whoever asks may share it, hand it on and delete it."""
+        return self.role is Role.OWNER

@@ -8,18 +8,19 @@ import structlog
 from django.conf import settings
 from django.contrib.auth.models import User
 from django.db import Error, IntegrityError, transaction
-from django.db.models import Q, QuerySet
+from django.db.models import F, Q, QuerySet
 from django.db.models.functions import Now
 from django.utils import timezone
 
 from classifier.locks import write_at_once
-from classifier.models import ApiKey
+from classifier.models import ApiKey, Invitation
 from classifier.models.api_key import LONGEST_KEY_DAYS
 from classifier.services.projects import clean_name
 from ml.errors import UserError
 
 log = structlog.get_logger(__name__)
 
+OPEN, BY_INVITATION = "open", "invitation"  # values of the setting POETSWEB_SIGNUP
 KEY_PREFIX = "pw_"
 USE_NOTED_EVERY = timedelta(minutes=1)
 EVER_SINCE = datetime.min.replace(tzinfo=UTC)
@@ -30,8 +31,17 @@ class NotAllowed(UserError):
     """The message says why."""
 
 
-def sign_up(username: str, password: str) -> User:
-    if not settings.SIGNUP_OPEN:
+def may_sign_up(invitation: str = "") -> bool:
+    """Return whether strangers may make an account: everybody, or those with the token of an invitation."""
+    if settings.SIGNUP != BY_INVITATION or not invitation:
+        return bool(settings.SIGNUP == OPEN)
+    unused = Invitation.objects.filter(token=invitation, taken__lt=F("places"), expires_at__gt=timezone.now())
+    return unused.exists()
+
+
+def sign_up(username: str, password: str, *, invitation: str = "") -> User:
+    """Make an account. Raise NotAllowed where the site takes nobody, or not without an invitation."""
+    if not may_sign_up(invitation):
         raise NotAllowed("Sign-up is disabled on this site. Ask its administrator for an account.")
     try:
         with transaction.atomic():

@@ -15,6 +15,7 @@ from classifier.models import ModelVersion
 from classifier.models.alias import LIVE
 from classifier.parsing import parse_number
 from classifier.prepared import PreparedQuery
+from classifier.roles import Role
 from classifier.selectors import list_projects
 from classifier.services.accounts import hash_api_key, note_key_use, valid_keys
 from classifier.services.artifacts import load_artifact
@@ -51,9 +52,12 @@ def _select(versions: QuerySet[ModelVersion]) -> QuerySet[ModelVersion, Any]:
     )
 
 
+def _visible(user: User | Subquery, slug: str) -> QuerySet[ModelVersion]:
+    return ModelVersion.objects.filter(project__slug=slug, project__in=list_projects(user, Role.CLASSIFIER))
+
+
 def _live(user: User | Subquery, slug: str) -> QuerySet[ModelVersion, Any]:
-    versions = ModelVersion.objects.filter(aliases__name=LIVE, project__slug=slug, project__in=list_projects(user))
-    return _select(versions)
+    return _select(_visible(user, slug).filter(aliases__name=LIVE))
 
 
 LIVE_BY_KEY = PreparedQuery(lambda digest, slug: _live(Subquery(valid_keys(digest).values("user")), slug), str, str)
@@ -128,7 +132,7 @@ def find_answering(user: User, slug: str, wanted: str = LIVE) -> AnsweringVersio
     """Return the version of this project with a number or alias; None if there is none, or the user may not see it."""
     if wanted == LIVE:
         return _answering(list(_live(user, slug)))
-    versions = ModelVersion.objects.filter(project__slug=slug, project__in=list_projects(user))
+    versions = _visible(user, slug)
     number = parse_number(wanted)
     found = versions.filter(aliases__name=wanted) if number is None else versions.filter(number=number)
     return _answering(list(_select(found)))

@@ -1,8 +1,8 @@
 """The first visit, signing in and up, the password, and keys for the API."""
 
 from collections.abc import Callable
+from functools import partial
 
-from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth import login
 from django.contrib.auth.decorators import login_required
@@ -11,7 +11,7 @@ from django.contrib.auth.models import User
 from django.contrib.auth.views import LoginView, LogoutView, PasswordChangeView
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
-from django.urls import reverse_lazy
+from django.urls import reverse, reverse_lazy
 from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_POST
@@ -34,14 +34,20 @@ def set_up(request: HttpRequest) -> HttpResponse:
 
 @sensitive_post_parameters()
 def sign_up(request: HttpRequest) -> HttpResponse:
-    if not settings.SIGNUP_OPEN:
+    """Let a stranger make an account; who has an invitation goes back to it."""
+    token = request.GET.get("invitation", "")
+    if not accounts.may_sign_up(token):
         raise Http404
+    then = reverse("invitation", args=[token]) if token else reverse("project_list")
     if request.user.is_authenticated:
-        return redirect("project_list")
-    return _make_account(request, AccountForm(request.POST or None), accounts.sign_up, "classifier/sign_up_page.html")
+        return redirect(then)
+    create = partial(accounts.sign_up, invitation=token)
+    return _make_account(request, AccountForm(request.POST or None), create, "classifier/sign_up_page.html", then)
 
 
-def _make_account(request: HttpRequest, form: AccountForm, create: Callable[..., User], template: str) -> HttpResponse:
+def _make_account(
+    request: HttpRequest, form: AccountForm, create: Callable[..., User], template: str, then: str = "project_list"
+) -> HttpResponse:
     if request.method == "POST" and form.is_valid():
         given = form.cleaned_data
         code = {"code": given["code"]} if "code" in given else {}
@@ -53,7 +59,7 @@ def _make_account(request: HttpRequest, form: AccountForm, create: Callable[...,
             form.add_error("username", str(error))
         else:
             login(request, user)
-            return redirect("project_list")
+            return redirect(then)
     return render(request, template, {"form": form}, status=422 if form.errors else 200)
 
 

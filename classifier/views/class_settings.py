@@ -8,10 +8,11 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_POST
 
 from classifier import selectors
-from classifier.access import SignedIn, project_page
+from classifier.access import SignedIn, project_page, project_page_for
 from classifier.class_forms import ClassForm
 from classifier.models import Change, ImageClass, Project
 from classifier.parsing import parse_number
+from classifier.roles import Role
 from classifier.services import classes
 from classifier.views.acts import tell
 from ml.errors import UserError
@@ -23,7 +24,7 @@ def find_class(project: Project, pk: int) -> ImageClass:
     return found
 
 
-@project_page
+@project_page_for(Role.EDITOR)
 def settings(request: SignedIn, project: Project, pk: int) -> HttpResponse:
     """Show and change what a class is called and how it takes part."""
     image_class = find_class(project, pk)

@@ -10,7 +10,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_POST
 
 from classifier import selectors
-from classifier.access import SignedIn, View, project_page
+from classifier.access import SignedIn, View, project_page_for
 from classifier.catalogue import custom_backbone_facts
 from classifier.custom_backbone_forms import BackboneForm, ImportForm, ReimportForm
 from classifier.jobs.kinds import KINDS
@@ -19,6 +19,7 @@ from classifier.jobs.progress import job_progress
 from classifier.jobs.queueing import waits_for_worker
 from classifier.live import make_ticket, stamp
 from classifier.models import CustomBackbone, Project
+from classifier.roles import Role
 from classifier.services.custom_backbones import (
     remove_backbone,
     request_backbone,
@@ -105,7 +106,7 @@ def remove(request: SignedIn, custom: CustomBackbone) -> HttpResponse:
     return redirect("backbone_list")
 
 
-@project_page
+@project_page_for(Role.EDITOR)
 def import_version(request: SignedIn, project: Project) -> HttpResponse:
     form = ImportForm(*_sent(request))
     if request.method == "POST" and form.is_valid():
@@ -120,7 +121,7 @@ def import_version(request: SignedIn, project: Project) -> HttpResponse:
     return render(request, "classifier/import_page.html", context, status=422 if form.errors else 200)
 
 
-@project_page
+@project_page_for(Role.EDITOR)
 @require_POST
 def reimport_version(request: SignedIn, project: Project, number: int) -> HttpResponse:
     version = get_object_or_404(project.model_versions.select_related("dataset_version", "project"), number=number)

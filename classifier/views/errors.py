@@ -69,7 +69,8 @@ class AnswerUserErrors:
             return None
         if request.headers.get("Sec-Fetch-Dest") == "empty" and "HX-Request" not in request.headers:
             return JsonResponse({"error": str(error)}, status=error.status)
-        return answer_page(request, error.status, "This cannot be done now", str(error))
+        title = "Not allowed" if error.status == 403 else "This cannot be done now"
+        return answer_page(request, error.status, title, str(error))
 
 
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:

@@ -10,6 +10,7 @@ from classifier.access import SignedIn
 from classifier.forms import NameForm
 from classifier.models import Alias, Sample
 from classifier.models.alias import LIVE
+from classifier.roles import Role
 from classifier.selectors import list_projects
 from classifier.services.projects import create_project
 from classifier.services.sample_sets import SAMPLE_SETS, start_sample_project
@@ -25,7 +26,8 @@ def _newest_pictures() -> dict[str, Subquery]:
 
 @login_required
 def project_list(request: SignedIn) -> HttpResponse:
-    projects = list(list_projects(request.user).annotate(**_newest_pictures()))
+    projects = list(list_projects(request.user, Role.CLASSIFIER).select_related("owner").annotate(**_newest_pictures()))
+    looked_at = set(list_projects(request.user).values_list("pk", flat=True))
     rows = Sample.objects.filter(project__in=projects, deleted_at=None).order_by()
     counts = dict(rows.values_list("project").annotate(Count("id")))
     live = Alias.objects.filter(Q(name=LIVE), project__in=projects).select_related("model_version")
@@ -35,7 +37,9 @@ def project_list(request: SignedIn) -> HttpResponse:
             "project": project,
             "samples": counts.get(project.pk, 0),
             "live": versions.get(project.pk),
-            "strip": [sha256 for name in STRIP if (sha256 := getattr(project, name))],
+            "shared": project.owner_id != request.user.pk,
+            "only_classify": project.pk not in looked_at,
+            "strip": [sha256 for name in STRIP if (sha256 := getattr(project, name)) and project.pk in looked_at],
         }
         for project in projects
     ]

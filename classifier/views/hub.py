@@ -10,9 +10,10 @@ from django.shortcuts import get_object_or_404, redirect
 from django.views.decorators.http import require_POST, require_safe
 
 from classifier import catalogue, selectors
-from classifier.access import SignedIn, project_page
+from classifier.access import SignedIn, project_page_for
 from classifier.models import ApiKey, ModelVersion, Project
 from classifier.outages import raise_outage
+from classifier.roles import Role
 from classifier.services import hub
 from classifier.services.accounts import find_key
 from classifier.services.custom_backbones import find_backbone, find_spec
@@ -78,7 +79,7 @@ def find_user(request: HttpRequest) -> User | None:
     key = request.GET.get("key") or (header.strip() if scheme.lower() == "bearer" else "")
     if key:
         found = find_key(key)
-        return found.user if found and found.may(ApiKey.Scope.EVERYTHING) else None
+        return found.user if found and found.may(ApiKey.Scope.READ) else None
     return request.user if isinstance(request.user, User) else None
 
 
@@ -98,7 +99,7 @@ def _say(status: int, sentence: str) -> JsonResponse:
     return JsonResponse({"error": sentence}, status=status)
 
 
-@project_page
+@project_page_for(Role.OWNER)
 @require_POST
 def create_link(request: SignedIn, project: Project, number: int) -> HttpResponse:
     found = get_object_or_404(project.model_versions, number=number)
@@ -106,7 +107,7 @@ def create_link(request: SignedIn, project: Project, number: int) -> HttpRespons
     return redirect(f"{found.get_absolute_url()}#hub")
 
 
-@project_page
+@project_page_for(Role.OWNER)
 @require_POST
 def revoke_link(request: SignedIn, project: Project, number: int) -> HttpResponse:
     found = get_object_or_404(project.model_versions, number=number)

@@ -8,9 +8,10 @@ from django.urls import reverse
 from django.views.decorators.http import require_POST
 
 from classifier import selectors
-from classifier.access import SignedIn, project_page
+from classifier.access import SignedIn, project_page_for
 from classifier.models import Project
 from classifier.parsing import parse_number, parse_numbers
+from classifier.roles import Role
 from classifier.services import labelling, readiness
 from classifier.services.candidates import find_suggesting
 from classifier.services.labelling import ORDERS, Candidate, Ranking
@@ -22,7 +23,7 @@ AT_A_GLANCE = 24
 MOST_SKIPPED = 20_000
 
 
-@project_page
+@project_page_for(Role.EDITOR)
 def label(request: SignedIn, project: Project) -> HttpResponse:
     """Show the page on which pictures are labelled by keyboard."""
     order = request.GET.get("order", "unsure")
@@ -42,7 +43,7 @@ def label(request: SignedIn, project: Project) -> HttpResponse:
     return render(request, "classifier/label_page.html", context)
 
 
-@project_page
+@project_page_for(Role.EDITOR)
 @require_POST
 def queue(request: SignedIn, project: Project) -> HttpResponse:
     """Return the next pictures to label as JSON, without those that the browser has already."""
@@ -57,7 +58,7 @@ def queue(request: SignedIn, project: Project) -> HttpResponse:
     return JsonResponse({"left": left, "pictures": [_present(project, one) for one in candidates]})
 
 
-@project_page
+@project_page_for(Role.EDITOR)
 @require_POST
 def suggestions(request: SignedIn, project: Project) -> HttpResponse:
     """Return as JSON what the classifier says of pictures that it had not seen when the browser fetched them."""
@@ -83,7 +84,7 @@ def _present(project: Project, candidate: Candidate) -> dict[str, Any]:
     }
 
 
-@project_page
+@project_page_for(Role.EDITOR)
 def sure(request: SignedIn, project: Project) -> HttpResponse:
     """Show the surest suggestions of a class, to be confirmed at a glance."""
     found = labelling.list_sure(project, labelling.POOL)

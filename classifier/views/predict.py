@@ -8,11 +8,12 @@ from django.http import Http404, HttpResponse
 from django.shortcuts import render
 
 from classifier import selectors
-from classifier.access import SignedIn, project_page
+from classifier.access import SignedIn, project_page_for
 from classifier.browser_features import may_use_camera
 from classifier.catalogue import input_size
 from classifier.models import ModelVersion, Project
 from classifier.models.alias import LIVE
+from classifier.roles import Role
 from classifier.services import prediction
 from classifier.services.explanations import may_explain
 from classifier.services.images import read_bounded
@@ -27,7 +28,7 @@ MOST_VERSIONS = 50  # to choose from; others by their own page
 
 
 @may_use_camera
-@project_page
+@project_page_for(Role.CLASSIFIER)
 def classify(request: SignedIn, project: Project) -> HttpResponse:
     """Show the page or, for posted pictures, the predictions as a part of it; `?version=` is a number or an alias."""
     if unknown := set(request.GET) - {"version"}:

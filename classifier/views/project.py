@@ -12,10 +12,11 @@ from django.shortcuts import redirect, render
 from django.views.decorators.http import require_POST
 
 from classifier import selectors
-from classifier.access import SignedIn, project_page
+from classifier.access import SignedIn, project_page, project_page_for
 from classifier.browser_features import may_use_camera
 from classifier.forms import NameForm
 from classifier.models import Project, Sample
+from classifier.roles import Role
 from classifier.services import audits, groups, leaks, readiness
 from classifier.services.projects import rename_project
 from classifier.views.candidate import candidate_context
@@ -25,8 +26,10 @@ MAX_DAMAGED_NAMED = 5
 
 
 @may_use_camera
-@project_page
+@project_page_for(Role.CLASSIFIER)
 def project(request: SignedIn, project: Project) -> HttpResponse:
+    if project.role is Role.CLASSIFIER:
+        return redirect("classify", project.slug)
     counts = selectors.class_counts(project)
     strips = _strips(project)
     largest = max(counts.values(), default=0)

@@ -4,13 +4,14 @@ from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
 
-from classifier.access import SignedIn, project_page
+from classifier.access import SignedIn, project_page_for
 from classifier.models import Project
+from classifier.roles import Role
 from classifier.services.project_settings import FIELDS, SettingsRefused, change_settings
 from classifier.settings_forms import ProjectSettingsForm
 
 
-@project_page
+@project_page_for(Role.EDITOR)
 def settings(request: SignedIn, project: Project) -> HttpResponse:
     """Show the settings of a project, and change them."""
     form = ProjectSettingsForm(initial={name: getattr(project, name) for name in FIELDS})

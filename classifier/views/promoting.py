@@ -7,9 +7,10 @@ from django.http import HttpResponse
 from django.shortcuts import redirect, render
 
 from classifier import selectors
-from classifier.access import SignedIn, project_page
+from classifier.access import SignedIn, project_page_for
 from classifier.evaluation_choices import find_version
 from classifier.models import ModelVersion, Project
+from classifier.roles import Role
 from classifier.services import model_versions
 from classifier.services.quality_gate import check_version
 from classifier.services.version_comparison import compare_versions
@@ -20,7 +21,7 @@ MOST_CLASSES = 10  # that become worse, and are named
 UNREADABLE = "its files cannot be read now."
 
 
-@project_page
+@project_page_for(Role.EDITOR)
 def promote(request: SignedIn, project: Project, number: int) -> HttpResponse:
     """Show what would change if this version became live; posted, make it live."""
     version = find_version(project, number)

@@ -5,14 +5,15 @@ from django.contrib import messages
 from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
 
-from classifier.access import SignedIn, project_page
+from classifier.access import SignedIn, project_page_for
 from classifier.models import Project
+from classifier.roles import Role
 from classifier.services import sources
 from ml.datasets.archives import ArchiveRejected
 from ml.datasets.readings import BadLayout
 
 
-@project_page
+@project_page_for(Role.EDITOR)
 def browse(request: SignedIn, project: Project) -> HttpResponse:
     """Show what lies in a folder of a source, or bring it in."""
     given = request.POST if request.method == "POST" else request.GET

@@ -6,9 +6,10 @@ from django.conf import settings
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
 
-from classifier.access import SignedIn, project_page
+from classifier.access import SignedIn, project_page_for
 from classifier.forms import TrainForm
 from classifier.models import Project
+from classifier.roles import Role
 from classifier.selectors import list_classes, list_left_out
 from classifier.services import audits
 from classifier.services.estimates import estimate_tuning, foresee_training
@@ -17,7 +18,7 @@ from ml.backbones.registry import is_known
 from ml.training.config import TUNE_LAST, ConfigError, TrainConfig, why_not_fine_tuned
 
 
-@project_page
+@project_page_for(Role.EDITOR)
 def train(request: SignedIn, project: Project) -> HttpResponse:
     prefilled = {name: str(value) for name, value in request.GET.items() if name in TrainConfig.model_fields}
     initial = {"promote": True, "backbone": settings.BACKBONE, **prefilled}
@@ -60,7 +61,7 @@ def _config_of(prefilled: dict[str, str]) -> TrainConfig:
         return TrainConfig(backbone=settings.BACKBONE)
 
 
-@project_page
+@project_page_for(Role.EDITOR)
 def plan(request: SignedIn, project: Project) -> HttpResponse:
     """Tell what a training would do, for the page's form as it is filled in now."""
     form = TrainForm(request.GET, backbone=settings.BACKBONE, user=request.user)
@@ -74,7 +75,7 @@ def _plan(project: Project, config: TrainConfig | None) -> dict[str, Any]:
     return {"work": work, "wanted": config, "classes": classes, "copies": len(config.augmentations) if config else 0}
 
 
-@project_page
+@project_page_for(Role.EDITOR)
 def tuning_time(request: SignedIn, project: Project) -> HttpResponse:
     """Estimate how long fine-tuning would take, for the page's form as it is filled in now."""
     return render(request, "classifier/_tuning_time.html", _tuning_time(project, request.GET.dict()))

@@ -31,23 +31,24 @@ def test_bucket_without_its_package_says_what_to_install(bucket: str, status: in
         assert "make run EXTRAS=s3" in said
 
 
-SHOW = "import poetsweb.settings as s; print(s.EXPOSED, s.SIGNUP_OPEN)"
+SHOW = "import poetsweb.settings as s; print(s.EXPOSED, s.SIGNUP)"
 
 
 @pytest.mark.parametrize(
     ("given", "said"),
     [
-        ({"HOST": ""}, "False True"),
-        ({"HOST": "127.0.0.2"}, "False True"),
-        ({"HOST": "::1"}, "False True"),
-        ({"HOST": "localhost"}, "False True"),
-        ({"HOST": "localhost", "POETSWEB_SIGNUP": "false"}, "False False"),
-        ({"HOST": "0.0.0.0"}, "True False"),
-        ({"HOST": "::"}, "True False"),
-        ({"HOST": "poets.example.org"}, "True False"),
-        ({"HOST": "0.0.0.0", "POETSWEB_SIGNUP": "true"}, "True True"),
-        ({"BEHIND_PROXY": "true"}, "True False"),
-        ({"TRUSTED_PROXIES": "1"}, "True False"),
+        ({"HOST": ""}, "False open"),
+        ({"HOST": "127.0.0.2"}, "False open"),
+        ({"HOST": "::1"}, "False open"),
+        ({"HOST": "localhost"}, "False open"),
+        ({"HOST": "localhost", "POETSWEB_SIGNUP": "false"}, "False closed"),
+        ({"HOST": "0.0.0.0"}, "True closed"),
+        ({"HOST": "::"}, "True closed"),
+        ({"HOST": "poets.example.org"}, "True closed"),
+        ({"HOST": "0.0.0.0", "POETSWEB_SIGNUP": "true"}, "True open"),
+        ({"HOST": "0.0.0.0", "POETSWEB_SIGNUP": "invitation"}, "True invitation"),
+        ({"BEHIND_PROXY": "true"}, "True closed"),
+        ({"TRUSTED_PROXIES": "1"}, "True closed"),
     ],
 )
 def test_sign_up_is_closed_where_others_reach_the_site(given: dict[str, str], said: str, tmp_path: Path) -> None:

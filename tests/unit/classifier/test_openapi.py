@@ -17,6 +17,9 @@ from classifier.services.accounts import create_api_key
 
 OPERATIONS = {
     *("list_projects", "create_project", "create_sample_project", "get_project", "rename_project"),
+    *("list_members", "add_member", "change_role", "remove_member", "leave_project", "hand_on_project"),
+    *("list_invitations", "invite", "revoke_invitation", "accept_invitation"),
+    *("list_teams", "create_team", "delete_team", "add_to_team", "remove_from_team"),
     *("create_class", "rename_class", "delete_class", "merge_class"),
     *("list_samples", "move_samples", "split_samples", "group_samples"),
     *("delete_samples", "restore_samples", "purge_samples", "get_image"),

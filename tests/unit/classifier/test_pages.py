@@ -55,7 +55,7 @@ def test_sign_up_sign_out_and_in(owner: User, client: Client) -> None:
 
 
 def test_sign_up_can_be_switched_off(owner: User, client: Client, settings) -> None:  # type: ignore[no-untyped-def]
-    settings.SIGNUP_OPEN = False
+    settings.SIGNUP = "closed"
     assert client.get(reverse("sign_up")).status_code == 404
     assert client.post(reverse("sign_up"), ACCOUNT).status_code == 404
     assert b"Sign up" not in client.get(reverse("sign_in")).content
