@@ -34,7 +34,7 @@ def list_projects(user: User | Subquery, least: Role = Role.VIEWER) -> QuerySet[
     Instead of the user, a subquery for the id of a user is accepted.
     """
     shared = Membership.objects.filter(_of(user), role__in=at_least(least))
-    return Project.objects.filter(Q(owner=user) | Q(pk__in=shared.values("project")))
+    return Project.objects.filter(Q(owner=user) | Q(pk__in=shared.values("project")), deleted_at=None)
 
 
 def _of(user: User | Subquery) -> Q:

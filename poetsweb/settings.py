@@ -241,6 +241,7 @@ ARCHIVE_LIMITS = ArchiveLimits(
     max_file_bytes=IMAGE_LIMITS.max_bytes,
 )
 MAX_CLASSIFY_FILES = ENV.MAX_CLASSIFY_FILES
+TRASH_DAYS = ENV.TRASH_DAYS
 
 # --- TensorBoard, where it is installed ------------------------------------------------------------
 TENSORBOARD_DIR = socket_folder("boards")

@@ -25,6 +25,7 @@ for name in (
     "HTTPS",
     "SECRET_KEY",
     "POETSWEB_SIGNUP",
+    "TRASH_DAYS",
     "ALLOWED_HOSTS",
     "BEHIND_PROXY",
     "TRUSTED_PROXIES",

@@ -13,6 +13,7 @@ from classifier.api.versions import find_version
 from classifier.downloads import send_export
 from classifier.models import Export
 from classifier.selectors import class_names, list_exports
+from classifier.services import purging
 from classifier.services.exports import request_export
 
 router = Router()
@@ -42,3 +43,12 @@ def get_export(request: SignedIn, slug: str, number: int, format: str) -> Any:
     version = find_version(request, slug, number)
     made = Export.objects.exclude(sha256="").select_related("model_version")
     return send_export(version.project, get_object_or_404(made, model_version=version, format=format))
+
+
+@router.delete(
+    "/projects/{slug}/versions/{number}/exports/{format}", response={204: None, **errors(400, 404, 409, 413, 422)}
+)
+def delete_export(request: SignedIn, slug: str, number: int, format: str) -> Any:
+    """Delete the file of an export, which can be made again."""
+    purging.delete_export(get_object_or_404(list_exports(find_version(request, slug, number)), format=format))
+    return Status(204, None)

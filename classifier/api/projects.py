@@ -2,16 +2,18 @@
 
 from typing import Any
 
-from ninja import Router, Status
+from ninja import Router, Status, params
 
 from classifier import selectors
 from classifier.access import SignedIn, find_project
 from classifier.api import schemas
 from classifier.api.errors import errors
 from classifier.api.present import present_project
-from classifier.services import project_settings, projects, sample_sets
+from classifier.roles import Role
+from classifier.services import project_settings, projects, purging, sample_sets, trash
 
 router = Router()
+TYPED = "the name of the project: then it is deleted for good at once, and nobody can bring it back"
 
 
 @router.get("/projects", response={200: list[schemas.ProjectOut], **errors()})
@@ -57,3 +59,19 @@ def get_project_settings(request: SignedIn, slug: str) -> Any:
 def change_project_settings(request: SignedIn, slug: str, payload: schemas.ProjectSettingsIn) -> Any:
     """Change settings of a project; what is left out stays as it is, and null takes a condition away."""
     return project_settings.change_settings(find_project(request, slug), **payload.model_dump(exclude_unset=True))
+
+
+@router.delete("/projects/{slug}", response={204: None, **errors(400, 404, 409, 413, 422)})
+def delete_project(
+    request: SignedIn,
+    slug: str,
+    at_once: str | None = params.Query(None, max_length=200, description=TYPED),  # type: ignore[type-arg]
+) -> Any:
+    """Move a project to the trash with all that it has, and cancel its jobs. From then on it is not found."""
+    project = find_project(request, slug, Role.OWNER)
+    if at_once is not None:
+        trash.check_name(project, at_once)
+    trash.delete_project(project)
+    if at_once is not None:
+        purging.request_purge(project, by=request.user)
+    return Status(204, None)

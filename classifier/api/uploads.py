@@ -16,7 +16,7 @@ from classifier.api.errors import errors
 from classifier.api.plan_schemas import PlanOut
 from classifier.api.present import present_item, present_upload
 from classifier.models import Project
-from classifier.services import known, plans, projects, sources, uploads
+from classifier.services import known, plans, projects, purging, sources, uploads
 from classifier.services.images import read_bounded
 from ml.datasets.archives import ArchiveEntry, looks_like_archive
 from ml.datasets.file_names import TABLE, kind_of_file
@@ -140,3 +140,10 @@ def list_uploads(request: SignedIn, slug: str) -> Any:
 def list_known(request: SignedIn, slug: str, payload: schemas.KnownIn) -> Any:
     """Tell which pictures, by the sha256 of their files, are samples of the project: they need not be sent again."""
     return {"known": known.list_known(find_project(request, slug), payload.sha256s)}
+
+
+@router.delete("/projects/{slug}/uploads/{number}", response={204: None, **errors(400, 404, 409, 413, 422)})
+def delete_upload(request: SignedIn, slug: str, number: int) -> Any:
+    """Delete the report of an upload. The pictures stay."""
+    purging.forget_upload(get_object_or_404(find_project(request, slug).uploads, pk=number))
+    return Status(204, None)

@@ -13,7 +13,7 @@ from classifier.api import schemas, version_schemas
 from classifier.api.errors import errors
 from classifier.api.present import present_evaluation, present_version
 from classifier.models import ModelVersion
-from classifier.services import hub, leaks, model_versions
+from classifier.services import hub, leaks, model_versions, trash
 from classifier.services.advice import give_advice
 from classifier.services.quality_gate import check_version
 from classifier.services.reproduction import request_reproduction
@@ -118,3 +118,10 @@ def promote(request: SignedIn, slug: str, number: int) -> Any:
     version = find_version(request, slug, number)
     model_versions.promote(version, by=request.user)
     return present_version(version, version)
+
+
+@router.delete("/projects/{slug}/versions/{number}", response={204: None, **errors(400, 404, 409, 413, 422)})
+def delete_version(request: SignedIn, slug: str, number: int) -> Any:
+    """Move a version to the trash, with its aliases, exports and public link. The live one stays (409)."""
+    trash.delete_version(find_version(request, slug, number))
+    return Status(204, None)

@@ -229,6 +229,13 @@ HUB = JobKind(
     run="worker.hub:build_hub_file",
     stages=(Stage("build", "Building the files", seconds=LOADING_SECONDS),),
 )
+DELETE = JobKind(
+    name="delete",
+    title="Deleting for good",
+    queue="ingest",
+    run="worker.delete:delete_for_good",
+    stages=(Stage("pictures", "Deleting pictures", unit="pictures", rate=1000), Stage("rest", "Deleting the rest")),
+)
 NOTIFY = JobKind(name="notify", title="Sending notifications", queue="ingest", run="worker.notify:notify")
 KINDS = {
     kind.name: kind
@@ -247,6 +254,7 @@ KINDS = {
         BACKBONE,
         IMPORT,
         HUB,
+        DELETE,
         NOTIFY,
     )
 }

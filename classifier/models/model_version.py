@@ -8,8 +8,18 @@ from classifier.models.project import Project
 from ml.training.evaluation import Estimate, best_estimate
 
 
+class KeptVersions(models.Manager["ModelVersion"]):
+    """The model versions that are not in the trash."""
+
+    def get_queryset(self) -> models.QuerySet["ModelVersion"]:
+        return super().get_queryset().filter(deleted_at=None)
+
+
 class ModelVersion(models.Model):
-    """Numbered and immutable: artifact + dataset version + config + metrics. Its name and note may change."""
+    """Numbered and immutable: artifact + dataset version + config + metrics. Its name and note may change.
+
+    `objects`, and with it `project.model_versions`, leaves out those in the trash, which `every` has too.
+    """
 
     project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="model_versions")
     number = models.PositiveIntegerField()
@@ -26,12 +36,20 @@ class ModelVersion(models.Model):
     pinned = models.BooleanField(default=False, help_text="stands before the others")
     created_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL)
     created_at = models.DateTimeField(auto_now_add=True)
+    deleted_at = models.DateTimeField(null=True, help_text="when it was moved to the trash")
+
+    objects = KeptVersions()
+    every = models.Manager["ModelVersion"]()
 
     class Meta:
         ordering = ["-number"]
         constraints = [
             models.UniqueConstraint(fields=["project", "number"], name="version_number_once"),
-            models.UniqueConstraint(fields=["project", "fingerprint"], name="version_fingerprint_once"),
+            models.UniqueConstraint(
+                fields=["project", "fingerprint"],
+                condition=models.Q(deleted_at=None),
+                name="version_fingerprint_once",
+            ),
         ]
 
     def __str__(self) -> str:

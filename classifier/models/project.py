@@ -14,6 +14,7 @@ class Project(models.Model):
     name = models.CharField(max_length=100)
     slug = models.SlugField(max_length=60, unique=True)
     created_at = models.DateTimeField(auto_now_add=True)
+    deleted_at = models.DateTimeField(null=True, help_text="when it was moved to the trash, where nobody finds it")
     # The quality gate: what a version must reach to become live by itself. Each condition is off where it is empty.
     least_accuracy = models.PositiveSmallIntegerField(null=True, help_text="percent, of all classes together")
     least_recall = models.PositiveSmallIntegerField(null=True, help_text="percent, of each class")

@@ -24,7 +24,7 @@ from classifier.models import (
 )
 from classifier.models.custom_backbone import backbone_file_path
 from classifier.outages import StorageAway
-from classifier.services.artifacts import load_artifact, load_evaluation
+from classifier.services.artifacts import artifact_path, load_artifact, load_evaluation
 from classifier.services.candidate_files import list_paths, read_files
 from classifier.services.event_files import event_files_path
 from classifier.services.images import THUMBNAIL_SIZES, read_file
@@ -121,7 +121,7 @@ def _check_version(version: ModelVersion) -> _Check:
     names = [MANIFEST, HEAD, EVALUATION]
     if version.metrics.get("has_detector"):
         names.append(DETECTOR)
-    paths = tuple(f"artifacts/{version.artifact_digest}/{name}" for name in names)
+    paths = tuple(artifact_path(version.artifact_digest, name) for name in names)
     return _Check(version, f"{version} of the project {version.project}", paths, read)
 
 
@@ -177,7 +177,7 @@ _with_archive = Job.objects.filter(parent=None, config__has_key="archive", statu
 _SOURCES: tuple[tuple[Any, Callable[[Any], _Check]], ...] = (
     (Image.objects.order_by("pk"), _check_image),
     (DatasetVersion.objects.select_related("project"), _check_dataset),
-    (ModelVersion.objects.select_related("project"), _check_version),
+    (ModelVersion.every.select_related("project"), _check_version),
     (Export.objects.exclude(sha256="").select_related("model_version__project"), _check_export),
     (Job.objects.filter(state__has_key="event_files"), _check_event_files),
     (CustomBackbone.objects.exclude(name=""), _check_backbone),

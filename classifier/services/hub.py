@@ -39,7 +39,7 @@ class BeingMade(Unavailable):
 
 def find_versions(slug: str, name: str) -> QuerySet[ModelVersion]:
     """Find the version of that number, or with that alias: one row or none, regardless of who may see it."""
-    versions = ModelVersion.objects.filter(project__slug=slug)
+    versions = ModelVersion.objects.filter(project__slug=slug, project__deleted_at=None)
     if name.isascii() and name.isdigit():
         return versions.filter(number=int(name[:9]))
     return versions.filter(aliases__name=name)

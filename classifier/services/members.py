@@ -99,7 +99,11 @@ def list_invitations(project: Project) -> QuerySet[Invitation]:
 
 def find_invitation(token: str) -> Invitation:
     """Return the open invitation with this token. Raise NotInvited."""
-    found = Invitation.objects.filter(token=token).select_related("project__owner", "created_by").first()
+    found = (
+        Invitation.objects.filter(token=token, project__deleted_at=None)
+        .select_related("project__owner", "created_by")
+        .first()
+    )
     if found is None or not found.is_open:
         raise NotInvited
     return found

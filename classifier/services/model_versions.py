@@ -15,7 +15,7 @@ from classifier.jobs.results import TrainResult, VersionResult
 from classifier.jobs.state import read_state
 from classifier.models import Alias, CustomBackbone, DatasetVersion, ImageClass, Job, ModelVersion, Project
 from classifier.models.alias import LIVE
-from classifier.services.artifacts import load_artifact, load_evaluation
+from classifier.services.artifacts import artifact_path, load_artifact, load_evaluation
 from classifier.services.custom_backbones import FIELDS_OF_OPENED, find_backbone
 from classifier.services.quality_gate import check_version, list_failures
 from classifier.storage import store_once
@@ -170,7 +170,7 @@ def publish_import(
 
 def _store_artifact(trained: Trained) -> None:
     for name, data in trained.files.items():
-        store_once(f"artifacts/{trained.digest}/{name}", data)
+        store_once(artifact_path(trained.digest, name), data)
 
 
 def _create_version(
@@ -185,7 +185,7 @@ def _create_version(
 ) -> ModelVersion:
     """Create the version with the next number. Call it in a transaction."""
     project = Project.objects.select_for_update().get(pk=dataset_version.project_id)
-    last = project.model_versions.aggregate(n=Max("number"))["n"] or 0
+    last = ModelVersion.every.filter(project=project).aggregate(n=Max("number"))["n"] or 0
     return ModelVersion.objects.create(
         project=project,
         number=last + 1,

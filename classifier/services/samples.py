@@ -1,6 +1,6 @@
 """What can be done with samples: moving, labelling, splits, groups, tags, deleting, restoring; emptying the trash."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
 
 from django.contrib.auth.models import User
 from django.core.files.storage import default_storage
@@ -116,10 +116,23 @@ def restore_samples(project: Project, samples: QuerySet[Sample], *, by: User | N
 def purge_samples(project: Project) -> int:
     """Empty the project's trash for good. Picture files that no project uses any more go too."""
     count = 0
-    while ids := list(_deleted(project).values_list("pk", flat=True)[:SLICE]):
+    for ids in _slices(_deleted(project)):
         count += len(ids)
         _purge(_deleted(project).filter(pk__in=ids))
     return count
+
+
+def purge_every_sample(project: Project, told: Callable[[int], None]) -> None:
+    """Delete all samples of a project that is to go, with their pictures; `told` hears how many after each slice."""
+    for ids in _slices(Sample.objects.filter(project=project).order_by("pk")):
+        _purge(Sample.objects.filter(pk__in=ids))
+        told(len(ids))
+
+
+def _slices(samples: QuerySet[Sample]) -> Iterator[list[int]]:
+    """Yield the ids of the first of these samples until there are none: each slice is to be deleted."""
+    while ids := list(samples.values_list("pk", flat=True)[:SLICE]):
+        yield ids
 
 
 def _deleted(project: Project) -> QuerySet[Sample]:

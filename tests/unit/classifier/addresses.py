@@ -40,6 +40,11 @@ OWN |= {
     "notifications",
     "webhook_test",
     "webhook_remove",
+    "trash",
+    "trash_restore",
+    "trash_purge",
+    "trash_restore_version",
+    "trash_purge_version",
     "teams",
     "team_add",
     "team_remove",
@@ -51,7 +56,7 @@ FRAGMENTS = {"version_judged", "version_changes", "version_comparison_table"}  #
 API_OPEN = {"/api/v1/openapi.json", "/api/v1/docs"}
 CLASSIFY = ("post", "/api/v1/projects/{slug}/classify")
 API_OWN = {"/api/v1/projects", "/api/v1/sample-projects", "/api/v1/backbones", "/api/v1/keys", "/api/v1/sources"}
-API_OWN |= {"/api/v1/jobs", "/api/v1/webhooks", "/api/v1/teams", "/api/v1/invitations/{token}/accept"}
+API_OWN |= {"/api/v1/jobs", "/api/v1/webhooks", "/api/v1/teams", "/api/v1/trash", "/api/v1/invitations/{token}/accept"}
 
 
 def page_patterns() -> list[URLPattern]:

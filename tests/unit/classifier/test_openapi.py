@@ -20,6 +20,8 @@ OPERATIONS = {
     *("list_members", "add_member", "change_role", "remove_member", "leave_project", "hand_on_project"),
     *("list_invitations", "invite", "revoke_invitation", "accept_invitation"),
     *("list_teams", "create_team", "delete_team", "add_to_team", "remove_from_team"),
+    *("list_trash", "delete_project", "restore_project", "purge_project", "delete_version", "restore_version"),
+    *("purge_version", "delete_export", "delete_upload"),
     *("create_class", "rename_class", "delete_class", "merge_class"),
     *("list_samples", "move_samples", "split_samples", "group_samples"),
     *("delete_samples", "restore_samples", "purge_samples", "get_image"),

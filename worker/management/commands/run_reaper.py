@@ -13,6 +13,7 @@ from classifier.outages import find_outage
 from classifier.scratch import delete_old_scratch
 from classifier.services.checkpoints import delete_old_checkpoints
 from classifier.services.notices import tell_ends
+from classifier.services.purging import purge_expired
 from classifier.services.resumable import tend_partial_uploads
 from classifier.services.uploads import delete_read_archives
 from classifier.workers import record_reaper
@@ -32,7 +33,7 @@ class Command(BaseCommand):
             signal.signal(number, lambda *_: stop.set())
         duties = (
             *(Reaper().recover_jobs, delete_read_archives, tend_partial_uploads),
-            *(delete_old_checkpoints, delete_old_scratch, tell_ends),
+            *(delete_old_checkpoints, delete_old_scratch, purge_expired, tell_ends),
         )
         while not stop.wait(EVERY_SECONDS):
             troubles = [duty.__name__ for duty in duties if not _do(duty)]

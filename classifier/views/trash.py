@@ -1,0 +1,137 @@
+"""Deleting projects, versions, exports and reports of uploads, and the trash from which they come back."""
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any
+
+from django.conf import settings
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.http import HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.views.decorators.http import require_POST
+
+from classifier.access import SignedIn, project_page, project_page_for
+from classifier.models import ModelVersion, Project
+from classifier.roles import Role
+from classifier.selectors import list_exports
+from classifier.services import purging
+from classifier.services import trash as service
+from ml.errors import UserError
+
+AT_ONCE = "at_once"  # the field with the name, typed, of what is to go at once
+
+
+@login_required
+def trash(request: SignedIn) -> HttpResponse:
+    """List what the user has deleted, with the day on which it goes for good."""
+    projects, versions = service.list_trashed_projects(request.user), service.list_trashed_versions(request.user)
+    context = {"projects": _with_days(projects), "versions": _with_days(versions), "days": settings.TRASH_DAYS}
+    return render(request, "classifier/trash_page.html", context)
+
+
+def _with_days(trashed: Iterable[Project | ModelVersion]) -> list[tuple[Project | ModelVersion, datetime]]:
+    return [(one, service.leaves_at(one.deleted_at)) for one in trashed if one.deleted_at]
+
+
+@login_required
+@require_POST
+def restore_project(request: SignedIn, slug: str) -> HttpResponse:
+    project = get_object_or_404(service.list_trashed_projects(request.user), slug=slug)
+    service.restore_project(project)
+    messages.success(request, "The project is back.")
+    return redirect(project)
+
+
+@login_required
+@require_POST
+def purge_project(request: SignedIn, slug: str) -> HttpResponse:
+    """Delete a project in the trash for good, if its name was typed."""
+    project = get_object_or_404(service.list_trashed_projects(request.user), slug=slug)
+    try:
+        service.check_name(project, request.POST.get(AT_ONCE, ""))
+    except service.NotItsName as error:
+        messages.error(request, str(error))
+    else:
+        purging.request_purge(project, by=request.user)
+        messages.success(request, "The project is being deleted for good.")
+    return redirect("trash")
+
+
+@login_required
+@require_POST
+def restore_version(request: SignedIn, pk: int) -> HttpResponse:
+    version = get_object_or_404(service.list_trashed_versions(request.user), pk=pk)
+    try:
+        service.restore_version(version)
+    except UserError as error:
+        messages.error(request, str(error))
+        return redirect("trash")
+    return redirect(version)
+
+
+@login_required
+@require_POST
+def purge_version(request: SignedIn, pk: int) -> HttpResponse:
+    purging.purge_version(get_object_or_404(service.list_trashed_versions(request.user), pk=pk))
+    messages.success(request, "The version has been deleted for good.")
+    return redirect("trash")
+
+
+@project_page_for(Role.OWNER)
+def delete_project(request: SignedIn, project: Project) -> HttpResponse:
+    """Say what goes with a project; move it to the trash, or delete it at once if its name was typed."""
+    if request.method != "POST":
+        return _ask(request, project, project.name, service.consequences_of_project(project))
+    at_once = AT_ONCE in request.POST
+    try:
+        if at_once:
+            service.check_name(project, request.POST[AT_ONCE])
+    except service.NotItsName as error:
+        consequences = service.consequences_of_project(project)
+        return _ask(request, project, project.name, consequences, wrong=str(error), status=422)
+    service.delete_project(project)
+    if at_once:
+        purging.request_purge(project, by=request.user)
+    messages.success(request, f"“{project.name}” is {'being deleted for good' if at_once else 'in the trash'}.")
+    return redirect("project_list")
+
+
+@project_page_for(Role.EDITOR)
+def delete_version(request: SignedIn, project: Project, number: int) -> HttpResponse:
+    """Say what goes with a version, and move it to the trash."""
+    version = get_object_or_404(project.model_versions, number=number)
+    if request.method != "POST":
+        return _ask(request, project, version.title, service.consequences_of_version(version), version=version)
+    try:
+        service.delete_version(version)
+    except UserError as error:
+        messages.error(request, str(error))
+        return redirect(version)
+    messages.success(request, f"{version.title} is in the trash.")
+    return redirect("versions", project.slug)
+
+
+@project_page
+@require_POST
+def delete_export(request: SignedIn, project: Project, number: int, format: str) -> HttpResponse:
+    version = get_object_or_404(project.model_versions, number=number)
+    purging.delete_export(get_object_or_404(list_exports(version), format=format))
+    messages.success(request, "The file has been deleted. It can be created again.")
+    return redirect(f"{version.get_absolute_url()}#exports")
+
+
+@project_page
+@require_POST
+def delete_upload(request: SignedIn, project: Project, pk: int) -> HttpResponse:
+    """Delete the report of an upload; its pictures stay."""
+    purging.forget_upload(get_object_or_404(project.uploads, pk=pk))
+    messages.success(request, "The report has been deleted. The pictures are still there.")
+    return redirect("uploads", project.slug)
+
+
+def _ask(
+    request: SignedIn, project: Project, name: str, consequences: service.Consequences, status: int = 200, **more: Any
+) -> HttpResponse:
+    context = {"project": project, "name": name, "goes": consequences, "days": settings.TRASH_DAYS, **more}
+    return render(request, "classifier/delete_page.html", context, status=status)
