@@ -1,9 +1,14 @@
 """The training curve as points of an SVG, drawn by the server: it needs no script and prints well."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from classifier.percentages import as_percent
+
 WIDTH, HEIGHT = 560.0, 180.0
+LOSS = "How far off the answers are: lower is better. If validation rises again, it begins to learn pictures by heart."
+ACCURACY = "How many of the pictures that it is checked with are answered correctly: higher is better."
 
 
 @dataclass(frozen=True)
@@ -17,6 +22,7 @@ class Line:
 @dataclass(frozen=True)
 class Chart:
     title: str
+    about: str  # how to read it
     low: str
     high: str
     last_step: int
@@ -38,23 +44,28 @@ def _draw(curve: list[dict[str, Any]], unit: str, when: str) -> list[Chart]:
     both = {"training_loss": "training", "validation_loss": "validation"}
     top = max(point[key] for point in curve for key in both if key in point) or 1.0
     return [
-        _chart(f"Loss{when}", curve, unit, both, 0.0, top, "{:.3f}"),
-        _chart(f"Validation accuracy{when}", curve, unit, {"validation_accuracy": "validation"}, 0.0, 1.0, "{:.1%}"),
+        _chart((f"Loss{when}", LOSS), curve, unit, both, top, lambda loss: f"{loss:.3f}"),
+        _chart((f"Accuracy{when}", ACCURACY), curve, unit, {"validation_accuracy": "validation"}, 1.0, as_percent),
     ]
 
 
 def _chart(
-    title: str, curve: list[dict[str, Any]], unit: str, keys: dict[str, str], low: float, high: float, form: str
+    words: tuple[str, str],
+    curve: list[dict[str, Any]],
+    unit: str,
+    keys: dict[str, str],
+    high: float,
+    show: Callable[[float], str],
 ) -> Chart:
-    """Draw a chart. A point may lack a line's value: epoch 0 of fine-tuning has no training loss."""
+    """Draw a chart from 0 up. A point may lack a line's value: epoch 0 of fine-tuning has no training loss."""
     steps = [float(point[unit]) for point in curve]
     first, span = steps[0], (steps[-1] - steps[0]) or 1.0
     lines = []
     for key, name in keys.items():
         values = [(float(point[unit]), float(point[key])) for point in curve if key in point]
         places = [
-            f"{(step - first) / span * WIDTH:.1f},{HEIGHT - (min(value, high) - low) / (high - low) * HEIGHT:.1f}"
+            f"{(step - first) / span * WIDTH:.1f},{HEIGHT - min(value, high) / high * HEIGHT:.1f}"
             for step, value in values
         ]
-        lines.append(Line(name, name, " ".join(places), form.format(values[-1][1])))
-    return Chart(title, form.format(low), form.format(high), int(steps[-1]), unit, lines)
+        lines.append(Line(name, name, " ".join(places), show(values[-1][1])))
+    return Chart(*words, show(0.0), show(high), int(steps[-1]), unit, lines)

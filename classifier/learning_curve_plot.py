@@ -5,6 +5,9 @@ from classifier.plots import Axis, Frame, Plot, low_of, share_axis
 from classifier.tables import Column, Table
 from ml.audit.learning_curve import LearningCurve
 
+TITLE = "Would more pictures help?"
+COLUMNS = [Column("how", "How"), Column("pictures", "Pictures"), Column("accuracy", "Right", is_share=True)]
+
 
 def draw_learning_curve(curve: LearningCurve) -> Plot | None:
     """Draw the curve and what is expected; None if there are too few pictures for one."""
@@ -18,13 +21,18 @@ def draw_learning_curve(curve: LearningCurve) -> Plot | None:
     lines = [frame.line("measured", 0, measured)]
     if expected:
         lines.append(frame.line("expected", 1, expected))
-    named = [("measured", point) for point in measured] + [("expected", point) for point in expected[1:]]
-    rows = [(how, pictures, accuracy) for how, (pictures, accuracy) in named]
-    columns = [Column("how", "How"), Column("pictures", "Pictures"), Column("accuracy", "Right", is_share=True)]
     return frame.plot(
         "learning-curve",
-        "Would more pictures help?",
+        TITLE,
         f"How many answers are right, by how many pictures were learnt from: {as_percent(measured[-1][1])} with all.",
         lines=lines,
-        table=Table("learning-curve", "Would more pictures help?", columns, rows),
+        table=learning_curve_table(curve),
     )
+
+
+def learning_curve_table(curve: LearningCurve) -> Table:
+    """Return the points of the curve; without rows if there are too few pictures for one."""
+    points = [("measured", point) for point in curve.points]
+    if curve.twice:
+        points.append(("expected", curve.twice))
+    return Table("learning-curve", TITLE, COLUMNS, [(how, point.pictures, point.accuracy) for how, point in points])

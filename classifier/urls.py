@@ -132,6 +132,7 @@ urlpatterns = [
     # what may be wrong with the pictures, and their map
     path("projects/<slug:slug>/check/", check.check, name="check"),
     path("projects/<slug:slug>/check/start", check.start, name="check_start"),
+    path("projects/<slug:slug>/check/learning-curve", check.learning_curve, name="learning_curve"),
     path("projects/<slug:slug>/check/<slug:kind>/", check.kind, name="check_kind"),
     path("projects/<slug:slug>/check/<slug:kind>/dismiss", check.dismiss, name="check_dismiss"),
     path("projects/<slug:slug>/check/<slug:kind>/reopen", check.reopen, name="check_reopen"),

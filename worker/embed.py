@@ -18,13 +18,14 @@ from classifier.services.images import set_aside
 from ml.backbones.backbone import Backbone
 from ml.datasets.dataset import Dataset
 from ml.datasets.splits import TRAINING
-from ml.engines.embeddings import embed_pictures, embedding_key
+from ml.engines.embeddings import SideBySide, embed_pictures, embedding_key
 from ml.engines.loading import ensure_ready, load_engine
 from ml.images.augmentation import Augmentation
 from ml.images.isolated import isolated_reader
 from worker.chunks import cut_chunks
 from worker.features import read_picture_file
 from worker.measure import MeasuredPictures
+from worker.members import split_by_missing, store_combined
 from worker.throttle import Throttle
 
 MAX_CHUNK, MIN_CHUNK = 128, 8  # pictures of one job, which costs about 30 ms in addition to them
@@ -57,7 +58,8 @@ def queue_missing(job: Job, wanted: Sequence[WantedEmbeddings], *, stage: str) -
         return False
     reporting.enter_stage(job, "prepare", total=1)
     for backbone in {one.backbone.digest: one.backbone for one, images in missing if images}.values():
-        ensure_ready(backbone, settings.ML.backbones_dir)
+        for one in (backbone, *(member.backbone for member in backbone.members_here)):
+            ensure_ready(one, settings.ML.backbones_dir)
     with transaction.atomic():
         reporting.enter_stage(job, stage, total=total)
         sending.queue_children(job, EMBED, configs=list(_embed_configs(missing)))
@@ -84,19 +86,27 @@ def embed(job: Job) -> None:
     images = {image.sha256: image for image in embeddings.list_images_without(job.config["images"], key)}
     if job.worker_deaths:
         _set_aside_what_crashes(job, images)
+    _compute(job, backbone, images, augmentation)
+    lifecycle.finish_job(job, EmbedResult(computed=len(images)))
+
+
+def _compute(job: Job, backbone: Backbone, images: dict[str, Image], augmentation: Augmentation | None) -> None:
     throttle, stored = Throttle(), job.kept
     measured = MeasuredPictures() if augmentation is None else None
     with embeddings.unsynced_commits():
-        for batch, vectors in embed_pictures(
-            list(images), read_picture_file, engine_of(backbone), augmentation=augmentation, watch=measured
-        ):
-            embeddings.store_embeddings([images[sha256] for sha256 in batch], vectors, key)
-            if measured is not None:
-                measured.store(images)
-            stored += len(batch)
-            if throttle.due():
-                reporting.report(job, kept=stored)  # which finds out whether the job was cancelled
-    lifecycle.finish_job(job, EmbedResult(computed=len(images)))
+        for backbones, part in split_by_missing(backbone, list(images.values()), augmentation):
+            sha256s, engine = [image.sha256 for image in part], SideBySide(engines_of(backbones))
+            found = embed_pictures(sha256s, read_picture_file, engine, augmentation=augmentation, watch=measured)
+            for batch, features in found:
+                of_batch = [images[sha256] for sha256 in batch]
+                for one, vectors in zip(backbones, engine.split(features), strict=True):
+                    embeddings.store_embeddings(of_batch, vectors, embedding_key(one.digest, augmentation))
+                if measured is not None:
+                    measured.store(images)
+                stored += len(batch)
+                if throttle.due():
+                    reporting.report(job, kept=stored)  # which finds out whether the job was cancelled
+        store_combined(backbone, list(images.values()), augmentation)
 
 
 def _set_aside_what_crashes(job: Job, images: dict[str, Image]) -> None:
@@ -113,7 +123,14 @@ _held = threading.local()  # in a worker one thread does all the work; a command
 
 
 def engine_of(backbone: Backbone) -> Any:
-    """Return this thread's engine, which uses one core. Each thread keeps one backbone at a time."""
-    if getattr(_held, "digest", None) != backbone.digest:
-        _held.engine, _held.digest = load_engine(backbone, settings.ML.backbones_dir), backbone.digest
-    return _held.engine
+    """Return this thread's engine of a backbone, which uses one core."""
+    return engines_of([backbone])[0]
+
+
+def engines_of(backbones: Sequence[Backbone]) -> list[Any]:
+    """Return this thread's engines of some backbones. Each thread keeps those that were asked for last."""
+    known = getattr(_held, "engines", {})
+    _held.engines = {
+        one.digest: known.get(one.digest) or load_engine(one, settings.ML.backbones_dir) for one in backbones
+    }
+    return [_held.engines[one.digest] for one in backbones]

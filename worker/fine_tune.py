@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 from classifier.jobs import reporting
 from classifier.jobs.log import WARNING, write_line
 from classifier.models import CustomBackbone, DatasetVersion, Job
-from classifier.services import checkpoints, custom_backbones
+from classifier.services import checkpoints, custom_backbones, embeddings
 from ml.backbones.backbone import Backbone
 from ml.datasets.dataset import Dataset
 from ml.datasets.splits import TEST, TRAINING, VALIDATION
-from ml.engines.litert import Embedder
+from ml.engines.embeddings import embedding_key
 from ml.engines.loading import load_engine
 from ml.images.augmentation import load_stored
 from ml.machine import CORES
@@ -99,7 +99,7 @@ class FineTuningRun:
         self.custom = custom_backbones.describe_tuned(self.job, opened)
         custom_backbones.store_backbone_files(self.custom, opened)
         backbone = custom_backbones.find_backbone(self.custom.name)
-        validation, test, known = self._extract(load_engine(backbone, settings.ML.backbones_dir, threads=CORES))
+        validation, test, known = self._extract(backbone)
         logits = tuned.head.logits(validation)
         metrics = _metrics(tuned, measure_point(0, 0.0, logits, self.dataset.labels(VALIDATION)))
         return TrainedClassifier(backbone, tuned.head, known, test, self._judged(logits), metrics)
@@ -108,8 +108,11 @@ class FineTuningRun:
         sha256s = self.dataset.sha256s(VALIDATION)[:PROBES]
         return np.stack([load_stored(sha256, read_picture_file, self.backbone.input_size) for sha256 in sha256s])
 
-    def _extract(self, engine: Embedder) -> tuple[NDArray[np.float32], NDArray[np.float32], KnownPictures]:
-        """Compute the tuned features of validation, test, and as many training pictures as tell what is like them."""
+    def _extract(self, backbone: Backbone) -> tuple[NDArray[np.float32], NDArray[np.float32], KnownPictures]:
+        """Compute the tuned features of validation, test, and as many training pictures as tell what is like them.
+
+        They are kept: people are shown the training pictures that look most like one.
+        """
         labels, groups = self.dataset.labels(TRAINING), self.dataset.groups_of(TRAINING)
         chosen = even_share(labels)
         sha256s = self.dataset.sha256s(TRAINING)
@@ -118,7 +121,10 @@ class FineTuningRun:
             self.dataset.sha256s(TEST),
             [sha256s[int(place)] for place in chosen],
         ]
-        found = compute_features(self.job, [sha256 for part in wanted for sha256 in part], engine)
+        together = [sha256 for part in wanted for sha256 in part]
+        engine = load_engine(backbone, settings.ML.backbones_dir, threads=CORES)
+        found = compute_features(self.job, together, engine)
+        embeddings.store_features(together, found, embedding_key(backbone.digest))
         validation, test, training = np.split(found, np.cumsum([len(part) for part in wanted])[:-1])
         known = KnownPictures(
             np.concatenate([training, validation]),

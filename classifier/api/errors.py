@@ -5,7 +5,13 @@ from typing import Any
 
 import structlog
 from django.conf import settings
-from django.core.exceptions import RequestDataTooBig, SuspiciousOperation, TooManyFieldsSent, TooManyFilesSent
+from django.core.exceptions import (
+    ObjectDoesNotExist,
+    RequestDataTooBig,
+    SuspiciousOperation,
+    TooManyFieldsSent,
+    TooManyFilesSent,
+)
 from django.http import Http404, HttpRequest, HttpResponse, UnreadablePostError
 from django.http.multipartparser import MultiPartParserError
 from ninja import NinjaAPI
@@ -20,6 +26,7 @@ from ml.errors import UserError
 
 log = structlog.get_logger(__name__)
 
+NOT_FOUND = "Not found: it does not exist, or you do not have access to it."
 ALWAYS = (401, 403, 500, 503)  # what any call may answer
 
 
@@ -73,7 +80,13 @@ def install_error_handlers(api: NinjaAPI) -> None:
 
     @api.exception_handler(Http404)
     def not_found(request: HttpRequest, error: Http404) -> HttpResponse:
-        return answer(request, 404, "Not found: it does not exist, or you do not have access to it.")
+        return answer(request, 404, NOT_FOUND)
+
+    @api.exception_handler(ObjectDoesNotExist)
+    def gone_meanwhile(request: HttpRequest, error: ObjectDoesNotExist) -> HttpResponse:
+        """Answer where a row was there when the call looked for it, and is not when the service does."""
+        log.warning("gone_meanwhile", path=request.path, exc_info=error)
+        return answer(request, 404, NOT_FOUND)
 
     @api.exception_handler(AuthenticationError)
     def unauthenticated(request: HttpRequest, error: AuthenticationError) -> HttpResponse:

@@ -3,7 +3,10 @@
 from dataclasses import asdict
 from typing import Any
 
+from pydantic import BaseModel
+
 from classifier import selectors
+from classifier.jobs.kinds import KINDS
 from classifier.jobs.progress import job_progress
 from classifier.jobs.queueing import list_positions
 from classifier.jobs.stage_times import StageTimes
@@ -96,8 +99,8 @@ def present_job(job: Job, times: StageTimes | None = None, positions: dict[int, 
     }
 
 
-def _present_result(job: Job) -> dict[str, Any]:
-    """Return the job's result, with what is stored elsewhere: its upload and its event files."""
+def _present_result(job: Job) -> BaseModel:
+    """Return the job's result as its kind has it, with what is stored elsewhere: its upload and its event files."""
     result = dict(job.result)
     stored = read_state(job).event_files
     if stored is not None:
@@ -109,7 +112,8 @@ def _present_result(job: Job) -> dict[str, Any]:
         result |= {"upload": upload.pk, "counts": selectors.upload_counts(upload)}
         if not job.is_open:
             result["results"] = [present_item(item) for item in upload.items.order_by("pk")[:RESULTS_ON_JOB]]
-    return result
+    shape = KINDS[job.kind].result
+    return shape.model_validate({name: value for name, value in result.items() if name in shape.model_fields})
 
 
 def present_item(item: UploadItem | Outcome) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """The shapes of requests and answers."""
 
 from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Union
 
 from ninja import Field, Schema
 from pydantic import SkipValidation, StrictBool, StrictInt, create_model
@@ -221,18 +221,7 @@ class PublicLinkOut(Schema):
     url: str
 
 
-def _result_fields() -> dict[str, Any]:
-    """Collect the fields of the results of all kinds of job, none of them required."""
-    fields = {name: field for kind in KINDS.values() for name, field in kind.result.model_fields.items()}
-    return {
-        name: (field.annotation, Field(field.default, description=field.description)) for name, field in fields.items()
-    }
-
-
-JobResult = create_model("JobResult", __base__=Schema, **_result_fields())
-
-
-class JobOut(Schema):
+class JobFacts(Schema):
     id: int
     project: str | None = Field(description="its slug; null where a backbone is added for all of yours")
     number: int | None = Field(description="within its project, as the pages show it")
@@ -254,10 +243,15 @@ class JobOut(Schema):
         description="what is away that the job needs, after which it continues by itself, or “an answer”"
     )
     curve: list[dict[str, float]] = Field(description="of the head by `step`, of fine-tuning by `epoch`")
-    result: JobResult
     created_at: datetime
     started_at: datetime | None
     finished_at: datetime | None
+
+
+_SHAPES: Any = Union[tuple(dict.fromkeys(kind.result for kind in KINDS.values()))]  # noqa: UP007 - made of a tuple
+JobOut = create_model(
+    "JobOut", __base__=JobFacts, result=(_SHAPES, Field(description="by the job’s kind; null is not known yet"))
+)
 
 
 class JobLogLineOut(Schema):

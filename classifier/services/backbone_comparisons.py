@@ -16,7 +16,7 @@ from ml.backbones.spec import Origin
 from ml.backbones.weights import WeightsMissing
 from ml.errors import Refused
 from ml.evaluation.mcnemar import CERTAIN
-from ml.training.backbone_comparison import check_pictures
+from ml.training.backbone_comparison import TooFewPictures
 
 SAME_SPEED = 1.15  # times; less is not worth a word
 
@@ -82,8 +82,8 @@ def request_comparison(project: Project, *, by: User) -> Job:
     current = readiness.choose_backbone(project)
     if current is None:
         raise NoCurrentBackbone
-    rows = datasets.list_labelled(project)
-    check_pictures([class_id for _, class_id, _ in rows], [group for *_, group in rows])
+    if not datasets.can_hold_out(project):
+        raise TooFewPictures
     names = list(dict.fromkeys([current.name, *list_at_hand()]))
     config = {"backbones": names, "compared_with": current.name}
     with transaction.atomic():

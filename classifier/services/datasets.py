@@ -7,7 +7,7 @@ from typing import Any
 
 from django.contrib.auth.models import User
 from django.db import transaction
-from django.db.models import Count, Max, QuerySet
+from django.db.models import Count, Exists, Max, OuterRef, Q, QuerySet, Subquery
 
 from classifier.models import DatasetVersion, Project, Sample
 from classifier.selectors import list_damaged_samples
@@ -146,6 +146,19 @@ def list_labelled(project: Project) -> list[tuple[str, int, str]]:
     """List (sha256, class id, group) of those, by sha256; the group of one that is in none is its own."""
     rows = _usable(project).order_by().values_list("image__sha256", "image_class", "group")
     return sorted((sha256, class_id, group or sha256) for sha256, class_id, group in rows)
+
+
+def can_hold_out(project: Project) -> bool:
+    """Return whether there are two classes or more, and each has pictures that do not all show the same thing.
+
+    For each class the database looks at its first pictures, so that this takes no longer with very many of them.
+    """
+    own = _usable(project).filter(image_class=OuterRef("pk")).order_by("pk")
+    first, group = Subquery(own.values("pk")[:1]), Subquery(own.values("group")[:1])
+    other = own.filter(pk__gt=OuterRef("first")).filter(Q(group="") | ~Q(group=OuterRef("first_group")))
+    classes = project.classes.annotate(first=first, first_group=group).exclude(first=None)
+    several = list(classes.annotate(several=Exists(other)).values_list("several", flat=True))
+    return len(several) > 1 and all(several)
 
 
 def _rows(project: Project) -> list[Row]:

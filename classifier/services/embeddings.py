@@ -72,6 +72,15 @@ def store_embeddings(images: Sequence[Image], vectors: NDArray[np.float32], key:
     insert_rows(Embedding, ("image_id", "key", "vector"), rows)
 
 
+def store_features(sha256s: Sequence[str], vectors: NDArray[np.float32], key: str) -> None:
+    """Keep the vectors, (N, F), of those of the pictures that have not been deleted meanwhile."""
+    for start in range(0, len(sha256s), SLICE):
+        part = sha256s[start : start + SLICE]
+        images = {image.sha256: image for image in Image.objects.filter(sha256__in=part)}
+        kept = [place for place, sha256 in enumerate(part) if sha256 in images]
+        store_embeddings([images[part[place]] for place in kept], vectors[start : start + SLICE][kept], key)
+
+
 def load_features(
     dataset: Dataset, backbone: Backbone, augmentations: Sequence[Augmentation]
 ) -> dict[str, NDArray[np.float32]]:

@@ -113,10 +113,13 @@ def settings_query(job: Job) -> str:
 
 
 def delete_job(job: Job) -> None:
-    """Delete a job that has ended, with its log and its files; what it made stays. Raise StillOpen."""
+    """Delete a job that has ended, with its log and its files; what it made stays.
+
+    Raise StillOpen, and Job.DoesNotExist if somebody else has deleted it.
+    """
     with transaction.atomic():
-        kept = Job.objects.select_for_update().filter(pk=job.pk).exclude(status__in=Job.OPEN).first()
-        if kept is None:
+        kept = Job.objects.select_for_update().get(pk=job.pk)
+        if kept.is_open:
             raise StillOpen
         state = read_state(kept)
         kept.delete()

@@ -90,7 +90,7 @@ def _check_address(address: str) -> None:
 
 
 def request_test(webhook: Webhook) -> Delivery:
-    """Queue a message that only shows whether messages arrive. Raise TestWaits."""
+    """Queue a message that shows whether messages arrive. Raise TestWaits, and DoesNotExist if the webhook is gone."""
     with transaction.atomic():
         Webhook.objects.select_for_update().get(pk=webhook.pk)  # two clicks at once are one test
         if webhook.deliveries.filter(event=TEST, status=Delivery.Status.WAITING).exists():
@@ -122,7 +122,7 @@ def _tell(job: Job) -> None:
     if Job.objects.filter(pk=job.pk, untold=True).update(untold=False) != 1 or user is None:
         return
     body = describe_end(job)
-    for webhook in user.webhooks.all():
+    for webhook in user.webhooks.select_for_update():  # one that is removed meanwhile must not undo all of this
         _queue(user, body, webhook=webhook, job=job)
     wish = MailWish.objects.filter(user=user, wants_mails=True).exists()
     if settings.MAIL_IS_SET_UP and wish and user.email and not _has_many_mails(user):

@@ -118,7 +118,7 @@ def purge_samples(project: Project) -> int:
     count = 0
     for ids in _slices(_deleted(project)):
         count += len(ids)
-        _purge(_deleted(project).filter(pk__in=ids))
+        _purge(project, _deleted(project).filter(pk__in=ids))
     return count
 
 
@@ -139,9 +139,10 @@ def _deleted(project: Project) -> QuerySet[Sample]:
     return Sample.objects.filter(project=project, deleted_at__isnull=False).order_by("pk")
 
 
-def _purge(samples: QuerySet[Sample]) -> None:
+def _purge(project: Project, samples: QuerySet[Sample]) -> None:
     """Purge samples in one transaction of a size that lets others write in between."""
     with transaction.atomic():
+        Project.objects.select_for_update().get(pk=project.pk)  # nobody restores them meanwhile
         image_ids = list(samples.values_list("image_id", flat=True))
         samples.delete()
         unused = list(Image.objects.filter(pk__in=image_ids, samples=None))

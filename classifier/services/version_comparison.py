@@ -31,6 +31,8 @@ class Answer(NamedTuple):
 
 Answers = Mapping[str, Answer]  # by the sha256 of the picture
 
+BACKBONE = "Backbone"  # the label of this setting, whose value is a name
+
 
 @dataclass(frozen=True)
 class Change:
@@ -196,7 +198,7 @@ def compare_settings(before: ModelVersion, after: ModelVersion) -> list[Setting]
 
 
 def _settings_of(version: ModelVersion) -> dict[str, str]:
-    said = {"Backbone": version.backbone, "Recipe": str(version.config.get("recipe", ""))}
+    said = {BACKBONE: version.backbone, "Recipe": str(version.config.get("recipe", ""))}
     if "source" in version.config:
         return said | {"Imported from": str(version.config["source"])}
     return said | dict(describe_config(version.config))

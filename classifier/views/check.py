@@ -6,15 +6,17 @@ from django.contrib import messages
 from django.core.paginator import Paginator
 from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
+from django.utils.text import slugify
 from django.views.decorators.http import require_POST
 
 from classifier.access import SignedIn, project_page
-from classifier.learning_curve_plot import draw_learning_curve
+from classifier.learning_curve_plot import draw_learning_curve, learning_curve_table
 from classifier.models import Audit, Finding, Project
 from classifier.parsing import parse_number, parse_numbers
 from classifier.sample_filters import SampleFilter
 from classifier.selectors import list_classes
 from classifier.services import audits
+from classifier.table_files import send
 from classifier.views.pictures import choices
 from ml.audit.kinds import KINDS
 
@@ -44,6 +46,14 @@ def _show(project: Project, summary: audits.Summary) -> dict[str, Any]:
     if summary.kind.of_class:
         return {"summary": summary, "classes": worst.select_related("image_class__project")}
     return {"summary": summary, "strip": worst.values_list("sample__image__sha256", flat=True)[:STRIP]}
+
+
+@project_page
+def learning_curve(request: SignedIn, project: Project) -> HttpResponse:
+    """Send the learning curve as CSV or JSON, or its chart as SVG."""
+    curve, slug = audits.learning_curve(project), slugify(project.name) or "project"
+    form = request.GET.get("as", "csv")
+    return send(f"{slug}-learning-curve", learning_curve_table(curve), draw_learning_curve(curve), form)
 
 
 @project_page

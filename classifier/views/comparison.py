@@ -1,5 +1,6 @@
 """Two versions beside each other, on the pictures that both were tested on."""
 
+from dataclasses import replace
 from typing import Any
 
 from django.http import Http404, HttpRequest, HttpResponse
@@ -9,6 +10,7 @@ from django.utils.text import slugify
 
 from classifier import selectors
 from classifier.access import SignedIn, project_page
+from classifier.catalogue import backbone_title
 from classifier.comparison_tables import classes_table
 from classifier.comparison_words import describe_verdict
 from classifier.evaluation_choices import find_version
@@ -17,7 +19,7 @@ from classifier.parsing import parse_number, parse_numbers
 from classifier.sample_filters import SampleFilter
 from classifier.selectors import samples_of_images
 from classifier.services.dataset_comparison import KINDS
-from classifier.services.version_comparison import Change, VersionComparison, compare_versions
+from classifier.services.version_comparison import BACKBONE, Change, Setting, VersionComparison, compare_versions
 from classifier.table_files import send
 from classifier.views.pictures import choices
 from ml.errors import UserError
@@ -61,8 +63,14 @@ def describe_comparison(found: VersionComparison, before: ModelVersion, after: M
         "verdict": describe_verdict(found, before.number, after.number),
         "share_before": found.hits_before / found.n if found.n else None,
         "share_after": found.hits_after / found.n if found.n else None,
+        "settings": [_with_title(one) if one.label == BACKBONE else one for one in found.settings],
         "data": [(title, found.data[kind]) for kind, title in KINDS.items() if found.data[kind]],
     }
+
+
+def _with_title(setting: Setting) -> Setting:
+    """Return the setting with what people call the two backbones."""
+    return replace(setting, before=backbone_title(setting.before), after=backbone_title(setting.after))
 
 
 @project_page

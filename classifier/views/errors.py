@@ -1,7 +1,8 @@
 import sys
 from collections.abc import Callable
 
-from django.core.exceptions import DisallowedHost
+import structlog
+from django.core.exceptions import DisallowedHost, ObjectDoesNotExist
 from django.db import DatabaseError, connection
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
@@ -12,6 +13,8 @@ from classifier.bodies import BodyCut
 from classifier.disk import is_low
 from classifier.outages import describe_outage, find_outage
 from ml.errors import UserError
+
+log = structlog.get_logger(__name__)
 
 
 def answer_page(request: HttpRequest, status: int, title: str, text: str) -> HttpResponse:
@@ -55,7 +58,10 @@ def _answer_outage(request: HttpRequest, text: str) -> HttpResponse:
 
 
 class AnswerUserErrors:
-    """Middleware that answers an error whose message is for the user, where no view has a better place for it."""
+    """Middleware that answers an error whose message is for the user, where no view has a better place for it.
+
+    What was there when the view looked for it and is gone when the service does is not found.
+    """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
@@ -65,6 +71,9 @@ class AnswerUserErrors:
 
     def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
         """Return the sentence as a page, or as JSON for the script that uploads."""
+        if isinstance(error, ObjectDoesNotExist):
+            log.warning("gone_meanwhile", path=request.path, exc_info=error)
+            return not_found(request, error)
         if not isinstance(error, UserError):
             return None
         if request.headers.get("Sec-Fetch-Dest") == "empty" and "HX-Request" not in request.headers:

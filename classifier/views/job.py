@@ -47,6 +47,7 @@ def _context(request: SignedIn, project: Project, job: Job) -> dict[str, object]
         "upload": upload,
         "counts": selectors.upload_counts(upload) if upload else {},
         "export_version": _exported(job),
+        "version_query": f"?version={job.result.get('model_version')}",
         "kind": KINDS[job.kind],
         "failed_sample": _failed_sample(job),
         "tensorboard": proxy.is_installed(),

@@ -41,8 +41,8 @@ def classify(request: SignedIn, project: Project) -> HttpResponse:
         return _answer(request, project, wanted)
     live = selectors.live_version(project)
     context = {"project": project, "version": version, "live": live, **(_context(version) if version else {})}
-    asked = f"?version={version.number}" if version and version != live else ""
-    context["api_address"] = f"/api/v1/projects/{project.slug}/classify{asked}"
+    context["asked"] = f"?version={version.number}" if version and version != live else ""
+    context["api_address"] = f"/api/v1/projects/{project.slug}/classify{context['asked']}"
     return render(request, "classifier/classify_page.html", context)
 
 

@@ -1,9 +1,10 @@
 """The form with the Train button, and what speaks against pressing it."""
 
 from typing import Any
+from urllib.parse import urlencode
 
 from django.conf import settings
-from django.http import HttpResponse
+from django.http import HttpResponse, QueryDict
 from django.shortcuts import redirect, render
 
 from classifier.access import SignedIn, project_page_for
@@ -22,7 +23,10 @@ from ml.training.config import TUNE_LAST, ConfigError, TrainConfig, why_not_fine
 def train(request: SignedIn, project: Project) -> HttpResponse:
     prefilled = {name: str(value) for name, value in request.GET.items() if name in TrainConfig.model_fields}
     initial = {"promote": True, "backbone": settings.BACKBONE, **prefilled}
-    form = TrainForm(request.POST or None, backbone=settings.BACKBONE, user=request.user, initial=initial)
+    given = request.POST
+    if "usual" in given:  # the button on the page of the project, which has no settings
+        given = QueryDict(urlencode({"promote": True, "backbone": settings.BACKBONE}))
+    form = TrainForm(given or None, backbone=settings.BACKBONE, user=request.user, initial=initial)
     if request.method == "POST" and form.is_valid():
         values = form.cleaned_data
         try:
@@ -37,6 +41,8 @@ def train(request: SignedIn, project: Project) -> HttpResponse:
         except TrainingRefused as refusal:
             if refusal.preflight.running:
                 return redirect(refusal.preflight.running)
+            if "usual" in request.POST:
+                return redirect("train", project.slug)  # which says what speaks against it
     status = 200 if request.method == "GET" else 422
     context = {
         "project": project,

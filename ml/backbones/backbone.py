@@ -99,7 +99,7 @@ class Backbone:
             self.name,
             str(self.version),
             str(self.input_size),
-            *(f"{member.weight} {member.backbone.digest}" for member in self._members_here()),
+            *(f"{member.weight} {member.backbone.digest}" for member in self.members_here),
         )
         return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
@@ -109,10 +109,12 @@ class Backbone:
         Import TensorFlow; call it only in processes that may do so.
         """
         if self.builder is None:
-            return _put_together(self._members_here(), self.input_size)
+            return _put_together(self.members_here, self.input_size)
         return self.builder(self.find_weights(self.machine), self.input_size)
 
-    def _members_here(self) -> list["Member"]:
+    @property
+    def members_here(self) -> list["Member"]:
+        """List what it is made of, with the settings of this machine."""
         return [Member(replace(member.backbone, settings=self.settings), member.weight) for member in self.members]
 
 

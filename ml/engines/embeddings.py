@@ -26,6 +26,31 @@ def embedding_key(backbone_digest: str, augmentation: Augmentation | None = None
     return plain if augmentation is None else f"{plain}-{augmentation.marker}"
 
 
+class SideBySide:
+    """Several engines that see the same pictures, so that each is decoded once."""
+
+    def __init__(self, engines: Sequence[Embedder]) -> None:
+        self.engines = engines
+        self.input_size, self.framing = engines[0].input_size, engines[0].framing
+        self.features = sum(engine.features for engine in engines)
+
+    def embed(self, pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Return the features of all engines, one after the other."""
+        return np.concatenate([engine.embed(pictures) for engine in self.engines], axis=1)
+
+    def split(self, features: NDArray[np.float32]) -> list[NDArray[np.float32]]:
+        """Return the features of each engine."""
+        return np.split(features, np.cumsum([engine.features for engine in self.engines])[:-1], axis=1)
+
+
+def combine_members(features: Sequence[NDArray[np.float32]], weights: Sequence[float]) -> NDArray[np.float32]:
+    """Return the features of a backbone from those of its members, each (N, F) with its weight.
+
+    Its own network multiplies before it averages over the places, so that it rounds otherwise in the last digit.
+    """
+    return np.concatenate([part * np.float32(weight) for part, weight in zip(features, weights, strict=True)], axis=1)
+
+
 def embed_pictures(
     sha256s: Sequence[str],
     read: Callable[[str], bytes],

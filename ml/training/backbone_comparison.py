@@ -25,11 +25,6 @@ class TooFewPictures(Refused):
         super().__init__("Networks can be compared once there are two classes with at least two different photos each.")
 
 
-def check_pictures(labels: Sequence[int], groups: Sequence[str]) -> None:
-    """Raise TooFewPictures unless there are pictures to compare by; `labels` (N,) may be any numbers."""
-    choose_pictures(np.unique(np.asarray(labels, np.int64), return_inverse=True)[1], groups)
-
-
 def choose_pictures(labels: Ints, groups: Sequence[str]) -> Ints:
     """Return the places of some pictures to compare by, as many of each class as there are. Raise TooFewPictures.
 

@@ -53,7 +53,7 @@ def test_from_first_visit_to_answer(signed_in: Any, tmp_path: Path) -> None:
     assert "24 stored" in summary
     assert "2 rejected" in summary
     page.wait_for_selector("text=3 classes, 24 pictures")
-    page.wait_for_selector("a:has-text('Train…')")  # the next step is there without a reload
+    page.wait_for_selector("#head button:has-text('Train')")  # the next step is there without a reload
 
     page.click("text=Report")
     assert "It is not a picture." in page.inner_text("table")
@@ -69,6 +69,9 @@ def test_from_first_visit_to_answer(signed_in: Any, tmp_path: Path) -> None:
     assert page.url == job_address
     page.wait_for_selector(".badge.succeeded", timeout=60_000)
     assert page.locator(".chart polyline").count() == 3
+
+    red = {"name": "red.jpg", "mimeType": "image/jpeg", "buffer": make_jpeg(4242, colour=COLOURS["red"])}
+    assert answers(page, [red]) == ["red"]  # the form came with the end of the training
 
     page.click("text=See the results")
     assert page.inner_text(".big") == "100.0 %"

@@ -62,7 +62,7 @@ class Classifier {
     body.append("image", file);
     if (why !== undefined) body.append("why", why);
     const headers = { "X-CSRFToken": document.body.dataset.csrf };
-    const response = await fetch(window.location.pathname + window.location.search, { method: "POST", body, headers });
+    const response = await fetch(this.form.action, { method: "POST", body, headers });
     const holder = document.createElement("template");
     holder.innerHTML = await response.text(); // our own server's fragment; names in it are escaped there
     const answer = holder.content.querySelector(".answer");
@@ -104,4 +104,11 @@ class Classifier {
   }
 }
 
-for (const form of document.querySelectorAll("[data-classify]")) new Classifier(form);
+function prepareForms() {
+  for (const form of document.querySelectorAll("[data-classify]:not([data-ready])")) {
+    form.dataset.ready = "";
+    new Classifier(form);
+  }
+}
+prepareForms();
+document.addEventListener("part-renewed", prepareForms); // a training has ended, and its version can be asked

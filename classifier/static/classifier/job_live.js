@@ -142,6 +142,7 @@ class LivePart {
     if (answer.redirected || answer.status === 404 || answer.headers.get("HX-Refresh")) return location.reload();
     if (!answer.ok) return undefined;
     this.part.innerHTML = await answer.text();
+    document.dispatchEvent(new Event("part-renewed"));
     const first = this.part.firstElementChild;
     this.part.dataset.live = first?.dataset.ticket ?? "";
     this.known = "";
@@ -150,6 +151,7 @@ class LivePart {
     showInTab(box, Number(box.querySelector("progress")?.value ?? 0));
     if (!("list" in this.part.dataset)) announce(box);
     if (box.dataset.stamp !== "ended") return undefined;
+    document.querySelector("[data-notify]")?.setAttribute("hidden", "");
     tellEnd(box);
     if ("reload" in this.part.dataset) location.reload();
     return undefined;

@@ -11,7 +11,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ml.training.cross_validation import deal_folds, thin_out
-from ml.training.evaluation import FEW_GROUPS
 from ml.training.head import (
     EmptySplit,
     Fitted,
@@ -32,6 +31,8 @@ from ml.training.softmax_regression import Flat, SoftmaxRegression, Watch
 # From hardly more than the class means to practically unregularised, in steps of about a factor of three.
 PENALTIES = (3.0, 1.0, 0.3, 0.1, 0.03, 0.01, 0.003, 0.001, 0.0003, 0.0001)
 PATIENCE = 2  # weaker penalties to try after the validation loss began to rise
+# Independent validation pictures; a hundred hold five mistakes, which tell little of a penalty, or of a temperature.
+ENOUGH_TO_CHOOSE = 150
 LEAST_FOLDS = 2  # to choose a penalty by; with fewer groups of a class the validation pictures have to do
 
 
@@ -104,7 +105,7 @@ def _choose_search(
     training: LabelledFeatures, validation: LabelledFeatures, classes: int, keep_validation: bool
 ) -> _Search:
     groups = validation.groups or [str(place) for place in range(len(validation.labels))]
-    if not keep_validation and len(set(groups)) < FEW_GROUPS:
+    if not keep_validation and len(set(groups)) < ENOUGH_TO_CHOOSE:
         pool = _Pool.of(training, validation)
         folds = deal_folds(pool.labels[pool.kept], [pool.groups[place] for place in pool.kept], LEAST_FOLDS)
         if folds is not None:
@@ -227,7 +228,9 @@ RECIPE = Recipe(
     name="auto",
     title="Automatic",
     help="Stops by itself, gives small classes more weight, and chooses its regularisation on unseen pictures.",
-    version=2,  # 2: chooses by cross-validation where the validation pictures are few, and then learns from all
+    # 2: chooses by cross-validation where the validation pictures are few, and then learns from all
+    # 3: fewer than 150 are few, as fewer than 50 were
+    version=3,
     train=train_auto,
     has_even_steps=False,  # weaker penalties take longer, and the last are often not tried at all
     can_cross_validate=True,

@@ -182,3 +182,14 @@ def store_export(version: ModelVersion, folder: Path, format: str = "tflite") ->
     export = Export.objects.get(job=job)
     exports.publish_export(claimed, export, files, CERTIFICATE, labels=class_names(version))
     return job
+
+
+def remove_late(monkeypatch: pytest.MonkeyPatch, module: Any, name: str) -> None:
+    """Let the row that a service is given be gone by the time it begins, as if somebody else had removed it."""
+    service = getattr(module, name)
+
+    def begin(row: Any, *rest: Any, **named: Any) -> Any:
+        type(row).objects.filter(pk=row.pk).delete()
+        return service(row, *rest, **named)
+
+    monkeypatch.setattr(module, name, begin)

@@ -164,6 +164,23 @@ def test_too_few_pictures_are_refused(classes: dict[str, int], project: Project,
     assert as_owner.post(f"/api/v1/projects/{project.slug}/backbone-comparison").status_code == 422
 
 
+def test_pictures_that_all_show_the_same_thing_are_too_few(coloured: Project) -> None:
+    red = coloured.samples.filter(image_class__name="red")
+    red.update(group="one video")
+    with pytest.raises(TooFewPictures):
+        comparisons.request_comparison(coloured, by=coloured.owner)
+    red.filter(pk=red.values_list("pk", flat=True).order_by("-pk")[0]).update(group="another")
+    assert comparisons.request_comparison(coloured, by=coloured.owner).is_open
+
+
+def test_request_does_not_read_all_pictures(coloured: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    def read(*_: object) -> None:
+        pytest.fail("This takes the longer the more pictures there are.")
+
+    monkeypatch.setattr("classifier.services.datasets.list_labelled", read)
+    assert comparisons.request_comparison(coloured, by=coloured.owner).is_open
+
+
 def list_of(pictures: dict[str, bytes], kind: str) -> list[str]:
     return [name for name in pictures if f"{kind}/" in name]
 

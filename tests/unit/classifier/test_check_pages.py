@@ -7,6 +7,7 @@ import pytest
 from django.contrib.auth.models import User
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
 
 from classifier.models import Audit, Finding, Job, Project, Sample
 from classifier.selectors import list_classes
@@ -193,6 +194,33 @@ def test_api_starts_tells_and_dismisses(swapped: Project, client: Client) -> Non
         assert answer.json() == {"changed": 1}
         assert suspects(swapped) == left
     assert client.get(f"{address}?kind=nonsense", headers=headers).status_code == 422
+
+
+def test_learning_curve_can_be_taken_away(project: Project, as_owner: Client) -> None:
+    address = reverse("learning_curve", args=[project.slug])
+    assert as_owner.get(address).content.decode() == "how,pictures,accuracy\r\n"  # before any check
+    assert as_owner.get(f"{address}?as=svg").status_code == 404
+    points = [{"pictures": 10, "accuracy": 0.6}, {"pictures": 20, "accuracy": 0.7}]
+    curve = {"points": points, "twice": {"pictures": 40, "accuracy": 0.75}}
+    Audit.objects.create(
+        project=project, digest="0" * 64, key="", samples=20, learning_curve=curve, created_at=timezone.now()
+    )
+    shown = page(as_owner, "check", project)
+    assert all(f"{address}?as={form}" in shown for form in ("csv", "json", "svg"))
+    assert as_owner.get(address).content.decode().splitlines()[1:] == [
+        "measured,10,0.6",
+        "measured,20,0.7",
+        "expected,40,0.75",
+    ]
+    assert as_owner.get(f"{address}?as=json").json()["rows"][-1] == {
+        "how": "expected",
+        "pictures": 40,
+        "accuracy": 0.75,
+    }
+    drawn = as_owner.get(f"{address}?as=svg")
+    assert drawn["Content-Type"] == "image/svg+xml"
+    assert b"Would more pictures help?" in drawn.content
+    assert as_owner.get(f"{address}?as=pdf").status_code == 404
 
 
 def test_file_of_another_format_is_refused(checked: Project, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -17,7 +17,7 @@ from classifier.services.event_files import event_files_path
 from classifier.services.exports import request_export
 from classifier.services.job_actions import NotRepeatable, StillOpen
 from ml.training.config import TrainConfig
-from tests.unit.classifier.conftest import claim_new
+from tests.unit.classifier.conftest import claim_new, remove_late
 
 SGD = {"backbone": "testing", "recipe": "sgd", "steps": 5000}
 
@@ -111,6 +111,20 @@ def test_files_that_another_job_has_too_stay(project: Project, django_capture_on
         with django_capture_on_commit_callbacks(execute=True):
             job_actions.delete_job(job)
         assert default_storage.exists(event_files_path(stored.sha256)) is stays
+
+
+@pytest.mark.parametrize("by", ["page", "API"])
+def test_job_that_somebody_else_deletes_in_this_moment_is_not_found(
+    by: str, project: Project, as_owner: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = claim_new(project)
+    lifecycle.cancel_job(job)
+    remove_late(monkeypatch, job_actions, "delete_job")
+    if by == "page":
+        answer = as_owner.post(reverse("job_delete", args=[project.slug, job.number]))
+    else:
+        answer = as_owner.delete(f"/api/v1/jobs/{job.pk}")
+    assert answer.status_code == 404
 
 
 def test_open_job_is_not_deleted(project: Project, as_owner: Client) -> None:

@@ -11,7 +11,7 @@ from classifier.jobs import kinds, lifecycle, reporting, sending
 from classifier.jobs.kinds import EMBED, EXPORT, KINDS, TRAIN
 from classifier.jobs.progress import job_progress
 from classifier.jobs.reporting import UnknownStage
-from classifier.models import Project
+from classifier.models import Job, Project
 from poetsweb import celery
 
 
@@ -66,3 +66,17 @@ def test_numbers_count_the_jobs_of_a_project_that_people_see(project: Project, a
     assert as_owner.get(reverse("job", args=[project.slug, 2])).status_code == 200
     assert as_owner.get(reverse("job", args=[project.slug, 3])).status_code == 404
     assert as_owner.get(f"/api/v1/jobs/{second.pk}").json()["number"] == 2
+
+
+@pytest.mark.parametrize("kind", [kind for kind in KINDS.values() if not kind.background], ids=lambda kind: kind.name)
+def test_api_tells_the_result_of_the_kind_alone(kind: kinds.JobKind, project: Project, as_owner: Client) -> None:
+    job = sending.queue_job(kind, project=project, by=project.owner)
+    Job.objects.filter(pk=job.pk).update(result={"of an older version": 1})
+    assert as_owner.get(f"/api/v1/jobs/{job.pk}").json()["result"] == kind.result().model_dump()
+
+
+def test_api_describes_the_result_of_each_kind(as_owner: Client) -> None:
+    described = as_owner.get("/api/v1/openapi.json").json()["components"]["schemas"]
+    shapes = {one["$ref"].rpartition("/")[2] for one in described["JobOut"]["properties"]["result"]["anyOf"]}
+    assert shapes == {kind.result.__name__ for kind in KINDS.values()}
+    assert set(described["TrainResult"]["properties"]) == set(TRAIN.result.model_fields)

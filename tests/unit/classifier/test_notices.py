@@ -21,6 +21,7 @@ from classifier.models import Delivery, Job, Project, Webhook
 from classifier.services import notices
 from classifier.services.notices import BadAddress, TooManyWebhooks
 from tests.http_server import QuietHandler, serving
+from tests.unit.classifier.conftest import remove_late
 from worker.run import run_job
 
 
@@ -201,6 +202,17 @@ def test_only_one_test_waits(owner: User, as_owner: Client) -> None:
     assert as_owner.post(f"/api/v1/webhooks/{hook.pk}/test").status_code == 409
     assert as_owner.post(reverse("webhook_test", args=[hook.pk])).status_code == 302
     assert hook.deliveries.count() == 1
+
+
+@pytest.mark.parametrize("address", ["/account/notifications/{}/test", "/api/v1/webhooks/{}/test"])
+def test_webhook_that_is_removed_in_this_moment_is_not_found(
+    address: str, owner: User, as_owner: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hook = notices.add_webhook(owner, "https://example.org/")
+    remove_late(monkeypatch, notices, "request_test")
+    answer = as_owner.post(address.format(hook.pk))
+    assert answer.status_code == 404
+    assert b"does not exist, or you do not have access" in answer.content
 
 
 def test_nobody_can_be_flooded_with_mails(project: Project, settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:

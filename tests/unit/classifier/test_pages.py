@@ -10,7 +10,7 @@ from django.test import Client
 from django.urls import reverse
 
 from classifier.jobs.kinds import TRAIN
-from classifier.models import ApiKey, ImageClass, ModelVersion, Project, Sample, Upload
+from classifier.models import ApiKey, ImageClass, Job, ModelVersion, Project, Sample, Upload
 from classifier.services import prediction
 from classifier.services.accounts import NotAllowed
 from classifier.services.projects import create_project
@@ -314,6 +314,15 @@ def test_camera_has_a_row_for_each_of_a_few_classes(trained: ModelVersion, as_ow
 
 
 @pytest.mark.usefixtures("_engine")
+def test_ended_training_asks_for_a_picture_at_once(trained: ModelVersion, as_owner: Client) -> None:
+    job = trained.job
+    assert job is not None
+    asks = f'action="{reverse("classify", args=[trained.project.slug])}?version={trained.number}"'
+    assert asks in as_owner.get(job.get_absolute_url()).content.decode()
+    Job.objects.filter(pk=job.pk).update(status="FAILED", result={})
+    assert "data-classify" not in as_owner.get(job.get_absolute_url()).content.decode()
+
+
 def test_what_cannot_be_classified_says_why(trained: ModelVersion, as_owner: Client) -> None:
     address = f"/api/v1/projects/{trained.project.slug}/classify"
     text = as_owner.post(address, {"image": SimpleUploadedFile("x.jpg", b"hello world")})

@@ -1,5 +1,7 @@
 """The pre-flight: why training cannot or should not start, in words."""
 
+from typing import Any
+
 import pytest
 from django.test import Client
 from django.urls import reverse
@@ -89,6 +91,28 @@ def test_second_click_finds_the_first_job(filled: Project, as_owner: Client) -> 
     answer = as_owner.post(f"/api/v1/projects/{filled.slug}/train", {}, content_type="application/json")
     assert answer.status_code == 409
     assert answer.json()["job"] == job.pk
+
+
+def test_one_press_on_the_page_of_the_project_trains_with_the_usual_settings(
+    filled: Project, as_owner: Client, settings: Any
+) -> None:
+    settings.BACKBONE = "mobilenet_v2_1.0_224"
+    page = as_owner.get(filled.get_absolute_url()).content.decode()
+    assert f'action="{reverse("train", args=[filled.slug])}"' in page
+    answer = as_owner.post(reverse("train", args=[filled.slug]), {"usual": "1"})
+    job = Job.objects.get(kind="train")
+    assert answer["Location"] == job.get_absolute_url()
+    assert job.config == TrainConfig(backbone="mobilenet_v2_1.0_224").as_dict()
+    assert job.state["promote"] is True
+    assert as_owner.post(reverse("train", args=[filled.slug]), {"usual": "1"})["Location"] == answer["Location"]
+
+
+def test_one_press_leads_to_what_speaks_against_it(project: Project, as_owner: Client) -> None:
+    add_pictures(project, {"red/1.jpg": make_jpeg(1)})
+    answer = as_owner.post(reverse("train", args=[project.slug]), {"usual": "1"}, follow=True)
+    assert answer.redirect_chain == [(reverse("train", args=[project.slug]), 302)]
+    assert "There is only one class" in answer.content.decode()
+    assert not Job.objects.filter(kind="train").exists()
 
 
 def test_form_queues_with_its_settings(filled: Project, as_owner: Client) -> None:

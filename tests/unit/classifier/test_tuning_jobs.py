@@ -4,8 +4,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from django.core.files.storage import default_storage
+from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 from django.urls import reverse
 
@@ -14,6 +16,7 @@ from classifier.jobs.progress import job_progress
 from classifier.models import CustomBackbone, DatasetVersion, Job, ModelVersion, Project, Sample, StageTime
 from classifier.selectors import list_custom_backbones
 from classifier.services import checkpoints, prediction
+from classifier.services.datasets import load_dataset
 from classifier.services.estimates import PASSES, estimate_tuning
 from classifier.services.reproduction import request_reproduction
 from classifier.services.training import request_training
@@ -98,6 +101,21 @@ def test_version_has_a_backbone_of_its_own_and_answers_with_it(slopes: Project) 
     again = train(slopes)
     assert again.result["unchanged"] is True
     assert ModelVersion.objects.count() == CustomBackbone.objects.count() == 1
+
+
+@pytest.mark.slow
+def test_why_is_told_for_the_tuned_backbone(slopes: Project, as_owner: Client) -> None:
+    train(slopes, fine_tuning_epochs=3)
+    version = ModelVersion.objects.get()
+    assert is_custom(version.backbone)
+    picture = SimpleUploadedFile("x.png", make_texture(9000, 0))
+    told = as_owner.post(f"/api/v1/projects/{slopes.slug}/explain", {"image": picture}).json()
+    assert np.mean(told["heat"]) == pytest.approx(told["logit"], abs=1e-3)
+    training = set(load_dataset(version.dataset_version).sha256s("training"))
+    assert len(told["similar"]) == 5
+    assert {one["sha256"] for one in told["similar"]} <= training
+    page = as_owner.post(reverse("classify", args=[slopes.slug]), {"image": picture.open(), "why": ""}).content.decode()
+    assert "It looks most like these training pictures" in page
 
 
 @pytest.mark.slow

@@ -179,6 +179,14 @@ def test_damaged_version_is_told_of(many: Project, as_owner: Client, monkeypatch
     assert "The file was changed." in page_of(as_owner, many)
 
 
+def test_page_names_backbones_as_people_do(many: Project, answers: Answers, as_owner: Client) -> None:
+    before, _ = two(many)
+    answers.errs(before, range(10))
+    ModelVersion.objects.filter(pk=before.pk).update(backbone="efficientnet_lite0")
+    shown = page_of(as_owner, many)
+    assert "<td>EfficientNet-Lite0</td><td>Testing (tiny, fixed)</td>" in shown
+
+
 def test_api_compares(many: Project, answers: Answers, as_owner: Client) -> None:
     before, _ = two(many)
     answers.errs(before, range(10))

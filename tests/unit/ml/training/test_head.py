@@ -206,13 +206,21 @@ def test_auto_chooses_the_penalty_by_validation(monkeypatch: pytest.MonkeyPatch)
     def loss_of(head: Head, split: LabelledFeatures) -> float:
         return balanced_loss(split.features @ head.weights + head.bias, split.labels)
 
-    chosen = train_head(training, validation, 2, AUTO, silent)
+    chosen = train_head(training, validation, 2, AUTO, silent, keep_validation=True)
     alone = []
     for penalty in (3.0, 0.01, 0.0001):
         monkeypatch.setattr(logistic_regression, "PENALTIES", (penalty,))
-        alone.append(train_head(training, validation, 2, AUTO, silent))
+        alone.append(train_head(training, validation, 2, AUTO, silent, keep_validation=True))
     assert loss_of(chosen, validation) <= min(loss_of(head, validation) for head in alone) + 1e-3
     assert loss_of(chosen, test) < loss_of(alone[-1], test)
+
+
+@pytest.mark.parametrize(("kept_back", "judged"), [(100, 400), (200, 200)])
+def test_auto_judges_by_all_pictures_where_validation_is_too_small_to_tell(kept_back: int, judged: int) -> None:
+    training, validation = clouds([150, 150], apart=0.3), clouds([kept_back // 2] * 2, seed=1, apart=0.3)
+    fitted = registry.train_head(training, validation, 2, AUTO, silent)
+    assert len(fitted.out_of_sample.labels) == judged
+    assert fitted.out_of_sample.folds == (5 if kept_back == 100 else 0)
 
 
 def test_poets_loss_falls() -> None:
