@@ -33,7 +33,8 @@ from ml.datasets.archives import (
     walk_archive,
 )
 from ml.datasets.plan import Verdict
-from ml.datasets.readings import parse_layout
+from ml.datasets.readings import Layout, parse_layout
+from ml.errors import UserError
 from ml.images.isolated import CRASHES, isolated_reader
 from worker.chunks import cut_chunks
 from worker.class_thumbnails import show_classes
@@ -103,10 +104,28 @@ def _opened(job: Job) -> Iterator[Opened]:
     """Open what was uploaded or chosen, and plan it."""
     layout = parse_layout(uploads.asked_layout(job))
     if "source" in job.config:
-        yield sources.open_source(job.config["source"], job.config["path"], layout)
+        with _opened_source(job, layout) as opened:
+            yield opened
         return
     with kept_copy(job.config["archive"]) as path:
         yield open_archive(path, settings.ARCHIVE_LIMITS, layout)
+
+
+@contextmanager
+def _opened_source(job: Job, layout: Layout) -> Iterator[Opened]:
+    """Open what was chosen of a source; the copy of an archive in a bucket is kept while the job waits."""
+    throttle = Throttle()
+
+    def alive() -> None:
+        if throttle.due():
+            lifecycle.beat(job)
+
+    source, path, copy = job.config["source"], job.config["path"], sources.copy_for(job)
+    try:
+        yield sources.open_source(source, path, layout, copy=copy, alive=alive)
+    except UserError:
+        sources.delete_copies(job)
+        raise
 
 
 def _ingest_planned(job: Job) -> bool:
@@ -124,6 +143,7 @@ def _ingest_planned(job: Job) -> bool:
             _queue_parts(job, members, opened.plan.layout.frames)
             return True
         _take_in(job, opened.walk(), opened.plan.web)
+    sources.delete_copies(job)
     return False
 
 

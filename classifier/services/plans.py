@@ -32,7 +32,7 @@ class TooLargeToPlan(Refused):
 
     def __init__(self) -> None:
         most = MOST_BYTES_AT_ONCE // 2**20
-        super().__init__(f"A dry run takes archives of up to {most} MB. Upload it: what is doubtful is asked first.")
+        super().__init__(f"A dry run takes archives of up to {most} MB. Bring it in: what is doubtful is asked first.")
 
 
 class BadPaths(Refused):
@@ -42,10 +42,15 @@ class BadPaths(Refused):
         super().__init__("Send the paths as a JSON list of pairs, such as [path, bytes].")
 
 
+def check_size(size: int) -> None:
+    """Check that an archive of so many bytes can be planned at once. Raise `TooLargeToPlan`."""
+    if size > MOST_BYTES_AT_ONCE:
+        raise TooLargeToPlan
+
+
 def plan_archive(file: "File[bytes]", layout: Layout) -> Plan:
     """Return the plan of an uploaded archive. Raise `ArchiveRejected`, `BadLayout`, `TooLargeToPlan`."""
-    if (file.size or 0) > MOST_BYTES_AT_ONCE:
-        raise TooLargeToPlan
+    check_size(file.size or 0)
     if isinstance(file, TemporaryUploadedFile):
         return open_archive(Path(file.temporary_file_path()), settings.ARCHIVE_LIMITS, layout).plan
     with tempfile.NamedTemporaryFile(dir=settings.FILE_UPLOAD_TEMP_DIR) as copy:
