@@ -199,21 +199,6 @@ def test_archive_that_is_not_clear_is_asked_about(signed_in: Any, tmp_path: Path
     assert page.locator(".class-name").all_inner_texts() == ["x", "y"]
 
 
-def test_folder_with_pictures_and_a_table_of_web_addresses(signed_in: Any, tmp_path: Path) -> None:
-    """Press once: the pictures are sent, and the server fetches the others (here none, as it may not)."""
-    page = signed_in
-    new_project(page, "Both")
-    pictures = coloured_pictures(2, seed=7100)
-    rows = b"url,label\nhttp://127.0.0.1:9/web1.jpg,red\nhttp://127.0.0.1:9/web2.jpg,green\n"
-    bring_in(page, "[data-pick-folder]", write_folder(tmp_path / "both", {**pictures, "web.csv": rows}))
-    page.wait_for_selector("text=3 classes, 6 pictures")
-    assert "6 stored" in page.inner_text("[data-summary]")
-    assert "2 pictures named by a table are fetched from the web meanwhile." in page.inner_text("[data-fetched]")
-    page.click("[data-fetched] >> text=Show how far that is")
-    page.wait_for_selector("h1:has-text('both')")
-    expect(page.locator("text=private network").first).to_be_visible(timeout=60_000)
-
-
 def test_splits_and_pictures_without_a_class_of_a_folder(signed_in: Any, tmp_path: Path) -> None:
     page = signed_in
     new_project(page, "Published")
