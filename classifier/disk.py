@@ -32,9 +32,12 @@ def check_room(size: int) -> None:
         raise DiskFull("There is not enough room on the disk of this site. The administrator has to make room first.")
 
 
-def wait_for_room() -> None:
-    """Raise the OSError of a full disk before it is full, so that a job waits and leaves room for the database."""
-    if not has_room():
+def wait_for_room(size: int = 0) -> None:
+    """Raise the OSError of a full disk before it is full, so that a job waits and leaves room for the database.
+
+    `size` is how many bytes it is about to write.
+    """
+    if not has_room(size):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 

@@ -147,6 +147,7 @@ urlpatterns = [
     # uploads
     path("projects/<slug:slug>/uploads/start", uploads.start, name="upload_start"),
     path("projects/<slug:slug>/uploads/plan", uploads.plan, name="upload_plan"),
+    path("projects/<slug:slug>/uploads/fetch", uploads.fetch, name="upload_fetch"),
     path("projects/<slug:slug>/uploads/archive", uploads.archive, name="upload_archive"),
     path("projects/<slug:slug>/uploads/", uploads.index, name="uploads"),
     path("projects/<slug:slug>/uploads/<int:pk>/", uploads.detail, name="upload"),

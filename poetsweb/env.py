@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 from django.core.exceptions import ImproperlyConfigured
 from dotenv import load_dotenv
-from pydantic import AfterValidator, BeforeValidator, Field, ValidationError, field_validator
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationError, ValidationInfo, field_validator
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
@@ -150,6 +150,22 @@ class Environment(BaseSettings):
     FETCH_PRIVATE_ADDRESSES: bool = False
     UNCONFINED_NETWORKS: bool = False
     FLOWERS_URL: Annotated[str, _url("https://", "http://")] = FLOWERS
+
+    @field_validator("IMPORT_FROM")
+    @classmethod
+    def _is_elsewhere(cls, sources: list[str], info: ValidationInfo) -> list[str]:
+        """Refuse what holds this site's own files: everybody could bring in everybody's pictures."""
+        data, bucket = info.data.get("POETSWEB_DATA"), info.data.get("S3_BUCKET")
+        for source in sources:
+            folder = Path(source).resolve()
+            if bucket and source.removeprefix("s3://").partition("/")[0] == bucket:
+                raise ValueError(f"write another bucket: {bucket} is S3_BUCKET, which holds the pictures of all users")
+            if data and not source.startswith("s3://") and (folder in (data, *data.parents) or data in folder.parents):
+                raise ValueError(
+                    f"write other folders: {source} holds the data folder of this site, or is in it, and there are the"
+                    " pictures of all users"
+                )
+        return sources
 
     @field_validator("*", mode="before")
     @classmethod

@@ -20,6 +20,7 @@ from classifier.services import sample_sets, sources, uploads
 from classifier.services.incoming_files import INCOMING_FILES, read_incoming_file, sync_incoming
 from classifier.services.videos import find_position, frames_in_job
 from classifier.services.web_pictures import walk_with_web
+from classifier.services.web_uploads import PLANNED, read_planned
 from classifier.storage import delete_copy, kept_copy
 from ml.datasets.archives import (
     ArchiveEntry,
@@ -32,7 +33,8 @@ from ml.datasets.archives import (
     walk_archive,
 )
 from ml.datasets.plan import Verdict
-from ml.datasets.readings import parse_layout
+from ml.datasets.readings import Layout, parse_layout
+from ml.errors import UserError
 from ml.images.isolated import CRASHES, isolated_reader
 from worker.chunks import cut_chunks
 from worker.class_thumbnails import show_classes
@@ -55,6 +57,9 @@ def ingest(job: Job) -> None:
         _take_in(job, sample_sets.draw_digits())
     elif job.config.get("sample_set") == sample_sets.FLOWERS:
         _ingest_flowers(job)
+    elif job.config.get(PLANNED):
+        _fetch_planned(job)
+        _check_outcome(job)
     elif _ingest_planned(job):
         return
     else:
@@ -88,15 +93,39 @@ def _ingest_flowers(job: Job) -> None:
         _take_in(job, walk)
 
 
+def _fetch_planned(job: Job) -> None:
+    with kept_copy(job.config["archive"]) as path:
+        web = read_planned(path)
+    _take_in(job, ArchiveWalk(0, iter(())), web, rate=job.config.get("frames"))
+
+
 @contextmanager
 def _opened(job: Job) -> Iterator[Opened]:
     """Open what was uploaded or chosen, and plan it."""
     layout = parse_layout(uploads.asked_layout(job))
     if "source" in job.config:
-        yield sources.open_source(job.config["source"], job.config["path"], layout)
+        with _opened_source(job, layout) as opened:
+            yield opened
         return
     with kept_copy(job.config["archive"]) as path:
         yield open_archive(path, settings.ARCHIVE_LIMITS, layout)
+
+
+@contextmanager
+def _opened_source(job: Job, layout: Layout) -> Iterator[Opened]:
+    """Open what was chosen of a source; the copy of an archive in a bucket is kept while the job waits."""
+    throttle = Throttle()
+
+    def alive() -> None:
+        if throttle.due():
+            lifecycle.beat(job)
+
+    source, path, copy = job.config["source"], job.config["path"], sources.copy_for(job)
+    try:
+        yield sources.open_source(source, path, layout, copy=copy, alive=alive)
+    except UserError:
+        sources.delete_copies(job)
+        raise
 
 
 def _ingest_planned(job: Job) -> bool:
@@ -114,6 +143,7 @@ def _ingest_planned(job: Job) -> bool:
             _queue_parts(job, members, opened.plan.layout.frames)
             return True
         _take_in(job, opened.walk(), opened.plan.web)
+    sources.delete_copies(job)
     return False
 
 
@@ -162,14 +192,16 @@ def _refuse(entry: ArchiveEntry) -> ArchiveEntry:
     return entry._replace(class_name=None, data=None, reason=CRASHES)
 
 
-def _take_in(job: Job, files: ArchiveWalk, web: Mapping[str, Verdict] = MappingProxyType({})) -> None:
+def _take_in(
+    job: Job, files: ArchiveWalk, web: Mapping[str, Verdict] = MappingProxyType({}), *, rate: float | None = None
+) -> None:
     done = job.upload.items.count()  # by a worker that died: the entries come in the same order again
     files_done, frames_done = find_position(job.upload)
     walk = walk_with_web(files, web, done=files_done, alive=partial(lifecycle.beat, job))
     reporting.enter_stage(job, "read", total=walk.total)
     if not walk.total:
         raise ArchiveRejected("There are no files in it.")
-    rate = files.plan.layout.frames if files.plan else None
+    rate = files.plan.layout.frames if files.plan else rate
     pictures = frames_in_job(walk, rate, alive=partial(lifecycle.beat, job), skip=frames_done)
     with _careful(job, pictures) as entries:
         for outcomes in uploads.add_entries(job.upload, entries):

@@ -127,7 +127,10 @@ def _tell(job: Job, version: ModelVersion, console: Console) -> None:
     found = "Nothing changed since it was trained: version" if job.result.get("unchanged") else "Version"
     console.say(f"{found} {version.number} of the project {version.project.slug} (job {job.pk})")
     metrics = version.metrics
-    console.say(f"Final test accuracy = {100 * (metrics['test_accuracy'] or 0):.1f}% (N={metrics['test_n']})")
+    if metrics["test_accuracy"] is None:
+        console.say("Final test accuracy is not known, as there are no test pictures (N=0)")
+    else:
+        console.say(f"Final test accuracy = {100 * metrics['test_accuracy']:.1f}% (N={metrics['test_n']})")
 
 
 def _print_misclassified(version: ModelVersion, console: Console) -> None:

@@ -9,9 +9,13 @@ from ninja.params import functions as params
 from classifier import selectors
 from classifier.access import SignedIn, find_project
 from classifier.api import dataset_schemas as schemas
+from classifier.api.auth import READ_AUTH
 from classifier.api.errors import ZIP_OR_TABLE, errors
+from classifier.api.sample_schemas import DownloadIn
+from classifier.api.samples import choose_samples
 from classifier.downloads import choose_source, send_pictures
 from classifier.models import DatasetVersion
+from classifier.roles import Role
 from classifier.sample_filters import SampleFilter
 from classifier.services.dataset_comparison import (
     Difference,
@@ -39,6 +43,18 @@ def download_pictures(
     """Return the pictures that match as a zip of class folders with a manifest, which another upload understands."""
     project = find_project(request, slug)
     return send_pictures(project, choose_source(project, filters, dataset_version), manifest_only=manifest_only)
+
+
+@router.post(
+    "/projects/{slug}/download",
+    response={200: None, **errors(400, 404, 413, 422)},
+    openapi_extra=ZIP_OR_TABLE,
+    auth=READ_AUTH,
+)
+def download_chosen_pictures(request: SignedIn, slug: str, payload: DownloadIn) -> Any:
+    """Return these samples as `download_pictures` does; ids that are not the project's are passed over."""
+    project = find_project(request, slug, Role.VIEWER)
+    return send_pictures(project, choose_samples(project, payload), manifest_only=payload.manifest_only)
 
 
 @router.get("/projects/{slug}/dataset-versions", response={200: list[schemas.DatasetVersionOut], **errors(404, 422)})

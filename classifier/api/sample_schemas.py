@@ -59,6 +59,10 @@ class TagIn(SamplesIn):
     tag: str = Field(max_length=MAX_TAG_LENGTH)
 
 
+class DownloadIn(SamplesIn):
+    manifest_only: bool = Field(False, description="the table of the pictures, in CSV, without their files")
+
+
 class ChangedOut(Schema):
     changed: int
     change: int = Field(description="the id of this act, to undo it")

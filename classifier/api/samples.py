@@ -43,7 +43,8 @@ def list_samples(
     return {"samples": [present_sample(sample) for sample in page], "next": following or None}
 
 
-def _chosen(project: Project, payload: schemas.SamplesIn) -> QuerySet[Sample]:
+def choose_samples(project: Project, payload: schemas.SamplesIn) -> QuerySet[Sample]:
+    """Select the samples of the project that are named, or that match the filter."""
     if payload.filter is not None:
         return select_samples(project, payload.filter)
     return samples.pick(project, payload.ids)
@@ -61,56 +62,58 @@ def move_samples(request: SignedIn, slug: str, payload: schemas.MoveIn) -> Any:
     """Move samples to another class of the project."""
     project = find_project(request, slug)
     to = get_object_or_404(list_classes(project), pk=payload.class_id)
-    return _changed(samples.move_samples(project, _chosen(project, payload), to=to, by=request.user))
+    return _changed(samples.move_samples(project, choose_samples(project, payload), to=to, by=request.user))
 
 
 @router.post("/projects/{slug}/samples/unlabel", response=CHANGED)
 def unlabel_samples(request: SignedIn, slug: str, payload: schemas.SamplesIn) -> Any:
     """Take samples out of their class; trainings leave them out until they have one."""
     project = find_project(request, slug)
-    return _changed(samples.unlabel_samples(project, _chosen(project, payload), by=request.user))
+    return _changed(samples.unlabel_samples(project, choose_samples(project, payload), by=request.user))
 
 
 @router.post("/projects/{slug}/samples/split", response=CHANGED)
 def split_samples(request: SignedIn, slug: str, payload: schemas.SplitIn) -> Any:
     """Give samples a split by hand, with all others of their groups."""
     project = find_project(request, slug)
-    return _changed(samples.set_split(project, _chosen(project, payload), payload.split, by=request.user))
+    return _changed(samples.set_split(project, choose_samples(project, payload), payload.split, by=request.user))
 
 
 @router.post("/projects/{slug}/samples/group", response=CHANGED)
 def group_samples(request: SignedIn, slug: str, payload: schemas.GroupIn) -> Any:
     """Say that samples show the same thing, so that new ones are never dealt into two splits; "" for no group."""
     project = find_project(request, slug)
-    return _changed(samples.set_group(project, _chosen(project, payload), payload.group.strip(), by=request.user))
+    return _changed(
+        samples.set_group(project, choose_samples(project, payload), payload.group.strip(), by=request.user)
+    )
 
 
 @router.post("/projects/{slug}/samples/tag", response=CHANGED)
 def tag_samples(request: SignedIn, slug: str, payload: schemas.TagIn) -> Any:
     """Give samples a tag."""
     project = find_project(request, slug)
-    return _changed(samples.add_tag(project, _chosen(project, payload), payload.tag, by=request.user))
+    return _changed(samples.add_tag(project, choose_samples(project, payload), payload.tag, by=request.user))
 
 
 @router.post("/projects/{slug}/samples/untag", response=CHANGED)
 def untag_samples(request: SignedIn, slug: str, payload: schemas.TagIn) -> Any:
     """Take a tag off samples."""
     project = find_project(request, slug)
-    return _changed(samples.remove_tag(project, _chosen(project, payload), payload.tag, by=request.user))
+    return _changed(samples.remove_tag(project, choose_samples(project, payload), payload.tag, by=request.user))
 
 
 @router.post("/projects/{slug}/samples/delete", response=CHANGED)
 def delete_samples(request: SignedIn, slug: str, payload: schemas.SamplesIn) -> Any:
     """Move samples to the trash."""
     project = find_project(request, slug)
-    return _changed(samples.delete_samples(project, _chosen(project, payload), by=request.user))
+    return _changed(samples.delete_samples(project, choose_samples(project, payload), by=request.user))
 
 
 @router.post("/projects/{slug}/samples/restore", response=CHANGED)
 def restore_samples(request: SignedIn, slug: str, payload: schemas.SamplesIn) -> Any:
     """Take samples out of the trash."""
     project = find_project(request, slug)
-    return _changed(samples.restore_samples(project, _chosen(project, payload), by=request.user))
+    return _changed(samples.restore_samples(project, choose_samples(project, payload), by=request.user))
 
 
 @router.post("/projects/{slug}/samples/purge", response={200: schemas.CountOut, **errors(400, 404, 409, 413, 422)})

@@ -99,7 +99,7 @@ def upload_from_source(request: SignedIn, slug: str, payload: schemas.FromSource
     project = find_project(request, slug)
     if payload.dry_run:
         layout = parse_layout(payload.layout)
-        return sources.open_source(payload.source, payload.path, layout).plan.describe_fully()
+        return sources.plan_source(payload.source, payload.path, layout).describe_fully()
     upload = sources.ingest_source(project, payload.source, payload.path, by=request.user, layout=payload.layout)
     return Status(202, {"job": upload.job_id})
 

@@ -49,7 +49,7 @@ def preview_dataset_version(
     The version is not saved. Its digest is the one that `freeze_dataset_version` would find.
     """
     fields = ("image__sha256", "image_class", "split", "split_is_given", "group")
-    samples = [SplitSample(*row) for row in _usable(project).order_by().values_list(*fields)]
+    samples = [SplitSample(*row) for row in list_usable_samples(project).order_by().values_list(*fields)]
     changes = assign_splits(samples, validation_percentage=validation_percentage, testing_percentage=testing_percentage)
     rows = sorted(
         (one.sha256, one.class_id, changes.get(one.sha256, one.split), *((one.group,) if one.group else ()))
@@ -120,7 +120,7 @@ def has_damaged_pictures(version: DatasetVersion) -> bool:
 
 def decide_splits(project: Project, *, validation_percentage: int, testing_percentage: int) -> None:
     """Give every sample without a split its split, for ever (see ml.datasets.splits for the rule)."""
-    kept = _usable(project)
+    kept = list_usable_samples(project)
     rows = kept.order_by().values_list("image__sha256", "image_class", "split", "split_is_given", "group")
     samples = [SplitSample(*row) for row in rows]
     changes = assign_splits(samples, validation_percentage=validation_percentage, testing_percentage=testing_percentage)
@@ -131,20 +131,20 @@ def decide_splits(project: Project, *, validation_percentage: int, testing_perce
             Sample.objects.filter(project=project, image__sha256__in=part).update(split=split, split_is_given=False)
 
 
-def _usable(project: Project) -> QuerySet[Sample]:
-    """Select the samples that a training can use: those of classes for training whose picture can be read."""
+def list_usable_samples(project: Project) -> QuerySet[Sample]:
+    """List the samples that a training can use: those of classes for training whose picture can be read."""
     kept = Sample.objects.filter(project=project, deleted_at=None, image__damaged_at=None)
     return kept.filter(image_class__deleted_at=None, image_class__in_training=True)
 
 
 def list_usable(project: Project) -> list[str]:
     """List the sha256s of the pictures that a training can use."""
-    return list(_usable(project).order_by("pk").values_list("image__sha256", flat=True))
+    return list(list_usable_samples(project).order_by("pk").values_list("image__sha256", flat=True))
 
 
 def list_labelled(project: Project) -> list[tuple[str, int, str]]:
     """List (sha256, class id, group) of those, by sha256; the group of one that is in none is its own."""
-    rows = _usable(project).order_by().values_list("image__sha256", "image_class", "group")
+    rows = list_usable_samples(project).order_by().values_list("image__sha256", "image_class", "group")
     return sorted((sha256, class_id, group or sha256) for sha256, class_id, group in rows)
 
 
@@ -163,7 +163,7 @@ def can_hold_out(project: Project) -> bool:
 
 def _rows(project: Project) -> list[Row]:
     """List (sha256, class id, split), by sha256, with the group of those that are in one."""
-    rows = _usable(project).order_by().values_list("image__sha256", "image_class", "split", "group")
+    rows = list_usable_samples(project).order_by().values_list("image__sha256", "image_class", "split", "group")
     return sorted(row if row[-1] else row[:-1] for row in rows)
 
 
@@ -174,7 +174,7 @@ def _counts(classes: list[list[object]], rows: list[Row]) -> dict[str, list[int]
 
 def _count_given(project: Project, classes: set[int]) -> dict[str, int]:
     """Count the pictures of each split that were given it by folders, tables or by hand."""
-    given = _usable(project).filter(split_is_given=True, image_class__in=classes)
+    given = list_usable_samples(project).filter(split_is_given=True, image_class__in=classes)
     return dict(given.order_by().values_list("split").annotate(Count("id")))
 
 

@@ -15,7 +15,7 @@ from ml.datasets.archives import ArchiveEntry, open_archive
 from ml.datasets.entries import DEFAULT_LIMITS, Survey
 from ml.datasets.evidence import Listing
 from ml.datasets.names import EntryRefused
-from ml.datasets.plan import Plan
+from ml.datasets.plan import USED, Plan
 from ml.datasets.planner import make_plan
 from ml.datasets.readings import Layout
 from ml.errors import Refused
@@ -32,7 +32,7 @@ class TooLargeToPlan(Refused):
 
     def __init__(self) -> None:
         most = MOST_BYTES_AT_ONCE // 2**20
-        super().__init__(f"A dry run takes archives of up to {most} MB. Upload it: what is doubtful is asked first.")
+        super().__init__(f"A dry run takes archives of up to {most} MB. Bring it in: what is doubtful is asked first.")
 
 
 class BadPaths(Refused):
@@ -42,10 +42,15 @@ class BadPaths(Refused):
         super().__init__("Send the paths as a JSON list of pairs, such as [path, bytes].")
 
 
+def check_size(size: int) -> None:
+    """Check that an archive of so many bytes can be planned at once. Raise `TooLargeToPlan`."""
+    if size > MOST_BYTES_AT_ONCE:
+        raise TooLargeToPlan
+
+
 def plan_archive(file: "File[bytes]", layout: Layout) -> Plan:
     """Return the plan of an uploaded archive. Raise `ArchiveRejected`, `BadLayout`, `TooLargeToPlan`."""
-    if (file.size or 0) > MOST_BYTES_AT_ONCE:
-        raise TooLargeToPlan
+    check_size(file.size or 0)
     if isinstance(file, TemporaryUploadedFile):
         return open_archive(Path(file.temporary_file_path()), settings.ARCHIVE_LIMITS, layout).plan
     with tempfile.NamedTemporaryFile(dir=settings.FILE_UPLOAD_TEMP_DIR) as copy:
@@ -77,11 +82,16 @@ def plan_paths(text: bytes, tables: dict[str, "File[bytes]"], layout: Layout) ->
 def number_verdicts(plan: Plan, planned: list[bool]) -> tuple[list[BrowserVerdict], list[int]]:
     """Return the different verdicts, and for each path the place of its own among them, or -1 if it is passed over.
 
-    They are without the names that a manifest gives: the browser sends each picture under its own.
+    They are without the names that a manifest gives: the browser sends each picture under its own. What only told of
+    the pictures, such as a table, is passed over too: it is not rejected.
     """
     kinds: dict[BrowserVerdict, int] = {}
     following = iter(plan.verdicts)
-    places = [kinds.setdefault(next(following)[:4], len(kinds)) if known else -1 for known in planned]
+    verdicts = [next(following) if known else None for known in planned]
+    places = [
+        -1 if verdict is None or verdict.reason == USED else kinds.setdefault(verdict[:4], len(kinds))
+        for verdict in verdicts
+    ]
     return list(kinds), places
 
 

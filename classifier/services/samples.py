@@ -125,7 +125,7 @@ def purge_samples(project: Project) -> int:
 def purge_every_sample(project: Project, told: Callable[[int], None]) -> None:
     """Delete all samples of a project that is to go, with their pictures; `told` hears how many after each slice."""
     for ids in _slices(Sample.objects.filter(project=project).order_by("pk")):
-        _purge(Sample.objects.filter(pk__in=ids))
+        _purge(project, Sample.objects.filter(pk__in=ids))
         told(len(ids))
 
 

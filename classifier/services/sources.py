@@ -1,18 +1,22 @@
 """Folders and buckets outside the site, from which pictures may be brought in: those that IMPORT_FROM names."""
 
 import os
+import tempfile
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from django.conf import settings
 from django.contrib.auth.models import User
 
-from classifier.models import Project, Upload
+from classifier.models import Job, Project, Upload
 from classifier.outages import StorageAway
+from classifier.services.plans import check_size
 from classifier.services.uploads import describe_reading, queue_ingest
 from ml.datasets.archives import Opened, looks_like_archive, open_path
 from ml.datasets.file_names import shows_something
 from ml.datasets.litter import is_litter
+from ml.datasets.plan import Plan
 from ml.datasets.readings import Layout
 from ml.errors import Refused
 
@@ -48,14 +52,52 @@ def browse(source: str, path: str) -> Contents:
     return _browse_folder(_inside(Path(source), path))
 
 
-def open_source(source: str, path: str, layout: Layout) -> Opened:
-    """List a folder or an archive of a source and plan it. Raise `NoSuchSource`, `ArchiveRejected`, OSError."""
-    _check(source, path)
-    if source.startswith(BUCKET):
-        from classifier.services.bucket_source import open_bucket  # boto3 is an extra
+def open_source(
+    source: str,
+    path: str,
+    layout: Layout,
+    *,
+    copy: Path,
+    check: Callable[[int], None] = lambda size: None,
+    alive: Callable[[], None] = lambda: None,
+) -> Opened:
+    """List a folder or an archive of a source and plan it. Raise `NoSuchSource`, `ArchiveRejected`, OSError.
 
-        return open_bucket(source, path, settings.ARCHIVE_LIMITS, layout)
-    return open_path(_inside(Path(source), path), settings.ARCHIVE_LIMITS, layout)
+    An archive in a bucket is fetched to a file whose path begins with `copy`, and is read from there; `check` and
+    `alive` are as for `open_bucket_archive`.
+    """
+    _check(source, path)
+    if not source.startswith(BUCKET):
+        return open_path(_inside(Path(source), path), settings.ARCHIVE_LIMITS, layout)
+    from classifier.services.bucket_source import open_bucket, open_bucket_archive  # boto3 is an extra
+
+    limits = settings.ARCHIVE_LIMITS
+    if looks_like_archive(path):
+        opened = open_bucket_archive(source, path, limits, layout, copy=copy, check=check, alive=alive)
+        if opened is not None:
+            return opened
+    return open_bucket(source, path, limits, layout)
+
+
+def plan_source(source: str, path: str, layout: Layout) -> Plan:
+    """Return the plan of what lies in a source, while whoever asks waits. Raise as `open_source`, TooLargeToPlan."""
+    with tempfile.TemporaryDirectory(dir=settings.FILE_UPLOAD_TEMP_DIR, prefix="plan-") as folder:
+        return open_source(source, path, layout, copy=Path(folder) / "archive", check=check_size).plan
+
+
+def copy_for(job: Job) -> Path:
+    """Return what the path of a job's copy of an archive begins with.
+
+    It lies with the scratch files, which are deleted when nobody has used them for a day.
+    """
+    return Path(settings.FILE_UPLOAD_TEMP_DIR) / f"source-{job.pk}"
+
+
+def delete_copies(job: Job) -> None:
+    """Delete this machine's copies of what a job has read from a bucket."""
+    copy = copy_for(job)
+    for path in copy.parent.glob(f"{copy.name}-*"):
+        path.unlink(missing_ok=True)
 
 
 def ingest_source(

@@ -18,6 +18,7 @@ from classifier.services.dataset_comparison import KINDS, compare_states, curren
 from classifier.services.dataset_pages import page_of_differences, page_of_version
 from classifier.services.dataset_restoring import count_purged, restore_version
 from classifier.services.history import count_pictures
+from classifier.services.untested import tell_untested
 from classifier.views.acts import tell
 from classifier.views.sample_actions import chosen
 from ml.datasets.splits import SPLITS
@@ -70,6 +71,7 @@ def detail(request: SignedIn, project: Project, number: int) -> HttpResponse:
             "splits": SPLITS,
             "classes": list(zip([pk for pk, _ in version.classes], dataset_class_names(version), strict=True)),
             "purged": count_purged(version),
+            "untested": tell_untested(version),
             "others": project.dataset_versions.exclude(pk=version.pk),
             "models": version.model_versions.all(),
         },

@@ -22,6 +22,7 @@ from classifier.evaluation_plots import draw_coverage, draw_precision_over_recal
 from classifier.models import Audit, Project
 from classifier.services import audits
 from classifier.services.evaluations import Evaluated
+from classifier.services.untested import tell_untested
 from classifier.views.judged import list_pictures, parse_wanted
 from ml.errors import UserError
 from ml.training.pipeline import IMPORTED
@@ -39,6 +40,7 @@ def evaluation(request: SignedIn, project: Project, number: int) -> HttpResponse
         "project": project,
         "version": version,
         "of": source,
+        "untested": tell_untested(version.dataset_version) if source == "test" else "",
         "imported": version.config["recipe"] == IMPORTED,
         "audit": Audit.objects.filter(project=project).first(),
         "job": audits.find_open(project),

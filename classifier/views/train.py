@@ -15,6 +15,7 @@ from classifier.selectors import list_classes, list_left_out
 from classifier.services import audits
 from classifier.services.estimates import estimate_tuning, foresee_training
 from classifier.services.training import TrainingRefused, check_training, request_training
+from classifier.services.untested import describe_untested, foresee_untested
 from ml.backbones.registry import is_known
 from ml.training.config import TUNE_LAST, ConfigError, TrainConfig, why_not_fine_tuned
 
@@ -51,6 +52,7 @@ def train(request: SignedIn, project: Project) -> HttpResponse:
         "preflight": check_training(project),
         "left_out": list_left_out(project),
         "findings": audits.count_findings(project),
+        "untested": describe_untested(foresee_untested(project)),
     }
     wanted = form.cleaned_data.get("config") if form.is_bound and form.is_valid() else _config_of(prefilled)
     context |= _plan(project, wanted)

@@ -22,11 +22,13 @@ from classifier.models import Job, Project, Upload, UploadItem
 from classifier.parsing import parse_number
 from classifier.services import known, plans, uploads
 from classifier.services.images import read_bounded
+from classifier.services.web_uploads import fetch_planned
 from ml.datasets.archives import ArchiveEntry, looks_like_archive
 from ml.datasets.cells import protect_cell
 from ml.datasets.file_names import TABLE, kind_of_file
 from ml.datasets.names import why_no_archive
-from ml.datasets.readings import BadLayout, combine, parse_layout
+from ml.datasets.plan import Plan
+from ml.datasets.readings import BadLayout, Layout, combine, parse_layout
 from ml.datasets.splits import SPLITS
 from ml.errors import Conflict
 
@@ -102,8 +104,7 @@ def plan(request: SignedIn, project: Project) -> HttpResponse:
     what is passed over. `frames` is how many a second videos become, null if nobody has decided.
     """
     layout = combine([*request.POST.getlist("layout"), *_by_hand(request)])
-    names, files = request.POST.getlist("table_path"), request.FILES.getlist("table")
-    found, places = plans.plan_paths(_read_part(request, "paths"), dict(zip(names, files, strict=False)), layout)
+    found, places = _plan_folder(request, layout)
     kinds, of_file = plans.number_verdicts(found, places)
     context = {"project": project, "plan": found.describe_fully(), "asking": True}
     html = render_to_string("classifier/_plan.html", context, request)
@@ -118,6 +119,20 @@ def plan(request: SignedIn, project: Project) -> HttpResponse:
             "frames": found.layout.frames,
         }
     )
+
+
+def _plan_folder(request: SignedIn, layout: Layout) -> tuple[Plan, list[bool]]:
+    names, files = request.POST.getlist("table_path"), request.FILES.getlist("table")
+    return plans.plan_paths(_read_part(request, "paths"), dict(zip(names, files, strict=False)), layout)
+
+
+@project_page
+@require_POST
+def fetch(request: SignedIn, project: Project) -> HttpResponse:
+    """Fetch the pictures at web addresses that a folder's tables name, as `plan` has read it with the same fields."""
+    layout = combine([*request.POST.getlist("layout"), *_by_hand(request)])
+    upload = fetch_planned(project, _plan_folder(request, layout)[0], request.POST.get("source", ""), by=request.user)
+    return JsonResponse({"upload": upload.pk, "url": upload.get_absolute_url()}, status=202)
 
 
 def _read_part(request: SignedIn, name: str) -> bytes:

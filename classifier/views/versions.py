@@ -19,6 +19,7 @@ from classifier.services.advice import give_advice
 from classifier.services.custom_backbones import find_spec
 from classifier.services.hub import FORMAT
 from classifier.services.reproduction import request_reproduction
+from classifier.services.untested import tell_untested
 from classifier.version_forms import VersionForm
 from classifier.views.promoting import gate_context
 from ml.errors import UserError
@@ -37,6 +38,7 @@ def detail(request: SignedIn, project: Project, number: int) -> HttpResponse:
         "metrics": version.metrics,
         "advice": give_advice(version),
         "without_leaks": leaks.accuracy_without_leaks(version),
+        "untested": tell_untested(version.dataset_version),
         "imported": version.config["recipe"] == IMPORTED,
         "backbone_title": catalogue.backbone_title(version.backbone),
         "pairs": _list_pairs(version),

@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from ml.datasets.litter import Folders, is_for_small_copies
 from ml.datasets.splits import TEST
 from ml.datasets.vocabulary import (
+    class_beside_split,
+    ends_in_split,
     holds_no_pictures,
     is_generic,
     is_occasion,
@@ -51,6 +53,7 @@ class Tree:
     root: Folders
     places: dict[Folders, Place]
     mixed: list[str] = field(default_factory=list)  # names of splits or of no meaning that stand among others
+    joined: list[str] = field(default_factory=list)  # names of folders that may be a class and a split in one
 
 
 def read_tree(counts: Mapping[Folders, int], *, skip_mixed: bool) -> Tree:
@@ -58,13 +61,14 @@ def read_tree(counts: Mapping[Folders, int], *, skip_mixed: bool) -> Tree:
 
     Args:
         counts: the pictures directly in each folder.
-        skip_mixed: whether a folder called `test` or `images` is no class even where its siblings could be.
+        skip_mixed: whether a folder called `test` or `images` is no class even where its siblings could be, and the
+            split in the names of all class folders, as in `cat_train`, is none of the class's name.
     """
     root = _common(counts)
     children = _children(counts, len(root))
     reader = _Reader(root, children, counts, skip_mixed)
     places = {folders: reader.read(folders) for folders in counts}
-    return Tree(root, _without_common_level(places), sorted(reader.mixed))
+    return Tree(root, _without_common_level(places), sorted(reader.mixed), sorted(reader.joined))
 
 
 def _common(folders: Iterable[Folders]) -> Folders:
@@ -97,6 +101,7 @@ class _Reader:
         self.root, self.children, self.counts, self.skip_mixed = root, children, counts, skip_mixed
         self.kinds: dict[Folders, dict[str, str]] = {}
         self.mixed: set[str] = set()
+        self.joined: set[str] = set()
 
     def read(self, folders: Folders) -> Place:
         chain: list[str] = []
@@ -135,6 +140,8 @@ class _Reader:
         kinds = {name: _kind(name) for name in names} | _kinds_of_joined(names)
         if self.counts.get(parent):
             kinds |= {name: SMALL_COPIES for name in names if is_for_small_copies(name)}
+        if self._may_be_joined(parent, kinds):
+            return self._decide_joined(kinds)
         plain = {name for name in names if kinds[name] == "class" and not holds_no_pictures(name)}
         special = {name for name in names if kinds[name] in ("split", "generic")}
         if not plain:
@@ -155,6 +162,25 @@ class _Reader:
             for child in children
         )
         return len(splits) > 1 and repeated and all(inside.values())
+
+    def _may_be_joined(self, parent: Folders, kinds: dict[str, str]) -> bool:
+        """Return whether all folders in one may be a class and a split, as cat_train and dog_train.
+
+        They are not where a folder above says the split already.
+        """
+        above = parent[len(self.root) :]
+        return (
+            len(kinds) > 1
+            and set(kinds.values()) == {"class"}
+            and not any(split_of(name) for name in above)
+            and all(class_beside_split(name) and ends_in_split(name) for name in kinds)
+        )
+
+    def _decide_joined(self, kinds: dict[str, str]) -> dict[str, str]:
+        if self.skip_mixed:
+            return dict.fromkeys(kinds, "joined")
+        self.joined |= set(kinds)
+        return kinds
 
     def _decide_mixed(
         self, parent: Folders, plain: set[str], special: set[str], kinds: dict[str, str]
@@ -180,14 +206,16 @@ def _kinds_of_joined(names: set[str]) -> dict[str, str]:
     seg_train and seg_test are splits; circle_train, circle_test and square_train are classes as well.
     """
     found: dict[Folders, dict[str, str]] = {}
+    classes: dict[str, set[str]] = {}
     for name in names:
         split, rest = split_and_rest(name)
         if split:
             found.setdefault(rest, {})[name] = split
-    alike = [group for rest, group in found.items() if rest and len(set(group.values())) > 1]
-    joined = sum(map(len, found.values())) == len(names) and len(found) > 1 and bool(alike)
-    if joined and all(without_split(name) for name in names):
+            classes.setdefault(class_beside_split(name), set()).add(split)
+    several = any(len(splits) > 1 for splits in classes.values())
+    if several and len(classes) > 1 and all(classes) and sum(map(len, found.values())) == len(names):
         return dict.fromkeys(names, "joined")
+    alike = [group for rest, group in found.items() if rest and len(set(group.values())) > 1]
     return {name: "split" for group in alike for name in group}
 
 

@@ -13,7 +13,7 @@ from ml.datasets.file_names import find_labels, label_before_number, match_patte
 from ml.datasets.folders import Level
 from ml.datasets.readings import Layout
 from ml.datasets.splits import TEST
-from ml.datasets.vocabulary import is_camera_prefix
+from ml.datasets.vocabulary import is_camera_prefix, without_split
 
 _BY_NAME = "The class is what stands before the number in the file name"
 _FEW = 0.05  # of the pictures: as many may be missing from a table, or be called otherwise, without a question
@@ -107,6 +107,8 @@ def _from_folders(evidence: Evidence) -> Labels:
     reading = _reading_of(evidence)
     if mixed:
         return _mixed(evidence, labels, reading)
+    if evidence.tree.joined:
+        return _joined(evidence, labels, reading)
     deepest = max(map(len, evidence.chains), default=0)
     others = tuple(
         (evidence.layout.read_as(readings.FOLDER, str(place + 1)), f"The class is folder number {place + 1}")
@@ -144,6 +146,21 @@ def _mixed(evidence: Evidence, labels: list[str], reading: Layout) -> Labels:
     splits = evidence.layout.read_as(readings.SPLITS)
     others = ((splits, f"{named}: not a class"), (reading, f"{named}: a class like the folders beside it"))
     doubt = f"Beside class folders there is a folder called {named}. Is it a class?"
+    suggested = evidence.like(splits)
+    return Labels(splits, _choose(suggested).labels, doubt, others, evidence=suggested)
+
+
+def _joined(evidence: Evidence, labels: list[str], reading: Layout) -> Labels:
+    """Ask about class folders that all have a split in their name: cat_train and dog_train."""
+    names = evidence.tree.joined
+    whole = ", ".join(f"“{name}”" for name in names[:3])
+    short = ", ".join(f"“{without_split(name)}”" for name in names[:3])
+    splits = evidence.layout.read_as(readings.SPLITS)
+    others = ((splits, f"The classes are {short}, and the rest is the split"), (reading, f"The classes are {whole}"))
+    doubt = (
+        f"The class folders are called {whole}. Does the name say what the pictures are for (training, validation or"
+        " test), or is all of it the class?"
+    )
     suggested = evidence.like(splits)
     return Labels(splits, _choose(suggested).labels, doubt, others, evidence=suggested)
 

@@ -85,16 +85,37 @@ def split_and_rest(name: str) -> tuple[str, tuple[str, ...]]:
     folded = fold(name)
     if folded in _SPLITS:
         return _SPLITS[folded], ()
-    words = [re.sub(r"\d+$", "", word) for word in folded.split("_")]
+    words = [_stem(word) for word in folded.split("_")]
     named = {_SPLITS[word] for word in words if word in _SPLITS}
     rest = tuple(word for word in words if word and word not in _SPLITS)
     return (named.pop() if len(named) == 1 else ""), rest
 
 
+@functools.lru_cache(maxsize=4096)
 def without_split(name: str) -> str:
-    """Return a name without the split among its words: circle of circle_train."""
-    words = [word for word in _WORDS.split(name) if fold(word) not in _SPLITS]
-    return " ".join(words)
+    """Return a name without the split among its words, otherwise as it is written: hot_dog of hot_dog_train."""
+    parts = re.split(f"({_WORDS.pattern})", name)
+    words = zip(parts[::2], [*parts[1::2], ""], strict=True)
+    return "".join(word + separator for word, separator in words if _stem(fold(word)) not in _SPLITS).strip(" ._-")
+
+
+def _stem(word: str) -> str:
+    return re.sub(r"\d+$", "", word)
+
+
+@functools.lru_cache(maxsize=4096)
+def class_beside_split(name: str) -> str:
+    """Return what may be a class in a name that tells a split as well, or "": cat of cat_train, but not of train."""
+    rest = without_split(name)
+    tells_nothing = is_generic(rest) or holds_no_pictures(rest) or is_occasion(rest)
+    return "" if tells_nothing or not split_and_rest(name)[0] or split_of(name) else rest
+
+
+@functools.lru_cache(maxsize=4096)
+def ends_in_split(name: str) -> bool:
+    """Return whether the split in a name is its first or last word, and not one amid others."""
+    words = [_stem(word) for word in fold(name).split("_")]
+    return bool({words[0], words[-1]} & set(_SPLITS))
 
 
 @functools.lru_cache(maxsize=4096)

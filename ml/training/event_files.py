@@ -112,10 +112,8 @@ class TrainingEventFiles:
     def watch(self, training: LabelledFeatures, validation: LabelledFeatures) -> StepCallback:
         """Return a callback for `train_head` that writes points of the curve, ever fewer as the training goes on."""
         stride = -(-len(training.labels) // MAX_TRAINING_PICTURES)
-        splits = {
-            "train": LabelledFeatures(training.features[::stride], training.labels[::stride]),
-            "validation": validation,
-        }
+        some = LabelledFeatures(training.features[::stride], training.labels[::stride])
+        splits = {"train": some} | ({"validation": validation} if len(validation.labels) else {})
         seen = due = 0
 
         def look(

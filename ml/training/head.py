@@ -45,7 +45,10 @@ class EmptySplit(Refused):
     """There are no pictures to train on, or none to validate on. The message is a sentence for the user."""
 
     def __init__(self, split: str) -> None:
-        super().__init__(f"There are no pictures in the {split} split. Add pictures, at least three of each class.")
+        super().__init__(
+            f"There are no pictures in the {split} split. Add pictures, at least three of each class; those that belong"
+            " together, such as the frames of a video, count as one."
+        )
 
 
 class TrainingDiverged(Refused):

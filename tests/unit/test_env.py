@@ -56,6 +56,36 @@ def test_all_wrong_values_are_told_at_once(monkeypatch: pytest.MonkeyPatch) -> N
 
 
 @pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ("{data}", "holds the data folder of this site, or is in it"),
+        ("{data}/files", "is in it"),
+        ("{data}/../data/", "is in it"),
+        ("/srv/photos,{above}", "{above} holds the data folder of this site"),
+        ("{link}", "{link} holds the data folder of this site"),
+        ("s3://poets/2026", "poets is S3_BUCKET, which holds the pictures of all users"),
+        ("{above}/data-of-others,/srv/photos,s3://scans/poets", ""),
+    ],
+)
+def test_sources_are_not_the_files_of_the_site(
+    given: str, said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    places = {"data": tmp_path / "data", "above": tmp_path, "link": tmp_path / "link"}
+    places["data"].mkdir()
+    places["link"].symlink_to(tmp_path)
+    monkeypatch.setenv("POETSWEB_DATA", str(places["data"]))
+    monkeypatch.setenv("S3_BUCKET", "poets")
+    monkeypatch.setenv("IMPORT_FROM", given.format(**places))
+    if not said:
+        assert len(read_environment(NO_FILE).IMPORT_FROM) == 3
+        return
+    with pytest.raises(ImproperlyConfigured) as raised:
+        read_environment(NO_FILE)
+    assert said.format(**places) in str(raised.value)
+    assert "write " in str(raised.value)
+
+
+@pytest.mark.parametrize(
     ("name", "url", "sentence"),
     [
         ("DATABASE_URL", "mysql://root:hunter2@db/x", "DATABASE_URL must begin with postgres://, postgresql:// or"),

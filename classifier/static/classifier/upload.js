@@ -80,6 +80,8 @@ class Uploader extends UploadSender {
     if (!found.length) return this.say("There are no files in this folder.");
     found.sort((one, other) => (one.path < other.path ? -1 : 1));
     this.beginAnew();
+    this.again = accepted;
+    this.hidePlan();
     this.say("Looking at the folder…");
     return this.planFolder(found, [], accepted);
   }
@@ -127,7 +129,8 @@ class Uploader extends UploadSender {
     shown.innerHTML = plan.html; // made by the server's template, which escapes all names
     shown.hidden = false;
     const [files, leftOut] = this.sort(found, plan);
-    if (plan.ready && accepted) return this.sendFolder(found, files, leftOut, plan.web);
+    const send = () => this.sendFolder(found, files, leftOut, plan.web, form);
+    if (plan.ready && accepted) return send();
     this.part("progress").hidden = true; // nothing is under way
     shown.querySelector("input[type=radio], [name=accept]").focus();
     fillStrips(shown, files);
@@ -135,7 +138,7 @@ class Uploader extends UploadSender {
       event.preventDefault();
       const given = [...new FormData(shown)].filter(([, value]) => value);
       const accept = event.submitter.name === "accept";
-      if (accept && plan.ready && !given.length) this.sendFolder(found, files, leftOut, plan.web);
+      if (accept && plan.ready && !given.length) send();
       else this.planFolder(found, [["layout", plan.layout], ...given.map(asAnswer)], accept);
     };
     return undefined;
@@ -153,13 +156,35 @@ class Uploader extends UploadSender {
     return [files, leftOut];
   }
 
-  sendFolder(found, files, leftOut, web) {
+  // `form` is what the folder was planned by. Of one that is sent again, the server fetches its pictures already.
+  async sendFolder(found, files, leftOut, web, form) {
     for (const part of this.part("plan-form").querySelectorAll("details, .buttons")) part.remove();
-    const tables = found.filter(({ path }) => this.endsAs(path, "tables"));
-    if (web && !files.length && tables.length === 1) return this.sendArchive(tables[0].file);
-    if (web) leftOut.push([`${web} pictures at web addresses`, "Bring in their table by itself: its pictures are fetched."]);
-    if (!files.length) return this.say("There are no pictures in this folder.");
-    return this.start(files, nameFolder(found[0].path), leftOut);
+    const source = nameFolder(found[0].path);
+    if (web && !this.again && !(await this.fetchFromWeb(web, form, source, files.length))) return undefined;
+    if (!files.length) return web ? undefined : this.say("There are no pictures in this folder.");
+    return this.start(files, source, leftOut);
+  }
+
+  // Let the server fetch what the folder's tables name at web addresses; return whether it does.
+  async fetchFromWeb(web, form, source, others) {
+    this.say("Starting…");
+    form.append("source", source);
+    try {
+      const { url } = await this.request(this.area.dataset.fetch, form);
+      if (!others) window.location.assign(url);
+      this.tellFetched(web, url);
+      return true;
+    } catch (error) {
+      this.say(error.status === CANCELLED ? "Cancelled." : error.message);
+      return false;
+    }
+  }
+
+  tellFetched(web, url) {
+    const link = Object.assign(document.createElement("a"), { href: url, textContent: "Show how far that is" });
+    const place = this.part("fetched");
+    place.replaceChildren(`${web} picture${web === 1 ? "" : "s"} named by a table are fetched from the web meanwhile. `, link);
+    place.hidden = false;
   }
 
   takePictures(files) {

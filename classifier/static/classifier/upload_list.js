@@ -18,6 +18,7 @@ class UploadList {
   hidePlan() {
     const plan = this.part("plan-form");
     if (plan) plan.hidden = true;
+    this.part("fetched").hidden = true;
   }
 
   // What the upload waits for.

@@ -1,7 +1,8 @@
 """Implement the recipe “auto”: L2-regularised multinomial logistic regression with a penalty chosen on unseen pictures.
 
 Where the validation pictures are too few to tell, the penalty is chosen by cross-validation over training and
-validation, and all of them are trained on.
+validation, and all of them are trained on. Where that cannot be either, as all pictures of a class belong together, and
+there are no validation pictures at all, it is a moderate one.
 """
 
 from dataclasses import dataclass, field
@@ -12,7 +13,6 @@ from numpy.typing import NDArray
 
 from ml.training.cross_validation import deal_folds, thin_out
 from ml.training.head import (
-    EmptySplit,
     Fitted,
     Floats,
     Head,
@@ -30,6 +30,7 @@ from ml.training.softmax_regression import Flat, SoftmaxRegression, Watch
 
 # From hardly more than the class means to practically unregularised, in steps of about a factor of three.
 PENALTIES = (3.0, 1.0, 0.3, 0.1, 0.03, 0.01, 0.003, 0.001, 0.0003, 0.0001)
+UNJUDGED_PENALTY = 0.1  # where there is nothing to choose it by
 PATIENCE = 2  # weaker penalties to try after the validation loss began to rise
 # Independent validation pictures; a hundred hold five mistakes, which tell little of a penalty, or of a temperature.
 ENOUGH_TO_CHOOSE = 150
@@ -74,6 +75,8 @@ def train_auto(
     worse. Nothing is random, so the seed has no effect.
     """
     search = _choose_search(training, validation, classes, keep_validation)
+    if search is None:
+        return _train_unjudged(training, validation, classes, report, callback)
     best, least, since_best, step = None, np.inf, 0, 0
     for step, penalty in enumerate(PENALTIES, 1):
 
@@ -103,16 +106,26 @@ def _tell(
 
 def _choose_search(
     training: LabelledFeatures, validation: LabelledFeatures, classes: int, keep_validation: bool
-) -> _Search:
+) -> _Search | None:
+    """Return how penalties are judged; None where nothing can."""
     groups = validation.groups or [str(place) for place in range(len(validation.labels))]
     if not keep_validation and len(set(groups)) < ENOUGH_TO_CHOOSE:
         pool = _Pool.of(training, validation)
         folds = deal_folds(pool.labels[pool.kept], [pool.groups[place] for place in pool.kept], LEAST_FOLDS)
         if folds is not None:
             return _CrossValidation(pool, folds, classes)
-    if not len(validation.labels):
-        raise EmptySplit("validation")
-    return _HeldOut(training, validation, classes)
+    return _HeldOut(training, validation, classes) if len(validation.labels) else None
+
+
+def _train_unjudged(
+    training: LabelledFeatures, validation: LabelledFeatures, classes: int, report: Report, callback: StepCallback
+) -> Fitted:
+    """Fit one head. There is no curve to report, as nothing tells how good it is."""
+    path = _Path(SoftmaxRegression(training.features, training.labels, classes))
+    head, _ = path.follow(UNJUDGED_PENALTY, lambda _: report("head", 0.5))
+    report("head", 1.0)
+    callback(1, head, is_last=True, penalty=UNJUDGED_PENALTY)
+    return judge_validation(head, validation)
 
 
 @dataclass
@@ -233,5 +246,4 @@ RECIPE = Recipe(
     version=3,
     train=train_auto,
     has_even_steps=False,  # weaker penalties take longer, and the last are often not tried at all
-    can_cross_validate=True,
 )

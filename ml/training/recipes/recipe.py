@@ -53,7 +53,6 @@ class Recipe:
         settings: the settings it uses.
         can_stop: whether a `report` that raises `StopTraining` ends it with the head it has reached.
         has_even_steps: whether what it reports as done tells how much of the time has gone by.
-        can_cross_validate: whether it can do without validation pictures, where each class has at least two groups.
     """
 
     name: str
@@ -64,7 +63,6 @@ class Recipe:
     settings: type[RecipeSettings] = RecipeSettings
     can_stop: bool = False
     has_even_steps: bool = True
-    can_cross_validate: bool = False
 
     @property
     def own_settings(self) -> list[str]:

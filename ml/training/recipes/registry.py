@@ -48,14 +48,15 @@ def train_head(
 
     `report("head", fraction, **point)` and `callback` are called as it goes. A point is what `measure_point` returns;
     its step rises from call to call, and the last point is the returned head's. A class may have no pictures in a
-    split. With `keep_validation` the head will not have seen the validation pictures.
+    split. Without any validation pictures there may be no points, and nothing is chosen by them. With
+    `keep_validation` the head will not have seen the validation pictures.
 
-    Raise `EmptySplit` if there are no pictures to train on, or none to validate on and the recipe needs some, and
+    Raise `EmptySplit` if there are no pictures to train on, or none to validate on and they are to be kept, and
     `TrainingDiverged` if the head is not finite.
     """
     if not len(training.labels):
         raise EmptySplit("training")
-    if not len(validation.labels) and (keep_validation or not RECIPES[config.recipe].can_cross_validate):
+    if not len(validation.labels) and keep_validation:
         raise EmptySplit("validation")
     with blas_on_one_core():
         fitted = RECIPES[config.recipe].train(

@@ -73,13 +73,15 @@ def train_sgd(
     """Run gradient descent and report the points of the curve.
 
     A point's training_loss is that of its last batch, as in the original; validation uses the whole split, which is
-    never trained on. A report that raises `StopTraining` ends it with the head of that step.
+    never trained on; without any there are no points. A report that raises `StopTraining` ends it with the head of
+    that step.
     """
     reached = None
     for step, head, (loss, logits) in descend(training, validation, classes, settings, interval=EVAL_STEP_INTERVAL):
         reached, stopped = head, False
         try:
-            report("head", step / settings.steps, **measure_point(step, loss, logits, validation.labels))
+            point = measure_point(step, loss, logits, validation.labels) if len(validation.labels) else {}
+            report("head", step / settings.steps, **point)
         except StopTraining:
             stopped = True
         callback(step, head, is_last=stopped or step == settings.steps, learning_rate=settings.learning_rate)

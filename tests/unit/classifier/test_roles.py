@@ -42,7 +42,11 @@ FOR_EDITORS |= {
 FOR_OWNERS = {"version_link", "version_link_revoke", "member_add", "member_invite", "invitation_revoke", "member_role"}
 FOR_OWNERS |= {"member_remove", "member_hand_on", "project_delete"}
 NOT_OF_THE_PROJECT = ("backbone",)  # pages of what belongs to the owner alone
-READING_POSTS = {"explain", "classify"}  # what a key that may only look opens, though the method says otherwise
+READING_POSTS = {
+    "explain",
+    "classify",
+    "download_chosen_pictures",
+}  # what a key that may only look opens, though the method says otherwise
 
 
 @pytest.fixture(autouse=True)

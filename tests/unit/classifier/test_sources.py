@@ -83,7 +83,7 @@ def test_no_path_leads_out(path: str, project: Project, shared: Path, as_owner: 
     address = reverse("sources", args=[project.slug])
     for ask in (as_owner.get, as_owner.post):
         assert ask(address, {"source": str(shared), "path": path}).status_code == 404
-    for ask in (sources.browse, lambda *asked: sources.open_source(*asked, parse_layout("auto"))):
+    for ask in (sources.browse, lambda *asked: sources.plan_source(*asked, parse_layout("auto"))):
         with pytest.raises(sources.NoSuchSource):
             ask(str(shared), path)
     assert not project.uploads.exists()

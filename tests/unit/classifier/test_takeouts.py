@@ -286,6 +286,23 @@ def test_pages_of_the_database_do_not_depend_on_the_pictures(
         b"".join(stream_zip(list_samples(project)))
 
 
+def test_chosen_pictures_over_the_api(trained: ModelVersion, as_owner: Client, as_stranger: Client) -> None:
+    project = trained.project
+    first, second, *_ = project.samples.order_by("pk")
+
+    def post(client: Client, **sent: Any) -> Any:
+        return client.post(f"/api/v1/projects/{project.slug}/download", sent, content_type="application/json")
+
+    rows = manifest_of(read(post(as_owner, ids=[first.pk, second.pk, 10**9]).streaming_content))
+    assert [row["file_name"] for row in rows] == [first.file_name, second.file_name]
+    assert len(manifest_of(read(post(as_owner, filter={"name": "red"}).streaming_content))) == 6
+    table = post(as_owner, ids=[first.pk], manifest_only=True)
+    assert table["Content-Type"].startswith("text/csv")
+    assert first.file_name in b"".join(table.streaming_content).decode()
+    assert [post(as_owner).status_code, post(as_owner, ids=list(range(10_001))).status_code] == [422, 422]
+    assert post(as_stranger, ids=[first.pk]).status_code == 404
+
+
 def test_chosen_pictures_alone(trained: ModelVersion, as_owner: Client, as_stranger: Client) -> None:
     project = trained.project
     address = reverse("download", args=[project.slug])

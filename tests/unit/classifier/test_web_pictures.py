@@ -1,6 +1,7 @@
 """Test tables of web addresses: what is fetched, what is refused, and that nothing inside the network is reached."""
 
 import http.server
+import json
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -183,3 +184,56 @@ def test_import_dataset_fetches_a_table(project: Project, web: str, tmp_path: Pa
     (tmp_path / "list.csv").write_bytes(table(web, "1.jpg,cat,", "2.jpg,dog,"))
     call_command("import_dataset", tmp_path / "list.csv", project=project.slug, verbosity=0)
     assert sorted(project.samples.values_list("image_class__name", flat=True)) == ["cat", "dog"]
+
+
+def fetch_folder(client: Client, project: Project, paths: list[str], data: bytes, **fields: Any) -> Any:
+    """Ask for what the table of a folder names, as the browser does that planned the folder."""
+    sent = {
+        "paths": SimpleUploadedFile("blob", json.dumps([[path, 10] for path in paths]).encode()),
+        "table_path": ["d/list.csv"],
+        "table": [SimpleUploadedFile("list.csv", data)],
+        "source": "Folder “d”",
+        **fields,
+    }
+    return client.post(f"/projects/{project.slug}/uploads/fetch", sent)
+
+
+def test_folder_with_pictures_and_a_table_of_addresses(project: Project, web: str, as_owner: Client) -> None:
+    rows = ["2.jpg,dog,training", "3.jpg,,", "gone.jpg,cat,"]
+    data = table(web, *rows) + b"\nftp://example.org/3.jpg,cat,"
+    answer = fetch_folder(as_owner, project, ["d/cat/a.jpg", "d/dog/b.jpg", "d/list.csv"], data)
+    assert answer.status_code == 202
+    upload = project.uploads.get(pk=answer.json()["upload"])
+    assert upload.source == "Folder “d”: pictures from the web"
+    run_job(upload.job_id)  # type: ignore[arg-type]
+    assert Job.objects.get(pk=upload.job_id).status == Job.Status.SUCCEEDED
+    found = set(project.samples.values_list("file_name", "image_class__name", "split"))
+    assert found == {(f"{web}/2.jpg", "dog", "training"), (f"{web}/3.jpg", None, "")}
+    refused = dict(upload.items.filter(status="rejected").values_list("file_name", "reason"))
+    assert set(refused) == {f"{web}/gone.jpg", "ftp://example.org/3.jpg"}
+
+
+def test_answers_to_the_folder_hold_for_what_is_fetched(project: Project, web: str, as_owner: Client) -> None:
+    paths = ["d/Cat/a.jpg", "d/Cat/b.jpg", "d/list.csv"]
+    data = table(web, "1.jpg,cat,test")
+    unclear = fetch_folder(as_owner, project, paths, data)
+    assert unclear.status_code == 422
+    assert "Answer the questions first" in unclear.content.decode()
+    answer = fetch_folder(as_owner, project, paths, data, layout=["auto,merge", "auto,deal"])
+    run_job(project.uploads.get(pk=answer.json()["upload"]).job_id)  # type: ignore[arg-type]
+    assert list(project.samples.values_list("image_class__name", "split")) == [("Cat", "")]
+
+
+def test_folder_whose_tables_name_no_addresses_has_nothing_to_fetch(project: Project, as_owner: Client) -> None:
+    answer = fetch_folder(as_owner, project, ["d/cat/1.jpg", "d/list.csv"], b"file,label\n1.jpg,cat")
+    assert answer.status_code == 422
+    assert not project.uploads.exists()
+
+
+def test_what_was_planned_is_fetched_on_after_a_worker_died(project: Project, web: str, as_owner: Client) -> None:
+    rows = [f"{number}.jpg,cat," for number in range(6)]
+    answer = fetch_folder(as_owner, project, ["d/cat/9.jpg", "d/list.csv"], table(web, *rows))
+    upload = project.uploads.get(pk=answer.json()["upload"])
+    UploadItem.objects.bulk_create(UploadItem(upload=upload, file_name=str(n), status="stored") for n in range(4))
+    run_job(upload.job_id)  # type: ignore[arg-type]
+    assert sorted(Pictures.asked) == ["/4.jpg", "/5.jpg"]

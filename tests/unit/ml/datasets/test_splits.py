@@ -217,13 +217,15 @@ def test_given_splits_are_not_dealt_a_second_time() -> None:
 
 
 @st.composite
-def grouped(draw: st.DrawFn) -> list[SplitSample]:
-    """Draw new pictures of some classes, many of them in groups of their class."""
+def grouped(draw: st.DrawFn, *, shared: bool = False) -> list[SplitSample]:
+    """Draw new pictures of some classes, many of them in groups, of their class alone unless these are shared."""
     samples: list[SplitSample] = []
     for class_id, size in enumerate(draw(SIZES)):
         groups = draw(st.lists(st.sampled_from(["", "a", "b", "c", "d", "e"]), min_size=size, max_size=size))
         samples += [
-            SplitSample(sha(len(samples) + place), class_id, group=group and f"{class_id}{group}")
+            SplitSample(
+                sha(len(samples) + place), class_id, group=group and (group if shared else f"{class_id}{group}")
+            )
             for place, group in enumerate(groups)
         ]
     return samples
@@ -235,16 +237,30 @@ def place(samples: list[SplitSample], percentages: tuple[int, int]) -> list[Spli
     return [replace(sample, split=changes.get(sample.sha256, sample.split)) for sample in samples]
 
 
+def splits_of_groups(samples: list[SplitSample]) -> dict[str, set[str]]:
+    found: dict[str, set[str]] = {}
+    for sample in samples:
+        if sample.group:
+            found.setdefault(sample.group, set()).add(sample.split)
+    return found
+
+
 @given(samples=grouped(), percentages=TWO)
 def test_no_group_is_in_two_splits(samples: list[SplitSample], percentages: tuple[int, int]) -> None:
     placed = place(samples, percentages)
+    assert all(len(splits) == 1 for splits in splits_of_groups(placed).values())
     for class_id in {sample.class_id for sample in samples}:
         own = [sample for sample in placed if sample.class_id == class_id]
-        if len({sample.group or sample.sha256 for sample in own}) < SMALLEST_CLASS:
-            continue  # there each picture counts for itself
-        assert all(count(placed, class_id).values())
-        for group in {sample.group for sample in own} - {""}:
-            assert len({sample.split for sample in own if sample.group == group}) == 1
+        groups = len({sample.group or sample.sha256 for sample in own})
+        possible = [TRAINING] if groups == 1 or len(own) < SMALLEST_CLASS else [TRAINING, TEST, VALIDATION][:groups]
+        assert {split for split, number in count(placed, class_id).items() if number} == set(possible)
+
+
+@given(samples=grouped(shared=True), percentages=TWO)
+def test_no_group_of_several_classes_is_in_two_splits(samples: list[SplitSample], percentages: tuple[int, int]) -> None:
+    placed = place(samples, percentages)
+    assert all(len(splits) == 1 for splits in splits_of_groups(placed).values())
+    assert place(placed, percentages) == placed
 
 
 @given(samples=grouped(), percentages=TWO)
@@ -271,3 +287,71 @@ def test_group_of_two_classes_is_in_one_split() -> None:
     samples = [SplitSample(sha(number), number % 2, group=f"g{number // 4}") for number in range(60)]
     placed = place(samples, (10, 10))
     assert all(len({one.split for one in placed if one.group == group}) == 1 for group in {s.group for s in samples})
+
+
+def of_groups(sizes: dict[str, int], split: str = "", class_id: int = 0, start: int = 0) -> list[SplitSample]:
+    groups = [group for group, size in sizes.items() for _ in range(size)]
+    return [SplitSample(sha(start + place), class_id, split, bool(split), group) for place, group in enumerate(groups)]
+
+
+def test_of_two_groups_the_larger_is_for_training() -> None:
+    placed = place(of_groups({"burst": 3, "video": 20}), (10, 10))
+    assert splits_of_groups(placed) == {"video": {TRAINING}, "burst": {TEST}}
+
+
+def test_the_only_group_is_for_training_and_so_is_what_joins_it() -> None:
+    placed = place(of_groups({"video": 20}), (10, 10))
+    assert splits_of_groups(place([*placed, *of_groups({"video": 5}, start=100)], (10, 10))) == {"video": {TRAINING}}
+
+
+def test_second_group_is_for_the_test_that_the_first_could_not_fill() -> None:
+    placed = place(of_groups({"video": 3}), (10, 10))
+    grown = place([*placed, *of_groups({"other video": 30}, start=100)], (10, 10))
+    assert splits_of_groups(grown) == {"video": {TRAINING}, "other video": {TEST}}
+
+
+def test_pictures_of_one_group_that_were_dealt_one_by_one_stay() -> None:
+    old = [replace(one, group="video") for one in place(fresh([20]), (10, 10))]
+    grown = place([*old, *of_groups({"video": 5}, start=100)], (10, 10))
+    assert grown[:20] == old
+    assert {one.split for one in grown[20:]} == {TRAINING}
+
+
+@pytest.mark.parametrize(
+    ("given", "after"),
+    [
+        ({"a": TRAINING, "b": TRAINING}, {"a": TRAINING, "b": TEST}),
+        ({"a": TRAINING, "b": TEST}, {"a": TRAINING, "b": TEST}),
+        ({"a": TRAINING, "b": VALIDATION}, {"a": TRAINING, "b": VALIDATION}),
+        ({"a": TEST, "b": TEST}, {"a": TRAINING, "b": TEST}),  # what cannot be learnt need not be tested
+        ({"a": TEST, "b": VALIDATION}, {"a": TEST, "b": TRAINING}),
+        ({"a": TEST}, {"a": TRAINING}),
+    ],
+)
+def test_given_splits_of_a_class_of_few_groups(given: dict[str, str], after: dict[str, str]) -> None:
+    samples = [
+        one for place, group in enumerate(given) for one in of_groups({group: 4}, given[group], start=10 * place)
+    ]
+    splits = {one.group: one.split for one in place(samples, (10, 10))}
+    assert sorted(splits.values()) == sorted(after.values())
+
+
+def test_given_test_of_a_group_that_is_also_in_training_is_kept() -> None:
+    mixed = of_groups({"a": 6, "b": 5, "c": 5, "d": 5}, TRAINING)
+    placed = place([*mixed, *of_groups({"a": 2}, TEST, start=100)], (30, 30))
+    assert [one.split for one in placed[-2:]] == [TEST, TEST]
+
+
+def test_class_of_one_group_has_it_in_training_and_larger_classes_follow() -> None:
+    larger = of_groups({"shared": 4, **{f"g{number}": 4 for number in range(9)}}, class_id=1, start=100)
+    splits = splits_of_groups(place([*larger, *of_groups({"shared": 6})], (30, 30)))
+    assert splits["shared"] == {TRAINING}
+
+
+def test_group_of_another_class_does_not_move_to_where_a_split_is_empty() -> None:
+    other = of_groups({"shared": 4, "x": 4, "y": 4}, TRAINING, class_id=1, start=100)
+    dealt = [replace(one, is_given=False) for one in other]
+    own = [replace(one, is_given=False) for one in of_groups({"shared": 3}, TRAINING)]
+    splits = splits_of_groups(place([*own, *dealt], (10, 10)))
+    assert splits["shared"] == {TRAINING}
+    assert sorted(split for name in ("x", "y") for split in splits[name]) == [TEST, VALIDATION]

@@ -129,8 +129,19 @@ def test_two_pictures_of_each_class_are_enough_without_validation() -> None:
     nothing = LabelledFeatures(np.empty((0, 20), np.float32), np.empty(0, np.int64))
     head = train_head(clouds([2, 2]), nothing, 2, AUTO, silent)
     assert np.mean([recall(head, clouds([50, 50], seed=2), label) for label in (0, 1)]) > 0.9
-    with pytest.raises(EmptySplit, match="validation"):
-        train_head(clouds([2, 1]), nothing, 2, AUTO, silent)
+
+
+@RECIPES
+@pytest.mark.parametrize("groups", [None, ["a", "a", "a", "b", "b", "b"]], ids=["one of a class alone", "two groups"])
+def test_train_without_anything_to_judge_by(config: TrainConfig, groups: list[str] | None) -> None:
+    nothing = LabelledFeatures(np.empty((0, 20), np.float32), np.empty(0, np.int64), [])
+    known = clouds([5, 1])
+    training = LabelledFeatures(known.features, known.labels, groups)
+    points: list[dict[str, float]] = []
+    fitted = registry.train_head(training, nothing, 2, config, lambda _, __, **point: points.append(point))
+    assert np.mean([recall(fitted.head, clouds([50, 50], seed=2), label) for label in (0, 1)]) > 0.9
+    assert not any(points)  # there is no validation accuracy to show
+    assert not len(fitted.out_of_sample.labels)
 
 
 @RECIPES
