@@ -153,7 +153,7 @@ def can_hold_out(project: Project) -> bool:
 
     For each class the database looks at its first pictures, so that this takes no longer with very many of them.
     """
-    own = _usable(project).filter(image_class=OuterRef("pk")).order_by("pk")
+    own = list_usable_samples(project).filter(image_class=OuterRef("pk")).order_by("pk")
     first, group = Subquery(own.values("pk")[:1]), Subquery(own.values("group")[:1])
     other = own.filter(pk__gt=OuterRef("first")).filter(Q(group="") | ~Q(group=OuterRef("first_group")))
     classes = project.classes.annotate(first=first, first_group=group).exclude(first=None)

@@ -13,6 +13,7 @@ from classifier.jobs.state import JobState
 from classifier.models import Embedding, Job, Project, Sample
 from classifier.selectors import class_counts
 from classifier.services.custom_backbones import find_backbone
+from classifier.services.datasets import list_usable_samples
 from ml.backbones.backbone import Backbone
 from ml.backbones.spec import BackboneMissing
 from ml.backbones.weights import WeightsMissing
@@ -110,7 +111,7 @@ def _foresee_splits(project: Project, config: TrainConfig) -> dict[str, int]:
 
     Where all that have one were given it, what is missing comes from those for training.
     """
-    rows = list(_usable(project).order_by().values_list("split", "split_is_given").annotate(Count("id")))
+    rows = list(list_usable_samples(project).order_by().values_list("split", "split_is_given").annotate(Count("id")))
     counts = Counter({split: sum(count for name, _, count in rows if name == split) for split in ("", *SPLITS)})
     dealt = any(split and not given for split, given, _ in rows)
     held_out = {VALIDATION: config.validation_percentage, TEST: config.testing_percentage}
@@ -121,14 +122,9 @@ def _foresee_splits(project: Project, config: TrainConfig) -> dict[str, int]:
     return {TRAINING: counts.total() - sum(found.values()), **found}
 
 
-def _usable(project: Project) -> QuerySet[Sample]:
-    kept = Sample.objects.filter(project=project, deleted_at=None, image__damaged_at=None)
-    return kept.filter(image_class__in_training=True)
-
-
 def _expect_embedding(project: Project, config: TrainConfig, state: JobState) -> int:
     """Write into the state what is to be embedded and compared; return how many pictures lack their features."""
-    usable = _usable(project)
+    usable = list_usable_samples(project)
     uncompared = usable.filter(is_compared=False).count()
     try:
         backbone = find_backbone(config.backbone)

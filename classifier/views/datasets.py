@@ -8,10 +8,11 @@ from django.http import Http404, HttpResponse, HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_POST
 
-from classifier.access import SignedIn, project_page
+from classifier.access import SignedIn, project_page, project_page_for
 from classifier.downloads import choose_source, send_pictures
 from classifier.models import DatasetVersion, Project
 from classifier.parsing import parse_number
+from classifier.roles import Role
 from classifier.sample_filters import parse_filter
 from classifier.selectors import dataset_class_names
 from classifier.services.dataset_comparison import KINDS, compare_states, current_state, state_of_version
@@ -27,7 +28,7 @@ from ml.errors import UserError
 PAGE, FEW = 100, 12
 
 
-@project_page
+@project_page_for(Role.VIEWER)
 def download(request: SignedIn, project: Project) -> HttpResponseBase:
     """Send the pictures that match the filter in the address, those of a dataset version, or those that are chosen."""
     if request.method == "POST":

@@ -29,6 +29,7 @@ from tests.unit.classifier.conftest import publish
 ROOT = Path(__file__).resolve().parents[3]
 # The pages that need another role than their method says; for the calls of the API, docs/members.md tells.
 FOR_ALL = {"project", "classify", "member_leave"}
+FOR_VIEWERS = {"download"}
 FOR_EDITORS = {"train", "training_plan", "tuning_time", "label", "label_queue", "label_suggestions", "label_sure"}
 FOR_EDITORS |= {
     "class_settings",
@@ -80,7 +81,12 @@ def operation_name(method: str, path: str) -> str:
 
 
 def least_for_page(name: str, method: str) -> Role:
-    for names, role in ((FOR_ALL, Role.CLASSIFIER), (FOR_EDITORS, Role.EDITOR), (FOR_OWNERS, Role.OWNER)):
+    for names, role in (
+        (FOR_ALL, Role.CLASSIFIER),
+        (FOR_VIEWERS, Role.VIEWER),
+        (FOR_EDITORS, Role.EDITOR),
+        (FOR_OWNERS, Role.OWNER),
+    ):
         if name in names:
             return role
     return needed_for(method)
