@@ -5,7 +5,7 @@ from typing import Any
 
 from django.conf import settings
 from django.core.files.uploadedfile import UploadedFile
-from django.http import JsonResponse
+from django.http import HttpRequest, JsonResponse
 from ninja import File, Router, params
 from ninja.errors import HttpError
 from ninja.files import UploadedFile as NinjaFile
@@ -16,7 +16,7 @@ from classifier.api.auth import CLASSIFY_AUTH
 from classifier.api.errors import errors
 from classifier.models.alias import LIVE
 from classifier.roles import Role
-from classifier.services import prediction
+from classifier.services import prediction, share_links
 from classifier.services.images import read_bounded
 
 router = Router()
@@ -40,6 +40,22 @@ def classify(
         find_project(request, slug, Role.CLASSIFIER)
         raise prediction.NothingLive if version == LIVE else prediction.NoSuchVersion(version)
     return answer_files(slug, found, image)
+
+
+@router.post(
+    "/shared/{token}/classify",
+    response={200: schemas.ClassifyOut, **errors(400, 404, 409, 413, 422, 429)},
+    exclude_none=True,
+    auth=None,
+)
+def classify_shared(request: HttpRequest, token: str, image: File[list[NinjaFile]]) -> Any:
+    """Classify pictures with the live version of the project that a share link is of; no key is needed."""
+    link = share_links.find_link(token)
+    found = prediction.find_live(link.project_id)
+    if found is None:
+        raise prediction.NothingLive
+    share_links.count_pictures(link, len(image))
+    return answer_files(link.project.name, found, image)
 
 
 def answer_files(slug: str, version: prediction.AnsweringVersion, files: Sequence[UploadedFile]) -> JsonResponse:

@@ -23,6 +23,7 @@ from classifier.models.project import Project
 from classifier.models.public_link import PublicLink
 from classifier.models.sample import Sample
 from classifier.models.set_up_code import SetUpCode
+from classifier.models.share_link import ShareLink
 from classifier.models.stage_time import StageTime
 from classifier.models.sweep import Sweep
 from classifier.models.team import Team
@@ -58,6 +59,7 @@ __all__ = [
     "SampleAudit",
     "SampleChange",
     "SetUpCode",
+    "ShareLink",
     "StageTime",
     "Sweep",
     "Team",

@@ -138,6 +138,11 @@ def find_answering(user: User, slug: str, wanted: str = LIVE) -> AnsweringVersio
     return _answering(list(_select(found)))
 
 
+def find_live(project: int) -> AnsweringVersion | None:
+    """Return the live version of the project with this id, for whoever was let in by other means than an account."""
+    return _answering(list(_select(ModelVersion.objects.filter(aliases__name=LIVE, project=project))))
+
+
 def find_live_by_key(key: str, slug: str) -> AnsweringVersion | None:
     """Return the live version of this project for the owner of an API key, in one query.
 

@@ -1,10 +1,11 @@
 """The form that names pictures."""
 
+from collections.abc import Callable
 from typing import Any
 
 from django.conf import settings
 from django.core.exceptions import BadRequest
-from django.http import Http404, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 
 from classifier import selectors
@@ -38,7 +39,7 @@ def classify(request: SignedIn, project: Project) -> HttpResponse:
     if version is None and wanted != LIVE:
         raise Http404
     if request.method == "POST":
-        return _answer(request, project, wanted)
+        return _answer_member(request, project, wanted)
     live = selectors.live_version(project)
     context = {"project": project, "version": version, "live": live, **(_context(version) if version else {})}
     context["asked"] = f"?version={version.number}" if version and version != live else ""
@@ -58,41 +59,58 @@ def _context(version: ModelVersion) -> dict[str, object]:
     }
 
 
-def _answer(request: SignedIn, project: Project, wanted: str) -> HttpResponse:
+def _answer_member(request: SignedIn, project: Project, wanted: str) -> HttpResponse:
+    """Answer with the reasons too, which show pictures of the project, to those who may see them."""
+    version = prediction.find_answering(request.user, project.slug, wanted)
+    if project.role is None or not project.role.reaches(Role.VIEWER):
+        return answer_part(request, version)
+    explained = selectors.find_version(project, wanted) if version and may_explain(version.backbone) else None
+    return answer_part(request, version, project=project, explained=explained)
+
+
+def answer_part(
+    request: HttpRequest,
+    version: prediction.AnsweringVersion | None,
+    *,
+    before: Callable[[int], None] = lambda pictures: None,
+    project: Project | None = None,
+    explained: ModelVersion | None = None,
+) -> HttpResponse:
+    """Return what a version says of the posted pictures, as a part of a page.
+
+    `before` is told how many there are, and may raise UserError. Where `explained` is given, people may ask why.
+    """
     files = request.FILES.getlist("image")[: settings.MAX_CLASSIFY_FILES]
     if not files:
         return _part(request, {"error": "Choose a picture first."}, 422)
     pictures = [read_bounded(file) for file in files]
     try:
-        version = prediction.find_answering(request.user, project.slug, wanted)
         if version is None:
             raise prediction.NothingLive
+        before(len(pictures))
         result = prediction.answer(version, pictures)
     except UserError as error:
         return _part(request, {"error": str(error)}, error.status)
-    answers = [
+    answers: list[dict[str, Any]] = [
         {"file": file.name, "said": answer, "classes": answer.classes[:TOP], "sentence": SENTENCES[answer.reason]}
         for file, answer in zip(files, result.answers, strict=True)
     ]
-    can_explain = may_explain(version.backbone)
-    if can_explain and WHY in request.POST:
-        answers = _explain(project, wanted, request.POST[WHY], pictures, answers)
-    context = {"project": project, "result": result, "answers": answers, "can_explain": can_explain}
+    if explained and WHY in request.POST:
+        answers = _explain(explained, request.POST[WHY], pictures, answers)
+    context: dict[str, object] = {"project": project, "result": result, "answers": answers}
+    context |= {"can_explain": explained, "may_know": project is not None}
     return _part(request, context, 200)
 
 
 def _explain(
-    project: Project, wanted: str, class_name: str, pictures: list[bytes], answers: list[dict[str, Any]]
+    version: ModelVersion, class_name: str, pictures: list[bytes], answers: list[dict[str, Any]]
 ) -> list[dict[str, Any]]:
     """Add to each answer why it is as it is, for a class or, if that is empty, for the likeliest."""
-    version = selectors.find_version(project, wanted)
-    if version is None:  # it has gone meanwhile
-        return answers
     return [
         one if one["said"].error else {**one, "why": explain_for_page(version, picture, class_name)}
         for one, picture in zip(answers, pictures, strict=True)
     ]
 
 
-def _part(request: SignedIn, context: dict[str, object], status: int) -> HttpResponse:
+def _part(request: HttpRequest, context: dict[str, object], status: int) -> HttpResponse:
     return render(request, "classifier/_answers.html", context, status=status)

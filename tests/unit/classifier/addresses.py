@@ -19,13 +19,14 @@ from classifier.models import (
     ModelVersion,
     PartialUpload,
     Sample,
+    ShareLink,
     Sweep,
     Team,
     Upload,
     Webhook,
 )
 from classifier.roles import GIVEN, Role
-from classifier.services import members, resumable, teams
+from classifier.services import members, resumable, share_links, teams
 from classifier.services.accounts import create_api_key
 from classifier.services.custom_backbones import request_backbone
 from classifier.services.notices import add_webhook
@@ -33,7 +34,7 @@ from classifier.services.samples import add_tag
 from tests.unit.classifier.conftest import store_export
 
 # Open to everybody, or only about whoever asks.
-OPEN = {"health", "empty", "set_up", "sign_in", "sign_out", "sign_up", "invitation", "invitation_accept"}
+OPEN = {"health", "empty", "set_up", "sign_in", "sign_out", "sign_up", "invitation", "invitation_accept", "shared"}
 OWN = {"project_list", "project_new", "sample_project", "change_password", "api_keys", "revoke_key", "backbone_list"}
 OWN |= {
     "all_jobs",
@@ -91,6 +92,7 @@ def arguments(trained: ModelVersion) -> dict[str, Any]:
             "undo": Change.objects.filter(project=project).values_list("pk", flat=True)[0],
             "sweep": 1,
             "member": Membership.objects.get(project=project, user__username="viewer").pk,
+            "share": ShareLink.objects.get(project=project).pk,
             "invitation": Invitation.objects.get(project=project).pk,
             "backbone": CustomBackbone.objects.filter(owner=project.owner).values_list("pk", flat=True)[0],
         },
@@ -118,6 +120,7 @@ def surround(version: ModelVersion, folder: Path) -> None:
         member = User.objects.create_user(role)
         members.add_member(version.project, member.username, role, by=version.project.owner)
     members.invite(version.project, Role.VIEWER, by=version.project.owner)
+    share_links.create_link(version.project, by=version.project.owner)
     teams.create_team("Colours", by=version.project.owner)
 
 
@@ -163,6 +166,7 @@ BODIES = {
     "{member_id}": {"role": "viewer"},
     "members": {"username": "stranger", "role": "viewer"},
     "invitations": {"role": "viewer"},
+    "share-links": {},
     "owner": {"username": "nobody"},
     "leave": {},
     "accept": {},
@@ -187,6 +191,7 @@ def fill(path: str, trained: ModelVersion) -> str:
         .replace("{key_id}", str(ApiKey.objects.filter(user=trained.project.owner).values_list("pk", flat=True)[0]))
         .replace("{member_id}", str(values["pk"]["member"]))
         .replace("{invitation_id}", str(values["pk"]["invitation"]))
+        .replace("{link_id}", str(values["pk"]["share"]))
         .replace("{team_id}", str(Team.objects.get().pk))
         .replace("{username}", "viewer")
         .replace("{number}", str(values["pk"]["upload"] if "uploads" in path else values["number"]))

@@ -17,6 +17,7 @@ from classifier.services.accounts import create_api_key
 
 OPERATIONS = {
     *("list_projects", "create_project", "create_sample_project", "get_project", "rename_project"),
+    *("list_share_links", "create_share_link", "revoke_share_link", "classify_shared"),
     *("list_members", "add_member", "change_role", "remove_member", "leave_project", "hand_on_project"),
     *("list_invitations", "invite", "revoke_invitation", "accept_invitation"),
     *("list_teams", "create_team", "delete_team", "add_to_team", "remove_from_team"),

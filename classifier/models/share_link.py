@@ -1,0 +1,22 @@
+from django.conf import settings
+from django.db import models
+
+from classifier.models.project import Project
+
+
+class ShareLink(models.Model):
+    """A page on which whoever has the link may ask the live version of a project, without an account."""
+
+    project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="share_links")
+    token = models.CharField(max_length=64, unique=True)
+    per_hour = models.PositiveIntegerField(help_text="pictures, of all who use it together")
+    expires_at = models.DateTimeField()
+    revoked_at = models.DateTimeField(null=True)
+    created_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ["-pk"]
+
+    def __str__(self) -> str:
+        return f"share link of {self.project}"
