@@ -144,7 +144,8 @@ def _test_more(version: ModelVersion) -> Iterator[Advice]:
         yield Advice(
             "rough",
             "Add more pictures to know better how good it is.",
-            f"It was measured on {accuracy.groups:,} different things, so on new pictures anything from "
+            f"It was measured on {accuracy.groups:,} different thing{'s'[: accuracy.groups - 1]}, so on new pictures"
+            " anything from "
             f"{as_percent(low, 0)} to {as_percent(high, 0)} may be right.",
             reverse("project", args=[version.project.slug]),
             "Add pictures",

@@ -1,5 +1,6 @@
 """How much work a training will be, and how long it takes, before it is begun."""
 
+from collections import Counter
 from dataclasses import dataclass
 
 from django.conf import settings
@@ -105,13 +106,19 @@ def foresee_training(project: Project, config: TrainConfig) -> Work:
 
 
 def _foresee_splits(project: Project, config: TrainConfig) -> dict[str, int]:
-    """Return about how many pictures each split will have: those that are dealt already, and a share of the others."""
-    rows = _usable(project).order_by().values_list("split").annotate(Count("id"))
-    counts = dict(rows)
-    open_ones = sum(count for split, count in counts.items() if split not in SPLITS)
+    """Return about how many pictures each split will have: those that have it, and a share of the others.
+
+    Where all that have one were given it, what is missing comes from those for training.
+    """
+    rows = list(_usable(project).order_by().values_list("split", "split_is_given").annotate(Count("id")))
+    counts = Counter({split: sum(count for name, _, count in rows if name == split) for split in ("", *SPLITS)})
+    dealt = any(split and not given for split, given, _ in rows)
     held_out = {VALIDATION: config.validation_percentage, TEST: config.testing_percentage}
-    found = {split: counts.get(split, 0) + round(open_ones * share / 100) for split, share in held_out.items()}
-    return {TRAINING: sum(counts.values()) - sum(found.values()), **found}
+    found = {}
+    for split, share in held_out.items():
+        taken_from = counts[""] + (0 if dealt or counts[split] else counts[TRAINING])
+        found[split] = counts[split] + round(taken_from * share / 100)
+    return {TRAINING: counts.total() - sum(found.values()), **found}
 
 
 def _usable(project: Project) -> QuerySet[Sample]:

@@ -15,7 +15,7 @@ from ml.datasets.archives import ArchiveEntry, open_archive
 from ml.datasets.entries import DEFAULT_LIMITS, Survey
 from ml.datasets.evidence import Listing
 from ml.datasets.names import EntryRefused
-from ml.datasets.plan import Plan
+from ml.datasets.plan import USED, Plan
 from ml.datasets.planner import make_plan
 from ml.datasets.readings import Layout
 from ml.errors import Refused
@@ -82,11 +82,16 @@ def plan_paths(text: bytes, tables: dict[str, "File[bytes]"], layout: Layout) ->
 def number_verdicts(plan: Plan, planned: list[bool]) -> tuple[list[BrowserVerdict], list[int]]:
     """Return the different verdicts, and for each path the place of its own among them, or -1 if it is passed over.
 
-    They are without the names that a manifest gives: the browser sends each picture under its own.
+    They are without the names that a manifest gives: the browser sends each picture under its own. What only told of
+    the pictures, such as a table, is passed over too: it is not rejected.
     """
     kinds: dict[BrowserVerdict, int] = {}
     following = iter(plan.verdicts)
-    places = [kinds.setdefault(next(following)[:4], len(kinds)) if known else -1 for known in planned]
+    verdicts = [next(following) if known else None for known in planned]
+    places = [
+        -1 if verdict is None or verdict.reason == USED else kinds.setdefault(verdict[:4], len(kinds))
+        for verdict in verdicts
+    ]
     return list(kinds), places
 
 

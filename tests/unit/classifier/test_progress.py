@@ -244,6 +244,14 @@ def test_splits_foreseen_count_what_is_dealt_and_a_share_of_the_rest(filled: Pro
     assert foresee_training(filled, config).splits == {"training": 7, "validation": 1, "test": 10}
 
 
+def test_splits_foreseen_take_what_is_missing_from_what_was_given_for_training(filled: Project) -> None:
+    filled.samples.update(split="training", split_is_given=True)
+    config = TrainConfig(backbone="testing", testing_percentage=20)
+    assert foresee_training(filled, config).splits == {"training": 12, "validation": 2, "test": 4}
+    filled.samples.update(split_is_given=False)
+    assert foresee_training(filled, config).splits == {"training": 18, "validation": 0, "test": 0}
+
+
 def test_page_tells_what_training_does_and_for_how_long(filled: Project, as_owner: Client) -> None:
     page = as_owner.get(reverse("train", args=[filled.slug])).content.decode()
     assert "looks at\n    your 18 pictures" in page
