@@ -26,7 +26,7 @@ POLICY = (
 DOCS_POLICY = POLICY + " 'unsafe-inline'"  # the API page sets styles from its script
 
 # What is the same for everybody.
-PUBLIC = (settings.STATIC_URL, "/health", "/api/v1/docs", "/api/v1/openapi.json")
+PUBLIC = ("/static/", "/health", "/api/v1/docs", "/api/v1/openapi.json")
 
 GetResponse = Callable[[HttpRequest], HttpResponse]
 
@@ -39,7 +39,7 @@ def bound_requests(get_response: GetResponse) -> GetResponse:
     """Refuse a body that is too large before a byte of it is read to disk, and addresses that cannot be."""
 
     def middleware(request: HttpRequest) -> HttpResponse:
-        if "\0" in request.path:  # no address has one, and PostgreSQL takes none
+        if "\0" in request.path_info:  # no address has one, and PostgreSQL takes none
             return JsonResponse({"error": "There is nothing at this address."}, status=404)
         length = request.META.get("CONTENT_LENGTH") or "0"
         if not length.isdigit():
@@ -91,7 +91,7 @@ def _name(request: HttpRequest) -> str:
 def content_security_policy(get_response: GetResponse) -> GetResponse:
     def middleware(request: HttpRequest) -> HttpResponse:
         response = get_response(request)
-        policy = DOCS_POLICY if request.path.startswith("/api/v1/docs") else POLICY
+        policy = DOCS_POLICY if request.path_info.startswith("/api/v1/docs") else POLICY
         response.headers.setdefault("Content-Security-Policy", policy)
         return response
 
@@ -103,7 +103,7 @@ def forbid_storing(get_response: GetResponse) -> GetResponse:
 
     def middleware(request: HttpRequest) -> HttpResponse:
         response = get_response(request)
-        if not request.path.startswith(PUBLIC):
+        if not request.path_info.startswith(PUBLIC):
             response.headers.setdefault("Cache-Control", "private, no-store")
         return response
 
@@ -137,4 +137,5 @@ def first_visit(get_response: GetResponse) -> GetResponse:
 
 
 def _is_page(request: HttpRequest) -> bool:
-    return not request.path.startswith(("/static/", "/api/", "/hub/", "/health")) and request.path != reverse("set_up")
+    elsewhere = request.path_info.startswith(("/static/", "/api/", "/hub/", "/health"))
+    return not elsewhere and request.path != reverse("set_up")

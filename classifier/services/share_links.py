@@ -70,7 +70,7 @@ def list_links(project: Project) -> QuerySet[ShareLink]:
 
 def link_address(link: ShareLink) -> str:
     """Return what is given to people."""
-    return settings.SITE_URL + reverse("shared", args=[link.token])
+    return settings.SITE_ORIGIN + reverse("shared", args=[link.token])
 
 
 def find_link(token: str) -> ShareLink:
