@@ -1,6 +1,4 @@
-"""A site below a path of another one, behind the proxies that are to be had: nginx, which passes the path on, and Caddy,
-which takes it away.
-"""
+"""A site below a path, behind the proxies that are to be had: nginx passes the path on, and Caddy takes it away."""
 
 import http.cookiejar
 import re
