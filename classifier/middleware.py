@@ -1,5 +1,6 @@
 """Rules for every request: its size, for whom it is, what a page may load, what is kept, and when to come again."""
 
+import re
 from collections.abc import Callable
 
 from django.conf import settings
@@ -15,6 +16,7 @@ from classifier.disk import DiskFull, check_room
 from classifier.outages import RETRY_SECONDS
 from classifier.services.accounts import find_key
 from classifier.services.set_up import site_is_empty
+from classifier.services.share_links import link_works
 from ml.serving.askers import asking_for
 
 # Everything comes from this site. `blob:` is a picture that the browser shows before it is uploaded; `data:`
@@ -32,6 +34,8 @@ GetResponse = Callable[[HttpRequest], HttpResponse]
 
 
 STRANGER_BYTES = 2**20  # no form for strangers is larger
+SHARED = re.compile(r"/(?:s|api/v1/shared)/([\w-]+)")  # where those may send pictures who have a link
+SHARED_BYTES = 256 * 2**20
 SLACK = 10 * 2**20
 
 
@@ -59,6 +63,8 @@ def bound_requests(get_response: GetResponse) -> GetResponse:
 
 
 def _allowed(request: HttpRequest) -> int:
+    if shared := SHARED.match(request.path_info):
+        return SHARED_BYTES if link_works(shared[1]) else STRANGER_BYTES
     return settings.ARCHIVE_LIMITS.max_total_bytes + SLACK if _knows_us(request) else STRANGER_BYTES
 
 

@@ -5,6 +5,7 @@ from classifier.models.api_key import ApiKey
 from classifier.models.audit import Audit, Finding, SampleAudit
 from classifier.models.candidate import Candidate
 from classifier.models.change import Change, SampleChange
+from classifier.models.contribution import Contribution
 from classifier.models.custom_backbone import CustomBackbone
 from classifier.models.dataset_version import DatasetVersion
 from classifier.models.embedding import Embedding
@@ -36,6 +37,7 @@ __all__ = [
     "Audit",
     "Candidate",
     "Change",
+    "Contribution",
     "CustomBackbone",
     "DatasetVersion",
     "Delivery",

@@ -11,6 +11,7 @@ from django.urls import URLPattern, URLResolver, get_resolver, reverse
 from classifier.models import (
     ApiKey,
     Change,
+    Contribution,
     CustomBackbone,
     ImageClass,
     Invitation,
@@ -31,6 +32,8 @@ from classifier.services.accounts import create_api_key
 from classifier.services.custom_backbones import request_backbone
 from classifier.services.notices import add_webhook
 from classifier.services.samples import add_tag
+from classifier.storage import store_once
+from tests.datasets import coloured_pictures
 from tests.unit.classifier.conftest import store_export
 
 # Open to everybody, or only about whoever asks.
@@ -92,6 +95,7 @@ def arguments(trained: ModelVersion) -> dict[str, Any]:
             "undo": Change.objects.filter(project=project).values_list("pk", flat=True)[0],
             "sweep": 1,
             "member": Membership.objects.get(project=project, user__username="viewer").pk,
+            "waiting": Contribution.objects.get(project=project).pk,
             "share": ShareLink.objects.get(project=project).pk,
             "invitation": Invitation.objects.get(project=project).pk,
             "backbone": CustomBackbone.objects.filter(owner=project.owner).values_list("pk", flat=True)[0],
@@ -121,6 +125,9 @@ def surround(version: ModelVersion, folder: Path) -> None:
         members.add_member(version.project, member.username, role, by=version.project.owner)
     members.invite(version.project, Role.VIEWER, by=version.project.owner)
     share_links.create_link(version.project, by=version.project.owner)
+    sent = Contribution(project=version.project, sha256="0" * 64, size=1, file_name="Colours")
+    sent.save()
+    store_once(sent.path, coloured_pictures(1)["red/0.jpg"])
     teams.create_team("Colours", by=version.project.owner)
 
 

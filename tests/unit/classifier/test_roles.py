@@ -39,6 +39,8 @@ FOR_EDITORS |= {
     "promote",
     "sources",
     "version_delete",
+    "waiting",
+    "waiting_thumbnail",
 }
 FOR_OWNERS = {"version_link", "version_link_revoke", "member_add", "member_invite", "invitation_revoke", "member_role"}
 FOR_OWNERS |= {"member_remove", "member_hand_on", "project_delete", "share", "share_revoke", "share_code"}
