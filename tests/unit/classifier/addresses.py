@@ -1,6 +1,7 @@
 """All addresses that there are, filled in for a project that has something at each of them."""
 
 import re
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -140,11 +141,17 @@ def address(name: str, values: dict[str, Any]) -> str:
     return reverse(name, kwargs=kwargs)
 
 
-def api_operations() -> list[tuple[str, str]]:
+@lru_cache
+def operation_names() -> dict[tuple[str, str], str]:
+    """Return the name of each call, by its method and path; to describe them all takes half a second."""
     from classifier.api.router import api
 
-    schema = api.get_openapi_schema()
-    return sorted((method, path) for path, methods in schema["paths"].items() for method in methods)
+    paths = api.get_openapi_schema()["paths"]
+    return {(method, path): paths[path][method]["operationId"] for path in paths for method in paths[path]}
+
+
+def api_operations() -> list[tuple[str, str]]:
+    return sorted(operation_names())
 
 
 BODIES = {
