@@ -128,6 +128,7 @@ urlpatterns = [
         path(f"projects/<slug:slug>/samples/{name}", sample_actions.act, {"action": name}, name=f"samples_{name}")
         for name in sample_actions.ACTIONS
     ),
+    path("projects/<slug:slug>/erase", sample_actions.erase, name="erase"),
     path("projects/<slug:slug>/trash/empty", sample_actions.empty_trash, name="trash_empty"),
     path("projects/<slug:slug>/download", datasets.download, name="download"),
     path("projects/<slug:slug>/dataset-versions/", datasets.index, name="datasets"),

@@ -164,6 +164,7 @@ BODIES = {
     "unlabel": {"ids": [1]},
     "undo": {},
     "delete": {"ids": [1]},
+    "erase": {"ids": [1]},
     "download": {"ids": [1]},
     "restore": {"ids": [1]},
     "exports": {"format": "tflite"},
