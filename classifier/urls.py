@@ -5,7 +5,9 @@ from django.urls import path, re_path
 from classifier.api.addresses import not_found
 from classifier.api.router import api
 from classifier.views import (
+    account,
     accounts,
+    audit_log,
     backbone_comparisons,
     candidate,
     check,
@@ -45,6 +47,7 @@ from classifier.views import (
     train,
     trash,
     uploads,
+    users,
     versions,
     why,
 )
@@ -60,6 +63,11 @@ urlpatterns = [
     path("sign-in", accounts.SignIn.as_view(), name="sign_in"),
     path("sign-out", accounts.SignOut.as_view(), name="sign_out"),
     path("sign-up", accounts.sign_up, name="sign_up"),
+    path("set-password/<str:uidb64>/<str:token>", accounts.SetPassword.as_view(), name="set_password"),
+    path("account/", account.account, name="account"),
+    path("account/sessions/<int:pk>/end", account.end_session, name="session_end"),
+    path("account/sessions/end-others", account.end_others, name="sessions_end"),
+    path("account/delete", account.delete, name="account_delete"),
     path("account/password", accounts.ChangePassword.as_view(), name="change_password"),
     path("account/keys", accounts.api_keys, name="api_keys"),
     path("account/keys/<int:pk>/revoke", accounts.revoke_key, name="revoke_key"),
@@ -79,6 +87,19 @@ urlpatterns = [
     path("trash/versions/<int:pk>/delete", trash.purge_version, name="trash_purge_version"),
     path("s/<str:token>", share_links.shared, name="shared"),
     path("jobs/", job.every, name="all_jobs"),
+    # administration
+    path("administration/users/", users.users, name="users"),
+    path("administration/users/new", users.new, name="users_new"),
+    path("administration/users/<int:pk>/", users.detail, name="user"),
+    path("administration/users/<int:pk>/link", users.link, name="user_link"),
+    path("administration/users/<int:pk>/disable", users.disable, name="user_disable"),
+    path("administration/users/<int:pk>/enable", users.enable, name="user_enable"),
+    path("administration/users/<int:pk>/administrator", users.administrator, name="user_administrator"),
+    path("administration/users/<int:pk>/quota", users.quota, name="user_quota"),
+    path("administration/users/<int:pk>/delete", users.delete, name="user_delete"),
+    path("administration/users/<int:pk>/restore", users.restore, name="user_restore"),
+    path("administration/log/", audit_log.audit_log, name="audit_log"),
+    path("administration/log/audit-log.csv", audit_log.download, name="audit_log_csv"),
     path("maintenance/", maintenance.maintenance, name="maintenance"),
     # projects, classes, samples
     path("projects/new", home.project_new, name="project_new"),

@@ -109,6 +109,7 @@ class Environment(BaseSettings):
     PORT: int = Field(8000, ge=1, le=65535)
     ALLOWED_HOSTS: Words = ["localhost", "127.0.0.1", "[::1]"]
     TRASH_DAYS: int = Field(30, ge=1, le=3650)
+    AUDIT_DAYS: int = Field(365, ge=0, le=36500)
     POETSWEB_SIGNUP: Annotated[Literal["open", "invitation", "closed"] | None, BeforeValidator(_sign_up)] = None
     SECRET_KEY: str | None = None
     TIME_ZONE: Annotated[str, AfterValidator(_known_time_zone)] = "UTC"
@@ -144,6 +145,10 @@ class Environment(BaseSettings):
     MAX_ARCHIVE_ENTRIES: int = Field(200_000, ge=1, le=10**7)
     MAX_ARCHIVE_GB: int = Field(20, ge=1, le=10_000)
     MAX_CLASSIFY_FILES: int = Field(100, ge=1, le=2000)
+    QUOTA_USER_PICTURES: int = Field(0, ge=0, le=10**9)
+    QUOTA_USER_GB: int = Field(0, ge=0, le=10**6)
+    QUOTA_PROJECT_PICTURES: int = Field(0, ge=0, le=10**9)
+    QUOTA_PROJECT_GB: int = Field(0, ge=0, le=10**6)
 
     POETSWEB_BACKBONE: Annotated[str, AfterValidator(_known_backbone)] = DEFAULT_BACKBONE
     WEIGHTS_URL: Annotated[str, _url("https://", "http://")] = PUBLISHER

@@ -5,6 +5,7 @@ from ninja.operation import Operation
 
 from classifier.api import (
     audit,
+    audit_log,
     backbone_comparisons,
     backbones,
     candidates,
@@ -24,12 +25,14 @@ from classifier.api import (
     projects,
     resumable,
     samples,
+    sessions,
     share_links,
     sweeps,
     teams,
     training,
     trash,
     uploads,
+    users,
     versions,
     webhooks,
 )
@@ -81,6 +84,9 @@ for name, part in {
     "teams": teams,
     "keys": keys,
     "webhooks": webhooks,
+    "sessions": sessions,
+    "users": users,
+    "audit log": audit_log,
     "maintenance": maintenance,
 }.items():
     api.add_router("", part.router, tags=[name])

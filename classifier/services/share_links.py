@@ -13,6 +13,7 @@ from django.utils import timezone
 from redis.exceptions import RedisError
 
 from classifier.models import Project, ShareLink
+from classifier.services.audit_log import record
 from ml.errors import Conflict, Refused, UserError
 
 log = structlog.get_logger(__name__)
@@ -60,6 +61,7 @@ def create_link(project: Project, *, by: User, days: int = 30, per_hour: int = 1
         raise TooManyLinks
     until = timezone.now() + timedelta(days=days)
     token = secrets.token_urlsafe(16)
+    record("share_link.created", project, by=by, days=days, per_hour=per_hour)
     return ShareLink.objects.create(project=project, token=token, per_hour=per_hour, expires_at=until, created_by=by)
 
 
@@ -84,7 +86,8 @@ def find_link(token: str) -> ShareLink:
 
 def revoke_link(link: ShareLink) -> None:
     """Let a link work no longer."""
-    ShareLink.objects.filter(pk=link.pk, revoked_at=None).update(revoked_at=timezone.now())
+    if ShareLink.objects.filter(pk=link.pk, revoked_at=None).update(revoked_at=timezone.now()):
+        record("share_link.revoked", link.project)
     log.info("share_link_revoked", project=link.project_id)
 
 
