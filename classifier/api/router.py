@@ -14,6 +14,7 @@ from classifier.api import (
     classify,
     comparisons,
     datasets,
+    disk_usage,
     evaluations,
     explanations,
     exports,
@@ -87,6 +88,7 @@ for name, part in {
     "sessions": sessions,
     "users": users,
     "audit log": audit_log,
+    "disk usage": disk_usage,
     "maintenance": maintenance,
 }.items():
     api.add_router("", part.router, tags=[name])

@@ -57,6 +57,7 @@ OWN |= {
     "team_delete",
 }
 ADMINISTRATORS = {
+    *("disk_usage", "disk_usage_measure"),
     *("maintenance", "audit_log", "audit_log_csv", "users", "users_new", "user", "user_link", "user_disable"),
     *("user_enable", "user_administrator", "user_quota", "user_delete", "user_restore"),
 }
@@ -184,6 +185,7 @@ BODIES = {
     "/users": {"username": "new"},
     "/users/{username}": {"is_active": True},
     "password-link": {},
+    "measure": {},
 }
 
 
