@@ -28,6 +28,7 @@ from classifier.api import (
     samples,
     sessions,
     share_links,
+    site_settings,
     sweeps,
     teams,
     training,
@@ -88,6 +89,7 @@ for name, part in {
     "sessions": sessions,
     "users": users,
     "audit log": audit_log,
+    "site settings": site_settings,
     "disk usage": disk_usage,
     "maintenance": maintenance,
 }.items():

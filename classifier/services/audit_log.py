@@ -60,6 +60,7 @@ ACTIONS = {
     "team.deleted": "deleted a team",
     "team.added": "added somebody to a team",
     "team.removed": "removed somebody from a team",
+    "banner.changed": "changed the banner",
 }
 
 

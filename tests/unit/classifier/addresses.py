@@ -57,7 +57,7 @@ OWN |= {
     "team_delete",
 }
 ADMINISTRATORS = {
-    *("disk_usage", "disk_usage_measure"),
+    *("disk_usage", "disk_usage_measure", "site_settings", "site_banner"),
     *("maintenance", "audit_log", "audit_log_csv", "users", "users_new", "user", "user_link", "user_disable"),
     *("user_enable", "user_administrator", "user_quota", "user_delete", "user_restore"),
 }
@@ -186,6 +186,7 @@ BODIES = {
     "/users/{username}": {"is_active": True},
     "password-link": {},
     "measure": {},
+    "/banner": {"banner": "Closed on Friday"},
 }
 
 
