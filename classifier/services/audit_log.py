@@ -78,8 +78,14 @@ def record(action: str, about: object = "", *, by: User | None = None, **details
         action=action,
         about=str(about).replace("\0", "")[:300],
         address=current_address(),
-        details={name: value if isinstance(value, int) else str(value) for name, value in details.items()},
+        details={name: _as_detail(value) for name, value in details.items()},
     )
+
+
+def _as_detail(value: Any) -> int | str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return value if isinstance(value, int) else str(value)
 
 
 def list_entries(
