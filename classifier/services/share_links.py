@@ -61,8 +61,9 @@ def create_link(project: Project, *, by: User, days: int = 30, per_hour: int = 1
         raise TooManyLinks
     until = timezone.now() + timedelta(days=days)
     token = secrets.token_urlsafe(16)
+    link = ShareLink.objects.create(project=project, token=token, per_hour=per_hour, expires_at=until, created_by=by)
     record("share_link.created", project, by=by, days=days, per_hour=per_hour)
-    return ShareLink.objects.create(project=project, token=token, per_hour=per_hour, expires_at=until, created_by=by)
+    return link
 
 
 def list_links(project: Project) -> QuerySet[ShareLink]:

@@ -10,7 +10,9 @@ from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_POST
 
 from classifier.access import SignedIn
+from classifier.clients import address_group, client_address
 from classifier.services import closing, sessions
+from classifier.services.sign_in import count_try
 from classifier.user_forms import CloseForm
 from ml.errors import UserError
 
@@ -45,6 +47,7 @@ def delete(request: SignedIn) -> HttpResponse:
     form = CloseForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
         try:
+            count_try(request.user.username, address_group(client_address(request)))
             closing.delete_own_account(request.user, form.cleaned_data["password"])
         except UserError as error:
             form.add_error("password", str(error))

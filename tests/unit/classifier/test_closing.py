@@ -111,6 +111,12 @@ def test_user_deletes_the_own_account_with_the_password(
     assert Account.objects.get(user=owner).deleted_at
 
 
+def test_password_is_not_guessed_there(filled: Project, owner: User, as_owner: Client) -> None:
+    for _ in range(7):
+        page = as_owner.post(reverse("account_delete"), {"password": "wrong"}).content.decode()
+    assert "Too many attempts" in page
+
+
 def test_last_administrator_stays(administrator: User, as_administrator: Client) -> None:
     page = as_administrator.post(reverse("account_delete"), {"password": PASSWORD})
     assert page.status_code == 422
