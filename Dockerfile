@@ -15,7 +15,7 @@ RUN pip install --no-cache-dir --disable-pip-version-check --no-deps --require-h
 RUN useradd --uid 10001 --create-home poetsweb && install --directory --owner=poetsweb --group=poetsweb /data
 
 WORKDIR /app
-COPY manage.py ./
+COPY manage.py .env.example ./
 COPY ml ./ml
 COPY worker ./worker
 COPY poetsweb ./poetsweb

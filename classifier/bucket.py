@@ -106,6 +106,13 @@ class BucketStorage(S3Storage):  # type: ignore[misc] # its package has no types
         except PartsLost:
             raise FileNotFoundError(name) from None
 
+    def list_sizes(self, folder: str) -> Iterator[tuple[str, int]]:
+        """List the name and the bytes of each file in a folder and below it."""
+        root = self._normalize_name("x").removesuffix("x")  # where this storage begins in the bucket
+        with asking():
+            for one in self.bucket.objects.filter(Prefix=f"{root}{folder}/" if folder else root):
+                yield one.key.removeprefix(root), one.size
+
     @property
     def _client(self) -> Any:
         return self.connection.meta.client

@@ -14,6 +14,7 @@ from classifier import bodies
 from classifier.clients import address_group, client_address
 from classifier.disk import DiskFull, check_room
 from classifier.outages import RETRY_SECONDS
+from classifier.services import sessions
 from classifier.services.accounts import find_key
 from classifier.services.set_up import site_is_empty
 from classifier.services.share_links import link_works
@@ -83,6 +84,18 @@ def name_asker(get_response: GetResponse) -> GetResponse:
     def middleware(request: HttpRequest) -> HttpResponse:
         with asking_for(lambda: _name(request)):
             return get_response(request)
+
+    return middleware
+
+
+def note_sessions(get_response: GetResponse) -> GetResponse:
+    """Note where people are signed in, and when they were last seen."""
+
+    def middleware(request: HttpRequest) -> HttpResponse:
+        if settings.SESSION_COOKIE_NAME in request.COOKIES and request.user.is_authenticated:
+            browser = request.headers.get("User-Agent", "")
+            sessions.note_session(request.session.session_key or "", request.user, browser=browser)
+        return get_response(request)
 
     return middleware
 

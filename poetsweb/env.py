@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
 from django.core.exceptions import ImproperlyConfigured
-from dotenv import load_dotenv
+from dotenv import dotenv_values, load_dotenv
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationError, ValidationInfo, field_validator
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
@@ -23,6 +23,7 @@ BASE_DIR = Path(__file__).resolve().parent.parent
 SECRETS = ("SECRET_KEY", "DATABASE_URL", "REDIS_URL", "MAIL_URL")  # each may be in a file that NAME_FILE names
 MAX_SECRET_BYTES = 10_000
 MAX_PROXIES = 9
+SOURCES: dict[str, str] = {}  # where each variable comes from: environment, .env, file or default
 FLOWERS = "https://storage.googleapis.com/download.tensorflow.org/example_images/flower_photos.tgz"
 
 
@@ -109,6 +110,7 @@ class Environment(BaseSettings):
     PORT: int = Field(8000, ge=1, le=65535)
     ALLOWED_HOSTS: Words = ["localhost", "127.0.0.1", "[::1]"]
     TRASH_DAYS: int = Field(30, ge=1, le=3650)
+    AUDIT_DAYS: int = Field(365, ge=0, le=36500)
     POETSWEB_SIGNUP: Annotated[Literal["open", "invitation", "closed"] | None, BeforeValidator(_sign_up)] = None
     SECRET_KEY: str | None = None
     TIME_ZONE: Annotated[str, AfterValidator(_known_time_zone)] = "UTC"
@@ -144,6 +146,10 @@ class Environment(BaseSettings):
     MAX_ARCHIVE_ENTRIES: int = Field(200_000, ge=1, le=10**7)
     MAX_ARCHIVE_GB: int = Field(20, ge=1, le=10_000)
     MAX_CLASSIFY_FILES: int = Field(100, ge=1, le=2000)
+    QUOTA_USER_PICTURES: int = Field(0, ge=0, le=10**9)
+    QUOTA_USER_GB: int = Field(0, ge=0, le=10**6)
+    QUOTA_PROJECT_PICTURES: int = Field(0, ge=0, le=10**9)
+    QUOTA_PROJECT_GB: int = Field(0, ge=0, le=10**6)
 
     POETSWEB_BACKBONE: Annotated[str, AfterValidator(_known_backbone)] = DEFAULT_BACKBONE
     WEIGHTS_URL: Annotated[str, _url("https://", "http://")] = PUBLISHER
@@ -180,11 +186,28 @@ def read_environment(file: Path) -> Environment:
     of the bucket. Raise `ImproperlyConfigured` with a sentence for each wrong variable.
     """
     load_dotenv(file)
+    SOURCES.update(_find_sources(dotenv_values(file)))
     try:
         return Environment(**_read_secret_files())
     except ValidationError as error:
         found = error.errors(include_url=False)
         raise ImproperlyConfigured(" ".join(_explain(one) for one in found)) from None
+
+
+def _find_sources(written: dict[str, str | None]) -> dict[str, str]:
+    """Return where each variable comes from. `written` is what `.env` has.
+
+    Processes that the site starts find it in their environment: what is the same in both is from the file.
+    """
+    found = {}
+    for name in Environment.model_fields:
+        value = os.environ.get(name, "").strip()
+        if value:
+            found[name] = ".env" if (written.get(name) or "").strip() == value else "environment"
+        else:
+            in_file = name in SECRETS and os.environ.get(f"{name}_FILE", "").strip()
+            found[name] = "file" if in_file else "default"
+    return found
 
 
 def _read_secret_files() -> dict[str, Any]:

@@ -68,11 +68,13 @@ MIDDLEWARE = [
     "classifier.middleware.bound_requests",
     "classifier.bodies.check_multipart",
     "classifier.middleware.name_asker",
+    "classifier.acting.remember_request",
     "classifier.api.direct.classify_directly",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "classifier.middleware.note_sessions",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
@@ -250,6 +252,10 @@ ARCHIVE_LIMITS = ArchiveLimits(
 )
 MAX_CLASSIFY_FILES = ENV.MAX_CLASSIFY_FILES
 TRASH_DAYS = ENV.TRASH_DAYS
+AUDIT_DAYS = ENV.AUDIT_DAYS
+# Of the owner of a project; 0 is without limit. The page of a user may say otherwise.
+QUOTA_USER_PICTURES, QUOTA_USER_GB = ENV.QUOTA_USER_PICTURES, ENV.QUOTA_USER_GB
+QUOTA_PROJECT_PICTURES, QUOTA_PROJECT_GB = ENV.QUOTA_PROJECT_PICTURES, ENV.QUOTA_PROJECT_GB
 
 # --- TensorBoard, where it is installed ------------------------------------------------------------
 TENSORBOARD_DIR = socket_folder("boards")

@@ -5,6 +5,7 @@ from ninja.operation import Operation
 
 from classifier.api import (
     audit,
+    audit_log,
     backbone_comparisons,
     backbones,
     candidates,
@@ -13,6 +14,7 @@ from classifier.api import (
     classify,
     comparisons,
     datasets,
+    disk_usage,
     evaluations,
     explanations,
     exports,
@@ -24,12 +26,15 @@ from classifier.api import (
     projects,
     resumable,
     samples,
+    sessions,
     share_links,
+    site_settings,
     sweeps,
     teams,
     training,
     trash,
     uploads,
+    users,
     versions,
     webhooks,
 )
@@ -81,6 +86,11 @@ for name, part in {
     "teams": teams,
     "keys": keys,
     "webhooks": webhooks,
+    "sessions": sessions,
+    "users": users,
+    "audit log": audit_log,
+    "site settings": site_settings,
+    "disk usage": disk_usage,
     "maintenance": maintenance,
 }.items():
     api.add_router("", part.router, tags=[name])

@@ -55,7 +55,7 @@ def add_webhook(request: SignedIn, payload: WebhookIn) -> Any:
 @router.delete("/webhooks/{webhook_id}", response={204: None, **errors(400, 404, 409, 413, 422)})
 def remove_webhook(request: SignedIn, webhook_id: int) -> Any:
     """Remove a webhook. Nothing more is sent to it."""
-    _find(request, webhook_id).delete()
+    notices.remove_webhook(_find(request, webhook_id))
     return Status(204, None)
 
 

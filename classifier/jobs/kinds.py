@@ -236,6 +236,7 @@ DELETE = JobKind(
     run="worker.delete:delete_for_good",
     stages=(Stage("pictures", "Deleting pictures", unit="pictures", rate=1000), Stage("rest", "Deleting the rest")),
 )
+DISK_USAGE = JobKind(name="disk_usage", title="Measuring the disk", queue="ingest", run="worker.disk_usage:measure")
 NOTIFY = JobKind(name="notify", title="Sending notifications", queue="ingest", run="worker.notify:notify")
 KINDS = {
     kind.name: kind
@@ -255,6 +256,7 @@ KINDS = {
         IMPORT,
         HUB,
         DELETE,
+        DISK_USAGE,
         NOTIFY,
     )
 }

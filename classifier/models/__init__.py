@@ -1,8 +1,10 @@
 """The nouns, in the order of the flow: upload -> samples -> dataset version -> embeddings -> model version -> alias."""
 
+from classifier.models.account import Account, UserSession
 from classifier.models.alias import Alias
 from classifier.models.api_key import ApiKey
 from classifier.models.audit import Audit, Finding, SampleAudit
+from classifier.models.audit_entry import AuditEntry
 from classifier.models.candidate import Candidate
 from classifier.models.change import Change, SampleChange
 from classifier.models.contribution import Contribution
@@ -25,6 +27,7 @@ from classifier.models.public_link import PublicLink
 from classifier.models.sample import Sample
 from classifier.models.set_up_code import SetUpCode
 from classifier.models.share_link import ShareLink
+from classifier.models.site_value import SiteValue
 from classifier.models.stage_time import StageTime
 from classifier.models.sweep import Sweep
 from classifier.models.team import Team
@@ -32,9 +35,11 @@ from classifier.models.upload import Upload, UploadItem
 from classifier.models.webhook import Delivery, MailWish, Webhook
 
 __all__ = [
+    "Account",
     "Alias",
     "ApiKey",
     "Audit",
+    "AuditEntry",
     "Candidate",
     "Change",
     "Contribution",
@@ -62,10 +67,12 @@ __all__ = [
     "SampleChange",
     "SetUpCode",
     "ShareLink",
+    "SiteValue",
     "StageTime",
     "Sweep",
     "Team",
     "Upload",
     "UploadItem",
+    "UserSession",
     "Webhook",
 ]

@@ -15,7 +15,9 @@ class CustomBackbone(models.Model):
     its job has opened it, it has no name.
     """
 
-    owner = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="custom_backbones")
+    owner = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="custom_backbones"
+    )  # null where the account is gone, and versions of others need it
     project = models.ForeignKey(Project, null=True, on_delete=models.CASCADE, related_name="custom_backbones")
     job = models.ForeignKey(Job, null=True, on_delete=models.SET_NULL, related_name="custom_backbones")
     title = models.CharField(max_length=100)

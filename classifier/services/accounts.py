@@ -15,6 +15,7 @@ from django.utils import timezone
 from classifier.locks import write_at_once
 from classifier.models import ApiKey, Invitation
 from classifier.models.api_key import LONGEST_KEY_DAYS
+from classifier.services.audit_log import record
 from classifier.services.projects import clean_name
 from ml.errors import UserError
 
@@ -45,7 +46,9 @@ def sign_up(username: str, password: str, *, invitation: str = "") -> User:
         raise NotAllowed("Sign-up is disabled on this site. Ask its administrator for an account.")
     try:
         with transaction.atomic():
-            return User.objects.create_user(username=username, password=password)
+            user = User.objects.create_user(username=username, password=password)
+            record("user.signed_up", username, by=user)
+            return user
     except IntegrityError:  # somebody took the name since the form was checked
         raise NotAllowed("This user name is already taken.") from None
 
@@ -68,6 +71,7 @@ def create_api_key(
         digest=hash_api_key(key),
         expires_at=timezone.now() + timedelta(days=days) if days is not None else None,
     )
+    record("key.created", row.name, by=user, scope=row.scope)
     return row, key
 
 
@@ -76,7 +80,8 @@ def hash_api_key(key: str) -> str:
 
 
 def revoke_api_key(key: ApiKey) -> None:
-    ApiKey.objects.filter(pk=key.pk, revoked_at=None).update(revoked_at=timezone.now())
+    if ApiKey.objects.filter(pk=key.pk, revoked_at=None).update(revoked_at=timezone.now()):
+        record("key.revoked", key.name, by=key.user)
 
 
 def valid_keys(digest: str) -> QuerySet[ApiKey]:

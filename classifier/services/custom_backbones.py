@@ -211,9 +211,10 @@ def publish_backbone(job: Job, custom: CustomBackbone) -> None:
     """Save the row and end the job in one transaction. It replaces an earlier row of the same backbone."""
     with transaction.atomic():
         # Two jobs of one network must not both take the place of the earlier.
-        User.objects.select_for_update().get(pk=custom.owner_id)
-        earlier = list_custom_backbones(custom.owner).filter(name=custom.name).exclude(pk=custom.pk)
-        earlier.update(is_offered=False)
+        owner = User.objects.select_for_update().filter(custom_backbones=custom).first()
+        if owner is not None:  # whose account may have been deleted meanwhile
+            earlier = list_custom_backbones(owner).filter(name=custom.name).exclude(pk=custom.pk)
+            earlier.update(is_offered=False)
         custom.save(update_fields=FIELDS_OF_OPENED)
         finish_job(job, BackboneResult(backbone=custom.name))
 

@@ -18,6 +18,7 @@ from django.utils import timezone
 from classifier.jobs.kinds import HUB
 from classifier.jobs.sending import queue_job
 from classifier.models import Export, Job, ModelVersion, PublicLink
+from classifier.services.audit_log import record
 from classifier.services.exports import open_export
 from ml.backbones.backbone import Backbone
 from ml.errors import Conflict, Unavailable
@@ -48,11 +49,15 @@ def find_versions(slug: str, name: str) -> QuerySet[ModelVersion]:
 def create_public_link(version: ModelVersion, *, by: User) -> PublicLink:
     """Return the version's link, the same one until it is revoked. Its 256 random bits cannot be guessed."""
     made = {"token": secrets.token_urlsafe(32), "created_by": by}
-    return PublicLink.objects.get_or_create(model_version=version, defaults=made)[0]
+    link, is_new = PublicLink.objects.get_or_create(model_version=version, defaults=made)
+    if is_new:
+        record("public_link.created", version.project, by=by, version=version.number)
+    return link
 
 
 def revoke_public_link(version: ModelVersion) -> None:
-    PublicLink.objects.filter(model_version=version).delete()
+    if PublicLink.objects.filter(model_version=version).delete()[0]:
+        record("public_link.revoked", version.project, version=version.number)
 
 
 def open_version(version: ModelVersion) -> IO[bytes]:

@@ -120,10 +120,11 @@ def list_spaces() -> list[Space]:
         Space("Prepared backbones", folder_size(settings.ML.backbones_dir)),
         Space("Downloaded weights", folder_size(settings.ML.weights_dir)),
     ]
-    return [*files, Space(f"Database, with the features of {Embedding.objects.count():,} pictures", _database_size())]
+    return [*files, Space(f"Database, with the features of {Embedding.objects.count():,} pictures", database_size())]
 
 
-def _database_size() -> int:
+def database_size() -> int:
+    """Return the bytes of the database."""
     if connection.vendor == "sqlite":
         name = Path(str(connection.settings_dict["NAME"]))
         return sum(path.stat().st_size for path in name.parent.glob(f"{name.name}*") if path.is_file())

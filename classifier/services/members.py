@@ -14,6 +14,7 @@ from django.utils import timezone
 
 from classifier.models import Invitation, Membership, Project, Team
 from classifier.roles import GIVEN, MAY, Role
+from classifier.services.audit_log import record
 from ml.errors import Conflict, Refused
 
 log = structlog.get_logger(__name__)
@@ -83,6 +84,7 @@ def invite(project: Project, role: Role, *, by: User, days: int = 7, places: int
     if email:
         invitation.email = _mail(invitation, email, by)
         invitation.save(update_fields=["email"])
+    record("invitation.created", project, by=by, role=role, places=places)
     log.info("invited", project=project.pk, role=str(role), places=places)
     return invitation
 
@@ -122,6 +124,7 @@ def accept(token: str, *, by: User) -> Project:
         if took != 1:
             raise NotInvited
         _set(project, role, by=invitation.created_by, user=by)
+        record("member.joined", project, by=by, role=role)
     log.info("joined", project=project.pk, role=str(role))
     return project
 
@@ -129,6 +132,7 @@ def accept(token: str, *, by: User) -> Project:
 def revoke_invitation(invitation: Invitation) -> None:
     """Take an invitation back; who has used it stays a member."""
     Invitation.objects.filter(pk=invitation.pk).update(expires_at=timezone.now())
+    record("invitation.revoked", invitation.project, role=invitation.role)
 
 
 def add_member(project: Project, username: str, role: Role, *, by: User) -> Membership:
@@ -139,23 +143,29 @@ def add_member(project: Project, username: str, role: Role, *, by: User) -> Memb
     if user.pk == project.owner_id:
         raise OwnerStays
     _check_number(project)
-    return _set(project, role, by=by, user=user)
+    made = _set(project, role, by=by, user=user)
+    record("member.added", project, by=by, member=user.username, role=role)
+    return made
 
 
 def add_team(project: Project, team: Team, role: Role, *, by: User) -> Membership:
     """Give a role to a team, and so to all that are or will be in it. Raise TooManyMembers."""
     _check_number(project)
-    return _set(project, role, by=by, team=team)
+    made = _set(project, role, by=by, team=team)
+    record("member.added", project, by=by, team=team.name, role=role)
+    return made
 
 
 def change_role(membership: Membership, role: Role) -> None:
     """Give a member another role."""
     Membership.objects.filter(pk=membership.pk).update(role=_given(role))
+    record("member.role", membership.project, member=membership.who, role=role)
 
 
 def remove_member(membership: Membership) -> None:
     """Let somebody, or a team, be no member any longer. What they did stays."""
     membership.delete()
+    record("member.removed", membership.project, member=membership.who)
 
 
 def leave(project: Project, *, by: User) -> None:
@@ -164,6 +174,7 @@ def leave(project: Project, *, by: User) -> None:
         raise OwnerStays
     if not project.memberships.filter(user=by).delete()[0]:
         raise Conflict("You are here as a member of a team. Leave the team instead.")
+    record("member.left", project, by=by)
 
 
 def hand_on(project: Project, username: str, *, by: User) -> User:
@@ -178,6 +189,7 @@ def hand_on(project: Project, username: str, *, by: User) -> User:
         taken.memberships.filter(user=heir).delete()
         Project.objects.filter(pk=taken.pk).update(owner=heir)
         _set(taken, Role.EDITOR, by=heir, user=by)
+        record("project.handed_on", taken, by=by, owner=heir.username)
     log.info("handed_on", project=project.pk, owner=heir.pk)
     return heir
 

@@ -16,6 +16,7 @@ from classifier.jobs.state import read_state
 from classifier.models import Alias, CustomBackbone, DatasetVersion, ImageClass, Job, ModelVersion, Project
 from classifier.models.alias import LIVE
 from classifier.services.artifacts import artifact_path, load_artifact, load_evaluation
+from classifier.services.audit_log import record
 from classifier.services.custom_backbones import FIELDS_OF_OPENED, find_backbone
 from classifier.services.quality_gate import check_version, list_failures
 from classifier.storage import store_once
@@ -226,6 +227,7 @@ def promote(version: ModelVersion, *, by: User | None) -> None:
     Alias.objects.update_or_create(
         project_id=version.project_id, name=LIVE, defaults={"model_version": version, "updated_by": by}
     )
+    record("version.promoted", version.project, by=by, version=version.number)
 
 
 def describe_version(

@@ -30,6 +30,7 @@ from django.utils import timezone
 from classifier.jobs.kinds import KINDS, NOTIFY
 from classifier.jobs.sending import queue_job
 from classifier.models import Delivery, Job, MailWish, Webhook
+from classifier.services.audit_log import record
 from ml.errors import Conflict, Refused, UserError
 from ml.model_import.deadline import Deadline
 from ml.model_import.fetching import open_guarded
@@ -73,7 +74,14 @@ def add_webhook(user: User, address: str) -> Webhook:
         User.objects.select_for_update().get(pk=user.pk)  # two at once must not be one too many
         if user.webhooks.count() >= MOST_WEBHOOKS:
             raise TooManyWebhooks
+        record("webhook.added", urlsplit(address).hostname, by=user)  # what follows may be secret
         return Webhook.objects.create(user=user, address=address, secret=f"whsec_{secrets.token_urlsafe(32)}")
+
+
+def remove_webhook(webhook: Webhook) -> None:
+    """Remove a webhook. Nothing more is sent to it."""
+    webhook.delete()
+    record("webhook.removed", urlsplit(webhook.address).hostname, by=webhook.user)
 
 
 def _check_address(address: str) -> None:

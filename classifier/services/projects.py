@@ -12,6 +12,7 @@ from django.utils.text import slugify
 
 from classifier.models import ImageClass, Project
 from classifier.selectors import list_classes
+from classifier.services.audit_log import record
 from ml.datasets.class_names import MAX_CLASS_NAME_LENGTH
 from ml.errors import Refused
 
@@ -46,11 +47,16 @@ def create_project(name: str, *, by: User, slug: str = "") -> Project:
     """
     name = clean_name(name, longest=100)
     if slug:
-        return Project.objects.create(name=name, slug=slug, owner=by)
+        return _recorded(Project.objects.create(name=name, slug=slug, owner=by))
     base = slugify(name)[:50].strip("-_") or "project"
     while True:
         with contextlib.suppress(IntegrityError), transaction.atomic():  # one in 16 million is taken
-            return Project.objects.create(name=name, slug=f"{base}-{secrets.token_hex(3)}", owner=by)
+            return _recorded(Project.objects.create(name=name, slug=f"{base}-{secrets.token_hex(3)}", owner=by))
+
+
+def _recorded(project: Project) -> Project:
+    record("project.created", project, by=project.owner, slug=project.slug)
+    return project
 
 
 def rename_project(project: Project, name: str) -> None:

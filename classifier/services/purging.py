@@ -35,6 +35,7 @@ from classifier.models import (
 )
 from classifier.models.custom_backbone import backbone_file_path
 from classifier.services.artifacts import list_artifact_paths
+from classifier.services.audit_log import record
 from classifier.services.candidate_files import list_paths
 from classifier.services.event_files import event_files_path
 from classifier.services.job_actions import StillOpen
@@ -102,6 +103,7 @@ def purge_project(project: int) -> None:
     with transaction.atomic():
         DatasetVersion.objects.filter(project=kept).delete()
         kept.delete()
+        record("project.purged", kept, slug=kept.slug)
     _delete_unnamed(files)
     log.info("project_purged", project=project)
 
@@ -113,6 +115,7 @@ def purge_version(version: ModelVersion) -> None:
     with transaction.atomic():
         Alias.objects.filter(model_version=version).delete()
         ModelVersion.every.filter(pk=version.pk).delete()
+        record("version.purged", version.project, version=version.number)
     _delete_unnamed([*exports, *((path, same) for path in list_artifact_paths(version.artifact_digest))])
     log.info("version_purged", project=version.project_id, version=version.number)
 

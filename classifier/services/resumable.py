@@ -17,6 +17,7 @@ from classifier.disk import check_room
 from classifier.locks import hold_row
 from classifier.models import PartialUpload, Project
 from classifier.services.incoming_files import storable
+from classifier.services.quotas import check_quota
 from classifier.services.uploads import describe_reading, queue_ingest
 from classifier.storage import PartsLost, part_storage
 from ml.datasets.names import looks_like_archive, why_no_archive
@@ -56,6 +57,7 @@ def begin(project: Project, announced: Announced, *, by: User) -> PartialUpload:
     """Make room for an archive that comes in parts. Raise Refused, TooLarge, Conflict, BadLayout, DiskFull."""
     _check(announced)
     check_room(announced.size)
+    check_quota(project)
     with transaction.atomic():
         User.objects.select_for_update().get(pk=by.pk)  # two requests at once count each other
         if PartialUpload.objects.filter(created_by=by, upload=None).count() >= MOST_OPEN:

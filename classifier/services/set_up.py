@@ -10,6 +10,7 @@ from django.utils.crypto import constant_time_compare, salted_hmac
 
 from classifier.models import SetUpCode
 from classifier.services.accounts import NotAllowed
+from classifier.services.audit_log import record
 
 FIRST_VISIT_LOCK = 4_202_611  # any number that nothing else locks
 
@@ -51,7 +52,9 @@ def create_administrator(username: str, password: str, code: str = "") -> User:
         if settings.EXPOSED and not constant_time_compare(_read_code(code), _read_code(current_code())):
             raise WrongCode
         SetUpCode.objects.all().delete()
-        return User.objects.create_superuser(username=username, password=password)
+        user = User.objects.create_superuser(username=username, password=password)
+        record("user.signed_up", username, by=user, administrator=True)
+        return user
 
 
 def _read_code(text: str) -> str:

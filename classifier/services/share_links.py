@@ -13,6 +13,7 @@ from django.utils import timezone
 from redis.exceptions import RedisError
 
 from classifier.models import Project, ShareLink
+from classifier.services.audit_log import record
 from ml.errors import Conflict, Refused, UserError
 
 log = structlog.get_logger(__name__)
@@ -63,7 +64,9 @@ def create_link(
     until = timezone.now() + timedelta(days=days)
     token = secrets.token_urlsafe(16)
     given = {"kind": kind, "token": token, "per_hour": per_hour, "expires_at": until, "created_by": by}
-    return ShareLink.objects.create(project=project, **given)
+    link = ShareLink.objects.create(project=project, **given)
+    record("share_link.created", project, by=by, kind=kind, days=days, per_hour=per_hour)
+    return link
 
 
 def list_links(project: Project) -> QuerySet[ShareLink]:
@@ -95,7 +98,8 @@ def link_works(token: str) -> bool:
 
 def revoke_link(link: ShareLink) -> None:
     """Let a link work no longer."""
-    ShareLink.objects.filter(pk=link.pk, revoked_at=None).update(revoked_at=timezone.now())
+    if ShareLink.objects.filter(pk=link.pk, revoked_at=None).update(revoked_at=timezone.now()):
+        record("share_link.revoked", link.project)
     log.info("share_link_revoked", project=link.project_id)
 
 

@@ -4,14 +4,17 @@ import hashlib
 import time
 import unicodedata
 
+from django.contrib.auth.models import User
 from django.core.cache import cache
 from redis.exceptions import RedisError
 
+from classifier.services.audit_log import record
 from ml.errors import UserError
 
 FREE_TRIES = 5
 LONGEST_WAIT = 300  # seconds
 FORGOTTEN_AFTER = 3600  # seconds without a try
+MOST_RECORDED = 100  # failures an hour from one address that the audit log tells of
 
 
 class TooManyTries(UserError):
@@ -58,6 +61,27 @@ def forget_tries(username: str, address: str) -> None:
         cache.delete_many([key, f"{key}:wait"])
     except RedisError:
         return
+
+
+def record_success(user: User) -> None:
+    """Write down that somebody has signed in."""
+    record("sign_in", by=user)
+
+
+def record_failure(username: str, address: str) -> None:
+    """Write down that a password was wrong, for so many an hour from one address: nobody must fill the log.
+
+    Of a name that no account has it is kept that there was one alone: people type their password there.
+    """
+    key = f"sign-in-failed:{hashlib.sha256(address.encode()).hexdigest()}"
+    try:
+        cache.add(key, 0, FORGOTTEN_AFTER)
+        if cache.incr(key) > MOST_RECORDED:
+            return
+    except (RedisError, ValueError):
+        return
+    known = User.objects.filter(username__iexact=username.strip()).first()
+    record("sign_in.failed", known.username if known else "an unknown name")
 
 
 def _key(username: str, address: str) -> str:

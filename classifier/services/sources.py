@@ -12,6 +12,7 @@ from django.contrib.auth.models import User
 from classifier.models import Job, Project, Upload
 from classifier.outages import StorageAway
 from classifier.services.plans import check_size
+from classifier.services.quotas import check_quota
 from classifier.services.uploads import describe_reading, queue_ingest
 from ml.datasets.archives import Opened, looks_like_archive, open_path
 from ml.datasets.file_names import shows_something
@@ -105,11 +106,12 @@ def ingest_source(
 ) -> Upload:
     """Queue the job that brings in a folder of a source; `confirm` as for archives.
 
-    Raise `NoSuchSource`, `BadLayout`, DiskFull.
+    Raise `NoSuchSource`, `BadLayout`, DiskFull, QuotaUsedUp.
     """
     _check(source, path)
     if not source.startswith(BUCKET):
         _inside(Path(source), path)
+    check_quota(project)
     config = {"source": source, "path": path} | describe_reading(layout, confirm=confirm)
     return queue_ingest(project, source=f"{source}/{path}".rstrip("/"), config=config, by=by)
 

@@ -5,6 +5,7 @@ from django.db import IntegrityError, transaction
 from django.db.models import Q, QuerySet
 
 from classifier.models import Team
+from classifier.services.audit_log import record
 from classifier.services.members import NoSuchPerson
 from classifier.services.projects import InvalidName, clean_name
 from ml.errors import Conflict
@@ -38,6 +39,7 @@ def create_team(name: str, *, by: User) -> Team:
         with transaction.atomic():
             team = Team.objects.create(name=clean_name(name, longest=100), owner=by)
             team.members.add(by)
+            record("team.created", team.name, by=by)
             return team
     except IntegrityError:
         raise InvalidName("You have a team of this name already.") from None
@@ -51,14 +53,17 @@ def add_to_team(team: Team, username: str) -> User:
     if team.members.count() >= MOST_IN_TEAM:
         raise TooLarge(f"A team has at most {MOST_IN_TEAM} members.")
     team.members.add(user)
+    record("team.added", team.name, member=user.username)
     return user
 
 
 def remove_from_team(team: Team, user: User) -> None:
     """Let somebody belong to the team no longer, and so lose the roles that came with it."""
     team.members.remove(user)
+    record("team.removed", team.name, member=user.username)
 
 
 def delete_team(team: Team) -> None:
     """Delete a team; those in it lose the roles that came with it."""
     team.delete()
+    record("team.deleted", team.name)

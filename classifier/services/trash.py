@@ -21,6 +21,7 @@ from classifier.models.alias import LIVE
 from classifier.roles import Role
 from classifier.selectors import list_projects
 from classifier.services.artifacts import list_artifact_paths
+from classifier.services.audit_log import record
 from ml.errors import Conflict, Refused
 
 log = structlog.get_logger(__name__)
@@ -89,12 +90,14 @@ def delete_project(project: Project) -> None:
     Project.objects.filter(pk=project.pk, deleted_at=None).update(deleted_at=timezone.now())
     for job in Job.objects.filter(project=project, parent=None, status__in=Job.OPEN):
         cancel_job(job)
+    record("project.deleted", project, slug=project.slug)
     log.info("project_deleted", project=project.pk)
 
 
 def restore_project(project: Project) -> None:
     """Take a project out of the trash, as it was."""
     Project.objects.filter(pk=project.pk).update(deleted_at=None)
+    record("project.restored", project, slug=project.slug)
     log.info("project_restored", project=project.pk)
 
 
@@ -105,6 +108,7 @@ def delete_version(version: ModelVersion) -> None:
         if version.aliases.filter(name=LIVE).exists():
             raise LiveStays
         ModelVersion.objects.filter(pk=version.pk).update(deleted_at=timezone.now())
+        record("version.deleted", version.project, version=version.number)
 
 
 def restore_version(version: ModelVersion) -> None:
@@ -115,6 +119,7 @@ def restore_version(version: ModelVersion) -> None:
         if same is not None and same.pk != version.pk:
             raise TakenMeanwhile(same)
         ModelVersion.every.filter(pk=version.pk).update(deleted_at=None)
+        record("version.restored", version.project, version=version.number)
 
 
 def consequences_of_project(project: Project) -> Consequences:

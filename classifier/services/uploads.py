@@ -33,6 +33,7 @@ from classifier.services.incoming_files import (
     sync_incoming,
 )
 from classifier.services.projects import ensure_classes
+from classifier.services.quotas import check_quota, refuse_beyond_quota
 from classifier.services.readiness import get_ready_soon
 from classifier.services.videos import frames_in_request
 from ml.datasets.archives import ArchiveEntry
@@ -78,11 +79,12 @@ def note_sign(upload: Upload) -> None:
 def upload_files(
     project: Project, source: str, entries: Iterable[ArchiveEntry], *, by: User | None
 ) -> tuple[Upload, list[Outcome]]:
-    """Take in the files of one request as an upload; one outcome each, and for each frame. Raise DiskFull.
+    """Take in the files of one request as an upload; one outcome each, and for each frame. Raise DiskFull, QuotaUsedUp.
 
     All rows are written in one commit, as each commit waits for the disk.
     """
     check_room(0)
+    check_quota(project)  # before any picture is on the disk
     files = [read_incoming_file(entry) for entry in frames_in_request(entries)]
     sync_incoming(files)
     with transaction.atomic():
@@ -139,7 +141,7 @@ def record_files(upload: Upload, files: list[IncomingFile]) -> list[Outcome]:
 
     What only told of the pictures, such as a table, is no line of the report.
     """
-    files = [incoming for incoming in files if incoming.reason != USED]
+    files = refuse_beyond_quota(upload.project, [incoming for incoming in files if incoming.reason != USED])
     good = [incoming for incoming in files if incoming.facts]
     new, known = ensure_images(incoming.facts for incoming in good if incoming.facts)
     classes = ensure_classes(upload.project, {incoming.class_name for incoming in good if incoming.class_name})
@@ -251,12 +253,13 @@ def why_duplicate(its_class: str | None, wanted: str | None) -> str:
 def receive_archive(
     project: Project, file: "File[bytes]", name: str, *, by: User | None, layout: str = "", confirm: bool = False
 ) -> Upload:
-    """Keep an uploaded archive and queue the job that reads it, as the layout says. Raise DiskFull, BadLayout.
+    """Keep an uploaded archive and queue the job that reads it, as the layout says.
 
-    With `confirm`, the job waits until a person has accepted what was understood.
+    With `confirm`, it waits until a person has accepted what was understood. Raise DiskFull, QuotaUsedUp, BadLayout.
     """
     config = {"name": name[:300]} | describe_reading(layout, confirm=confirm)
     check_room(0)  # the file is on the disk already, where it is large
+    check_quota(project)
     path = default_storage.save(f"incoming/{project.pk}/{get_random_string(24)}", file)
     try:
         return queue_ingest(project, source=name, config={"archive": path, **config}, by=by)

@@ -10,6 +10,7 @@ from django.utils.crypto import get_random_string
 
 from classifier.disk import check_room
 from classifier.models import Project, Upload
+from classifier.services.quotas import check_quota
 from classifier.services.uploads import queue_ingest
 from ml.datasets.plan import Plan, Verdict
 from ml.errors import Refused
@@ -31,6 +32,7 @@ def fetch_planned(project: Project, plan: Plan, source: str, *, by: User | None)
     if not plan.web:
         raise NothingToFetch("No table of this folder names pictures at web addresses.")
     check_room(0)
+    check_quota(project)
     content = json.dumps([[address, *verdict] for address, verdict in plan.web.items()]).encode()
     path = default_storage.save(f"incoming/{project.pk}/{get_random_string(24)}", ContentFile(content))
     source = f"{source[:200]}: pictures from the web"

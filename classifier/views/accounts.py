@@ -2,13 +2,14 @@
 
 from collections.abc import Callable
 from functools import partial
+from typing import cast
 
 from django.contrib import messages
 from django.contrib.auth import login
 from django.contrib.auth.decorators import login_required
-from django.contrib.auth.forms import PasswordChangeForm
+from django.contrib.auth.forms import PasswordChangeForm, SetPasswordForm
 from django.contrib.auth.models import User
-from django.contrib.auth.views import LoginView, LogoutView, PasswordChangeView
+from django.contrib.auth.views import LoginView, LogoutView, PasswordChangeView, PasswordResetConfirmView
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse, reverse_lazy
@@ -21,6 +22,7 @@ from classifier.clients import address_group, client_address
 from classifier.forms import AccountForm, KeyForm, SetUpForm
 from classifier.services import accounts, sign_in
 from classifier.services import set_up as set_up_service
+from classifier.services.audit_log import record
 
 
 @sensitive_post_parameters()
@@ -78,6 +80,9 @@ class SignIn(LoginView):
         response: HttpResponse = super().post(request, *args, **kwargs)
         if response.status_code == 302:
             sign_in.forget_tries(*who)
+            sign_in.record_success(cast(User, self.request.user))
+        else:
+            sign_in.record_failure(*who)
         return response
 
     def _ask_to_wait(self, error: sign_in.TooManyTries) -> HttpResponse:
@@ -95,7 +100,25 @@ class ChangePassword(PasswordChangeView):
     success_url = reverse_lazy("project_list")
 
     def form_valid(self, form: PasswordChangeForm) -> HttpResponse:
-        messages.success(self.request, "Your password has been changed.")
+        messages.success(self.request, "Your password has been changed, and you are signed out everywhere else.")
+        record("password.changed")
+        return super().form_valid(form)
+
+
+class SetPassword(PasswordResetConfirmView):
+    """The page of a link with which somebody sets a password, once."""
+
+    template_name = "classifier/set_password_page.html"
+    success_url = reverse_lazy("sign_in")
+
+    def get_user(self, uidb64: str) -> User | None:
+        """Return the user of the link, unless the account is disabled."""
+        found = super().get_user(uidb64)
+        return found if isinstance(found, User) and found.is_active else None
+
+    def form_valid(self, form: "SetPasswordForm[User]") -> HttpResponse:
+        messages.success(self.request, "Your password has been set. Sign in with it.")
+        record("password.set", by=form.user)
         return super().form_valid(form)
 
 

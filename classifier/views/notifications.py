@@ -78,6 +78,6 @@ def test_webhook(request: SignedIn, pk: int) -> HttpResponse:
 @login_required
 @require_POST
 def remove_webhook(request: SignedIn, pk: int) -> HttpResponse:
-    get_object_or_404(request.user.webhooks, pk=pk).delete()
+    notices.remove_webhook(get_object_or_404(request.user.webhooks, pk=pk))
     messages.success(request, "The webhook has been removed. Nothing more is sent to it.")
     return redirect("notifications")

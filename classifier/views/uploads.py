@@ -22,6 +22,7 @@ from classifier.models import Job, Project, Upload, UploadItem
 from classifier.parsing import parse_number
 from classifier.services import known, plans, uploads
 from classifier.services.images import read_bounded
+from classifier.services.quotas import check_quota
 from classifier.services.web_uploads import fetch_planned
 from ml.datasets.archives import ArchiveEntry, looks_like_archive
 from ml.datasets.cells import protect_cell
@@ -54,6 +55,7 @@ def start(request: SignedIn, project: Project) -> HttpResponse:
     announced = parse_number(request.POST.get("announced"))
     announced = announced if announced is not None and announced <= MOST_ANNOUNCED else None
     source = request.POST.get("source", "") or "Pictures"
+    check_quota(project)
     upload = uploads.start_upload(project, source, by=request.user, announced=announced)
     for start_at in range(0, len(left_out), uploads.BATCH):
         uploads.add_read(upload, left_out[start_at : start_at + uploads.BATCH])

@@ -43,6 +43,16 @@ PAGES = {
     "a comparison of settings": "/projects/{slug}/compare-settings/1/",
     "train again": "/projects/{slug}/train/?recipe=sgd&steps=300",
     "maintenance": "/maintenance/",
+    "users": "/administration/users/",
+    "a user": "/administration/users/1/",
+    "a new user": "/administration/users/new",
+    "before an account is deleted": "/administration/users/1/delete",
+    "the disk": "/administration/disk/",
+    "the audit log": "/administration/log/",
+    "settings of the site": "/administration/settings/",
+    "an account": "/account/",
+    "before one's own account is deleted": "/account/delete",
+    "a link that has been used": "/set-password/MQ/used",
     "notifications": "/account/notifications",
     "versions": "/projects/{slug}/versions/",
     "versions with curves": "/projects/{slug}/versions/?v=1&v=2&column=accuracy&column=settings&column=note",
@@ -91,6 +101,8 @@ def places(owner: Any) -> dict[str, Any]:
     owner.wait_job(owner.ok("POST", f"/projects/{slug}/train", {"seed": 1})["job"])
     again = owner.wait_job(owner.ok("POST", f"/projects/{slug}/versions/1/reproduce")["job"])
     assert again["result"]["identical"]
+    owner.ok("POST", "/disk-usage/measure")
+    owner.ok("PUT", "/banner", {"banner": "Closed on Friday"})
     hook = owner.ok("POST", "/webhooks", {"address": "https://poets.example.org/hook"})["id"]
     owner.ok("POST", f"/webhooks/{hook}/test")
     swept = owner.ok("POST", f"/projects/{slug}/sweeps", {"settings": {"recipe": ["auto", "sgd"]}, "force": True})

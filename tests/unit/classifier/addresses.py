@@ -39,8 +39,13 @@ from tests.unit.classifier.conftest import store_export
 
 # Open to everybody, or only about whoever asks.
 OPEN = {"health", "empty", "set_up", "sign_in", "sign_out", "sign_up", "invitation", "invitation_accept", "shared"}
+OPEN |= {"set_password"}
 OWN = {"project_list", "project_new", "sample_project", "change_password", "api_keys", "revoke_key", "backbone_list"}
 OWN |= {
+    "account",
+    "account_delete",
+    "session_end",
+    "sessions_end",
     "all_jobs",
     "notifications",
     "webhook_test",
@@ -55,12 +60,17 @@ OWN |= {
     "team_remove",
     "team_delete",
 }
-ADMINISTRATORS = {"maintenance"}
+ADMINISTRATORS = {
+    *("disk_usage", "disk_usage_measure", "site_settings", "site_banner"),
+    *("maintenance", "audit_log", "audit_log_csv", "users", "users_new", "user", "user_link", "user_disable"),
+    *("user_enable", "user_administrator", "user_quota", "user_delete", "user_restore"),
+}
 HUB = {"hub_version", "hub_backbone"}  # also by key and by public link: see test_hub
 FRAGMENTS = {"version_judged", "version_changes", "version_comparison_table"}  # parts of pages, which want to be asked
 API_OPEN = {"/api/v1/openapi.json", "/api/v1/docs"}
 CLASSIFY = ("post", "/api/v1/projects/{slug}/classify")
 API_OWN = {"/api/v1/projects", "/api/v1/sample-projects", "/api/v1/backbones", "/api/v1/keys", "/api/v1/sources"}
+API_OWN |= {"/api/v1/sessions"}
 API_OWN |= {"/api/v1/jobs", "/api/v1/webhooks", "/api/v1/teams", "/api/v1/trash", "/api/v1/invitations/{token}/accept"}
 
 
@@ -97,6 +107,7 @@ def arguments(trained: ModelVersion) -> dict[str, Any]:
             "sweep": 1,
             "member": Membership.objects.get(project=project, user__username="viewer").pk,
             "waiting": Contribution.objects.get(project=project).pk,
+            "user": User.objects.get(username="viewer").pk,
             "share": ShareLink.objects.get(project=project).pk,
             "invitation": Invitation.objects.get(project=project).pk,
             "backbone": CustomBackbone.objects.filter(owner=project.owner).values_list("pk", flat=True)[0],
@@ -186,6 +197,11 @@ BODIES = {
     "leave": {},
     "accept": {},
     "known": {"sha256s": ["0" * 64]},
+    "/users": {"username": "new"},
+    "/users/{username}": {"is_active": True},
+    "password-link": {},
+    "measure": {},
+    "/banner": {"banner": "Closed on Friday"},
 }
 
 
@@ -209,6 +225,7 @@ def fill(path: str, trained: ModelVersion) -> str:
         .replace("{link_id}", str(values["pk"]["share"]))
         .replace("{team_id}", str(Team.objects.get().pk))
         .replace("{username}", "viewer")
+        .replace("{session_id}", "1")
         .replace("{number}", str(values["pk"]["upload"] if "uploads" in path else values["number"]))
     )
     assert "{" not in filled

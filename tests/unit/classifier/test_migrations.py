@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 from django.apps.registry import Apps
+from django.contrib.auth.models import User
 from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 from django.db import connection
@@ -12,7 +13,7 @@ from django.db.migrations.executor import MigrationExecutor
 from django.utils import timezone
 
 from classifier.jobs.state import read_state
-from classifier.models import Image, Job, Project, Sample, StageTime
+from classifier.models import CustomBackbone, Image, Job, Project, Sample, StageTime
 from classifier.services.images import read_file, read_picture
 from tests.datasets import coloured_pictures
 from tests.unit.classifier.conftest import add_pictures
@@ -185,3 +186,17 @@ def test_pictures_without_a_class_get_one_for_the_code_before(project: Project, 
     migrate("0020_unlabelled_class")
     assert project.samples.filter(image_class=None).count() == 0
     assert project.samples.count() == 3
+
+
+def test_backbones_without_an_owner_get_one_on_the_way_back(
+    project: Project, migrate: Callable[[str], None], django_user_model: type[User]
+) -> None:
+    django_user_model.objects.create_superuser("head")
+    for name, of in (("free", None), ("imported", project)):
+        CustomBackbone.objects.create(owner=None, project=of, title=name, source="nowhere", name=name)
+    migrate("0034_share_links")
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT name, username FROM classifier_custombackbone b JOIN auth_user u ON u.id = b.owner_id ORDER BY name"
+        )
+        assert cursor.fetchall() == [("free", "head"), ("imported", "owner")]

@@ -5,22 +5,19 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from django.contrib.auth.models import User
 from django.core.signals import request_finished, request_started
 from django.db import close_old_connections
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from classifier.models import ApiKey, ModelVersion, Sample, Sweep, Webhook
-from classifier.services import prediction, resumable
+from classifier.models import ApiKey, ModelVersion, Sample, Team, Webhook
+from classifier.services import prediction
 from classifier.services.accounts import create_api_key
-from classifier.services.custom_backbones import request_backbone
-from classifier.services.notices import add_webhook
-from classifier.services.samples import add_tag
 from poetsweb.wsgi import application
-from tests.unit.classifier.conftest import store_export
+from tests.unit.classifier.addresses import arguments, surround
 from tests.unit.classifier.test_openapi import OPERATIONS, description
 from tests.unit.classifier.test_pages import FakeEngine
-from tests.unit.classifier.test_permissions import arguments
 
 schemathesis = pytest.importorskip("schemathesis", reason="requirements-dev.txt is not installed")
 described = pytest.importorskip("schemathesis.specs.openapi.checks")
@@ -49,14 +46,10 @@ def _one_connection() -> Iterator[None]:
 
 @pytest.fixture
 def headers(trained: ModelVersion, tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
-    """Give the key of somebody who has one of everything."""
+    """Give the key of an administrator who has one of everything."""
     monkeypatch.setattr(prediction, "get_engine", lambda name: FakeEngine())
-    store_export(trained, tmp_path)
-    resumable.begin(trained.project, resumable.Announced("colours.zip", 9), by=trained.project.owner)
-    request_backbone(by=trained.project.owner, address="https://example.org/a.tflite", title="Colours by others")
-    add_webhook(trained.project.owner, "https://example.org/hook")
-    Sweep.objects.create(project=trained.project, number=trained.number, varied={"seed": [0]})
-    add_tag(trained.project, Sample.objects.filter(project=trained.project), "seen", by=trained.project.owner)
+    surround(trained, tmp_path)
+    User.objects.filter(pk=trained.project.owner_id).update(is_superuser=True)
     return {"Authorization": f"Bearer {create_api_key(trained.project.owner, 'test')[1]}"}
 
 
@@ -79,6 +72,12 @@ def document(call: str, headers: dict[str, str], trained: ModelVersion) -> dict[
         "token": values["token"],
         "other": values["number"],
         "webhook_id": Webhook.objects.values_list("pk", flat=True)[0],
+        "member_id": values["pk"]["member"],
+        "invitation_id": values["pk"]["invitation"],
+        "link_id": values["pk"]["share"],
+        "team_id": Team.objects.get().pk,
+        "username": "viewer",
+        "session_id": 1,
     }
     document: dict[str, Any] = json.loads(description())
     (path,) = [path for path, calls in document["paths"].items() if call in names(calls)]

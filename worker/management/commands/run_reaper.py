@@ -11,7 +11,9 @@ from django.db import close_old_connections
 from classifier.jobs.recovery import Reaper
 from classifier.outages import find_outage
 from classifier.scratch import delete_old_scratch
+from classifier.services.audit_log import delete_old_entries
 from classifier.services.checkpoints import delete_old_checkpoints
+from classifier.services.closing import purge_expired_accounts
 from classifier.services.notices import tell_ends
 from classifier.services.purging import purge_expired
 from classifier.services.resumable import tend_partial_uploads
@@ -33,7 +35,8 @@ class Command(BaseCommand):
             signal.signal(number, lambda *_: stop.set())
         duties = (
             *(Reaper().recover_jobs, delete_read_archives, tend_partial_uploads),
-            *(delete_old_checkpoints, delete_old_scratch, purge_expired, tell_ends),
+            *(delete_old_checkpoints, delete_old_scratch, purge_expired, purge_expired_accounts),
+            *(delete_old_entries, tell_ends),
         )
         while not stop.wait(EVERY_SECONDS):
             troubles = [duty.__name__ for duty in duties if not _do(duty)]

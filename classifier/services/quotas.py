@@ -1,0 +1,100 @@
+"""How many pictures, and how many bytes of them, projects and users may have; without limit unless settings say so.
+
+What counts are the samples of a project, those in its trash too, because they take room until that is emptied. The
+quota of a user is that of all projects they own.
+"""
+
+from dataclasses import dataclass, replace
+
+from django.conf import settings
+from django.contrib.auth.models import User
+from django.db.models import Count, QuerySet, Sum
+
+from classifier.models import Account, Project, Sample
+from classifier.prepared import any_of
+from classifier.services.incoming_files import IncomingFile
+from ml.errors import Conflict
+
+ADVICE = "Delete some, and empty the trash of their project, or ask the administrator for more."
+
+
+class QuotaUsedUp(Conflict):
+    """There is no room for another picture. The message says how much was allowed."""
+
+
+@dataclass
+class _Limit:
+    """A limit, and what is left of it: pictures or bytes."""
+
+    sentence: str
+    left: int
+    in_bytes: bool
+
+    def fits(self, size: int) -> bool:
+        return self.left >= (size if self.in_bytes else 1)
+
+    def take(self, size: int) -> None:
+        self.left -= size if self.in_bytes else 1
+
+
+def check_quota(project: Project) -> None:
+    """Check that something may still come into a project. Raise QuotaUsedUp."""
+    for limit in _limits_of(project):
+        if limit.left <= 0:
+            raise QuotaUsedUp(limit.sentence)
+
+
+def refuse_beyond_quota(project: Project, files: list[IncomingFile]) -> list[IncomingFile]:
+    """Return the files, of which those that are too many are refused. In a transaction, one at a time for each owner.
+
+    What the project has already is none too many.
+    """
+    if not _quotas_of(project):
+        return files
+    User.objects.select_for_update(no_key=True).get(pk=project.owner_id)
+    limits = _limits_of(project)
+    sha256s = [incoming.facts.sha256 for incoming in files if incoming.facts]
+    samples = Sample.objects.filter(project=project, image__sha256__in=any_of(sha256s))
+    known = set(samples.values_list("image__sha256", flat=True))
+    return [_judge(incoming, limits, known) for incoming in files]
+
+
+def _judge(incoming: IncomingFile, limits: list[_Limit], known: set[str]) -> IncomingFile:
+    if incoming.facts is None or incoming.facts.sha256 in known:
+        return incoming
+    size = incoming.facts.size
+    for limit in limits:
+        if not limit.fits(size):
+            return replace(incoming, facts=None, reason=limit.sentence)
+    for limit in limits:
+        limit.take(size)
+    known.add(incoming.facts.sha256)
+    return incoming
+
+
+def _quotas_of(project: Project) -> list[tuple[str, "QuerySet[Sample]", int, bool]]:
+    """List whose quota it is ("": the owner's), the samples that count, how much is allowed, and whether in GB."""
+    account = Account.objects.filter(user=project.owner_id).first() or Account()
+    pictures = settings.QUOTA_USER_PICTURES if account.quota_pictures is None else account.quota_pictures
+    gb = settings.QUOTA_USER_GB if account.quota_gb is None else account.quota_gb
+    own = Sample.objects.filter(project=project)
+    all_own = Sample.objects.filter(project__owner=project.owner_id)
+    found = [
+        ("A project", own, settings.QUOTA_PROJECT_PICTURES, False),
+        ("A project", own, settings.QUOTA_PROJECT_GB, True),
+        ("", all_own, pictures, False),
+        ("", all_own, gb, True),
+    ]
+    return [quota for quota in found if quota[2]]
+
+
+def _limits_of(project: Project) -> list[_Limit]:
+    return [_measure(project, *quota) for quota in _quotas_of(project)]
+
+
+def _measure(project: Project, who: str, samples: "QuerySet[Sample]", allowed: int, in_gb: bool) -> _Limit:
+    used = samples.aggregate(n=Sum("image__size") if in_gb else Count("pk"))["n"] or 0
+    has = f"{who} has" if who else f"All projects of {project.owner.username} together have"
+    what = "GB of pictures" if in_gb else "pictures"
+    sentence = f"{has} room for {allowed:,} {what}, and that is used up. {ADVICE}"
+    return _Limit(sentence, (allowed * 2**30 if in_gb else allowed) - used, in_gb)

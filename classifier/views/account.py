@@ -1,0 +1,60 @@
+"""One's own account: where one is signed in, and the end of it."""
+
+from django.conf import settings
+from django.contrib import messages
+from django.contrib.auth import logout
+from django.contrib.auth.decorators import login_required
+from django.http import HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.views.decorators.debug import sensitive_post_parameters
+from django.views.decorators.http import require_POST
+
+from classifier.access import SignedIn
+from classifier.clients import address_group, client_address
+from classifier.services import closing, sessions
+from classifier.services.sign_in import count_try
+from classifier.user_forms import CloseForm
+from ml.errors import UserError
+
+
+@login_required
+def account(request: SignedIn) -> HttpResponse:
+    """Show where the user is signed in, and what to do with the account."""
+    rows = [(one, sessions.name_browser(one.browser)) for one in sessions.list_sessions(request.user)]
+    return render(request, "classifier/account_page.html", {"rows": rows, "here": request.session.session_key})
+
+
+@login_required
+@require_POST
+def end_session(request: SignedIn, pk: int) -> HttpResponse:
+    sessions.end_session(get_object_or_404(request.user.sessions, pk=pk))
+    messages.success(request, "That session has been ended.")
+    return redirect("account")
+
+
+@login_required
+@require_POST
+def end_others(request: SignedIn) -> HttpResponse:
+    sessions.end_sessions(request.user, besides=request.session.session_key)
+    messages.success(request, "You are signed in here alone.")
+    return redirect("account")
+
+
+@sensitive_post_parameters()
+@login_required
+def delete(request: SignedIn) -> HttpResponse:
+    """Say what goes with the account, and move it to the trash once the password is given."""
+    form = CloseForm(request.POST or None)
+    if request.method == "POST" and form.is_valid():
+        try:
+            count_try(request.user.username, address_group(client_address(request)))
+            closing.delete_own_account(request.user, form.cleaned_data["password"])
+        except UserError as error:
+            form.add_error("password", str(error))
+        else:
+            logout(request)
+            messages.success(request, "Your account has been deleted. An administrator can restore it for some time.")
+            return redirect("sign_in")
+    owned, own = closing.list_owned(request.user), closing.count_own(request.user)
+    context = {"form": form, "owned": owned, "own": own, "days": settings.TRASH_DAYS}
+    return render(request, "classifier/account_delete_page.html", context, status=422 if form.errors else 200)
