@@ -1,4 +1,4 @@
-"""What machines ask a web process: whether it lives, and whether it can do its work.
+"""What machines ask a web process: whether it lives, whether it can do its work, and how it has done it.
 
 These are answered before anything else: a balancer or Kubernetes asks by an address that is no name of the site,
 without TLS, and while the database is away.
@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 from django.http import HttpRequest, HttpResponse, JsonResponse
 
+from classifier.scraping import metrics
 from classifier.services.probes import OK, prober
 
 GetResponse = Callable[[HttpRequest], HttpResponse]
@@ -25,7 +26,7 @@ def ready(request: HttpRequest) -> HttpResponse:
     return JsonResponse({"status": "ok" if good else "not ready", **parts}, status=200 if good else 503)
 
 
-PROBES: dict[str, Callable[[HttpRequest], HttpResponse]] = {"/healthz": alive, "/readyz": ready}
+PROBES: dict[str, Callable[[HttpRequest], HttpResponse]] = {"/healthz": alive, "/readyz": ready, "/metrics": metrics}
 
 
 def answer_probes(get_response: GetResponse) -> GetResponse:

@@ -7,6 +7,10 @@ from typing import Any
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "poetsweb.settings")
 
+from poetsweb.shared_metrics import make_folder
+
+os.environ["PROMETHEUS_MULTIPROC_DIR"] = make_folder()  # before anything counts
+
 from django.conf import settings
 from django.core.management import call_command
 from django.db import DatabaseError, connections

@@ -50,6 +50,7 @@ INSTALLED_APPS = [
 ]
 MIDDLEWARE = [
     "classifier.probes.answer_probes",
+    "classifier.timing.time_requests",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "classifier.middleware.content_security_policy",
@@ -243,6 +244,9 @@ ARCHIVE_LIMITS = ArchiveLimits(
 )
 MAX_CLASSIFY_FILES = ENV.MAX_CLASSIFY_FILES
 TRASH_DAYS = ENV.TRASH_DAYS
+
+# --- Watching --------------------------------------------------------------------------------------
+METRICS_TOKEN = ENV.METRICS_TOKEN
 
 # --- TensorBoard, where it is installed ------------------------------------------------------------
 TENSORBOARD_DIR = socket_folder("boards")
