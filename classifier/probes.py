@@ -35,6 +35,7 @@ def answer_probes(get_response: GetResponse) -> GetResponse:
         if probe is None:
             return get_response(request)
         response = probe(request) if request.method in ("GET", "HEAD") else HttpResponse(status=405)
+        response["Content-Length"] = str(len(response.content))  # or the connection could not be kept
         response["Cache-Control"], response["X-Content-Type-Options"] = "no-store", "nosniff"
         return response
 
