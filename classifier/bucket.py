@@ -64,6 +64,11 @@ class BucketStorage(S3Storage):  # type: ignore[misc] # its package has no types
     listdir, get_modified_time = _translated("listdir"), _translated("get_modified_time")
     _save, _open_lazily = _translated("_save"), _translated("_open")
 
+    def check(self) -> None:
+        """Do what `check_storage` does: the bucket is there, and may be read."""
+        with asking():
+            self._client.head_bucket(Bucket=self.bucket_name)
+
     least_part = 5 * 2**20  # S3's, of a multipart upload
 
     def append(self, name: str, offset: int, data: bytes, state: dict[str, Any]) -> dict[str, Any]:

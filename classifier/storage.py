@@ -134,6 +134,14 @@ class AtomicFileSystemStorage(FileSystemStorage):
         """Return how many bytes have come. Raise FileNotFoundError where there is nothing."""
         return self.size(name)
 
+    def check(self) -> None:
+        """Do what `check_storage` does: the folder, or where it is going to be made, can be written to."""
+        folder = Path(self.location)
+        while not folder.exists():
+            folder = folder.parent
+        if not os.access(folder, os.W_OK | os.X_OK):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+
     def cache(self, name: str, data: bytes) -> None:
         """Do what `cache_file` does."""
         write_atomically(Path(self.path(name)), data, mode=FILE_MODE, durable=False)
@@ -164,6 +172,12 @@ def _write_all(handle: int, data: bytes) -> None:
             data = data[written:]
     finally:
         os.close(handle)
+
+
+def check_storage() -> None:
+    """Check that the default storage answers, without keeping anything in it. Raise OSError."""
+    check: Callable[[], None] = getattr(default_storage, "check")  # noqa: B009 - both kinds of ours have it
+    check()
 
 
 def store_once(name: str, data: bytes) -> None:

@@ -20,10 +20,17 @@ from ml.backbones.registry import BACKBONES, DEFAULT_BACKBONE
 from ml.settings import PUBLISHER
 
 BASE_DIR = Path(__file__).resolve().parent.parent
-SECRETS = ("SECRET_KEY", "DATABASE_URL", "REDIS_URL", "MAIL_URL")  # each may be in a file that NAME_FILE names
+SECRETS = (
+    "SECRET_KEY",
+    "DATABASE_URL",
+    "REDIS_URL",
+    "MAIL_URL",
+    "METRICS_TOKEN",
+)  # each may be in a file that NAME_FILE names
 MAX_SECRET_BYTES = 10_000
 MAX_PROXIES = 9
 SOURCES: dict[str, str] = {}  # where each variable comes from: environment, .env, file or default
+LEAST_TOKEN = 16  # characters of what others must not guess
 FLOWERS = "https://storage.googleapis.com/download.tensorflow.org/example_images/flower_photos.tgz"
 
 
@@ -55,6 +62,12 @@ def _known_time_zone(name: str) -> str:
     if name not in zoneinfo.available_timezones():
         raise ValueError("write the name of a time zone, such as Europe/Berlin")
     return name
+
+
+def _is_long(token: str) -> str:
+    if token and len(token) < LEAST_TOKEN:
+        raise ValueError(f"must have at least {LEAST_TOKEN} characters")
+    return token
 
 
 def _split(words: str | list[str]) -> list[str]:
@@ -116,6 +129,7 @@ class Environment(BaseSettings):
     TIME_ZONE: Annotated[str, AfterValidator(_known_time_zone)] = "UTC"
     DEBUG: bool = False
     LOG_JSON: bool = False
+    METRICS_TOKEN: Annotated[str, AfterValidator(_is_long)] = ""
 
     HTTPS: bool = False
     BEHIND_PROXY: bool = False

@@ -7,6 +7,10 @@ from typing import Any
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "poetsweb.settings")
 
+from poetsweb.shared_metrics import make_folder
+
+os.environ["PROMETHEUS_MULTIPROC_DIR"] = make_folder()  # before anything counts
+
 from django.conf import settings
 from django.core.management import call_command
 from django.db import DatabaseError, connections
@@ -17,8 +21,9 @@ from gunicorn.glogging import Logger
 from ml.serving.client import RemoteInference
 from ml.serving.current import use_inference
 from ml.serving.servers import ServerPool
+from poetsweb.env import ENVIRONMENT
 from poetsweb.folders import PRIVATE_UMASK
-from poetsweb.logs import hide_secrets
+from poetsweb.logs import hide_secrets, make_formatter
 
 
 class SecretiveLogger(Logger):  # type: ignore[misc] # its package has no types
@@ -28,6 +33,8 @@ class SecretiveLogger(Logger):  # type: ignore[misc] # its package has no types
         super().setup(cfg)
         for log in (self.error_log, self.access_log):
             log.addFilter(_hide)
+            for handler in log.handlers if ENVIRONMENT.LOG_JSON else ():
+                handler.setFormatter(make_formatter(settings.LOGGING))
 
 
 def _hide(record: logging.LogRecord) -> bool:

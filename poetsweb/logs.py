@@ -6,15 +6,32 @@ from typing import Any
 
 import structlog
 
+TRAFFIC = "poetsweb.traffic"  # of this logger are the lines of each request and each job
+
 # Keys that may be in an address: see classifier/views/hub.py.
 SECRET = re.compile(r"([?&](?:key|link)=)[^&\s\"'#]+", re.IGNORECASE)
 
-SHARED: list[structlog.typing.Processor] = [
-    structlog.contextvars.merge_contextvars,
-    structlog.stdlib.add_logger_name,
-    structlog.stdlib.add_log_level,
-    structlog.processors.TimeStamper(fmt="%H:%M:%S", utc=False),
-]
+ASKER = "asker"  # what is bound to the context of a request: a function that returns the id of its user, or None
+
+
+def _name_user(logger: Any, method: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
+    """Say whose request it is, where that is known by now: a line in the log is no reason to ask the database."""
+    asker = event.pop(ASKER, None)
+    user = asker() if asker else None
+    if user is not None:
+        event.setdefault("user", user)
+    return event
+
+
+def _shared(*, json: bool) -> list[structlog.typing.Processor]:
+    """Return what is done to every line: a collector wants the whole time, and a person that of the day."""
+    return [
+        structlog.contextvars.merge_contextvars,
+        _name_user,
+        structlog.stdlib.add_logger_name,
+        structlog.stdlib.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso" if json else "%H:%M:%S", utc=json),
+    ]
 
 
 def hide_secrets(text: str) -> str:
@@ -36,8 +53,9 @@ def _console() -> structlog.typing.Processor:
 
 def logging_config(*, json: bool) -> dict[str, Any]:
     """Return Django's LOGGING, and configure structlog to write through the same handler."""
+    shared = _shared(json=json)
     structlog.configure(
-        processors=[*SHARED, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
         logger_factory=structlog.stdlib.LoggerFactory(),
         wrapper_class=structlog.stdlib.BoundLogger,
         cache_logger_on_first_use=True,
@@ -54,7 +72,7 @@ def logging_config(*, json: bool) -> dict[str, Any]:
                     *([structlog.processors.format_exc_info] if json else []),
                     renderer,
                 ],
-                "foreign_pre_chain": SHARED,
+                "foreign_pre_chain": shared,
             }
         },
         "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
@@ -63,5 +81,14 @@ def logging_config(*, json: bool) -> dict[str, Any]:
             "django.server": {"level": "WARNING"},
             "celery.worker.strategy": {"level": "WARNING"},
             "celery.app.trace": {"level": "WARNING"},
+            # A line for each request and job is for a collector; a terminal would be full of them.
+            TRAFFIC: {"level": "INFO" if json else "WARNING"},
         },
     }
+
+
+def make_formatter(config: dict[str, Any]) -> logging.Formatter:
+    """Return the formatter of `logging_config`, for a program that has handlers of its own."""
+    options = dict(config["formatters"]["line"])
+    kind: type[logging.Formatter] = options.pop("()")
+    return kind(**options)

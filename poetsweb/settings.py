@@ -55,6 +55,9 @@ INSTALLED_APPS = [
 ]
 MIDDLEWARE = [
     "classifier.proxies.believe_proxies",
+    "classifier.probes.answer_probes",
+    "classifier.request_ids.name_requests",
+    "classifier.timing.time_requests",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "classifier.middleware.content_security_policy",
@@ -256,6 +259,9 @@ AUDIT_DAYS = ENV.AUDIT_DAYS
 # Of the owner of a project; 0 is without limit. The page of a user may say otherwise.
 QUOTA_USER_PICTURES, QUOTA_USER_GB = ENV.QUOTA_USER_PICTURES, ENV.QUOTA_USER_GB
 QUOTA_PROJECT_PICTURES, QUOTA_PROJECT_GB = ENV.QUOTA_PROJECT_PICTURES, ENV.QUOTA_PROJECT_GB
+
+# --- Watching --------------------------------------------------------------------------------------
+METRICS_TOKEN = ENV.METRICS_TOKEN
 
 # --- TensorBoard, where it is installed ------------------------------------------------------------
 TENSORBOARD_DIR = socket_folder("boards")

@@ -54,6 +54,7 @@ def queue_missing(job: Job, wanted: Sequence[WantedEmbeddings], *, stage: str) -
     """Queue those of the wanted embeddings that are not computed yet. Return whether there are any."""
     missing = [(one, embeddings.list_missing(one.sha256s, one.key)) for one in wanted]
     total = sum(len(images) for _, images in missing)
+    embeddings.count_reuse(sum(len(one.sha256s) for one in wanted), total)
     if not total:
         return False
     reporting.enter_stage(job, "prepare", total=1)

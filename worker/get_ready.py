@@ -6,6 +6,7 @@ import sys
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 
 from django.conf import settings
 from django.db import transaction
@@ -51,7 +52,7 @@ def get_ready(job: Job) -> None:
 
 def run_in_background(work: Callable[[Job], None], job: Job) -> None:
     """Do the work in a thread that leaves nearly all of the processor to whoever else wants it, on Linux."""
-    _nice_thread().submit(work, job).result()
+    _nice_thread().submit(copy_context().run, work, job).result()
 
 
 @functools.cache

@@ -14,6 +14,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from contextvars import copy_context
 from typing import Any
 
 import structlog
@@ -22,6 +23,7 @@ from billiard.exceptions import WorkerLostError
 from celery import current_app, shared_task, signals
 from celery.worker.state import active_requests
 from django.db import DatabaseError, close_old_connections, connection
+from structlog.contextvars import bound_contextvars
 
 from classifier.disk import has_room, wait_for_room
 from classifier.jobs import lifecycle, reporting, wishes
@@ -36,11 +38,12 @@ from ml.errors import UserError
 from ml.images.decoding import PictureUnreadable
 from ml.machine import describe_software, measure_processes
 from ml.sandbox.child import ChildKilled
+from poetsweb.logs import TRAFFIC
 from worker.embed import engine_of
 from worker.features import describe_unreadable, find_sample
 from worker.get_ready import run_in_background
 
-log = structlog.get_logger(__name__)
+log, traffic = structlog.get_logger(__name__), structlog.get_logger(TRAFFIC)
 
 BEAT_SECONDS = 2.0
 LOOK_SECONDS = 0.4  # between two looks at what people want of a job
@@ -84,6 +87,16 @@ def _here() -> str:
 
 
 def _work_on(job: Job) -> None:
+    """Work on a job, with its id, its user's and that of the request that asked for it in every line of the log."""
+    told = {"user": job.created_by_id, "request_id": job.request_id or None}
+    with bound_contextvars(job=job.pk, kind=job.kind, **{key: value for key, value in told.items() if value}):
+        begun = time.monotonic()
+        traffic.info("job_taken", attempt=job.attempts)
+        _work_until_it_ends(job)
+        traffic.info("job_left", seconds=round(time.monotonic() - begun, 3))
+
+
+def _work_until_it_ends(job: Job) -> None:
     try:
         # What is done in the background gives way often, and its process would have to load its backbone again.
         with _heartbeat(job, in_pool=current_process().daemon and not job.background):
@@ -236,7 +249,7 @@ def _heartbeat(job: Job, *, in_pool: bool = False) -> Iterator[None]:
                 _end_process(job)
         connection.close()
 
-    teller = threading.Thread(target=tell, name=f"heartbeat-{job.pk}", daemon=True)
+    teller = threading.Thread(target=copy_context().run, args=(tell,), name=f"heartbeat-{job.pk}", daemon=True)
     teller.start()
     try:
         yield

@@ -16,9 +16,11 @@ from classifier.jobs.kinds import KINDS, JobKind
 from classifier.jobs.log import write_line
 from classifier.jobs.state import JobState, dump_state
 from classifier.models import Job, Project, Sweep
+from classifier.request_ids import current_request_id
 from ml.errors import Conflict
+from poetsweb.logs import TRAFFIC
 
-log = structlog.get_logger(__name__)
+log, traffic = structlog.get_logger(__name__), structlog.get_logger(TRAFFIC)
 
 MAX_OPEN_JOBS = 100  # of a user
 TASK = "worker.run_job"
@@ -47,11 +49,12 @@ def queue_job(
     if by is not None and not kind.background and _count_open(by) >= MAX_OPEN_JOBS:
         raise TooManyJobs
     job = Job(project=project, kind=kind.name, config=config or {}, created_by=by, background=kind.background)
-    job.sweep = sweep
+    job.sweep, job.request_id = sweep, current_request_id()
     job.state, job.not_before = dump_state(state or JobState()), not_before
     if project is not None and not kind.background:
         job.number = _next_number(project)
     job.save()
+    traffic.info("job_queued", job=job.pk, kind=kind.name)
     write_line(job, f"Queued by {by.get_username()}." if by else "Queued.")
     dispatch([job])
     return job
@@ -78,6 +81,7 @@ def queue_children(parent: Job, kind: JobKind, *, configs: Iterable[dict[str, An
             config=config,
             created_by_id=parent.created_by_id,
             background=parent.background,
+            request_id=parent.request_id,
         )
         for config in configs
     ]

@@ -44,6 +44,10 @@ class Job(models.Model):
     error = models.TextField(blank=True, help_text="a sentence for the user")
     error_detail = models.TextField(blank=True, help_text="type and traceback, for the operator")
 
+    request_id = models.CharField(
+        max_length=64, blank=True, default="", db_default="", help_text="of the request that asked for it, for the logs"
+    )
+
     lease = models.CharField(max_length=64, blank=True)
     worker = models.CharField(max_length=100, blank=True, help_text="name@machine of who has it, or had it last")
     attempts = models.PositiveIntegerField(default=0, help_text="how many times a worker began it or went on with it")

@@ -1,11 +1,13 @@
 """dataset version -> embeddings: what is missing, what was computed, and the matrices the head is trained on."""
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import numpy as np
+from django.core.cache import cache
 from django.db import connection
 from numpy.typing import NDArray
+from redis.exceptions import RedisError
 
 from classifier.models import Embedding, Image
 from classifier.prepared import insert_rows
@@ -22,6 +24,7 @@ class EmbeddingsMissing(Conflict):
 
 
 GONE = "Pictures were permanently deleted while the training was running. Please train again."
+REUSE = "embeddings-reused"
 SLICE = 5000  # SQLite takes at most 32,766 parameters a statement
 
 
@@ -37,6 +40,20 @@ def list_missing(sha256s: Sequence[str], key: str) -> list[int]:
         known = set(there)
         missing.extend(ids[sha256] for sha256 in part if ids[sha256] not in known)
     return missing
+
+
+def count_reuse(wanted: int, missing: int) -> None:
+    """Count how many of the wanted embeddings were there already: in the cache, as workers on all machines count."""
+    for result, count in (("hit", wanted - missing), ("miss", missing)):
+        with suppress(RedisError):  # figures for whoever watches are not worth a job
+            cache.add(f"{REUSE}:{result}", 0, None)
+            cache.incr(f"{REUSE}:{result}", count)
+
+
+def read_reuse() -> dict[str, int]:
+    """Return what has been counted since the cache was last emptied. Raise RedisError."""
+    found = cache.get_many([f"{REUSE}:{result}" for result in ("hit", "miss")])
+    return {result: int(found.get(f"{REUSE}:{result}", 0)) for result in ("hit", "miss")}
 
 
 def list_images_without(image_ids: Sequence[int], key: str) -> list[Image]:

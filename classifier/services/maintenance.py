@@ -44,10 +44,11 @@ class QueueState:
 
 @dataclass(frozen=True)
 class Space:
-    """What takes room, in bytes."""
+    """What takes room, in bytes; `kind` is the word that metrics have for it."""
 
     title: str
     size: int
+    kind: str
 
 
 @dataclass(frozen=True)
@@ -75,7 +76,7 @@ class Maintenance:
 def look_after() -> Maintenance:
     """Collect what is known. It asks only the database, the cache and the file system: nothing that may hang."""
     workers = describe_workers()
-    queues = _list_queues(workers)
+    queues = list_queues(workers)
     told = last_reaper_round()
     seconds, troubles = told if told else (None, [])
     findings = [*_about_queues(queues), *_about_reaper(seconds, troubles), *_about_disk(), *_about_jobs()]
@@ -98,7 +99,8 @@ def _jobs_of(worker: Worker) -> list[Job]:
     return list(held.select_related("project").defer("curve", "state", "result")[:SHOWN])
 
 
-def _list_queues(workers: list[Worker]) -> list[QueueState]:
+def list_queues(workers: list[Worker]) -> list[QueueState]:
+    """List the queues with what waits in them."""
     due = Job.objects.filter(IS_DUE, ~WAITS_FOR_CHILDREN, status__in=Job.OPEN, lease="").order_by()
     rows = {row["kind"]: row for row in due.values("kind").annotate(count=Count("pk"), oldest=Min("created_at"))}
     served = {queue for worker in workers for queue in worker.queues}
@@ -114,13 +116,14 @@ def _list_queues(workers: list[Worker]) -> list[QueueState]:
 def list_spaces() -> list[Space]:
     """List what takes room, as far as it can be told without looking at each file."""
     files = [
-        Space("Pictures", Image.objects.aggregate(n=Sum("size"))["n"] or 0),
-        Space("Exported files", Export.objects.exclude(sha256="").aggregate(n=Sum("size"))["n"] or 0),
-        Space("Uploads that are not whole yet", PartialUpload.objects.aggregate(n=Sum("offset"))["n"] or 0),
-        Space("Prepared backbones", folder_size(settings.ML.backbones_dir)),
-        Space("Downloaded weights", folder_size(settings.ML.weights_dir)),
+        Space("Pictures", Image.objects.aggregate(n=Sum("size"))["n"] or 0, "pictures"),
+        Space("Exported files", Export.objects.exclude(sha256="").aggregate(n=Sum("size"))["n"] or 0, "exports"),
+        Space("Uploads that are not whole yet", PartialUpload.objects.aggregate(n=Sum("offset"))["n"] or 0, "uploads"),
+        Space("Prepared backbones", folder_size(settings.ML.backbones_dir), "backbones"),
+        Space("Downloaded weights", folder_size(settings.ML.weights_dir), "weights"),
     ]
-    return [*files, Space(f"Database, with the features of {Embedding.objects.count():,} pictures", database_size())]
+    title = f"Database, with the features of {Embedding.objects.count():,} pictures"
+    return [*files, Space(title, database_size(), "database")]
 
 
 def database_size() -> int:

@@ -11,6 +11,7 @@ from django.conf import settings
 from django.contrib.auth.models import User
 from django.db.models import QuerySet, Subquery
 
+from classifier.instruments import ARTIFACTS, PICTURES, observe_stage
 from classifier.models import ModelVersion
 from classifier.models.alias import LIVE
 from classifier.parsing import parse_number
@@ -166,15 +167,35 @@ def answer(version: AnsweringVersion, pictures: Sequence[bytes]) -> Classificati
     """Classify each picture; one that cannot be read gets an error of its own. Raise UserError."""
     begun = time.perf_counter()
     artifact = load_cached(version.artifact_digest)
-    found = classify_features(extract_features(pictures, get_engine(version.backbone), settings.IMAGE_LIMITS), artifact)
+    features = extract_features(pictures, get_engine(version.backbone), settings.IMAGE_LIMITS)
+    extracted = time.perf_counter()
+    found = classify_features(features, artifact)
+    observe_stage("head", time.perf_counter() - extracted)
     milliseconds = (time.perf_counter() - begun) * 1000
     names = [version.names.get(pk, name) for pk, name in artifact.classes]
+    for one in found:
+        PICTURES.labels(_result(one)).inc()
     return Classification(version, [_rank(names, one) for one in found], milliseconds)
+
+
+def _result(found: Classified | ImageRejected) -> str:
+    """Return the word under which an answer is counted."""
+    if isinstance(found, ImageRejected):
+        return "unreadable"
+    return "none_of_these" if found.reason else "class"
 
 
 def load_cached(digest: str) -> Artifact:
     """Return an artifact, from memory if it is there. Raise `ArtifactCorrupt`."""
-    return artifacts.get(digest, lambda: load_artifact(digest))
+    missed = []
+
+    def load() -> Artifact:
+        missed.append(digest)
+        return load_artifact(digest)
+
+    found = artifacts.get(digest, load)
+    ARTIFACTS.labels("miss" if missed else "hit").inc()
+    return found
 
 
 def _rank(names: list[str], found: Classified | ImageRejected) -> Answer:

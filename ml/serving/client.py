@@ -25,7 +25,8 @@ from ml.serving.askers import Places, current_asker
 from ml.serving.busy import STALE_SECONDS, BusyTimes
 from ml.serving.inference import Network, Overlay
 from ml.serving.messages import Disconnected, enqueue, receive, receive_some, send
-from ml.serving.server import BUSY, GOOD, REJECTED, SHAPE
+from ml.serving.server import BUSY, GOOD, REJECTED, SECONDS, SHAPE
+from ml.serving.stages import DECODE, NETWORK, WAIT, tell_stage
 
 TURN_SECONDS = 10.0  # after which somebody is told to come again
 ANSWER_SECONDS = STALE_SECONDS + 15  # by then the server has been ended
@@ -77,7 +78,13 @@ class RemoteInference:
 
     def features(self, data: bytes, network: Network, limits: ImageLimits = DEFAULT_LIMITS) -> NDArray[np.float32]:
         """Return the float32 features (F,) of the picture."""
-        return np.frombuffer(self._ask(data, call="features", **_describe(network), limits=asdict(limits)), np.float32)
+        begun = time.perf_counter()
+        found = self._ask(data, call="features", **_describe(network), limits=asdict(limits))
+        decoding, running = SECONDS.unpack_from(found)
+        tell_stage(DECODE, decoding)
+        tell_stage(NETWORK, running)
+        tell_stage(WAIT, time.perf_counter() - begun - decoding - running)
+        return np.frombuffer(found, np.float32, offset=SECONDS.size)
 
     def feature_map(self, data: bytes, network: Network, limits: ImageLimits = DEFAULT_LIMITS) -> NDArray[np.float32]:
         """Return the float32 features (H, W, F) at the places of the picture."""

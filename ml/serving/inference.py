@@ -1,6 +1,7 @@
 """What may be asked about the bytes of a picture, and the answers computed in this process."""
 
 import functools
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +22,7 @@ from ml.images.decoding import (
 )
 from ml.images.heat import make_overlay
 from ml.images.rendering import Framing
+from ml.serving.stages import DECODE, NETWORK, tell_stage
 
 # Loading one takes a tenth of a second and 60 MB. Most sites use one; who tries a second must not wait each time.
 BACKBONES_HELD = 2
@@ -90,10 +92,21 @@ class LocalInference:
         return load_picture(data, size, limits, framing)
 
     def features(self, data: bytes, network: Network, limits: ImageLimits = DEFAULT_LIMITS) -> NDArray[np.float32]:
-        engine = self._engine(network, self._threads())
-        picture = load_picture(data, engine.input_size, limits, network.framing)
-        found: NDArray[np.float32] = engine.embed(picture[np.newaxis])[0]
+        found, decoding, running = self.timed_features(data, network, limits)
+        tell_stage(DECODE, decoding)
+        tell_stage(NETWORK, running)
         return found
+
+    def timed_features(
+        self, data: bytes, network: Network, limits: ImageLimits
+    ) -> tuple[NDArray[np.float32], float, float]:
+        """Return the features, and the seconds that decoding the picture and running the network took."""
+        engine = self._engine(network, self._threads())
+        begun = time.perf_counter()
+        picture = load_picture(data, engine.input_size, limits, network.framing)
+        decoded = time.perf_counter()
+        found: NDArray[np.float32] = engine.embed(picture[np.newaxis])[0]
+        return found, decoded - begun, time.perf_counter() - decoded
 
     def feature_map(self, data: bytes, network: Network, limits: ImageLimits = DEFAULT_LIMITS) -> NDArray[np.float32]:
         engine = self._map_engine(network, self._threads())

@@ -37,6 +37,7 @@ from ml.serving.messages import Disconnected, dequeue, receive, send
 # What an answer is; anything else is a fault of ours, whose text is for the log.
 GOOD, REJECTED, BUSY, FAULT = "good", "rejected", "busy", "fault"
 SHAPE = struct.Struct("<3I")  # of a feature map, before its numbers
+SECONDS = struct.Struct("<2f")  # of decoding and of the network, before features
 
 
 def serve(queue: socket.socket, busy: BusyTimes, slot: int, threads: int) -> None:
@@ -82,7 +83,8 @@ def _pixels(inference: LocalInference, data: bytes, size: int, limits: dict[str,
 
 
 def _features(inference: LocalInference, data: bytes, limits: dict[str, Any], **network: Any) -> bytes:
-    return inference.features(data, _network(**network), _limits(limits)).tobytes()
+    found, decoding, running = inference.timed_features(data, _network(**network), _limits(limits))
+    return SECONDS.pack(decoding, running) + found.tobytes()
 
 
 def _feature_map(inference: LocalInference, data: bytes, limits: dict[str, Any], **network: Any) -> bytes:

@@ -162,7 +162,7 @@ def test_web_is_published_where_it_listens_and_on_this_machine_only() -> None:
 
 def test_health_check_of_web_asks_where_it_listens() -> None:
     code = SERVICES["web"]["healthcheck"]["test"][-1]
-    assert f"http://127.0.0.1:{SERVICES['web']['environment']['PORT']}/health" in code
+    assert f"http://127.0.0.1:{SERVICES['web']['environment']['PORT']}/readyz" in code
     assert "127.0.0.1" in SERVICES["web"]["environment"]["ALLOWED_HOSTS"].split(",")
 
 

@@ -1,6 +1,7 @@
 """Log lines tell us what went wrong, and tell nobody secrets."""
 
 import io
+import json
 import logging
 import logging.config
 from pathlib import Path
@@ -20,10 +21,10 @@ def make_logger(stream: io.StringIO, *, json: bool) -> logging.Logger:
     return logger
 
 
-@pytest.mark.parametrize("json", [False, True])
-def test_traceback_shows_no_local_variables(json: bool) -> None:
+@pytest.mark.parametrize("as_json", [False, True])
+def test_traceback_shows_no_local_variables(as_json: bool) -> None:
     stream = io.StringIO()
-    logger = make_logger(stream, json=json)
+    logger = make_logger(stream, json=as_json)
 
     def fail() -> None:
         password = "hunter2" + "-secret"
@@ -39,10 +40,10 @@ def test_traceback_shows_no_local_variables(json: bool) -> None:
     assert "hunter2-secret" not in said
 
 
-@pytest.mark.parametrize("json", [False, True])
-def test_keys_in_addresses_are_not_written(json: bool) -> None:
+@pytest.mark.parametrize("as_json", [False, True])
+def test_keys_in_addresses_are_not_written(as_json: bool) -> None:
     stream = io.StringIO()
-    logger = make_logger(stream, json=json)
+    logger = make_logger(stream, json=as_json)
     logger.warning("GET %s", "/hub/fruit/1?tf-hub-format=compressed&key=pw_s3cret&x=1")
     logger.warning({"event": "asked", "address": "/hub/fruit/1?link=t0ken"})
     try:
@@ -53,6 +54,25 @@ def test_keys_in_addresses_are_not_written(json: bool) -> None:
     assert "tf-hub-format=compressed&key=…&x=1" in said or "\\u2026" in said
     assert "s3cret" not in said
     assert "t0ken" not in said
+
+
+def test_gunicorn_writes_objects_where_a_collector_reads(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from django.conf import settings
+    from gunicorn.config import Config
+
+    from poetsweb import gunicorn
+
+    monkeypatch.setattr(gunicorn, "ENVIRONMENT", gunicorn.ENVIRONMENT.model_copy(update={"LOG_JSON": True}))
+    monkeypatch.setattr(settings, "LOGGING", logging_config(json=True))
+    cfg = Config()
+    cfg.set("errorlog", str(tmp_path / "errors"))
+    logger = gunicorn.SecretiveLogger(cfg)
+    logger.error("It failed at %s", "/hub/fruit/1?key=pw_s3cret")
+    for handler in list(logger.error_log.handlers):
+        handler.close()
+        logger.error_log.removeHandler(handler)
+    line = json.loads((tmp_path / "errors").read_text())
+    assert (line["event"], line["level"]) == ("It failed at /hub/fruit/1?key=…", "error")
 
 
 def test_gunicorn_writes_no_keys(tmp_path: Path) -> None:

@@ -80,7 +80,7 @@ def test_measured_rates_become_those_of_their_stage(project: Project, migrate: C
     migrate("0026_measured_stage_times")
     kept = StageTime.objects.get()
     assert (kept.depends, kept.rate, kept.seconds) == ("backbone=testing fine_tuning=last", 40.0, 5.0)
-    now = Job.objects.get(pk=made.pk)
+    now = Job.objects.only("state").get(pk=made.pk)
     assert read_state(now).measured["step_rate"] == 50
     migrate("0024_audit")
     assert job.objects.get(pk=made.pk).state["measured"] == state["measured"]

@@ -1,0 +1,26 @@
+"""Whether the tables in the database are those of this program."""
+
+import functools
+
+from django.db import connection
+from django.db.migrations.loader import MigrationLoader
+from django.db.migrations.recorder import MigrationRecorder
+
+
+@functools.cache
+def known_migrations() -> frozenset[str]:
+    """Return the migrations that this program has, as “classifier.0001_first”. They do not change while it runs."""
+    loader = MigrationLoader(None, ignore_no_migrations=True)
+    return frozenset(f"{app}.{name}" for app, name in loader.disk_migrations or ())
+
+
+def _applied() -> set[str]:
+    return {f"{app}.{name}" for app, name in MigrationRecorder(connection).applied_migrations()}
+
+
+def compare_migrations() -> tuple[list[str], list[str]]:
+    """Return the migrations that the database still lacks, and those that only a newer program knows."""
+    known, applied = known_migrations(), _applied()
+    installed = {name.partition(".")[0] for name in known}
+    newer = {name for name in applied - known if name.partition(".")[0] in installed}
+    return sorted(known - applied), sorted(newer)
