@@ -10,18 +10,25 @@ postgres_programs() {
 }
 
 install_packages() {
-  local missing=() pair
+  local missing=() optional=() pair
   browser >/dev/null || missing+=(chromium)
   postgres_programs >/dev/null || missing+=(postgresql)
   command -v redis-server >/dev/null || missing+=(redis-server)
   for pair in libGL.so.1:libgl1 libEGL.so.1:libegl1 libGLESv2.so.2:libgles2; do
     [[ $(PATH=$PATH:/sbin ldconfig -p) == *"${pair%:*}"* ]] || missing+=("${pair#*:}")
   done
-  [ ${#missing[@]} -gt 0 ] || return 0
+  # Proxies to stand before a site; where they are not to be had, their tests are skipped.
+  command -v nginx >/dev/null || [ -x /usr/sbin/nginx ] || optional+=(nginx-light)
+  command -v caddy >/dev/null || optional+=(caddy)
+  [ $((${#missing[@]} + ${#optional[@]})) -gt 0 ] || return 0
   if [ "$(id -u)" != 0 ]; then
+    [ ${#missing[@]} -gt 0 ] || return 0
     echo "Install first: ${missing[*]}" >&2
     return 1
   fi
   apt-get update -qq
-  DEBIAN_FRONTEND=noninteractive apt-get install -y -qq "${missing[@]}" >/dev/null
+  [ ${#missing[@]} -eq 0 ] || DEBIAN_FRONTEND=noninteractive apt-get install -y -qq "${missing[@]}" >/dev/null
+  for pair in "${optional[@]}"; do
+    DEBIAN_FRONTEND=noninteractive apt-get install -y -qq "$pair" >/dev/null || echo "$pair is not to be had here."
+  done
 }

@@ -86,7 +86,7 @@ def check_administrator(request: SignedIn) -> None:
 
 def wants_json(request: HttpRequest) -> bool:
     """Return whether a program asks, or a script of a page that cannot show another page."""
-    return request.path.startswith(("/api/", "/hub/")) or request.headers.get("Accept") == "application/json"
+    return request.path_info.startswith(("/api/", "/hub/")) or request.headers.get("Accept") == "application/json"
 
 
 def find_project(request: SignedIn, slug: str, least: Role | None = None) -> Project:

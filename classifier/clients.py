@@ -27,6 +27,16 @@ def client_address(request: HttpRequest) -> str:
     return address
 
 
+def is_trusted_proxy(address: str) -> bool:
+    """Return whether what comes from this address, which is connected, may speak for others.
+
+    Where it is only said that there is a proxy (BEHIND_PROXY), everything comes from it.
+    """
+    if not settings.TRUSTED_PROXIES:
+        return settings.SECURE_PROXY_SSL_HEADER is not None
+    return _read_proxies(tuple(settings.TRUSTED_PROXIES))(0, address)
+
+
 def address_group(address: str) -> str:
     """Return what one client can hardly leave: an IPv4 address, or the /64 of an IPv6 address."""
     found = _read_address(address)

@@ -1,5 +1,6 @@
 from typing import Any
 
+from django.conf import settings
 from django.http import HttpRequest
 from django.utils.functional import SimpleLazyObject
 
@@ -10,4 +11,9 @@ from classifier.services.site_settings import get_banner
 
 def site(request: HttpRequest) -> dict[str, Any]:
     """Return what every template may need."""
-    return {"signup_open": may_sign_up(), "disk_is_low": is_low, "banner": SimpleLazyObject(get_banner)}
+    return {
+        "signup_open": may_sign_up(),
+        "disk_is_low": is_low,
+        "base_path": settings.BASE_PATH,
+        "banner": SimpleLazyObject(get_banner),
+    }

@@ -1,5 +1,6 @@
 """Rules for every request: its size, for whom it is, what a page may load, what is kept, and when to come again."""
 
+import re
 from collections.abc import Callable
 
 from django.conf import settings
@@ -16,6 +17,7 @@ from classifier.outages import RETRY_SECONDS
 from classifier.services import sessions
 from classifier.services.accounts import find_key
 from classifier.services.set_up import site_is_empty
+from classifier.services.share_links import link_works
 from ml.serving.askers import asking_for
 
 # Everything comes from this site. `blob:` is a picture that the browser shows before it is uploaded; `data:`
@@ -27,12 +29,14 @@ POLICY = (
 DOCS_POLICY = POLICY + " 'unsafe-inline'"  # the API page sets styles from its script
 
 # What is the same for everybody.
-PUBLIC = (settings.STATIC_URL, "/health", "/api/v1/docs", "/api/v1/openapi.json")
+PUBLIC = ("/static/", "/health", "/api/v1/docs", "/api/v1/openapi.json")
 
 GetResponse = Callable[[HttpRequest], HttpResponse]
 
 
 STRANGER_BYTES = 2**20  # no form for strangers is larger
+SHARED = re.compile(r"/(?:s|api/v1/shared)/([\w-]+)")  # where those may send pictures who have a link
+SHARED_BYTES = 256 * 2**20
 SLACK = 10 * 2**20
 
 
@@ -40,7 +44,7 @@ def bound_requests(get_response: GetResponse) -> GetResponse:
     """Refuse a body that is too large before a byte of it is read to disk, and addresses that cannot be."""
 
     def middleware(request: HttpRequest) -> HttpResponse:
-        if "\0" in request.path:  # no address has one, and PostgreSQL takes none
+        if "\0" in request.path_info:  # no address has one, and PostgreSQL takes none
             return JsonResponse({"error": "There is nothing at this address."}, status=404)
         length = request.META.get("CONTENT_LENGTH") or "0"
         if not length.isdigit():
@@ -60,6 +64,8 @@ def bound_requests(get_response: GetResponse) -> GetResponse:
 
 
 def _allowed(request: HttpRequest) -> int:
+    if shared := SHARED.match(request.path_info):
+        return SHARED_BYTES if link_works(shared[1]) else STRANGER_BYTES
     return settings.ARCHIVE_LIMITS.max_total_bytes + SLACK if _knows_us(request) else STRANGER_BYTES
 
 
@@ -104,7 +110,7 @@ def _name(request: HttpRequest) -> str:
 def content_security_policy(get_response: GetResponse) -> GetResponse:
     def middleware(request: HttpRequest) -> HttpResponse:
         response = get_response(request)
-        policy = DOCS_POLICY if request.path.startswith("/api/v1/docs") else POLICY
+        policy = DOCS_POLICY if request.path_info.startswith("/api/v1/docs") else POLICY
         response.headers.setdefault("Content-Security-Policy", policy)
         return response
 
@@ -116,7 +122,7 @@ def forbid_storing(get_response: GetResponse) -> GetResponse:
 
     def middleware(request: HttpRequest) -> HttpResponse:
         response = get_response(request)
-        if not request.path.startswith(PUBLIC):
+        if not request.path_info.startswith(PUBLIC):
             response.headers.setdefault("Cache-Control", "private, no-store")
         return response
 
@@ -150,4 +156,5 @@ def first_visit(get_response: GetResponse) -> GetResponse:
 
 
 def _is_page(request: HttpRequest) -> bool:
-    return not request.path.startswith(("/static/", "/api/", "/hub/", "/health")) and request.path != reverse("set_up")
+    elsewhere = request.path_info.startswith(("/static/", "/api/", "/hub/", "/health"))
+    return not elsewhere and request.path != reverse("set_up")

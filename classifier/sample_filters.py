@@ -44,6 +44,7 @@ class SampleFilter(BaseModel):
     name: str = Field("", max_length=200, description="a part of the file's name")
     split: SPLITS | None = Field(None, description="“none” for those that no training has seen yet")
     upload: Id | None = Field(None, description="only those that came with this upload")
+    uploader: str = Field("", max_length=150, description="only those that the user with this name brought in")
     group: str = Field("", max_length=200, description="of what shows the same thing")
     tag: str = Field("", max_length=50)
     since: Day | None = Field(None, description="uploaded on this day or later")
@@ -69,7 +70,7 @@ class SampleFilter(BaseModel):
             raise ValueError(f"choose one of {', '.join(SORTS)}")
         return sort
 
-    @field_validator("name", "group", "tag", "finding")
+    @field_validator("name", "uploader", "group", "tag", "finding")
     @classmethod
     def _storable(cls, text: str) -> str:
         return text.replace("\0", "\ufffd").strip()
@@ -160,6 +161,7 @@ _CONDITIONS: Mapping[str, Callable[[Any], Q]] = {
     "name": lambda part: Q(file_name__icontains=part),
     "split": lambda split: Q(split="" if split == "none" else split),
     "upload": lambda pk: Q(upload=pk),
+    "uploader": lambda name: Q(created_by__username=name),
     "group": lambda group: Q(group=group),
     "tag": lambda tag: Q(tags__contains=f"|{tag}|"),
     "since": lambda day: Q(created_at__gte=_day(day)),

@@ -119,6 +119,8 @@ urlpatterns = [
     path("projects/<slug:slug>/settings", project_settings.settings, name="project_settings"),
     path("projects/<slug:slug>/delete", trash.delete_project, name="project_delete"),
     path("projects/<slug:slug>/share/", share_links.share, name="share"),
+    path("projects/<slug:slug>/sent/", share_links.waiting, name="waiting"),
+    path("projects/<slug:slug>/sent/<int:pk>/thumbnail", share_links.waiting_thumbnail, name="waiting_thumbnail"),
     path("projects/<slug:slug>/share/<int:pk>/revoke", share_links.revoke, name="share_revoke"),
     path("projects/<slug:slug>/share/<int:pk>/code.svg", share_links.code, name="share_code"),
     path("projects/<slug:slug>/members/", members.members, name="members"),
@@ -153,6 +155,7 @@ urlpatterns = [
         path(f"projects/<slug:slug>/samples/{name}", sample_actions.act, {"action": name}, name=f"samples_{name}")
         for name in sample_actions.ACTIONS
     ),
+    path("projects/<slug:slug>/erase", sample_actions.erase, name="erase"),
     path("projects/<slug:slug>/trash/empty", sample_actions.empty_trash, name="trash_empty"),
     path("projects/<slug:slug>/download", datasets.download, name="download"),
     path("projects/<slug:slug>/dataset-versions/", datasets.index, name="datasets"),

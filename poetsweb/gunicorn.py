@@ -66,6 +66,7 @@ def post_fork(server: Arbiter, worker: Any) -> None:
         )
 
 
+secure_scheme_headers: dict[str, str] = {}  # whom to believe is decided in classifier.proxies
 bind = f"[{settings.HOST}]:{settings.PORT}" if ":" in settings.HOST else f"{settings.HOST}:{settings.PORT}"
 worker_class = "poetsweb.web_worker.BufferingWorker"
 workers = settings.WEB_WORKERS

@@ -1,7 +1,8 @@
 """Define all settings of PoetsWeb. Each environment variable is described in `.env.example`."""
 
+import re
 from importlib.util import find_spec
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 import environ
 from django.core.exceptions import ImproperlyConfigured
@@ -34,6 +35,10 @@ CORS_ALLOWED_ORIGINS = ENV.CORS_ALLOWED_ORIGINS
 # Whether strangers may come before the administrator: the first account needs a code then, and sign-up is closed.
 EXPOSED = not is_loopback(HOST) or ENV.BEHIND_PROXY or bool(ENV.TRUSTED_PROXIES)
 SIGNUP = ENV.POETSWEB_SIGNUP or ("closed" if EXPOSED else "open")
+SITE_URL = (ENV.SITE_URL or f"http://{'localhost' if is_loopback(HOST) else HOST}:{PORT}").rstrip("/")
+BASE_PATH = urlsplit(SITE_URL).path  # such as /poets, where a proxy has other sites beside this one
+FORCE_SCRIPT_NAME = BASE_PATH or None
+SESSION_COOKIE_PATH = CSRF_COOKIE_PATH = f"{BASE_PATH}/"
 ROOT_URLCONF = "poetsweb.urls"
 WSGI_APPLICATION = "poetsweb.wsgi.application"
 INSTALLED_APPS = [
@@ -49,6 +54,7 @@ INSTALLED_APPS = [
     "worker",
 ]
 MIDDLEWARE = [
+    "classifier.proxies.believe_proxies",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "classifier.middleware.content_security_policy",
@@ -109,7 +115,8 @@ SESSION_COOKIE_AGE = 30 * 24 * 3600
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = HTTPS
 SESSION_COOKIE_HTTPONLY = True
 SECURE_SSL_REDIRECT = HTTPS
-SECURE_REDIRECT_EXEMPT = [r"^health"]  # asked for from this machine, without TLS
+# Asked for from this machine, without TLS.
+SECURE_REDIRECT_EXEMPT = ["^" + re.escape(f"{BASE_PATH}/health".removeprefix("/"))]
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if ENV.BEHIND_PROXY else None
 SECURE_HSTS_SECONDS = (3600 if HTTPS else 0) if ENV.HSTS_SECONDS is None else ENV.HSTS_SECONDS
 SECURE_HSTS_INCLUDE_SUBDOMAINS = ENV.HSTS_SUBDOMAINS
@@ -188,7 +195,8 @@ CELERY_BROKER_TRANSPORT_OPTIONS = {
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 
 # --- Mails and links to the site -------------------------------------------------------------------
-SITE_URL = (ENV.SITE_URL or f"http://{'localhost' if is_loopback(HOST) else HOST}:{PORT}").rstrip("/")
+# Links are this and an address of the site, which begins with BASE_PATH.
+SITE_ORIGIN = SITE_URL.removesuffix(BASE_PATH)
 MAIL_IS_SET_UP = bool(ENV.MAIL_URL)
 if MAIL_IS_SET_UP:
     vars().update(environ.Env.email_url_config(ENV.MAIL_URL))
@@ -205,7 +213,7 @@ if (S3_BUCKET or any(source.startswith("s3://") for source in ENV.IMPORT_FROM)) 
 # Folders and buckets outside, from which everybody who may sign in may bring pictures in.
 IMPORT_FROM = ENV.IMPORT_FROM
 MEDIA_ROOT = DATA_DIR / "files"
-STATIC_URL = "/static/"
+STATIC_URL = f"{BASE_PATH}/static/"
 STATIC_ROOT = DATA_DIR / "static"
 # On the data folder's disk, which should be large enough; /tmp may be small.
 FILE_UPLOAD_TEMP_DIR = DATA_DIR / "tmp"

@@ -4,5 +4,7 @@ import os
 
 from django.core.wsgi import get_wsgi_application
 
+from poetsweb.base_path import below_base_path
+
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "poetsweb.settings")
-application = get_wsgi_application()
+application = below_base_path(get_wsgi_application())

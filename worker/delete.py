@@ -3,6 +3,7 @@
 from classifier.jobs import lifecycle, reporting
 from classifier.models import Job
 from classifier.services import purging
+from classifier.services.compacting import compact_database
 
 
 def delete_for_good(job: Job) -> None:
@@ -16,4 +17,5 @@ def delete_for_good(job: Job) -> None:
     purging.purge_pictures(project, tell)
     reporting.enter_stage(job, "rest", total=1)
     purging.purge_project(project)
+    compact_database()
     lifecycle.finish_job(job)

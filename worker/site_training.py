@@ -62,7 +62,7 @@ def train_on_site(flags: Namespace, console: Console) -> None:
 
 
 def _find_project(slug: str) -> Project:
-    project = Project.objects.filter(slug=slug).select_related("owner").first()
+    project = Project.objects.filter(slug=slug, deleted_at=None).select_related("owner").first()
     if project is None:
         raise RetrainFailed(f"There is no project {slug[:100]!r} on this site. Create it there first.")
     return project

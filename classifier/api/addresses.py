@@ -32,7 +32,7 @@ def explain_wrong_methods(get_response: GetResponse) -> GetResponse:
         if response.status_code != 405 or not request.path_info.startswith("/api/"):
             return response
         allowed = ", ".join(sorted(response.headers["Allow"].split(", ")))
-        sentence = f"This address does not answer {request.method}; it answers {allowed.replace(', ', ' and ')}."
+        sentence = f"This address does not answer {request.method}; it answers {' and '.join(allowed.rsplit(', ', 1))}."
         return JsonResponse({"error": sentence}, status=405, headers={"Allow": allowed})
 
     return middleware

@@ -14,6 +14,7 @@ from classifier.access import SignedIn, find_project
 from classifier.api import schemas
 from classifier.api.auth import CLASSIFY_AUTH
 from classifier.api.errors import errors
+from classifier.models import ShareLink
 from classifier.models.alias import LIVE
 from classifier.roles import Role
 from classifier.services import prediction, share_links
@@ -50,7 +51,7 @@ def classify(
 )
 def classify_shared(request: HttpRequest, token: str, image: File[list[NinjaFile]]) -> Any:
     """Classify pictures with the live version of the project that a share link is of; no key is needed."""
-    link = share_links.find_link(token)
+    link = share_links.find_link(token, kind=ShareLink.Kind.CLASSIFY)
     found = prediction.find_live(link.project_id)
     if found is None:
         raise prediction.NothingLive

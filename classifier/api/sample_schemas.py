@@ -43,6 +43,13 @@ class SamplesIn(Input):
         return self
 
 
+class ErasedOut(Schema):
+    pictures: int = Field(description="that are no longer in the project")
+    elsewhere: int = Field(description="of them, those that other projects have too, which keep them")
+    dataset_versions: list[int] = Field(description="that had some of them")
+    model_versions: list[int] = Field(description="that were trained with some of them, and stay usable")
+
+
 class MoveIn(SamplesIn):
     class_id: StrictInt
 

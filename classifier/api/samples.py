@@ -17,7 +17,7 @@ from classifier.models import Change, Project, Sample
 from classifier.sample_filters import SampleFilter, select_samples
 from classifier.sample_pages import page_after
 from classifier.selectors import list_classes
-from classifier.services import images, samples
+from classifier.services import erasing, images, samples
 from ml.images.formats import FORMATS
 
 PAGE = 100
@@ -120,6 +120,13 @@ def restore_samples(request: SignedIn, slug: str, payload: schemas.SamplesIn) ->
 def purge_samples(request: SignedIn, slug: str) -> Any:
     """Delete permanently what is in the trash."""
     return {"changed": samples.purge_samples(find_project(request, slug))}
+
+
+@router.post("/projects/{slug}/samples/erase", response={200: schemas.ErasedOut, **errors(400, 404, 409, 413, 422)})
+def erase_samples(request: SignedIn, slug: str, payload: schemas.SamplesIn) -> Any:
+    """Delete samples at once and for good, past the trash, and say what stays."""
+    project = find_project(request, slug)
+    return erasing.erase_samples(project, choose_samples(project, payload), by=request.user)
 
 
 @router.get("/projects/{slug}/images/{sha256}", response={200: None, **errors(404, 422)}, openapi_extra=PICTURE)

@@ -1,7 +1,7 @@
 """Links with which people without an account ask a project's live version."""
 
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 
 from django.shortcuts import get_object_or_404
 from ninja import Field, Router, Schema, Status
@@ -17,13 +17,19 @@ from classifier.services import share_links as service
 router = Router()
 
 
+Kind = Literal["classify", "upload"]
+KINDS = "classify with the live version, or send pictures that a member then accepts or refuses"
+
+
 class ShareLinkIn(Input):
+    kind: Kind = Field("classify", description=KINDS)
     days: StrictInt = Field(30, ge=1, le=service.MOST_DAYS, description="for how long it works")
     per_hour: StrictInt = Field(1000, ge=1, le=service.MOST_PER_HOUR, description="pictures, of all who use it")
 
 
 class ShareLinkOut(Schema):
     id: int
+    kind: Kind
     address: str = Field(description="of the page; programs use `classify_shared` with its last part")
     per_hour: int
     expires_at: datetime
@@ -43,7 +49,7 @@ def list_share_links(request: SignedIn, slug: str) -> Any:
 
 @router.post("/projects/{slug}/share-links", response={201: ShareLinkOut, **errors(400, 404, 409, 413, 422)})
 def create_share_link(request: SignedIn, slug: str, payload: ShareLinkIn) -> Any:
-    """Make a link with which anybody may classify with the live version."""
+    """Make a link with which anybody may classify with the live version, or send pictures."""
     project = find_project(request, slug, Role.OWNER)
     return Status(201, _present(service.create_link(project, by=request.user, **payload.model_dump())))
 

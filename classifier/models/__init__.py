@@ -7,6 +7,7 @@ from classifier.models.audit import Audit, Finding, SampleAudit
 from classifier.models.audit_entry import AuditEntry
 from classifier.models.candidate import Candidate
 from classifier.models.change import Change, SampleChange
+from classifier.models.contribution import Contribution
 from classifier.models.custom_backbone import CustomBackbone
 from classifier.models.dataset_version import DatasetVersion
 from classifier.models.embedding import Embedding
@@ -41,6 +42,7 @@ __all__ = [
     "AuditEntry",
     "Candidate",
     "Change",
+    "Contribution",
     "CustomBackbone",
     "DatasetVersion",
     "Delivery",

@@ -5,9 +5,14 @@ from classifier.models.project import Project
 
 
 class ShareLink(models.Model):
-    """A page on which whoever has the link may ask the live version of a project, without an account."""
+    """A page for whoever has the link, without an account: to classify with the live version, or to send pictures."""
+
+    class Kind(models.TextChoices):
+        CLASSIFY = "classify", "Classify pictures"
+        UPLOAD = "upload", "Send pictures"
 
     project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="share_links")
+    kind = models.CharField(max_length=8, choices=Kind, default=Kind.CLASSIFY)
     token = models.CharField(max_length=64, unique=True)
     per_hour = models.PositiveIntegerField(help_text="pictures, of all who use it together")
     expires_at = models.DateTimeField()
@@ -17,6 +22,9 @@ class ShareLink(models.Model):
 
     class Meta:
         ordering = ["-pk"]
+        constraints = [
+            models.CheckConstraint(condition=models.Q(kind__in=["classify", "upload"]), name="share_link_kind_known"),
+        ]
 
     def __str__(self) -> str:
         return f"share link of {self.project}"

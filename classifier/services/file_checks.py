@@ -14,6 +14,7 @@ from django.utils import timezone
 from classifier.models import (
     Audit,
     Candidate,
+    Contribution,
     CustomBackbone,
     DatasetVersion,
     Export,
@@ -172,6 +173,10 @@ def _check_partial(partial: PartialUpload) -> _Check:
     return _Check(partial, f"unfinished upload {partial}", (partial.path,), read)
 
 
+def _check_contribution(one: Contribution) -> _Check:
+    return _Check(one, f"picture {one} sent by link", (one.path,), lambda: _read_with_sha256(one.path, one.sha256))
+
+
 _partial = PartialUpload.objects.filter(upload=None, offset__gt=0)
 _with_archive = Job.objects.filter(parent=None, config__has_key="archive", status__in=Job.OPEN)
 _SOURCES: tuple[tuple[Any, Callable[[Any], _Check]], ...] = (
@@ -183,6 +188,7 @@ _SOURCES: tuple[tuple[Any, Callable[[Any], _Check]], ...] = (
     (CustomBackbone.objects.exclude(name=""), _check_backbone),
     (Audit.objects.select_related("project"), _check_audit),
     (Candidate.objects.exclude(artifact_digest="").select_related("project"), _check_candidate),
+    (Contribution.objects.order_by("pk"), _check_contribution),
     (_with_archive, _check_archive),
     (_partial, _check_partial),
 )

@@ -91,7 +91,7 @@ def invite(project: Project, role: Role, *, by: User, days: int = 7, places: int
 
 def invitation_address(invitation: Invitation) -> str:
     """Return the link, with which anybody who has it can become a member."""
-    return settings.SITE_URL + reverse("invitation", args=[invitation.token])
+    return settings.SITE_ORIGIN + reverse("invitation", args=[invitation.token])
 
 
 def list_invitations(project: Project) -> QuerySet[Invitation]:

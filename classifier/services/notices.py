@@ -158,7 +158,7 @@ def describe_end(job: Job) -> dict[str, Any]:
             "model_version": job.result.get("model_version"),
             "created_at": job.created_at.isoformat(),
             "finished_at": job.finished_at.isoformat() if job.finished_at else None,
-            "url": f"{settings.SITE_URL}{job.get_absolute_url()}",
+            "url": f"{settings.SITE_ORIGIN}{job.get_absolute_url()}",
         },
     }
 

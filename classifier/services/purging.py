@@ -155,6 +155,7 @@ def _files_of(project: Project) -> list[tuple[str, "QuerySet[Model] | None"]]:
     for custom in CustomBackbone.objects.filter(project=project).exclude(name=""):
         paths = (backbone_file_path(custom.name, file) for file in custom.spec["files"])
         found.extend((path, CustomBackbone.objects.filter(name=custom.name)) for path in paths)
+    found.extend((one.path, None) for one in project.contributions.all())
     for job in Job.objects.filter(project=project).exclude(state={}):
         found.extend(_files_of_job(job))
     return found

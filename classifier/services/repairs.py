@@ -9,7 +9,17 @@ from django.core.files.storage import default_storage
 from classifier.jobs.kinds import TRAIN
 from classifier.jobs.sending import queue_job
 from classifier.jobs.state import JobState, update_ended_state
-from classifier.models import Audit, Candidate, CustomBackbone, DatasetVersion, Export, Image, Job, ModelVersion
+from classifier.models import (
+    Audit,
+    Candidate,
+    Contribution,
+    CustomBackbone,
+    DatasetVersion,
+    Export,
+    Image,
+    Job,
+    ModelVersion,
+)
 from classifier.models.custom_backbone import backbone_file_path
 from classifier.services.candidate_queue import train_soon
 from classifier.services.datasets import restore_dataset
@@ -91,6 +101,11 @@ def _train_again(candidate: Candidate) -> str:
     return "It is trained again, as soon as a worker is running."
 
 
+def _forget_contribution(one: Contribution) -> str:
+    one.delete()
+    return "It is listed no longer; whoever sent it can send it again."
+
+
 def _fail_later(job: Job) -> str:
     return "The job is going to fail; upload the archive again."
 
@@ -103,5 +118,6 @@ _REPAIRS: dict[type[Any], Callable[[Any], str]] = {
     CustomBackbone: _restore_backbone,
     Audit: _forget_audit,
     Candidate: _train_again,
+    Contribution: _forget_contribution,
     Job: lambda job: _forget_event_files(job) if not job.is_open else _fail_later(job),
 }

@@ -129,6 +129,12 @@ def purge_every_sample(project: Project, told: Callable[[int], None]) -> None:
         told(len(ids))
 
 
+def purge_chosen(project: Project, ids: list[int]) -> None:
+    """Delete these samples of a project at once, with the pictures that nobody else has."""
+    for start in range(0, len(ids), SLICE):
+        _purge(project, Sample.objects.filter(project=project, pk__in=any_of(ids[start : start + SLICE])))
+
+
 def _slices(samples: QuerySet[Sample]) -> Iterator[list[int]]:
     """Yield the ids of the first of these samples until there are none: each slice is to be deleted."""
     while ids := list(samples.values_list("pk", flat=True)[:SLICE]):

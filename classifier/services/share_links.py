@@ -43,7 +43,7 @@ class TooManyAsked(UserError):
     status = 429
 
     def __init__(self) -> None:
-        super().__init__("So many pictures were classified with this link that it has to rest. Try again in an hour.")
+        super().__init__("So many pictures were sent with this link that it has to rest. Try again in an hour.")
 
 
 class TooManyLinks(Conflict):
@@ -53,7 +53,9 @@ class TooManyLinks(Conflict):
         super().__init__(f"A project has at most {MOST_LINKS} links at a time. Revoke one first.")
 
 
-def create_link(project: Project, *, by: User, days: int = 30, per_hour: int = 1000) -> ShareLink:
+def create_link(
+    project: Project, *, by: User, kind: str = ShareLink.Kind.CLASSIFY, days: int = 30, per_hour: int = 1000
+) -> ShareLink:
     """Make a link that works for some days and so many pictures an hour. Raise BadLink, TooManyLinks."""
     if not 1 <= days <= MOST_DAYS or not 1 <= per_hour <= MOST_PER_HOUR:
         raise BadLink(f"A link works for 1 to {MOST_DAYS} days, and for 1 to {MOST_PER_HOUR:,} pictures an hour.")
@@ -61,8 +63,9 @@ def create_link(project: Project, *, by: User, days: int = 30, per_hour: int = 1
         raise TooManyLinks
     until = timezone.now() + timedelta(days=days)
     token = secrets.token_urlsafe(16)
-    link = ShareLink.objects.create(project=project, token=token, per_hour=per_hour, expires_at=until, created_by=by)
-    record("share_link.created", project, by=by, days=days, per_hour=per_hour)
+    given = {"kind": kind, "token": token, "per_hour": per_hour, "expires_at": until, "created_by": by}
+    link = ShareLink.objects.create(project=project, **given)
+    record("share_link.created", project, by=by, kind=kind, days=days, per_hour=per_hour)
     return link
 
 
@@ -73,16 +76,24 @@ def list_links(project: Project) -> QuerySet[ShareLink]:
 
 def link_address(link: ShareLink) -> str:
     """Return what is given to people."""
-    return settings.SITE_URL + reverse("shared", args=[link.token])
+    return settings.SITE_ORIGIN + reverse("shared", args=[link.token])
 
 
-def find_link(token: str) -> ShareLink:
-    """Return a link that works, with its project. Raise NoSuchLink."""
+def find_link(token: str, *, kind: str = "") -> ShareLink:
+    """Return a link that works, with its project; with a kind, only one of it. Raise NoSuchLink."""
     working = ShareLink.objects.filter(token=token, revoked_at=None, expires_at__gt=timezone.now())
     found = working.filter(project__deleted_at=None).select_related("project").first()
-    if found is None:
+    if found is None or (kind and found.kind != kind):
         raise NoSuchLink
     return found
+
+
+def link_works(token: str) -> bool:
+    """Return whether there is a link with this token that works."""
+    try:
+        return bool(find_link(token))
+    except NoSuchLink:
+        return False
 
 
 def revoke_link(link: ShareLink) -> None:

@@ -131,7 +131,7 @@ def make_password_link(user: User) -> str:
         raise Disabled
     record("user.link", user.username)
     uid = urlsafe_base64_encode(force_bytes(user.pk))
-    return settings.SITE_URL + reverse("set_password", args=[uid, default_token_generator.make_token(user)])
+    return settings.SITE_ORIGIN + reverse("set_password", args=[uid, default_token_generator.make_token(user)])
 
 
 def mail_password_link(user: User, link: str) -> bool:

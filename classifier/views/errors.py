@@ -12,6 +12,7 @@ from classifier.access import wants_json
 from classifier.bodies import BodyCut
 from classifier.disk import is_low
 from classifier.outages import describe_outage, find_outage
+from classifier.proxies import explain_origin
 from ml.errors import UserError
 
 log = structlog.get_logger(__name__)
@@ -50,7 +51,7 @@ def server_error(request: HttpRequest) -> HttpResponse:
 
 
 def _answer_outage(request: HttpRequest, text: str) -> HttpResponse:
-    if request.path.startswith(("/api/", "/hub/")):
+    if request.path_info.startswith(("/api/", "/hub/")):
         return JsonResponse({"error": text}, status=503)
     # Without the request: to say who is signed in, the page would ask the database.
     page = render_to_string("classifier/error_page.html", {"title": "Please try again in a moment", "text": text})
@@ -85,7 +86,7 @@ class AnswerUserErrors:
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
     text = "The page was open for too long, or cookies are disabled. Go back, reload the page and try again."
     if reason.startswith("Origin checking failed"):
-        text = "The site is not reached by this address. Its administrator can add it to CSRF_TRUSTED_ORIGINS."
+        text = explain_origin(request)
     if wants_json(request):
         return JsonResponse({"error": text}, status=403)
     return answer_page(request, 403, "Please try again", text)

@@ -46,6 +46,7 @@ _WORDS: Mapping[str, Callable[[Project, Any], str]] = {
     "name": lambda project, value: f"name contains “{value}”",
     "split": lambda project, value: "in no split yet" if value == "none" else value,
     "upload": _upload_name,
+    "uploader": lambda project, value: f"brought in by {value}",
     "group": lambda project, value: f"group “{value}”",
     "tag": lambda project, value: f"tag “{value}”",
     "since": lambda project, value: f"since {value:%-d %b %Y}",

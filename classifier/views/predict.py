@@ -7,6 +7,7 @@ from django.conf import settings
 from django.core.exceptions import BadRequest
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.urls import reverse
 
 from classifier import selectors
 from classifier.access import SignedIn, project_page_for
@@ -43,7 +44,7 @@ def classify(request: SignedIn, project: Project) -> HttpResponse:
     live = selectors.live_version(project)
     context = {"project": project, "version": version, "live": live, **(_context(version) if version else {})}
     context["asked"] = f"?version={version.number}" if version and version != live else ""
-    context["api_address"] = f"/api/v1/projects/{project.slug}/classify{context['asked']}"
+    context["api_address"] = reverse("api:classify", args=[project.slug]) + str(context["asked"])
     return render(request, "classifier/classify_page.html", context)
 
 

@@ -51,6 +51,7 @@ def project(request: SignedIn, project: Project) -> HttpResponse:
         "trashed": Sample.objects.filter(project=project, deleted_at__isnull=False).count(),
         "damaged": selectors.list_damaged_samples(project)[:MAX_DAMAGED_NAMED],
         "damaged_count": selectors.list_damaged_samples(project).count(),
+        "waiting": project.contributions.count() if project.may_edit else 0,
         "leaked": leaked,
         "sources": settings.IMPORT_FROM,
         "without_leaks": leaks.accuracy_without_leaks(live) if leaked and live else None,

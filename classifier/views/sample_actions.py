@@ -8,6 +8,7 @@ from django.contrib.auth.models import User
 from django.db.models import QuerySet
 from django.http import Http404, HttpResponse, QueryDict
 from django.shortcuts import redirect
+from django.urls import reverse
 from django.views.decorators.http import require_POST
 
 from classifier.access import SignedIn, project_page
@@ -17,6 +18,7 @@ from classifier.sample_filters import parse_filter, select_samples
 from classifier.selectors import list_classes
 from classifier.services import samples
 from classifier.services.classes import BadClass
+from classifier.services.erasing import describe_erased, erase_samples
 from classifier.services.history import count_pictures
 from classifier.services.projects import get_or_create_class
 from classifier.views.acts import answer, refuse
@@ -72,6 +74,18 @@ def act(request: SignedIn, project: Project, action: str) -> HttpResponse:
         return answer(request, project, ACTIONS[action](project, chosen(request, project), request.POST, request.user))
     except UserError as error:
         return refuse(request, project, error)
+
+
+@project_page
+@require_POST
+def erase(request: SignedIn, project: Project) -> HttpResponse:
+    """Delete the chosen pictures at once and for good, and say what stays."""
+    try:
+        erased = erase_samples(project, chosen(request, project), by=request.user)
+    except UserError as error:
+        return refuse(request, project, error)
+    messages.success(request, describe_erased(erased))
+    return redirect(f"{reverse('pictures', args=[project.slug])}?deleted=true")
 
 
 @project_page

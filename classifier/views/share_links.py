@@ -5,7 +5,8 @@ from typing import Any
 
 import segno
 from django import forms
-from django.http import HttpRequest, HttpResponse
+from django.contrib import messages
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
@@ -14,17 +15,23 @@ from classifier import selectors
 from classifier.access import SignedIn, project_page_for
 from classifier.browser_features import may_use_camera
 from classifier.catalogue import input_size
-from classifier.models import Project
+from classifier.models import Project, ShareLink
+from classifier.parsing import parse_number
 from classifier.roles import Role
-from classifier.services import prediction
+from classifier.services import contributions, prediction
 from classifier.services import share_links as service
+from classifier.services.images import THUMBNAIL_SIZES, read_bounded
 from classifier.views.predict import LIVE_ROWS, answer_part
 from ml.errors import UserError
+from ml.images.decoding import ImageRejected
+
+SHOWN = 200
 
 
 class LinkForm(forms.Form):
     """For how long a link works, and for how many pictures."""
 
+    kind = forms.ChoiceField(label="Whoever has the link may", choices=ShareLink.Kind.choices)
     days = forms.IntegerField(label="Works for so many days", min_value=1, max_value=service.MOST_DAYS, initial=30)
     per_hour = forms.IntegerField(
         label="Pictures an hour",
@@ -74,6 +81,8 @@ def code(request: SignedIn, project: Project, pk: int) -> HttpResponse:
 def shared(request: HttpRequest, token: str) -> HttpResponse:
     """Show the page of a link or, for posted pictures, the predictions as a part of it."""
     link = service.find_link(token)
+    if link.kind == ShareLink.Kind.UPLOAD:
+        return _take(request, link)
     version = prediction.find_live(link.project_id)
     if request.method == "POST":
         return answer_part(request, version, before=lambda pictures: service.count_pictures(link, pictures))
@@ -83,3 +92,49 @@ def shared(request: HttpRequest, token: str) -> HttpResponse:
         context["live_rows"] = selectors.class_names(live)[:LIVE_ROWS]
         context["input_size"] = input_size(live.backbone)
     return render(request, "classifier/shared_page.html", context)
+
+
+def _take(request: HttpRequest, link: ShareLink) -> HttpResponse:
+    """Show the page on which pictures are sent, and take those that are."""
+    context: dict[str, Any] = {"link": link, "classes": selectors.list_classes(link.project), "name": link.project.name}
+    status = 200
+    if request.method == "POST":
+        files = request.FILES.getlist("image")[: contributions.AT_ONCE]
+        chosen, context["sender"] = parse_number(request.POST.get("class", "")), request.POST.get("sender", "")
+        context["chosen"] = chosen
+        try:
+            pictures = [(file.name or "", read_bounded(file)) for file in files]
+            received = contributions.contribute(link, chosen, pictures, sender=context["sender"])
+            context["refused"] = [one for one in received if one.problem]
+            context["taken"] = len(received) - len(context["refused"])
+        except UserError as error:
+            context["error"], status = str(error), error.status
+    return render(request, "classifier/contribute_page.html", context, status=status)
+
+
+@project_page_for(Role.EDITOR)
+@never_cache
+def waiting(request: SignedIn, project: Project) -> HttpResponse:
+    """Show what was sent by link; accept or refuse what is chosen."""
+    if request.method == "POST":
+        ids = [number for text in request.POST.getlist("id") if (number := parse_number(text)) is not None]
+        if "accept" in request.POST:
+            count = contributions.accept(project, ids, by=request.user)
+            messages.success(request, f"{count:,} picture{'s are' if count != 1 else ' is'} in the project now.")
+        else:
+            count = contributions.refuse(project, ids)
+            messages.success(request, f"{count:,} picture{'s have' if count != 1 else ' has'} been deleted.")
+        return redirect("waiting", project.slug)
+    found = contributions.list_waiting(project)
+    context = {"project": project, "waiting": found[:SHOWN], "total": found.count()}
+    return render(request, "classifier/waiting_page.html", context)
+
+
+@project_page_for(Role.EDITOR)
+@require_safe
+def waiting_thumbnail(request: SignedIn, project: Project, pk: int) -> HttpResponse:
+    one = get_object_or_404(project.contributions, pk=pk)
+    try:
+        return HttpResponse(contributions.thumbnail_of(one, THUMBNAIL_SIZES[0]), content_type="image/jpeg")
+    except (OSError, ImageRejected):
+        raise Http404 from None

@@ -61,6 +61,16 @@ PAGES = {
     "a version": "/projects/{slug}/versions/1/",
     "before a version goes live": "/projects/{slug}/versions/2/promote",
     "settings of a project": "/projects/{slug}/settings",
+    "members": "/projects/{slug}/members/",
+    "an invitation": "/invitations/{invitation}",
+    "teams": "/account/teams",
+    "links": "/projects/{slug}/share/",
+    "a shared classifier": "/s/{shared}",
+    "sending pictures": "/s/{sending}",
+    "sent pictures": "/projects/{slug}/sent/",
+    "before a project is deleted": "/projects/{slug}/delete",
+    "before a version is deleted": "/projects/{slug}/versions/2/delete",
+    "deleted things": "/trash/",
     "a report": "/projects/{slug}/versions/1/report",
     "an evaluation": "/projects/{slug}/versions/1/evaluation/?show=hits",
     "an evaluation on all pictures": "/projects/{slug}/versions/1/evaluation/?of=all&show=mistakes",
@@ -103,12 +113,22 @@ def places(owner: Any) -> dict[str, Any]:
     owner.ok("POST", f"/projects/{slug}/samples/unlabel", {"ids": [samples[1]["id"]]})
     owner.wait_job(owner.ok("POST", f"/projects/{slug}/audit")["job"])
     owner.ok("PATCH", f"/projects/{slug}/settings", {"up_to_date": True, "least_accuracy": 99})
+    owner.ok("POST", "/teams", {"name": "Class 7b"})
+    doomed = owner.ok("POST", "/projects", {"name": "Old"})["slug"]
+    owner.call("DELETE", f"/projects/{doomed}")
+    links = [owner.ok("POST", f"/projects/{slug}/share-links", {"kind": kind}) for kind in ("classify", "upload")]
+    shared, sending = (link["address"].rsplit("/", 1)[1] for link in links)
     upload, asking = sorted(one["id"] for one in owner.ok("GET", f"/projects/{slug}/uploads"))
     return {
         "slug": slug,
         "class_id": owner.ok("GET", f"/projects/{slug}")["classes"][0]["id"],
         "sample": samples[1]["id"],
         "upload": upload,
+        "invitation": owner.ok("POST", f"/projects/{slug}/invitations", {"role": "viewer"})["address"].rsplit("/", 1)[
+            1
+        ],
+        "shared": shared,
+        "sending": sending,
         "asking": asking,
         "job": training["number"],
         "reproduction": again["number"],

@@ -10,6 +10,7 @@ from django.core.management import CommandError, call_command
 
 from classifier.management.commands import import_dataset
 from classifier.models import Sample, UploadItem
+from classifier.services import trash
 from classifier.services.projects import create_project
 from tests.datasets import coloured_pictures, make_tgz
 from tests.pictures import make_jpeg
@@ -138,3 +139,10 @@ def test_pipe_is_refused_at_once(project, tmp_path) -> None:  # type: ignore[no-
     os.mkfifo(tmp_path / "pipe")
     with pytest.raises(CommandError, match="neither a folder nor an ordinary file"):
         call_command("import_dataset", str(tmp_path / "pipe"), "--project", "colours")
+
+
+def test_project_in_the_trash_is_left_alone(project, tmp_path) -> None:  # type: ignore[no-untyped-def]
+    trash.delete_project(project)
+    for more in ([], ["--create", "Colours"]):
+        with pytest.raises(CommandError, match="in the trash"):
+            call_command("import_dataset", str(tmp_path), "--project", "colours", *more)

@@ -99,11 +99,13 @@ class Command(BaseCommand):
     def _check_project(self, options: dict[str, Any]) -> None:
         if not options["project"]:
             raise CommandError("Say where the pictures go: --project SLUG.")
-        if not options["create"] and not Project.objects.filter(slug=options["project"]).exists():
+        if Project.objects.filter(slug=options["project"]).exclude(deleted_at=None).exists():
+            raise CommandError(f"The project {options['project']!r} is in the trash. Restore it first.")
+        if not options["create"] and not Project.objects.filter(slug=options["project"], deleted_at=None).exists():
             raise CommandError(f"There is no project {options['project']!r}. Add --create NAME to create it.")
 
     def _project(self, options: dict[str, Any]) -> Project:
-        project = Project.objects.filter(slug=options["project"]).select_related("owner").first()
+        project = Project.objects.filter(slug=options["project"], deleted_at=None).select_related("owner").first()
         if project is not None:
             return project
         owners = get_user_model().objects.order_by("pk")

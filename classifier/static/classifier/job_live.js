@@ -114,7 +114,7 @@ class LivePart {
 
   async ask() {
     try {
-      const answer = await fetch(`/live/${this.ticket}?${this.known}`, { credentials: "omit" });
+      const answer = await fetch(`${document.body.dataset.base}/live/${this.ticket}?${this.known}`, { credentials: "omit" });
       if (answer.status === 200) await this.show(await answer.json());
       else if (answer.status === 410) await this.renew();
       else this.calm += 1;

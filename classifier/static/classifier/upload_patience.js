@@ -6,7 +6,7 @@ const MOST_STRIKES = 3; // failures of one request while others succeed
 
 function signInLink() {
   const link = document.createElement("a");
-  return Object.assign(link, { href: "/sign-in", target: "_blank", rel: "noopener", textContent: "Sign in again" });
+  return Object.assign(link, { href: `${document.body.dataset.base}/sign-in`, target: "_blank", rel: "noopener", textContent: "Sign in again" });
 }
 
 // All requests of an upload wait together, so that one at a time finds out whether what was away is back.

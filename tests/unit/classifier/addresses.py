@@ -1,6 +1,7 @@
 """All addresses that there are, filled in for a project that has something at each of them."""
 
 import re
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from django.urls import URLPattern, URLResolver, get_resolver, reverse
 from classifier.models import (
     ApiKey,
     Change,
+    Contribution,
     CustomBackbone,
     ImageClass,
     Invitation,
@@ -31,6 +33,8 @@ from classifier.services.accounts import create_api_key
 from classifier.services.custom_backbones import request_backbone
 from classifier.services.notices import add_webhook
 from classifier.services.samples import add_tag
+from classifier.storage import store_once
+from tests.datasets import coloured_pictures
 from tests.unit.classifier.conftest import store_export
 
 # Open to everybody, or only about whoever asks.
@@ -103,6 +107,7 @@ def arguments(trained: ModelVersion) -> dict[str, Any]:
             "sweep": 1,
             "member": Membership.objects.get(project=project, user__username="viewer").pk,
             "user": User.objects.get(username="viewer").pk,
+            "waiting": Contribution.objects.get(project=project).pk,
             "share": ShareLink.objects.get(project=project).pk,
             "invitation": Invitation.objects.get(project=project).pk,
             "backbone": CustomBackbone.objects.filter(owner=project.owner).values_list("pk", flat=True)[0],
@@ -132,6 +137,9 @@ def surround(version: ModelVersion, folder: Path) -> None:
         members.add_member(version.project, member.username, role, by=version.project.owner)
     members.invite(version.project, Role.VIEWER, by=version.project.owner)
     share_links.create_link(version.project, by=version.project.owner)
+    sent = Contribution(project=version.project, sha256="0" * 64, size=1, file_name="Colours")
+    sent.save()
+    store_once(sent.path, coloured_pictures(1)["red/0.jpg"])
     teams.create_team("Colours", by=version.project.owner)
 
 
@@ -144,11 +152,17 @@ def address(name: str, values: dict[str, Any]) -> str:
     return reverse(name, kwargs=kwargs)
 
 
-def api_operations() -> list[tuple[str, str]]:
+@lru_cache
+def operation_names() -> dict[tuple[str, str], str]:
+    """Return the name of each call, by its method and path; to describe them all takes half a second."""
     from classifier.api.router import api
 
-    schema = api.get_openapi_schema()
-    return sorted((method, path) for path, methods in schema["paths"].items() for method in methods)
+    paths = api.get_openapi_schema()["paths"]
+    return {(method, path): paths[path][method]["operationId"] for path in paths for method in paths[path]}
+
+
+def api_operations() -> list[tuple[str, str]]:
+    return sorted(operation_names())
 
 
 BODIES = {
@@ -161,6 +175,7 @@ BODIES = {
     "unlabel": {"ids": [1]},
     "undo": {},
     "delete": {"ids": [1]},
+    "erase": {"ids": [1]},
     "download": {"ids": [1]},
     "restore": {"ids": [1]},
     "exports": {"format": "tflite"},

@@ -70,8 +70,8 @@ def test_slash_too_many_names_the_address(path: str, project: Project, headers: 
 def test_wrong_method_names_the_right_ones(project: Project, headers: dict[str, str], client: Client) -> None:
     answer = client.put(f"/api/v1/projects/{project.slug}", headers=headers)
     assert answer.status_code == 405
-    assert answer["Allow"] == "GET, PATCH"
-    assert answer.json() == {"error": "This address does not answer PUT; it answers GET and PATCH."}
+    assert answer["Allow"] == "DELETE, GET, PATCH"
+    assert answer.json() == {"error": "This address does not answer PUT; it answers DELETE, GET and PATCH."}
 
 
 @pytest.mark.parametrize("body", [b"{", b"name=x", b"\xff\xfe", b"[" * 100_000, b'{"name": "\xc4"}'])

@@ -21,7 +21,7 @@ from tests.datasets import coloured_pictures
 from tests.unit.classifier.conftest import add_pictures, publish, store_fake_embeddings
 
 FINGERPRINT = (
-    "c32537edf3f00865819f85c832f64c0a30a30802c3b8ed8eca8f4bf90ddde281"  # of all defaults, since preprocessing 2
+    "c12e23dc4ba92b40fa61506a676a6f1c378bc1dd64e778a63bd8781ef3723004"  # of all defaults, since the third “auto”
 )
 
 

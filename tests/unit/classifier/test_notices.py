@@ -45,7 +45,7 @@ class Receiver(QuietHandler):
 @pytest.fixture(autouse=True)
 def _settings(settings: Any) -> None:
     settings.ML = settings.ML.__class__(**{**vars(settings.ML), "fetch_private_addresses": True})
-    settings.SITE_URL = "https://poets.example.org"
+    settings.SITE_ORIGIN = "https://poets.example.org"
 
 
 @pytest.fixture

@@ -25,7 +25,7 @@ OPERATIONS = {
     *("purge_version", "delete_export", "delete_upload"),
     *("create_class", "rename_class", "delete_class", "merge_class"),
     *("list_samples", "move_samples", "split_samples", "group_samples"),
-    *("delete_samples", "restore_samples", "purge_samples", "get_image"),
+    *("delete_samples", "restore_samples", "purge_samples", "erase_samples", "get_image"),
     *("download_pictures", "download_chosen_pictures", "list_dataset_versions", "get_dataset_version"),
     *("compare_dataset_versions", "restore_dataset_version"),
     *("unlabel_samples", "tag_samples", "untag_samples", "list_changes", "undo_change"),

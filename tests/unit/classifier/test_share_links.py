@@ -85,8 +85,8 @@ def test_project_without_a_live_version_says_so(project: Project, owner: User, c
 
 def test_owner_makes_and_revokes_links(trained: ModelVersion, as_owner: Client) -> None:
     address = reverse("share", args=["colours"])
-    assert as_owner.post(address, {"days": 0, "per_hour": 5}).status_code == 422
-    assert as_owner.post(address, {"days": 5, "per_hour": 5}).status_code == 302
+    assert as_owner.post(address, {"kind": "classify", "days": 0, "per_hour": 5}).status_code == 422
+    assert as_owner.post(address, {"kind": "classify", "days": 5, "per_hour": 5}).status_code == 302
     link = ShareLink.objects.get()
     page = as_owner.get(address).content.decode()
     assert share_links.link_address(link) in page
