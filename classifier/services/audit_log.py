@@ -41,6 +41,7 @@ ACTIONS = {
     "project.restored": "restored a project",
     "project.purged": "deleted a project for good",
     "project.handed_on": "handed a project on",
+    "pictures.erased": "erased pictures for good",
     "version.promoted": "made a version live",
     "version.deleted": "deleted a version",
     "version.restored": "restored a version",

@@ -33,6 +33,7 @@ FOLDERS = {
     "candidates": "Candidates",
     "audits": "Checks of pictures",
     "incoming": "Uploads waiting to be read",
+    "contributions": "Pictures waiting to be accepted",
     "networks": "Networks that people added",
     "hub": "Backbones for TensorFlow Hub",
 }

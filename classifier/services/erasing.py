@@ -8,6 +8,7 @@ from django.db.models import QuerySet
 
 from classifier.models import DatasetVersion, Image, ModelVersion, Project, Sample, UploadItem
 from classifier.prepared import any_of
+from classifier.services.audit_log import record
 from classifier.services.contributions import refuse
 from classifier.services.datasets import DatasetCorrupt, load_dataset
 from classifier.services.samples import purge_chosen
@@ -45,6 +46,7 @@ def erase_samples(project: Project, samples: QuerySet[Sample], *, by: User) -> E
     refuse(project, list(project.contributions.filter(sha256__in=any_of(sorted(digests))).values_list("pk", flat=True)))
     purge_chosen(project, [pk for pk, *_ in chosen])
     trained = ModelVersion.objects.filter(dataset_version__in=datasets).order_by("number")
+    record("pictures.erased", project, by=by, pictures=len(chosen))
     log.info("pictures_erased", project=project.pk, by=by.pk, pictures=len(chosen))
     return Erased(
         len(chosen),

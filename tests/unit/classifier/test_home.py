@@ -33,6 +33,7 @@ def test_list_asks_the_database_as_often_for_many_projects(
 ) -> None:
     for number in range(10):
         create_project(f"Project {number}", by=filled.owner)
+    as_owner.get(reverse("project_list"))  # the first request of a session notes where it is
     with django_assert_max_num_queries(8):  # type: ignore[operator]
         assert as_owner.get(reverse("project_list")).status_code == 200
 
