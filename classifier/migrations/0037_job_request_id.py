@@ -2,7 +2,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    dependencies = [("classifier", "0034_share_links")]
+    dependencies = [("classifier", "0036_ownerless_backbones")]
 
     operations = [
         migrations.AddField(
