@@ -54,10 +54,10 @@ INSTALLED_APPS = [
     "worker",
 ]
 MIDDLEWARE = [
-    "classifier.proxies.believe_proxies",
     "classifier.probes.answer_probes",
     "classifier.request_ids.name_requests",
     "classifier.timing.time_requests",
+    "classifier.proxies.believe_proxies",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "classifier.middleware.content_security_policy",
