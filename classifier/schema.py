@@ -2,7 +2,7 @@
 
 import functools
 
-from django.db import connection
+from django.db import DEFAULT_DB_ALIAS, connections
 from django.db.migrations.loader import MigrationLoader
 from django.db.migrations.recorder import MigrationRecorder
 
@@ -14,13 +14,14 @@ def known_migrations() -> frozenset[str]:
     return frozenset(f"{app}.{name}" for app, name in loader.disk_migrations or ())
 
 
-def _applied() -> set[str]:
-    return {f"{app}.{name}" for app, name in MigrationRecorder(connection).applied_migrations()}
+def list_applied(*, using: str = DEFAULT_DB_ALIAS) -> set[str]:
+    """Return the migrations that have made the tables what they are."""
+    return {f"{app}.{name}" for app, name in MigrationRecorder(connections[using]).applied_migrations()}
 
 
 def compare_migrations() -> tuple[list[str], list[str]]:
     """Return the migrations that the database still lacks, and those that only a newer program knows."""
-    known, applied = known_migrations(), _applied()
+    known, applied = known_migrations(), list_applied()
     installed = {name.partition(".")[0] for name in known}
     newer = {name for name in applied - known if name.partition(".")[0] in installed}
     return sorted(known - applied), sorted(newer)
