@@ -64,6 +64,17 @@ class BucketStorage(S3Storage):  # type: ignore[misc] # its package has no types
     listdir, get_modified_time = _translated("listdir"), _translated("get_modified_time")
     _save, _open_lazily = _translated("_save"), _translated("_open")
 
+    def describe(self, name: str) -> tuple[int, str]:
+        """Return the size and the ETag of a file. Raise FileNotFoundError."""
+        with asking():
+            try:
+                found = self._client.head_object(**self._at(name))
+            except ClientError as error:
+                if error.response.get("ResponseMetadata", {}).get("HTTPStatusCode") != 404:
+                    raise
+                raise FileNotFoundError(name) from None
+        return int(found["ContentLength"]), str(found["ETag"]).strip('"')
+
     def check(self) -> None:
         """Do what `check_storage` does: the bucket is there, and may be read."""
         with asking():

@@ -1,7 +1,7 @@
 """Which workers are alive, and what they listen to. Kept in the cache: it is a sign of life, not a truth."""
 
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 from django.core.cache import cache
@@ -21,6 +21,7 @@ class Worker:
     version: str = ""
     memory: int = 0
     processes: int = 0
+    program: str = ""  # the version of PoetsWeb, and the last migration that it knows
 
 
 def record_worker(name: str, queues: list[str], **facts: Any) -> None:
@@ -38,7 +39,13 @@ def describe_workers() -> list[Worker]:
         found: dict[str, Any] = cache.get_many([f"worker:{name}" for name in names])
     except RedisError:
         return []
-    return sorted((Worker(**told) for told in found.values() if isinstance(told, dict)), key=lambda one: one.name)
+    return sorted((_read(told) for told in found.values() if isinstance(told, dict)), key=lambda one: one.name)
+
+
+def _read(told: dict[str, Any]) -> Worker:
+    """Return what a worker has told. One of a newer version may tell more than is known here."""
+    known = {field.name for field in fields(Worker)}
+    return Worker(**{name: value for name, value in told.items() if name in known})
 
 
 def list_workers() -> dict[str, list[str]]:

@@ -2,6 +2,7 @@
 
 import logging
 import os
+import pkgutil
 from dataclasses import replace
 from typing import Any
 
@@ -53,6 +54,9 @@ _options["timeout" if "timeout" in _options else "answer_seconds"] = REQUEST_WAI
 def when_ready(server: Arbiter) -> None:
     """Log the code for the first administrator, where it is needed, before there are processes that answer."""
     try:
+        difference = pkgutil.resolve_name("classifier.schema:explain_difference")()
+        if difference:
+            raise SystemExit(f"PoetsWeb cannot start: {difference}")
         call_command("set_up_code", verbosity=0)
     except DatabaseError as error:
         server.log.error("The database does not answer: %s", error)

@@ -31,6 +31,7 @@ from classifier.jobs.fairness import claim_fairly
 from classifier.jobs.kinds import KINDS
 from classifier.models import Job, Sample
 from classifier.outages import ROOM, find_outage
+from classifier.schema import describe_program, explain_difference
 from classifier.services import remote
 from classifier.services.custom_backbones import find_backbone
 from classifier.workers import record_worker
@@ -50,7 +51,7 @@ LOOK_SECONDS = 0.4  # between two looks at what people want of a job
 GRACE_SECONDS = 0.8  # for the work of a job that was cancelled to stop by itself
 OUTAGE_PAUSE = 2.0
 STOPPED = "asked to stop"
-SOFTWARE = describe_software()
+SOFTWARE, PROGRAM = describe_software(), describe_program()
 ASKED_TO_STOP = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT)
 _CRASHED = "It crashed while it computed or read a picture. The administrator finds more in the log."
 CAUSES: dict[int, str] = {
@@ -207,12 +208,25 @@ def _free_leases(messages: list[int], how: str) -> None:
         connection.close()  # the parent forks children, and a connection must not be inherited
 
 
+@signals.celeryd_init.connect
+def refuse_other_tables(**_: Any) -> None:
+    """End with a sentence where the tables are not those of this program: each job would fail with a traceback."""
+    try:
+        difference = explain_difference()
+    except DatabaseError:
+        return  # it may be back before there is work
+    finally:
+        connection.close()  # the children that are forked now must not share it
+    if difference:
+        sys.exit(f"PoetsWeb’s worker cannot start: {difference}")
+
+
 @signals.heartbeat_sent.connect
 def tell_alive(sender: Any, **_: Any) -> None:
     """Tell every two seconds, from the worker's main process, that it lives and which queues it serves."""
     consumer = sender.eventer  # the heart knows its event dispatcher, which knows the worker's name
     used = measure_processes()
-    facts = {"version": SOFTWARE, "memory": used.memory, "processes": used.count}
+    facts = {"version": SOFTWARE, "program": PROGRAM, "memory": used.memory, "processes": used.count}
     record_worker(consumer.hostname, sorted(current_app.amqp.queues.consume_from), **facts)
 
 

@@ -9,6 +9,7 @@ from itertools import islice
 from typing import Any
 
 from django.core.files.storage import default_storage
+from django.db import DEFAULT_DB_ALIAS
 from django.utils import timezone
 
 from classifier.models import (
@@ -211,17 +212,17 @@ def list_orphans() -> Iterator[Problem]:
             yield Problem("orphan", path, "a file that nothing refers to")
 
 
-def list_named_files() -> Iterator[str]:
+def list_named_files(*, using: str = DEFAULT_DB_ALIAS) -> Iterator[str]:
     """List the paths of all files that rows name."""
-    yield from (image.path for image in _images())
+    yield from (image.path for image in _images(using))
     for rows, check in _SOURCES[1:]:
-        for row in rows.iterator(chunk_size=1000):
+        for row in rows.using(using).iterator(chunk_size=1000):
             yield from check(row).paths
-    yield from Job.objects.filter(state__has_key="checkpoint").values_list("state__checkpoint", flat=True)
+    yield from Job.objects.using(using).filter(state__has_key="checkpoint").values_list("state__checkpoint", flat=True)
 
 
-def _images() -> Iterator[Image]:
-    return Image.objects.only("sha256").iterator(chunk_size=1000)
+def _images(using: str = DEFAULT_DB_ALIAS) -> Iterator[Image]:
+    return Image.objects.using(using).only("sha256").iterator(chunk_size=1000)
 
 
 def list_files(folder: str) -> Iterator[str]:

@@ -16,6 +16,7 @@ from classifier.jobs.progress import Forecast
 from classifier.jobs.recovery import LOST_AFTER
 from classifier.jobs.stage_times import StageTimes
 from classifier.models import Embedding, Export, Image, Job, PartialUpload
+from classifier.schema import describe_program
 from classifier.workers import Worker, describe_workers, last_reaper_round
 from ml.machine import folder_size
 
@@ -79,7 +80,13 @@ def look_after() -> Maintenance:
     queues = list_queues(workers)
     told = last_reaper_round()
     seconds, troubles = told if told else (None, [])
-    findings = [*_about_queues(queues), *_about_reaper(seconds, troubles), *_about_disk(), *_about_jobs()]
+    findings = [
+        *_about_versions(workers),
+        *_about_queues(queues),
+        *_about_reaper(seconds, troubles),
+        *_about_disk(),
+        *_about_jobs(),
+    ]
     ended = Job.objects.filter(parent=None, background=False, finished_at__gt=timezone.now() - RECENT)
     counted = ended.aggregate(failed=Count("pk", Q(status="FAILED")), succeeded=Count("pk", Q(status="SUCCEEDED")))
     return Maintenance(
@@ -155,6 +162,19 @@ def _about_queues(queues: list[QueueState]) -> list[Finding]:
                 )
             )
     return found
+
+
+def _about_versions(workers: list[Worker]) -> list[Finding]:
+    """Tell of workers, here or on other machines, that run another version of the program than this process."""
+    ours = describe_program()
+    return [
+        Finding(
+            f"The worker {worker.name} runs PoetsWeb {worker.program or 'of an unknown version'}, and this is {ours}.",
+            "Bring the newer version to all machines, run “manage.py prepare” there, and start the processes again.",
+        )
+        for worker in workers
+        if worker.program != ours
+    ]
 
 
 def _about_reaper(seconds: float | None, troubles: list[str]) -> list[Finding]:

@@ -19,6 +19,7 @@ from classifier.jobs import lifecycle, reporting, sending
 from classifier.jobs.kinds import EXPORT, QUEUES, TRAIN
 from classifier.models import Job, ModelVersion, Project
 from classifier.outages import STORAGE
+from classifier.schema import describe_program
 from classifier.services import maintenance
 from classifier.services.maintenance import look_after
 from ml.machine import describe_software, folder_size, measure_processes
@@ -27,8 +28,9 @@ from worker.management.commands import run_reaper
 
 @pytest.fixture(autouse=True)
 def _all_is_well(monkeypatch: pytest.MonkeyPatch) -> None:
-    workers.record_worker("worker@here", ["ingest", "embed"], version="Python 3", memory=2**30, processes=3)
-    workers.record_worker("trainer@here", ["train", "untrusted"])
+    told = {"version": "Python 3", "memory": 2**30, "processes": 3, "program": describe_program()}
+    workers.record_worker("worker@here", ["ingest", "embed"], **told)
+    workers.record_worker("trainer@here", ["train", "untrusted"], program=describe_program())
     workers.record_reaper([])
     monkeypatch.setattr(maintenance, "free_bytes", lambda: 10 * LOW)
 
@@ -128,3 +130,14 @@ def test_machine_tells_of_itself(tmp_path: Path) -> None:
     assert folder_size(tmp_path / "nowhere") == 0
     assert measure_processes().memory > 2**20
     assert describe_software().startswith("Python 3.")
+
+
+def test_worker_of_another_version_is_told(db: None) -> None:
+    workers.record_worker("there@b", ["train"], program="0.0.9 (0034_share_links)")
+    assert texts() == [f"The worker there@b runs PoetsWeb 0.0.9 (0034_share_links), and this is {describe_program()}."]
+
+
+def test_worker_of_a_newer_version_may_tell_more(db: None) -> None:
+    workers.record_worker("here@a", ["train"])
+    cache.set("worker:here@a", {"name": "here@a", "queues": ["train"], "mood": "good"}, 10)
+    assert workers.list_workers()["here@a"] == ["train"]

@@ -133,3 +133,21 @@ def test_folder_that_cannot_be_written_to_is_away(folder_storage: None, monkeypa
     monkeypatch.setattr("os.access", lambda *_: False)  # root may write everywhere
     with pytest.raises(PermissionError):
         probes._ask_storage()
+
+
+def test_difference_to_the_database_is_a_sentence(db: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert schema.explain_difference() == ""
+    monkeypatch.setattr(schema, "compare_migrations", lambda: (["classifier.0045_next"], []))
+    assert "classifier.0045_next is missing. Run “manage.py prepare”" in schema.explain_difference()
+    monkeypatch.setattr(schema, "compare_migrations", lambda: ([], ["classifier.9999_later"]))
+    assert "newer version of PoetsWeb" in schema.explain_difference()
+
+
+def test_worker_does_not_start_on_other_tables(db: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    from worker import run
+
+    monkeypatch.setattr(connection, "close", lambda: None)
+    run.refuse_other_tables()
+    monkeypatch.setattr(run, "explain_difference", lambda: "The database is older.")
+    with pytest.raises(SystemExit, match="cannot start: The database is older"):
+        run.refuse_other_tables()
