@@ -102,7 +102,7 @@ def places(owner: Any) -> dict[str, Any]:
     again = owner.wait_job(owner.ok("POST", f"/projects/{slug}/versions/1/reproduce")["job"])
     assert again["result"]["identical"]
     owner.ok("POST", "/disk-usage/measure")
-    owner.ok("PUT", "/banner", {"banner": "Closed on Friday"})
+    owner.ok("PUT", "/banner", {"banner": "Lessons begin at ten"})
     hook = owner.ok("POST", "/webhooks", {"address": "https://poets.example.org/hook"})["id"]
     owner.ok("POST", f"/webhooks/{hook}/test")
     swept = owner.ok("POST", f"/projects/{slug}/sweeps", {"settings": {"recipe": ["auto", "sgd"]}, "force": True})
