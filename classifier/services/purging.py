@@ -41,11 +41,13 @@ from classifier.services.event_files import event_files_path
 from classifier.services.job_actions import StillOpen
 from classifier.services.resumable import discard
 from classifier.services.samples import purge_every_sample
+from classifier.services.trash import list_purges
 from ml.errors import Conflict
 
 log = structlog.get_logger(__name__)
 
 ROWS_AT_ONCE = 5000
+TRIED_AGAIN = timedelta(hours=6)  # after a job that failed or was cancelled
 VERSIONS_AT_ONCE = 50  # in one round of the reaper
 
 
@@ -62,15 +64,17 @@ def request_purge(project: Project, *, by: User | None) -> Job:
         kept = Project.objects.select_for_update().filter(pk=project.pk).exclude(deleted_at=None).first()
         if kept is None:
             raise NotInTrash
-        known = Job.objects.filter(kind=DELETE.name, status__in=Job.OPEN, config__project=kept.pk).first()
+        known = list_purges(kept).filter(status__in=Job.OPEN).first()
         return known or queue_job(DELETE, project=None, by=by, config={"project": kept.pk, "name": kept.name})
 
 
 def purge_expired() -> None:
     """Delete for good what has been in the trash for its days. For the reaper."""
     until = timezone.now() - timedelta(days=settings.TRASH_DAYS)
+    lately = timezone.now() - TRIED_AGAIN
     for project in Project.objects.filter(deleted_at__lt=until):
-        request_purge(project, by=None)
+        if not list_purges(project).filter(finished_at__gt=lately).exists():
+            request_purge(project, by=None)
     for version in ModelVersion.every.filter(deleted_at__lt=until)[:VERSIONS_AT_ONCE]:
         purge_version(version)
 

@@ -15,6 +15,7 @@ from django.db import transaction
 from django.db.models import Exists, OuterRef, QuerySet, Sum
 from django.utils import timezone
 
+from classifier.jobs.kinds import DELETE
 from classifier.jobs.lifecycle import cancel_job
 from classifier.models import Export, Image, Job, ModelVersion, Project, PublicLink, Sample
 from classifier.models.alias import LIVE
@@ -41,6 +42,13 @@ class TakenMeanwhile(Conflict):
         super().__init__(
             f"The same pictures and settings have been trained again: version {version.number}. Delete that one first."
         )
+
+
+class BeingDeleted(Conflict):
+    """A job deletes the project for good, and has begun with its pictures."""
+
+    def __init__(self) -> None:
+        super().__init__("This project is being deleted for good. What is left of it cannot be restored now.")
 
 
 class NotItsName(Refused):
@@ -95,10 +103,24 @@ def delete_project(project: Project) -> None:
 
 
 def restore_project(project: Project) -> None:
-    """Take a project out of the trash, as it was."""
-    Project.objects.filter(pk=project.pk).update(deleted_at=None)
+    """Take a project out of the trash, as it was. Raise BeingDeleted."""
+    with transaction.atomic():
+        Project.objects.select_for_update().get(pk=project.pk)  # nobody begins to delete it for good meanwhile
+        if is_being_purged(project):
+            raise BeingDeleted
+        Project.objects.filter(pk=project.pk).update(deleted_at=None)
     record("project.restored", project, slug=project.slug)
     log.info("project_restored", project=project.pk)
+
+
+def is_being_purged(project: Project) -> bool:
+    """Return whether a job deletes this project for good."""
+    return list_purges(project).filter(status__in=Job.OPEN).exists()
+
+
+def list_purges(project: Project) -> QuerySet[Job]:
+    """List the jobs that delete this project for good, or were to."""
+    return Job.objects.filter(kind=DELETE.name, config__project=project.pk)
 
 
 def delete_version(version: ModelVersion) -> None:

@@ -38,7 +38,11 @@ def _with_days(trashed: Iterable[Project | ModelVersion]) -> list[tuple[Project 
 @require_POST
 def restore_project(request: SignedIn, slug: str) -> HttpResponse:
     project = get_object_or_404(service.list_trashed_projects(request.user), slug=slug)
-    service.restore_project(project)
+    try:
+        service.restore_project(project)
+    except UserError as error:
+        messages.error(request, str(error))
+        return redirect("trash")
     messages.success(request, "The project is back.")
     return redirect(project)
 

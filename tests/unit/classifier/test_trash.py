@@ -13,6 +13,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from classifier.jobs.kinds import AUDIT, DELETE
+from classifier.jobs.lifecycle import cancel_job
 from classifier.jobs.sending import queue_job
 from classifier.models import Embedding, Export, Image, Job, ModelVersion, Project, Sample, Upload, UploadItem
 from classifier.selectors import find_role
@@ -109,11 +110,35 @@ def test_pictures_and_files_of_others_stay(trained: ModelVersion, owner: User, t
 def test_project_that_was_restored_is_not_deleted(filled: Project, owner: User) -> None:
     trash.delete_project(filled)
     job = purging.request_purge(filled, by=owner)
-    trash.restore_project(filled)
+    Project.objects.filter(pk=filled.pk).update(deleted_at=None)
     run_job(job.pk)
     assert Sample.objects.count() == 18
     with pytest.raises(purging.NotInTrash):
         purging.request_purge(filled, by=owner)
+
+
+def test_project_that_is_being_deleted_is_not_restored(filled: Project, owner: User, as_owner: Client) -> None:
+    trash.delete_project(filled)
+    job = purging.request_purge(filled, by=owner)
+    page = as_owner.post(reverse("trash_restore", args=["colours"]), follow=True).content.decode()
+    assert "being deleted for good" in page
+    assert as_owner.get(reverse("project", args=["colours"])).status_code == 404
+    cancel_job(job)
+    as_owner.post(reverse("trash_restore", args=["colours"]))
+    assert as_owner.get(reverse("project", args=["colours"])).status_code == 200
+
+
+def test_deletion_that_failed_is_not_tried_all_the_time(filled: Project, settings: Any) -> None:
+    trash.delete_project(filled)
+    long_ago = timezone.now() - timedelta(days=settings.TRASH_DAYS, minutes=1)
+    Project.objects.filter(pk=filled.pk).update(deleted_at=long_ago)
+    purging.purge_expired()
+    cancel_job(Job.objects.get(kind=DELETE.name))
+    purging.purge_expired()
+    assert Job.objects.filter(kind=DELETE.name).count() == 1
+    Job.objects.filter(kind=DELETE.name).update(finished_at=timezone.now() - purging.TRIED_AGAIN)
+    purging.purge_expired()
+    assert Job.objects.filter(kind=DELETE.name).count() == 2
 
 
 def test_interrupted_job_goes_on(filled: Project, owner: User, monkeypatch: pytest.MonkeyPatch) -> None:
