@@ -1,22 +1,23 @@
 """Pictures that people without an account send by a link: they wait until a member accepts or refuses them."""
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 import structlog
 from django.conf import settings
 from django.contrib.auth.models import User
+from django.core.files.base import File
 from django.core.files.storage import default_storage
 from django.db.models import QuerySet
 
 from classifier.disk import check_room
-from classifier.models import Contribution, ImageClass, Project, ShareLink
+from classifier.models import Contribution, ImageClass, Project, ShareLink, UploadItem
 from classifier.selectors import list_classes
-from classifier.services.images import read_file
+from classifier.services.images import read_bounded, read_file
 from classifier.services.incoming_files import storable
 from classifier.services.share_links import count_pictures
-from classifier.services.uploads import upload_files
+from classifier.services.uploads import add_read, start_upload
 from classifier.storage import store_once
 from ml.datasets.archives import ArchiveEntry
 from ml.errors import Conflict, Refused
@@ -27,6 +28,7 @@ log = structlog.get_logger(__name__)
 
 MOST_WAITING = 5000  # in a project
 AT_ONCE = 500  # pictures that are accepted in one request
+IN_MEMORY = 8  # of them
 LONGEST_NAME = 50
 
 
@@ -54,7 +56,7 @@ class Received(NamedTuple):
 
 
 def contribute(
-    link: ShareLink, class_id: int | None, files: list[tuple[str, bytes]], *, sender: str = ""
+    link: ShareLink, class_id: int | None, files: "Sequence[File[bytes]]", *, sender: str = ""
 ) -> list[Received]:
     """Keep pictures until a member has looked at them. Raise ChooseClass, TooManyWait, TooManyAsked, DiskFull."""
     project = link.project
@@ -66,7 +68,11 @@ def contribute(
     count_pictures(link, len(files))
     check_room(0)
     sender = " ".join(sender.split())[:LONGEST_NAME]
-    return [Received(name, _receive(link, image_class, name, data, sender)) for name, data in files]
+    received = []
+    for file in files:  # one at a time in memory
+        name = file.name or ""
+        received.append(Received(name, _receive(link, image_class, name, read_bounded(file), sender)))
+    return received
 
 
 def _receive(link: ShareLink, image_class: ImageClass, name: str, data: bytes, sender: str) -> str:
@@ -96,18 +102,27 @@ def thumbnail_of(contribution: Contribution, size: int) -> bytes:
 def accept(project: Project, ids: Iterable[int], *, by: User) -> int:
     """Take pictures that wait into the classes they were sent for, as an upload; return how many have become samples.
 
-    A class that is gone meanwhile leaves its pictures without one.
+    A class that is gone meanwhile leaves its pictures without one; a picture that is gone is listed no longer.
     """
     chosen = list(list_waiting(project).filter(pk__in=list(ids)[:AT_ONCE]))
     if not chosen:
         return 0
-    entries = [
-        ArchiveEntry(one.file_name, one.image_class.name if one.image_class else None, read_file(one.path), None)
-        for one in chosen
-    ]
-    _, outcomes = upload_files(project, "Sent by link", entries, by=by)
-    refuse(project, [one.pk for one in chosen])
-    return sum(outcome.status == "stored" for outcome in outcomes)
+    upload, stored = start_upload(project, "Sent by link", by=by), 0
+    for start in range(0, len(chosen), IN_MEMORY):
+        part = chosen[start : start + IN_MEMORY]
+        outcomes = add_read(upload, [entry for one in part if (entry := _read(one)) is not None])
+        stored += sum(outcome.status == UploadItem.Status.STORED for outcome in outcomes)
+        refuse(project, [one.pk for one in part])
+    return stored
+
+
+def _read(contribution: Contribution) -> ArchiveEntry | None:
+    label = contribution.image_class.name if contribution.image_class else None
+    try:
+        return ArchiveEntry(contribution.file_name, label, read_file(contribution.path), None)
+    except FileNotFoundError:
+        log.warning("contribution_lost", project=contribution.project_id, sha256=contribution.sha256)
+        return None
 
 
 def refuse(project: Project, ids: Iterable[int]) -> int:

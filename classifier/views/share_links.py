@@ -20,7 +20,7 @@ from classifier.parsing import parse_number
 from classifier.roles import Role
 from classifier.services import contributions, prediction
 from classifier.services import share_links as service
-from classifier.services.images import THUMBNAIL_SIZES, read_bounded
+from classifier.services.images import THUMBNAIL_SIZES
 from classifier.views.predict import LIVE_ROWS, answer_part
 from ml.errors import UserError
 from ml.images.decoding import ImageRejected
@@ -103,8 +103,7 @@ def _take(request: HttpRequest, link: ShareLink) -> HttpResponse:
         chosen, context["sender"] = parse_number(request.POST.get("class", "")), request.POST.get("sender", "")
         context["chosen"] = chosen
         try:
-            pictures = [(file.name or "", read_bounded(file)) for file in files]
-            received = contributions.contribute(link, chosen, pictures, sender=context["sender"])
+            received = contributions.contribute(link, chosen, files, sender=context["sender"])
             context["refused"] = [one for one in received if one.problem]
             context["taken"] = len(received) - len(context["refused"])
         except UserError as error:

@@ -4,12 +4,13 @@ from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
+from django.core.files.storage import default_storage
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.core.management import call_command
 from django.test import Client
 from django.urls import reverse
 
-from classifier.models import Contribution, ImageClass, Project, Sample, ShareLink
+from classifier.models import Contribution, ImageClass, Project, Sample, ShareLink, Upload
 from classifier.roles import Role
 from classifier.services import contributions, members, purging, share_links, trash
 from classifier.services.file_checks import list_files
@@ -96,6 +97,18 @@ def test_class_that_is_gone_leaves_the_picture_without_one(
     Contribution.objects.update(image_class=None)
     assert contributions.accept(filled, [Contribution.objects.get().pk], by=owner) == 1
     assert Sample.objects.filter(image_class=None).count() == 1
+
+
+def test_picture_that_is_gone_keeps_the_others_from_nothing(
+    link: ShareLink, red: ImageClass, filled: Project, owner: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(contributions, "IN_MEMORY", 1)
+    send(link, red, *RED)
+    lost, *_ = Contribution.objects.all()
+    default_storage.delete(lost.path)
+    assert contributions.accept(filled, Contribution.objects.values_list("pk", flat=True), by=owner) == 2
+    assert not Contribution.objects.exists()
+    assert Upload.objects.filter(source="Sent by link").count() == 1
 
 
 def test_only_editors_look_at_what_waits(
