@@ -199,7 +199,7 @@ CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 
 # --- Mails and links to the site -------------------------------------------------------------------
 # Links are this and an address of the site, which begins with BASE_PATH.
-SITE_ORIGIN = SITE_URL.removesuffix(BASE_PATH)
+SITE_ORIGIN = "{0.scheme}://{0.netloc}".format(urlsplit(SITE_URL))
 MAIL_IS_SET_UP = bool(ENV.MAIL_URL)
 if MAIL_IS_SET_UP:
     vars().update(environ.Env.email_url_config(ENV.MAIL_URL))

@@ -4,6 +4,7 @@ What a user did in the projects of others stays, without a name. Their own proje
 takes them over.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -91,12 +92,16 @@ def delete_own_account(user: User, password: str) -> None:
     _delete(user, by=None)
 
 
-def delete_account(user: User, *, by: User) -> None:
-    """Move an account to the trash, with its projects: nobody can sign in, and its keys stop.
+def delete_account(user: User, *, by: User, heirs: Mapping[int, str] | None = None) -> None:
+    """Move an account to the trash: nobody can sign in, and its keys stop.
 
-    Raise NotYourself, LastAdministrator.
+    Its projects go with it, but for those whose id has the user name of an heir. All is done, or nothing: raise
+    NotYourself, LastAdministrator, NoSuchPerson.
     """
-    _delete(user, by=by)
+    with transaction.atomic():
+        for project in Project.objects.filter(owner=user, deleted_at=None, pk__in=heirs or ()):
+            give_project(project, (heirs or {})[project.pk], by=by)
+        _delete(user, by=by)
 
 
 def _delete(user: User, *, by: User | None) -> None:

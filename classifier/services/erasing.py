@@ -41,8 +41,9 @@ def erase_samples(project: Project, samples: QuerySet[Sample], *, by: User) -> E
     chosen = list(samples.values_list("pk", "image__sha256", "upload", "file_name"))
     digests = {sha256 for _, sha256, _, _ in chosen}
     datasets = [version for version in project.dataset_versions.all() if _holds(version, digests)]
-    for _, _, upload, name in chosen:
-        UploadItem.objects.filter(upload=upload, file_name=name).delete()
+    for upload in {upload for _, _, upload, _ in chosen if upload}:
+        names = sorted({name for _, _, came_with, name in chosen if came_with == upload})
+        UploadItem.objects.filter(upload=upload, file_name__in=any_of(names)).delete()
     refuse(project, list(project.contributions.filter(sha256__in=any_of(sorted(digests))).values_list("pk", flat=True)))
     purge_chosen(project, [pk for pk, *_ in chosen])
     trained = ModelVersion.objects.filter(dataset_version__in=datasets).order_by("number")

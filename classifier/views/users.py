@@ -12,6 +12,7 @@ from django.views.decorators.http import require_POST
 
 from classifier.access import SignedIn, administrator_page
 from classifier.models import Project
+from classifier.parsing import parse_number
 from classifier.services import closing
 from classifier.services import users as service
 from classifier.services.trash import leaves_at
@@ -140,8 +141,7 @@ def delete(request: SignedIn, pk: int) -> HttpResponse:
     wrong = ""
     if request.method == "POST":
         try:
-            _give_projects(request, user)
-            closing.delete_account(user, by=request.user)
+            closing.delete_account(user, by=request.user, heirs=_heirs(request))
         except UserError as error:
             wrong = str(error)
         else:
@@ -152,11 +152,11 @@ def delete(request: SignedIn, pk: int) -> HttpResponse:
     return render(request, "classifier/user_delete_page.html", context, status=422 if wrong else 200)
 
 
-def _give_projects(request: SignedIn, user: User) -> None:
-    for project in Project.objects.filter(owner=user, deleted_at=None):
-        heir = request.POST.get(f"{HEIR}{project.pk}", "").strip()
-        if heir:
-            closing.give_project(project, heir, by=request.user)
+def _heirs(request: SignedIn) -> dict[int, str]:
+    """Return the user names of those who take projects over, by the id of the project."""
+    keys = [key for key in request.POST if key.startswith(HEIR) and request.POST.get(key, "").strip()]
+    numbers = {parse_number(key.removeprefix(HEIR)): request.POST.get(key, "").strip() for key in keys}
+    return {number: name for number, name in numbers.items() if number is not None}
 
 
 @administrator_page

@@ -78,6 +78,17 @@ def test_account_in_the_trash_cannot_be_enabled(owner: User, as_administrator: C
     assert not owner.is_active
 
 
+def test_wrong_heir_leaves_everything_as_it_was(
+    trained: ModelVersion, owner: User, stranger: User, as_administrator: Client
+) -> None:
+    second = create_project("Second", by=owner)
+    heirs = {f"heir-{trained.project_id}": "stranger", f"heir-{second.pk}": "nobody"}
+    assert as_administrator.post(reverse("user_delete", args=[owner.pk]), heirs).status_code == 422
+    assert Project.objects.filter(owner=owner, deleted_at=None).count() == 2
+    owner.refresh_from_db()
+    assert owner.is_active
+
+
 def test_project_that_is_handed_on_stays(
     trained: ModelVersion, owner: User, stranger: User, as_administrator: Client
 ) -> None:
