@@ -20,6 +20,7 @@ log = structlog.get_logger(__name__)
 
 NOTED_EVERY = timedelta(minutes=5)
 MOST_NOTED = 10_000
+EXPIRED_AT_ONCE = 500
 EVER_SINCE = datetime.min.replace(tzinfo=UTC)
 _noted: dict[str, datetime] = {}  # when this process has last noted a session, by its key
 
@@ -71,6 +72,13 @@ def end_sessions(user: User, *, besides: str | None = None) -> int:
     if number:
         record("session.ended", user, sessions=number)
     return number
+
+
+def delete_expired_sessions() -> None:
+    """Delete the sessions that are over, in steps, with what was noted of them. For the reaper."""
+    expired = Session.objects.filter(expire_date__lt=timezone.now()).values_list("pk", flat=True)[:EXPIRED_AT_ONCE]
+    if keys := list(expired):
+        Session.objects.filter(pk__in=keys).delete()
 
 
 def name_browser(user_agent: str) -> str:

@@ -2,11 +2,13 @@
 
 import pytest
 from django.contrib.auth.models import User
+from django.contrib.sessions.models import Session
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
 
 from classifier.models import UserSession
-from classifier.services.sessions import name_browser
+from classifier.services.sessions import delete_expired_sessions, name_browser
 from tests.unit.classifier.conftest import PASSWORD
 
 FIREFOX = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"
@@ -83,3 +85,16 @@ def test_session_that_is_signed_out_is_listed_no_longer(owner: User) -> None:
 )
 def test_browsers_are_called_what_people_call_them(user_agent: str, name: str) -> None:
     assert name_browser(user_agent) == name
+
+
+def test_sessions_that_are_over_are_deleted_and_no_others(owner: User, as_owner: Client) -> None:
+    as_owner.get(reverse("account"))
+    client = Client()
+    client.force_login(owner)
+    client.get(reverse("account"))
+    over = client.session.session_key
+    Session.objects.filter(pk=over).update(expire_date=timezone.now())
+    delete_expired_sessions()
+    (left,) = Session.objects.all()
+    assert left.pk == as_owner.session.session_key
+    assert UserSession.objects.get().session_id == left.pk

@@ -17,6 +17,7 @@ from classifier.services.closing import purge_expired_accounts
 from classifier.services.notices import tell_ends
 from classifier.services.purging import purge_expired
 from classifier.services.resumable import tend_partial_uploads
+from classifier.services.sessions import delete_expired_sessions
 from classifier.services.uploads import delete_read_archives
 from classifier.workers import record_reaper
 from poetsweb.broker import end_leftover
@@ -36,7 +37,7 @@ class Command(BaseCommand):
         duties = (
             *(Reaper().recover_jobs, delete_read_archives, tend_partial_uploads),
             *(delete_old_checkpoints, delete_old_scratch, purge_expired, purge_expired_accounts),
-            *(delete_old_entries, tell_ends),
+            *(delete_old_entries, delete_expired_sessions, tell_ends),
         )
         while not stop.wait(EVERY_SECONDS):
             troubles = [duty.__name__ for duty in duties if not _do(duty)]
