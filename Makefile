@@ -2,6 +2,7 @@
 # make stop   end it from elsewhere
 # make test   all tests               make bench   measure (bench/results.json)
 # make run EXTRAS=tensorboard         with what not everybody needs
+# make bundle EXTRAS="s3 zstd"        one file with all packages, for machines like this one without internet
 
 # The first that really runs: a name on the PATH may be a version manager's stand-in for nothing.
 PYTHON ?= $(shell for python in python3.13 python3.12 python3.11 python3; do \
@@ -10,8 +11,11 @@ PYTHON ?= $(shell for python in python3.13 python3.12 python3.11 python3; do \
 VENV ?= .venv
 BIN := $(VENV)/bin
 ALL_EXTRAS := dicom onnx raw s3 tensorboard video zstd
+# Where the packages are from: the folder that a bundle brings along, for machines without internet, or the index.
+INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes \
+  $(if $(wildcard packages),--no-index --find-links packages)
 
-.PHONY: run stop test check bench lock format
+.PHONY: run stop test check bench lock format bundle
 
 run: $(VENV)/installed $(EXTRAS:%=$(VENV)/installed-%)
 	@$(BIN)/python manage.py serve
@@ -36,6 +40,9 @@ check: $(VENV)/installed-dev
 bench: $(VENV)/installed-dev
 	@$(BIN)/python -m bench
 
+bundle: $(VENV)/bin/python
+	@$(BIN)/python deploy/bundle.py $(EXTRAS)
+
 format: $(VENV)/installed-dev
 	@$(BIN)/ruff format .
 	@$(BIN)/ruff check --fix .
@@ -47,28 +54,29 @@ lock: $(VENV)/installed-dev
 	  --override requirements.overrides requirements.in -o requirements.txt
 	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
 	  requirements-dev.in -o requirements-dev.txt
-	@for extra in $(ALL_EXTRAS); do \
+	@for extra in $(ALL_EXTRAS) gpu; do \
 	  $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
 	    requirements-$$extra.in -o requirements-$$extra.txt; done
 	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
 	  tests/requirements-mediapipe.in -o tests/requirements-mediapipe.txt
 
 $(VENV)/bin/python:
-	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null || \
-	  { echo "PoetsWeb needs Python 3.11, 3.12 or 3.13; $(PYTHON) is another. Say which: make run PYTHON=python3.12"; exit 1; }
+	@$(PYTHON) --version >/dev/null 2>&1 || \
+	  { echo "PoetsWeb needs Python 3.11, 3.12 or 3.13, and $(PYTHON) is not here. Say which: make run PYTHON=python3.12"; exit 1; }
+	@$(PYTHON) poetsweb/platforms.py
 	@$(PYTHON) -m venv $(VENV)
 
 # --no-deps: the lists are complete, and one of our dependencies asks for a package under its other name
 # (see requirements.overrides).
 $(VENV)/installed: requirements.txt | $(VENV)/bin/python
 	@echo "Installing the packages PoetsWeb needs (once, about two minutes) …"
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements.txt
+	@$(INSTALL) -r requirements.txt
 	@touch $@
 
 # What not everybody needs, by the names after EXTRAS=: dicom, onnx, raw, s3, tensorboard, video, zstd.
 $(VENV)/installed-%: requirements-%.txt $(VENV)/installed
 	@echo "Installing the packages for $* …"
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r $<
+	@$(INSTALL) -r $<
 	@touch $@
 
 # An environment of its own, with which tests read exported files: POETSWEB_MEDIAPIPE_PYTHON is its Python.
@@ -79,5 +87,5 @@ $(VENV)/installed-%: requirements-%.txt $(VENV)/installed
 	@touch $@
 
 $(VENV)/installed-dev: requirements-dev.txt $(VENV)/installed $(ALL_EXTRAS:%=$(VENV)/installed-%)
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements-dev.txt
+	@$(INSTALL) -r requirements-dev.txt
 	@touch $@

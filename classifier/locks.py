@@ -1,4 +1,4 @@
-"""Writes that are not worth waiting for, and rows that one at a time works on."""
+"""Writes that are not worth waiting for, and what one at a time works on: rows, and the tables themselves."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,6 +11,7 @@ from django.db.models import Model
 from filelock import FileLock, Timeout
 
 Row = TypeVar("Row", bound=Model)
+MIGRATIONS = 0x706F657473  # the number of a lock of PostgreSQL that is this program's
 
 
 @contextmanager
@@ -55,3 +56,20 @@ def hold_row(model: type[Row], pk: int) -> Iterator[Row | None]:
         yield rows.filter(pk=pk).first()
     finally:
         lock.release()
+
+
+@contextmanager
+def hold_migrations() -> Iterator[None]:
+    """Let one process at a time change the tables: the machines or containers of a site may start together.
+
+    SQLite is one machine's, where `serve` starts once. The lock is of the connection: it goes with a process that dies.
+    """
+    if connection.vendor != "postgresql":
+        yield
+        return
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_lock(%s)", [MIGRATIONS])
+        try:
+            yield
+        finally:
+            cursor.execute("SELECT pg_advisory_unlock(%s)", [MIGRATIONS])

@@ -5,6 +5,7 @@ import hashlib
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import redis
 from django.conf import settings
@@ -82,4 +83,10 @@ def _check_redis(url: str) -> None:
     try:
         redis.Redis.from_url(url, socket_connect_timeout=5).ping()
     except redis.RedisError as error:
-        raise BrokerFailed(f"REDIS_URL={url} does not answer: {error}") from None
+        raise BrokerFailed(f"The Redis at {_without_password(url)} (REDIS_URL) does not answer: {error}") from None
+
+
+def _without_password(url: str) -> str:
+    """Return where a service is, for the log."""
+    parts = urlsplit(url)
+    return parts._replace(netloc=parts.netloc.rpartition("@")[2], query="").geturl()

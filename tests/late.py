@@ -34,6 +34,7 @@ LATE = (
     "tests/integration/test_model_import.py::test_what_litert_cannot_run_is_answered_by_a_worker",
     "tests/integration/test_outages.py",
     "tests/integration/test_power_cut.py::test_power_fails",
+    "tests/integration/test_read_only.py",
     "tests/integration/test_retrain_project.py",
     "tests/integration/test_serve.py::test_no_process_outlives_the_site[1]",
     "tests/integration/test_serve.py::test_two_copies_side_by_side",

@@ -46,13 +46,14 @@ class Site:
             **env,
         }
         self.log = data.parent / f"{data.name}.log"
+        self.command = [sys.executable, "manage.py", "serve"]
         self.process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> "Site":
         said = self.log.stat().st_size if self.log.exists() else 0
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "manage.py", "serve"],
+                self.command,
                 cwd=ROOT,
                 env=self.env,
                 stdout=log,

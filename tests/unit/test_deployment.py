@@ -14,7 +14,8 @@ from django.conf import settings
 from django.core.management import get_commands
 
 from poetsweb.celery import QUEUES
-from poetsweb.env import Environment
+from poetsweb.env import SECRETS, Environment
+from poetsweb.passwords import write_passwords
 
 ROOT = Path(__file__).resolve().parents[2]
 COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
@@ -24,7 +25,9 @@ OURS = {name: service for name, service in SERVICES.items() if "build" in servic
 LASTING = {name: service for name, service in SERVICES.items() if service["restart"] != "no"}
 # What the images that are not ours bring along, as their own pages say.
 FOREIGN_PROGRAMS = {"postgres": {"pg_isready"}, "redis": {"redis-server", "redis-cli"}}
-FOREIGN_VARIABLES = {"POSTGRES_USER", "POSTGRES_DB", "POSTGRES_PASSWORD"}
+FOREIGN_VARIABLES = {"POSTGRES_USER", "POSTGRES_DB", "POSTGRES_PASSWORD", "POSTGRES_PASSWORD_FILE"}
+SETTINGS = set(Environment.model_fields) | {f"{name}_FILE" for name in SECRETS}
+ONCE = {"prepare", "passwords"}  # services that end
 
 
 def each(services: dict[str, Any]) -> Any:
@@ -57,7 +60,7 @@ def celery_services() -> dict[str, list[str]]:
 
 
 def test_the_roles_are_there() -> None:
-    assert set(SERVICES) == {"postgres", "redis", "prepare", "web", "worker", "trainer", "opener", "reaper"}
+    assert set(SERVICES) == {"postgres", "redis", *ONCE, "web", "worker", "trainer", "opener", "reaper"}
 
 
 @each(OURS)
@@ -74,6 +77,8 @@ def check_command(command: list[str], scripts: set[str]) -> None:
             assert subcommand in get_commands()
         case ["python", "-c", code]:
             check_code(code)
+        case ["python", "-m", module, *_]:
+            assert importlib.util.find_spec(module)
         case ["gunicorn", application, "-c", config, *_]:
             assert "gunicorn" in scripts
             assert f"{application}.application" == settings.WSGI_APPLICATION
@@ -129,7 +134,7 @@ def test_workers_start_as_serve_starts_them() -> None:
 
 @each(SERVICES)
 def test_environment_names_settings(name: str) -> None:
-    known = set(Environment.model_fields) if name in OURS else FOREIGN_VARIABLES
+    known = SETTINGS | FOREIGN_VARIABLES if name in OURS else FOREIGN_VARIABLES
     assert set(SERVICES[name].get("environment", {})) <= known
 
 
@@ -139,18 +144,25 @@ def test_interpolated_variables_are_known_and_have_defaults() -> None:
         assert default.startswith(":-"), f"{variable} must not be needed for a first start"
 
 
-def test_addresses_name_services() -> None:
-    for service in OURS.values():
-        environment = service["environment"]
-        assert re.search(r"@(\w+):5432/", environment["DATABASE_URL"])[1] in SERVICES  # type: ignore[index]
-        assert re.match(r"redis://(\w+):6379/", environment["REDIS_URL"])[1] in SERVICES  # type: ignore[index]
+def test_services_are_reached_with_the_passwords_that_were_made(tmp_path: Path) -> None:
+    write_passwords(tmp_path, tmp_path / "data")
+    made = {path.name: path.read_text() for path in tmp_path.iterdir()}
+    postgres = SERVICES["postgres"]["environment"]
+    user, base = postgres["POSTGRES_USER"], postgres["POSTGRES_DB"]
+    assert postgres["POSTGRES_PASSWORD_FILE"] == "/passwords/postgres_password"
+    assert made["database_url"] == f"postgres://{user}:{made['postgres_password']}@postgres:5432/{base}"
+    password = re.search(r"^requirepass (\w+)$", made["redis.conf"], re.MULTILINE)[1]  # type: ignore[index]
+    assert SERVICES["redis"]["command"] == ["redis-server", "/passwords/redis.conf"]
+    assert made["redis_url"] == f"redis://:{password}@redis:6379/0"
+    for name in LASTING.keys() & OURS.keys():
+        environment = OURS[name]["environment"]
+        assert environment["DATABASE_URL_FILE"] == "/passwords/database_url"
+        assert environment["REDIS_URL_FILE"] == "/passwords/redis_url"
 
 
-def test_database_is_made_as_it_is_used() -> None:
-    made = SERVICES["postgres"]["environment"]
-    user, password, base = (made[f"POSTGRES_{part}"] for part in ("USER", "PASSWORD", "DB"))
-    for service in OURS.values():
-        assert service["environment"]["DATABASE_URL"] == f"postgres://{user}:{password}@postgres:5432/{base}"
+def test_only_their_maker_writes_passwords() -> None:
+    may_write = [name for name, service in SERVICES.items() if "passwords:/passwords" in service.get("volumes", [])]
+    assert may_write == ["passwords"]
 
 
 def test_web_is_published_where_it_listens_and_on_this_machine_only() -> None:
@@ -168,15 +180,15 @@ def test_health_check_of_web_asks_where_it_listens() -> None:
 
 @each(celery_services())
 def test_health_check_of_a_worker_asks_for_its_own_name(name: str) -> None:
-    node = option(SERVICES[name]["command"], "-n")
-    assert node == f"{name}@%h"
-    assert f'f"{name}@{{socket.gethostname()}}"' in SERVICES[name]["healthcheck"]["test"][-1]
+    assert option(SERVICES[name]["command"], "-n") == f"{name}@%h"
+    assert SERVICES[name]["healthcheck"]["test"] == ["CMD", "python", "-m", "classifier.alive", name]
 
 
 def test_files_are_shared_by_all_roles() -> None:
     """Use the same folder, volume and setting for whoever stores a picture and whoever reads it."""
-    for service in OURS.values():
-        assert service["volumes"] == ["data:" + service["environment"]["POETSWEB_DATA"]]
+    for name, service in OURS.items():
+        kept = [volume for volume in service["volumes"] if volume.startswith("data:")]
+        assert kept == ["data:" + service["environment"]["POETSWEB_DATA"] + (":ro" if name == "passwords" else "")]
 
 
 # --- the graph -----------------------------------------------------------------------------------------
@@ -200,7 +212,7 @@ def test_dependencies_exist_and_can_reach_their_condition(name: str) -> None:
                 raise AssertionError(unknown)
 
 
-@each({name: service for name, service in OURS.items() if name != "prepare"})
+@each({name: service for name, service in OURS.items() if name not in ONCE})
 def test_roles_wait_for_the_preparation(name: str) -> None:
     assert {"prepare", "postgres", "redis"} <= set(SERVICES[name]["depends_on"])
 
@@ -227,13 +239,17 @@ def test_no_service_runs_as_root_or_reaches_the_host(name: str) -> None:
     service = SERVICES[name]
     user = service.get("user") or last_user()
     assert user.partition(":")[0] not in ("", "root", "0")
-    assert not {"privileged", "cap_add", "devices", "network_mode", "pid", "ipc", "volumes_from"} & set(service)
+    assert not {"privileged", "cap_add", "devices", "pid", "ipc", "volumes_from"} & set(service)
+    assert service.get("network_mode", "none") == "none"
 
 
-@each(OURS)
-def test_our_services_give_up_what_they_do_not_need(name: str) -> None:
-    assert OURS[name]["cap_drop"] == ["ALL"]
-    assert OURS[name]["security_opt"] == ["no-new-privileges:true"]
+@each(SERVICES)
+def test_services_give_up_what_they_do_not_need(name: str) -> None:
+    assert SERVICES[name]["cap_drop"] == ["ALL"]
+    assert SERVICES[name]["security_opt"] == ["no-new-privileges:true"]
+    assert SERVICES[name]["read_only"] is True
+    assert SERVICES[name]["pids_limit"] <= 512
+    assert "mem_limit" in SERVICES[name]
 
 
 def test_all_together_fit_into_a_laptop() -> None:
@@ -253,7 +269,8 @@ def last_user() -> str:
 def test_user_is_set_before_the_command() -> None:
     words = [word for word, _ in instructions()]
     assert words.index("USER") < words.index("CMD")
-    assert f"useradd --uid 10001 --create-home {last_user()} " in DOCKERFILE
+    assert last_user() == "10001:0", "by number: Kubernetes cannot tell whether a name is root's"
+    assert "useradd --uid 10001 --gid 0 " in DOCKERFILE
 
 
 def test_copied_sources_exist_and_are_in_the_context() -> None:
@@ -283,12 +300,14 @@ def test_image_installs_hashed_packages_only() -> None:
     assert len(installs) == 1
     assert "--no-deps --require-hashes" in installs[0]
     copied = next(rest.split()[:-1] for word, rest in instructions() if word == "COPY")
-    assert re.findall(r"-r /tmp/(\S+)", installs[0]) == copied == ["requirements.txt", "requirements-s3.txt"]
+    assert re.findall(r"-r /tmp/([^\s;]+)", installs[0]) == copied
+    assert copied == ["requirements.txt", "requirements-s3.txt", "requirements-gpu.txt"]
 
 
 def test_image_environment_names_settings() -> None:
     names = {name for word, rest in instructions() if word == "ENV" for name in re.findall(r"(\w+)=", rest)}
-    assert names <= set(Environment.model_fields) | {"PYTHONUNBUFFERED", "PYTHONDONTWRITEBYTECODE"}
+    of_others = {"PYTHONUNBUFFERED", "PYTHONDONTWRITEBYTECODE", "HOME", "TF_FORCE_GPU_ALLOW_GROWTH"}
+    assert names <= set(Environment.model_fields) | of_others
     assert "SECRET_KEY" not in names
 
 
@@ -306,7 +325,7 @@ def test_programs_come_from_pinned_packages() -> None:
 # --- the Makefile --------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("page", ["README.md", "docs/operations.md"])
+@pytest.mark.parametrize("page", ["README.md", "docs/operations.md", "docs/installing.md"])
 def test_targets_that_pages_name_exist(page: str) -> None:
     named = set(re.findall(r"(?:^ {4}|`)(?:\w+=\S+ )*make ([a-z]+)", (ROOT / page).read_text(), re.MULTILINE))
     targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
@@ -314,7 +333,7 @@ def test_targets_that_pages_name_exist(page: str) -> None:
     assert named <= targets
 
 
-@pytest.mark.parametrize("page", ["README.md", "docs/operations.md"])
+@pytest.mark.parametrize("page", ["README.md", "docs/operations.md", "docs/installing.md"])
 def test_extras_that_pages_name_exist(page: str) -> None:
     named = re.findall(r"EXTRAS=\"?([a-z0-9 ]+)", (ROOT / page).read_text())
     listed = re.search(r"^ALL_EXTRAS := (.*)$", (ROOT / "Makefile").read_text(), re.MULTILINE)
@@ -334,15 +353,21 @@ def test_extras_are_pinned_as_the_rest() -> None:
             assert main.get((name, marker), version) == version, f"{path.name}: {name}"
 
 
-def test_commands_that_operations_names_exist() -> None:
-    named = re.findall(r"manage\.py ([a-z_]+)", (ROOT / "docs/operations.md").read_text())
+PAGES = pytest.mark.parametrize("page", ["docs/operations.md", "docs/installing.md"])
+
+
+@PAGES
+def test_commands_that_pages_name_exist(page: str) -> None:
+    named = re.findall(r"manage\.py ([a-z_]+)", (ROOT / page).read_text())
     assert named
     assert set(named) <= set(get_commands())
 
 
-def test_variables_that_operations_names_exist() -> None:
+@PAGES
+def test_variables_that_pages_name_exist(page: str) -> None:
     """Check that each NAME=value in the text is a setting, or belongs to another program."""
     others = FOREIGN_VARIABLES | {"EXTRAS", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_DEFAULT_REGION"}
-    named = re.findall(r"\b([A-Z][A-Z0-9]+(?:_[A-Z0-9]+)*)=", (ROOT / "docs/operations.md").read_text())
+    others |= {"ROLES", "TENSORFLOW"}
+    named = re.findall(r"\b([A-Z][A-Z0-9]+(?:_[A-Z0-9]+)*)=", (ROOT / page).read_text())
     assert named
     assert set(named) <= set(Environment.model_fields) | others

@@ -4,10 +4,12 @@ from django.conf import settings
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
+from classifier.locks import hold_migrations
 from ml.backbones.registry import get_backbone
 from ml.download import DownloadFailed
 from ml.engines.conversion import ConversionFailed, ensure_tflite
 from ml.engines.speed import ensure_speed
+from poetsweb.platforms import explain_processor, this_machine
 
 
 class Command(BaseCommand):
@@ -19,7 +21,10 @@ class Command(BaseCommand):
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
-        call_command("migrate", interactive=False, verbosity=0)
+        if sentence := explain_processor(this_machine()):
+            raise CommandError(sentence)
+        with hold_migrations():
+            call_command("migrate", interactive=False, verbosity=0)
         call_command("collectstatic", interactive=False, verbosity=0)
         if not options["no_backbone"]:
             self._prepare_backbone()

@@ -13,7 +13,7 @@ from urllib.request import urlopen
 
 from django.conf import settings
 from django.core.management import call_command
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import connection
 from django.db.utils import OperationalError
 
@@ -41,17 +41,28 @@ START_SECONDS = 60.0
 class Command(BaseCommand):
     help = "Run PoetsWeb: database, Valkey (unless REDIS_URL is set), workers and web server. Ctrl-C stops everything."
 
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument(
+            "roles",
+            nargs="*",
+            metavar="role",
+            help=f"only these of {', '.join(processes())}, on one of several machines",
+        )
+
     def handle(self, *args: Any, **options: Any) -> None:
+        chosen = choose(options["roles"])
         os.umask(PRIVATE_UMASK)
         self.warn()
         signal.signal(signal.SIGHUP, lambda *_: os.kill(os.getpid(), signal.SIGTERM))  # the terminal was closed
         try:
             with only_copy(settings.DATA_DIR):
-                check_port(settings.HOST, settings.PORT)
+                if "web" in chosen:
+                    check_port(settings.HOST, settings.PORT)
                 with run_broker():
                     prepare()
-                    threading.Thread(target=self.announce, daemon=True).start()
-                    sys.exit(run_together(processes()))
+                    if "web" in chosen:
+                        threading.Thread(target=self.announce, daemon=True).start()
+                    sys.exit(run_together(chosen))
         except (AlreadyRunning, BrokerFailed) as error:
             raise CommandError(str(error)) from None
 
@@ -79,6 +90,16 @@ class Command(BaseCommand):
                 self.stdout.flush()
                 return
             time.sleep(0.2)
+
+
+def choose(roles: list[str]) -> dict[str, list[str]]:
+    """Return the commands of these roles by name, or all if none is named. Raise CommandError."""
+    known = processes()
+    if unknown := [role for role in roles if role not in known]:
+        raise CommandError(f"There is no role “{unknown[0]}”; the roles are {', '.join(known)}.")
+    if roles and not settings.REDIS_URL:
+        raise CommandError("Some roles alone are for a site on several machines: set REDIS_URL and DATABASE_URL.")
+    return {role: known[role] for role in known if role in roles or not roles}
 
 
 def check_port(host: str, port: int) -> None:
