@@ -14,6 +14,8 @@ EARLY, LATE = 100, 250  # steps
 EXAGGERATION = 12.0
 STEPS_AT_ONCE = 25
 LEAST_FOR_LAYOUT = 10  # pictures; fewer are laid out by their principal components
+MOST_PERPLEXITY = 30.0
+MOST_SLOWLY = 5000  # pictures
 FAST_FROM = 2000  # pictures, from which on forces are interpolated on a grid
 
 
@@ -28,8 +30,11 @@ def lay_out(vectors: Floats, nearest: Nearest, report: Callable[[float], None] =
     start = _start(vectors)
     if len(vectors) < LEAST_FOR_LAYOUT:
         return _fit(start)
-    from openTSNE import TSNEEmbedding
-    from openTSNE.affinity import PrecomputedAffinities
+    try:
+        from openTSNE import TSNEEmbedding
+        from openTSNE.affinity import PrecomputedAffinities
+    except ImportError:
+        return _fit(_lay_out_slowly(vectors, start))
 
     method = "fft" if len(vectors) >= FAST_FROM else "bh"
     affinities = PrecomputedAffinities(_attractions(nearest), normalize=False)
@@ -41,6 +46,20 @@ def lay_out(vectors: Floats, nearest: Nearest, report: Callable[[float], None] =
         layout.optimize(n_iter=STEPS_AT_ONCE, inplace=True, **early)
         report((done + STEPS_AT_ONCE) / (EARLY + LATE))
     return _fit(np.asarray(layout))
+
+
+def _lay_out_slowly(vectors: Floats, start: Floats) -> NDArray[Any]:
+    """Do the same with scikit-learn, in many times the time, where there is no openTSNE: on ARM with Linux.
+
+    Too many pictures are laid out by their principal components.
+    """
+    if len(vectors) > MOST_SLOWLY:
+        return start
+    from sklearn.manifold import TSNE
+
+    perplexity = min(MOST_PERPLEXITY, (len(vectors) - 1) / 3)
+    layout = TSNE(init=start, perplexity=perplexity, max_iter=EARLY + LATE, random_state=0, n_jobs=1)
+    return np.asarray(layout.fit_transform(vectors))
 
 
 def _start(vectors: Floats) -> Floats:

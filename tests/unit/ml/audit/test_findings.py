@@ -1,5 +1,6 @@
 """Each kind of finding is found where it is, and nowhere else."""
 
+import sys
 from collections import Counter
 from datetime import date
 from typing import Any
@@ -166,6 +167,7 @@ def test_same_picture_many_times_has_no_outliers() -> None:
 
 
 @pytest.mark.parametrize("count", [0, 1, 2, 9, 60])
+@pytest.mark.usefixtures("layouts_by")
 @pytest.mark.parametrize("features", ["odd", "same", "nan"])
 def test_map_has_a_place_for_each_picture_and_is_the_same_each_time(count: int, features: str) -> None:
     made = {
@@ -181,6 +183,14 @@ def test_map_has_a_place_for_each_picture_and_is_the_same_each_time(count: int, 
     np.testing.assert_array_equal(first, second)
 
 
+@pytest.fixture(params=["openTSNE", "scikit-learn"])
+def layouts_by(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Lay out with each of the libraries: ARM Linux has but one of them."""
+    if request.param == "scikit-learn":
+        monkeypatch.setitem(sys.modules, "openTSNE", None)
+
+
+@pytest.mark.usefixtures("layouts_by")
 def test_classes_lie_together_on_the_map() -> None:
     rng = np.random.default_rng(0)
     labels = np.repeat([0, 1], 60)
