@@ -7,12 +7,11 @@ from typing import Any, cast
 from django.contrib.auth.decorators import login_required
 from django.contrib.auth.models import User
 from django.http import Http404, HttpRequest, HttpResponseBase, JsonResponse
-from django.shortcuts import get_object_or_404
 from django_htmx.middleware import HtmxDetails
 
 from classifier.models import Project
 from classifier.roles import Role, needed_for
-from classifier.selectors import find_role, list_projects
+from classifier.selectors import get_project
 from ml.errors import Refused
 
 View = Callable[..., HttpResponseBase]
@@ -95,8 +94,7 @@ def find_project(request: SignedIn, slug: str, least: Role | None = None) -> Pro
     Raise Http404 where there is none of which they are a member, and NotForYou where their role does not reach `least`,
     or what the method needs.
     """
-    project = get_object_or_404(list_projects(request.user, Role.CLASSIFIER), slug=slug)
-    project.role = find_role(request.user, project)
+    project = get_project(request.user, slug)
     least = least or needed_for(request.method)
     if project.role is None or not project.role.reaches(least):
         raise NotForYou(project, least)

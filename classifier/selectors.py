@@ -4,6 +4,7 @@ from collections.abc import Iterable
 
 from django.contrib.auth.models import User
 from django.db.models import Count, F, Q, QuerySet, Subquery
+from django.http import Http404
 from django.shortcuts import get_object_or_404
 
 from classifier.models import (
@@ -48,6 +49,18 @@ def find_role(user: User, project: Project) -> Role | None:
     if project.owner_id == user.pk:
         return Role.OWNER
     return strongest(list(project.memberships.filter(_of(user)).values_list("role", flat=True)))
+
+
+def get_project(user: User, slug: str) -> Project:
+    """Return a project with the role of this user in it; raise Http404 for strangers, as where there is none.
+
+    It asks for the role by itself, which for owners is no query: most requests are theirs.
+    """
+    project = get_object_or_404(Project, slug=slug, deleted_at=None)
+    project.role = find_role(user, project)
+    if project.role is None:
+        raise Http404
+    return project
 
 
 def list_jobs(user: User) -> QuerySet[Job]:

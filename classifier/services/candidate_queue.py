@@ -9,7 +9,9 @@ from classifier.jobs.kinds import CANDIDATE
 from classifier.jobs.lifecycle import cancel_job
 from classifier.jobs.sending import put_off, queue_job
 from classifier.models import Job, Project
+from classifier.prepared import PreparedQuery
 
+IS_UP_TO_DATE = PreparedQuery(lambda pk: Project.objects.filter(pk=pk, up_to_date=True).values_list("pk"), int)
 REST = timedelta(seconds=5)  # without another change
 
 
@@ -22,7 +24,7 @@ def train_soon(project: Project) -> None:
 
 
 def _queue(project: Project) -> None:
-    if not Project.objects.filter(pk=project.pk, up_to_date=True).exists():
+    if not IS_UP_TO_DATE.rows(project.pk):
         return
     with transaction.atomic():
         Project.objects.select_for_update().get(pk=project.pk)  # two changes at once must not queue two

@@ -11,10 +11,14 @@ from django.contrib.auth.models import User
 from django.db.models import Count, QuerySet, Sum
 
 from classifier.models import Account, Project, Sample
-from classifier.prepared import any_of
+from classifier.prepared import PreparedQuery, any_of
 from classifier.services.incoming_files import IncomingFile
 from ml.errors import Conflict
 
+# Asked with every picture that comes in, mostly to learn that there is no limit.
+OWN_QUOTAS = PreparedQuery(
+    lambda user: Account.objects.filter(user=user).values_list("quota_pictures", "quota_gb"), int
+)
 ADVICE = "Delete some, and empty the trash of their project, or ask the administrator for more."
 
 
@@ -74,18 +78,22 @@ def _judge(incoming: IncomingFile, limits: list[_Limit], known: set[str]) -> Inc
 
 def _quotas_of(project: Project) -> list[tuple[str, "QuerySet[Sample]", int, bool]]:
     """List whose quota it is ("": the owner's), the samples that count, how much is allowed, and whether in GB."""
-    account = Account.objects.filter(user=project.owner_id).first() or Account()
-    pictures = settings.QUOTA_USER_PICTURES if account.quota_pictures is None else account.quota_pictures
-    gb = settings.QUOTA_USER_GB if account.quota_gb is None else account.quota_gb
-    own = Sample.objects.filter(project=project)
-    all_own = Sample.objects.filter(project__owner=project.owner_id)
+    [(pictures, gb)] = OWN_QUOTAS.rows(project.owner_id) or [(None, None)]
     found = [
-        ("A project", own, settings.QUOTA_PROJECT_PICTURES, False),
-        ("A project", own, settings.QUOTA_PROJECT_GB, True),
-        ("", all_own, pictures, False),
-        ("", all_own, gb, True),
+        ("A project", _of_project, settings.QUOTA_PROJECT_PICTURES, False),
+        ("A project", _of_project, settings.QUOTA_PROJECT_GB, True),
+        ("", _of_owner, settings.QUOTA_USER_PICTURES if pictures is None else pictures, False),
+        ("", _of_owner, settings.QUOTA_USER_GB if gb is None else gb, True),
     ]
-    return [quota for quota in found if quota[2]]
+    return [(who, samples(project), allowed, in_gb) for who, samples, allowed, in_gb in found if allowed]
+
+
+def _of_project(project: Project) -> "QuerySet[Sample]":
+    return Sample.objects.filter(project=project)
+
+
+def _of_owner(project: Project) -> "QuerySet[Sample]":
+    return Sample.objects.filter(project__owner=project.owner_id)
 
 
 def _limits_of(project: Project) -> list[_Limit]:

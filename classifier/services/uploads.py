@@ -165,7 +165,10 @@ class _Place(NamedTuple):
 
 def _list_places(project: Project, images: Iterable[int]) -> dict[int, _Place]:
     """Return where those of the pictures are that are samples of the project already."""
-    samples = Sample.objects.filter(project=project, image__in=list(images))
+    known = list(images)
+    if not known:
+        return {}
+    samples = Sample.objects.filter(project=project, image__in=known)
     rows = samples.values_list(
         "image_id", "image_class_id", "image_class__name", "deleted_at", "image_class__deleted_at"
     )
