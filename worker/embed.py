@@ -93,7 +93,7 @@ def embed(job: Job) -> None:
 
 def _compute(job: Job, backbone: Backbone, images: dict[str, Image], augmentation: Augmentation | None) -> None:
     throttle, stored = Throttle(), job.kept
-    measured = MeasuredPictures() if augmentation is None else None
+    measured = MeasuredPictures(images) if augmentation is None else None
     with embeddings.unsynced_commits():
         for backbones, part in split_by_missing(backbone, list(images.values()), augmentation):
             sha256s, engine = [image.sha256 for image in part], SideBySide(engines_of(backbones))
@@ -103,7 +103,7 @@ def _compute(job: Job, backbone: Backbone, images: dict[str, Image], augmentatio
                 for one, vectors in zip(backbones, engine.split(features), strict=True):
                     embeddings.store_embeddings(of_batch, vectors, embedding_key(one.digest, augmentation))
                 if measured is not None:
-                    measured.store(images)
+                    measured.store()
                 stored += len(batch)
                 if throttle.due():
                     reporting.report(job, kept=stored)  # which finds out whether the job was cancelled

@@ -7,7 +7,7 @@ from classifier.jobs import reporting
 from classifier.models import Image, Job
 from classifier.outages import raise_outage
 from classifier.services.images import read_picture
-from classifier.services.measures import list_unmeasured, store_measures
+from classifier.services.measures import list_measured, list_unmeasured, store_measures
 from ml.audit.measures import Measures, Pixels, measure_picture
 from ml.images.decoding import ImageRejected, load_picture
 from ml.machine import CORES
@@ -17,19 +17,26 @@ SIZE = 224  # pixels of the square, as most backbones see it
 
 
 class MeasuredPictures:
-    """Measures of pictures, from the thread that decodes them to the one that writes to the database."""
+    """Measures of pictures, from the thread that decodes them to the one that writes to the database.
 
-    def __init__(self) -> None:
-        self._found: list[tuple[str, Measures]] = []
+    Those that another backbone has met already are not measured again.
+    """
+
+    def __init__(self, images: Mapping[str, Image]) -> None:
+        known = list_measured([image.pk for image in images.values()])
+        self._images = {sha256: image for sha256, image in images.items() if image.pk not in known}
+        self._found: list[tuple[int, Measures]] = []
 
     def __call__(self, sha256: str, data: bytes, picture: Pixels) -> None:
         """Measure a picture that was decoded."""
-        self._found.append((sha256, measure_picture(picture, data)))
+        if sha256 in self._images:
+            self._found.append((self._images[sha256].pk, measure_picture(picture, data)))
 
-    def store(self, images: Mapping[str, Image]) -> None:
+    def store(self) -> None:
         """Keep what has been measured since the last time."""
         found, self._found = self._found, []
-        store_measures((images[sha256].pk, measures) for sha256, measures in found)
+        if found:
+            store_measures(found)
 
 
 def measure_rest(job: Job) -> None:

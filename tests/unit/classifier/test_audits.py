@@ -14,16 +14,18 @@ from django.urls import reverse
 
 from classifier.jobs import lifecycle, sending
 from classifier.jobs.kinds import EARLY_AUDIT
-from classifier.models import Audit, Finding, ImageMeasures, Job, Project, SampleAudit
+from classifier.models import Audit, Embedding, Finding, ImageMeasures, Job, Project, SampleAudit
 from classifier.sample_filters import SampleFilter
 from classifier.sample_pages import neighbours, page_after
 from classifier.services import audit_files, audit_results, audits, changes, evaluations, samples
 from ml.audit.kinds import KINDS
+from ml.audit.measures import measure_picture
 from ml.training.config import TrainConfig
 from tests.datasets import COLOURS, coloured_pictures
 from tests.pictures import encode, make_jpeg
 from tests.unit.classifier.conftest import add_pictures
 from tests.unit.classifier.test_readiness import run_all
+from worker import measure
 from worker.run import run_job
 
 pytestmark = pytest.mark.django_db(transaction=True)  # what is queued when a transaction commits
@@ -227,6 +229,20 @@ def test_pictures_are_measured_as_they_are_embedded_and_old_ones_by_the_audit(sw
     default_storage.delete(lost.path)
     check(swapped)
     assert ImageMeasures.objects.count() == swapped.samples.count() - 1
+
+
+def test_what_another_backbone_has_met_is_not_measured_again(swapped: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    check(swapped)
+    first = set(ImageMeasures.objects.order_by("pk").values_list("pk", flat=True)[:2])
+    Embedding.objects.all().delete()
+    ImageMeasures.objects.exclude(pk__in=first).delete()
+    measured: list[bytes] = []
+    monkeypatch.setattr(
+        measure, "measure_picture", lambda pixels, data: measured.append(data) or measure_picture(pixels, data)
+    )
+    check(swapped)
+    assert len(measured) == swapped.samples.count() - len(first)
+    assert ImageMeasures.objects.count() == swapped.samples.count()
 
 
 @pytest.mark.parametrize(
