@@ -36,6 +36,7 @@ LATE = (
     "tests/integration/test_power_cut.py::test_power_fails",
     "tests/integration/test_read_only.py",
     "tests/integration/test_retrain_project.py",
+    "tests/integration/test_rolling_upgrade.py",
     "tests/integration/test_serve.py::test_no_process_outlives_the_site[1]",
     "tests/integration/test_serve.py::test_two_copies_side_by_side",
     "tests/integration/test_slow_clients.py",
