@@ -173,7 +173,7 @@ class Loader:
         vector = check_value(TABLES["embeddings"], _VECTOR, row["vector"])
         if len(vector) != 4 * features or not np.isfinite(np.frombuffer(vector, "<f4")).all():
             raise wrong(TABLES["embeddings"], "vector")
-        return row
+        return {**row, "vector": vector}
 
     def _named_upload(self, row: Row) -> Row:
         """Keep the name of whoever brought pictures in, who may have no account here."""

@@ -33,6 +33,7 @@ class VersionLoader:
         self._file, self._ids, self._paths = file, ids, paths
         self._digests: dict[str, str] = {}  # of datasets: the new ones by the old ones
         self._datasets: dict[int, str] = {}  # the old digests by the old ids of their rows
+        self._classes_of: dict[str, list[int]] = {}  # the old ids of classes, by the old digests
 
     def dataset(self, row: Row) -> Row:
         """Return the row of a dataset version, whose file is there."""
@@ -49,6 +50,7 @@ class VersionLoader:
         digest = hash_bytes(content)
         self._keep(DatasetVersion(digest=digest).path, content)
         self._digests[old], self._datasets[row["id"]] = digest, old
+        self._classes_of[old] = [pk for pk, _ in row["classes"]]
         return {
             **row,
             "digest": digest,
@@ -76,6 +78,8 @@ class VersionLoader:
                 old, lambda name: self._read(old, name), self._classes, self._digests[dataset]
             )
             ModelVersion(metrics=row["metrics"]).accuracy  # noqa: B018 - pages show it
+            if [pk for pk, _ in artifact.classes] != self._classes_of[dataset]:
+                raise ValueError("Its classes are not those of the dataset version.")
         except (ArtifactCorrupt, KeyError, TypeError, ValueError):
             raise damaged(f"the artifact of version {row['number']}") from None
         for name, data in files.items():

@@ -306,11 +306,13 @@ def test_embeddings_by_unknown_backbones_are_left_out(path: Path) -> None:
     assert not Project.objects.get(slug="colours").samples.filter(image__embeddings__isnull=False).exists()
 
 
-def test_artifact_whose_classes_are_others_is_refused(path: Path) -> None:
+@pytest.mark.parametrize("others", [lambda pk: 999_999 + pk, lambda pk: -pk, None])
+def test_artifact_whose_classes_are_others_is_refused(path: Path, others: Callable[[int], int] | None) -> None:
     entries = read(path)
     name = next(name for name in entries if name.endswith("/manifest.json"))
     manifest = json.loads(entries[name])
-    manifest["classes"] = [[999_999 + place, label] for place, (_, label) in enumerate(manifest["classes"])]
+    listed = manifest["classes"]
+    manifest["classes"] = [[others(pk), label] for pk, label in listed] if others else listed[::-1]
     data = json.dumps(manifest).encode()
     digest, old = hashlib.sha256(data).hexdigest(), name.split("/")[2]
     moved = {key.replace(old, digest): value for key, value in entries.items()} | {name.replace(old, digest): data}

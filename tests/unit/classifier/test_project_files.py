@@ -1,7 +1,9 @@
 """A project that moves to another site is the same there: its pictures, its history, its versions and their answers."""
 
+import hashlib
 import io
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +24,7 @@ from classifier.models import (
     AuditEntry,
     Change,
     Contribution,
+    CustomBackbone,
     Embedding,
     Image,
     ImageClass,
@@ -33,6 +36,7 @@ from classifier.models import (
     ShareLink,
     Upload,
 )
+from classifier.models.custom_backbone import backbone_file_path
 from classifier.roles import Role
 from classifier.selectors import live_version
 from classifier.services import changes, classes, members, model_versions, samples, share_links, trash
@@ -47,6 +51,9 @@ from classifier.services.project_settings import change_settings
 from classifier.services.projects import create_project
 from classifier.services.reproduction import request_reproduction
 from classifier.services.training import request_training
+from classifier.storage import store_once
+from ml.backbones.spec import LITE, BackboneSpec
+from ml.engines.embeddings import embedding_key
 from ml.training.config import TrainConfig, parse_config
 from tests.datasets import coloured_pictures
 from tests.pictures import make_jpeg
@@ -314,6 +321,75 @@ def test_embeddings_by_networks_of_others_do_not_go_along(moving: Project, path:
     run("export_project", moving.slug, path)
     known = find_backbone("testing").digest[:40]
     assert {row["key"].partition("-")[0] for row in read_rows(path)["embeddings"]} == {known}
+
+
+NETWORK = b"a network"
+
+
+def add_network(version: ModelVersion, **values: Any) -> BackboneSpec:
+    """Let a version answer with a network that somebody has added."""
+    spec = BackboneSpec(LITE, hashlib.sha256(NETWORK).hexdigest(), 64, 20, "litert", title="Own")
+    store_once(backbone_file_path(spec.name, LITE), NETWORK)
+    text = {"text": spec.dump(), "files": [LITE]}
+    CustomBackbone.objects.create(title="Own", name=spec.name, spec=text, size=len(NETWORK), **values)
+    ModelVersion.objects.filter(pk=version.pk).update(backbone=spec.name)
+    return spec
+
+
+@pytest.fixture
+def own_weights(settings: Any, tmp_path: Path) -> None:
+    settings.ML = replace(settings.ML, weights_dir=tmp_path / "weights")
+
+
+@pytest.mark.usefixtures("own_weights")
+def test_networks_of_versions_go_along(trained: ModelVersion, path: Path, settings: Any, tmp_path: Path) -> None:
+    spec = add_network(trained, owner=trained.project.owner)
+    CustomBackbone.objects.create(owner=trained.project.owner, title="Not needed", name=f"net_{'0' * 20}", spec=None)
+    key = embedding_key(find_backbone(spec.name).digest)
+    image = trained.project.samples.all()[0].image
+    Embedding.objects.create(image=image, key=key, vector=b"\0" * 80)
+    run("export_project", "colours", path)
+    other_site()
+    settings.ML = replace(settings.ML, weights_dir=tmp_path / "there")
+    run("import_project", path, "--owner", "owner")
+    row = CustomBackbone.objects.get()
+    assert (row.name, row.title, row.project, row.size) == (spec.name, "Own", None, len(NETWORK))
+    assert row.owner == User.objects.get(username="owner")
+    assert Embedding.objects.get().key == key
+    assert "0 missing or damaged" in run("check_files")
+
+
+@pytest.mark.usefixtures("own_weights")
+def test_network_that_the_owner_has_is_not_there_twice(trained: ModelVersion, path: Path) -> None:
+    add_network(trained, owner=trained.project.owner)
+    run("export_project", "colours", path)
+    run("import_project", path, "--owner", "owner")
+    assert CustomBackbone.objects.count() == 1
+
+
+@pytest.mark.usefixtures("own_weights")
+def test_damaged_network_keeps_the_file_from_being_written(trained: ModelVersion, path: Path) -> None:
+    spec = add_network(trained, owner=trained.project.owner)
+    with default_storage.open(backbone_file_path(spec.name, LITE), "wb") as file:
+        file.write(b"another")
+    with pytest.raises(CommandError, match="A file of Own is damaged"):
+        run("export_project", "colours", path)
+    assert not path.exists()
+
+
+def test_class_that_only_a_dataset_version_knows_goes_along(trained: ModelVersion, path: Path) -> None:
+    red = trained.project.classes.get(name="red")
+    for sample in trained.project.samples.filter(image_class=red):
+        sample.delete()
+    red.delete()
+    before = probabilities(trained)
+    run("export_project", "colours", path)
+    other_site()
+    run("import_project", path, "--owner", "owner")
+    version = ModelVersion.objects.get(project__slug="colours")
+    assert version.project.classes.exclude(deleted_at=None).get().name == "red"
+    assert probabilities(version) == before
+    assert "0 missing or damaged" in run("check_files")
 
 
 def test_every_column_is_told_of() -> None:
