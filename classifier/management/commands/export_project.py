@@ -12,6 +12,8 @@ STAYS = (
     "accepted, exports and checks of pictures."
 )
 
+EVERY = 1000  # pictures between two lines of progress
+
 
 class Command(BaseCommand):
     help = "Write a whole project into a file while the site runs, for “import_project” on another site."
@@ -28,7 +30,7 @@ class Command(BaseCommand):
         if path.exists():
             raise CommandError(f"{path} is there already. Choose another name.")
         try:
-            made = export_project(project, path, tell=self.stdout.write)
+            made = export_project(project, path, tell=self._tell)
         except UserError as error:
             raise CommandError(str(error)) from None
         except OSError as error:
@@ -39,3 +41,7 @@ class Command(BaseCommand):
             f"Wrote {path}: {made.pictures:,} pictures, {made.rows:,} rows, {made.size / 1e6:,.1f} MB. {STAYS} "
             "It holds pictures and names of users: keep it where nobody else can read it."
         )
+
+    def _tell(self, pictures: int) -> None:
+        if pictures % EVERY == 0:
+            self.stdout.write(f"{pictures:,} pictures")

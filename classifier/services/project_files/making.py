@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
 
+from django.contrib.auth.models import User
 from django.core.files.storage import default_storage
 from django.db.models import QuerySet, Sum
 
@@ -32,7 +33,8 @@ from ml.backbones.spec import is_custom
 from ml.files import open_atomically
 
 AT_ONCE = 16  # pictures that are in memory
-Tell = Callable[[str], None]
+TOLD_EVERY = 500  # pictures
+Tell = Callable[[int], None]
 
 
 @dataclass
@@ -45,8 +47,13 @@ class Exported:
     left_out: list[str] = field(default_factory=list)
 
 
-def export_project(project: Project, path: Path, *, tell: Tell = lambda text: None) -> Exported:
-    """Write the file, which is complete under its name or not there. Raise ProjectFileRefused, OSError."""
+def export_project(
+    project: Project, path: Path, *, by: User | None = None, tell: Tell = lambda pictures: None
+) -> Exported:
+    """Write the file, which is complete under its name or not there. Raise ProjectFileRefused, OSError.
+
+    `tell` is called now and then with how many pictures are in it; what it raises ends the writing.
+    """
     if any(compare_migrations()):
         raise ProjectFileRefused("The database is of another version of the program. Run “manage.py prepare” first.")
     with (
@@ -60,7 +67,7 @@ def export_project(project: Project, path: Path, *, tell: Tell = lambda text: No
         _check_room(TABLES["images"].read(Scope(project.pk, alias)), path.parent)
         done = _Writer(project, alias, packer, tell).write()
         done.size = file.tell()
-    record("project.exported", project, slug=project.slug)
+    record("project.exported", project, by=by, slug=project.slug)
     return done
 
 
@@ -115,8 +122,8 @@ class _Writer:
                 continue
             self._packer.add(f"{PICTURES}{image.sha256}", [data])
             self._done.pictures, size = self._done.pictures + 1, size + len(data)
-            if self._done.pictures % 1000 == 0:
-                self._tell(f"{self._done.pictures:,} pictures")
+            if self._done.pictures % TOLD_EVERY == 0:
+                self._tell(self._done.pictures)
         return left_out, size
 
     def _list_files(self) -> Iterator[NamedFile]:
