@@ -21,7 +21,12 @@ from classifier.services.project_files.known_backbones import list_features, pre
 from classifier.services.project_files.opening import ProjectFile, damaged
 from classifier.services.project_files.storing import is_sha256, read_network
 from classifier.services.project_files.tables import TABLES
-from classifier.services.project_files.translating import colour_here, translate_change, translate_sample_change
+from classifier.services.project_files.translating import (
+    colour_here,
+    translate_change,
+    translate_finding,
+    translate_sample_change,
+)
 from classifier.services.project_files.versions import VersionLoader
 from classifier.services.project_files.writing import Ids, Row, RowWriter, check_value, new_id, wrong
 from classifier.services.project_settings import FIELDS as SETTINGS
@@ -51,6 +56,7 @@ class Loader:
             "jobs": _checked_job,
             "backbones": self._network,
             "own_backbones": self._own_network,
+            "findings": lambda row: translate_finding(row, self._ids),
             "changes": lambda row: translate_change(row, self._ids),
             "sample_changes": lambda row: translate_sample_change(row, self._ids),
         }

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from django.contrib.auth.models import User
-from django.db.models import ForeignKey, Model, QuerySet
+from django.db.models import ForeignKey, Model, Q, QuerySet
 
 from classifier.models import (
     Alias,
@@ -16,6 +16,7 @@ from classifier.models import (
     CustomBackbone,
     DatasetVersion,
     Embedding,
+    Finding,
     Image,
     ImageClass,
     ImageMeasures,
@@ -130,6 +131,12 @@ def _sample_changes(scope: Scope) -> "QuerySet[SampleChange]":
     return SampleChange.objects.filter(change__project=scope.project, sample__in=_kept_samples(scope))
 
 
+def _dismissed(scope: Scope) -> "QuerySet[Finding]":
+    """Select what people have looked at; all else the next check finds again."""
+    kept = Finding.objects.filter(Q(sample=None) | Q(sample__in=_kept_samples(scope)), project=scope.project)
+    return kept.exclude(dismissed_at=None)
+
+
 def _backbones(scope: Scope) -> "QuerySet[CustomBackbone]":
     return CustomBackbone.objects.filter(pk__in=list(scope.backbones))
 
@@ -206,6 +213,7 @@ TABLES = {
         Table("jobs", Job, _jobs, only=_JOB, clean=_clean_job),
         Table("log_lines", JobLogLine, lambda scope: JobLogLine.objects.filter(job__in=_jobs(scope)), has_ids=False),
         Table("samples", Sample, _kept_samples, _TRASH),
+        Table("findings", Finding, _dismissed, has_ids=False),
         Table("changes", Change, lambda scope: Change.objects.filter(project=scope.project)),
         Table("sample_changes", SampleChange, _sample_changes, has_ids=False),
         Table("dataset_versions", DatasetVersion, lambda scope: DatasetVersion.objects.filter(project=scope.project)),

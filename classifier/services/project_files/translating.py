@@ -11,6 +11,7 @@ from classifier.services.history import describe_change
 from classifier.services.portable.lines import writable_fields
 from classifier.services.project_files.tables import TABLES, Column
 from classifier.services.project_files.writing import Ids, Row, check_value, new_id, wrong
+from ml.audit.kinds import KINDS
 
 Fields = dict[str, Any]
 _LINKS = {"image_class_id": "classes", "merged_into_id": "classes"}
@@ -47,6 +48,18 @@ def translate_change(row: Row, ids: Ids) -> Fields:
 def _translate_class(old_id: int, fields: Mapping[str, Any], ids: Ids) -> Fields:
     known = _translate(fields, CLASS_FIELDS, ImageClass, ids)
     return {**known, "colour": colour_here(known["colour"], old_id)} if "colour" in known else known
+
+
+def translate_finding(row: Row, ids: Ids) -> Fields:
+    """Return a dismissed finding with the id that its predicted class has here. Raise ProjectFileRefused."""
+    details = row["details"]
+    if row["kind"] not in KINDS or not isinstance(details, dict):
+        raise wrong(TABLES["findings"], "kind")
+    if "predicted" in details:
+        details = {**details, "predicted": new_id(ids, "classes", details["predicted"])}
+    if not all(isinstance(value, str | int | float) for value in details.values()):
+        raise wrong(TABLES["findings"], "details")
+    return {**row, "details": details}
 
 
 def translate_sample_change(row: Row, ids: Ids) -> Fields:

@@ -21,7 +21,7 @@ LINKS = {
     "dataset_version_id": "dataset_versions",
     "model_version_id": "model_versions",
 }
-PEOPLE = ("created_by", "updated_by", "owner")
+PEOPLE = ("created_by", "updated_by", "owner", "dismissed_by")
 
 
 def read_rows(path: Path) -> dict[str, Rows]:
@@ -64,6 +64,8 @@ def _placed(row: dict[str, Any], places: dict[str, dict[Any, int]]) -> dict[str,
         shown["colour"] = row["colour"] or colour_of(row["id"])
     if "before" in row:
         shown |= {side: _placed(row[side], places) for side in ("before", "after")}
+    if "predicted" in (row.get("details") or {}):
+        shown["details"] = {**row["details"], "predicted": places["classes"][row["details"]["predicted"]]}
     if "undoes_id" in row:
         shown["classes"] = {
             places["classes"][int(pk)]: [_placed_class(int(pk), one, places) for one in pair]

@@ -292,6 +292,22 @@ def test_forged_row_is_refused(path: Path, table: str, values: dict[str, Any], s
     refused(path, sentence)
 
 
+@pytest.mark.parametrize(
+    ("values", "sentence"),
+    [
+        ({"kind": "explode"}, "findings.kind cannot have"),
+        ({"details": []}, "findings.kind cannot have"),
+        ({"details": {"predicted": 999_999}}, "a row of the table classes"),
+        ({"details": {"share": {}}}, "findings.details cannot have"),
+        ({"sample_id": 999_999}, "a row of the table samples"),
+    ],
+)
+def test_forged_finding_is_refused(path: Path, values: dict[str, Any], sentence: str) -> None:
+    row = {"kind": "tiny", "sample_id": None, "image_class_id": None, "score": 1.0, "details": {}, **values}
+    forge(path, "findings", lambda rows: rows.append({**row, "dismissed_at": None, "dismissed_by": None}))
+    refused(path, sentence)
+
+
 def test_job_names_no_file_that_a_purge_would_delete(path: Path) -> None:
     forge(path, "jobs", set_all(config={"archive": "images/00/evil", "recipe": "auto"}, state={"checkpoint": "evil"}))
     run("import_project", path, "--owner", "owner")

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
+from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 from django.db.backends.base.base import NO_DB_ALIAS
 from django.test import Client
@@ -134,8 +135,7 @@ def test_file_goes_with_its_job_and_with_its_project(trained: ModelVersion) -> N
 
 def test_damaged_file_is_found_and_forgotten(trained: ModelVersion) -> None:
     job = write(trained.project)
-    with default_storage.open(f"project-files/{files()[0]}", "wb") as file:
-        file.write(b"Dear")
+    default_storage.save(f"project-files/{files()[0]}", ContentFile(b"Dear"))
     with pytest.raises(SystemExit):
         run("check_files")
     with pytest.raises(SystemExit):

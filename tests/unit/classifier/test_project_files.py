@@ -2,21 +2,21 @@
 
 import hashlib
 import io
-import shutil
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from django.apps import apps
-from django.conf import settings as site
 from django.contrib.auth.models import User
+from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 from django.core.management import CommandError, call_command
 from django.db import transaction
 from django.db.backends.base.base import NO_DB_ALIAS
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
 
 from classifier.models import (
     Alias,
@@ -26,6 +26,7 @@ from classifier.models import (
     Contribution,
     CustomBackbone,
     Embedding,
+    Finding,
     Image,
     ImageClass,
     Job,
@@ -43,6 +44,7 @@ from classifier.services import changes, classes, members, model_versions, sampl
 from classifier.services.accounts import create_api_key
 from classifier.services.backups import rows as all_rows
 from classifier.services.custom_backbones import find_backbone
+from classifier.services.file_checks import list_files
 from classifier.services.model_versions import fingerprint
 from classifier.services.portable import snapshot
 from classifier.services.prediction import AnsweringVersion, answer
@@ -81,11 +83,8 @@ def other_site(*, with_people: bool = True) -> None:
     """Become another site: without any rows and files of this one, and with ids that this one did not have."""
     with transaction.atomic():
         all_rows.delete_rows(apps)
-    if not site.S3_BUCKET:
-        shutil.rmtree(site.MEDIA_ROOT, ignore_errors=True)
-    else:
-        for image in default_storage.listdir("images")[1]:
-            default_storage.delete(image)
+    for path in list(list_files("")):
+        default_storage.delete(path)
     if with_people:
         head = User.objects.create_user("head")
         other = create_project("Other", by=head, slug="other")
@@ -133,6 +132,15 @@ def moving(filled: Project) -> Project:
     trashed = filled.model_versions.get(number=train(filled, seed=7).result["model_version"])
     trash.delete_version(trashed)
     change_settings(filled, least_accuracy=60, not_worse=True)
+    found = {
+        "project": filled,
+        "kind": "wrong_label",
+        "score": 0.9,
+        "details": {"predicted": kinds["blue"].pk, "confidence": 0.9},
+    }
+    given = {"image_class": kinds["green"], "dismissed_at": timezone.now(), "dismissed_by": by}
+    Finding.objects.create(sample=first, **found, **given)
+    Finding.objects.create(sample=second, **found)
     User.objects.create_user("editor")
     members.add_member(filled, "editor", Role.EDITOR, by=by)
     share_links.create_link(filled, by=by)
@@ -232,6 +240,24 @@ def test_pages_of_what_came_open(moving: Project, path: Path) -> None:
         assert client.get(address).status_code == 200, address
 
 
+def test_findings_that_were_dismissed_stay_so(moving: Project, path: Path) -> None:
+    run("export_project", moving.slug, path)
+    other_site()
+    run("import_project", path, "--owner", "owner")
+    project = Project.objects.get(slug="colours")
+    finding = Finding.objects.get(project=project)
+    assert (finding.dismissed_at is None, finding.details) == (
+        False,
+        {"predicted": project.classes.get(name="blue").pk, "confidence": 0.9},
+    )
+    client = Client()
+    client.force_login(project.owner)
+    page = client.get(reverse("check_kind", args=["colours", "wrong_label"]), {"dismissed": ""})
+    assert page.status_code == 200
+    assert finding.sample
+    assert finding.sample.image.sha256 in page.content.decode()
+
+
 def test_what_is_of_the_old_site_stays_there(moving: Project, path: Path) -> None:
     create_api_key(moving.owner, "robot")
     AuditEntry.objects.all().delete()
@@ -275,8 +301,7 @@ def test_beside_the_original_it_has_its_own_rows_and_the_same_pictures(moving: P
 def test_missing_and_damaged_pictures_are_left_out_and_told(moving: Project, path: Path) -> None:
     gone, damaged = [sample.image for sample in moving.samples.filter(deleted_at=None)[:2]]
     default_storage.delete(gone.path)
-    with default_storage.open(damaged.path, "wb") as file:
-        file.write(b"no picture")
+    default_storage.save(damaged.path, ContentFile(b"no picture"))
     said = run("export_project", moving.slug, path)
     assert all(image.sha256 in said for image in (gone, damaged))
     kept = moving.samples.filter(deleted_at=None).count() - 2
@@ -290,8 +315,7 @@ def test_missing_and_damaged_pictures_are_left_out_and_told(moving: Project, pat
 def test_damaged_picture_of_the_target_becomes_whole(moving: Project, path: Path) -> None:
     image = moving.samples.filter(deleted_at=None)[0].image
     run("export_project", moving.slug, path)
-    with default_storage.open(image.path, "wb") as file:
-        file.write(b"no picture")
+    default_storage.save(image.path, ContentFile(b"no picture"))
     Image.objects.filter(pk=image.pk).update(damaged_at="2026-11-27T10:00:00Z")
     run("import_project", path, "--owner", "owner")
     assert "0 missing or damaged" in run("check_files")
@@ -370,8 +394,7 @@ def test_network_that_the_owner_has_is_not_there_twice(trained: ModelVersion, pa
 @pytest.mark.usefixtures("own_weights")
 def test_damaged_network_keeps_the_file_from_being_written(trained: ModelVersion, path: Path) -> None:
     spec = add_network(trained, owner=trained.project.owner)
-    with default_storage.open(backbone_file_path(spec.name, LITE), "wb") as file:
-        file.write(b"another")
+    default_storage.save(backbone_file_path(spec.name, LITE), ContentFile(b"another"))
     with pytest.raises(CommandError, match="A file of Own is damaged"):
         run("export_project", "colours", path)
     assert not path.exists()
