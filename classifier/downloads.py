@@ -14,6 +14,7 @@ from classifier.outages import raise_outage
 from classifier.sample_filters import BadFilter, SampleFilter, select_samples
 from classifier.services.event_files import event_files_name, open_event_files
 from classifier.services.exports import open_export
+from classifier.services.project_files.offering import open_project_file
 from classifier.services.takeouts import Source, stream_manifest, stream_zip
 from ml.errors import Unavailable
 
@@ -85,6 +86,11 @@ def send_export(project: Project, export: Export) -> FileResponse:
 def send_event_files(job: Job) -> FileResponse:
     """Send what the training wrote for TensorBoard; raise Http404 where there is nothing."""
     return _send_zip(lambda: open_event_files(job), f"{event_files_name(job)}.zip")
+
+
+def send_project_file(job: Job) -> FileResponse:
+    """Send the file in which a job has written its project; raise Http404 where it is gone."""
+    return _send_zip(lambda: open_project_file(job), f"{job.own_project.slug}-project.zip")
 
 
 def _send_zip(open_file: Callable[[], IO[bytes]], name: str) -> FileResponse:

@@ -117,6 +117,10 @@ urlpatterns = [
     path("projects/<slug:slug>/candidate", candidate.part, name="candidate"),
     path("projects/<slug:slug>/candidate/keep", candidate.keep, name="candidate_keep"),
     path("projects/<slug:slug>/settings", project_settings.settings, name="project_settings"),
+    path("projects/<slug:slug>/project-file", project_settings.write_file, name="project_file"),
+    path(
+        "projects/<slug:slug>/jobs/<int:number>/project-file", project_settings.download_file, name="job_project_file"
+    ),
     path("projects/<slug:slug>/delete", trash.delete_project, name="project_delete"),
     path("projects/<slug:slug>/share/", share_links.share, name="share"),
     path("projects/<slug:slug>/sent/", share_links.waiting, name="waiting"),

@@ -24,10 +24,18 @@ SERVICES = (
     "tests/integration/test_whole_path.py",
 )
 # What takes minutes there and finds the same as elsewhere: 600 pictures a test, each asked of the S3 server some times
-# (the one that needs its checkpoint from there is marked for itself), and each address asked by everybody.
+# (the one that needs its checkpoint from there is marked for itself), each address asked by everybody, and a hundred
+# files that are refused.
 DEAR_ON_SERVICES = tuple(
     f"tests/unit/classifier/{name}.py"
-    for name in ("test_tuning_jobs", "test_permissions", "test_openapi_fuzzing", "test_openapi", "test_api_errors")
+    for name in (
+        "test_tuning_jobs",
+        "test_permissions",
+        "test_openapi_fuzzing",
+        "test_openapi",
+        "test_api_errors",
+        "test_hostile_project_files",
+    )
 )
 
 

@@ -3,18 +3,20 @@
 from enum import Enum
 from typing import Any
 
+from django.http import Http404
 from django.shortcuts import get_object_or_404
 from ninja import Router, Status
 from ninja.params import functions as params
 
 from classifier import selectors
-from classifier.access import SignedIn
+from classifier.access import SignedIn, find_project
 from classifier.api import schemas
 from classifier.api.errors import TEXT, ZIP, errors
 from classifier.api.present import present_job, present_jobs
-from classifier.downloads import send_event_files, send_job_log
+from classifier.downloads import send_event_files, send_job_log, send_project_file
 from classifier.job_lists import LISTED, PAGE, STATES, filter_jobs
 from classifier.models import Job
+from classifier.roles import Role
 from classifier.services import job_actions
 
 State = Enum("State", {name: name for name in STATES}, type=str)  # type: ignore[misc]
@@ -64,6 +66,16 @@ def download_job_log(request: SignedIn, job_id: int) -> Any:
 def get_event_files(request: SignedIn, job_id: int) -> Any:
     """Return a training's event files for TensorBoard, as a zip."""
     return send_event_files(find_job(request, job_id))
+
+
+@router.get("/jobs/{job_id}/project-file", response={200: None, **errors(404, 422)}, openapi_extra=ZIP)
+def download_project_file(request: SignedIn, job_id: int) -> Any:
+    """Return the file in which a job has written its project, for the owner alone. It is there for some days."""
+    job = find_job(request, job_id)
+    if job.project is None:
+        raise Http404
+    find_project(request, job.project.slug, Role.OWNER)
+    return send_project_file(job)
 
 
 @router.post("/jobs/{job_id}/cancel", response={200: schemas.JobOut, **errors(400, 404, 409, 413, 422)})

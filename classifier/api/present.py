@@ -105,6 +105,8 @@ def _present_result(job: Job) -> BaseModel:
     stored = read_state(job).event_files
     if stored is not None:
         result["event_files"] = stored.size
+    if (written := read_state(job).project_file) is not None:
+        result["project_file"] = written.size
     if (plan := read_state(job).plan) is not None:
         result["plan"] = plan
     upload = getattr(job, "upload", None)

@@ -11,6 +11,7 @@ from classifier.api.errors import errors
 from classifier.api.present import present_project
 from classifier.roles import Role
 from classifier.services import project_settings, projects, purging, sample_sets, trash
+from classifier.services.project_files import offering
 
 router = Router()
 TYPED = "the name of the project: then it is deleted for good at once, and nobody can bring it back"
@@ -59,6 +60,16 @@ def get_project_settings(request: SignedIn, slug: str) -> Any:
 def change_project_settings(request: SignedIn, slug: str, payload: schemas.ProjectSettingsIn) -> Any:
     """Change settings of a project; what is left out stays as it is, and null takes a condition away."""
     return project_settings.change_settings(find_project(request, slug), **payload.model_dump(exclude_unset=True))
+
+
+@router.post("/projects/{slug}/project-file", response={202: schemas.JobRef, **errors(400, 404, 409, 413, 422)})
+def write_project_file(request: SignedIn, slug: str) -> Any:
+    """Start a job that writes the whole project into a file, which `import_project` of another site brings in.
+
+    It has pictures, history, versions and embeddings; members, links and the trash stay. Only the owner may do this.
+    """
+    job = offering.request_project_file(find_project(request, slug, Role.OWNER), by=request.user)
+    return Status(202, {"job": job.pk})
 
 
 @router.delete("/projects/{slug}", response={204: None, **errors(400, 404, 409, 413, 422)})

@@ -16,6 +16,7 @@ from classifier.jobs.results import (
     ExportResult,
     IngestResult,
     NoResult,
+    ProjectFileResult,
     ReproduceResult,
     TrainResult,
     VersionResult,
@@ -229,6 +230,18 @@ HUB = JobKind(
     run="worker.hub:build_hub_file",
     stages=(Stage("build", "Building the files", seconds=LOADING_SECONDS),),
 )
+PROJECT_FILE = JobKind(
+    name="project_file",
+    title="Writing the project into a file",
+    queue="ingest",
+    run="worker.project_file:write_project_file",
+    stages=(
+        Stage("write", "Writing pictures", unit="pictures", rate=1000),
+        Stage("store", "Storing the file", grows=True, seconds=2),
+    ),
+    result=ProjectFileResult,
+    template="classifier/jobs/_project_file.html",
+)
 DELETE = JobKind(
     name="delete",
     title="Deleting for good",
@@ -255,6 +268,7 @@ KINDS = {
         BACKBONE,
         IMPORT,
         HUB,
+        PROJECT_FILE,
         DELETE,
         DISK_USAGE,
         NOTIFY,

@@ -82,6 +82,12 @@ class BackboneComparison(BaseModel, extra="forbid"):
     trials: list[BackboneTrial] | None = Field(None, description="the most accurate first")
 
 
+class ProjectFileResult(BaseModel, extra="forbid"):
+    pictures: int | None = Field(None, description="how many are in the file")
+    left_out: int | None = Field(None, description="pictures that are missing or damaged, and so not in it")
+    project_file: int | None = Field(None, description="bytes of the file, as long as it can be downloaded")
+
+
 class ExportResult(BaseModel, extra="forbid"):
     export: str | None = Field(None, description="the format")
 

@@ -21,6 +21,7 @@ class JobState(BaseModel, extra="forbid"):
     dataset_version: int | None = None  # the row's id: frozen when the job first ran
     checkpoint: str | None = None  # where fine-tuning stands, in the default storage
     event_files: StoredFile | None = None
+    project_file: StoredFile | None = None  # until it has been there for some days
     plan: dict[str, Any] | None = None  # what was understood of an archive, as `Plan.describe_fully`
     thumbnails: dict[str, list[str]] = Field(default_factory=dict)  # a few of each class in base64, while it is asked
     layout: str = ""  # that a person chose when asked

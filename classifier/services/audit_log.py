@@ -40,6 +40,8 @@ ACTIONS = {
     "project.deleted": "deleted a project",
     "project.restored": "restored a project",
     "project.purged": "deleted a project for good",
+    "project.exported": "wrote a project into a file, to move it",
+    "project.imported": "brought in a project from a file",
     "project.handed_on": "handed a project on",
     "pictures.erased": "erased pictures for good",
     "version.promoted": "made a version live",

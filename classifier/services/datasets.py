@@ -2,7 +2,9 @@
 
 import hashlib
 import json
+import re
 from collections import Counter
+from collections.abc import Mapping
 from typing import Any
 
 from django.contrib.auth.models import User
@@ -18,6 +20,7 @@ from ml.datasets.dataset import Dataset
 from ml.datasets.splits import SPLITS, SplitSample, assign_splits
 from ml.errors import Unavailable
 
+_SHA256 = re.compile(r"[0-9a-f]{64}")
 DEFAULT_PERCENTAGE = 10  # of validation and of test, where nobody said another
 
 Row = tuple[Any, ...]  # (sha256, class id, split), and the group if there is one
@@ -102,6 +105,22 @@ def _dump(classes: list[list[Any]], rows: list[Row]) -> bytes:
     return json.dumps({"classes": [pk for pk, _ in classes], "rows": rows}, separators=(",", ":")).encode()
 
 
+def renumber_dataset(content: bytes, ids: Mapping[int, int]) -> tuple[bytes, dict[str, list[int]]]:
+    """Return the file of a dataset version with other ids of its classes, and its pictures per class of each split.
+
+    Raise DatasetCorrupt for what is no such file, KeyError for a class that has no new id.
+    """
+    try:
+        frozen = json.loads(content)
+        classes = [[ids[pk], ""] for pk in frozen["classes"]]
+        rows = [(str(sha256), ids[pk], *rest) for sha256, pk, *rest in frozen["rows"]]
+    except (ValueError, TypeError, RecursionError) as error:
+        raise DatasetCorrupt("The file is not that of a dataset version.") from error
+    if not all(_SHA256.fullmatch(row[0]) and len(row) in (3, 4) and row[2] in SPLITS for row in rows):
+        raise DatasetCorrupt("The file is not that of a dataset version.")
+    return _dump(classes, rows), _counts(classes, rows)
+
+
 def restore_dataset(version: DatasetVersion) -> bool:
     """Write the version's file again from the project's samples; return False if they have changed since."""
     present = {pk for pk, _ in version.classes}
@@ -167,7 +186,7 @@ def _rows(project: Project) -> list[Row]:
     return sorted(row if row[-1] else row[:-1] for row in rows)
 
 
-def _counts(classes: list[list[object]], rows: list[Row]) -> dict[str, list[int]]:
+def _counts(classes: list[list[Any]], rows: list[Row]) -> dict[str, list[int]]:
     counted = Counter((split, class_id) for _, class_id, split, *_ in rows)
     return {split: [counted[split, pk] for pk, _ in classes] for split in SPLITS}
 

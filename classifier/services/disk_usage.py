@@ -35,6 +35,7 @@ FOLDERS = {
     "incoming": "Uploads waiting to be read",
     "contributions": "Pictures waiting to be accepted",
     "networks": "Networks that people added",
+    "project-files": "Projects in files, to be moved",
     "hub": "Backbones for TensorFlow Hub",
 }
 

@@ -30,6 +30,8 @@ from classifier.services.artifacts import artifact_path, load_artifact, load_eva
 from classifier.services.candidate_files import list_paths, read_files
 from classifier.services.event_files import event_files_path
 from classifier.services.images import THUMBNAIL_SIZES, read_file
+from classifier.services.portable.checks import pieces_of
+from classifier.services.project_files.offering import project_file_path
 from classifier.storage import part_storage
 from ml.machine import CORES
 from ml.training.artifacts import DETECTOR, EVALUATION, HEAD, MANIFEST, ArtifactCorrupt
@@ -138,6 +140,12 @@ def _check_event_files(job: Job) -> _Check:
     return _Check(job, f"event files of {job}", (path,), lambda: _read_with_sha256(path, sha256))
 
 
+def _check_project_file(job: Job) -> _Check:
+    sha256 = job.state["project_file"]["sha256"]
+    path = project_file_path(sha256)
+    return _Check(job, f"file of the project {job.project}", (path,), lambda: _hash_with_sha256(path, sha256))
+
+
 def _check_backbone(custom: CustomBackbone) -> _Check:
     paths = tuple(backbone_file_path(custom.name, file) for file in custom.spec["files"])
 
@@ -186,6 +194,7 @@ _SOURCES: tuple[tuple[Any, Callable[[Any], _Check]], ...] = (
     (ModelVersion.every.select_related("project"), _check_version),
     (Export.objects.exclude(sha256="").select_related("model_version__project"), _check_export),
     (Job.objects.filter(state__has_key="event_files"), _check_event_files),
+    (Job.objects.filter(state__has_key="project_file").select_related("project"), _check_project_file),
     (CustomBackbone.objects.exclude(name=""), _check_backbone),
     (Audit.objects.select_related("project"), _check_audit),
     (Candidate.objects.exclude(artifact_digest="").select_related("project"), _check_candidate),
@@ -200,6 +209,16 @@ def _read_with_sha256(path: str, sha256: str) -> bytes:
     if hashlib.sha256(data).hexdigest() != sha256:
         raise ValueError("The content is not what its name says.")
     return data
+
+
+def _hash_with_sha256(path: str, sha256: str) -> None:
+    """Do the same with what may be too large for the memory."""
+    digest = hashlib.sha256()
+    with default_storage.open(path) as file:
+        for piece in pieces_of(file):
+            digest.update(piece)
+    if digest.hexdigest() != sha256:
+        raise ValueError("The content is not what its name says.")
 
 
 def list_orphans() -> Iterator[Problem]:

@@ -16,6 +16,7 @@ from classifier.services.audits import request_audit
 from classifier.services.backbone_comparisons import request_comparison
 from classifier.services.event_files import event_files_path
 from classifier.services.exports import request_export
+from classifier.services.project_files.offering import project_file_path
 from classifier.services.training import request_training
 from ml.errors import Conflict
 from ml.training.config import parse_config
@@ -135,6 +136,8 @@ def _files_of(job: Job, state: JobState) -> list[str]:
         found.append(event_files_path(stored.sha256))
     if state.checkpoint and not Job.objects.filter(state__checkpoint=state.checkpoint).exists():
         found.append(state.checkpoint)
+    if state.project_file:
+        found.append(project_file_path(state.project_file.sha256))
     if job.config.get("archive") and not state.archive_deleted:
         found.append(job.config["archive"])
     return found

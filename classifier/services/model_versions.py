@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -33,21 +34,35 @@ log = structlog.get_logger(__name__)
 
 def fingerprint(dataset_version: DatasetVersion, config: TrainConfig) -> str:
     """Return a digest that is equal if training again would give the same model version, bit for bit."""
+    backbone = find_backbone(config.backbone).digest
+    return fingerprint_of(dataset_version.digest, config, backbone=backbone, negative=negative_classes(dataset_version))
+
+
+def fingerprint_of(dataset: str, config: TrainConfig, *, backbone: str, negative: Sequence[int]) -> str:
+    """Return the fingerprint of what was trained on a dataset and a backbone with these digests.
+
+    `negative` are the ids of the classes that mean “none of these”, rising.
+    """
     said: dict[str, Any] = {
-        "dataset": dataset_version.digest,
+        "dataset": dataset,
         "config": config.as_dict(),
-        "backbone": find_backbone(config.backbone).digest,
+        "backbone": backbone,
         "preprocessing": PREPROCESSING_VERSION,
         "recipe": RECIPES[config.recipe].version,
     }
     said["artifact"] = FORMAT_VERSION
-    if negative := negative_classes(dataset_version):
-        said["negative"] = negative
+    if negative:
+        said["negative"] = list(negative)
     if config.augmentations:
         said["distortions"] = AUGMENTATION_VERSION
     if config.fine_tuning:
         said["tuning"] = TUNING_VERSION
     return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
+
+
+def fingerprint_of_import(dataset: str, backbone: str) -> str:
+    """Return the fingerprint of an imported classifier: of its dataset's digest and its network's name."""
+    return hashlib.sha256(f"imported {dataset} {backbone}".encode()).hexdigest()
 
 
 def negative_classes(dataset_version: DatasetVersion) -> list[int]:
@@ -153,7 +168,7 @@ def publish_import(
     out, its framing and its size.
     """
     _store_artifact(trained)
-    made = hashlib.sha256(f"imported {dataset_version.digest} {custom.name}".encode()).hexdigest()
+    made = fingerprint_of_import(dataset_version.digest, custom.name)
     config = {"recipe": IMPORTED, "backbone": custom.name, "source": custom.source, "pictures": pictures}
     with transaction.atomic():
         custom.save(update_fields=FIELDS_OF_OPENED)

@@ -39,6 +39,7 @@ from classifier.services.audit_log import record
 from classifier.services.candidate_files import list_paths
 from classifier.services.event_files import event_files_path
 from classifier.services.job_actions import StillOpen
+from classifier.services.project_files.offering import project_file_path
 from classifier.services.resumable import discard
 from classifier.services.samples import purge_every_sample
 from classifier.services.trash import list_purges
@@ -170,6 +171,8 @@ def _files_of_job(job: Job) -> Iterable[tuple[str, "QuerySet[Model] | None"]]:
     if state.event_files:
         sha256 = state.event_files.sha256
         yield event_files_path(sha256), Job.objects.filter(state__event_files__sha256=sha256)
+    if state.project_file:
+        yield project_file_path(state.project_file.sha256), None
     if state.checkpoint:
         yield state.checkpoint, Job.objects.filter(state__checkpoint=state.checkpoint)
     if job.parent_id is None and job.config.get("archive") and not state.archive_deleted:

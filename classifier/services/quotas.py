@@ -30,9 +30,13 @@ class QuotaUsedUp(Conflict):
 class _Limit:
     """A limit, and what is left of it: pictures or bytes."""
 
-    sentence: str
+    room: str
     left: int
     in_bytes: bool
+
+    @property
+    def sentence(self) -> str:
+        return f"{self.room}, and that is used up. {ADVICE}"
 
     def fits(self, size: int) -> bool:
         return self.left >= (size if self.in_bytes else 1)
@@ -46,6 +50,13 @@ def check_quota(project: Project) -> None:
     for limit in _limits_of(project):
         if limit.left <= 0:
             raise QuotaUsedUp(limit.sentence)
+
+
+def check_quota_for(owner: User, *, pictures: int, size: int) -> None:
+    """Check that a new project of so many pictures and bytes may come to somebody. Raise QuotaUsedUp."""
+    for limit in _limits_of(Project(pk=0, owner=owner)):  # there is no project of this id
+        if limit.left < (size if limit.in_bytes else pictures):
+            raise QuotaUsedUp(f"{limit.room}, which is too little: this one has {pictures:,} pictures.")
 
 
 def refuse_beyond_quota(project: Project, files: list[IncomingFile]) -> list[IncomingFile]:
@@ -104,5 +115,4 @@ def _measure(project: Project, who: str, samples: "QuerySet[Sample]", allowed: i
     used = samples.aggregate(n=Sum("image__size") if in_gb else Count("pk"))["n"] or 0
     has = f"{who} has" if who else f"All projects of {project.owner.username} together have"
     what = "GB of pictures" if in_gb else "pictures"
-    sentence = f"{has} room for {allowed:,} {what}, and that is used up. {ADVICE}"
-    return _Limit(sentence, (allowed * 2**30 if in_gb else allowed) - used, in_gb)
+    return _Limit(f"{has} room for {allowed:,} {what}", (allowed * 2**30 if in_gb else allowed) - used, in_gb)

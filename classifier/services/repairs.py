@@ -26,6 +26,7 @@ from classifier.services.datasets import restore_dataset
 from classifier.services.exports import request_export
 from classifier.services.file_checks import Problem
 from classifier.services.images import set_aside
+from classifier.services.project_files.offering import PROJECT_FILES
 from classifier.storage import store_once
 from ml.backbones.spec import custom_backbone_dir
 from ml.errors import UserError
@@ -37,6 +38,8 @@ def repair(problem: Problem) -> str:
     if not problem.is_loss:
         default_storage.delete(problem.path)
         return "Deleted."
+    if problem.path.startswith(PROJECT_FILES):
+        return _forget_project_file(problem.row)
     return _REPAIRS[type(problem.row)](problem.row)
 
 
@@ -73,6 +76,11 @@ def _remake_export(export: Export) -> str:
 def _forget_event_files(job: Job) -> str:
     update_ended_state(job, event_files=None)
     return "They cannot be made again; the job’s page offers them no longer."
+
+
+def _forget_project_file(job: Job) -> str:
+    update_ended_state(job, project_file=None)
+    return "The job’s page offers it no longer; the owner of the project can have it written again."
 
 
 def _restore_backbone(custom: CustomBackbone) -> str:

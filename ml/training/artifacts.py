@@ -12,7 +12,7 @@ import io
 import json
 import math
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -80,8 +80,33 @@ def pack_artifact(
     files = {name: _pack(one) for name, one in arrays.items()}
     listed = {name: hashlib.sha256(data).hexdigest() for name, data in files.items()}
     said = {"none_of_these": describe_rejection(rejection), "format_version": FORMAT_VERSION, "files": listed}
-    encoded = json.dumps(manifest | said, sort_keys=True, ensure_ascii=False, indent=1, allow_nan=False).encode()
+    return _seal(manifest | said, files)
+
+
+def _seal(manifest: dict[str, Any], files: dict[str, bytes]) -> tuple[str, dict[str, bytes]]:
+    encoded = json.dumps(manifest, sort_keys=True, ensure_ascii=False, indent=1, allow_nan=False).encode()
     return hashlib.sha256(encoded).hexdigest(), {**files, MANIFEST: encoded}
+
+
+def renumber_classes(
+    digest: str, read: Callable[[str], bytes], ids: Mapping[int, int], dataset_digest: str
+) -> tuple[str, dict[str, bytes]]:
+    """Return the artifact with this digest as a training with other ids of the same classes would have packed it.
+
+    It answers with the same numbers. `ids` are the new ids by the old ones, and `dataset_digest` is that of the dataset
+    version with the new ones. Raise `ArtifactCorrupt`, `KeyError` for a class that has no new id.
+    """
+    artifact, manifest = read_artifact(digest, read), _read_manifest(digest, read)
+    if not set(manifest["files"]) <= set(ARRAYS):
+        raise ArtifactCorrupt("The manifest names files that no artifact has.")
+    renumbered: dict[str, Any] = {"classes": [[ids[pk], name] for pk, name in artifact.classes]}
+    if "dataset_digest" in manifest:
+        renumbered["dataset_digest"] = dataset_digest
+    read_evaluation(digest, read)
+    try:
+        return _seal(manifest | renumbered, {name: _read_file(name, read) for name in manifest["files"]})
+    except ValueError as error:
+        raise ArtifactCorrupt(f"The manifest holds what is no number: {error}") from None
 
 
 def describe_rejection(rejection: Rejection) -> dict[str, Any]:

@@ -4,13 +4,14 @@ import contextlib
 import hashlib
 import json
 from collections.abc import Callable, Iterator
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from django.core.files.base import File
 from django.core.files.storage import default_storage
 from pydantic import BaseModel, ValidationError
 
-from classifier.services.backups.manifest import PIECE, BackupRefused, hash_file
+from classifier.services.backups.manifest import BackupRefused
+from classifier.services.portable.checks import PIECE, hash_file, is_inside
 from ml.files import open_atomically
 
 LIST, FOLDER = "files.jsonl", "files"
@@ -54,8 +55,7 @@ def read_list(folder: Path) -> Iterator[Entry]:
                 entry = Entry(**json.loads(line))
             except (ValueError, TypeError, ValidationError):
                 raise BackupRefused(f"The backup is damaged: {LIST} has a line that cannot be read.") from None
-            path = PurePosixPath(entry.path)
-            if path.is_absolute() or ".." in path.parts or "\\" in entry.path:
+            if not is_inside(entry.path):
                 raise BackupRefused("The backup names a file outside of the storage; nothing of it was used.")
             yield entry
 

@@ -15,10 +15,11 @@ from django.conf import settings
 
 from classifier.schema import compare_migrations, list_applied
 from classifier.services.backups import files, rows
-from classifier.services.backups.manifest import NAME, BackupRefused, Manifest, hash_file, write_manifest
+from classifier.services.backups.manifest import NAME, BackupRefused, Manifest, write_manifest
 from classifier.services.backups.settings_file import SETTINGS, describe_settings
-from classifier.services.backups.snapshot import take_snapshot
 from classifier.services.file_checks import list_named_files
+from classifier.services.portable.checks import hash_file
+from classifier.services.portable.snapshot import take_snapshot
 from ml.files import write_atomically
 
 DATABASE = "database"

@@ -1,6 +1,5 @@
 """The manifest of a backup: what belongs to it, and from which program it is."""
 
-import hashlib
 import json
 from datetime import datetime
 from pathlib import Path
@@ -8,7 +7,7 @@ from typing import Literal
 
 from pydantic import BaseModel, Field, ValidationError
 
-from classifier.schema import known_migrations
+from classifier.services.portable.checks import find_newer_program, hash_file
 from ml.errors import Conflict
 from ml.files import write_atomically
 from poetsweb.version import VERSION
@@ -16,7 +15,6 @@ from poetsweb.version import VERSION
 FORMAT_VERSION = 1
 NAME = "manifest.json"
 MAX_BYTES = 10 * 2**20
-PIECE = 2**20
 
 
 class BackupRefused(Conflict):
@@ -57,25 +55,14 @@ def read_manifest(folder: Path) -> Manifest:
 
 def _refuse_newer(data: bytes) -> None:
     try:
-        told = json.loads(data)
-        newer = told["format"] > FORMAT_VERSION or set(told["migrations"]) - known_migrations()
-        program = str(told["program"])[:40]
-    except (ValueError, KeyError, TypeError):
+        program = find_newer_program(json.loads(data), FORMAT_VERSION)
+    except ValueError:
         return
-    if newer:
+    if program:
         raise BackupRefused(
             f"The backup is of the newer version {program} of PoetsWeb, and this is {VERSION}. "
             "Restore it with that version."
         )
-
-
-def hash_file(path: Path) -> str:
-    """Return the sha256 of a file."""
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while piece := file.read(PIECE):
-            digest.update(piece)
-    return digest.hexdigest()
 
 
 def check_parts(folder: Path, manifest: Manifest) -> None:

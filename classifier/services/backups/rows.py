@@ -1,23 +1,21 @@
-"""Rows to lines and back, one by one, the same whichever database they come from or go to."""
+"""All rows of a site to lines and back, one by one."""
 
-import base64
 import json
 from collections.abc import Iterator, Sequence
-from datetime import date, datetime, time
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from django.apps.registry import Apps
 from django.core.management.color import no_style
-from django.db import connection, models
+from django.db import connection
 from django.db.models import Model
 
 from classifier.services.backups.manifest import BackupRefused
+from classifier.services.portable.lines import AT_ONCE, decode_value, dump_line, insert_statement, writable_fields
 
 # Sessions are open doors, and everybody can sign in again. The list of migrations is the database's own.
 LEFT_OUT = {"sessions.session"}
-AT_ONCE = 500
 
 
 def list_tables(apps: Any) -> list[type[Model]]:
@@ -26,35 +24,22 @@ def list_tables(apps: Any) -> list[type[Model]]:
     return [model for model in found if not model._meta.proxy and model._meta.label_lower not in LEFT_OUT]
 
 
-def _fields(model: type[Model]) -> list[Any]:
-    return [field for field in model._meta.concrete_fields if not field.generated]
-
-
 def dump_rows(model: type[Model], path: Path, *, using: str) -> int:
     """Write all rows of a table; return how many there are."""
-    columns, count = [field.attname for field in _fields(model)], 0
+    columns, count = [field.attname for field in writable_fields(model)], 0
     rows = model._base_manager.using(using).order_by("pk").values_list(*columns)
     with path.open("w", encoding="utf-8") as file:
-        file.write(json.dumps(columns) + "\n")
+        file.write(dump_line(columns))
         for count, row in enumerate(rows.iterator(chunk_size=AT_ONCE), start=1):  # noqa: B007 - counted
-            file.write(json.dumps(row, default=_encode, ensure_ascii=False, separators=(",", ":")) + "\n")
+            file.write(dump_line(row))
     return count
-
-
-def _encode(value: Any) -> str:
-    """Return as text what JSON does not have. Django's encoder would cut microseconds off."""
-    if isinstance(value, datetime | date | time):
-        return value.isoformat()
-    if isinstance(value, bytes | memoryview | bytearray):
-        return base64.b64encode(value).decode()
-    return str(value)
 
 
 def load_rows(model: type[Model], path: Path) -> int:
     """Insert the rows of a table as they are, with their ids and times; return how many. Raise BackupRefused."""
     with path.open(encoding="utf-8") as file:
         columns = json.loads(next(file))
-        fields = {field.attname: field for field in _fields(model)}
+        fields = {field.attname: field for field in writable_fields(model)}
         if not set(columns) <= set(fields):
             raise BackupRefused(f"The backup has columns of {model._meta.label} that this program does not know.")
         chosen = [fields[name] for name in columns]
@@ -62,20 +47,15 @@ def load_rows(model: type[Model], path: Path) -> int:
 
 
 def _insert(model: type[Model], fields: Sequence[Any], rows: Iterator[list[Any]]) -> int:
-    quote = connection.ops.quote_name
-    names, places = ", ".join(quote(field.column) for field in fields), ", ".join(["%s"] * len(fields))
-    statement = f"INSERT INTO {quote(model._meta.db_table)} ({names}) VALUES ({places})"  # noqa: S608 - our own names
+    statement = insert_statement(model, fields)
     count = 0
     with connection.cursor() as cursor:
         while part := list(islice(rows, AT_ONCE)):
-            cursor.executemany(statement, [[_decode(*pair) for pair in zip(fields, row, strict=True)] for row in part])
+            cursor.executemany(
+                statement, [[decode_value(*pair) for pair in zip(fields, row, strict=True)] for row in part]
+            )
             count += len(part)
     return count
-
-
-def _decode(field: Any, value: Any) -> Any:
-    kind = field.target_field if isinstance(field, models.ForeignKey) else field
-    return field.get_db_prep_save(kind.to_python(value), connection)
 
 
 def delete_rows(apps: Any) -> None:

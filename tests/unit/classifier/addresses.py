@@ -1,5 +1,6 @@
 """All addresses that there are, filled in for a project that has something at each of them."""
 
+import hashlib
 import re
 from functools import lru_cache
 from pathlib import Path
@@ -9,6 +10,7 @@ from django.contrib.auth.models import User
 from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
 
+from classifier.jobs.state import StoredFile, update_ended_state
 from classifier.models import (
     ApiKey,
     Change,
@@ -32,6 +34,7 @@ from classifier.services import members, resumable, share_links, teams
 from classifier.services.accounts import create_api_key
 from classifier.services.custom_backbones import request_backbone
 from classifier.services.notices import add_webhook
+from classifier.services.project_files.offering import project_file_path
 from classifier.services.samples import add_tag
 from classifier.storage import store_once
 from tests.datasets import coloured_pictures
@@ -126,6 +129,10 @@ def arguments(trained: ModelVersion) -> dict[str, Any]:
 def surround(version: ModelVersion, folder: Path) -> None:
     """Give a trained version a file, and its project and owner something for each address."""
     store_export(version, folder)
+    assert version.job is not None
+    stored = StoredFile(sha256=hashlib.sha256(b"Colours").hexdigest(), size=7)
+    store_once(project_file_path(stored.sha256), b"Colours")
+    update_ended_state(version.job, project_file=stored)  # as if that job had written it
     Sweep.objects.create(project=version.project, number=version.number, varied={"seed": [0]})
     create_api_key(version.project.owner, "the owner's")
     add_webhook(version.project.owner, "https://example.org/hook")

@@ -19,8 +19,9 @@ from django.db.backends.base.base import NO_DB_ALIAS
 
 from classifier.models import Image, ModelVersion, Project, Sample
 from classifier.services import teams
-from classifier.services.backups import making, restoring, rows, snapshot
+from classifier.services.backups import making, restoring, rows
 from classifier.services.backups.files import copy_file
+from classifier.services.portable import snapshot
 from classifier.services.prediction import AnsweringVersion, answer
 from classifier.workers import record_worker
 from tests.pictures import make_jpeg
@@ -292,7 +293,7 @@ def test_snapshot_is_a_whole_database(trained: ModelVersion, tmp_path: Path) -> 
 
     if connection.vendor != "sqlite":
         pytest.skip("PostgreSQL keeps its own.")
-    from classifier.services.backups.snapshot import _copy_sqlite
+    from classifier.services.portable.snapshot import _copy_sqlite
 
     _copy_sqlite(tmp_path / "copy")
     with sqlite3.connect(tmp_path / "copy") as copy:

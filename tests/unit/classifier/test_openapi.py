@@ -40,6 +40,7 @@ OPERATIONS = {
     *("create_export", "list_version_exports", "get_export", "import_version", "reimport_version"),
     *("get_evaluation", "get_class_curve", "list_judged_pictures"),
     *("describe_version", "get_advice", "reproduce_version", "compare_model_versions", "list_changed_pictures"),
+    *("write_project_file", "download_project_file"),
     *("get_project_settings", "change_project_settings", "check_quality_gate"),
     *("get_candidate", "keep_project_candidate"),
     *("get_audit", "start_audit", "dismiss_findings"),

@@ -44,6 +44,7 @@ FOR_EDITORS |= {
     "waiting_thumbnail",
 }
 FOR_OWNERS = {"version_link", "version_link_revoke", "member_add", "member_invite", "invitation_revoke", "member_role"}
+FOR_OWNERS |= {"project_file", "job_project_file"}
 FOR_OWNERS |= {"member_remove", "member_hand_on", "project_delete", "share", "share_revoke", "share_code"}
 NOT_OF_THE_PROJECT = ("backbone",)  # pages of what belongs to the owner alone
 READING_POSTS = {

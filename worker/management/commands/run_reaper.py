@@ -15,6 +15,7 @@ from classifier.services.audit_log import delete_old_entries
 from classifier.services.checkpoints import delete_old_checkpoints
 from classifier.services.closing import purge_expired_accounts
 from classifier.services.notices import tell_ends
+from classifier.services.project_files.offering import delete_old_project_files
 from classifier.services.purging import purge_expired
 from classifier.services.resumable import tend_partial_uploads
 from classifier.services.sessions import delete_expired_sessions
@@ -37,7 +38,7 @@ class Command(BaseCommand):
         duties = (
             *(Reaper().recover_jobs, delete_read_archives, tend_partial_uploads),
             *(delete_old_checkpoints, delete_old_scratch, purge_expired, purge_expired_accounts),
-            *(delete_old_entries, delete_expired_sessions, tell_ends),
+            *(delete_old_entries, delete_expired_sessions, delete_old_project_files, tell_ends),
         )
         while not stop.wait(EVERY_SECONDS):
             troubles = [duty.__name__ for duty in duties if not _do(duty)]

@@ -26,6 +26,7 @@ from ml.training.artifacts import (
     pack_artifact,
     read_artifact,
     read_evaluation,
+    renumber_classes,
 )
 from ml.training.head import Head
 from ml.training.out_of_distribution import Detector
@@ -102,6 +103,25 @@ def test_pack_same_content_same_bytes_whenever(monkeypatch: pytest.MonkeyPatch) 
 def test_pack_order_of_the_manifest_does_not_matter() -> None:
     one = pack_artifact({"classes": CLASSES, "a": 1}, HEAD_MADE, ANSWERS)
     assert pack_artifact({"a": 1, "classes": CLASSES}, HEAD_MADE, ANSWERS) == one
+
+
+def test_renumbered_artifact_is_what_a_training_with_those_ids_packs() -> None:
+    digest, files = pack(dataset_digest="here")
+    wanted = [[20, CLASSES[0][1]], [10, CLASSES[1][1]]]
+    there = pack_artifact(
+        {"classes": wanted, "metrics": {"test_n": 4}, "dataset_digest": "there"}, HEAD_MADE, ANSWERS, REFUSING
+    )
+    assert renumber_classes(digest, reader(files), {7: 20, 3: 10}, "there") == there
+    assert renumber_classes(there[0], reader(there[1]), {20: 7, 10: 3}, "here") == (digest, files)
+
+
+def test_renumbering_asks_for_every_class_and_whole_files() -> None:
+    digest, files = pack()
+    with pytest.raises(KeyError):
+        renumber_classes(digest, reader(files), {7: 20}, "there")
+    for name in (HEAD, EVALUATION, DETECTOR):
+        with pytest.raises(ArtifactCorrupt):
+            renumber_classes(digest, reader({**files, name: files[name] + b" "}), {7: 20, 3: 10}, "there")
 
 
 def test_pack_other_content_other_digest() -> None:
