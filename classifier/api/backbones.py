@@ -4,6 +4,7 @@ import json
 from dataclasses import asdict
 from typing import Any
 
+from django.shortcuts import get_object_or_404
 from ninja import Form, Router, Status
 from ninja.errors import HttpError
 from ninja.files import UploadedFile
@@ -13,6 +14,8 @@ from classifier import catalogue
 from classifier.access import SignedIn
 from classifier.api import backbone_schemas, schemas
 from classifier.api.errors import errors
+from classifier.selectors import list_custom_backbones
+from classifier.services.backbone_trash import remove_backbone
 from classifier.services.custom_backbones import request_backbone
 
 router = Router()
@@ -39,6 +42,13 @@ def add_backbone(
     asked = _read_json(request) if request.content_type == "application/json" else fields
     job = request_backbone(by=request.user, address=asked.handle, file=file, **asked.model_dump(exclude={"handle"}))
     return Status(202, {"job": job.pk})
+
+
+@router.delete("/backbones/{name}", response={204: None, **errors(400, 404, 413, 422)})
+def delete_backbone(request: SignedIn, name: str) -> Any:
+    """Move a backbone that you added to the trash. Versions that use it keep working."""
+    remove_backbone(get_object_or_404(list_custom_backbones(request.user).exclude(name=""), name=name))
+    return Status(204, None)
 
 
 def _read_json(request: SignedIn) -> backbone_schemas.BackboneIn:

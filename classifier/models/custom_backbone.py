@@ -28,6 +28,7 @@ class CustomBackbone(models.Model):
     size = models.PositiveBigIntegerField(default=0, help_text="bytes of its files")
     litert_refusal = models.CharField(max_length=300, blank=True, help_text="why LiteRT cannot run it")
     is_offered = models.BooleanField(default=True, help_text="to train with; its versions need it longer")
+    removed_at = models.DateTimeField(null=True, blank=True, help_text="when its owner moved it to the trash")
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:

@@ -219,12 +219,6 @@ def publish_backbone(job: Job, custom: CustomBackbone) -> None:
         finish_job(job, BackboneResult(backbone=custom.name))
 
 
-def remove_backbone(custom: CustomBackbone) -> None:
-    """Offer the backbone no longer. Versions that use it keep working."""
-    custom.is_offered = False
-    custom.save(update_fields=["is_offered"])
-
-
 def check_backbone(config: TrainConfig, user: User) -> None:
     """Check that a custom backbone is the user's own. Raise ConfigError."""
     if is_custom(config.backbone) and not list_custom_backbones(user).filter(name=config.backbone).exists():

@@ -20,12 +20,8 @@ from classifier.jobs.queueing import waits_for_worker
 from classifier.live import make_ticket, stamp
 from classifier.models import CustomBackbone, Project
 from classifier.roles import Role
-from classifier.services.custom_backbones import (
-    remove_backbone,
-    request_backbone,
-    request_import,
-    request_reimport,
-)
+from classifier.services.backbone_trash import remove_backbone
+from classifier.services.custom_backbones import request_backbone, request_import, request_reimport
 from classifier.services.projects import InvalidName
 from classifier.workers import missing_queues
 from ml.errors import ImportRefused
@@ -102,7 +98,7 @@ def cancel(request: SignedIn, custom: CustomBackbone) -> HttpResponse:
 @require_POST
 def remove(request: SignedIn, custom: CustomBackbone) -> HttpResponse:
     remove_backbone(custom)
-    messages.success(request, f"“{custom.title}” has been removed. Versions that use it keep working.")
+    messages.success(request, f"“{custom.title}” has been deleted. Versions that use it keep working.")
     return redirect("backbone_list")
 
 

@@ -15,8 +15,9 @@ from classifier.access import SignedIn, project_page, project_page_for
 from classifier.models import ModelVersion, Project
 from classifier.roles import Role
 from classifier.selectors import list_exports
-from classifier.services import purging
+from classifier.services import backbone_trash, purging
 from classifier.services import trash as service
+from classifier.services.backbone_trash import explain_need
 from ml.errors import UserError
 
 AT_ONCE = "at_once"  # the field with the name, typed, of what is to go at once
@@ -26,7 +27,16 @@ AT_ONCE = "at_once"  # the field with the name, typed, of what is to go at once
 def trash(request: SignedIn) -> HttpResponse:
     """List what the user has deleted, with the day on which it goes for good."""
     projects, versions = service.list_trashed_projects(request.user), service.list_trashed_versions(request.user)
-    context = {"projects": _with_days(projects), "versions": _with_days(versions), "days": settings.TRASH_DAYS}
+    context = {
+        "projects": _with_days(projects),
+        "versions": _with_days(versions),
+        "backbones": [
+            (custom, service.leaves_at(custom.removed_at), explain_need(custom))
+            for custom in backbone_trash.list_trashed_backbones(request.user)
+            if custom.removed_at
+        ],
+        "days": settings.TRASH_DAYS,
+    }
     return render(request, "classifier/trash_page.html", context)
 
 
@@ -59,6 +69,31 @@ def purge_project(request: SignedIn, slug: str) -> HttpResponse:
     else:
         purging.request_purge(project, by=request.user)
         messages.success(request, "The project is being deleted for good.")
+    return redirect("trash")
+
+
+@login_required
+@require_POST
+def restore_backbone(request: SignedIn, pk: int) -> HttpResponse:
+    custom = get_object_or_404(backbone_trash.list_trashed_backbones(request.user), pk=pk)
+    try:
+        backbone_trash.restore_backbone(custom)
+    except UserError as error:
+        messages.error(request, str(error))
+        return redirect("trash")
+    messages.success(request, f"“{custom.title}” is back.")
+    return redirect(custom)
+
+
+@login_required
+@require_POST
+def purge_backbone(request: SignedIn, pk: int) -> HttpResponse:
+    custom = get_object_or_404(backbone_trash.list_trashed_backbones(request.user), pk=pk)
+    try:
+        backbone_trash.purge_backbone(custom)
+        messages.success(request, f"“{custom.title}” has been deleted for good.")
+    except UserError as error:
+        messages.error(request, str(error))
     return redirect("trash")
 
 

@@ -58,6 +58,8 @@ OWN |= {
     "trash_purge",
     "trash_restore_version",
     "trash_purge_version",
+    "trash_restore_backbone",
+    "trash_purge_backbone",
     "teams",
     "team_add",
     "team_remove",

@@ -18,7 +18,8 @@ from classifier.jobs import lifecycle
 from classifier.jobs.state import read_state
 from classifier.models import CustomBackbone, Job, ModelVersion, Project
 from classifier.services import custom_backbones, remote
-from classifier.services.custom_backbones import find_backbone, publish_backbone, remove_backbone, request_backbone
+from classifier.services.backbone_trash import remove_backbone
+from classifier.services.custom_backbones import find_backbone, publish_backbone, request_backbone
 from classifier.services.uploads import delete_read_archives
 from ml.backbones.spec import LITE, BackboneMissing, BackboneSpec, Origin, custom_backbone_dir
 from ml.errors import ImportRefused

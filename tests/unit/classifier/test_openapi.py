@@ -22,7 +22,7 @@ OPERATIONS = {
     *("list_invitations", "invite", "revoke_invitation", "accept_invitation"),
     *("list_teams", "create_team", "delete_team", "add_to_team", "remove_from_team"),
     *("list_trash", "delete_project", "restore_project", "purge_project", "delete_version", "restore_version"),
-    *("purge_version", "delete_export", "delete_upload"),
+    *("purge_version", "delete_export", "delete_upload", "delete_backbone", "restore_backbone", "purge_backbone"),
     *("create_class", "rename_class", "delete_class", "merge_class"),
     *("list_samples", "move_samples", "split_samples", "group_samples"),
     *("delete_samples", "restore_samples", "purge_samples", "erase_samples", "get_image"),

@@ -12,6 +12,7 @@ from classifier.jobs.recovery import Reaper
 from classifier.outages import find_outage
 from classifier.scratch import delete_old_scratch
 from classifier.services.audit_log import delete_old_entries
+from classifier.services.backbone_trash import purge_expired_backbones
 from classifier.services.checkpoints import delete_old_checkpoints
 from classifier.services.closing import purge_expired_accounts
 from classifier.services.notices import tell_ends
@@ -38,6 +39,7 @@ class Command(BaseCommand):
         duties = (
             *(Reaper().recover_jobs, delete_read_archives, tend_partial_uploads),
             *(delete_old_checkpoints, delete_old_scratch, purge_expired, purge_expired_accounts),
+            purge_expired_backbones,
             *(delete_old_entries, delete_expired_sessions, delete_old_project_files, tell_ends),
         )
         while not stop.wait(EVERY_SECONDS):
