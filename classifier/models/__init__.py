@@ -19,6 +19,7 @@ from classifier.models.image_measures import ImageMeasures
 from classifier.models.invitation import Invitation
 from classifier.models.job import Job
 from classifier.models.job_log_line import JobLogLine
+from classifier.models.mail_request import MailRequest
 from classifier.models.membership import Membership
 from classifier.models.model_version import ModelVersion
 from classifier.models.partial_upload import PartialUpload
@@ -56,6 +57,7 @@ __all__ = [
     "Invitation",
     "Job",
     "JobLogLine",
+    "MailRequest",
     "MailWish",
     "Membership",
     "ModelVersion",

@@ -19,6 +19,7 @@ ACTIONS = {
     "sign_in": "signed in",
     "sign_in.failed": "failed to sign in",
     "password.changed": "changed their password",
+    "password.mailed": "was mailed a link to set a password",
     "password.set": "set a password with a link",
     "session.ended": "ended sessions",
     "key.created": "created an API key",

@@ -130,6 +130,11 @@ def make_password_link(user: User) -> str:
     if not user.is_active:
         raise Disabled
     record("user.link", user.username)
+    return password_link(user)
+
+
+def password_link(user: User) -> str:
+    """Return a link with which a password is set; see `make_password_link`, which writes it down."""
     uid = urlsafe_base64_encode(force_bytes(user.pk))
     return settings.SITE_ORIGIN + reverse("set_password", args=[uid, default_token_generator.make_token(user)])
 

@@ -1,4 +1,4 @@
-"""The first visit, signing in and up, the password, and keys for the API."""
+"""The first visit, signing in and up, and keys for the API."""
 
 from collections.abc import Callable
 from functools import partial
@@ -7,12 +7,11 @@ from typing import cast
 from django.contrib import messages
 from django.contrib.auth import login
 from django.contrib.auth.decorators import login_required
-from django.contrib.auth.forms import PasswordChangeForm, SetPasswordForm
 from django.contrib.auth.models import User
-from django.contrib.auth.views import LoginView, LogoutView, PasswordChangeView, PasswordResetConfirmView
+from django.contrib.auth.views import LoginView, LogoutView
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
-from django.urls import reverse, reverse_lazy
+from django.urls import reverse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_POST
@@ -22,7 +21,6 @@ from classifier.clients import address_group, client_address
 from classifier.forms import AccountForm, KeyForm, SetUpForm
 from classifier.services import accounts, sign_in
 from classifier.services import set_up as set_up_service
-from classifier.services.audit_log import record
 
 
 @sensitive_post_parameters()
@@ -93,33 +91,6 @@ class SignIn(LoginView):
 
 class SignOut(LogoutView):
     pass
-
-
-class ChangePassword(PasswordChangeView):
-    template_name = "classifier/password_page.html"
-    success_url = reverse_lazy("project_list")
-
-    def form_valid(self, form: PasswordChangeForm) -> HttpResponse:
-        messages.success(self.request, "Your password has been changed, and you are signed out everywhere else.")
-        record("password.changed")
-        return super().form_valid(form)
-
-
-class SetPassword(PasswordResetConfirmView):
-    """The page of a link with which somebody sets a password, once."""
-
-    template_name = "classifier/set_password_page.html"
-    success_url = reverse_lazy("sign_in")
-
-    def get_user(self, uidb64: str) -> User | None:
-        """Return the user of the link, unless the account is disabled."""
-        found = super().get_user(uidb64)
-        return found if isinstance(found, User) and found.is_active else None
-
-    def form_valid(self, form: "SetPasswordForm[User]") -> HttpResponse:
-        messages.success(self.request, "Your password has been set. Sign in with it.")
-        record("password.set", by=form.user)
-        return super().form_valid(form)
 
 
 @login_required
