@@ -18,6 +18,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from ml.backbones.registry import BACKBONES, DEFAULT_BACKBONE
 from ml.settings import PUBLISHER
+from poetsweb.email_domains import normalise_domain
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 SECRETS = (
@@ -104,12 +105,20 @@ def _are_sources(sources: list[str]) -> list[str]:
     return [source.rstrip("/") for source in sources]
 
 
+def _are_domains(domains: list[str]) -> list[str]:
+    try:
+        return [normalise_domain(domain) for domain in domains]
+    except ValueError:
+        raise ValueError("write domains such as school.org,lab.example, with commas between") from None
+
+
 def _sign_up(word: str | None) -> str | None:
     """Read also what could be written before there were invitations."""
     return {"true": "open", "1": "open", "false": "closed", "0": "closed"}.get(word.lower(), word) if word else word
 
 
 Words = Annotated[list[str], NoDecode, BeforeValidator(_split)]
+SignUp = Literal["open", "invitation", "domain", "closed"]
 Folder = Annotated[Path, AfterValidator(lambda path: path.expanduser().resolve())]
 
 
@@ -124,7 +133,8 @@ class Environment(BaseSettings):
     ALLOWED_HOSTS: Words = ["localhost", "127.0.0.1", "[::1]"]
     TRASH_DAYS: int = Field(30, ge=1, le=3650)
     AUDIT_DAYS: int = Field(365, ge=0, le=36500)
-    POETSWEB_SIGNUP: Annotated[Literal["open", "invitation", "closed"] | None, BeforeValidator(_sign_up)] = None
+    POETSWEB_SIGNUP: Annotated[SignUp | None, BeforeValidator(_sign_up)] = None
+    SIGNUP_DOMAINS: Annotated[Words, AfterValidator(_are_domains)] = []
     SECRET_KEY: str | None = None
     TIME_ZONE: Annotated[str, AfterValidator(_known_time_zone)] = "UTC"
     DEBUG: bool = False

@@ -35,6 +35,12 @@ CORS_ALLOWED_ORIGINS = ENV.CORS_ALLOWED_ORIGINS
 # Whether strangers may come before the administrator: the first account needs a code then, and sign-up is closed.
 EXPOSED = not is_loopback(HOST) or ENV.BEHIND_PROXY or bool(ENV.TRUSTED_PROXIES)
 SIGNUP = ENV.POETSWEB_SIGNUP or ("closed" if EXPOSED else "open")
+SIGNUP_DOMAINS = ENV.SIGNUP_DOMAINS
+if SIGNUP == "domain" and not (SIGNUP_DOMAINS and ENV.MAIL_URL):
+    raise ImproperlyConfigured(
+        "POETSWEB_SIGNUP=domain needs SIGNUP_DOMAINS, the domains whose people may make an account, and MAIL_URL, "
+        "because each of them is sent a mail."
+    )
 SITE_URL = (ENV.SITE_URL or f"http://{'localhost' if is_loopback(HOST) else HOST}:{PORT}").rstrip("/")
 BASE_PATH = urlsplit(SITE_URL).path  # such as /poets, where a proxy has other sites beside this one
 FORCE_SCRIPT_NAME = BASE_PATH or None

@@ -28,6 +28,7 @@ from classifier.models.public_link import PublicLink
 from classifier.models.sample import Sample
 from classifier.models.set_up_code import SetUpCode
 from classifier.models.share_link import ShareLink
+from classifier.models.sign_up import SignUp
 from classifier.models.site_value import SiteValue
 from classifier.models.stage_time import StageTime
 from classifier.models.sweep import Sweep
@@ -69,6 +70,7 @@ __all__ = [
     "SampleChange",
     "SetUpCode",
     "ShareLink",
+    "SignUp",
     "SiteValue",
     "StageTime",
     "Sweep",

@@ -10,7 +10,7 @@ from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 
-from classifier.models import MailRequest
+from classifier.models import MailRequest, SignUp
 from classifier.services.notices import send_soon
 from ml.errors import Unavailable, UserError
 
@@ -38,7 +38,7 @@ class TooManyRequests(UserError):
         super().__init__("Too many mails were asked for from where you are. Please try again in an hour.")
 
 
-def add_request(kind: MailRequest.Kind, email: str, *, asked_from: str) -> MailRequest:
+def add_request(kind: MailRequest.Kind, email: str, *, asked_from: str, sign_up: SignUp | None = None) -> None:
     """Write down a request, and have it dealt with. Raise NoMail, TooManyRequests."""
     if not settings.MAIL_IS_SET_UP:
         raise NoMail
@@ -50,9 +50,8 @@ def add_request(kind: MailRequest.Kind, email: str, *, asked_from: str) -> MailR
     is_sent = recent.filter(email=email).count() < MOST_TO_ADDRESS
     with transaction.atomic():
         due = timezone.now() if is_sent else None
-        made = MailRequest.objects.create(kind=kind, email=email, asked_from=asked_from, next_try_at=due)
+        MailRequest.objects.create(kind=kind, email=email, sign_up=sign_up, asked_from=asked_from, next_try_at=due)
         send_soon()
-    return made
 
 
 def settle(request: MailRequest, *, is_sent: bool) -> None:

@@ -4,12 +4,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-import structlog
 from django.conf import settings
 from django.contrib.auth.models import User
 from django.contrib.auth.tokens import default_token_generator
 from django.core.exceptions import ValidationError
-from django.core.mail import send_mail
 from django.core.validators import validate_email
 from django.db import IntegrityError, transaction
 from django.db.models import Count, Max, Q, QuerySet, Sum
@@ -19,10 +17,9 @@ from django.utils.http import urlsafe_base64_encode
 
 from classifier.models import Account, ApiKey, Project, Sample
 from classifier.services.audit_log import record
+from classifier.services.mails import send
 from classifier.services.sessions import end_sessions
 from ml.errors import Conflict, Refused
-
-log = structlog.get_logger(__name__)
 
 LINK_DAYS = settings.PASSWORD_RESET_TIMEOUT // 86400
 SHOWN = 50  # users on a page
@@ -143,19 +140,13 @@ def mail_password_link(user: User, link: str) -> bool:
     """Send the link to the user, and return whether that was possible."""
     if not settings.MAIL_IS_SET_UP or not user.email:
         return False
-    text = "\n\n".join(
-        (
-            f"With this link you set the password of your account “{user.username}” on {settings.SITE_URL}:",
-            link,
-            f"It works once, within {LINK_DAYS} days. If you do not know what this is, ignore it.",
-        )
+    return send(
+        user.email,
+        "Set your password",
+        f"With this link you set the password of your account “{user.username}” on {settings.SITE_URL}:",
+        link,
+        f"It works once, within {LINK_DAYS} days. If you do not know what this is, ignore it.",
     )
-    try:
-        send_mail("Set your password", text, None, [user.email])
-    except OSError as error:  # smtplib's errors are such
-        log.warning("password_link_not_sent", error=str(error))
-        return False
-    return True
 
 
 def disable_user(user: User, *, by: User) -> None:

@@ -21,6 +21,8 @@ from classifier.clients import address_group, client_address
 from classifier.forms import AccountForm, KeyForm, SetUpForm
 from classifier.services import accounts, sign_in
 from classifier.services import set_up as set_up_service
+from classifier.services.domain_sign_up import is_by_domain
+from classifier.views import domain_sign_up
 
 
 @sensitive_post_parameters()
@@ -41,6 +43,8 @@ def sign_up(request: HttpRequest) -> HttpResponse:
     then = reverse("invitation", args=[token]) if token else reverse("project_list")
     if request.user.is_authenticated:
         return redirect(then)
+    if is_by_domain():
+        return domain_sign_up.sign_up(request)
     create = partial(accounts.sign_up, invitation=token)
     return _make_account(request, AccountForm(request.POST or None), create, "classifier/sign_up_page.html", then)
 

@@ -21,7 +21,9 @@ SENT = "If an account has the address {}, a mail with a link is on its way there
 class ForgotForm(forms.Form):
     """The address of somebody who cannot sign in."""
 
-    email = forms.EmailField(label="E-mail address", widget=forms.EmailInput(attrs={"autocomplete": "email"}))
+    email = forms.EmailField(
+        label="E-mail address", max_length=254, widget=forms.EmailInput(attrs={"autocomplete": "email"})
+    )
 
 
 def forgot_password(request: HttpRequest) -> HttpResponse:

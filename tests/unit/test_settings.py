@@ -55,3 +55,22 @@ def test_sign_up_is_closed_where_others_reach_the_site(given: dict[str, str], sa
     environment = {**os.environ, "POETSWEB_DATA": str(tmp_path), "BEHIND_PROXY": "", "TRUSTED_PROXIES": "", **given}
     done = subprocess.run([sys.executable, "-c", SHOW], cwd=ROOT, env=environment, capture_output=True, text=True)
     assert done.stdout.strip() == said, done.stderr
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"SIGNUP_DOMAINS": "School.org, bücher.example", "MAIL_URL": "smtp://mail"}, "school.org xn--bcher-kva.example"),
+        ({"SIGNUP_DOMAINS": "school.org"}, "POETSWEB_SIGNUP=domain needs SIGNUP_DOMAINS"),
+        ({"MAIL_URL": "smtp://mail"}, "POETSWEB_SIGNUP=domain needs SIGNUP_DOMAINS"),
+        ({"SIGNUP_DOMAINS": "anna@school.org", "MAIL_URL": "smtp://mail"}, "write domains such as school.org"),
+        ({"SIGNUP_DOMAINS": "school.org.", "MAIL_URL": "smtp://mail"}, "write domains such as school.org"),
+        ({"SIGNUP_DOMAINS": "*.school.org", "MAIL_URL": "smtp://mail"}, "write domains such as school.org"),
+    ],
+)
+def test_sign_up_by_domain_needs_domains_and_mail(given: dict[str, str], said: str, tmp_path: Path) -> None:
+    environment = {**os.environ, "POETSWEB_DATA": str(tmp_path), "POETSWEB_SIGNUP": "domain", **given}
+    code = "import poetsweb.settings as s; print(*s.SIGNUP_DOMAINS)"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=environment, capture_output=True, text=True)
+    assert said in done.stdout + done.stderr
+    assert (done.returncode == 0) == (said in done.stdout)

@@ -39,7 +39,7 @@ from tests.unit.classifier.conftest import store_export
 
 # Open to everybody, or only about whoever asks.
 OPEN = {"health", "empty", "set_up", "sign_in", "sign_out", "sign_up", "invitation", "invitation_accept", "shared"}
-OPEN |= {"set_password", "forgot_password"}
+OPEN |= {"set_password", "forgot_password", "sign_up_confirm"}
 OWN = {"project_list", "project_new", "sample_project", "change_password", "api_keys", "revoke_key", "backbone_list"}
 OWN |= {
     "account",

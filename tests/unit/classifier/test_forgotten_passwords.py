@@ -15,7 +15,7 @@ from django.utils import timezone
 
 from classifier.jobs.kinds import NOTIFY
 from classifier.models import AuditEntry, Job, MailRequest
-from classifier.services import mail_requests, users
+from classifier.services import mail_requests, mails
 from tests.unit.classifier.conftest import PASSWORD
 from worker.run import run_job
 
@@ -171,7 +171,7 @@ def test_mail_that_fails_is_sent_again_and_then_given_up(owner: User, monkeypatc
         raise OSError("no route")
 
     with monkeypatch.context() as away:
-        away.setattr(users, "send_mail", fail)
+        away.setattr(mails, "send_mail", fail)
         ask()
         for tries in range(1, len(mail_requests.RETRY_MINUTES) + 2):
             work()

@@ -10,7 +10,7 @@ from django.test import Client
 from django.urls import reverse
 
 from classifier.models import AuditEntry, Project
-from classifier.services import users
+from classifier.services import mails, users
 from classifier.services.accounts import create_api_key
 from ml.errors import UserError
 from tests.unit.classifier.conftest import PASSWORD
@@ -96,7 +96,7 @@ def test_mail_that_fails_is_no_reason_to_fail(
         raise OSError("no route")
 
     settings.MAIL_IS_SET_UP = True
-    monkeypatch.setattr(users, "send_mail", fail)
+    monkeypatch.setattr(mails, "send_mail", fail)
     page = as_administrator.post(reverse("users_new"), {"username": "anna", "email": "anna@example.org"})
     assert "Pass it on" in page.content.decode()
 

@@ -14,6 +14,7 @@ from classifier.scratch import delete_old_scratch
 from classifier.services.audit_log import delete_old_entries
 from classifier.services.checkpoints import delete_old_checkpoints
 from classifier.services.closing import purge_expired_accounts
+from classifier.services.domain_sign_up import delete_old_sign_ups
 from classifier.services.mail_requests import look_after_requests
 from classifier.services.notices import tell_ends
 from classifier.services.purging import purge_expired
@@ -39,7 +40,7 @@ class Command(BaseCommand):
             *(Reaper().recover_jobs, delete_read_archives, tend_partial_uploads),
             *(delete_old_checkpoints, delete_old_scratch, purge_expired, purge_expired_accounts),
             *(delete_old_entries, delete_expired_sessions, tell_ends),
-            look_after_requests,
+            *(look_after_requests, delete_old_sign_ups),
         )
         while not stop.wait(EVERY_SECONDS):
             troubles = [duty.__name__ for duty in duties if not _do(duty)]
