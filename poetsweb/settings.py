@@ -55,6 +55,8 @@ INSTALLED_APPS = [
     "django.contrib.staticfiles",
     "django.contrib.humanize",
     "django_htmx",
+    "django_otp",
+    "django_otp.plugins.otp_totp",
     "ninja",
     "classifier",
     "worker",
@@ -120,6 +122,10 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": f"django.contrib.auth.password_validation.{name}"}
     for name in ("UserAttributeSimilarityValidator", "MinimumLengthValidator", "CommonPasswordValidator")
 ]
+# Shown by apps above their codes. Guesses are slowed down by `classifier.services.sign_in`, which nobody elsewhere can
+# turn against an account for years.
+OTP_TOTP_ISSUER = f"PoetsWeb {urlsplit(SITE_URL).hostname or ''}".strip()
+OTP_TOTP_THROTTLE_FACTOR = 0
 SESSION_COOKIE_AGE = 30 * 24 * 3600
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = HTTPS
 SESSION_COOKIE_HTTPONLY = True

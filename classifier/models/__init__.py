@@ -25,6 +25,7 @@ from classifier.models.model_version import ModelVersion
 from classifier.models.partial_upload import PartialUpload
 from classifier.models.project import Project
 from classifier.models.public_link import PublicLink
+from classifier.models.recovery_code import RecoveryCode
 from classifier.models.sample import Sample
 from classifier.models.set_up_code import SetUpCode
 from classifier.models.share_link import ShareLink
@@ -65,6 +66,7 @@ __all__ = [
     "PartialUpload",
     "Project",
     "PublicLink",
+    "RecoveryCode",
     "Sample",
     "SampleAudit",
     "SampleChange",

@@ -14,6 +14,7 @@ from django.db.models import Count, Max, Q, QuerySet, Sum
 from django.urls import reverse
 from django.utils.encoding import force_bytes
 from django.utils.http import urlsafe_base64_encode
+from django_otp.plugins.otp_totp.models import TOTPDevice
 
 from classifier.models import Account, ApiKey, Project, Sample
 from classifier.services.audit_log import record
@@ -59,6 +60,7 @@ class UserRow:
     bytes: int
     seen_at: datetime | None
     deleted_at: datetime | None
+    has_second_factor: bool
 
 
 def list_users(search: str = "") -> QuerySet[User]:
@@ -75,12 +77,18 @@ def describe_users(users: list[User]) -> list[UserRow]:
     sizes: dict[int, int] = dict(samples.annotate(n=Sum("image__size")))
     keys = ApiKey.objects.filter(user__in=users).order_by().values_list("user")
     used: dict[int, datetime | None] = dict(keys.annotate(at=Max("last_used_at")))
+    secured = set(TOTPDevice.objects.filter(user__in=users, confirmed=True).values_list("user", flat=True))
     found = []
     for user in users:
         account = account_of(user)
         times = [at for at in (account.seen_at, user.last_login, used.get(user.pk)) if at]
         row = UserRow(
-            user, counted.get(user.pk, 0), sizes.get(user.pk, 0), max(times, default=None), account.deleted_at
+            user,
+            counted.get(user.pk, 0),
+            sizes.get(user.pk, 0),
+            max(times, default=None),
+            account.deleted_at,
+            user.pk in secured,
         )
         found.append(row)
     return found

@@ -11,8 +11,7 @@ from django.views.decorators.http import require_POST
 
 from classifier.access import SignedIn
 from classifier.clients import address_group, client_address
-from classifier.services import closing, sessions
-from classifier.services.sign_in import count_try
+from classifier.services import closing, second_factor, sessions
 from classifier.user_forms import CloseForm
 from ml.errors import UserError
 
@@ -21,7 +20,13 @@ from ml.errors import UserError
 def account(request: SignedIn) -> HttpResponse:
     """Show where the user is signed in, and what to do with the account."""
     rows = [(one, sessions.name_browser(one.browser)) for one in sessions.list_sessions(request.user)]
-    return render(request, "classifier/account_page.html", {"rows": rows, "here": request.session.session_key})
+    context = {
+        "rows": rows,
+        "here": request.session.session_key,
+        "second_factor": second_factor.is_on(request.user),
+        "recovery_codes": second_factor.count_recovery_codes(request.user),
+    }
+    return render(request, "classifier/account_page.html", context)
 
 
 @login_required
@@ -47,8 +52,8 @@ def delete(request: SignedIn) -> HttpResponse:
     form = CloseForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
         try:
-            count_try(request.user.username, address_group(client_address(request)))
-            closing.delete_own_account(request.user, form.cleaned_data["password"])
+            address = address_group(client_address(request))
+            closing.delete_own_account(request.user, form.cleaned_data["password"], address=address)
         except UserError as error:
             form.add_error("password", str(error))
         else:

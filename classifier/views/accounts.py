@@ -1,14 +1,12 @@
-"""The first visit, signing in and up, and keys for the API."""
+"""The first visit, signing up, and keys for the API."""
 
 from collections.abc import Callable
 from functools import partial
-from typing import cast
 
 from django.contrib import messages
 from django.contrib.auth import login
 from django.contrib.auth.decorators import login_required
 from django.contrib.auth.models import User
-from django.contrib.auth.views import LoginView, LogoutView
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
@@ -17,12 +15,12 @@ from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_POST
 
 from classifier.access import SignedIn
-from classifier.clients import address_group, client_address
 from classifier.forms import AccountForm, KeyForm, SetUpForm
-from classifier.services import accounts, sign_in
+from classifier.services import accounts
 from classifier.services import set_up as set_up_service
 from classifier.services.domain_sign_up import is_by_domain
 from classifier.views import domain_sign_up
+from classifier.views.sign_in import LOCAL
 
 
 @sensitive_post_parameters()
@@ -62,39 +60,9 @@ def _make_account(
         except accounts.NotAllowed as error:
             form.add_error("username", str(error))
         else:
-            login(request, user)
+            login(request, user, LOCAL)
             return redirect(then)
     return render(request, template, {"form": form}, status=422 if form.errors else 200)
-
-
-class SignIn(LoginView):
-    """Django's, which slows down guesses for one account from one address."""
-
-    template_name = "classifier/sign_in_page.html"
-    redirect_authenticated_user = True
-
-    def post(self, request: HttpRequest, *args: object, **kwargs: object) -> HttpResponse:
-        who = request.POST.get("username", ""), address_group(client_address(request))
-        try:
-            sign_in.count_try(*who)
-        except sign_in.TooManyTries as error:
-            return self._ask_to_wait(error)
-        response: HttpResponse = super().post(request, *args, **kwargs)
-        if response.status_code == 302:
-            sign_in.forget_tries(*who)
-            sign_in.record_success(cast(User, self.request.user))
-        else:
-            sign_in.record_failure(*who)
-        return response
-
-    def _ask_to_wait(self, error: sign_in.TooManyTries) -> HttpResponse:
-        form = self.get_form_class()(self.request, initial={"username": self.request.POST["username"]})
-        context = self.get_context_data(form=form, refused=str(error))
-        return self.render_to_response(context, status=error.status, headers={"Retry-After": str(error.seconds)})
-
-
-class SignOut(LogoutView):
-    pass
 
 
 @login_required

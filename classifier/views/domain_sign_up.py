@@ -14,6 +14,7 @@ from classifier.forms import AccountForm
 from classifier.services import domain_sign_up as service
 from classifier.services.sign_in import TooManyTries, count_try
 from classifier.user_forms import CloseForm
+from classifier.views.sign_in import LOCAL
 from ml.errors import UserError
 
 
@@ -81,6 +82,6 @@ def confirm(request: HttpRequest, token: str) -> HttpResponse:
             except service.WrongPassword as error:
                 form.add_error("password", str(error))
             else:
-                login(request, user, backend="django.contrib.auth.backends.ModelBackend")
+                login(request, user, LOCAL)
                 return redirect("invitation", wanted.invitation) if wanted.invitation else redirect("project_list")
     return render(request, "classifier/sign_up_confirm_page.html", {"form": form, "wanted": wanted}, status=status)

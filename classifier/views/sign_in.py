@@ -1,0 +1,125 @@
+"""Signing in: the password, then the second factor of those who have one; and signing out."""
+
+import time
+from typing import Any
+
+from django import forms
+from django.contrib.auth import login
+from django.contrib.auth.forms import AuthenticationForm
+from django.contrib.auth.models import User
+from django.contrib.auth.views import LoginView, LogoutView
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import redirect, render
+from django.utils.crypto import constant_time_compare
+from django.views.decorators.cache import never_cache
+from django.views.decorators.debug import sensitive_post_parameters
+
+from classifier.clients import address_group, client_address
+from classifier.services import second_factor, sign_in
+from ml.errors import UserError
+
+LOCAL = "django.contrib.auth.backends.ModelBackend"  # whoever signs in without another backend's saying so
+WAITING = "second_factor"  # in a session: who has still to give the code
+WAITS_SECONDS = 600
+
+
+class CodeForm(forms.Form):
+    """A code of the app, or a recovery code."""
+
+    code = forms.CharField(
+        label="Code",
+        max_length=60,
+        help_text="The six digits that your app shows, or a recovery code.",
+        widget=forms.TextInput(attrs={"autocomplete": "one-time-code", "autofocus": True, "spellcheck": "false"}),
+    )
+
+
+class SignIn(LoginView):
+    """Django's, which slows down guesses for one account from one address."""
+
+    template_name = "classifier/sign_in_page.html"
+    redirect_authenticated_user = True
+
+    def post(self, request: HttpRequest, *args: object, **kwargs: object) -> HttpResponse:
+        who = request.POST.get("username", ""), address_group(client_address(request))
+        try:
+            sign_in.count_try(*who)
+        except sign_in.TooManyTries as error:
+            return self._ask_to_wait(error)
+        response: HttpResponse = super().post(request, *args, **kwargs)
+        if response.status_code == 302:
+            sign_in.forget_tries(*who)
+        else:
+            sign_in.record_failure(*who)
+        return response
+
+    def form_valid(self, form: AuthenticationForm) -> HttpResponse:
+        return let_in(self.request, form.get_user(), then=self.get_success_url())
+
+    def _ask_to_wait(self, error: sign_in.TooManyTries) -> HttpResponse:
+        form = self.get_form_class()(self.request, initial={"username": self.request.POST["username"]})
+        context = self.get_context_data(form=form, refused=str(error))
+        return self.render_to_response(context, status=error.status, headers={"Retry-After": str(error.seconds)})
+
+
+class SignOut(LogoutView):
+    pass
+
+
+def let_in(request: HttpRequest, user: Any, *, then: str) -> HttpResponse:
+    """Sign somebody in who has proved who they are, or ask for the code of those who have a second factor.
+
+    `then` is an address of this site, to which they are sent afterwards.
+    """
+    backend = getattr(user, "backend", LOCAL)
+    if not second_factor.is_on(user):
+        return _enter(request, user, backend, then)
+    request.session.cycle_key()
+    request.session[WAITING] = {
+        "user": user.pk,
+        "hash": user.get_session_auth_hash(),
+        "backend": backend,
+        "then": then,
+        "since": time.time(),
+    }
+    return redirect("sign_in_code")
+
+
+def _enter(request: HttpRequest, user: User, backend: str, then: str) -> HttpResponse:
+    request.session.pop(WAITING, None)
+    login(request, user, backend)
+    sign_in.record_success(user)
+    return HttpResponseRedirect(then)
+
+
+@sensitive_post_parameters()
+@never_cache
+def code(request: HttpRequest) -> HttpResponse:
+    """Ask whoever has given the password for the code, and sign them in."""
+    waiting, user = _find_waiting(request)
+    if user is None:
+        return redirect("sign_in")
+    form, status = CodeForm(request.POST or None), 200
+    if request.method == "POST":
+        status = 422
+        address = address_group(client_address(request))
+        if form.is_valid():
+            try:
+                second_factor.check_code(user, form.cleaned_data["code"], address=address)
+            except UserError as error:
+                form.add_error("code", str(error))
+                sign_in.record_failure(user.username, address)
+                status = error.status
+            else:
+                return _enter(request, user, waiting["backend"], waiting["then"])
+    return render(request, "classifier/sign_in_code_page.html", {"form": form}, status=status)
+
+
+def _find_waiting(request: HttpRequest) -> tuple[dict[str, Any], User | None]:
+    """Return who has given the password in this session, some minutes ago at most, unless it was changed since."""
+    waiting: dict[str, Any] = request.session.get(WAITING, {})
+    user = User.objects.filter(pk=waiting.get("user", 0), is_active=True).first()
+    if user is None or time.time() - waiting["since"] > WAITS_SECONDS:
+        return waiting, None
+    same = constant_time_compare(user.get_session_auth_hash(), waiting["hash"])
+    return waiting, user if same else None
