@@ -9,7 +9,7 @@ PYTHON ?= $(shell for python in python3.13 python3.12 python3.11 python3; do \
   done || echo python3)
 VENV ?= .venv
 BIN := $(VENV)/bin
-ALL_EXTRAS := dicom onnx raw s3 tensorboard video zstd
+ALL_EXTRAS := dicom oidc onnx raw s3 tensorboard video zstd
 
 .PHONY: run stop test check bench lock format
 
@@ -65,7 +65,7 @@ $(VENV)/installed: requirements.txt | $(VENV)/bin/python
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements.txt
 	@touch $@
 
-# What not everybody needs, by the names after EXTRAS=: dicom, onnx, raw, s3, tensorboard, video, zstd.
+# What not everybody needs, by the names after EXTRAS=: dicom, oidc, onnx, raw, s3, tensorboard, video, zstd.
 $(VENV)/installed-%: requirements-%.txt $(VENV)/installed
 	@echo "Installing the packages for $* …"
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r $<

@@ -25,8 +25,13 @@ class QuotaForm(forms.Form):
 
 
 class CloseForm(forms.Form):
-    """The password of somebody who deletes their own account."""
+    """The password of somebody who deletes their own account; of whoever has none, only the press."""
 
     password = forms.CharField(
         label="Your password", widget=forms.PasswordInput(attrs={"autocomplete": "current-password"})
     )
+
+    def __init__(self, *args: Any, with_password: bool = True, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if not with_password:
+            del self.fields["password"]

@@ -27,6 +27,7 @@ SECRETS = (
     "REDIS_URL",
     "MAIL_URL",
     "METRICS_TOKEN",
+    "OIDC_CLIENT_SECRET",
 )  # each may be in a file that NAME_FILE names
 MAX_SECRET_BYTES = 10_000
 MAX_PROXIES = 9
@@ -158,6 +159,12 @@ class Environment(BaseSettings):
     SITE_URL: Annotated[str, _url("https://", "http://")] = ""
     MAIL_URL: Annotated[str, _url("smtp://", "smtp+tls://", "smtp+ssl://")] = ""
     MAIL_FROM: str = ""
+
+    OIDC_ISSUER: Annotated[str, _url("https://", "http://")] = ""
+    OIDC_CLIENT_ID: str = ""
+    OIDC_CLIENT_SECRET: str = ""
+    OIDC_NAME: str = "your organisation"
+    OIDC_ACCOUNTS: Literal["existing", "all"] = "existing"
 
     WEB_WORKERS: int | None = Field(None, ge=1, le=64)
     WEB_THREADS: int = Field(8, ge=1, le=64)

@@ -13,6 +13,7 @@ from ml.machine import CORES
 from poetsweb.env import ENVIRONMENT as ENV
 from poetsweb.folders import DATA_DIR, ML, make_private, socket_folder  # noqa: F401 - ML is a setting too
 from poetsweb.hosts import is_loopback
+from poetsweb.identity_providers import check_oidc
 from poetsweb.logs import logging_config
 from poetsweb.secret import read_or_create_secret
 
@@ -217,6 +218,11 @@ if MAIL_IS_SET_UP:
     vars().update(environ.Env.email_url_config(ENV.MAIL_URL))
 DEFAULT_FROM_EMAIL = ENV.MAIL_FROM or "poetsweb@localhost"
 EMAIL_TIMEOUT = 10
+
+# --- Signing in with accounts from elsewhere -------------------------------------------------------
+OIDC_ISSUER, OIDC_CLIENT_ID, OIDC_CLIENT_SECRET = ENV.OIDC_ISSUER, ENV.OIDC_CLIENT_ID, ENV.OIDC_CLIENT_SECRET
+OIDC_NAME, OIDC_ACCOUNTS = ENV.OIDC_NAME, ENV.OIDC_ACCOUNTS
+check_oidc(ENV)
 
 # --- Files -----------------------------------------------------------------------------------------
 S3_BUCKET, S3_ENDPOINT_URL = ENV.S3_BUCKET, ENV.S3_ENDPOINT_URL or None

@@ -13,6 +13,7 @@ from classifier.models.dataset_version import DatasetVersion
 from classifier.models.embedding import Embedding
 from classifier.models.evaluation_summary import EvaluationSummary
 from classifier.models.export import Export
+from classifier.models.external_identity import ExternalIdentity
 from classifier.models.image import Image
 from classifier.models.image_class import ImageClass
 from classifier.models.image_measures import ImageMeasures
@@ -52,6 +53,7 @@ __all__ = [
     "Embedding",
     "EvaluationSummary",
     "Export",
+    "ExternalIdentity",
     "Finding",
     "Image",
     "ImageClass",

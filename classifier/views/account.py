@@ -11,7 +11,7 @@ from django.views.decorators.http import require_POST
 
 from classifier.access import SignedIn
 from classifier.clients import address_group, client_address
-from classifier.services import closing, second_factor, sessions
+from classifier.services import closing, identity, second_factor, sessions
 from classifier.user_forms import CloseForm
 from ml.errors import UserError
 
@@ -20,7 +20,10 @@ from ml.errors import UserError
 def account(request: SignedIn) -> HttpResponse:
     """Show where the user is signed in, and what to do with the account."""
     rows = [(one, sessions.name_browser(one.browser)) for one in sessions.list_sessions(request.user)]
+    known = list(request.user.identities.all())
     context = {
+        "identities": known,
+        "is_connected": any(one.issuer == settings.OIDC_ISSUER for one in known),
         "rows": rows,
         "here": request.session.session_key,
         "second_factor": second_factor.is_on(request.user),
@@ -49,13 +52,13 @@ def end_others(request: SignedIn) -> HttpResponse:
 @login_required
 def delete(request: SignedIn) -> HttpResponse:
     """Say what goes with the account, and move it to the trash once the password is given."""
-    form = CloseForm(request.POST or None)
+    form = CloseForm(request.POST or None, with_password=identity.has_password(request.user))
     if request.method == "POST" and form.is_valid():
         try:
             address = address_group(client_address(request))
-            closing.delete_own_account(request.user, form.cleaned_data["password"], address=address)
+            closing.delete_own_account(request.user, form.cleaned_data.get("password", ""), address=address)
         except UserError as error:
-            form.add_error("password", str(error))
+            form.add_error("password" if "password" in form.fields else None, str(error))
         else:
             logout(request)
             messages.success(request, "Your account has been deleted. An administrator can restore it for some time.")

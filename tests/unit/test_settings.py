@@ -60,7 +60,10 @@ def test_sign_up_is_closed_where_others_reach_the_site(given: dict[str, str], sa
 @pytest.mark.parametrize(
     ("given", "said"),
     [
-        ({"SIGNUP_DOMAINS": "School.org, bücher.example", "MAIL_URL": "smtp://mail"}, "school.org xn--bcher-kva.example"),
+        (
+            {"SIGNUP_DOMAINS": "School.org, bücher.example", "MAIL_URL": "smtp://mail"},
+            "school.org xn--bcher-kva.example",
+        ),
         ({"SIGNUP_DOMAINS": "school.org"}, "POETSWEB_SIGNUP=domain needs SIGNUP_DOMAINS"),
         ({"MAIL_URL": "smtp://mail"}, "POETSWEB_SIGNUP=domain needs SIGNUP_DOMAINS"),
         ({"SIGNUP_DOMAINS": "anna@school.org", "MAIL_URL": "smtp://mail"}, "write domains such as school.org"),
@@ -74,3 +77,28 @@ def test_sign_up_by_domain_needs_domains_and_mail(given: dict[str, str], said: s
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=environment, capture_output=True, text=True)
     assert said in done.stdout + done.stderr
     assert (done.returncode == 0) == (said in done.stdout)
+
+
+@pytest.mark.parametrize(
+    ("given", "without", "said"),
+    [
+        ({"OIDC_ISSUER": "https://login.school.org", "OIDC_CLIENT_ID": "poets"}, "authlib", "make run EXTRAS=oidc"),
+        ({"OIDC_ISSUER": "https://login.school.org"}, "", "OIDC_ISSUER needs OIDC_CLIENT_ID"),
+        ({"OIDC_ISSUER": "http://login.school.org", "OIDC_CLIENT_ID": "poets"}, "", "must begin with https://"),
+        ({"OIDC_ISSUER": "http://127.0.0.1:8080", "OIDC_CLIENT_ID": "poets"}, "", ""),
+        ({}, "authlib", ""),
+    ],
+)
+def test_identity_provider_that_cannot_be_used_is_refused(
+    given: dict[str, str], without: str, said: str, tmp_path: Path
+) -> None:
+    hidden = f"sys.modules[{without!r}] = None; " if without else ""
+    done = subprocess.run(
+        [sys.executable, "-c", f"import runpy, sys; {hidden}sys.argv = ['manage.py', 'check']; {RUN}"],
+        cwd=ROOT,
+        env={**os.environ, "POETSWEB_DATA": str(tmp_path), **given},
+        capture_output=True,
+        text=True,
+    )
+    assert said in done.stderr
+    assert (done.returncode == 0) == (not said), done.stderr
