@@ -9,7 +9,10 @@ PYTHON ?= $(shell for python in python3.13 python3.12 python3.11 python3; do \
   done || echo python3)
 VENV ?= .venv
 BIN := $(VENV)/bin
-ALL_EXTRAS := dicom oidc onnx raw s3 tensorboard video zstd
+ALL_EXTRAS := dicom ldap oidc onnx raw s3 tensorboard video zstd
+
+# What is built from source against libraries of the system, which docs/operations.md names, is not for everybody's tests.
+BUILT_EXTRAS := ldap
 
 .PHONY: run stop test check bench lock format
 
@@ -65,7 +68,7 @@ $(VENV)/installed: requirements.txt | $(VENV)/bin/python
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements.txt
 	@touch $@
 
-# What not everybody needs, by the names after EXTRAS=: dicom, oidc, onnx, raw, s3, tensorboard, video, zstd.
+# What not everybody needs, by the names after EXTRAS=: dicom, ldap, oidc, onnx, raw, s3, tensorboard, video, zstd.
 $(VENV)/installed-%: requirements-%.txt $(VENV)/installed
 	@echo "Installing the packages for $* …"
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r $<
@@ -78,6 +81,7 @@ $(VENV)/installed-%: requirements-%.txt $(VENV)/installed
 	@.venv-mediapipe/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
 	@touch $@
 
-$(VENV)/installed-dev: requirements-dev.txt $(VENV)/installed $(ALL_EXTRAS:%=$(VENV)/installed-%)
+$(VENV)/installed-dev: requirements-dev.txt $(VENV)/installed \
+  $(patsubst %,$(VENV)/installed-%,$(filter-out $(BUILT_EXTRAS),$(ALL_EXTRAS)))
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements-dev.txt
 	@touch $@

@@ -28,6 +28,7 @@ SECRETS = (
     "MAIL_URL",
     "METRICS_TOKEN",
     "OIDC_CLIENT_SECRET",
+    "LDAP_BIND_PASSWORD",
 )  # each may be in a file that NAME_FILE names
 MAX_SECRET_BYTES = 10_000
 MAX_PROXIES = 9
@@ -113,6 +114,12 @@ def _are_domains(domains: list[str]) -> list[str]:
         raise ValueError("write domains such as school.org,lab.example, with commas between") from None
 
 
+def _names_user(text: str) -> str:
+    if text.count("%(user)s") == 0 or text.replace("%(user)s", "").count("%") or not text.startswith("("):
+        raise ValueError("write a filter with %(user)s in it, such as (uid=%(user)s)")
+    return text
+
+
 def _sign_up(word: str | None) -> str | None:
     """Read also what could be written before there were invitations."""
     return {"true": "open", "1": "open", "false": "closed", "0": "closed"}.get(word.lower(), word) if word else word
@@ -165,6 +172,13 @@ class Environment(BaseSettings):
     OIDC_CLIENT_SECRET: str = ""
     OIDC_NAME: str = "your organisation"
     OIDC_ACCOUNTS: Literal["existing", "all"] = "existing"
+    LDAP_URL: Annotated[str, _url("ldaps://", "ldap://", "ldapi://")] = ""
+    LDAP_START_TLS: bool = False
+    LDAP_BIND_DN: str = ""
+    LDAP_BIND_PASSWORD: str = ""
+    LDAP_SEARCH: str = ""
+    LDAP_FILTER: Annotated[str, AfterValidator(_names_user)] = "(uid=%(user)s)"
+    LDAP_REQUIRE_GROUP: str = ""
 
     WEB_WORKERS: int | None = Field(None, ge=1, le=64)
     WEB_THREADS: int = Field(8, ge=1, le=64)

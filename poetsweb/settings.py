@@ -13,7 +13,7 @@ from ml.machine import CORES
 from poetsweb.env import ENVIRONMENT as ENV
 from poetsweb.folders import DATA_DIR, ML, make_private, socket_folder  # noqa: F401 - ML is a setting too
 from poetsweb.hosts import is_loopback
-from poetsweb.identity_providers import check_oidc
+from poetsweb.identity_providers import check_oidc, read_backends
 from poetsweb.logs import logging_config
 from poetsweb.secret import read_or_create_secret
 
@@ -223,6 +223,8 @@ EMAIL_TIMEOUT = 10
 OIDC_ISSUER, OIDC_CLIENT_ID, OIDC_CLIENT_SECRET = ENV.OIDC_ISSUER, ENV.OIDC_CLIENT_ID, ENV.OIDC_CLIENT_SECRET
 OIDC_NAME, OIDC_ACCOUNTS = ENV.OIDC_NAME, ENV.OIDC_ACCOUNTS
 check_oidc(ENV)
+LDAP_URL = ENV.LDAP_URL
+vars().update(read_backends(ENV))
 
 # --- Files -----------------------------------------------------------------------------------------
 S3_BUCKET, S3_ENDPOINT_URL = ENV.S3_BUCKET, ENV.S3_ENDPOINT_URL or None

@@ -5,6 +5,7 @@ from datetime import timedelta
 from django.contrib.auth.models import User
 from django.utils import timezone
 
+from classifier.services.directories import is_of_directory, is_password_of_directory
 from classifier.services.sign_in import count_try, forget_tries
 from ml.errors import Refused
 
@@ -27,7 +28,7 @@ class SignInAgain(Refused):
 
 def has_password(user: User) -> bool:
     """Return whether the user can be asked for a password."""
-    return user.has_usable_password()
+    return user.has_usable_password() or is_of_directory(user)
 
 
 def check_identity(user: User, password: str, *, address: str) -> None:
@@ -40,6 +41,6 @@ def check_identity(user: User, password: str, *, address: str) -> None:
             raise SignInAgain
         return
     count_try(user.username, address)
-    if not user.check_password(password):
+    if not user.check_password(password) and not is_password_of_directory(user, password):
         raise WrongPassword
     forget_tries(user.username, address)

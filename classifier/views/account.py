@@ -11,7 +11,7 @@ from django.views.decorators.http import require_POST
 
 from classifier.access import SignedIn
 from classifier.clients import address_group, client_address
-from classifier.services import closing, identity, second_factor, sessions
+from classifier.services import closing, directories, identity, second_factor, sessions
 from classifier.user_forms import CloseForm
 from ml.errors import UserError
 
@@ -20,8 +20,9 @@ from ml.errors import UserError
 def account(request: SignedIn) -> HttpResponse:
     """Show where the user is signed in, and what to do with the account."""
     rows = [(one, sessions.name_browser(one.browser)) for one in sessions.list_sessions(request.user)]
-    known = list(request.user.identities.all())
+    known = list(request.user.identities.exclude(issuer=directories.LDAP))
     context = {
+        "is_of_directory": directories.is_of_directory(request.user),
         "identities": known,
         "is_connected": any(one.issuer == settings.OIDC_ISSUER for one in known),
         "rows": rows,

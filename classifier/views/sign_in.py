@@ -15,7 +15,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
 
 from classifier.clients import address_group, client_address
-from classifier.services import second_factor, sign_in
+from classifier.services import directories, second_factor, sign_in
 from ml.errors import UserError
 
 LOCAL = "django.contrib.auth.backends.ModelBackend"  # whoever signs in without another backend's saying so
@@ -45,7 +45,7 @@ class SignIn(LoginView):
         try:
             sign_in.count_try(*who)
         except sign_in.TooManyTries as error:
-            return self._ask_to_wait(error)
+            return self._refuse(str(error), error.status, {"Retry-After": str(error.seconds)})
         response: HttpResponse = super().post(request, *args, **kwargs)
         if response.status_code == 302:
             sign_in.forget_tries(*who)
@@ -53,13 +53,19 @@ class SignIn(LoginView):
             sign_in.record_failure(*who)
         return response
 
+    def form_invalid(self, form: AuthenticationForm) -> HttpResponse:
+        """Say so where the directory could not be asked: the password may have been right."""
+        if directories.was_away(self.request):
+            return self._refuse(directories.AWAY, 503)
+        return super().form_invalid(form)
+
     def form_valid(self, form: AuthenticationForm) -> HttpResponse:
         return let_in(self.request, form.get_user(), then=self.get_success_url())
 
-    def _ask_to_wait(self, error: sign_in.TooManyTries) -> HttpResponse:
-        form = self.get_form_class()(self.request, initial={"username": self.request.POST["username"]})
-        context = self.get_context_data(form=form, refused=str(error))
-        return self.render_to_response(context, status=error.status, headers={"Retry-After": str(error.seconds)})
+    def _refuse(self, sentence: str, status: int, headers: dict[str, str] | None = None) -> HttpResponse:
+        form = self.get_form_class()(self.request, initial={"username": self.request.POST.get("username", "")})
+        context = self.get_context_data(form=form, refused=sentence)
+        return self.render_to_response(context, status=status, headers=headers)
 
 
 class SignOut(LogoutView):

@@ -87,6 +87,13 @@ def test_sign_up_by_domain_needs_domains_and_mail(given: dict[str, str], said: s
         ({"OIDC_ISSUER": "http://login.school.org", "OIDC_CLIENT_ID": "poets"}, "", "must begin with https://"),
         ({"OIDC_ISSUER": "http://127.0.0.1:8080", "OIDC_CLIENT_ID": "poets"}, "", ""),
         ({}, "authlib", ""),
+        ({"LDAP_URL": "ldaps://ldap", "LDAP_SEARCH": "dc=org"}, "django_auth_ldap", "make run EXTRAS=ldap"),
+        ({"LDAP_URL": "ldaps://ldap"}, "", "LDAP_URL needs LDAP_SEARCH"),
+        ({"LDAP_URL": "ldap://ldap", "LDAP_SEARCH": "dc=org"}, "", "everybody on the way could read the passwords"),
+        ({"LDAP_URL": "http://ldap"}, "", "LDAP_URL must begin with ldaps://, ldap:// or ldapi://"),
+        ({"LDAP_FILTER": "(uid=anna)"}, "", "write a filter with %(user)s in it"),
+        ({"LDAP_FILTER": "(uid=%(user)s)(x=%s)"}, "", "write a filter with %(user)s in it"),
+        ({}, "django_auth_ldap", ""),
     ],
 )
 def test_identity_provider_that_cannot_be_used_is_refused(
