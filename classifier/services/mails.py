@@ -10,7 +10,7 @@ def send(address: str, subject: str, *paragraphs: str) -> bool:
     """Send a mail, and return whether the server took it."""
     try:
         send_mail(subject, "\n\n".join(paragraphs), None, [address])
-    except OSError as error:  # smtplib's errors are such
+    except (OSError, ValueError) as error:  # smtplib's errors, and an address that cannot be written to
         log.warning("mail_not_sent", subject=subject, error=str(error))
         return False
     return True
