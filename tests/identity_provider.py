@@ -46,6 +46,7 @@ class Provider:
         self.metadata: dict[str, Any] = {}
         self.published = make_key("one")
         self.signer = make_key("one")
+        self.more_keys: list[dict[str, str]] = []  # that it publishes beside its own
         self.mac_key: bytes | None = None  # with which it signs in place of that
         self.header = {"alg": "RS256", "kid": "one"}
         self.sleeps = 0.0
@@ -117,7 +118,7 @@ def running() -> Iterator[Provider]:
             if path == "/.well-known/openid-configuration":
                 self._answer(200, provider.describe())
             elif path == "/keys":
-                self._answer(200, {"keys": [provider.published.as_dict(private=False)]})
+                self._answer(200, {"keys": [provider.published.as_dict(private=False), *provider.more_keys]})
             elif path == "/authorize":  # whoever comes is signed in here already
                 asked = read_query(self.path)
                 self.send_response(302)

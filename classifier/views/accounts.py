@@ -4,7 +4,6 @@ from collections.abc import Callable
 from functools import partial
 
 from django.contrib import messages
-from django.contrib.auth import login
 from django.contrib.auth.decorators import login_required
 from django.contrib.auth.models import User
 from django.http import Http404, HttpRequest, HttpResponse
@@ -20,7 +19,7 @@ from classifier.services import accounts
 from classifier.services import set_up as set_up_service
 from classifier.services.domain_sign_up import is_by_domain
 from classifier.views import domain_sign_up
-from classifier.views.sign_in import LOCAL
+from classifier.views.sign_in import enter
 
 
 @sensitive_post_parameters()
@@ -60,7 +59,7 @@ def _make_account(
         except accounts.NotAllowed as error:
             form.add_error("username", str(error))
         else:
-            login(request, user, LOCAL)
+            enter(request, user)
             return redirect(then)
     return render(request, template, {"form": form}, status=422 if form.errors else 200)
 

@@ -3,7 +3,6 @@
 from django import forms
 from django.conf import settings
 from django.contrib import messages
-from django.contrib.auth import login
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.cache import never_cache
@@ -14,7 +13,7 @@ from classifier.forms import AccountForm
 from classifier.services import domain_sign_up as service
 from classifier.services.sign_in import TooManyTries, count_try
 from classifier.user_forms import CloseForm
-from classifier.views.sign_in import LOCAL
+from classifier.views.sign_in import enter
 from ml.errors import UserError
 
 
@@ -82,6 +81,6 @@ def confirm(request: HttpRequest, token: str) -> HttpResponse:
             except service.WrongPassword as error:
                 form.add_error("password", str(error))
             else:
-                login(request, user, LOCAL)
+                enter(request, user)
                 return redirect("invitation", wanted.invitation) if wanted.invitation else redirect("project_list")
     return render(request, "classifier/sign_up_confirm_page.html", {"form": form, "wanted": wanted}, status=status)

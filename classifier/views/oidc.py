@@ -14,7 +14,7 @@ from django.views.decorators.http import require_GET, require_POST
 
 from classifier.access import SignedIn
 from classifier.services import identities, oidc
-from classifier.views.sign_in import let_in
+from classifier.views.sign_in import keep_shortly, let_in
 from ml.errors import UserError
 
 THEN, CONNECTING = "oidc_then", "oidc_connecting"  # in a session: where to go afterwards, and whom to connect
@@ -28,6 +28,7 @@ def begin(request: HttpRequest) -> HttpResponse:
     _check_set_up()
     then = request.GET.get("next", "")
     is_ours = url_has_allowed_host_and_scheme(then, {request.get_host()}, require_https=request.is_secure())
+    keep_shortly(request)
     request.session[THEN] = then if is_ours else reverse("project_list")
     try:
         return oidc.begin(request, settings.SITE_ORIGIN + reverse("oidc_callback"))

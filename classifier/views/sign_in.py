@@ -20,7 +20,7 @@ from ml.errors import UserError
 
 LOCAL = "django.contrib.auth.backends.ModelBackend"  # whoever signs in without another backend's saying so
 WAITING = "second_factor"  # in a session: who has still to give the code
-WAITS_SECONDS = 600
+WAITS_SECONDS, SHORTLY_SECONDS = 600, 3600
 
 
 class CodeForm(forms.Form):
@@ -81,6 +81,7 @@ def let_in(request: HttpRequest, user: Any, *, then: str) -> HttpResponse:
     if not second_factor.is_on(user):
         return _enter(request, user, backend, then)
     request.session.cycle_key()
+    keep_shortly(request)
     request.session[WAITING] = {
         "user": user.pk,
         "hash": user.get_session_auth_hash(),
@@ -91,9 +92,21 @@ def let_in(request: HttpRequest, user: Any, *, then: str) -> HttpResponse:
     return redirect("sign_in_code")
 
 
-def _enter(request: HttpRequest, user: User, backend: str, then: str) -> HttpResponse:
+def keep_shortly(request: HttpRequest) -> None:
+    """Let a session of somebody who is not signed in end soon: strangers begin as many as they like."""
+    if not request.user.is_authenticated:
+        request.session.set_expiry(SHORTLY_SECONDS)
+
+
+def enter(request: HttpRequest, user: User, backend: str = LOCAL) -> None:
+    """Sign somebody in, for as long as everybody."""
     request.session.pop(WAITING, None)
+    request.session.set_expiry(None)
     login(request, user, backend)
+
+
+def _enter(request: HttpRequest, user: User, backend: str, then: str) -> HttpResponse:
+    enter(request, user, backend)
     sign_in.record_success(user)
     return HttpResponseRedirect(then)
 

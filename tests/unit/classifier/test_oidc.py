@@ -59,6 +59,13 @@ def test_whoever_is_new_gets_an_account_and_finds_it_again(provider: Provider, c
     assert AuditEntry.objects.filter(action="sign_in", user=user).count() == 2
 
 
+def test_session_of_a_stranger_ends_soon_and_that_of_a_user_does_not(provider: Provider, client: Client) -> None:
+    client.get(reverse("oidc"))
+    assert client.session.get_expiry_age() <= 3600
+    go(client, provider)
+    assert client.session.get_expiry_age() > 24 * 3600
+
+
 def test_what_is_asked_has_state_nonce_and_a_challenge(provider: Provider, client: Client) -> None:
     first, second = (read_query(client.get(reverse("oidc"))["Location"]) for _ in range(2))
     assert (first["response_type"], first["scope"], first["client_id"]) == ("code", "openid profile email", CLIENT)
@@ -264,12 +271,17 @@ def test_new_key_of_the_provider_is_fetched(provider: Provider, client: Client) 
     assert is_in(other)
 
 
-@pytest.mark.parametrize(("key", "alg"), [("published", "HS256"), ("secret", "HS256"), ("none", "none")])
+@pytest.mark.parametrize(
+    ("key", "alg"), [("published", "HS256"), ("secret", "HS256"), ("shown", "HS256"), ("none", "none")]
+)
 def test_signature_that_needs_no_private_key_is_refused(key: str, alg: str, provider: Provider, client: Client) -> None:
-    """Refuse a MAC, whether its key is the text of the published one or the client's secret, and no signature."""
+    """Refuse a MAC, whether its key is the published one, the client's secret or one shown to all, and no signature."""
     published = bytes(provider.published.as_pem(private=False))
-    provider.mac_key = {"published": published, "secret": SECRET.encode(), "none": b""}[key]
-    provider.header = {"alg": alg, "kid": "one"}
+    provider.mac_key = {"published": published, "secret": SECRET.encode(), "shown": b"k" * 32, "none": b""}[key]
+    provider.more_keys = [
+        {"kty": "oct", "kid": "shown", "alg": "HS256", "k": "a2tra2tra2tra2tra2tra2tra2tra2tra2tra2tra2s"}
+    ]
+    provider.header = {"alg": alg, "kid": "shown" if key == "shown" else "one"}
     assert refused(client, go(client, provider))
 
 
