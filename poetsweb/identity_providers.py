@@ -41,6 +41,8 @@ def read_backends(env: Environment) -> dict[str, Any]:
         raise ImproperlyConfigured(
             "LDAP_URL needs LDAP_SEARCH, below which people are looked for: ou=people,dc=school,dc=org."
         )
+    if len(env.LDAP_URL.split()) > 1:  # of which the second could be without TLS
+        raise ImproperlyConfigured("LDAP_URL names one directory; write one address, such as ldaps://ldap.school.org.")
     parts = urlsplit(env.LDAP_URL)
     if parts.scheme == "ldap" and not env.LDAP_START_TLS and not is_loopback(parts.hostname or ""):
         raise ImproperlyConfigured(

@@ -68,6 +68,7 @@ def _page(request: SignedIn, user: User, *, status: int = 200, **more: Any) -> H
         "defaults": (settings.QUOTA_USER_PICTURES, settings.QUOTA_USER_GB),
         "leaves": leaves_at(row.deleted_at) if row.deleted_at else None,
         "owned": Project.objects.filter(owner=user, deleted_at=None),
+        "identities": user.identities.all(),
         "link_days": service.LINK_DAYS,
         **more,
     }

@@ -90,6 +90,7 @@ def test_sign_up_by_domain_needs_domains_and_mail(given: dict[str, str], said: s
         ({"LDAP_URL": "ldaps://ldap", "LDAP_SEARCH": "dc=org"}, "django_auth_ldap", "make run EXTRAS=ldap"),
         ({"LDAP_URL": "ldaps://ldap"}, "", "LDAP_URL needs LDAP_SEARCH"),
         ({"LDAP_URL": "ldap://ldap", "LDAP_SEARCH": "dc=org"}, "", "everybody on the way could read the passwords"),
+        ({"LDAP_URL": "ldaps://a ldap://b", "LDAP_SEARCH": "dc=org"}, "", "LDAP_URL names one directory"),
         ({"LDAP_URL": "http://ldap"}, "", "LDAP_URL must begin with ldaps://, ldap:// or ldapi://"),
         ({"LDAP_FILTER": "(uid=anna)"}, "", "write a filter with %(user)s in it"),
         ({"LDAP_FILTER": "(uid=%(user)s)(x=%s)"}, "", "write a filter with %(user)s in it"),
