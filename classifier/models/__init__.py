@@ -24,6 +24,7 @@ from classifier.models.mail_request import MailRequest
 from classifier.models.membership import Membership
 from classifier.models.model_version import ModelVersion
 from classifier.models.partial_upload import PartialUpload
+from classifier.models.passkey import Passkey
 from classifier.models.project import Project
 from classifier.models.public_link import PublicLink
 from classifier.models.recovery_code import RecoveryCode
@@ -66,6 +67,7 @@ __all__ = [
     "Membership",
     "ModelVersion",
     "PartialUpload",
+    "Passkey",
     "Project",
     "PublicLink",
     "RecoveryCode",

@@ -26,6 +26,8 @@ ACTIONS = {
     "second_factor.codes": "made new recovery codes",
     "second_factor.recovery": "used a recovery code",
     "second_factor.removed": "removed a second factor",
+    "passkey.added": "added a passkey",
+    "passkey.removed": "removed a passkey",
     "identity.connected": "connected an account from elsewhere",
     "identity.disconnected": "disconnected an account from elsewhere",
     "session.ended": "ended sessions",

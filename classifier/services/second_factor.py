@@ -43,7 +43,12 @@ class IsOn(Conflict):
 
 
 def is_on(user: User) -> bool:
-    """Return whether signing in needs a second factor."""
+    """Return whether signing in needs a second factor: a code of an app, or a passkey (see `passkeys`)."""
+    return has_app(user) or user.passkeys.exists()
+
+
+def has_app(user: User) -> bool:
+    """Return whether an app makes codes for the user."""
     return bool(TOTPDevice.objects.filter(user=user, confirmed=True).exists())
 
 
@@ -55,8 +60,8 @@ def count_recovery_codes(user: User) -> int:
 def begin(user: User) -> TOTPDevice:
     """Return what an app is told, the same until it has been proved that one has it. Raise IsOn."""
     with transaction.atomic():
-        _lock(user)
-        if is_on(user):
+        lock(user)
+        if has_app(user):
             raise IsOn
         device, _ = TOTPDevice.objects.get_or_create(user=user, confirmed=False, defaults={"name": "app"})
     return device
@@ -72,15 +77,15 @@ def turn_on(user: User, code: str) -> list[str]:
     """Ask for a code at each sign-in from now on, and return recovery codes. Raise WrongCode, IsOn, TooManyTries."""
     count_try(_name(user), "")
     with transaction.atomic():
-        _lock(user)
-        if is_on(user):
+        lock(user)
+        if has_app(user):
             raise IsOn
         device = TOTPDevice.objects.filter(user=user, confirmed=False).first()
         if device is None or not device.verify_token(_read(code)):
             raise WrongCode
         TOTPDevice.objects.filter(pk=device.pk).update(confirmed=True)
         record("second_factor.on", user.username, by=user)
-        codes = _make_recovery_codes(user)
+        codes = make_recovery_codes(user)
     forget_tries(_name(user), "")
     return codes
 
@@ -95,7 +100,7 @@ def check_code(user: User, code: str, *, address: str) -> None:
     where = "" if is_guessable else address
     count_try(_name(user), where)
     with transaction.atomic():
-        _lock(user)
+        lock(user)
         is_right = _take_code(user, code) if is_guessable else _take_recovery_code(user, code)
     if not is_right:
         raise WrongCode
@@ -120,18 +125,20 @@ def renew_recovery_codes(user: User, code: str, *, address: str) -> list[str]:
         raise NotOn
     check_code(user, code, address=address)
     with transaction.atomic():
-        _lock(user)
+        lock(user)
         record("second_factor.codes", user.username, by=user)
-        return _make_recovery_codes(user)
+        return make_recovery_codes(user)
 
 
 def turn_off(user: User, code: str, *, address: str) -> None:
-    """Ask for no code any more. Raise NotOn, WrongCode, TooManyTries."""
-    if not is_on(user):
+    """Ask for no code of an app any more. Raise NotOn, WrongCode, TooManyTries."""
+    if not has_app(user):
         raise NotOn
     check_code(user, code, address=address)
-    _remove(user)
-    record("second_factor.off", user.username, by=user)
+    with transaction.atomic():
+        TOTPDevice.objects.filter(user=user).delete()
+        drop_useless_codes(user)
+        record("second_factor.off", user.username, by=user)
 
 
 def remove(user: User, *, by: User) -> None:
@@ -140,17 +147,21 @@ def remove(user: User, *, by: User) -> None:
         raise NotYourself
     if not is_on(user):
         raise NotOn
-    _remove(user)
-    record("second_factor.removed", user.username, by=by)
+    with transaction.atomic():
+        TOTPDevice.objects.filter(user=user).delete()
+        user.passkeys.all().delete()
+        drop_useless_codes(user)
+        record("second_factor.removed", user.username, by=by)
 
 
-@transaction.atomic
-def _remove(user: User) -> None:
-    TOTPDevice.objects.filter(user=user).delete()
-    user.recovery_codes.all().delete()
+def drop_useless_codes(user: User) -> None:
+    """Delete the recovery codes of somebody who has no second factor any more."""
+    if not is_on(user):
+        user.recovery_codes.all().delete()
 
 
-def _make_recovery_codes(user: User) -> list[str]:
+def make_recovery_codes(user: User) -> list[str]:
+    """Return new recovery codes; the old ones stop. Call it in a transaction."""
     user.recovery_codes.all().delete()
     texts = [base64.b32encode(secrets.token_bytes(RECOVERY_BYTES)).decode().lower() for _ in range(RECOVERY_CODES)]
     RecoveryCode.objects.bulk_create(RecoveryCode(user=user, digest=_digest(text)) for text in texts)
@@ -171,6 +182,6 @@ def _name(user: User) -> str:
     return f"code of {user.pk}"
 
 
-def _lock(user: User) -> None:
+def lock(user: User) -> None:
     """Let two at once wait for each other. Call it in a transaction."""
     User.objects.select_for_update().get(pk=user.pk)

@@ -16,7 +16,7 @@ from django.utils.encoding import force_bytes
 from django.utils.http import urlsafe_base64_encode
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
-from classifier.models import Account, ApiKey, Project, Sample
+from classifier.models import Account, ApiKey, Passkey, Project, Sample
 from classifier.services.audit_log import record
 from classifier.services.mails import send
 from classifier.services.sessions import end_sessions
@@ -78,6 +78,7 @@ def describe_users(users: list[User]) -> list[UserRow]:
     keys = ApiKey.objects.filter(user__in=users).order_by().values_list("user")
     used: dict[int, datetime | None] = dict(keys.annotate(at=Max("last_used_at")))
     secured = set(TOTPDevice.objects.filter(user__in=users, confirmed=True).values_list("user", flat=True))
+    secured |= set(Passkey.objects.filter(user__in=users).values_list("user", flat=True))
     found = []
     for user in users:
         account = account_of(user)

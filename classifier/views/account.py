@@ -11,7 +11,7 @@ from django.views.decorators.http import require_POST
 
 from classifier.access import SignedIn
 from classifier.clients import address_group, client_address
-from classifier.services import closing, directories, identity, second_factor, sessions
+from classifier.services import closing, directories, identity, passkeys, second_factor, sessions
 from classifier.user_forms import CloseForm
 from ml.errors import UserError
 
@@ -28,6 +28,9 @@ def account(request: SignedIn) -> HttpResponse:
         "rows": rows,
         "here": request.session.session_key,
         "second_factor": second_factor.is_on(request.user),
+        "has_app": second_factor.has_app(request.user),
+        "passkeys": request.user.passkeys.all(),
+        "passkeys_are_possible": passkeys.is_possible(),
         "recovery_codes": second_factor.count_recovery_codes(request.user),
     }
     return render(request, "classifier/account_page.html", context)

@@ -56,7 +56,7 @@ def turn_on(request: SignedIn) -> HttpResponse:
         except UserError as error:
             form.add_error("code", str(error))
             status = error.status
-    if service.is_on(request.user):
+    if service.has_app(request.user):
         return redirect("account")
     device = service.begin(request.user)
     picture = segno.make(device.config_url, error="m").svg_data_uri(scale=4, border=4, light="#fff")
@@ -95,9 +95,12 @@ def turn_off(request: SignedIn) -> HttpResponse:
             form.add_error("password" if isinstance(error, WrongPassword) else "code", str(error))
             status = error.status
         else:
-            messages.success(request, "The second factor is off. Your password is enough to sign in.")
+            with_passkey = service.is_on(request.user)
+            left = "Your passkeys go on working." if with_passkey else "Your password is enough to sign in."
+            messages.success(request, f"No code of an app is asked for any more. {left}")
             return redirect("account")
-    return render(request, "classifier/second_factor_off_page.html", {"form": form}, status=_status(form, status))
+    context = {"form": form, "has_passkeys": request.user.passkeys.exists()}
+    return render(request, "classifier/second_factor_off_page.html", context, status=_status(form, status))
 
 
 def _status(form: forms.Form, status: int) -> int:

@@ -4,6 +4,7 @@ import time
 from typing import Any
 
 from django import forms
+from django.contrib import messages
 from django.contrib.auth import login
 from django.contrib.auth.forms import AuthenticationForm
 from django.contrib.auth.models import User
@@ -13,13 +14,15 @@ from django.shortcuts import redirect, render
 from django.utils.crypto import constant_time_compare
 from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
+from django.views.decorators.http import require_POST
 
 from classifier.clients import address_group, client_address
-from classifier.services import directories, second_factor, sign_in
+from classifier.services import directories, passkeys, second_factor, sign_in
 from ml.errors import UserError
 
 LOCAL = "django.contrib.auth.backends.ModelBackend"  # whoever signs in without another backend's saying so
 WAITING = "second_factor"  # in a session: who has still to give the code
+CHALLENGE = "passkey_challenge"  # in a session: what a passkey was asked
 WAITS_SECONDS, SHORTLY_SECONDS = 600, 3600
 
 
@@ -121,6 +124,7 @@ def code(request: HttpRequest) -> HttpResponse:
     form, status = CodeForm(request.POST or None), 200
     if request.method == "POST":
         status = 422
+        request.session.pop(CHALLENGE, None)
         address = address_group(client_address(request))
         if form.is_valid():
             try:
@@ -131,7 +135,33 @@ def code(request: HttpRequest) -> HttpResponse:
                 status = error.status
             else:
                 return _enter(request, user, waiting["backend"], waiting["then"])
-    return render(request, "classifier/sign_in_code_page.html", {"form": form}, status=status)
+    if not second_factor.has_app(user):
+        form.fields["code"].label, form.fields["code"].help_text = "Recovery code", ""
+    context = {"form": form, "options": _challenge(request, user)}
+    return render(request, "classifier/sign_in_code_page.html", context, status=status)
+
+
+def _challenge(request: HttpRequest, user: User) -> str:
+    """Return what a passkey is asked to prove, or nothing where there is none."""
+    if not passkeys.is_possible() or not user.passkeys.exists():
+        return ""
+    options, request.session[CHALLENGE] = passkeys.begin_check(user)
+    return options
+
+
+@require_POST
+def passkey(request: HttpRequest) -> HttpResponse:
+    """Sign in whoever has given the password and has a passkey of the account at hand."""
+    waiting, user = _find_waiting(request)
+    if user is None:
+        return redirect("sign_in")
+    try:
+        passkeys.check(user, request.session.pop(CHALLENGE, {}), request.POST.get("answer", ""))
+    except UserError as error:
+        sign_in.record_failure(user.username, address_group(client_address(request)))
+        messages.error(request, str(error))
+        return redirect("sign_in_code")
+    return _enter(request, user, waiting["backend"], waiting["then"])
 
 
 def _find_waiting(request: HttpRequest) -> tuple[dict[str, Any], User | None]:

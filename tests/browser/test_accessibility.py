@@ -56,6 +56,7 @@ PAGES = {
     "a forgotten password": "/forgot-password",
     "turning on a second factor": "/account/second-factor/on",
     "turning off a second factor": "/account/second-factor/off",
+    "a new passkey": "/account/passkeys/new",
     "new recovery codes": "/account/second-factor/codes",
     "notifications": "/account/notifications",
     "versions": "/projects/{slug}/versions/",

@@ -39,12 +39,22 @@ from tests.unit.classifier.conftest import store_export
 
 # Open to everybody, or only about whoever asks.
 OPEN = {"health", "empty", "set_up", "sign_in", "sign_out", "sign_up", "invitation", "invitation_accept", "shared"}
-OPEN |= {"set_password", "forgot_password", "sign_up_confirm", "sign_in_code", "oidc", "oidc_callback"}
+OPEN |= {
+    "set_password",
+    "forgot_password",
+    "sign_up_confirm",
+    "sign_in_code",
+    "oidc",
+    "oidc_callback",
+    "sign_in_passkey",
+}
 OWN = {"project_list", "project_new", "sample_project", "change_password", "api_keys", "revoke_key", "backbone_list"}
 OWN |= {
     "account",
     "account_delete",
     "oidc_connect",
+    "passkey_new",
+    "passkey_remove",
     "identity_disconnect",
     "second_factor_on",
     "second_factor_off",

@@ -17,7 +17,7 @@ from django.core.management import CommandError, call_command
 from django.db import transaction
 from django.db.backends.base.base import NO_DB_ALIAS
 
-from classifier.models import Image, ModelVersion, Project, RecoveryCode, Sample, SignUp
+from classifier.models import Image, ModelVersion, Passkey, Project, RecoveryCode, Sample, SignUp
 from classifier.services import identities, second_factor, teams
 from classifier.services.backups import making, restoring, rows, snapshot
 from classifier.services.backups.files import copy_file
@@ -69,6 +69,7 @@ def empty_site() -> None:
 
 def fill(trained: ModelVersion) -> None:
     second_factor.begin(trained.project.owner)
+    Passkey.objects.create(user=trained.project.owner, name="phone", credential_id="AA", data=b"\x00\xff")
     RecoveryCode.objects.create(user=trained.project.owner, digest="0" * 64)
     identities.connect(trained.project.owner, identities.Person("https://login.example.org", "1", "owner"))
     SignUp.objects.create(username="ada", email="ada@school.org", password="hashed")
