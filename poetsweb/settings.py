@@ -123,8 +123,8 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": f"django.contrib.auth.password_validation.{name}"}
     for name in ("UserAttributeSimilarityValidator", "MinimumLengthValidator", "CommonPasswordValidator")
 ]
-# Shown by apps above their codes. Guesses are slowed down by `classifier.services.sign_in`, which nobody elsewhere can
-# turn against an account for years.
+# Shown by apps above their codes. Guesses are slowed down by `classifier.services.second_factor`, with an end: whoever
+# knows the password must not be able to lock its owner out for years.
 OTP_TOTP_ISSUER = f"PoetsWeb {urlsplit(SITE_URL).hostname or ''}".strip()
 OTP_TOTP_THROTTLE_FACTOR = 0
 SESSION_COOKIE_AGE = 30 * 24 * 3600

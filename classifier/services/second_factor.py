@@ -9,11 +9,12 @@ import secrets
 
 from django.contrib.auth.models import User
 from django.db import transaction
+from django.utils import timezone
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
 from classifier.models import RecoveryCode
 from classifier.services.audit_log import record
-from classifier.services.sign_in import count_try, forget_tries
+from classifier.services.sign_in import FREE_TRIES, LONGEST_WAIT, TooManyTries, count_try, forget_tries
 from classifier.services.users import NotYourself
 from ml.errors import Conflict, Refused
 
@@ -93,23 +94,37 @@ def turn_on(user: User, code: str) -> list[str]:
 def check_code(user: User, code: str, *, address: str) -> None:
     """Take a code of the app or a recovery code, once. Raise WrongCode, TooManyTries.
 
-    Guesses of the six digits count for the account wherever they come from. A recovery code cannot be guessed, so
-    nobody elsewhere delays whoever has one.
+    Guesses of the six digits count for the account wherever they come from, and without a cache, too. A recovery code
+    cannot be guessed, so nobody elsewhere delays whoever has one.
     """
     is_guessable = len(_read(code)) == DIGITS
-    where = "" if is_guessable else address
-    count_try(_name(user), where)
+    if not is_guessable:
+        count_try(_name(user), address)
     with transaction.atomic():
         lock(user)
         is_right = _take_code(user, code) if is_guessable else _take_recovery_code(user, code)
     if not is_right:
-        raise WrongCode
-    forget_tries(_name(user), where)
+        raise WrongCode  # outside, so that the failure stays counted
+    forget_tries(_name(user), address)
 
 
 def _take_code(user: User, code: str) -> bool:
     device = TOTPDevice.objects.filter(user=user, confirmed=True).first()
-    return device is not None and bool(device.verify_token(_read(code)))
+    if device is None:
+        return False
+    _check_wait(device)
+    return bool(device.verify_token(_read(code)))
+
+
+def _check_wait(device: TOTPDevice) -> None:
+    """Let guesses wait as those of passwords do, by the failures that django-otp counts. Raise TooManyTries."""
+    beyond = device.throttling_failure_count - FREE_TRIES
+    if beyond <= 0 or device.throttling_failure_timestamp is None:
+        return
+    wait = min(2 ** min(beyond, 16), LONGEST_WAIT)
+    left = wait - (timezone.now() - device.throttling_failure_timestamp).total_seconds()
+    if left > 0:
+        raise TooManyTries(max(1, round(left)))
 
 
 def _take_recovery_code(user: User, code: str) -> bool:

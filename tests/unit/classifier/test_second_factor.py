@@ -1,6 +1,7 @@
 """The second factor: turned on with proof, asked for at each sign-in, used once, and removed by those who may."""
 
 import re
+from datetime import timedelta
 from types import SimpleNamespace
 from typing import Any
 
@@ -8,6 +9,7 @@ import pytest
 from django.contrib.auth.models import User
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
 from django_otp.oath import TOTP
 from django_otp.plugins.otp_totp import models as otp
 from django_otp.plugins.otp_totp.models import TOTPDevice
@@ -15,7 +17,7 @@ from django_otp.plugins.otp_totp.models import TOTPDevice
 from classifier.models import AuditEntry, RecoveryCode
 from classifier.services import second_factor
 from classifier.services.accounts import create_api_key
-from classifier.services.sign_in import FREE_TRIES
+from classifier.services.sign_in import FREE_TRIES, LONGEST_WAIT
 from classifier.views import sign_in
 from tests.unit.classifier.conftest import PASSWORD
 
@@ -157,6 +159,21 @@ def test_guesses_have_to_wait_wherever_they_come_from(owner: User, codes: list[s
     assert answer.status_code == 429
     assert "Please wait" in answer.content.decode()
     assert AuditEntry.objects.filter(action="sign_in.failed", about="owner").count() > FREE_TRIES
+
+
+def test_guesses_have_to_wait_without_a_cache(owner: User, codes: list[str], phone: Phone, settings: Any) -> None:
+    away = {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": "redis://127.0.0.1:1/0"}
+    settings.CACHES = {"default": away}
+    client = give_password()[0]
+    assert [give_code(client, "000000").status_code for _ in range(FREE_TRIES + 2)][-2:] == [422, 429]
+    assert give_code(client, phone.code(owner)).status_code == 429
+
+
+def test_waits_end_and_are_no_longer_than_those_of_passwords(owner: User, codes: list[str], phone: Phone) -> None:
+    long_ago = timezone.now() - timedelta(seconds=LONGEST_WAIT)
+    TOTPDevice.objects.update(throttling_failure_count=1000, throttling_failure_timestamp=long_ago)
+    assert give_code(give_password()[0], phone.code(owner)).status_code == 302
+    assert TOTPDevice.objects.get().throttling_failure_count == 0
 
 
 def test_whoever_guesses_digits_delays_no_recovery_code(owner: User, codes: list[str]) -> None:
