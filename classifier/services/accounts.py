@@ -34,7 +34,7 @@ class NotAllowed(UserError):
 
 def may_sign_up(invitation: str = "") -> bool:
     """Return whether strangers may make an account: everybody, those with an address, or with an invitation's token."""
-    if settings.SIGNUP != BY_INVITATION or not invitation:
+    if settings.SIGNUP != BY_INVITATION or not invitation or "\0" in invitation:
         return settings.SIGNUP in (OPEN, BY_DOMAIN)
     unused = Invitation.objects.filter(token=invitation, taken__lt=F("places"), expires_at__gt=timezone.now())
     return unused.exists()

@@ -22,7 +22,12 @@ def is_set_up() -> bool:
 
 
 def is_local(username: str) -> bool:
-    """Return whether an account of this site has this name, which the directory does not vouch for."""
+    """Return whether an account of this site has this name, which the directory does not vouch for.
+
+    So it is with a name that cannot be one.
+    """
+    if "\0" in username:
+        return True
     named = User.objects.filter(username__iexact=username.strip())
     return named.exclude(identities__issuer=LDAP).exists()
 

@@ -79,7 +79,9 @@ def request_account(username: str, password: str, *, email: str, asked_from: str
     email = check_email(email)
     hashed = make_password(password)
     with transaction.atomic():
-        wanted = SignUp.objects.create(username=username, email=email, password=hashed, invitation=invitation[:64])
+        wanted = SignUp.objects.create(
+            username=username, email=email, password=hashed, invitation=invitation.replace("\0", "")[:64]
+        )
         add_request(MailRequest.Kind.SIGN_UP, email, asked_from=asked_from, sign_up=wanted)
 
 

@@ -194,6 +194,12 @@ def test_invited_person_comes_back_to_the_invitation(project: Project, client: C
     assert finish(mailed_link(), client=client)["Location"] == reverse("invitation", args=[token])
 
 
+def test_nonsense_in_place_of_an_invitation_is_no_reason_to_fail(client: Client) -> None:
+    sign_up(query="?invitation=%00")
+    work()
+    assert finish(mailed_link(), client=client)["Location"] == reverse("project_list")
+
+
 def test_what_nobody_finished_is_deleted() -> None:
     sign_up()
     SignUp.objects.update(created_at=timezone.now() - timedelta(days=2))
