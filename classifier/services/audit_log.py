@@ -18,6 +18,7 @@ ROWS_AT_ONCE = 5000
 ACTIONS = {
     "sign_in": "signed in",
     "sign_in.failed": "failed to sign in",
+    "email.changed": "changed their e-mail address",
     "password.changed": "changed their password",
     "password.mailed": "was mailed a link to set a password",
     "password.set": "set a password with a link",

@@ -111,7 +111,8 @@ def request_test(webhook: Webhook) -> Delivery:
 def set_mails(user: User, *, address: str, wanted: bool) -> None:
     """Set where mails about jobs go, and whether there are any."""
     with transaction.atomic():
-        User.objects.filter(pk=user.pk).update(email=address)
+        if User.objects.filter(pk=user.pk).exclude(email=address).update(email=address):
+            record("email.changed", user.username, by=user)
         MailWish.objects.update_or_create(user=user, defaults={"wants_mails": wanted})
 
 
