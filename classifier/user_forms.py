@@ -24,8 +24,8 @@ class QuotaForm(forms.Form):
     gb = forms.IntegerField(label="Most GB", required=False, min_value=0, max_value=10**6)
 
 
-class CloseForm(forms.Form):
-    """The password of somebody who deletes their own account; of whoever has none, only the press."""
+class IdentityForm(forms.Form):
+    """The password of somebody who does what cannot be taken back; of whoever has none, only the press."""
 
     password = forms.CharField(
         label="Your password", widget=forms.PasswordInput(attrs={"autocomplete": "current-password"})

@@ -12,7 +12,7 @@ from django.views.decorators.http import require_POST
 from classifier.access import SignedIn
 from classifier.clients import address_group, client_address
 from classifier.services import closing, directories, identity, passkeys, second_factor, sessions
-from classifier.user_forms import CloseForm
+from classifier.user_forms import IdentityForm
 from ml.errors import UserError
 
 
@@ -56,7 +56,7 @@ def end_others(request: SignedIn) -> HttpResponse:
 @login_required
 def delete(request: SignedIn) -> HttpResponse:
     """Say what goes with the account, and move it to the trash once the password is given."""
-    form = CloseForm(request.POST or None, with_password=identity.has_password(request.user))
+    form = IdentityForm(request.POST or None, with_password=identity.has_password(request.user))
     if request.method == "POST" and form.is_valid():
         try:
             address = address_group(client_address(request))

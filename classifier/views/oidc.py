@@ -10,10 +10,14 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.cache import never_cache
+from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_GET, require_POST
 
 from classifier.access import SignedIn
+from classifier.clients import address_group, client_address
 from classifier.services import identities, oidc
+from classifier.services.identity import WrongPassword, check_identity, has_password
+from classifier.user_forms import IdentityForm
 from classifier.views.sign_in import keep_shortly, let_in
 from ml.errors import UserError
 
@@ -52,25 +56,31 @@ def callback(request: HttpRequest) -> HttpResponse:
         return _refuse(request, error)
 
 
+@sensitive_post_parameters()
 @login_required
 @never_cache
 def connect(request: SignedIn) -> HttpResponse:
-    """Connect the account with whom the provider has just vouched for, after a press on this site."""
+    """Connect the account with whom the provider has just vouched for, for whoever gives the password."""
     _check_set_up()
     waiting = request.session.get(CONNECTING)
     if not waiting or time.time() - waiting["since"] > WAITS_SECONDS:
         return redirect("account")
     person = identities.Person(**waiting["person"])
-    if request.method != "POST":
-        return render(request, "classifier/oidc_connect_page.html", {"person": person})
-    del request.session[CONNECTING]
-    try:
-        identities.connect(request.user, person)
-    except UserError as error:
-        messages.error(request, str(error))
-    else:
-        messages.success(request, f"From now on you can sign in with {settings.OIDC_NAME}.")
-    return redirect("account")
+    form, status = IdentityForm(request.POST or None, with_password=has_password(request.user)), 200
+    if request.method == "POST" and form.is_valid():
+        try:
+            address = address_group(client_address(request))
+            check_identity(request.user, form.cleaned_data.get("password", ""), address=address)
+            identities.connect(request.user, person)
+        except UserError as error:
+            form.add_error("password" if isinstance(error, WrongPassword) else None, str(error))
+            status = error.status
+        else:
+            del request.session[CONNECTING]
+            messages.success(request, f"From now on you can sign in with {settings.OIDC_NAME}.")
+            return redirect("account")
+    status = 422 if form.errors and status == 200 else status
+    return render(request, "classifier/oidc_connect_page.html", {"person": person, "form": form}, status=status)
 
 
 @login_required

@@ -12,7 +12,7 @@ from classifier.clients import address_group, client_address
 from classifier.forms import NameForm
 from classifier.services import passkeys as service
 from classifier.services.identity import check_identity, has_password
-from classifier.user_forms import CloseForm
+from classifier.user_forms import IdentityForm
 from ml.errors import UserError
 
 ADDING = "passkey_adding"  # in a session: what a browser was asked to make
@@ -47,7 +47,7 @@ def new(request: SignedIn) -> HttpResponse:
 def remove(request: SignedIn, pk: int) -> HttpResponse:
     """Remove a passkey for whoever gives the password."""
     passkey = get_object_or_404(request.user.passkeys, pk=pk)
-    form, status = CloseForm(request.POST or None, with_password=has_password(request.user)), 200
+    form, status = IdentityForm(request.POST or None, with_password=has_password(request.user)), 200
     if request.method == "POST" and form.is_valid():
         try:
             address = address_group(client_address(request))

@@ -108,13 +108,16 @@ def test_only_who_is_connected_comes_in_where_the_setting_says_so(
     assert is_in(client)
 
 
-def test_account_is_connected_after_a_press_and_disconnected(
+def test_account_is_connected_with_its_password_and_disconnected(
     provider: Provider, owner: User, as_owner: Client, client: Client
 ) -> None:
     assert go(as_owner, provider)["Location"] == reverse("oidc_connect")
     assert not owner.identities.exists()
     assert "anna" in as_owner.get(reverse("oidc_connect")).content.decode()
-    as_owner.post(reverse("oidc_connect"))
+    page = as_owner.post(reverse("oidc_connect"), {"password": "wrong"})
+    assert (page.status_code, 'id="id_password_error"' in page.content.decode()) == (422, True)
+    assert not owner.identities.exists()
+    as_owner.post(reverse("oidc_connect"), {"password": PASSWORD})
     assert owner.identities.get().subject == provider.person["sub"]
     go(client, provider)
     assert client.get(reverse("account")).wsgi_request.user == owner
@@ -129,7 +132,7 @@ def test_connecting_needs_the_token_of_the_page(provider: Provider, owner: User)
     client = Client(enforce_csrf_checks=True)
     client.force_login(owner)
     go(client, provider)
-    assert client.post(reverse("oidc_connect")).status_code == 403
+    assert client.post(reverse("oidc_connect"), {"password": PASSWORD}).status_code == 403
     assert not owner.identities.exists()
 
 
@@ -138,7 +141,7 @@ def test_identity_of_somebody_else_is_not_taken(
 ) -> None:
     identities.connect(stranger, Person(provider.address, provider.person["sub"], "anna"))
     go(as_owner, provider)
-    page = as_owner.post(reverse("oidc_connect"), follow=True).content.decode()
+    page = as_owner.post(reverse("oidc_connect"), {"password": PASSWORD}).content.decode()
     assert "belongs to another account" in page
     assert ExternalIdentity.objects.get().user == stranger
 
