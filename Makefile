@@ -10,7 +10,10 @@ PYTHON ?= $(shell for python in python3.13 python3.12 python3.11 python3; do \
   done || echo python3)
 VENV ?= .venv
 BIN := $(VENV)/bin
-ALL_EXTRAS := dicom onnx raw s3 tensorboard video zstd
+ALL_EXTRAS := dicom ldap oidc onnx raw s3 tensorboard video zstd
+
+# What is built from source against libraries of the system, which docs/operations.md names, is not for everybody's tests.
+BUILT_EXTRAS := ldap
 # Where the packages are from: the folder that a bundle brings along, for machines without internet, or the index.
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes \
   $(if $(wildcard packages),--no-index --find-links packages)
@@ -73,7 +76,7 @@ $(VENV)/installed: requirements.txt | $(VENV)/bin/python
 	@$(INSTALL) -r requirements.txt
 	@touch $@
 
-# What not everybody needs, by the names after EXTRAS=: dicom, onnx, raw, s3, tensorboard, video, zstd.
+# What not everybody needs, by the names after EXTRAS=: dicom, ldap, oidc, onnx, raw, s3, tensorboard, video, zstd.
 $(VENV)/installed-%: requirements-%.txt $(VENV)/installed
 	@echo "Installing the packages for $* …"
 	@$(INSTALL) -r $<
@@ -86,6 +89,7 @@ $(VENV)/installed-%: requirements-%.txt $(VENV)/installed
 	@.venv-mediapipe/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
 	@touch $@
 
-$(VENV)/installed-dev: requirements-dev.txt $(VENV)/installed $(ALL_EXTRAS:%=$(VENV)/installed-%)
+$(VENV)/installed-dev: requirements-dev.txt $(VENV)/installed \
+  $(patsubst %,$(VENV)/installed-%,$(filter-out $(BUILT_EXTRAS),$(ALL_EXTRAS)))
 	@$(INSTALL) -r requirements-dev.txt
 	@touch $@

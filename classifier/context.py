@@ -13,6 +13,8 @@ def site(request: HttpRequest) -> dict[str, Any]:
     """Return what every template may need."""
     return {
         "signup_open": may_sign_up(),
+        "mail_is_set_up": settings.MAIL_IS_SET_UP,
+        "oidc_name": settings.OIDC_NAME if settings.OIDC_ISSUER else "",
         "disk_is_low": is_low,
         "base_path": settings.BASE_PATH,
         "banner": SimpleLazyObject(get_banner),

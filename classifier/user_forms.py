@@ -24,9 +24,14 @@ class QuotaForm(forms.Form):
     gb = forms.IntegerField(label="Most GB", required=False, min_value=0, max_value=10**6)
 
 
-class CloseForm(forms.Form):
-    """The password of somebody who deletes their own account."""
+class IdentityForm(forms.Form):
+    """The password of somebody who does what cannot be taken back; of whoever has none, only the press."""
 
     password = forms.CharField(
         label="Your password", widget=forms.PasswordInput(attrs={"autocomplete": "current-password"})
     )
+
+    def __init__(self, *args: Any, with_password: bool = True, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if not with_password:
+            del self.fields["password"]

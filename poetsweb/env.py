@@ -18,6 +18,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from ml.backbones.registry import BACKBONES, DEFAULT_BACKBONE
 from ml.settings import PUBLISHER
+from poetsweb.email_domains import normalise_domain
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 SECRETS = (
@@ -26,6 +27,8 @@ SECRETS = (
     "REDIS_URL",
     "MAIL_URL",
     "METRICS_TOKEN",
+    "OIDC_CLIENT_SECRET",
+    "LDAP_BIND_PASSWORD",
 )  # each may be in a file that NAME_FILE names
 MAX_SECRET_BYTES = 10_000
 MAX_PROXIES = 9
@@ -104,12 +107,26 @@ def _are_sources(sources: list[str]) -> list[str]:
     return [source.rstrip("/") for source in sources]
 
 
+def _are_domains(domains: list[str]) -> list[str]:
+    try:
+        return [normalise_domain(domain) for domain in domains]
+    except ValueError:
+        raise ValueError("write domains such as school.org,lab.example, with commas between") from None
+
+
+def _names_user(text: str) -> str:
+    if text.count("%(user)s") == 0 or text.replace("%(user)s", "").count("%") or not text.startswith("("):
+        raise ValueError("write a filter with %(user)s in it, such as (uid=%(user)s)")
+    return text
+
+
 def _sign_up(word: str | None) -> str | None:
     """Read also what could be written before there were invitations."""
     return {"true": "open", "1": "open", "false": "closed", "0": "closed"}.get(word.lower(), word) if word else word
 
 
 Words = Annotated[list[str], NoDecode, BeforeValidator(_split)]
+SignUp = Literal["open", "invitation", "domain", "closed"]
 Folder = Annotated[Path, AfterValidator(lambda path: path.expanduser().resolve())]
 
 
@@ -124,7 +141,8 @@ class Environment(BaseSettings):
     ALLOWED_HOSTS: Words = ["localhost", "127.0.0.1", "[::1]"]
     TRASH_DAYS: int = Field(30, ge=1, le=3650)
     AUDIT_DAYS: int = Field(365, ge=0, le=36500)
-    POETSWEB_SIGNUP: Annotated[Literal["open", "invitation", "closed"] | None, BeforeValidator(_sign_up)] = None
+    POETSWEB_SIGNUP: Annotated[SignUp | None, BeforeValidator(_sign_up)] = None
+    SIGNUP_DOMAINS: Annotated[Words, AfterValidator(_are_domains)] = []
     SECRET_KEY: str | None = None
     TIME_ZONE: Annotated[str, AfterValidator(_known_time_zone)] = "UTC"
     DEBUG: bool = False
@@ -148,6 +166,19 @@ class Environment(BaseSettings):
     SITE_URL: Annotated[str, _url("https://", "http://")] = ""
     MAIL_URL: Annotated[str, _url("smtp://", "smtp+tls://", "smtp+ssl://")] = ""
     MAIL_FROM: str = ""
+
+    OIDC_ISSUER: Annotated[str, _url("https://", "http://")] = ""
+    OIDC_CLIENT_ID: str = ""
+    OIDC_CLIENT_SECRET: str = ""
+    OIDC_NAME: str = "your organisation"
+    OIDC_ACCOUNTS: Literal["existing", "all"] = "existing"
+    LDAP_URL: Annotated[str, _url("ldaps://", "ldap://", "ldapi://")] = ""
+    LDAP_START_TLS: bool = False
+    LDAP_BIND_DN: str = ""
+    LDAP_BIND_PASSWORD: str = ""
+    LDAP_SEARCH: str = ""
+    LDAP_FILTER: Annotated[str, AfterValidator(_names_user)] = "(uid=%(user)s)"
+    LDAP_REQUIRE_GROUP: str = ""
 
     WEB_WORKERS: int | None = Field(None, ge=1, le=64)
     WEB_THREADS: int = Field(8, ge=1, le=64)

@@ -8,8 +8,11 @@ import structlog
 
 TRAFFIC = "poetsweb.traffic"  # of this logger are the lines of each request and each job
 
-# Keys that may be in an address: see classifier/views/hub.py.
-SECRET = re.compile(r"([?&](?:key|link)=)[^&\s\"'#]+", re.IGNORECASE)
+# Keys that may be in an address: see classifier/views/hub.py; what an identity provider sends back; and links that make
+# an account, set its password or let somebody into a project.
+SECRET = re.compile(
+    r"([?&](?:key|link|code|state|invitation)=|/(?:sign-up|set-password/\w+|invitations)/)[^&\s\"'#/?]+", re.IGNORECASE
+)
 
 ASKER = "asker"  # what is bound to the context of a request: a function that returns the id of its user, or None
 

@@ -13,6 +13,7 @@ from ml.machine import CORES
 from poetsweb.env import ENVIRONMENT as ENV
 from poetsweb.folders import DATA_DIR, ML, make_private, socket_folder  # noqa: F401 - ML is a setting too
 from poetsweb.hosts import is_loopback
+from poetsweb.identity_providers import check_oidc, read_backends
 from poetsweb.logs import logging_config
 from poetsweb.secret import read_or_create_secret
 
@@ -35,6 +36,12 @@ CORS_ALLOWED_ORIGINS = ENV.CORS_ALLOWED_ORIGINS
 # Whether strangers may come before the administrator: the first account needs a code then, and sign-up is closed.
 EXPOSED = not is_loopback(HOST) or ENV.BEHIND_PROXY or bool(ENV.TRUSTED_PROXIES)
 SIGNUP = ENV.POETSWEB_SIGNUP or ("closed" if EXPOSED else "open")
+SIGNUP_DOMAINS = ENV.SIGNUP_DOMAINS
+if SIGNUP == "domain" and not (SIGNUP_DOMAINS and ENV.MAIL_URL):
+    raise ImproperlyConfigured(
+        "POETSWEB_SIGNUP=domain needs SIGNUP_DOMAINS, the domains whose people may make an account, and MAIL_URL, "
+        "because each of them is sent a mail."
+    )
 SITE_URL = (ENV.SITE_URL or f"http://{'localhost' if is_loopback(HOST) else HOST}:{PORT}").rstrip("/")
 BASE_PATH = urlsplit(SITE_URL).path  # such as /poets, where a proxy has other sites beside this one
 FORCE_SCRIPT_NAME = BASE_PATH or None
@@ -49,6 +56,8 @@ INSTALLED_APPS = [
     "django.contrib.staticfiles",
     "django.contrib.humanize",
     "django_htmx",
+    "django_otp",
+    "django_otp.plugins.otp_totp",
     "ninja",
     "classifier",
     "worker",
@@ -114,6 +123,10 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": f"django.contrib.auth.password_validation.{name}"}
     for name in ("UserAttributeSimilarityValidator", "MinimumLengthValidator", "CommonPasswordValidator")
 ]
+# Shown by apps above their codes. Guesses are slowed down by `classifier.services.second_factor`, with an end: whoever
+# knows the password must not be able to lock its owner out for years.
+OTP_TOTP_ISSUER = f"PoetsWeb {urlsplit(SITE_URL).hostname or ''}".strip()
+OTP_TOTP_THROTTLE_FACTOR = 0
 SESSION_COOKIE_AGE = 30 * 24 * 3600
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = HTTPS
 SESSION_COOKIE_HTTPONLY = True
@@ -205,6 +218,13 @@ if MAIL_IS_SET_UP:
     vars().update(environ.Env.email_url_config(ENV.MAIL_URL))
 DEFAULT_FROM_EMAIL = ENV.MAIL_FROM or "poetsweb@localhost"
 EMAIL_TIMEOUT = 10
+
+# --- Signing in with accounts from elsewhere -------------------------------------------------------
+OIDC_ISSUER, OIDC_CLIENT_ID, OIDC_CLIENT_SECRET = ENV.OIDC_ISSUER, ENV.OIDC_CLIENT_ID, ENV.OIDC_CLIENT_SECRET
+OIDC_NAME, OIDC_ACCOUNTS = ENV.OIDC_NAME, ENV.OIDC_ACCOUNTS
+check_oidc(ENV)
+LDAP_URL = ENV.LDAP_URL
+vars().update(read_backends(ENV))
 
 # --- Files -----------------------------------------------------------------------------------------
 S3_BUCKET, S3_ENDPOINT_URL = ENV.S3_BUCKET, ENV.S3_ENDPOINT_URL or None

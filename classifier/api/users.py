@@ -11,7 +11,7 @@ from pydantic import StrictBool, StrictInt
 from classifier.access import SignedIn, check_administrator
 from classifier.api.errors import errors
 from classifier.api.schemas import Input
-from classifier.services import closing
+from classifier.services import closing, second_factor
 from classifier.services import users as service
 from classifier.services.trash import leaves_at
 
@@ -24,6 +24,7 @@ class UserOut(Schema):
     email: str
     is_active: bool
     is_administrator: bool
+    has_second_factor: bool
     projects: int
     bytes: int = Field(description="of the pictures in their projects")
     seen_at: datetime | None = Field(description="to some minutes")
@@ -63,6 +64,7 @@ def _present_row(row: service.UserRow) -> dict[str, Any]:
     return {
         **{name: getattr(user, name) for name in ("username", "email", "is_active")},
         **{name: getattr(row, name) for name in ("projects", "bytes", "seen_at", "deleted_at")},
+        "has_second_factor": row.has_second_factor,
         "is_administrator": user.is_superuser,
         "leaves_at": leaves_at(row.deleted_at) if row.deleted_at else None,
         "quota_pictures": account.quota_pictures,
@@ -124,6 +126,13 @@ def create_password_link(request: SignedIn, username: str) -> Any:
     user = _find(request, username)
     link = service.make_password_link(user)
     return Status(201, {"address": link, "was_mailed": service.mail_password_link(user, link)})
+
+
+@router.delete("/users/{username}/second-factor", response={204: None, **errors(400, 404, 409, 413, 422)})
+def remove_second_factor(request: SignedIn, username: str) -> Any:
+    """Remove the second factor of somebody else who has lost it; the password is then enough to sign in."""
+    second_factor.remove(_find(request, username), by=request.user)
+    return Status(204, None)
 
 
 @router.delete("/users/{username}", response={204: None, **errors(400, 404, 409, 413, 422)})

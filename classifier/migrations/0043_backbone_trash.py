@@ -11,7 +11,7 @@ def date_removals(apps, schema_editor):
 
 
 class Migration(migrations.Migration):
-    dependencies = [("classifier", "0037_job_request_id")]
+    dependencies = [("classifier", "0042_passkeys")]
 
     operations = [
         migrations.AddField(

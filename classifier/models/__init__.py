@@ -13,20 +13,25 @@ from classifier.models.dataset_version import DatasetVersion
 from classifier.models.embedding import Embedding
 from classifier.models.evaluation_summary import EvaluationSummary
 from classifier.models.export import Export
+from classifier.models.external_identity import ExternalIdentity
 from classifier.models.image import Image
 from classifier.models.image_class import ImageClass
 from classifier.models.image_measures import ImageMeasures
 from classifier.models.invitation import Invitation
 from classifier.models.job import Job
 from classifier.models.job_log_line import JobLogLine
+from classifier.models.mail_request import MailRequest
 from classifier.models.membership import Membership
 from classifier.models.model_version import ModelVersion
 from classifier.models.partial_upload import PartialUpload
+from classifier.models.passkey import Passkey
 from classifier.models.project import Project
 from classifier.models.public_link import PublicLink
+from classifier.models.recovery_code import RecoveryCode
 from classifier.models.sample import Sample
 from classifier.models.set_up_code import SetUpCode
 from classifier.models.share_link import ShareLink
+from classifier.models.sign_up import SignUp
 from classifier.models.site_value import SiteValue
 from classifier.models.stage_time import StageTime
 from classifier.models.sweep import Sweep
@@ -49,6 +54,7 @@ __all__ = [
     "Embedding",
     "EvaluationSummary",
     "Export",
+    "ExternalIdentity",
     "Finding",
     "Image",
     "ImageClass",
@@ -56,17 +62,21 @@ __all__ = [
     "Invitation",
     "Job",
     "JobLogLine",
+    "MailRequest",
     "MailWish",
     "Membership",
     "ModelVersion",
     "PartialUpload",
+    "Passkey",
     "Project",
     "PublicLink",
+    "RecoveryCode",
     "Sample",
     "SampleAudit",
     "SampleChange",
     "SetUpCode",
     "ShareLink",
+    "SignUp",
     "SiteValue",
     "StageTime",
     "Sweep",

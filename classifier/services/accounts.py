@@ -21,7 +21,7 @@ from ml.errors import UserError
 
 log = structlog.get_logger(__name__)
 
-OPEN, BY_INVITATION = "open", "invitation"  # values of the setting POETSWEB_SIGNUP
+OPEN, BY_INVITATION, BY_DOMAIN = "open", "invitation", "domain"  # values of the setting POETSWEB_SIGNUP
 KEY_PREFIX = "pw_"
 USE_NOTED_EVERY = timedelta(minutes=1)
 EVER_SINCE = datetime.min.replace(tzinfo=UTC)
@@ -33,16 +33,16 @@ class NotAllowed(UserError):
 
 
 def may_sign_up(invitation: str = "") -> bool:
-    """Return whether strangers may make an account: everybody, or those with the token of an invitation."""
-    if settings.SIGNUP != BY_INVITATION or not invitation:
-        return bool(settings.SIGNUP == OPEN)
+    """Return whether strangers may make an account: everybody, those with an address, or with an invitation's token."""
+    if settings.SIGNUP != BY_INVITATION or not invitation or "\0" in invitation:
+        return settings.SIGNUP in (OPEN, BY_DOMAIN)
     unused = Invitation.objects.filter(token=invitation, taken__lt=F("places"), expires_at__gt=timezone.now())
     return unused.exists()
 
 
 def sign_up(username: str, password: str, *, invitation: str = "") -> User:
-    """Make an account. Raise NotAllowed where the site takes nobody, or not without an invitation."""
-    if not may_sign_up(invitation):
+    """Make an account. Raise NotAllowed where the site takes nobody, or not without an invitation or a mail."""
+    if settings.SIGNUP == BY_DOMAIN or not may_sign_up(invitation):
         raise NotAllowed("Sign-up is disabled on this site. Ask its administrator for an account.")
     try:
         with transaction.atomic():

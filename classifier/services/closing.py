@@ -20,12 +20,13 @@ from classifier.jobs.lifecycle import cancel_job
 from classifier.models import Account, Candidate, CustomBackbone, Job, ModelVersion, PartialUpload, Project
 from classifier.models.custom_backbone import backbone_file_path
 from classifier.services.audit_log import record
+from classifier.services.identity import check_identity
 from classifier.services.members import NoSuchPerson
 from classifier.services.resumable import discard
 from classifier.services.sessions import end_sessions
 from classifier.services.trash import Consequences, consequences_of_project, delete_project, restore_project
 from classifier.services.users import account_of, check_dispensable
-from ml.errors import Conflict, Refused
+from ml.errors import Conflict
 
 log = structlog.get_logger(__name__)
 
@@ -37,13 +38,6 @@ class NotDeleted(Conflict):
 
     def __init__(self) -> None:
         super().__init__("This account is not in the trash.")
-
-
-class WrongPassword(Refused):
-    """Whoever sits at a computer that is signed in must not be able to delete the account."""
-
-    def __init__(self) -> None:
-        super().__init__("This is not your password.")
 
 
 @dataclass(frozen=True)
@@ -85,10 +79,9 @@ def give_project(project: Project, username: str, *, by: User) -> User:
     return heir
 
 
-def delete_own_account(user: User, password: str) -> None:
-    """Move one's own account to the trash. Raise WrongPassword, LastAdministrator."""
-    if not user.check_password(password):
-        raise WrongPassword
+def delete_own_account(user: User, password: str, *, address: str) -> None:
+    """Move one's own account to the trash. Raise WrongPassword, TooManyTries, LastAdministrator."""
+    check_identity(user, password, address=address)
     _delete(user, by=None)
 
 

@@ -104,14 +104,15 @@ def request_test(webhook: Webhook) -> Delivery:
         if webhook.deliveries.filter(event=TEST, status=Delivery.Status.WAITING).exists():
             raise TestWaits
         delivery = _queue(webhook.user, {"event": TEST, "sent_at": timezone.now().isoformat()}, webhook=webhook)
-        _send_soon()
+        send_soon()
     return delivery
 
 
 def set_mails(user: User, *, address: str, wanted: bool) -> None:
     """Set where mails about jobs go, and whether there are any."""
     with transaction.atomic():
-        User.objects.filter(pk=user.pk).update(email=address)
+        if User.objects.filter(pk=user.pk).exclude(email=address).update(email=address):
+            record("email.changed", user.username, by=user)
         MailWish.objects.update_or_create(user=user, defaults={"wants_mails": wanted})
 
 
@@ -121,7 +122,7 @@ def tell_ends() -> None:
         _tell(job)
     if Delivery.objects.filter(status=Delivery.Status.WAITING, next_try_at__lte=timezone.now()).exists():
         with transaction.atomic():
-            _send_soon()
+            send_soon()
 
 
 @transaction.atomic
@@ -172,8 +173,8 @@ def _queue(user: User, body: dict[str, Any], *, webhook: Webhook | None, job: Jo
     )
 
 
-def _send_soon() -> None:
-    """Queue the job that sends, unless it is queued. Call it in a transaction."""
+def send_soon() -> None:
+    """Queue the job that sends what is due, unless it is queued. Call it in a transaction."""
     if not Job.objects.filter(kind=NOTIFY.name, status__in=Job.OPEN).exists():
         Job.objects.filter(kind=NOTIFY.name).exclude(status__in=Job.OPEN).delete()  # nobody looks at them
         queue_job(NOTIFY, project=None, by=None)

@@ -80,7 +80,7 @@ def record_failure(username: str, address: str) -> None:
             return
     except (RedisError, ValueError):
         return
-    known = User.objects.filter(username__iexact=username.strip()).first()
+    known = User.objects.filter(username__iexact=username.strip().replace("\0", "")).first()
     record("sign_in.failed", known.username if known else "an unknown name")
 
 

@@ -4,25 +4,23 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-import structlog
 from django.conf import settings
 from django.contrib.auth.models import User
 from django.contrib.auth.tokens import default_token_generator
 from django.core.exceptions import ValidationError
-from django.core.mail import send_mail
 from django.core.validators import validate_email
 from django.db import IntegrityError, transaction
 from django.db.models import Count, Max, Q, QuerySet, Sum
 from django.urls import reverse
 from django.utils.encoding import force_bytes
 from django.utils.http import urlsafe_base64_encode
+from django_otp.plugins.otp_totp.models import TOTPDevice
 
-from classifier.models import Account, ApiKey, Project, Sample
+from classifier.models import Account, ApiKey, Passkey, Project, Sample
 from classifier.services.audit_log import record
+from classifier.services.mails import send
 from classifier.services.sessions import end_sessions
 from ml.errors import Conflict, Refused
-
-log = structlog.get_logger(__name__)
 
 LINK_DAYS = settings.PASSWORD_RESET_TIMEOUT // 86400
 SHOWN = 50  # users on a page
@@ -62,6 +60,7 @@ class UserRow:
     bytes: int
     seen_at: datetime | None
     deleted_at: datetime | None
+    has_second_factor: bool
 
 
 def list_users(search: str = "") -> QuerySet[User]:
@@ -78,12 +77,19 @@ def describe_users(users: list[User]) -> list[UserRow]:
     sizes: dict[int, int] = dict(samples.annotate(n=Sum("image__size")))
     keys = ApiKey.objects.filter(user__in=users).order_by().values_list("user")
     used: dict[int, datetime | None] = dict(keys.annotate(at=Max("last_used_at")))
+    secured = set(TOTPDevice.objects.filter(user__in=users, confirmed=True).values_list("user", flat=True))
+    secured |= set(Passkey.objects.filter(user__in=users).values_list("user", flat=True))
     found = []
     for user in users:
         account = account_of(user)
         times = [at for at in (account.seen_at, user.last_login, used.get(user.pk)) if at]
         row = UserRow(
-            user, counted.get(user.pk, 0), sizes.get(user.pk, 0), max(times, default=None), account.deleted_at
+            user,
+            counted.get(user.pk, 0),
+            sizes.get(user.pk, 0),
+            max(times, default=None),
+            account.deleted_at,
+            user.pk in secured,
         )
         found.append(row)
     return found
@@ -130,6 +136,11 @@ def make_password_link(user: User) -> str:
     if not user.is_active:
         raise Disabled
     record("user.link", user.username)
+    return password_link(user)
+
+
+def password_link(user: User) -> str:
+    """Return a link with which a password is set; see `make_password_link`, which writes it down."""
     uid = urlsafe_base64_encode(force_bytes(user.pk))
     return settings.SITE_ORIGIN + reverse("set_password", args=[uid, default_token_generator.make_token(user)])
 
@@ -138,19 +149,13 @@ def mail_password_link(user: User, link: str) -> bool:
     """Send the link to the user, and return whether that was possible."""
     if not settings.MAIL_IS_SET_UP or not user.email:
         return False
-    text = "\n\n".join(
-        (
-            f"With this link you set the password of your account “{user.username}” on {settings.SITE_URL}:",
-            link,
-            f"It works once, within {LINK_DAYS} days. If you do not know what this is, ignore it.",
-        )
+    return send(
+        user.email,
+        "Set your password",
+        f"With this link you set the password of your account “{user.username}” on {settings.SITE_URL}:",
+        link,
+        f"It works once, within {LINK_DAYS} days. If you do not know what this is, ignore it.",
     )
-    try:
-        send_mail("Set your password", text, None, [user.email])
-    except OSError as error:  # smtplib's errors are such
-        log.warning("password_link_not_sent", error=str(error))
-        return False
-    return True
 
 
 def disable_user(user: User, *, by: User) -> None:

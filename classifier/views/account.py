@@ -11,9 +11,8 @@ from django.views.decorators.http import require_POST
 
 from classifier.access import SignedIn
 from classifier.clients import address_group, client_address
-from classifier.services import closing, sessions
-from classifier.services.sign_in import count_try
-from classifier.user_forms import CloseForm
+from classifier.services import closing, directories, identity, passkeys, second_factor, sessions
+from classifier.user_forms import IdentityForm
 from ml.errors import UserError
 
 
@@ -21,7 +20,20 @@ from ml.errors import UserError
 def account(request: SignedIn) -> HttpResponse:
     """Show where the user is signed in, and what to do with the account."""
     rows = [(one, sessions.name_browser(one.browser)) for one in sessions.list_sessions(request.user)]
-    return render(request, "classifier/account_page.html", {"rows": rows, "here": request.session.session_key})
+    known = list(request.user.identities.exclude(issuer=directories.LDAP))
+    context = {
+        "is_of_directory": directories.is_of_directory(request.user),
+        "identities": known,
+        "is_connected": any(one.issuer == settings.OIDC_ISSUER for one in known),
+        "rows": rows,
+        "here": request.session.session_key,
+        "second_factor": second_factor.is_on(request.user),
+        "has_app": second_factor.has_app(request.user),
+        "passkeys": request.user.passkeys.all(),
+        "passkeys_are_possible": passkeys.is_possible(),
+        "recovery_codes": second_factor.count_recovery_codes(request.user),
+    }
+    return render(request, "classifier/account_page.html", context)
 
 
 @login_required
@@ -44,13 +56,13 @@ def end_others(request: SignedIn) -> HttpResponse:
 @login_required
 def delete(request: SignedIn) -> HttpResponse:
     """Say what goes with the account, and move it to the trash once the password is given."""
-    form = CloseForm(request.POST or None)
+    form = IdentityForm(request.POST or None, with_password=identity.has_password(request.user))
     if request.method == "POST" and form.is_valid():
         try:
-            count_try(request.user.username, address_group(client_address(request)))
-            closing.delete_own_account(request.user, form.cleaned_data["password"])
+            address = address_group(client_address(request))
+            closing.delete_own_account(request.user, form.cleaned_data.get("password", ""), address=address)
         except UserError as error:
-            form.add_error("password", str(error))
+            form.add_error("password" if "password" in form.fields else None, str(error))
         else:
             logout(request)
             messages.success(request, "Your account has been deleted. An administrator can restore it for some time.")

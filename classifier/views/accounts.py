@@ -1,28 +1,25 @@
-"""The first visit, signing in and up, the password, and keys for the API."""
+"""The first visit, signing up, and keys for the API."""
 
 from collections.abc import Callable
 from functools import partial
-from typing import cast
 
 from django.contrib import messages
-from django.contrib.auth import login
 from django.contrib.auth.decorators import login_required
-from django.contrib.auth.forms import PasswordChangeForm, SetPasswordForm
 from django.contrib.auth.models import User
-from django.contrib.auth.views import LoginView, LogoutView, PasswordChangeView, PasswordResetConfirmView
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
-from django.urls import reverse, reverse_lazy
+from django.urls import reverse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_POST
 
 from classifier.access import SignedIn
-from classifier.clients import address_group, client_address
 from classifier.forms import AccountForm, KeyForm, SetUpForm
-from classifier.services import accounts, sign_in
+from classifier.services import accounts
 from classifier.services import set_up as set_up_service
-from classifier.services.audit_log import record
+from classifier.services.domain_sign_up import is_by_domain
+from classifier.views import domain_sign_up
+from classifier.views.sign_in import enter
 
 
 @sensitive_post_parameters()
@@ -43,6 +40,8 @@ def sign_up(request: HttpRequest) -> HttpResponse:
     then = reverse("invitation", args=[token]) if token else reverse("project_list")
     if request.user.is_authenticated:
         return redirect(then)
+    if is_by_domain():
+        return domain_sign_up.sign_up(request)
     create = partial(accounts.sign_up, invitation=token)
     return _make_account(request, AccountForm(request.POST or None), create, "classifier/sign_up_page.html", then)
 
@@ -60,66 +59,9 @@ def _make_account(
         except accounts.NotAllowed as error:
             form.add_error("username", str(error))
         else:
-            login(request, user)
+            enter(request, user)
             return redirect(then)
     return render(request, template, {"form": form}, status=422 if form.errors else 200)
-
-
-class SignIn(LoginView):
-    """Django's, which slows down guesses for one account from one address."""
-
-    template_name = "classifier/sign_in_page.html"
-    redirect_authenticated_user = True
-
-    def post(self, request: HttpRequest, *args: object, **kwargs: object) -> HttpResponse:
-        who = request.POST.get("username", ""), address_group(client_address(request))
-        try:
-            sign_in.count_try(*who)
-        except sign_in.TooManyTries as error:
-            return self._ask_to_wait(error)
-        response: HttpResponse = super().post(request, *args, **kwargs)
-        if response.status_code == 302:
-            sign_in.forget_tries(*who)
-            sign_in.record_success(cast(User, self.request.user))
-        else:
-            sign_in.record_failure(*who)
-        return response
-
-    def _ask_to_wait(self, error: sign_in.TooManyTries) -> HttpResponse:
-        form = self.get_form_class()(self.request, initial={"username": self.request.POST["username"]})
-        context = self.get_context_data(form=form, refused=str(error))
-        return self.render_to_response(context, status=error.status, headers={"Retry-After": str(error.seconds)})
-
-
-class SignOut(LogoutView):
-    pass
-
-
-class ChangePassword(PasswordChangeView):
-    template_name = "classifier/password_page.html"
-    success_url = reverse_lazy("project_list")
-
-    def form_valid(self, form: PasswordChangeForm) -> HttpResponse:
-        messages.success(self.request, "Your password has been changed, and you are signed out everywhere else.")
-        record("password.changed")
-        return super().form_valid(form)
-
-
-class SetPassword(PasswordResetConfirmView):
-    """The page of a link with which somebody sets a password, once."""
-
-    template_name = "classifier/set_password_page.html"
-    success_url = reverse_lazy("sign_in")
-
-    def get_user(self, uidb64: str) -> User | None:
-        """Return the user of the link, unless the account is disabled."""
-        found = super().get_user(uidb64)
-        return found if isinstance(found, User) and found.is_active else None
-
-    def form_valid(self, form: "SetPasswordForm[User]") -> HttpResponse:
-        messages.success(self.request, "Your password has been set. Sign in with it.")
-        record("password.set", by=form.user)
-        return super().form_valid(form)
 
 
 @login_required

@@ -1,17 +1,22 @@
 """Mails and webhooks about the jobs that one has started."""
 
+from typing import Any
+
 from django import forms
 from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
+from django.contrib.auth.models import User
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST
 
 from classifier.access import SignedIn
+from classifier.clients import address_group, client_address
 from classifier.models import MailWish
 from classifier.services import notices
+from classifier.services.identity import check_identity, has_password
 from ml.errors import UserError
 
 SHOWN = 10
@@ -20,8 +25,19 @@ SHOWN = 10
 class MailForm(forms.Form):
     """Where mails go, and whether there are any."""
 
-    email = forms.EmailField(label="Your e-mail address", required=False)
+    email = forms.EmailField(label="Your e-mail address", required=False, max_length=254)
+    password = forms.CharField(
+        label="Your password",
+        help_text="Only to change the address: a link to set a new password can be sent there.",
+        required=False,
+        widget=forms.PasswordInput(attrs={"autocomplete": "current-password"}),
+    )
     wanted = forms.BooleanField(label="Send me a mail when a job that I started has ended", required=False)
+
+    def __init__(self, *args: Any, user: User, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if not has_password(user):
+            del self.fields["password"]
 
     def clean(self) -> None:
         if self.cleaned_data.get("wanted") and not self.cleaned_data.get("email") and "email" not in self.errors:
@@ -42,10 +58,11 @@ def notifications(request: SignedIn) -> HttpResponse:
     """Show what is sent where. A new webhook's secret is shown once, in the answer to the form that added it."""
     wants = MailWish.objects.filter(user=request.user, wants_mails=True).exists()
     sent = request.POST if request.method == "POST" else None
-    mail = MailForm(sent if sent and "mail" in sent else None, initial={"email": request.user.email, "wanted": wants})
+    initial = {"email": request.user.email, "wanted": wants}
+    mail = MailForm(sent if sent and "mail" in sent else None, initial=initial, user=request.user)
     hook = WebhookForm(sent if sent and "webhook" in sent else None)
     added = None
-    if mail.is_valid() and settings.MAIL_IS_SET_UP:
+    if mail.is_valid() and settings.MAIL_IS_SET_UP and _may_change(request, mail):
         notices.set_mails(request.user, address=mail.cleaned_data["email"], wanted=mail.cleaned_data["wanted"])
         messages.success(request, "Saved.")
         return redirect("notifications")
@@ -61,6 +78,19 @@ def notifications(request: SignedIn) -> HttpResponse:
     context = {"mail": mail, "form": hook, "added": added, "rows": rows, "mail_is_set_up": settings.MAIL_IS_SET_UP}
     status = 422 if mail.errors or hook.errors else 200
     return render(request, "classifier/notifications_page.html", context, status=status)
+
+
+def _may_change(request: SignedIn, mail: MailForm) -> bool:
+    """Return whether the address stays, or it is the user who changes it: whoever reads its mails gets in."""
+    if mail.cleaned_data["email"] == request.user.email:
+        return True
+    try:
+        given = mail.cleaned_data.get("password", "")
+        check_identity(request.user, given, address=address_group(client_address(request)))
+    except UserError as error:
+        mail.add_error("password" if "password" in mail.fields else "email", str(error))
+        return False
+    return True
 
 
 @login_required

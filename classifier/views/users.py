@@ -14,6 +14,7 @@ from classifier.access import SignedIn, administrator_page
 from classifier.models import Project
 from classifier.parsing import parse_number
 from classifier.services import closing
+from classifier.services import second_factor as factors
 from classifier.services import users as service
 from classifier.services.trash import leaves_at
 from classifier.user_forms import QuotaForm, UserForm
@@ -67,6 +68,7 @@ def _page(request: SignedIn, user: User, *, status: int = 200, **more: Any) -> H
         "defaults": (settings.QUOTA_USER_PICTURES, settings.QUOTA_USER_GB),
         "leaves": leaves_at(row.deleted_at) if row.deleted_at else None,
         "owned": Project.objects.filter(owner=user, deleted_at=None),
+        "identities": user.identities.all(),
         "link_days": service.LINK_DAYS,
         **more,
     }
@@ -122,6 +124,14 @@ def administrator(request: SignedIn, pk: int) -> HttpResponse:
     wanted = request.POST.get("wanted") == "true"
     said = "{} is an administrator now." if wanted else "{} is no administrator any longer."
     return _act(request, pk, lambda user: service.set_administrator(user, wanted, by=request.user), said)
+
+
+@administrator_page
+@require_POST
+def second_factor(request: SignedIn, pk: int) -> HttpResponse:
+    """Remove the second factor of somebody who has lost it."""
+    said = "{} signs in with the password alone."
+    return _act(request, pk, lambda user: factors.remove(user, by=request.user), said)
 
 
 @administrator_page

@@ -72,6 +72,15 @@ NUMBERS: list[tuple[str, str, str, float]] = [
     ("docs/operations.md", r"unpacks to \| (\d+) GB", "poetsweb.settings:ARCHIVE_LIMITS.max_total_bytes", GB),
     ("docs/operations.md", r"request to classify \| (\d+)", "poetsweb.settings:MAX_CLASSIFY_FILES", 1),
     ("docs/operations.md", r"files of one request \| (\S+)", "poetsweb.settings:DATA_UPLOAD_MAX_NUMBER_FILES", 1),
+    ("docs/administration.md", r"link that works for (\d+) hours", "classifier.services.domain_sign_up:HOURS", 1),
+    ("docs/administration.md", r"password is set: once, within (\d+) days", "classifier.services.users:LINK_DAYS", 1),
+    (
+        "docs/administration.md",
+        r"At most (\d+) mails an hour go",
+        "classifier.services.mail_requests:MOST_TO_ADDRESS",
+        1,
+    ),
+    ("docs/administration.md", r"at most (\d+) can be asked", "classifier.services.mail_requests:MOST_FROM_ADDRESS", 1),
     ("docs/picture-policy.md", r"up to (\d+) MB", MAX_PICTURE_BYTES, MB),
     ("docs/picture-policy.md", r"(\d+) million pixels", MAX_PIXELS, MILLION),
 ]

@@ -46,6 +46,9 @@ def test_keys_in_addresses_are_not_written(as_json: bool) -> None:
     logger = make_logger(stream, json=as_json)
     logger.warning("GET %s", "/hub/fruit/1?tf-hub-format=compressed&key=pw_s3cret&x=1")
     logger.warning({"event": "asked", "address": "/hub/fruit/1?link=t0ken"})
+    for address in ("sign-up/t0ken", "set-password/MQ/t0ken", "invitations/t0ken/accept", "sign-up?invitation=t0ken"):
+        logger.warning("Not Found: /poets/%s", address)
+    logger.warning("GET /sign-in/oidc/callback?code=s3cret&state=s3cret")
     try:
         raise ValueError("https://example.org/hub/fruit/live?KEY=pw_s3cret")
     except ValueError:

@@ -55,3 +55,58 @@ def test_sign_up_is_closed_where_others_reach_the_site(given: dict[str, str], sa
     environment = {**os.environ, "POETSWEB_DATA": str(tmp_path), "BEHIND_PROXY": "", "TRUSTED_PROXIES": "", **given}
     done = subprocess.run([sys.executable, "-c", SHOW], cwd=ROOT, env=environment, capture_output=True, text=True)
     assert done.stdout.strip() == said, done.stderr
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        (
+            {"SIGNUP_DOMAINS": "School.org, bücher.example", "MAIL_URL": "smtp://mail"},
+            "school.org xn--bcher-kva.example",
+        ),
+        ({"SIGNUP_DOMAINS": "school.org"}, "POETSWEB_SIGNUP=domain needs SIGNUP_DOMAINS"),
+        ({"MAIL_URL": "smtp://mail"}, "POETSWEB_SIGNUP=domain needs SIGNUP_DOMAINS"),
+        ({"SIGNUP_DOMAINS": "anna@school.org", "MAIL_URL": "smtp://mail"}, "write domains such as school.org"),
+        ({"SIGNUP_DOMAINS": "school.org.", "MAIL_URL": "smtp://mail"}, "write domains such as school.org"),
+        ({"SIGNUP_DOMAINS": "*.school.org", "MAIL_URL": "smtp://mail"}, "write domains such as school.org"),
+    ],
+)
+def test_sign_up_by_domain_needs_domains_and_mail(given: dict[str, str], said: str, tmp_path: Path) -> None:
+    environment = {**os.environ, "POETSWEB_DATA": str(tmp_path), "POETSWEB_SIGNUP": "domain", **given}
+    code = "import poetsweb.settings as s; print(*s.SIGNUP_DOMAINS)"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=environment, capture_output=True, text=True)
+    assert said in done.stdout + done.stderr
+    assert (done.returncode == 0) == (said in done.stdout)
+
+
+@pytest.mark.parametrize(
+    ("given", "without", "said"),
+    [
+        ({"OIDC_ISSUER": "https://login.school.org", "OIDC_CLIENT_ID": "poets"}, "authlib", "make run EXTRAS=oidc"),
+        ({"OIDC_ISSUER": "https://login.school.org"}, "", "OIDC_ISSUER needs OIDC_CLIENT_ID"),
+        ({"OIDC_ISSUER": "http://login.school.org", "OIDC_CLIENT_ID": "poets"}, "", "must begin with https://"),
+        ({"OIDC_ISSUER": "http://127.0.0.1:8080", "OIDC_CLIENT_ID": "poets"}, "", ""),
+        ({}, "authlib", ""),
+        ({"LDAP_URL": "ldaps://ldap", "LDAP_SEARCH": "dc=org"}, "django_auth_ldap", "make run EXTRAS=ldap"),
+        ({"LDAP_URL": "ldaps://ldap"}, "", "LDAP_URL needs LDAP_SEARCH"),
+        ({"LDAP_URL": "ldap://ldap", "LDAP_SEARCH": "dc=org"}, "", "everybody on the way could read the passwords"),
+        ({"LDAP_URL": "ldaps://a ldap://b", "LDAP_SEARCH": "dc=org"}, "", "LDAP_URL names one directory"),
+        ({"LDAP_URL": "http://ldap"}, "", "LDAP_URL must begin with ldaps://, ldap:// or ldapi://"),
+        ({"LDAP_FILTER": "(uid=anna)"}, "", "write a filter with %(user)s in it"),
+        ({"LDAP_FILTER": "(uid=%(user)s)(x=%s)"}, "", "write a filter with %(user)s in it"),
+        ({}, "django_auth_ldap", ""),
+    ],
+)
+def test_identity_provider_that_cannot_be_used_is_refused(
+    given: dict[str, str], without: str, said: str, tmp_path: Path
+) -> None:
+    hidden = f"sys.modules[{without!r}] = None; " if without else ""
+    done = subprocess.run(
+        [sys.executable, "-c", f"import runpy, sys; {hidden}sys.argv = ['manage.py', 'check']; {RUN}"],
+        cwd=ROOT,
+        env={**os.environ, "POETSWEB_DATA": str(tmp_path), **given},
+        capture_output=True,
+        text=True,
+    )
+    assert said in done.stderr
+    assert (done.returncode == 0) == (not said), done.stderr

@@ -42,11 +42,26 @@ from tests.unit.classifier.conftest import store_export
 
 # Open to everybody, or only about whoever asks.
 OPEN = {"health", "empty", "set_up", "sign_in", "sign_out", "sign_up", "invitation", "invitation_accept", "shared"}
-OPEN |= {"set_password"}
+OPEN |= {
+    "set_password",
+    "forgot_password",
+    "sign_up_confirm",
+    "sign_in_code",
+    "oidc",
+    "oidc_callback",
+    "sign_in_passkey",
+}
 OWN = {"project_list", "project_new", "sample_project", "change_password", "api_keys", "revoke_key", "backbone_list"}
 OWN |= {
     "account",
     "account_delete",
+    "oidc_connect",
+    "passkey_new",
+    "passkey_remove",
+    "identity_disconnect",
+    "second_factor_on",
+    "second_factor_off",
+    "second_factor_codes",
     "session_end",
     "sessions_end",
     "all_jobs",
@@ -68,7 +83,7 @@ OWN |= {
 ADMINISTRATORS = {
     *("disk_usage", "disk_usage_measure", "site_settings", "site_banner"),
     *("maintenance", "audit_log", "audit_log_csv", "users", "users_new", "user", "user_link", "user_disable"),
-    *("user_enable", "user_administrator", "user_quota", "user_delete", "user_restore"),
+    *("user_enable", "user_administrator", "user_quota", "user_delete", "user_restore", "user_second_factor"),
 }
 HUB = {"hub_version", "hub_backbone"}  # also by key and by public link: see test_hub
 FRAGMENTS = {"version_judged", "version_changes", "version_comparison_table"}  # parts of pages, which want to be asked

@@ -17,8 +17,8 @@ from django.core.management import CommandError, call_command
 from django.db import transaction
 from django.db.backends.base.base import NO_DB_ALIAS
 
-from classifier.models import Image, ModelVersion, Project, Sample
-from classifier.services import teams
+from classifier.models import Image, ModelVersion, Passkey, Project, RecoveryCode, Sample, SignUp
+from classifier.services import identities, second_factor, teams
 from classifier.services.backups import making, restoring, rows
 from classifier.services.backups.files import copy_file
 from classifier.services.portable import snapshot
@@ -69,6 +69,11 @@ def empty_site() -> None:
 
 
 def fill(trained: ModelVersion) -> None:
+    second_factor.begin(trained.project.owner)
+    Passkey.objects.create(user=trained.project.owner, name="phone", credential_id="AA", data=b"\x00\xff")
+    RecoveryCode.objects.create(user=trained.project.owner, digest="0" * 64)
+    identities.connect(trained.project.owner, identities.Person("https://login.example.org", "1", "owner"))
+    SignUp.objects.create(username="ada", email="ada@school.org", password="hashed")
     store_fake_embeddings(trained.project)
     Project.objects.filter(pk=trained.project_id).update(created_at=NOW)
     team = teams.create_team("Colours", by=trained.project.owner)

@@ -10,11 +10,23 @@ from django.core.files.storage import default_storage
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
+from django_otp.plugins.otp_totp.models import TOTPDevice
 
 from classifier.jobs.kinds import DELETE
-from classifier.models import Account, ApiKey, CustomBackbone, Job, ModelVersion, Project, Sample, Team, Webhook
+from classifier.models import (
+    Account,
+    ApiKey,
+    CustomBackbone,
+    ExternalIdentity,
+    Job,
+    ModelVersion,
+    Project,
+    Sample,
+    Team,
+    Webhook,
+)
 from classifier.roles import Role
-from classifier.services import closing, members, purging, teams
+from classifier.services import closing, identities, members, purging, second_factor, teams
 from classifier.services.accounts import create_api_key
 from classifier.services.notices import add_webhook
 from classifier.services.projects import create_project
@@ -142,6 +154,8 @@ def test_everything_of_the_account_goes_for_good(
     create_api_key(owner, "test")
     add_webhook(owner, "https://example.org/hook")
     teams.create_team("Colours", by=owner)
+    second_factor.begin(owner)
+    identities.connect(owner, identities.Person("https://login.example.org", "1", "owner"))
     theirs = create_project("Theirs", by=stranger)
     members.add_member(theirs, "owner", Role.EDITOR, by=stranger)
     closing.delete_account(owner, by=administrator)
@@ -151,7 +165,7 @@ def test_everything_of_the_account_goes_for_good(
     closing.purge_expired_accounts()
     assert User.objects.filter(pk=owner.pk).exists()  # its projects are still there
     reap()
-    for model in (ApiKey, Webhook, Team):
+    for model in (ApiKey, Webhook, Team, TOTPDevice, ExternalIdentity):
         assert not model.objects.exists()
     assert not User.objects.filter(pk=owner.pk).exists()
     assert Project.objects.get() == theirs

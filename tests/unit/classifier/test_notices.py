@@ -17,11 +17,11 @@ from django.utils import timezone
 
 from classifier.jobs import lifecycle, sending
 from classifier.jobs.kinds import EMBED, GET_READY, NOTIFY, TRAIN
-from classifier.models import Delivery, Job, Project, Webhook
+from classifier.models import AuditEntry, Delivery, Job, Project, Webhook
 from classifier.services import notices
 from classifier.services.notices import BadAddress, TooManyWebhooks
 from tests.http_server import QuietHandler, serving
-from tests.unit.classifier.conftest import remove_late
+from tests.unit.classifier.conftest import PASSWORD, remove_late
 from worker.run import run_job
 
 
@@ -315,7 +315,9 @@ def test_no_mail_where_it_is_not_set_up(project: Project, as_owner: Client) -> N
     work()
     assert mail.outbox == []
     assert "cannot send mails yet" in as_owner.get(reverse("notifications")).content.decode()
-    as_owner.post(reverse("notifications"), {"mail": "1", "email": "x@example.org", "wanted": "on"})
+    as_owner.post(
+        reverse("notifications"), {"mail": "1", "email": "x@example.org", "wanted": "on", "password": PASSWORD}
+    )
     assert User.objects.get(pk=project.owner.pk).email == "owner@example.org"
 
 
@@ -324,7 +326,7 @@ def test_page_turns_mails_on_and_off(owner: User, as_owner: Client, settings: An
     page = reverse("notifications")
     assert as_owner.post(page, {"mail": "1", "wanted": "on"}).status_code == 422
     assert as_owner.post(page, {"mail": "1", "email": "no address", "wanted": "on"}).status_code == 422
-    as_owner.post(page, {"mail": "1", "email": "ada@example.org", "wanted": "on"})
+    as_owner.post(page, {"mail": "1", "email": "ada@example.org", "wanted": "on", "password": PASSWORD})
     assert "checked" in as_owner.get(page).content.decode()
     as_owner.post(page, {"mail": "1", "email": "ada@example.org"})
     assert "checked" not in as_owner.get(page).content.decode()
@@ -355,3 +357,20 @@ def test_api(owner: User, as_owner: Client, receiver: str) -> None:
     (delivery,) = as_owner.get(f"/api/v1/webhooks/{hook['id']}/deliveries").json()
     assert (delivery["status"], delivery["next_try_at"]) == ("sent", None)
     assert as_owner.delete(f"/api/v1/webhooks/{hook['id']}").status_code == 204
+
+
+def test_address_is_changed_with_the_password_alone(owner: User, as_owner: Client, settings: Any) -> None:
+    """Links to set a new password go to it: whoever sits at a browser that is signed in must not keep the account."""
+    settings.MAIL_IS_SET_UP = True
+    for password in ("", "wrong"):
+        form = {"mail": "1", "email": "thief@example.org", "wanted": "on", "password": password}
+        page = as_owner.post(reverse("notifications"), form)
+        assert (page.status_code, 'id="id_password_error"' in page.content.decode()) == (422, True)
+        owner.refresh_from_db()
+        assert owner.email == ""
+    form |= {"email": "owner@example.org", "password": PASSWORD}
+    assert as_owner.post(reverse("notifications"), form).status_code == 302
+    assert as_owner.post(reverse("notifications"), {"mail": "1", "email": "owner@example.org"}).status_code == 302
+    owner.refresh_from_db()
+    assert owner.email == "owner@example.org"
+    assert AuditEntry.objects.filter(action="email.changed", user=owner).count() == 1

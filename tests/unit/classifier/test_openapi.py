@@ -48,6 +48,7 @@ OPERATIONS = {
     *("list_backbones", "add_backbone", "classify", "explain", "explain_sample"),
     *("list_keys", "create_key", "revoke_key"),
     *("list_users", "create_user", "get_user", "change_user", "create_password_link", "delete_user", "restore_user"),
+    "remove_second_factor",
     *("list_settings", "get_banner", "set_banner"),
     *("get_disk_usage", "measure_disk_usage"),
     *("list_audit_entries", "list_sessions", "end_session"),

@@ -38,6 +38,11 @@ def test_guesses_have_to_wait(owner: User, client: Client) -> None:
     assert "_auth_user_id" not in client.session
 
 
+def test_name_that_cannot_be_one_is_refused_as_any_other(owner: User, client: Client) -> None:
+    assert post(client, "own\0er", PASSWORD).status_code == 200
+    assert "_auth_user_id" not in client.session
+
+
 def test_waits_grow_and_end(db: None) -> None:
     waits = []
     for number in range(20):

@@ -10,7 +10,7 @@ from django.test import Client
 from django.urls import reverse
 
 from classifier.models import AuditEntry, Project
-from classifier.services import users
+from classifier.services import identities, mails, users
 from classifier.services.accounts import create_api_key
 from ml.errors import UserError
 from tests.unit.classifier.conftest import PASSWORD
@@ -96,7 +96,7 @@ def test_mail_that_fails_is_no_reason_to_fail(
         raise OSError("no route")
 
     settings.MAIL_IS_SET_UP = True
-    monkeypatch.setattr(users, "send_mail", fail)
+    monkeypatch.setattr(mails, "send_mail", fail)
     page = as_administrator.post(reverse("users_new"), {"username": "anna", "email": "anna@example.org"})
     assert "Pass it on" in page.content.decode()
 
@@ -161,6 +161,13 @@ def test_disabled_user_does_not_become_administrator(owner: User, administrator:
     owner.refresh_from_db()
     with pytest.raises(UserError, match="disabled"):
         users.set_administrator(owner, True, by=administrator)
+
+
+def test_page_tells_with_what_somebody_signs_in(owner: User, as_administrator: Client) -> None:
+    identities.connect(owner, identities.Person("https://login.example.org", "1", "anna"))
+    assert (
+        "https://login.example.org, as anna" in as_administrator.get(reverse("user", args=[owner.pk])).content.decode()
+    )
 
 
 def test_what_was_done_is_in_the_log_without_the_link(

@@ -15,6 +15,8 @@ from classifier.services.audit_log import delete_old_entries
 from classifier.services.backbone_trash import purge_expired_backbones
 from classifier.services.checkpoints import delete_old_checkpoints
 from classifier.services.closing import purge_expired_accounts
+from classifier.services.domain_sign_up import delete_old_sign_ups
+from classifier.services.mail_requests import look_after_requests
 from classifier.services.notices import tell_ends
 from classifier.services.project_files.offering import delete_old_project_files
 from classifier.services.purging import purge_expired
@@ -39,7 +41,7 @@ class Command(BaseCommand):
         duties = (
             *(Reaper().recover_jobs, delete_read_archives, tend_partial_uploads),
             *(delete_old_checkpoints, delete_old_scratch, purge_expired, purge_expired_accounts),
-            purge_expired_backbones,
+            *(purge_expired_backbones, look_after_requests, delete_old_sign_ups),
             *(delete_old_entries, delete_expired_sessions, delete_old_project_files, tell_ends),
         )
         while not stop.wait(EVERY_SECONDS):
