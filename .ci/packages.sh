@@ -17,9 +17,14 @@ install_packages() {
   for pair in libGL.so.1:libgl1 libEGL.so.1:libegl1 libGLESv2.so.2:libgles2; do
     [[ $(PATH=$PATH:/sbin ldconfig -p) == *"${pair%:*}"* ]] || missing+=("${pair#*:}")
   done
-  # Proxies to stand before a site; where they are not to be had, their tests are skipped.
+  # Where these are not to be had, their tests are skipped: proxies to stand before a site.
   command -v nginx >/dev/null || [ -x /usr/sbin/nginx ] || optional+=(nginx-light)
   command -v caddy >/dev/null || optional+=(caddy)
+  # A directory to sign in with, and what its client is built from.
+  [ -x /usr/sbin/slapd ] || optional+=(slapd)
+  for pair in ldap.h:libldap2-dev sasl/sasl.h:libsasl2-dev; do
+    [ -e "/usr/include/${pair%:*}" ] || optional+=("${pair#*:}")
+  done
   [ $((${#missing[@]} + ${#optional[@]})) -gt 0 ] || return 0
   if [ "$(id -u)" != 0 ]; then
     [ ${#missing[@]} -gt 0 ] || return 0

@@ -28,6 +28,7 @@ SECRETS = (
     "MAIL_URL",
     "METRICS_TOKEN",
     "OIDC_CLIENT_SECRET",
+    "SENTRY_DSN",
     "LDAP_BIND_PASSWORD",
 )  # each may be in a file that NAME_FILE names
 MAX_SECRET_BYTES = 10_000
@@ -147,6 +148,7 @@ class Environment(BaseSettings):
     TIME_ZONE: Annotated[str, AfterValidator(_known_time_zone)] = "UTC"
     DEBUG: bool = False
     LOG_JSON: bool = False
+    SENTRY_DSN: Annotated[str, _url("https://", "http://")] = ""
     METRICS_TOKEN: Annotated[str, AfterValidator(_is_long)] = ""
 
     HTTPS: bool = False

@@ -1,12 +1,12 @@
 """What must be set, and installed, where people sign in with accounts from elsewhere."""
 
-from importlib.util import find_spec
 from typing import Any
 from urllib.parse import urlsplit
 
 from django.core.exceptions import ImproperlyConfigured
 
 from poetsweb.env import Environment
+from poetsweb.extras import require_package
 from poetsweb.hosts import is_loopback
 
 
@@ -14,7 +14,7 @@ def check_oidc(env: Environment) -> None:
     """Refuse an identity provider that cannot be used. Raise ImproperlyConfigured."""
     if not env.OIDC_ISSUER:
         return
-    _require_package("OIDC_ISSUER", "authlib", extra="oidc")
+    require_package("OIDC_ISSUER is set", "authlib", extra="oidc")
     if not env.OIDC_CLIENT_ID:
         raise ImproperlyConfigured("OIDC_ISSUER needs OIDC_CLIENT_ID, which the provider has given to this site.")
     parts = urlsplit(env.OIDC_ISSUER)
@@ -49,7 +49,7 @@ def read_backends(env: Environment) -> dict[str, Any]:
             "With LDAP_URL=ldap://… everybody on the way could read the passwords; write ldaps://…, or set "
             "LDAP_START_TLS=true."
         )
-    _require_package("LDAP_URL", "django_auth_ldap", extra="ldap")
+    require_package("LDAP_URL is set", "django_auth_ldap", extra="ldap")
     return {"AUTHENTICATION_BACKENDS": [LOCAL_BACKEND, DIRECTORY_BACKEND], **_describe_directory(env)}
 
 
@@ -75,11 +75,3 @@ def _describe_directory(env: Environment) -> dict[str, Any]:
             ldap.OPT_REFERRALS: 0,  # other servers are not the one that was set
         },
     }
-
-
-def _require_package(setting: str, package: str, *, extra: str) -> None:
-    if find_spec(package) is None:
-        raise ImproperlyConfigured(
-            f"{setting} is set, and the package {package} is missing; install it with “make run EXTRAS={extra}”, "
-            f"or with “pip install --no-deps --require-hashes -r requirements-{extra}.txt”."
-        )

@@ -11,7 +11,8 @@ TRAFFIC = "poetsweb.traffic"  # of this logger are the lines of each request and
 # Keys that may be in an address: see classifier/views/hub.py; what an identity provider sends back; and links that make
 # an account, set its password or let somebody into a project.
 SECRET = re.compile(
-    r"([?&](?:key|link|code|state|invitation)=|/(?:sign-up|set-password/\w+|invitations)/)[^&\s\"'#/?]+", re.IGNORECASE
+    r"([?&](?:key|link|code|state|invitation)=|/(?:s|sign-up|set-password/\w+|invitations)/)[^&\s\"'#/?]+",
+    re.IGNORECASE,
 )
 
 ASKER = "asker"  # what is bound to the context of a request: a function that returns the id of its user, or None
@@ -26,7 +27,7 @@ def _name_user(logger: Any, method: str, event: structlog.typing.EventDict) -> s
     return event
 
 
-def _shared(*, json: bool) -> list[structlog.typing.Processor]:
+def _shared(tell: structlog.typing.Processor | None, *, json: bool) -> list[structlog.typing.Processor]:
     """Return what is done to every line: a collector wants the whole time, and a person that of the day."""
     return [
         structlog.contextvars.merge_contextvars,
@@ -34,6 +35,7 @@ def _shared(*, json: bool) -> list[structlog.typing.Processor]:
         structlog.stdlib.add_logger_name,
         structlog.stdlib.add_log_level,
         structlog.processors.TimeStamper(fmt="iso" if json else "%H:%M:%S", utc=json),
+        *([tell] if tell else []),
     ]
 
 
@@ -54,9 +56,12 @@ def _console() -> structlog.typing.Processor:
     return structlog.dev.ConsoleRenderer(colors=False, exception_formatter=structlog.dev.plain_traceback)
 
 
-def logging_config(*, json: bool) -> dict[str, Any]:
-    """Return Django's LOGGING, and configure structlog to write through the same handler."""
-    shared = _shared(json=json)
+def logging_config(*, json: bool, tell: structlog.typing.Processor | None = None) -> dict[str, Any]:
+    """Return Django's LOGGING, and configure structlog to write through the same handler.
+
+    `tell` is shown every line as well, such as what tells Sentry of errors.
+    """
+    shared = _shared(tell, json=json)
     structlog.configure(
         processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
         logger_factory=structlog.stdlib.LoggerFactory(),

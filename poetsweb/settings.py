@@ -1,7 +1,6 @@
 """Define all settings of PoetsWeb. Each environment variable is described in `.env.example`."""
 
 import re
-from importlib.util import find_spec
 from urllib.parse import quote, urlsplit
 
 import environ
@@ -10,11 +9,13 @@ from django.core.exceptions import ImproperlyConfigured
 from ml.datasets.archives import ArchiveLimits
 from ml.images.decoding import ImageLimits
 from ml.machine import CORES
+from poetsweb import sentry
 from poetsweb.env import ENVIRONMENT as ENV
+from poetsweb.extras import require_package
 from poetsweb.folders import DATA_DIR, ML, make_private, socket_folder  # noqa: F401 - ML is a setting too
 from poetsweb.hosts import is_loopback
 from poetsweb.identity_providers import check_oidc, read_backends
-from poetsweb.logs import logging_config
+from poetsweb.logs import hide_secrets, logging_config
 from poetsweb.secret import read_or_create_secret
 
 # --- Where things are ------------------------------------------------------------------------------
@@ -228,11 +229,8 @@ vars().update(read_backends(ENV))
 
 # --- Files -----------------------------------------------------------------------------------------
 S3_BUCKET, S3_ENDPOINT_URL = ENV.S3_BUCKET, ENV.S3_ENDPOINT_URL or None
-if (S3_BUCKET or any(source.startswith("s3://") for source in ENV.IMPORT_FROM)) and find_spec("boto3") is None:
-    raise ImproperlyConfigured(
-        "A bucket is configured, and the package boto3 is missing; install it with “make run EXTRAS=s3”, "
-        "or with “pip install --no-deps --require-hashes -r requirements-s3.txt”."
-    )
+if S3_BUCKET or any(source.startswith("s3://") for source in ENV.IMPORT_FROM):
+    require_package("A bucket is configured", "boto3", extra="s3")
 # Folders and buckets outside, from which everybody who may sign in may bring pictures in.
 IMPORT_FROM = ENV.IMPORT_FROM
 MEDIA_ROOT = DATA_DIR / "files"
@@ -293,4 +291,6 @@ PREDICT_THREADS = ENV.PREDICT_THREADS or min(CORES, 4)
 FLOWERS_URL = ENV.FLOWERS_URL
 UNCONFINED_NETWORKS = ENV.UNCONFINED_NETWORKS
 
-LOGGING = logging_config(json=ENV.LOG_JSON)
+if ENV.SENTRY_DSN:
+    require_package("SENTRY_DSN is set", "sentry_sdk", extra="sentry")
+LOGGING = logging_config(json=ENV.LOG_JSON, tell=sentry.start(ENV.SENTRY_DSN, hide_secrets) if ENV.SENTRY_DSN else None)
