@@ -11,27 +11,38 @@ from classifier.access import SignedIn
 from classifier.clients import address_group, client_address
 from classifier.forms import NameForm
 from classifier.services import passkeys as service
-from classifier.services.identity import check_identity, has_password
+from classifier.services.identity import WrongPassword, check_identity, has_password
 from classifier.user_forms import IdentityForm
 from ml.errors import UserError
 
 ADDING = "passkey_adding"  # in a session: what a browser was asked to make
 
 
+class PasskeyForm(IdentityForm, NameForm):
+    """A name, and the password: or an open browser would be enough to lock its user out."""
+
+    field_order = ("name", "password")
+
+
+@sensitive_post_parameters()
 @login_required
 @never_cache
 def new(request: SignedIn) -> HttpResponse:
     """Let the browser make a passkey, and keep its public key; the first brings recovery codes, shown once."""
     if not service.is_possible():
         raise Http404
-    form, status = NameForm(request.POST or None, label="What do you call it?", initial={"name": "My phone"}), 200
+    proof = {"with_password": has_password(request.user)}
+    form = PasskeyForm(request.POST or None, label="What do you call it?", initial={"name": "My phone"}, **proof)
+    status = 200
     if request.method == "POST":
         state, status = request.session.pop(ADDING, {}), 422
         if form.is_valid():
+            given, address = form.cleaned_data, address_group(client_address(request))
             try:
-                codes = service.add(request.user, state, request.POST.get("answer", ""), name=form.cleaned_data["name"])
+                check_identity(request.user, given.get("password", ""), address=address)
+                codes = service.add(request.user, state, request.POST.get("answer", ""), name=given["name"])
             except UserError as error:
-                form.add_error(None, str(error))
+                form.add_error("password" if isinstance(error, WrongPassword) else None, str(error))
                 status = error.status
             else:
                 if codes:

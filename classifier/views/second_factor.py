@@ -19,7 +19,7 @@ from classifier.views.sign_in import CodeForm
 from ml.errors import UserError
 
 
-class TurnOffForm(CodeForm):
+class ProvenCodeForm(CodeForm):
     """What proves twice that it is the user."""
 
     password = forms.CharField(
@@ -34,8 +34,8 @@ class TurnOffForm(CodeForm):
             del self.fields["password"]
 
 
-class TurnOnForm(CodeForm):
-    """The proof that the app has the key."""
+class TurnOnForm(ProvenCodeForm):
+    """The password, or an open browser would be enough to lock its user out, and the proof that the app has the key."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -47,14 +47,16 @@ class TurnOnForm(CodeForm):
 @never_cache
 def turn_on(request: SignedIn) -> HttpResponse:
     """Show a QR code for an app, and recovery codes, once, when a code of the app has proved that it works."""
-    form, status = TurnOnForm(request.POST or None), 200
+    form, status = TurnOnForm(request.POST or None, with_password=has_password(request.user)), 200
     if form.is_valid():
+        given = form.cleaned_data
         try:
-            return _show(request, service.turn_on(request.user, form.cleaned_data["code"]))
+            check_identity(request.user, given.get("password", ""), address=_address(request))
+            return _show(request, service.turn_on(request.user, given["code"]))
         except service.IsOn:
             return redirect("account")
         except UserError as error:
-            form.add_error("code", str(error))
+            form.add_error("password" if isinstance(error, WrongPassword) else "code", str(error))
             status = error.status
     if service.has_app(request.user):
         return redirect("account")
@@ -85,7 +87,7 @@ def renew_codes(request: SignedIn) -> HttpResponse:
 @never_cache
 def turn_off(request: SignedIn) -> HttpResponse:
     """Turn it off for whoever gives the password and a code."""
-    form, status = TurnOffForm(request.POST or None, with_password=has_password(request.user)), 200
+    form, status = ProvenCodeForm(request.POST or None, with_password=has_password(request.user)), 200
     if form.is_valid():
         given, address = form.cleaned_data, _address(request)
         try:

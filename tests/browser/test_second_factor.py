@@ -61,6 +61,7 @@ def test_passkey(visitor: Any) -> None:
     visitor.goto("/account/")
     visitor.click("text=Add a passkey")
     visitor.fill("[name=name]", "My laptop")
+    visitor.fill("[name=password]", PASSWORD)
     visitor.click("text=Add it")
     expect(visitor.locator("h1")).to_have_text("Your recovery codes")
     visitor.goto("/account/")
@@ -76,6 +77,7 @@ def test_code_of_an_app(visitor: Any) -> None:
     visitor.goto("/account/second-factor/on")
     app = TOTP(base64.b32decode(visitor.inner_text("code.key").replace(" ", "")))
     app.time = time.time()
+    visitor.fill("[name=password]", PASSWORD)
     visitor.fill("[name=code]", f"{app.token():06d}")
     visitor.click("text=Turn it on")
     code = visitor.inner_text("pre").split()[0]

@@ -249,6 +249,7 @@ def fill(path: str, trained: ModelVersion) -> str:
         .replace("{link_id}", str(values["pk"]["share"]))
         .replace("{team_id}", str(Team.objects.get().pk))
         .replace("{username}", "viewer")
+        .replace("{name}", "custom-unknown")
         .replace("{session_id}", "1")
         .replace("{number}", str(values["pk"]["upload"] if "uploads" in path else values["number"]))
     )

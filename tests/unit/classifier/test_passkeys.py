@@ -32,7 +32,9 @@ def asked(page: Any) -> dict[str, Any]:
 
 def add(client: Client, device: Authenticator, name: str = "My phone", **lies: Any) -> Any:
     options = asked(client.get(reverse("passkey_new")))
-    return client.post(reverse("passkey_new"), {"name": name, "answer": device.create(options, **lies)})
+    return client.post(
+        reverse("passkey_new"), {"name": name, "password": PASSWORD, "answer": device.create(options, **lies)}
+    )
 
 
 @pytest.fixture
@@ -156,7 +158,7 @@ def test_nonsense_is_refused(answer: str, owner: User, as_owner: Client, device:
     assert client.post(reverse("sign_in_passkey"), {"answer": answer}).status_code == 302
     assert not is_in(client)
     as_owner.get(reverse("passkey_new"))
-    page = as_owner.post(reverse("passkey_new"), {"name": "x", "answer": answer})
+    page = as_owner.post(reverse("passkey_new"), {"name": "x", "password": PASSWORD, "answer": answer})
     assert page.status_code == 422
     assert "This did not work" in page.content.decode()
 
@@ -239,3 +241,11 @@ def test_it_is_offered_where_browsers_can(
     assert passkeys.is_possible() == possible
     assert ("Add a passkey" in as_owner.get(reverse("account")).content.decode()) == possible
     assert as_owner.get(reverse("passkey_new")).status_code == (200 if possible else 404)
+
+
+def test_open_browser_is_not_enough_to_add_one(owner: User, as_owner: Client) -> None:
+    options = asked(as_owner.get(reverse("passkey_new")))
+    answer = Authenticator().create(options)
+    page = as_owner.post(reverse("passkey_new"), {"name": "Mine", "password": "wrong", "answer": answer})
+    assert (page.status_code, "This is not your password." in page.content.decode()) == (422, True)
+    assert not owner.passkeys.exists()

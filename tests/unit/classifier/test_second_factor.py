@@ -71,7 +71,7 @@ def test_it_is_turned_on_with_a_code_and_shows_recovery_codes_once(owner: User, 
     device = TOTPDevice.objects.get(user=owner)
     assert second_factor.secret_text(device) in page
     assert not second_factor.is_on(owner)
-    shown = as_owner.post(reverse("second_factor_on"), {"code": phone.code(owner)})
+    shown = as_owner.post(reverse("second_factor_on"), {"password": PASSWORD, "code": phone.code(owner)})
     found = re.findall(r"\b(?:[a-z2-7]{4}-){3}[a-z2-7]{4}\b", shown.content.decode())
     assert len(set(found)) == second_factor.RECOVERY_CODES
     assert "no-store" in shown["Cache-Control"]
@@ -84,11 +84,18 @@ def test_it_is_turned_on_with_a_code_and_shows_recovery_codes_once(owner: User, 
 def test_wrong_code_turns_nothing_on(owner: User, as_owner: Client, phone: Phone) -> None:
     as_owner.get(reverse("second_factor_on"))
     wrong = f"{(int(phone.code(owner)) + 1) % 10**6:06d}"
-    page = as_owner.post(reverse("second_factor_on"), {"code": wrong})
+    page = as_owner.post(reverse("second_factor_on"), {"password": PASSWORD, "code": wrong})
     assert page.status_code == 422
     assert 'id="id_code_error"' in page.content.decode()
     assert not second_factor.is_on(owner)
     assert give_password()[1]["Location"] == reverse("project_list")
+
+
+def test_open_browser_is_not_enough_to_turn_it_on(owner: User, as_owner: Client, phone: Phone) -> None:
+    as_owner.get(reverse("second_factor_on"))
+    page = as_owner.post(reverse("second_factor_on"), {"password": "wrong", "code": phone.code(owner)})
+    assert (page.status_code, 'id="id_password_error"' in page.content.decode()) == (422, True)
+    assert not second_factor.is_on(owner)
 
 
 def test_sign_in_asks_for_the_code_and_then_goes_where_it_was_to(owner: User, codes: list[str], phone: Phone) -> None:
