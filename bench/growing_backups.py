@@ -1,7 +1,8 @@
 """Count consistent backups under load: `python -m bench.growing_backups [--pictures N] [--tries N] [--seconds N]`.
 
-Pictures are added, classified and trained on, while the site is backed up; each backup is restored into an empty
-folder, where `check_files` must find nothing missing or damaged, and as many samples as the site had in between.
+Pictures are added, deleted for good, classified and trained on, while the site is backed up; each backup is restored
+into an empty folder, where `check_files` must find nothing missing or damaged, and as many samples as the site had in
+between.
 """
 
 import argparse
@@ -26,8 +27,9 @@ COLOURS = 3  # classes that `coloured_pictures` draws
 
 @contextmanager
 def load(client: Client, slug: str) -> Iterator[dict[str, int]]:
-    """Add, classify and train again and again, and count what was done and what failed."""
-    stop, done, pictures = threading.Event(), dict.fromkeys(("add", "classify", "train", "failed"), 0), _pictures()
+    """Add, delete, classify and train again and again, and count what was done and what failed."""
+    stop, pictures = threading.Event(), _pictures()
+    done = dict.fromkeys(("add", "delete", "classify", "train", "failed"), 0)
     seeds = itertools.count(1)
     question = [("image", "one.png", next(iter(coloured_pictures(1, seed=9).values())))]
 
@@ -35,8 +37,14 @@ def load(client: Client, slug: str) -> Iterator[dict[str, int]]:
         name, data = next(pictures)
         client.ok("POST", f"/projects/{slug}/uploads", {"class": name.partition("/")[0]}, [("file", name, data)])
 
+    def delete() -> None:
+        newest = client.ok("GET", f"/projects/{slug}/samples?size=1")["samples"][0]["id"]
+        client.ok("POST", f"/projects/{slug}/samples/erase", {"ids": [newest]})
+        time.sleep(0.5)
+
     acts: dict[str, Callable[[], Any]] = {
         "add": add,
+        "delete": delete,
         "classify": lambda: client.ok("POST", f"/projects/{slug}/classify", {}, question),
         "train": lambda: client.succeed(
             client.ok("POST", f"/projects/{slug}/train", {"seed": next(seeds)})["job"], 240
@@ -66,13 +74,15 @@ def _pictures() -> Iterator[tuple[str, bytes]]:
         yield from coloured_pictures(10, seed=seed).items()
 
 
-def attempt(site: Site, folder: Path) -> tuple[bool, float, float]:
+def attempt(site: Site, folder: Path, done: dict[str, int]) -> tuple[bool, float, float]:
     """Back up, restore and check; return whether all is there, and the seconds of backup and of the rest."""
+    deleted = done["delete"]
     before = int(site.manage("shell", "-c", COUNT).stdout.split()[-1])
     begun = time.perf_counter()
     site.manage("backup", str(folder / "backup"))
     backed_up = time.perf_counter() - begun
     after = int(site.manage("shell", "-c", COUNT).stdout.split()[-1])
+    deleted = done["delete"] - deleted + 1  # with the one in hand
     env = {**site.env, "POETSWEB_DATA": str(folder / "restored")}
 
     def there(*words: str) -> subprocess.CompletedProcess[str]:
@@ -82,7 +92,8 @@ def attempt(site: Site, folder: Path) -> tuple[bool, float, float]:
     restored, checked = there("restore", str(folder / "backup")), there("check_files")
     counted = there("shell", "-c", COUNT).stdout.split()
     took = time.perf_counter() - begun - backed_up
-    whole = restored.returncode == checked.returncode == 0 and before <= int((counted or ["-1"])[-1]) <= after
+    there_are = int((counted or ["-1"])[-1])
+    whole = restored.returncode == checked.returncode == 0 and before - deleted <= there_are <= after + deleted
     if not whole:
         print(restored.stderr[-500:], checked.stdout[-500:], before, counted, after, flush=True)
     for name in ("backup", "restored"):
@@ -113,7 +124,7 @@ def main(arguments: list[str]) -> None:
                 for number in range(flags.tries):
                     if time.monotonic() > until:
                         break
-                    whole, backed_up, rest = attempt(site, Path(name))
+                    whole, backed_up, rest = attempt(site, Path(name), done)
                     said = "consistent" if whole else "NOT consistent"
                     print(f"{number + 1}: {said}, backup {backed_up:.1f} s, the rest {rest:.1f} s; {done}", flush=True)
         finally:

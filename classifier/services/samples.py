@@ -135,6 +135,16 @@ def purge_chosen(project: Project, ids: list[int]) -> None:
         _purge(project, Sample.objects.filter(project=project, pk__in=any_of(ids[start : start + SLICE])))
 
 
+def purge_pictures(sha256s: list[str]) -> None:
+    """Delete these pictures from whatever project has them."""
+    for start in range(0, len(sha256s), SLICE):
+        part = any_of(sha256s[start : start + SLICE])
+        samples = Sample.objects.filter(image__sha256__in=part)
+        for project in Project.objects.filter(pk__in=samples.values("project")):
+            purge_chosen(project, list(samples.filter(project=project).values_list("pk", flat=True)))
+        Image.objects.filter(sha256__in=part, samples=None).delete()
+
+
 def _slices(samples: QuerySet[Sample]) -> Iterator[list[int]]:
     """Yield the ids of the first of these samples until there are none: each slice is to be deleted."""
     while ids := list(samples.values_list("pk", flat=True)[:SLICE]):

@@ -1,7 +1,8 @@
 """Make a backup while the site runs: the database at one moment first, then the files that it names.
 
 Files have their names from their content and never change, and are written before the rows that name them: so every row
-of the snapshot finds its files, but for those that somebody has deleted since.
+of the snapshot finds its files, but for those that somebody has deleted since. Pictures among these are deleted from
+the restored site, too.
 """
 
 import os
@@ -13,6 +14,9 @@ from pathlib import Path
 from django.apps import apps
 from django.conf import settings
 
+from classifier.models import Image
+from classifier.models.image import image_path
+from classifier.prepared import any_of
 from classifier.schema import compare_migrations, list_applied
 from classifier.services.backups import files, rows
 from classifier.services.backups.manifest import NAME, BackupRefused, Manifest, write_manifest
@@ -62,11 +66,20 @@ def make_backup(
             rows=counts,
             files=made.files,
             files_are_here=copied,
+            deleted=_list_deleted(made.gone),
             sha256=sha256,
         ),
     )
     (folder / MARK).unlink()
     return made
+
+
+def _list_deleted(gone: list[str]) -> list[str]:
+    """List the pictures among these files that were deleted for good: a row that is there misses its file."""
+    found = {path.rpartition("/")[2] for path in gone}
+    pictures = sorted(sha256 for sha256 in found if image_path(sha256) in gone)
+    kept = set(Image.objects.filter(sha256__in=any_of(pictures)).values_list("sha256", flat=True))
+    return [sha256 for sha256 in pictures if sha256 not in kept]
 
 
 def _prepare(folder: Path) -> None:

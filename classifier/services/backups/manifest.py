@@ -31,12 +31,14 @@ class Manifest(BaseModel, extra="forbid"):
     rows: dict[str, int]  # by table
     files: int
     files_are_here: bool  # otherwise they are only listed
+    deleted: list[str] = Field([], description="sha256s of pictures that were deleted for good meanwhile")
     sha256: dict[str, str] = Field(description="of every other file but those in files/, which files.jsonl has")
 
 
 def write_manifest(folder: Path, manifest: Manifest) -> None:
     """Declare the backup whole."""
-    write_atomically(folder / NAME, manifest.model_dump_json(indent=1).encode(), mode=0o600)
+    unused = None if manifest.deleted else {"deleted"}  # which programs before this field would not know
+    write_atomically(folder / NAME, manifest.model_dump_json(indent=1, exclude=unused).encode(), mode=0o600)
 
 
 def read_manifest(folder: Path) -> Manifest:

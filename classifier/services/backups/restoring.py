@@ -22,6 +22,7 @@ from classifier.schema import known_migrations
 from classifier.services.backups import files, rows
 from classifier.services.backups.making import DATABASE
 from classifier.services.backups.manifest import BackupRefused, Manifest, check_parts, read_manifest
+from classifier.services.samples import purge_pictures
 from classifier.workers import describe_workers
 
 
@@ -44,6 +45,7 @@ def restore_backup(folder: Path, *, replace: bool, tell: Callable[[str], None] =
             if number % 1000 == 0:
                 tell(f"{number:,} of {manifest.files:,} files")
     done.rows = _restore_rows(folder, manifest)
+    purge_pictures(manifest.deleted)
     ContentType.objects.clear_cache()
     try:
         cache.clear()

@@ -18,7 +18,7 @@ from django.db import transaction
 from django.db.backends.base.base import NO_DB_ALIAS
 
 from classifier.models import Image, ModelVersion, Passkey, Project, RecoveryCode, Sample, SignUp
-from classifier.services import identities, second_factor, teams
+from classifier.services import identities, samples, second_factor, teams
 from classifier.services.backups import making, restoring, rows
 from classifier.services.backups.files import copy_file
 from classifier.services.portable import snapshot
@@ -119,6 +119,25 @@ def test_backup_can_be_read_by_nobody_else_and_holds_no_secrets(
     run("backup", target.with_name("with"), "--with-secrets")
     assert settings.SECRET_KEY in (target.with_name("with") / "settings.env").read_text()
     assert not list(target.glob("snapshot*"))
+
+
+def test_pictures_that_were_deleted_meanwhile_are_deleted_from_the_restored_site(
+    trained: ModelVersion, target: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    erased, kept = Image.objects.order_by("sha256")[:2]
+    path, count, dump = erased.path, Sample.objects.count(), rows.dump_rows
+
+    def erase_then_dump(*args: Any, **options: Any) -> int:
+        samples.purge_pictures([erased.sha256])
+        return dump(*args, **options)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(rows, "dump_rows", erase_then_dump)
+        assert path in run("backup", target, "--with-files")
+    empty_site()
+    assert "0 missing or damaged" in run("restore", target)
+    assert Sample.objects.count() == count - 1
+    assert set(Image.objects.filter(pk__in=[erased.pk, kept.pk])) == {kept}
 
 
 def test_files_that_were_deleted_meanwhile_are_told(
