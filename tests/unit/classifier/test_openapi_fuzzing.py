@@ -78,6 +78,7 @@ def document(call: str, headers: dict[str, str], trained: ModelVersion) -> dict[
         "team_id": Team.objects.get().pk,
         "username": "viewer",
         "session_id": 1,
+        "name": "custom-unknown",
     }
     document: dict[str, Any] = json.loads(description())
     (path,) = [path for path, calls in document["paths"].items() if call in names(calls)]
