@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from redis.exceptions import RedisError
 
 from classifier.models import Embedding, Image
-from classifier.prepared import insert_rows
+from classifier.services.images import insert_for_images
 from ml.backbones.backbone import Backbone
 from ml.datasets.dataset import Dataset
 from ml.datasets.splits import SPLITS, TRAINING
@@ -86,7 +86,7 @@ def _execute(statement: str) -> None:
 def store_embeddings(images: Sequence[Image], vectors: NDArray[np.float32], key: str) -> None:
     """Keep the vectors, (N, F), for ever. One that somebody else stored meanwhile stays as it is."""
     rows = [(image.pk, key, vector.astype("<f4").tobytes()) for image, vector in zip(images, vectors, strict=True)]
-    insert_rows(Embedding, ("image_id", "key", "vector"), rows)
+    insert_for_images(Embedding, ("image_id", "key", "vector"), rows)
 
 
 def store_features(sha256s: Sequence[str], vectors: NDArray[np.float32], key: str) -> None:

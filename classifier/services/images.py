@@ -2,11 +2,14 @@
 
 import contextlib
 from collections.abc import Iterable
+from typing import Any
 
 import structlog
 from django.conf import settings
 from django.core.files.base import File
 from django.core.files.storage import default_storage
+from django.db import IntegrityError
+from django.db.models import Model
 from django.utils import timezone
 
 from classifier.models import Image
@@ -47,6 +50,18 @@ def ensure_images(facts: Iterable[ImageFacts]) -> tuple[dict[str, int], dict[str
     others = Image.objects.filter(sha256__in=[sha256 for sha256 in rows if sha256 not in new])
     others.exclude(damaged_at=None).update(damaged_at=None)  # storing them has made their files whole
     return new, dict(others.values_list("sha256", "pk"))
+
+
+def insert_for_images(model: type[Model], fields: tuple[str, ...], rows: list[tuple[Any, ...]]) -> None:
+    """Insert what was computed of images, whose ids come first in each row, but for images deleted meanwhile.
+
+    Somebody may delete them for good at any time; whoever needs them finds out when they read what was computed.
+    """
+    try:
+        insert_rows(model, fields, rows)
+    except IntegrityError:
+        there = set(Image.objects.filter(pk__in=[row[0] for row in rows]).values_list("pk", flat=True))
+        insert_rows(model, fields, [row for row in rows if row[0] in there])
 
 
 def set_aside(image: Image) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from django.db.models import Exists, OuterRef, QuerySet
 
 from classifier.models import Image, ImageMeasures, Project, Sample
-from classifier.prepared import insert_rows
+from classifier.services.images import insert_for_images
 from ml.audit.measures import Measures
 
 FIELDS = ("darkest", "lightest", "contrast", "sharpness", "pixels", "camera", "taken")
@@ -14,7 +14,7 @@ FIELDS = ("darkest", "lightest", "contrast", "sharpness", "pixels", "camera", "t
 def store_measures(measured: Iterable[tuple[int, Measures]]) -> None:
     """Keep the measures of images, by their ids. Those of an image that was measured before stay as they are."""
     rows = [(pk, *(getattr(one, name) for name in FIELDS[:-1]), one.taken and f"{one.taken}") for pk, one in measured]
-    insert_rows(ImageMeasures, ("image_id", *FIELDS), rows)
+    insert_for_images(ImageMeasures, ("image_id", *FIELDS), rows)
 
 
 def list_measured(images: Sequence[int]) -> set[int]:

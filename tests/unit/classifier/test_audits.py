@@ -14,10 +14,12 @@ from django.urls import reverse
 
 from classifier.jobs import lifecycle, sending
 from classifier.jobs.kinds import EARLY_AUDIT
-from classifier.models import Audit, Embedding, Finding, ImageMeasures, Job, Project, SampleAudit
+from classifier.models import Audit, Embedding, Finding, Image, ImageMeasures, Job, Project, SampleAudit
 from classifier.sample_filters import SampleFilter
 from classifier.sample_pages import neighbours, page_after
 from classifier.services import audit_files, audit_results, audits, changes, evaluations, samples
+from classifier.services.embeddings import store_embeddings
+from classifier.services.measures import store_measures
 from ml.audit.kinds import KINDS
 from ml.audit.measures import measure_picture
 from ml.training.config import TrainConfig
@@ -229,6 +231,16 @@ def test_pictures_are_measured_as_they_are_embedded_and_old_ones_by_the_audit(sw
     default_storage.delete(lost.path)
     check(swapped)
     assert ImageMeasures.objects.count() == swapped.samples.count() - 1
+
+
+def test_what_is_computed_of_a_picture_that_was_deleted_meanwhile_is_left_out(swapped: Project) -> None:
+    gone, kept = Image.objects.order_by("pk")[:2]
+    ids, measures = (gone.pk, kept.pk), measure_picture(np.zeros((9, 9, 3), np.uint8), b"")
+    samples.purge_pictures([gone.sha256])
+    store_embeddings([gone, kept], np.zeros((2, 4), np.float32), "key")
+    store_measures((pk, measures) for pk in ids)
+    assert Embedding.objects.filter(key="key").values_list("image_id", flat=True).get() == kept.pk
+    assert list(ImageMeasures.objects.filter(image__in=ids).values_list("image_id", flat=True)) == [kept.pk]
 
 
 def test_what_another_backbone_has_met_is_not_measured_again(swapped: Project, monkeypatch: pytest.MonkeyPatch) -> None:
