@@ -47,3 +47,12 @@ def test_what_would_begin_too_late_is_skipped(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr(late, "UNTIL", 1.0)
     with pytest.raises(pytest.skip.Exception):
         late.skip_if_time_is_up()
+
+
+def test_what_takes_long_begins_earlier_or_not_at_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    long, seconds = next(iter(late.LONG.items()))
+    monkeypatch.setattr("time.time", lambda: 1000.0)
+    monkeypatch.setattr(late, "UNTIL", 1000.0 + seconds - 1)
+    late.skip_if_time_is_up("tests/unit/test_short.py::test_one")
+    with pytest.raises(pytest.skip.Exception):
+        late.skip_if_time_is_up(f"{long}::test_one")
