@@ -16,6 +16,7 @@ class FindingKind:
         sentence: what it means and what to do about it, for people.
         of_class: it is about a class and not about a picture.
         follows_class: it no longer holds once the picture is moved to another class.
+        numbers: the names of its details that are numbers, which all of its findings have.
     """
 
     name: str
@@ -24,6 +25,7 @@ class FindingKind:
     severity: str
     of_class: bool = False
     follows_class: bool = False
+    numbers: tuple[str, ...] = ()
 
 
 _ALL = (
@@ -42,6 +44,7 @@ _ALL = (
         "its class is wrong, and say so if it is right.",
         SERIOUS,
         follows_class=True,
+        numbers=("confidence",),
     ),
     FindingKind(
         "giveaway",
@@ -50,6 +53,7 @@ _ALL = (
         "rather than the thing. Add pictures of this class from elsewhere, and others from there.",
         SERIOUS,
         of_class=True,
+        numbers=("share",),
     ),
     FindingKind(
         "few_test",
@@ -57,6 +61,7 @@ _ALL = (
         "The accuracy of this class is a guess. Add pictures of it.",
         CHECK,
         of_class=True,
+        numbers=("count",),
     ),
     FindingKind(
         "imbalance",
@@ -64,6 +69,7 @@ _ALL = (
         "The largest class has ten times as many pictures or more. Add pictures of this class.",
         CHECK,
         of_class=True,
+        numbers=("count", "largest"),
     ),
     FindingKind(
         "blank",

@@ -40,6 +40,11 @@ class Command(BaseCommand):
             raise CommandError(str(error)) from None
         except OSError as error:
             raise CommandError(f"The file cannot be brought in: {error.strerror or error}.") from None
+        if done.unreadable:
+            self.stdout.write(
+                f"This site cannot read {done.unreadable:,} of the pictures, and asks for them on its page. They may be"
+                " beyond its limits (MAX_IMAGE_MB, MAX_IMAGE_MEGAPIXELS)."
+            )
         self.stdout.write(
             f"Brought in {done.project.name} with {done.pictures:,} pictures, of which {done.were_there:,} were here: "
             f"{done.project.get_absolute_url()}"

@@ -14,9 +14,11 @@ from django.contrib.auth.models import User
 from django.db import DataError, IntegrityError, transaction
 
 from classifier.disk import check_room
-from classifier.models import Project
+from classifier.models import Image, Project
+from classifier.prepared import any_of
 from classifier.schema import compare_migrations
 from classifier.services.audit_log import record
+from classifier.services.images import set_aside
 from classifier.services.project_files.loading import Loader
 from classifier.services.project_files.manifest import ProjectFileRefused
 from classifier.services.project_files.opening import ProjectFile, open_project_file, sizes_of
@@ -40,6 +42,7 @@ class Imported:
     project: Project
     pictures: int
     were_there: int
+    unreadable: int  # for this site, which asks for them on the page of the project
 
 
 def import_project(
@@ -56,7 +59,7 @@ def import_project(
     with open_project_file(path) as file:
         _check_limits(file, owner)
         file.check()
-        there = store_pictures(file, tell)
+        pictures = store_pictures(file, tell)
         store_networks(file)
         store_event_files(file)
         with _refusing_misfits(), transaction.atomic():
@@ -64,11 +67,18 @@ def import_project(
             _check_limits(file, owner)
             loader = Loader(file, owner, name=name, trust_networks=trust_networks)
             project = loader.load()
+            _set_aside(project, pictures.unreadable)
             record("project.imported", project, slug=project.slug, owner=owner.username)
             sync_files(loader.paths)
-        restore_deleted(file, there)
+        restore_deleted(file, pictures.there)
         log.info("project_imported", project=project.pk, pictures=file.manifest.pictures)
-        return Imported(project, file.manifest.pictures, len(there))
+        return Imported(project, file.manifest.pictures, len(pictures.there), len(pictures.unreadable))
+
+
+def _set_aside(project: Project, sha256s: set[str]) -> None:
+    """Leave pictures that this site cannot read out of trainings: it may have tighter limits than the other one."""
+    for image in Image.objects.filter(samples__project=project, sha256__in=any_of(sorted(sha256s))):
+        set_aside(image)
 
 
 def _check_limits(file: ProjectFile, owner: User) -> None:

@@ -7,9 +7,11 @@ which the next attempt finds, and `check_files --repair` deletes when they are a
 import contextlib
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any
 
+from django.conf import settings
 from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 
@@ -19,13 +21,20 @@ from classifier.services.event_files import event_files_path
 from classifier.services.images import read_file
 from classifier.services.project_files.manifest import ProjectFileRefused
 from classifier.services.project_files.opening import ProjectFile, damaged
+from classifier.services.project_files.tables import TABLES
+from classifier.services.project_files.writing import wrong
 from classifier.storage import store_unsynced, sync_files
 from ml.backbones.spec import CONVERTED, GRAPH, LITE, BackboneSpec, check_files, parse_spec
+from ml.images.decoding import ImageRejected
 from ml.images.formats import FORMATS
+from ml.serving.current import inference
 
 AT_ONCE = 32  # pictures
 SYNCED_AT_ONCE = 512
 
+FACTS = ("sha256", "format", "width", "height", "size")
+
+Row = dict[str, Any]
 Tell = Callable[[str], None]
 
 
@@ -43,31 +52,58 @@ def keep(path: str, data: bytes) -> bool:
     return True
 
 
-def store_pictures(file: ProjectFile, tell: Tell) -> list[str]:
-    """Store the pictures; return the sha256s of those that were there."""
-    there: list[str] = []
-    waiting, done = _list_pictures(file), 0
+@dataclass
+class StoredPictures:
+    """The sha256s of pictures that were there before, and of those that this site cannot read."""
+
+    there: list[str] = field(default_factory=list)
+    unreadable: set[str] = field(default_factory=set)
+
+
+def store_pictures(file: ProjectFile, tell: Tell) -> StoredPictures:
+    """Read the pictures as uploads are read, and store them. Raise ProjectFileRefused where a row tells otherwise."""
+    stored, done, size = StoredPictures(), 0, 0
+    waiting = _list_pictures(file)
     with ThreadPoolExecutor(AT_ONCE // 4, thread_name_prefix="store") as pool:
         while part := list(islice(waiting, AT_ONCE)):
-            data = [file.read_picture(sha256) for sha256 in part]
-            kept = pool.map(keep, map(image_path, part), data)
-            there += [sha256 for sha256, is_new in zip(part, kept, strict=True) if not is_new]
-            done += len(part)
+            data = [file.read_picture(row["sha256"]) for row in part]
+            for row, is_readable, is_new in zip(part, *_verify_and_keep(pool, part, data), strict=True):
+                stored.unreadable.update([] if is_readable else [row["sha256"]])
+                stored.there += [] if is_new else [row["sha256"]]
+            done, size = done + len(part), size + sum(map(len, data))
             if done % SYNCED_AT_ONCE == 0:
                 tell(f"{done:,} of {file.manifest.pictures:,} pictures")
-    names = _list_pictures(file)
-    while part := list(islice(names, SYNCED_AT_ONCE)):
-        sync_files([image_path(sha256) for sha256 in part])
-    return there
+    if size != file.manifest.picture_bytes:  # for which there is room, and which the owner may have
+        raise damaged("manifest.json")
+    rows = _list_pictures(file)
+    while part := list(islice(rows, SYNCED_AT_ONCE)):
+        sync_files([image_path(row["sha256"]) for row in part])
+    return stored
 
 
-def _list_pictures(file: ProjectFile) -> Iterator[str]:
-    """Yield the sha256 of each picture that a row names, after a look at what it says of it."""
+def _verify_and_keep(pool: ThreadPoolExecutor, rows: list[Row], data: list[bytes]) -> tuple[list[bool], list[bool]]:
+    """Return which pictures can be read, and which are new."""
+    readable = list(pool.map(_is_readable, rows, data))
+    return readable, list(pool.map(keep, [image_path(row["sha256"]) for row in rows], data))
+
+
+def _is_readable(row: Row, data: bytes) -> bool:
+    try:
+        facts = inference().verify(data, settings.IMAGE_LIMITS)
+    except ImageRejected:
+        return False
+    for name in FACTS:
+        if row.get(name) != getattr(facts, name):
+            raise wrong(TABLES["images"], name)
+    return True
+
+
+def _list_pictures(file: ProjectFile) -> Iterator[Row]:
+    """Yield the row of each picture, after a look at what becomes the name of a file."""
     for row in file.rows("images"):
-        sha256, kind = row.get("sha256"), row.get("format")
-        if not is_sha256(sha256) or kind not in FORMATS:
+        if not is_sha256(row.get("sha256")) or row.get("format") not in FORMATS:
             raise damaged("rows/images.jsonl")
-        yield str(sha256)
+        yield row
 
 
 def is_sha256(text: Any) -> bool:

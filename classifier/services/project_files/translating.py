@@ -1,5 +1,6 @@
 """What rows say of each other inside of JSON, with the ids that they have here."""
 
+import math
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
@@ -57,9 +58,17 @@ def translate_finding(row: Row, ids: Ids) -> Fields:
         raise wrong(TABLES["findings"], "kind")
     if "predicted" in details:
         details = {**details, "predicted": new_id(ids, "classes", details["predicted"])}
-    if not all(isinstance(value, str | int | float) for value in details.values()):
+    kind = KINDS[row["kind"]]
+    numbers = [details.get(name) for name in kind.numbers]
+    if not all(map(_is_number, numbers)) or not all(isinstance(one, str | int | float) for one in details.values()):
         raise wrong(TABLES["findings"], "details")
+    if row["image_class_id" if kind.of_class else "sample_id"] is None:
+        raise wrong(TABLES["findings"], "kind")
     return {**row, "details": details}
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 
 
 def translate_sample_change(row: Row, ids: Ids) -> Fields:

@@ -300,12 +300,38 @@ def test_forged_row_is_refused(path: Path, table: str, values: dict[str, Any], s
         ({"details": {"predicted": 999_999}}, "a row of the table classes"),
         ({"details": {"share": {}}}, "findings.details cannot have"),
         ({"sample_id": 999_999}, "a row of the table samples"),
+        ({"kind": "wrong_label", "details": {"confidence": "high"}}, "findings.details cannot have"),
+        ({"kind": "wrong_label"}, "findings.details cannot have"),
+        ({"kind": "giveaway", "details": {"share": float("nan")}}, "findings.details cannot have"),
+        ({"kind": "few_test", "details": {"count": True}}, "findings.details cannot have"),
+        ({"kind": "few_test", "details": {"count": 3}}, "findings.kind cannot have"),  # of which class?
+        ({}, "findings.kind cannot have"),  # of which picture?
     ],
 )
 def test_forged_finding_is_refused(path: Path, values: dict[str, Any], sentence: str) -> None:
     row = {"kind": "tiny", "sample_id": None, "image_class_id": None, "score": 1.0, "details": {}, **values}
     forge(path, "findings", lambda rows: rows.append({**row, "dismissed_at": None, "dismissed_by": None}))
     refused(path, sentence)
+
+
+@pytest.mark.parametrize(("name", "value"), [("width", 1), ("height", 9999), ("size", 1), ("format", "WEBP")])
+def test_picture_that_is_not_what_its_row_says_is_refused(path: Path, name: str, value: Any) -> None:
+    forge(path, "images", set_first(**{name: value}))
+    refused(path, f"images.{name} cannot have")
+
+
+def test_pictures_beyond_the_limits_of_this_site_are_set_aside(path: Path, settings: Any) -> None:
+    settings.IMAGE_LIMITS = replace(settings.IMAGE_LIMITS, max_pixels=1)
+    assert "cannot read 18 of the pictures" in run("import_project", path, "--owner", "owner")
+    assert Image.objects.filter(damaged_at=None, samples__project__slug="colours").count() == 0
+    assert Sample.objects.filter(project__slug="colours").count() == 18
+
+
+def test_more_bytes_than_the_file_says_are_refused(path: Path) -> None:
+    entries = read(path)
+    manifest = told(entries)
+    write(path, seal(entries, {**manifest, "picture_bytes": manifest["picture_bytes"] - 1}))
+    refused(path, "damaged: manifest.json")
 
 
 def test_job_names_no_file_that_a_purge_would_delete(path: Path) -> None:
