@@ -2,12 +2,12 @@
 
 import shutil
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import timedelta
 
 import structlog
 from django.conf import settings
 from django.contrib.auth.models import User
-from django.core.files.storage import default_storage
 from django.db import transaction
 from django.db.models import Max, QuerySet
 from django.utils import timezone
@@ -17,7 +17,8 @@ from classifier.models import Candidate, CustomBackbone, Embedding, Image, Job, 
 from classifier.models.custom_backbone import backbone_file_path
 from classifier.selectors import list_custom_backbones
 from classifier.services.audit_log import record
-from classifier.services.custom_backbones import find_backbone
+from classifier.services.custom_backbones import find_backbone, lock_backbone
+from classifier.services.purging import NotInTrash, delete_unnamed
 from ml.backbones.spec import BackboneMissing, custom_backbone_dir
 from ml.engines.embeddings import embedding_key
 from ml.errors import Conflict
@@ -84,18 +85,24 @@ def explain_need(custom: CustomBackbone) -> str:
 
 
 def purge_backbone(custom: CustomBackbone) -> None:
-    """Delete a backbone in the trash for good, with its files and all embeddings by it. Raise StillNeeded."""
-    if need := explain_need(custom):
-        raise StillNeeded(f"{need} The backbone stays until that is deleted for good.")
-    if not _others(custom).exists():
-        _delete_embeddings(custom)
+    """Delete a backbone in the trash for good, with its files and all embeddings by it.
+
+    Raise StillNeeded, or NotInTrash for one that was restored meanwhile.
+    """
+    key = _embedding_key(custom)
     with transaction.atomic():
+        lock_backbone(custom.name)
+        if not CustomBackbone.objects.filter(pk=custom.pk).exclude(removed_at=None).exists():
+            raise NotInTrash
+        if need := explain_need(custom):
+            raise StillNeeded(f"{need} The backbone stays until that is deleted for good.")
         CustomBackbone.objects.filter(pk=custom.pk).delete()
         record("backbone.purged", custom.title)
-    if not CustomBackbone.objects.filter(name=custom.name).exists():
-        for file in custom.spec["files"]:
-            default_storage.delete(backbone_file_path(custom.name, file))
+    same = CustomBackbone.objects.filter(name=custom.name)
+    delete_unnamed((backbone_file_path(custom.name, file), same) for file in custom.spec["files"])
+    if not same.exists():
         shutil.rmtree(custom_backbone_dir(custom.name, settings.ML), ignore_errors=True)
+        _delete_embeddings(key)
     log.info("backbone_purged", backbone=custom.name)
 
 
@@ -104,7 +111,8 @@ def purge_expired_backbones() -> None:
     until = timezone.now() - timedelta(days=settings.TRASH_DAYS)
     for custom in CustomBackbone.objects.filter(removed_at__lt=until, project=None):
         if not explain_need(custom):
-            purge_backbone(custom)
+            with suppress(StillNeeded, NotInTrash):  # by now
+                purge_backbone(custom)
 
 
 def _others(custom: CustomBackbone) -> QuerySet[CustomBackbone]:
@@ -112,12 +120,16 @@ def _others(custom: CustomBackbone) -> QuerySet[CustomBackbone]:
     return CustomBackbone.objects.filter(name=custom.name, removed_at=None).exclude(pk=custom.pk)
 
 
-def _delete_embeddings(custom: CustomBackbone) -> None:
+def _embedding_key(custom: CustomBackbone) -> str:
+    """Return how the keys of its embeddings begin; empty where its files are gone, and with them what tells that."""
     try:
-        key = embedding_key(find_backbone(custom.name).digest)
+        return embedding_key(find_backbone(custom.name).digest)
     except BackboneMissing:
-        return  # its files are gone, and with them what its embeddings are known by
-    for first, last in _slices():
+        return ""
+
+
+def _delete_embeddings(key: str) -> None:
+    for first, last in _slices() if key else ():
         Embedding.objects.filter(image__gte=first, image__lte=last, key__startswith=key).delete()
 
 

@@ -219,9 +219,17 @@ def publish_backbone(job: Job, custom: CustomBackbone) -> None:
         finish_job(job, BackboneResult(backbone=custom.name))
 
 
+def lock_backbone(name: str) -> None:
+    """Let no other delete a custom backbone, or queue a job with it, until the transaction ends."""
+    list(CustomBackbone.objects.select_for_update().filter(name=name).order_by("pk").values_list("pk"))
+
+
 def check_backbone(config: TrainConfig, user: User) -> None:
-    """Check that a custom backbone is the user's own. Raise ConfigError."""
-    if is_custom(config.backbone) and not list_custom_backbones(user).filter(name=config.backbone).exists():
+    """Check that a custom backbone is the user's own, in the transaction that queues the job. Raise ConfigError."""
+    if not is_custom(config.backbone):
+        return
+    lock_backbone(config.backbone)
+    if not list_custom_backbones(user).filter(name=config.backbone).exists():
         raise ConfigError("backbone", "You have no backbone of this name.")
 
 

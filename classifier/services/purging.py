@@ -109,7 +109,7 @@ def purge_project(project: int) -> None:
         DatasetVersion.objects.filter(project=kept).delete()
         kept.delete()
         record("project.purged", kept, slug=kept.slug)
-    _delete_unnamed(files)
+    delete_unnamed(files)
     log.info("project_purged", project=project)
 
 
@@ -121,7 +121,7 @@ def purge_version(version: ModelVersion) -> None:
         Alias.objects.filter(model_version=version).delete()
         ModelVersion.every.filter(pk=version.pk).delete()
         record("version.purged", version.project, version=version.number)
-    _delete_unnamed([*exports, *((path, same) for path in list_artifact_paths(version.artifact_digest))])
+    delete_unnamed([*exports, *((path, same) for path in list_artifact_paths(version.artifact_digest))])
     log.info("version_purged", project=version.project_id, version=version.number)
 
 
@@ -132,7 +132,7 @@ def delete_export(export: Export) -> None:
             cancel_job(export.job)
         Export.objects.filter(pk=export.pk).delete()
     if export.sha256:
-        _delete_unnamed([(export.path, _exports_with(export.sha256))])
+        delete_unnamed([(export.path, _exports_with(export.sha256))])
 
 
 def forget_upload(upload: Upload) -> None:
@@ -179,7 +179,8 @@ def _files_of_job(job: Job) -> Iterable[tuple[str, "QuerySet[Model] | None"]]:
         yield job.config["archive"], None
 
 
-def _delete_unnamed(files: Iterable[tuple[str, "QuerySet[Model] | None"]]) -> None:
+def delete_unnamed(files: Iterable[tuple[str, "QuerySet[Model] | None"]]) -> None:
+    """Delete files, each with the rows that may name it too, unless there is such a row."""
     for path, rows in files:
         if rows is None or not rows.exists():
             default_storage.delete(path)

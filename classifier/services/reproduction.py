@@ -30,11 +30,11 @@ def request_reproduction(version: ModelVersion, *, by: User) -> Job:
     """
     if version.config["recipe"] == IMPORTED:
         raise NotReproducible("This version was imported: it was trained elsewhere, and cannot be trained again here.")
-    check_backbone(parse_config(version.config), by)
     if purged := count_purged(version.dataset_version):
         pictures = "One picture" if purged == 1 else f"{purged:,} pictures"
         raise NotReproducible(f"{pictures} that it was made from have been deleted for good.")
     with transaction.atomic():
+        check_backbone(parse_config(version.config), by)
         Project.objects.select_for_update().get(pk=version.project_id)  # two clicks at once are one training
         running = version.project.jobs.filter(kind=REPRODUCE.name, status__in=Job.OPEN, config__version=version.number)
         config = {**version.config, "version": version.number}

@@ -100,9 +100,9 @@ def request_sweep(project: Project, values: Mapping[str, Sequence[Any]], *, by: 
     Raise BadSweep, ConfigError, TrainingRefused, TooManyJobs.
     """
     configs = list_configs(values)
-    for config in configs:
-        check_backbone(config, by)
     with transaction.atomic():
+        for config in configs:
+            check_backbone(config, by)
         Project.objects.select_for_update().get(pk=project.pk)  # as for a single training
         preflight = check_training(project)
         if preflight.errors or preflight.running or (preflight.warnings and not force):

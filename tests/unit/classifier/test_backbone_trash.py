@@ -18,8 +18,11 @@ from classifier.selectors import list_custom_backbones
 from classifier.services import backbone_trash
 from classifier.services.custom_backbones import find_backbone, request_backbone
 from classifier.services.embeddings import store_embeddings
+from classifier.services.purging import NotInTrash
+from classifier.services.training import request_training
 from ml.backbones.spec import LITE, custom_backbone_dir
 from ml.engines.embeddings import embedding_key
+from ml.training.config import ConfigError, TrainConfig
 from tests.unit.classifier.test_custom_backbones import ADDRESS, _own_folder, publish  # noqa: F401
 
 
@@ -107,6 +110,23 @@ def test_stays_while_a_version_needs_it(
     assert f"of “{trained.project.name}” was trained with it." in answer
     ModelVersion.every.filter(pk=trained.pk).update(deleted_at=timezone.now())
     assert backbone_trash.explain_need(network), "one in the trash can come back"
+
+
+def test_one_that_was_restored_meanwhile_stays(network: CustomBackbone) -> None:
+    backbone_trash.remove_backbone(network)
+    backbone_trash.restore_backbone(CustomBackbone.objects.get(pk=network.pk))
+    with pytest.raises(NotInTrash):
+        backbone_trash.purge_backbone(network)  # as whoever listed it before
+    assert is_stored(network)
+
+
+def test_training_is_not_queued_with_one_that_has_gone(
+    network: CustomBackbone, trained: ModelVersion, owner: User
+) -> None:
+    backbone_trash.remove_backbone(network)
+    backbone_trash.purge_backbone(network)
+    with pytest.raises(ConfigError):
+        request_training(trained.project, TrainConfig(backbone=network.name), by=owner, force=True)
 
 
 def test_stays_while_a_job_works_with_it(network: CustomBackbone, trained: ModelVersion) -> None:
