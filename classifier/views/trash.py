@@ -1,6 +1,6 @@
 """Deleting projects, versions, exports and reports of uploads, and the trash from which they come back."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import datetime
 from typing import Any
 
@@ -44,17 +44,22 @@ def _with_days(trashed: Iterable[Project | ModelVersion]) -> list[tuple[Project 
     return [(one, service.leaves_at(one.deleted_at)) for one in trashed if one.deleted_at]
 
 
+def _act(request: SignedIn, act: Callable[[], object], done: str, then: Any = "trash") -> HttpResponse:
+    """Do something with a thing in the trash, and go on to it; where that cannot be done, say why."""
+    try:
+        act()
+    except UserError as error:
+        messages.error(request, str(error))
+        return redirect("trash")
+    messages.success(request, done)
+    return redirect(then)
+
+
 @login_required
 @require_POST
 def restore_project(request: SignedIn, slug: str) -> HttpResponse:
     project = get_object_or_404(service.list_trashed_projects(request.user), slug=slug)
-    try:
-        service.restore_project(project)
-    except UserError as error:
-        messages.error(request, str(error))
-        return redirect("trash")
-    messages.success(request, "The project is back.")
-    return redirect(project)
+    return _act(request, lambda: service.restore_project(project), "The project is back.", project)
 
 
 @login_required
@@ -62,59 +67,41 @@ def restore_project(request: SignedIn, slug: str) -> HttpResponse:
 def purge_project(request: SignedIn, slug: str) -> HttpResponse:
     """Delete a project in the trash for good, if its name was typed."""
     project = get_object_or_404(service.list_trashed_projects(request.user), slug=slug)
-    try:
+
+    def act() -> None:
         service.check_name(project, request.POST.get(AT_ONCE, ""))
-    except service.NotItsName as error:
-        messages.error(request, str(error))
-    else:
         purging.request_purge(project, by=request.user)
-        messages.success(request, "The project is being deleted for good.")
-    return redirect("trash")
+
+    return _act(request, act, "The project is being deleted for good.")
 
 
 @login_required
 @require_POST
 def restore_backbone(request: SignedIn, pk: int) -> HttpResponse:
     custom = get_object_or_404(backbone_trash.list_trashed_backbones(request.user), pk=pk)
-    try:
-        backbone_trash.restore_backbone(custom)
-    except UserError as error:
-        messages.error(request, str(error))
-        return redirect("trash")
-    messages.success(request, f"“{custom.title}” is back.")
-    return redirect(custom)
+    return _act(request, lambda: backbone_trash.restore_backbone(custom), f"“{custom.title}” is back.", custom)
 
 
 @login_required
 @require_POST
 def purge_backbone(request: SignedIn, pk: int) -> HttpResponse:
     custom = get_object_or_404(backbone_trash.list_trashed_backbones(request.user), pk=pk)
-    try:
-        backbone_trash.purge_backbone(custom)
-        messages.success(request, f"“{custom.title}” has been deleted for good.")
-    except UserError as error:
-        messages.error(request, str(error))
-    return redirect("trash")
+    done = f"“{custom.title}” has been deleted for good."
+    return _act(request, lambda: backbone_trash.purge_backbone(custom), done)
 
 
 @login_required
 @require_POST
 def restore_version(request: SignedIn, pk: int) -> HttpResponse:
     version = get_object_or_404(service.list_trashed_versions(request.user), pk=pk)
-    try:
-        service.restore_version(version)
-    except UserError as error:
-        messages.error(request, str(error))
-        return redirect("trash")
-    return redirect(version)
+    return _act(request, lambda: service.restore_version(version), "The version is back.", version)
 
 
 @login_required
 @require_POST
 def purge_version(request: SignedIn, pk: int) -> HttpResponse:
-    purging.purge_version(get_object_or_404(service.list_trashed_versions(request.user), pk=pk))
-    messages.success(request, "The version has been deleted for good.")
-    return redirect("trash")
+    version = get_object_or_404(service.list_trashed_versions(request.user), pk=pk)
+    return _act(request, lambda: purging.purge_version(version), "The version has been deleted for good.")
 
 
 @project_page_for(Role.OWNER)
