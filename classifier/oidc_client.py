@@ -3,11 +3,13 @@
 It is imported where it is used, because Authlib is an extra.
 """
 
+import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import lru_cache
+from queue import Empty, SimpleQueue
 from typing import Any
 
 from authlib.integrations.base_client.errors import OAuthError
@@ -15,13 +17,13 @@ from authlib.integrations.django_client import OAuth
 from authlib.integrations.django_client.apps import DjangoOAuth2App
 from authlib.integrations.requests_client import OAuth2Session
 from django.utils.crypto import constant_time_compare
-from requests.exceptions import Timeout
+from requests.exceptions import RequestException, Timeout
 
 # Signatures that need the provider's private key. With HS256 the client secret would do, and with none nothing.
 ALGORITHMS = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512")
 SECONDS, SECONDS_EACH = 8.0, 3.0  # for all that the provider is asked in one step, and for one question
 KEPT_SECONDS = 3600  # for which the provider's addresses and keys are kept
-MOST_REDIRECTS = 3
+MOST_BYTES = 2**20  # of an answer
 _ends: ContextVar[float] = ContextVar("oidc_ends")
 
 
@@ -36,17 +38,47 @@ def in_time() -> Iterator[None]:
 
 
 class TimedSession(OAuth2Session):  # type: ignore[misc] # has no types
-    """Asks within the time that is left."""
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.max_redirects = MOST_REDIRECTS
+    """Asks within the time that is left, and takes no long answer."""
 
     def request(self, method: str, url: str, **kwargs: Any) -> Any:
         left = _ends.get() - time.monotonic()
         if left <= 0:
             raise Timeout
-        return super().request(method, url, **{**kwargs, "timeout": min(left, SECONDS_EACH)})
+        options = {**kwargs, "timeout": min(left, SECONDS_EACH), "stream": True, "allow_redirects": False}
+        ask = super().request
+        return _within(left, lambda: _read_bounded(ask(method, url, **options)))
+
+
+def _read_bounded(response: Any) -> Any:
+    """Read the body of an answer, if it is not too long. Raise RequestException."""
+    try:
+        body = response.raw.read(MOST_BYTES + 1, decode_content=True)
+    finally:
+        response.close()
+    if len(body) > MOST_BYTES:
+        raise RequestException("the answer is too long")
+    response._content, response._content_consumed = body, True  # what `content` keeps once it has read it all
+    return response
+
+
+def _within(seconds: float, ask: Callable[[], Any]) -> Any:
+    """Return the answer that comes in time. Raise Timeout: the timeout of a request begins anew with every byte."""
+    found: SimpleQueue[tuple[Any, BaseException | None]] = SimpleQueue()
+
+    def run() -> None:
+        try:
+            found.put((ask(), None))
+        except BaseException as error:
+            found.put((None, error))
+
+    threading.Thread(target=run, daemon=True, name="oidc").start()
+    try:
+        answer, error = found.get(timeout=seconds)
+    except Empty:
+        raise Timeout from None
+    if error is not None:
+        raise error
+    return answer
 
 
 class ProviderClient(DjangoOAuth2App):  # type: ignore[misc] # has no types

@@ -8,7 +8,7 @@ import secrets
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cache
 from http.server import ThreadingHTTPServer
 from typing import Any
@@ -43,6 +43,8 @@ class Provider:
         self.person = {"sub": "248289761001", "preferred_username": "anna"}
         self.lies: dict[str, Any] = {}
         self.left_out: set[str] = set()
+        self.drips = 0.0  # seconds between the bytes of an answer
+        self.padding = ""  # of an answer
         self.metadata: dict[str, Any] = {}
         self.published = make_key("one")
         self.signer = make_key("one")
@@ -135,12 +137,18 @@ def running() -> Iterator[Provider]:
             self._answer(200 if found else 400, found or {"error": "invalid_grant"})
 
         def _answer(self, status: int, body: dict[str, Any]) -> None:
-            data = json.dumps(body).encode()
+            data = json.dumps({**body, "padding": provider.padding} if provider.padding else body).encode()
             self.send_response(status)
             self.send_header("Content-Type", "application/json")
             self.send_header("Content-Length", str(len(data)))
             self.end_headers()
-            self.wfile.write(data)
+            if not provider.drips:
+                self.wfile.write(data)
+                return
+            with suppress(OSError):  # nobody waits any longer
+                for byte in data:
+                    self.wfile.write(bytes([byte]))
+                    time.sleep(provider.drips)
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
         threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
