@@ -86,6 +86,7 @@ urlpatterns = [
     path("account/sessions/<int:pk>/end", account.end_session, name="session_end"),
     path("account/sessions/end-others", account.end_others, name="sessions_end"),
     path("account/second-factor/on", second_factor.turn_on, name="second_factor_on"),
+    path("account/second-factor/key", second_factor.show_key, name="second_factor_key"),
     path("account/second-factor/off", second_factor.turn_off, name="second_factor_off"),
     path("account/second-factor/codes", second_factor.renew_codes, name="second_factor_codes"),
     path("account/delete", account.delete, name="account_delete"),

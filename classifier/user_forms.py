@@ -1,4 +1,4 @@
-"""The forms of the administrator's pages about users, and with which people close their own account."""
+"""The forms of the administrator's pages about users."""
 
 from typing import Any
 
@@ -22,16 +22,3 @@ class QuotaForm(forms.Form):
 
     pictures = forms.IntegerField(label="Most pictures", required=False, min_value=0, max_value=2**31 - 1)
     gb = forms.IntegerField(label="Most GB", required=False, min_value=0, max_value=10**6)
-
-
-class IdentityForm(forms.Form):
-    """The password of somebody who does what cannot be taken back; of whoever has none, only the press."""
-
-    password = forms.CharField(
-        label="Your password", widget=forms.PasswordInput(attrs={"autocomplete": "current-password"})
-    )
-
-    def __init__(self, *args: Any, with_password: bool = True, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        if not with_password:
-            del self.fields["password"]

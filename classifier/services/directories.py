@@ -1,5 +1,6 @@
 """Accounts of people who sign in with the password of a directory. What asks it is `classifier.directory`."""
 
+import hashlib
 from collections.abc import Mapping
 from typing import Any
 
@@ -8,7 +9,7 @@ from django.contrib.auth import authenticate
 from django.contrib.auth.models import User
 from django.http import HttpRequest
 
-from classifier.services.identities import Person, find_user, make_user
+from classifier.services.identities import LONGEST_SUBJECT, Person, find_user, make_user
 from poetsweb.identity_providers import ENTRY_IDS, ENTRY_NAMES
 
 LDAP = "ldap"  # the issuer of all its identities
@@ -57,10 +58,15 @@ def find_account(person: Person) -> User:
 def read_person(typed: str, dn: str, attributes: Mapping[str, list[Any]]) -> Person:
     """Return whom an entry is about. Some directories have no id in it; there it is the place of the entry."""
     found = [attributes[name][0] for name in ENTRY_IDS if attributes.get(name)]
-    subject = _as_text(found[0]) if found else dn.lower()
+    subject = _shorten(_as_text(found[0]) if found else dn.lower())
     names = [str(attributes[name][0]) for name in ENTRY_NAMES if attributes.get(name)]
     mails = [str(value) for value in attributes.get("mail") or ()]
-    return Person(LDAP, subject[:255], (names or [typed])[0], (mails or [""])[0])
+    return Person(LDAP, subject, (names or [typed])[0], (mails or [""])[0])
+
+
+def _shorten(subject: str) -> str:
+    """Return an id that fits into the table: two long ones with the same beginning are two people."""
+    return subject if len(subject) <= LONGEST_SUBJECT else f"sha256:{hashlib.sha256(subject.encode()).hexdigest()}"
 
 
 def _as_text(value: Any) -> str:

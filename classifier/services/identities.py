@@ -16,6 +16,7 @@ from classifier.models import ExternalIdentity
 from classifier.services.audit_log import record
 from ml.errors import Conflict
 
+LONGEST_SUBJECT = 255  # characters, says the standard of OpenID Connect
 LONGEST_NAME = 140  # leaves room for a number
 
 

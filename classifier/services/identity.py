@@ -1,15 +1,14 @@
 """Whether it is really the user who sits at a browser that is signed in, asked before what cannot be taken back."""
 
-from datetime import timedelta
+import time
 
 from django.contrib.auth.models import User
-from django.utils import timezone
 
 from classifier.services.directories import is_of_directory, is_password_of_directory
 from classifier.services.sign_in import count_try, forget_tries
 from ml.errors import Refused
 
-RECENT = timedelta(minutes=10)
+RECENT_SECONDS = 600
 
 
 class WrongPassword(Refused):
@@ -31,13 +30,16 @@ def has_password(user: User) -> bool:
     return user.has_usable_password() or is_of_directory(user)
 
 
-def check_identity(user: User, password: str, *, address: str) -> None:
+def check_identity(user: User, password: str, *, address: str, signed_in_at: float) -> None:
     """Check the password of somebody who is signed in; of whoever has none, that they came a short time ago.
 
     Raise WrongPassword, SignInAgain, TooManyTries.
+
+    Args:
+        signed_in_at: when this browser was signed in, in seconds since 1970; 0 if that is unknown.
     """
     if not has_password(user):
-        if user.last_login is None or user.last_login < timezone.now() - RECENT:
+        if time.time() - signed_in_at > RECENT_SECONDS:
             raise SignInAgain
         return
     count_try(user.username, address)

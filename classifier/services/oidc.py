@@ -11,14 +11,13 @@ from django.conf import settings
 from django.contrib.auth.models import User
 from django.http import HttpRequest, HttpResponse
 
-from classifier.services.identities import Person, find_user, make_user
+from classifier.services.identities import LONGEST_SUBJECT, Person, find_user, make_user
 from ml.errors import Refused, Unavailable
 
 log = structlog.get_logger(__name__)
 
 ALL = "all"  # a value of the setting OIDC_ACCOUNTS
 LEEWAY = 60  # seconds by which clocks may differ
-LONGEST_SUBJECT = 255  # characters, says the standard
 
 
 class ProviderAway(Unavailable):

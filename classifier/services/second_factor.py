@@ -59,13 +59,19 @@ def count_recovery_codes(user: User) -> int:
 
 
 def begin(user: User) -> TOTPDevice:
-    """Return what an app is told, the same until it has been proved that one has it. Raise IsOn."""
+    """Return a new key for an app, in the place of one that no app has proved to have. Raise IsOn."""
     with transaction.atomic():
         lock(user)
         if has_app(user):
             raise IsOn
-        device, _ = TOTPDevice.objects.get_or_create(user=user, confirmed=False, defaults={"name": "app"})
-    return device
+        TOTPDevice.objects.filter(user=user, confirmed=False).delete()
+        return TOTPDevice.objects.create(user=user, confirmed=False, name="app")
+
+
+def find_unproved(user: User) -> TOTPDevice | None:
+    """Return the key that no app has proved to have, if there is one."""
+    found: TOTPDevice | None = TOTPDevice.objects.filter(user=user, confirmed=False).first()
+    return found
 
 
 def secret_text(device: TOTPDevice) -> str:
@@ -81,7 +87,7 @@ def turn_on(user: User, code: str) -> list[str]:
         lock(user)
         if has_app(user):
             raise IsOn
-        device = TOTPDevice.objects.filter(user=user, confirmed=False).first()
+        device = find_unproved(user)
         if device is None or not device.verify_token(_read(code)):
             raise WrongCode
         TOTPDevice.objects.filter(pk=device.pk).update(confirmed=True)

@@ -10,10 +10,8 @@ from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_POST
 
 from classifier.access import SignedIn
-from classifier.clients import address_group, client_address
-from classifier.services import closing, directories, identity, passkeys, second_factor, sessions
-from classifier.user_forms import IdentityForm
-from ml.errors import UserError
+from classifier.services import closing, directories, passkeys, second_factor, sessions
+from classifier.views.identity import ask_and_act
 
 
 @login_required
@@ -56,17 +54,12 @@ def end_others(request: SignedIn) -> HttpResponse:
 @login_required
 def delete(request: SignedIn) -> HttpResponse:
     """Say what goes with the account, and move it to the trash once the password is given."""
-    form = IdentityForm(request.POST or None, with_password=identity.has_password(request.user))
-    if request.method == "POST" and form.is_valid():
-        try:
-            address = address_group(client_address(request))
-            closing.delete_own_account(request.user, form.cleaned_data.get("password", ""), address=address)
-        except UserError as error:
-            form.add_error("password" if "password" in form.fields else None, str(error))
-        else:
-            logout(request)
-            messages.success(request, "Your account has been deleted. An administrator can restore it for some time.")
-            return redirect("sign_in")
+
+    def act() -> None:
+        closing.delete_own_account(request.user)
+        logout(request)
+        messages.success(request, "Your account has been deleted. An administrator can restore it for some time.")
+
     owned, own = closing.list_owned(request.user), closing.count_own(request.user)
-    context = {"form": form, "owned": owned, "own": own, "days": settings.TRASH_DAYS}
-    return render(request, "classifier/account_delete_page.html", context, status=422 if form.errors else 200)
+    context = {"owned": owned, "own": own, "days": settings.TRASH_DAYS}
+    return ask_and_act(request, act, "classifier/account_delete_page.html", context, then="sign_in")

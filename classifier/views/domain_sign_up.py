@@ -12,7 +12,7 @@ from classifier.clients import address_group, client_address
 from classifier.forms import AccountForm
 from classifier.services import domain_sign_up as service
 from classifier.services.sign_in import TooManyTries, count_try
-from classifier.user_forms import IdentityForm
+from classifier.views.identity import PasswordForm
 from classifier.views.sign_in import enter
 from ml.errors import UserError
 
@@ -31,7 +31,7 @@ class DomainForm(AccountForm):
             raise forms.ValidationError(str(error)) from None
 
 
-class ConfirmForm(IdentityForm):
+class ConfirmForm(PasswordForm):
     """The password that was chosen when the account was asked for."""
 
 

@@ -6,38 +6,34 @@ from django import forms
 from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
-from django.contrib.auth.models import User
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST
 
 from classifier.access import SignedIn
-from classifier.clients import address_group, client_address
 from classifier.models import MailWish
 from classifier.services import notices
-from classifier.services.identity import check_identity, has_password
+from classifier.views.identity import IdentityForm
 from ml.errors import UserError
 
 SHOWN = 10
 
 
-class MailForm(forms.Form):
-    """Where mails go, and whether there are any."""
+class MailForm(IdentityForm):
+    """Where mails go, and whether there are any. The password is needed to change the address alone."""
 
     email = forms.EmailField(label="Your e-mail address", required=False, max_length=254)
-    password = forms.CharField(
-        label="Your password",
-        help_text="Only to change the address: a link to set a new password can be sent there.",
-        required=False,
-        widget=forms.PasswordInput(attrs={"autocomplete": "current-password"}),
-    )
     wanted = forms.BooleanField(label="Send me a mail when a job that I started has ended", required=False)
+    field_order = ("email", "password", "wanted")
 
-    def __init__(self, *args: Any, user: User, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        if not has_password(user):
-            del self.fields["password"]
+        if "password" in self.fields:
+            self.fields["password"].required = False
+            self.fields[
+                "password"
+            ].help_text = "Only to change the address: a link to set a new password can be sent there."
 
     def clean(self) -> None:
         if self.cleaned_data.get("wanted") and not self.cleaned_data.get("email") and "email" not in self.errors:
@@ -59,7 +55,7 @@ def notifications(request: SignedIn) -> HttpResponse:
     wants = MailWish.objects.filter(user=request.user, wants_mails=True).exists()
     sent = request.POST if request.method == "POST" else None
     initial = {"email": request.user.email, "wanted": wants}
-    mail = MailForm(sent if sent and "mail" in sent else None, initial=initial, user=request.user)
+    mail = MailForm(sent if sent and "mail" in sent else None, initial=initial, request=request)
     hook = WebhookForm(sent if sent and "webhook" in sent else None)
     added = None
     if mail.is_valid() and settings.MAIL_IS_SET_UP and _may_change(request, mail):
@@ -85,10 +81,9 @@ def _may_change(request: SignedIn, mail: MailForm) -> bool:
     if mail.cleaned_data["email"] == request.user.email:
         return True
     try:
-        given = mail.cleaned_data.get("password", "")
-        check_identity(request.user, given, address=address_group(client_address(request)))
+        mail.check_identity()
     except UserError as error:
-        mail.add_error("password" if "password" in mail.fields else "email", str(error))
+        mail.refuse(error, beside="email")
         return False
     return True
 

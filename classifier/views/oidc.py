@@ -6,18 +6,16 @@ from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.http import Http404, HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404, redirect, render
+from django.shortcuts import get_object_or_404, redirect
 from django.urls import reverse
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
-from django.views.decorators.http import require_GET, require_POST
+from django.views.decorators.http import require_GET
 
 from classifier.access import SignedIn
-from classifier.clients import address_group, client_address
 from classifier.services import identities, oidc
-from classifier.services.identity import WrongPassword, check_identity, has_password
-from classifier.user_forms import IdentityForm
+from classifier.views.identity import ask_and_act
 from classifier.views.sign_in import keep_shortly, let_in
 from ml.errors import UserError
 
@@ -66,33 +64,26 @@ def connect(request: SignedIn) -> HttpResponse:
     if not waiting or time.time() - waiting["since"] > WAITS_SECONDS:
         return redirect("account")
     person = identities.Person(**waiting["person"])
-    form, status = IdentityForm(request.POST or None, with_password=has_password(request.user)), 200
-    if request.method == "POST" and form.is_valid():
-        try:
-            address = address_group(client_address(request))
-            check_identity(request.user, form.cleaned_data.get("password", ""), address=address)
-            identities.connect(request.user, person)
-        except UserError as error:
-            form.add_error("password" if isinstance(error, WrongPassword) else None, str(error))
-            status = error.status
-        else:
-            del request.session[CONNECTING]
-            messages.success(request, f"From now on you can sign in with {settings.OIDC_NAME}.")
-            return redirect("account")
-    status = 422 if form.errors and status == 200 else status
-    return render(request, "classifier/oidc_connect_page.html", {"person": person, "form": form}, status=status)
+
+    def act() -> None:
+        identities.connect(request.user, person)
+        del request.session[CONNECTING]
+        messages.success(request, f"From now on you can sign in with {settings.OIDC_NAME}.")
+
+    return ask_and_act(request, act, "classifier/oidc_connect_page.html", {"person": person})
 
 
+@sensitive_post_parameters()
 @login_required
-@require_POST
 def disconnect(request: SignedIn, pk: int) -> HttpResponse:
-    try:
-        identities.disconnect(get_object_or_404(request.user.identities, pk=pk))
-    except UserError as error:
-        messages.error(request, str(error))
-    else:
+    """Let an identity open the account no longer, for whoever gives the password."""
+    identity = get_object_or_404(request.user.identities, pk=pk)
+
+    def act() -> None:
+        identities.disconnect(identity)
         messages.success(request, "Disconnected.")
-    return redirect("account")
+
+    return ask_and_act(request, act, "classifier/identity_disconnect_page.html", {"identity": identity})
 
 
 def _check_set_up() -> None:

@@ -1,5 +1,6 @@
 """Turning one's second factor on and off."""
 
+import time
 from typing import Any
 
 import segno
@@ -14,28 +15,25 @@ from django.views.decorators.debug import sensitive_post_parameters
 from classifier.access import SignedIn
 from classifier.clients import address_group, client_address
 from classifier.services import second_factor as service
-from classifier.services.identity import WrongPassword, check_identity, has_password
+from classifier.views.identity import IdentityForm, ask_and_act
 from classifier.views.sign_in import CodeForm
 from ml.errors import UserError
 
+SHOWN_UNTIL, SHOWN_SECONDS = "second_factor_key", 600  # in a session: until when it shows the key of an app
 
-class ProvenCodeForm(CodeForm):
+
+class TurnOffForm(IdentityForm, CodeForm):
     """What proves twice that it is the user."""
 
-    password = forms.CharField(
-        label="Your password", widget=forms.PasswordInput(attrs={"autocomplete": "current-password"})
-    )
     field_order = ("password", "code")
 
-    def __init__(self, *args: Any, with_password: bool, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         del self.fields["code"].widget.attrs["autofocus"]
-        if not with_password:
-            del self.fields["password"]
 
 
-class TurnOnForm(ProvenCodeForm):
-    """The password, or an open browser would be enough to lock its user out, and the proof that the app has the key."""
+class TurnOnForm(CodeForm):
+    """The proof that the app has the key."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -46,24 +44,41 @@ class TurnOnForm(ProvenCodeForm):
 @login_required
 @never_cache
 def turn_on(request: SignedIn) -> HttpResponse:
-    """Show a QR code for an app, and recovery codes, once, when a code of the app has proved that it works."""
-    form, status = TurnOnForm(request.POST or None, with_password=has_password(request.user)), 200
-    if form.is_valid():
-        given = form.cleaned_data
-        try:
-            check_identity(request.user, given.get("password", ""), address=_address(request))
-            return _show(request, service.turn_on(request.user, given["code"]))
-        except service.IsOn:
-            return redirect("account")
-        except UserError as error:
-            form.add_error("password" if isinstance(error, WrongPassword) else "code", str(error))
-            status = error.status
+    """Ask for the password, and then show a new key for an app.
+
+    An open browser would otherwise be enough to lock its user out, or to learn the key that the user takes later.
+    """
     if service.has_app(request.user):
         return redirect("account")
-    device = service.begin(request.user)
+
+    def act() -> None:
+        service.begin(request.user)
+        request.session[SHOWN_UNTIL] = time.time() + SHOWN_SECONDS
+
+    return ask_and_act(request, act, "classifier/second_factor_on_page.html", {}, then="second_factor_key")
+
+
+@sensitive_post_parameters()
+@login_required
+@never_cache
+def show_key(request: SignedIn) -> HttpResponse:
+    """Show the key as a QR code, and recovery codes, once, when a code of the app has proved that it has the key."""
+    device = service.find_unproved(request.user)
+    if device is None or time.time() > request.session.get(SHOWN_UNTIL, 0.0):
+        return redirect("second_factor_on")
+    form, status = TurnOnForm(request.POST or None), 200
+    if form.is_valid():
+        try:
+            codes = service.turn_on(request.user, form.cleaned_data["code"])
+        except UserError as error:
+            form.add_error("code", str(error))
+            status = error.status
+        else:
+            del request.session[SHOWN_UNTIL]
+            return _show(request, codes)
     picture = segno.make(device.config_url, error="m").svg_data_uri(scale=4, border=4, light="#fff")
     context = {"form": form, "picture": picture, "secret": service.secret_text(device)}
-    return render(request, "classifier/second_factor_on_page.html", context, status=_status(form, status))
+    return render(request, "classifier/second_factor_key_page.html", context, status=_status(form, status))
 
 
 @sensitive_post_parameters()
@@ -87,15 +102,13 @@ def renew_codes(request: SignedIn) -> HttpResponse:
 @never_cache
 def turn_off(request: SignedIn) -> HttpResponse:
     """Turn it off for whoever gives the password and a code."""
-    form, status = ProvenCodeForm(request.POST or None, with_password=has_password(request.user)), 200
+    form, status = TurnOffForm(request.POST or None, request=request), 200
     if form.is_valid():
-        given, address = form.cleaned_data, _address(request)
         try:
-            check_identity(request.user, given.get("password", ""), address=address)
-            service.turn_off(request.user, given["code"], address=address)
+            form.check_identity()
+            service.turn_off(request.user, form.cleaned_data["code"], address=_address(request))
         except UserError as error:
-            form.add_error("password" if isinstance(error, WrongPassword) else "code", str(error))
-            status = error.status
+            status = form.refuse(error, beside="code")
         else:
             with_passkey = service.is_on(request.user)
             left = "Your passkeys go on working." if with_passkey else "Your password is enough to sign in."

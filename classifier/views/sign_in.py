@@ -18,6 +18,7 @@ from django.views.decorators.http import require_POST
 
 from classifier.clients import address_group, client_address
 from classifier.services import directories, passkeys, second_factor, sign_in
+from classifier.views.identity import SIGNED_IN_AT
 from ml.errors import UserError
 
 LOCAL = "django.contrib.auth.backends.ModelBackend"  # whoever signs in without another backend's saying so
@@ -106,6 +107,7 @@ def enter(request: HttpRequest, user: User, backend: str = LOCAL) -> None:
     request.session.pop(WAITING, None)
     request.session.set_expiry(None)
     login(request, user, backend)
+    request.session[SIGNED_IN_AT] = time.time()
 
 
 def _enter(request: HttpRequest, user: User, backend: str, then: str) -> HttpResponse:

@@ -75,9 +75,10 @@ def test_passkey(visitor: Any) -> None:
 
 def test_code_of_an_app(visitor: Any) -> None:
     visitor.goto("/account/second-factor/on")
+    visitor.fill("[name=password]", PASSWORD)
+    visitor.click("text=Show the key")
     app = TOTP(base64.b32decode(visitor.inner_text("code.key").replace(" ", "")))
     app.time = time.time()
-    visitor.fill("[name=password]", PASSWORD)
     visitor.fill("[name=code]", f"{app.token():06d}")
     visitor.click("text=Turn it on")
     code = visitor.inner_text("pre").split()[0]

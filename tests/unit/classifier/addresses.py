@@ -60,6 +60,7 @@ OWN |= {
     "passkey_remove",
     "identity_disconnect",
     "second_factor_on",
+    "second_factor_key",
     "second_factor_off",
     "second_factor_codes",
     "session_end",

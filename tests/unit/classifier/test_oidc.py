@@ -13,6 +13,8 @@ from classifier import oidc_client
 from classifier.models import AuditEntry, ExternalIdentity
 from classifier.services import identities, second_factor
 from classifier.services.identities import Person
+from classifier.services.identity import RECENT_SECONDS
+from classifier.views.identity import SIGNED_IN_AT
 from tests import identity_provider
 from tests.identity_provider import CLIENT, SECRET, Provider, make_key, read_query, write_query
 from tests.unit.classifier.conftest import PASSWORD
@@ -123,7 +125,10 @@ def test_account_is_connected_with_its_password_and_disconnected(
     assert client.get(reverse("account")).wsgi_request.user == owner
     page = as_owner.get(reverse("account")).content.decode()
     assert "Connected as <strong>anna</strong>" in page
-    as_owner.post(reverse("identity_disconnect", args=[owner.identities.get().pk]))
+    address = reverse("identity_disconnect", args=[owner.identities.get().pk])
+    as_owner.post(address, {"password": "wrong"})
+    assert owner.identities.exists()
+    as_owner.post(address, {"password": PASSWORD})
     assert not owner.identities.exists()
     assert {"identity.connected", "identity.disconnected"} <= set(AuditEntry.objects.values_list("action", flat=True))
 
@@ -159,7 +164,7 @@ def test_stranger_disconnects_nobody(provider: Provider, owner: User, as_strange
 def test_last_way_in_is_kept(provider: Provider, client: Client) -> None:
     go(client, provider)
     row = ExternalIdentity.objects.get()
-    page = client.post(reverse("identity_disconnect", args=[row.pk]), follow=True).content.decode()
+    page = client.post(reverse("identity_disconnect", args=[row.pk]), {"sure": "yes"}, follow=True).content.decode()
     assert "could not sign in any more" in page
     assert ExternalIdentity.objects.exists()
 
@@ -183,8 +188,10 @@ def test_second_factor_is_asked_for_all_the_same(
 def test_account_without_a_password_is_deleted_soon_after_signing_in(provider: Provider, client: Client) -> None:
     go(client, provider)
     user = User.objects.get(username="anna")
-    long_ago = user.last_login.replace(year=2020) if user.last_login else None
-    User.objects.filter(pk=user.pk).update(last_login=long_ago)
+    session = client.session
+    session[SIGNED_IN_AT] -= RECENT_SECONDS + 1
+    session.save()
+    go(Client(), provider)  # that they have come elsewhere says nothing of this browser
     page = client.post(reverse("account_delete"), {"sure": "yes"})
     assert "Sign out and in again" in page.content.decode()
     client.post(reverse("sign_out"))
@@ -305,6 +312,23 @@ def test_provider_that_is_away_is_told_and_passwords_work(provider: Provider, cl
 def test_provider_that_hangs_is_given_up(provider: Provider, client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(oidc_client, "SECONDS_EACH", 0.2)
     provider.sleeps = 1.0
+    client.get(reverse("oidc"))
+    assert "is not possible at the moment" in said(client)
+
+
+def test_provider_that_answers_byte_by_byte_is_given_up(
+    provider: Provider, client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(oidc_client, "SECONDS", 0.5)
+    provider.drips = 0.1  # each of which begins the timeout of a request anew
+    begun = time.monotonic()
+    client.get(reverse("oidc"))
+    assert time.monotonic() - begun < 10
+    assert "is not possible at the moment" in said(client)
+
+
+def test_long_answer_is_not_read(provider: Provider, client: Client) -> None:
+    provider.padding = "x" * oidc_client.MOST_BYTES
     client.get(reverse("oidc"))
     assert "is not possible at the moment" in said(client)
 

@@ -65,26 +65,32 @@ def is_in(client: Client) -> bool:
     return client.get(reverse("account")).status_code == 200
 
 
+def show_key(client: Client) -> Any:
+    return client.post(reverse("second_factor_on"), {"password": PASSWORD}, follow=True)
+
+
 def test_it_is_turned_on_with_a_code_and_shows_recovery_codes_once(owner: User, as_owner: Client, phone: Phone) -> None:
-    page = as_owner.get(reverse("second_factor_on")).content.decode()
+    page = show_key(as_owner).content.decode()
     assert 'src="data:image/svg+xml' in page
     device = TOTPDevice.objects.get(user=owner)
     assert second_factor.secret_text(device) in page
     assert not second_factor.is_on(owner)
-    shown = as_owner.post(reverse("second_factor_on"), {"password": PASSWORD, "code": phone.code(owner)})
+    shown = as_owner.post(reverse("second_factor_key"), {"code": phone.code(owner)})
     found = re.findall(r"\b(?:[a-z2-7]{4}-){3}[a-z2-7]{4}\b", shown.content.decode())
     assert len(set(found)) == second_factor.RECOVERY_CODES
     assert "no-store" in shown["Cache-Control"]
     account = as_owner.get(reverse("account")).content.decode()
     assert not any(code in account for code in found)
     assert second_factor.is_on(owner)
-    assert as_owner.get(reverse("second_factor_on")).status_code == 302  # nobody sees the secret again
+    for name in ("second_factor_on", "second_factor_key"):
+        page = as_owner.get(reverse(name), follow=True).content.decode()
+        assert second_factor.secret_text(device) not in page, "nobody sees the secret again"
 
 
 def test_wrong_code_turns_nothing_on(owner: User, as_owner: Client, phone: Phone) -> None:
-    as_owner.get(reverse("second_factor_on"))
+    show_key(as_owner)
     wrong = f"{(int(phone.code(owner)) + 1) % 10**6:06d}"
-    page = as_owner.post(reverse("second_factor_on"), {"password": PASSWORD, "code": wrong})
+    page = as_owner.post(reverse("second_factor_key"), {"code": wrong})
     assert page.status_code == 422
     assert 'id="id_code_error"' in page.content.decode()
     assert not second_factor.is_on(owner)
@@ -92,10 +98,20 @@ def test_wrong_code_turns_nothing_on(owner: User, as_owner: Client, phone: Phone
 
 
 def test_open_browser_is_not_enough_to_turn_it_on(owner: User, as_owner: Client, phone: Phone) -> None:
-    as_owner.get(reverse("second_factor_on"))
-    page = as_owner.post(reverse("second_factor_on"), {"password": "wrong", "code": phone.code(owner)})
+    page = as_owner.post(reverse("second_factor_on"), {"password": "wrong"})
     assert (page.status_code, 'id="id_password_error"' in page.content.decode()) == (422, True)
+    second_factor.begin(owner)  # in another browser
+    as_owner.post(reverse("second_factor_key"), {"code": phone.code(owner)})
     assert not second_factor.is_on(owner)
+    page = as_owner.get(reverse("second_factor_key"), follow=True).content.decode()
+    assert second_factor.secret_text(TOTPDevice.objects.get(user=owner)) not in page
+
+
+def test_key_that_somebody_may_have_seen_is_not_shown_again(owner: User, as_owner: Client) -> None:
+    show_key(as_owner)
+    seen = TOTPDevice.objects.get(user=owner).key
+    show_key(as_owner)
+    assert TOTPDevice.objects.get(user=owner).key != seen
 
 
 def test_sign_in_asks_for_the_code_and_then_goes_where_it_was_to(owner: User, codes: list[str], phone: Phone) -> None:
