@@ -3,6 +3,8 @@
 import os
 import shlex
 import signal
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 from honcho.manager import Manager
@@ -15,12 +17,12 @@ FAILED = 1
 UNKNOWN = 0  # the process id of a program whose relay died before it told
 
 
-def run_together(commands: dict[str, list[str]]) -> int:
-    """Start all; when one ends or Ctrl-C is pressed, stop all. Return the exit status."""
+def run_together(commands: dict[str, list[str]], env: Mapping[str, str] = MappingProxyType({})) -> int:
+    """Start all, with these variables; when one ends or Ctrl-C is pressed, stop all. Return the exit status."""
     manager = _Manager()
-    env = {**os.environ, "PYTHONUNBUFFERED": "1", SERVE_PID: str(os.getpid())}
+    environment = {**os.environ, **env, "PYTHONUNBUFFERED": "1", SERVE_PID: str(os.getpid())}
     for name, command in commands.items():
-        manager.add_process(name, f"exec {shlex.join(command)}", env=env, cwd=str(BASE_DIR))
+        manager.add_process(name, f"exec {shlex.join(command)}", env=environment, cwd=str(BASE_DIR))
     manager.loop()
     asked_to_stop = (128 + signal.SIGINT, 128 + signal.SIGTERM)
     return 0 if manager.returncode in asked_to_stop else int(manager.returncode or 0)

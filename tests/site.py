@@ -29,9 +29,9 @@ def free_port() -> int:
 class Site:
     """Started by `start`, stopped by `stop` as Ctrl-C would."""
 
-    def __init__(self, data: Path, *, backbones: Path | None = None, **env: str) -> None:
-        if backbones is not None:  # converted once a run, not once a site
-            shutil.copytree(backbones, data / "backbones")
+    def __init__(self, data: Path, *, prepared: Path | None = None, **env: str) -> None:
+        if prepared is not None:  # the dear parts of a first start, done once a run and not once a site
+            shutil.copytree(prepared, data)
         self.data, self.port = data, free_port()
         self.address = f"http://127.0.0.1:{self.port}"
         self.env = {

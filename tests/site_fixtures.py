@@ -26,9 +26,21 @@ def tiny_backbone(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def backbones(tiny_backbone: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Give a copy of it, to which more may be added."""
-    return Path(
-        shutil.copytree(tiny_backbone, tmp_path_factory.mktemp("prepared") / "backbones")
-    )  # as in a data folder
+    return Path(shutil.copytree(tiny_backbone, tmp_path_factory.mktemp("data") / "backbones"))  # as in a data folder
+
+
+@pytest.fixture(scope="session")
+def prepared(tiny_backbone: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Give the dear parts of a data folder after its first start, only to be read: database and converted backbone."""
+
+    def make(folder: Path) -> None:
+        shutil.copytree(tiny_backbone, folder / "backbones")
+        first = Site(tmp_path_factory.mktemp("first") / "data")
+        first.manage("migrate", "--skip-checks")
+        if (database := first.data / "db.sqlite3").exists():  # elsewhere each site has a new one on PostgreSQL
+            shutil.copy2(database, folder)
+
+    return make_once(tmp_path_factory, "prepared", make)
 
 
 @pytest.fixture(scope="session")
@@ -87,11 +99,11 @@ def hub_address(strange_networks: Path) -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
-def site(tmp_path_factory: pytest.TempPathFactory, backbones: Path, flowers_address: str) -> Iterator[Site]:
+def site(tmp_path_factory: pytest.TempPathFactory, prepared: Path, flowers_address: str) -> Iterator[Site]:
     address = f"{flowers_address}/flower_photos.tgz"
     # Nobody publishes weights there; networks come from this machine.
     env = {"FLOWERS_URL": address, "WEIGHTS_URL": "http://127.0.0.1:1", "FETCH_PRIVATE_ADDRESSES": "true"}
-    running = Site(tmp_path_factory.mktemp("site") / "data", backbones=backbones, **env).start()
+    running = Site(tmp_path_factory.mktemp("site") / "data", prepared=prepared, **env).start()
     yield running
     assert running.stop() == 0
 

@@ -4,6 +4,7 @@ import os
 import re
 import shutil
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -44,9 +45,9 @@ def browser() -> Iterator[Any]:
 
 
 @pytest.fixture(scope="session")
-def empty_site(tmp_path_factory: pytest.TempPathFactory, backbones: Any) -> Iterator[Site]:
+def empty_site(tmp_path_factory: pytest.TempPathFactory, prepared: Path) -> Iterator[Site]:
     """Start a site that nobody has visited yet."""
-    running = Site(tmp_path_factory.mktemp("browser") / "data", backbones=backbones).start()
+    running = Site(tmp_path_factory.mktemp("browser") / "data", prepared=prepared).start()
     yield running
     running.stop()
 

@@ -21,8 +21,8 @@ STAGES: dict[str, dict[str, Any]] = {
 
 
 @pytest.fixture(scope="module")
-def site(tmp_path_factory: pytest.TempPathFactory, backbones: Path) -> Iterator[Site]:
-    running = Site(tmp_path_factory.mktemp("cancelling") / "data", backbones=backbones).start()
+def site(tmp_path_factory: pytest.TempPathFactory, prepared: Path) -> Iterator[Site]:
+    running = Site(tmp_path_factory.mktemp("cancelling") / "data", prepared=prepared).start()
     yield running
     running.stop()
 

@@ -17,9 +17,9 @@ pytestmark = pytest.mark.site
 
 
 @pytest.fixture(scope="module")
-def fragile_site(tmp_path_factory: pytest.TempPathFactory, backbones: Path) -> Iterator[Site]:
+def fragile_site(tmp_path_factory: pytest.TempPathFactory, prepared: Path) -> Iterator[Site]:
     folder = tmp_path_factory.mktemp("fragile")
-    site = Site(folder / "data", backbones=backbones, PYTHONPATH=python_path(folder), EMBED_WORKERS="1").start()
+    site = Site(folder / "data", prepared=prepared, PYTHONPATH=python_path(folder), EMBED_WORKERS="1").start()
     yield site
     site.stop()
 

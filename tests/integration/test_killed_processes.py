@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from functools import partial
+from pathlib import Path
 
 import psutil
 import pytest
@@ -62,9 +63,9 @@ PLAN = plan_strikes(KINDS, KILLS) if KILLS else plan_strikes(QUICK, 1)
 
 
 @pytest.fixture(scope="module")
-def own_site(tmp_path_factory: pytest.TempPathFactory, backbones: object) -> Iterator[Site]:
+def own_site(tmp_path_factory: pytest.TempPathFactory, prepared: Path) -> Iterator[Site]:
     folder = tmp_path_factory.mktemp("killed") / "data"
-    site = Site(folder, backbones=backbones, EMBED_WORKERS="1", WEB_WORKERS="1").start()
+    site = Site(folder, prepared=prepared, EMBED_WORKERS="1", WEB_WORKERS="1").start()
     yield site
     site.stop()
 

@@ -32,9 +32,9 @@ def own_disk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path | None]:
 
 
 @pytest.fixture(scope="module")
-def own_site(own_disk: Path | None, tmp_path_factory: pytest.TempPathFactory, backbones: object) -> Iterator[Site]:
+def own_site(own_disk: Path | None, tmp_path_factory: pytest.TempPathFactory, prepared: Path) -> Iterator[Site]:
     folder = own_disk or tmp_path_factory.mktemp("outages")
-    site = Site(folder / "data", backbones=backbones, EMBED_WORKERS="1", WEB_WORKERS="1")
+    site = Site(folder / "data", prepared=prepared, EMBED_WORKERS="1", WEB_WORKERS="1")
     site.log = folder.parent / "outages.log"  # which is not part of what fails
     site.start()
     yield site

@@ -37,8 +37,8 @@ def disk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, Path]
 
 
 @pytest.fixture(scope="module")
-def site(disk: tuple[Path, Path], backbones: Path) -> Iterator[Site]:
-    running = Site(disk[1] / "data", backbones=backbones, WEB_WORKERS="1").start()
+def site(disk: tuple[Path, Path], prepared: Path) -> Iterator[Site]:
+    running = Site(disk[1] / "data", prepared=prepared, WEB_WORKERS="1").start()
     yield running
     running.stop()
 

@@ -57,14 +57,14 @@ COMMANDS: dict[str, tuple[str, Callable[[Path], list[str]]]] = {
 
 
 @pytest.fixture(scope="module")
-def site(tmp_path_factory: pytest.TempPathFactory, backbones: Path) -> Iterator[Site]:
+def site(tmp_path_factory: pytest.TempPathFactory, prepared: Path) -> Iterator[Site]:
     folder = tmp_path_factory.mktemp("below") / "data"
     settings = {
         "SITE_URL": f"http://poets.example.org{BASE}",
         "TRUSTED_PROXIES": "127.0.0.1",
         "POETSWEB_SIGNUP": "open",
     }
-    site = Site(folder, backbones=backbones, WEB_WORKERS="1", EMBED_WORKERS="1", **settings).start()
+    site = Site(folder, prepared=prepared, WEB_WORKERS="1", EMBED_WORKERS="1", **settings).start()
     site.client("owner")  # or the first visitor would be asked for a code
     yield site
     site.stop()

@@ -57,13 +57,13 @@ def contained(folder: Path, *command: str) -> list[str]:
     return ["unshare", "--mount", "--propagation", "private", "sh", "-c", CONTAINED, str(folder), *PYTHON, *command]
 
 
-def test_a_site_trains_and_answers(writable: Path, tiny_backbone: Path) -> None:
+def test_a_site_trains_and_answers(writable: Path, backbones: Path) -> None:
     search = contained(writable, *UNREADABLE.format(prefix=sys.prefix).split())
     unreadable = subprocess.run(search, cwd=ROOT, capture_output=True, check=False)
     if unreadable.returncode or unreadable.stdout:
         pytest.skip("This program was installed for one user alone, or this system makes no mounts.")
     (writable / "tmp").mkdir()
-    site = Site(writable / "data", backbones=tiny_backbone, TMPDIR=str(writable / "tmp"), HOME=str(writable / "tmp"))
+    site = Site(writable / "data", prepared=backbones.parent, TMPDIR=str(writable / "tmp"), HOME=str(writable / "tmp"))
     site.env["PYTHONDONTWRITEBYTECODE"] = "1"
     for path in (writable, *writable.rglob("*")):
         os.chown(path, USER, 0)

@@ -5,6 +5,7 @@ until it is: no test depends on how fast the machine is.
 """
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -20,9 +21,9 @@ SIZES = (300, 600, 1200, 2400)  # pictures of each class
 
 
 @pytest.fixture(scope="module")
-def own_site(tmp_path_factory: pytest.TempPathFactory, backbones: object) -> Iterator[Site]:
+def own_site(tmp_path_factory: pytest.TempPathFactory, prepared: Path) -> Iterator[Site]:
     folder = tmp_path_factory.mktemp("recovery") / "data"
-    site = Site(folder, backbones=backbones, EMBED_WORKERS="1", WEB_WORKERS="1").start()
+    site = Site(folder, prepared=prepared, EMBED_WORKERS="1", WEB_WORKERS="1").start()
     yield site
     site.stop()
 

@@ -35,9 +35,9 @@ def flags(photos: Path, out: Path, slug: str) -> list[str]:
     return [f"--{name}={value}" for name, value in given.items()]
 
 
-def test_without_a_running_site(photos: Path, data: Path, backbones: Path, tmp_path: Path) -> None:
+def test_without_a_running_site(photos: Path, data: Path, prepared: Path, tmp_path: Path) -> None:
     """Let the command do all of the work itself, without broker and worker."""
-    site = Site(data, backbones=backbones)
+    site = Site(data, prepared=prepared)
     site.manage("migrate", "-v0")
     site.manage("create_api_key", "owner", "--create-user")
     site.manage("import_dataset", str(photos), "--project=colours", "--create=Colours", "--owner=owner")

@@ -54,7 +54,7 @@ class Machine(Site):
     """A machine of the site: a folder and a name of its own, and some of the roles."""
 
     def __init__(self, folder: Path, name: str, roles: str, backbones: Path, **env: str) -> None:
-        super().__init__(folder / name, backbones=backbones, WEB_WORKERS="1", EMBED_WORKERS="1", **env)
+        super().__init__(folder / name, prepared=backbones.parent, WEB_WORKERS="1", EMBED_WORKERS="1", **env)
         if not env["S3_BUCKET"]:
             (folder / "files").mkdir(exist_ok=True)
             (self.data / "files").symlink_to(folder / "files")

@@ -85,8 +85,8 @@ def test_second_copy_on_the_same_data_is_refused(site: Site) -> None:
 
 
 @pytest.fixture(scope="module")
-def ending_site(tmp_path_factory: pytest.TempPathFactory, backbones: Path) -> Iterator[Site]:
-    site = Site(tmp_path_factory.mktemp("ending") / "data", backbones=backbones, WEB_WORKERS="1", EMBED_WORKERS="1")
+def ending_site(tmp_path_factory: pytest.TempPathFactory, prepared: Path) -> Iterator[Site]:
+    site = Site(tmp_path_factory.mktemp("ending") / "data", prepared=prepared, WEB_WORKERS="1", EMBED_WORKERS="1")
     yield site
     if site.process is not None:
         site.stop()
@@ -155,8 +155,8 @@ def answers(site: Site) -> bool:
         return False
 
 
-def test_two_copies_side_by_side(site: Site, data: Path, backbones: Path) -> None:
-    other = Site(data, backbones=backbones).start()
+def test_two_copies_side_by_side(site: Site, data: Path, prepared: Path) -> None:
+    other = Site(data, prepared=prepared).start()
     try:
         neighbour = other.client("neighbour")
         slug = neighbour.ok("POST", "/projects", {"name": "Next door"})["slug"]

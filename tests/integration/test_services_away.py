@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
+from pathlib import Path
 
 import pytest
 
@@ -43,14 +44,14 @@ PLAN = plan_outages(OUTAGES)
 
 
 @pytest.fixture(scope="module")
-def client(tmp_path_factory: pytest.TempPathFactory, backbones: object) -> Iterator[Persistent]:
+def client(tmp_path_factory: pytest.TempPathFactory, prepared: Path) -> Iterator[Persistent]:
     if not given("TEST_DATABASE_URL"):
         pytest.skip("There are no services: see `.ci/services.sh`.")
     services = site_services()
     proxies.update((name, Proxy(services[setting])) for name, setting in ADDRESSES.items())
     addresses = {setting: proxies[name].address for name, setting in ADDRESSES.items()}
     folder = tmp_path_factory.mktemp("away") / "data"
-    site = Site(folder, backbones=backbones, EMBED_WORKERS="1", WEB_WORKERS="1", **addresses).start()
+    site = Site(folder, prepared=prepared, EMBED_WORKERS="1", WEB_WORKERS="1", **addresses).start()
     yield Persistent(site.client("owner"))
     site.stop()
 

@@ -9,7 +9,7 @@ import pytest
 
 from tests.site import ROOT
 
-WITHOUT_BOTO3 = "import runpy, sys; sys.modules['boto3'] = None; sys.argv = ['manage.py', 'check']; "
+WITHOUT_BOTO3 = "import runpy, sys; sys.modules['boto3'] = None; sys.argv = ['manage.py', 'diffsettings']; "
 RUN = "runpy.run_path('manage.py', run_name='__main__')"
 
 
@@ -102,7 +102,7 @@ def test_identity_provider_that_cannot_be_used_is_refused(
 ) -> None:
     hidden = f"sys.modules[{without!r}] = None; " if without else ""
     done = subprocess.run(
-        [sys.executable, "-c", f"import runpy, sys; {hidden}sys.argv = ['manage.py', 'check']; {RUN}"],
+        [sys.executable, "-c", f"import runpy, sys; {hidden}sys.argv = ['manage.py', 'diffsettings']; {RUN}"],
         cwd=ROOT,
         env={**os.environ, "POETSWEB_DATA": str(tmp_path), **given},
         capture_output=True,

@@ -35,11 +35,15 @@ CELERY = [
     "WARNING",
     "--without-mingle",
 ]
+# Django's checks find mistakes of the code, for which there is `make check`. As they load every page, each program
+# would take longer for them than for all else. What an operator may set wrongly is checked in poetsweb.settings.
+UNCHECKED = {"CELERY_SKIP_CHECKS": "1"}
 START_SECONDS = 60.0
 
 
 class Command(BaseCommand):
     help = "Run PoetsWeb: database, Valkey (unless REDIS_URL is set), workers and web server. Ctrl-C stops everything."
+    requires_system_checks = ()
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument(
@@ -62,7 +66,7 @@ class Command(BaseCommand):
                     prepare()
                     if "web" in chosen:
                         threading.Thread(target=self.announce, daemon=True).start()
-                    sys.exit(run_together(chosen))
+                    sys.exit(run_together(chosen, UNCHECKED))
         except (AlreadyRunning, BrokerFailed) as error:
             raise CommandError(str(error)) from None
 
@@ -140,5 +144,5 @@ def processes() -> dict[str, list[str]]:
         "worker": [*keep, *CELERY, "-n", "worker@%h", "-Q", "ingest,embed", "-c", str(settings.EMBED_WORKERS)],
         "trainer": [*keep, *CELERY, "-n", "trainer@%h", "-Q", "train", "-c", "1"],
         "opener": [*keep, *CELERY, "-n", "opener@%h", "-Q", "untrusted", "-c", "1"],
-        "reaper": [*keep, sys.executable, "manage.py", "run_reaper"],
+        "reaper": [*keep, sys.executable, "manage.py", "run_reaper", "--skip-checks"],
     }
