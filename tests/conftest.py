@@ -55,7 +55,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """Skip what would begin too late, before its fixtures take time."""
-    skip_if_time_is_up(item.nodeid)
+    if item.get_closest_marker("slow") or item.get_closest_marker("late"):
+        skip_if_time_is_up(item.nodeid)
 
 
 @pytest.fixture(scope="session", autouse=True)

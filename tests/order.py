@@ -46,5 +46,6 @@ def sort_items(items: list[pytest.Item]) -> None:
     """Put quick files first, so that a slip shows in seconds, and those that fill the last gap at the end."""
     rank = rank_files({file_of(item.nodeid) for item in items if item.get_closest_marker("slow")})
     files = sorted(dict.fromkeys(file_of(item.nodeid) for item in items), key=rank)
-    places = {file: place for place, file in enumerate(turn(files))}
+    quick, slow = [file for file in files if not rank(file)], [file for file in files if rank(file)]
+    places = {file: place for place, file in enumerate(quick + turn(slow))}
     items.sort(key=lambda item: places[file_of(item.nodeid)])

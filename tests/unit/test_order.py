@@ -1,8 +1,12 @@
 """Test the order of the test files."""
 
+from contextlib import nullcontext
+from unittest.mock import Mock
+
 import pytest
 
 from tests import late
+from tests.conftest import pytest_runtest_setup
 from tests.late import LATE, turn
 from tests.order import LONGEST, rank_files
 from tests.site import ROOT
@@ -56,3 +60,11 @@ def test_what_takes_long_begins_earlier_or_not_at_all(monkeypatch: pytest.Monkey
     late.skip_if_time_is_up("tests/unit/test_short.py::test_one")
     with pytest.raises(pytest.skip.Exception):
         late.skip_if_time_is_up(f"{long}::test_one")
+
+
+@pytest.mark.parametrize(("markers", "skipped"), [((), False), (("slow",), True), (("late",), True)])
+def test_quick_tests_always_run(markers: tuple[str, ...], skipped: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    item = Mock(nodeid="tests/unit/test_any.py::test_one", get_closest_marker=lambda name: name in markers)
+    monkeypatch.setattr(late, "UNTIL", 1.0)
+    with pytest.raises(pytest.skip.Exception) if skipped else nullcontext():
+        pytest_runtest_setup(item)
