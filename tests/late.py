@@ -1,8 +1,8 @@
 """Tests that take long and rarely fail: CI runs them after everything else, for as long as there is time.
 
-`POETSWEB_TESTS_UNTIL` is the time (seconds since 1970) after which no slow test is begun, late or not: so a machine that
-is half as fast as others runs fewer tests and not out of time. Which ones come first changes from day to day, so that
-all of them have their turn.
+`POETSWEB_TESTS_UNTIL` is the time (seconds since 1970) after which no slow test is begun, late or not: so a machine
+that is half as fast as others runs fewer tests and not out of time. Which ones come first changes from day to day, so
+that all of them have their turn.
 """
 
 import math
