@@ -6,13 +6,12 @@ from typing import Any
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 
+from tests.browser.axe import RULES, check
 from tests.browser.conftest import sign_in
 from tests.datasets import coloured_pictures, make_zip
 from tests.pictures import make_jpeg
 from tests.site import Site
 
-RULES = {"runOnly": {"type": "tag", "values": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa"]}}
-DESKTOP, PHONE = {"width": 1280, "height": 900}, {"width": 390, "height": 844}
 PAGES = {
     "projects": "/",
     "a new project": "/projects/new",
@@ -170,17 +169,16 @@ def test_axe_finds_nothing_in_a_large_picture(opened: Any, places: dict[str, Any
     check(opened)
 
 
-def check(opened: Any) -> None:
-    found = []
-    for screen in (DESKTOP, PHONE):
-        opened.set_viewport_size(screen)
-        for violation in Axe().run(opened, options=RULES).response["violations"]:
-            nodes = [f"{node['target']} {node['failureSummary']}" for node in violation["nodes"][:3]]
-            found.append(f"{screen['width']} px: {violation['id']}: {nodes}")
-        width = opened.evaluate("document.documentElement.scrollWidth")
-        if width > screen["width"]:
-            found.append(f"{screen['width']} px: the page is {width} px wide")
-    assert not found, "\n".join(found)
+@pytest.mark.expects_errors("422")
+def test_axe_finds_nothing_before_somebody_has_signed_in(page: Any, places: dict[str, Any]) -> None:
+    for path, field in (("/sign-in", "username"), ("/sign-up", "username"), ("/forgot-password", "email")):
+        page.goto(path)
+        check(page)
+        if page.is_visible(f"[name={field}]"):
+            page.eval_on_selector_all("main form", "forms => forms.forEach(form => form.noValidate = true)")
+            page.click("main button.primary")
+            page.wait_for_selector("[aria-invalid=true], .error")
+            check(page)
 
 
 def test_axe_would_find_something(opened: Any) -> None:

@@ -9,6 +9,7 @@ import pytest
 from django_otp.oath import TOTP
 from playwright.sync_api import expect
 
+from tests.browser.axe import check
 from tests.site import Site
 
 pytestmark = [pytest.mark.browser, pytest.mark.site]
@@ -64,11 +65,13 @@ def test_passkey(visitor: Any) -> None:
     visitor.fill("[name=password]", PASSWORD)
     visitor.click("text=Add it")
     expect(visitor.locator("h1")).to_have_text("Your recovery codes")
+    check(visitor)
     visitor.goto("/account/")
     expect(visitor.locator("main")).to_contain_text("My laptop")
     sign_out(visitor)
     give_password(visitor, "test_passkey")
     expect(visitor.locator("h1")).to_have_text("Your second factor")
+    check(visitor)
     visitor.click("text=Use a passkey")
     expect(visitor.locator("h1")).to_have_text(HOME)
 
@@ -77,6 +80,7 @@ def test_code_of_an_app(visitor: Any) -> None:
     visitor.goto("/account/second-factor/on")
     visitor.fill("[name=password]", PASSWORD)
     visitor.click("text=Show the key")
+    check(visitor)
     app = TOTP(base64.b32decode(visitor.inner_text("code.key").replace(" ", "")))
     app.time = time.time()
     visitor.fill("[name=code]", f"{app.token():06d}")
