@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.datasets import coloured_pictures, make_zip
+from tests.services import site_services
 from tests.site import ROOT, Client, Site
 
 COUNT = "from classifier.models import Sample; print(Sample.objects.count())"
@@ -83,7 +84,7 @@ def attempt(site: Site, folder: Path, done: dict[str, int]) -> tuple[bool, float
     backed_up = time.perf_counter() - begun
     after = int(site.manage("shell", "-c", COUNT).stdout.split()[-1])
     deleted = done["delete"] - deleted + 1  # with the one in hand
-    env = {**site.env, "POETSWEB_DATA": str(folder / "restored")}
+    env = {**site.env, **site_services(), "POETSWEB_DATA": str(folder / "restored")}
 
     def there(*words: str) -> subprocess.CompletedProcess[str]:
         command = [sys.executable, "manage.py", *words]

@@ -1,12 +1,14 @@
 from pathlib import Path
 from typing import Any
 
+from django.conf import settings
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from classifier.services.backups.manifest import BackupRefused
 from classifier.services.backups.restoring import restore_backup
 from classifier.services.backups.settings_file import SETTINGS
+from poetsweb.instance import AlreadyRunning, only_copy
 
 
 class Command(BaseCommand):
@@ -20,10 +22,11 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         source = options["source"].expanduser().resolve()
-        call_command("migrate", interactive=False, verbosity=0)
         try:
-            done = restore_backup(source, replace=options["replace"], tell=self.stdout.write)
-        except BackupRefused as error:
+            with only_copy(settings.DATA_DIR):  # a site on this machine that runs, or is started meanwhile, would write
+                call_command("migrate", interactive=False, verbosity=0)
+                done = restore_backup(source, replace=options["replace"], tell=self.stdout.write)
+        except (AlreadyRunning, BackupRefused) as error:
             raise CommandError(str(error)) from None
         self.stdout.write(f"Restored {done.rows:,} rows; {done.files:,} files were brought back.")
         if done.were_listed:

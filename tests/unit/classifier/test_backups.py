@@ -24,6 +24,7 @@ from classifier.services.backups.files import copy_file
 from classifier.services.portable import snapshot
 from classifier.services.prediction import AnsweringVersion, answer
 from classifier.workers import record_worker
+from poetsweb.instance import only_copy
 from tests.pictures import make_jpeg
 from tests.unit.classifier.conftest import store_fake_embeddings
 
@@ -234,6 +235,14 @@ def test_nothing_is_restored_under_living_workers(trained: ModelVersion, target:
     record_worker("worker@here", ["embed"])
     with pytest.raises(CommandError, match="Stop all"):
         run("restore", target, "--replace")
+
+
+def test_nothing_is_restored_under_a_site_that_runs_here(trained: ModelVersion, target: Path) -> None:
+    run("backup", target)
+    with only_copy(site.DATA_DIR), pytest.raises(CommandError, match="already running"):
+        run("restore", target, "--replace")
+    assert ModelVersion.objects.get() == trained
+    run("restore", target, "--replace")
 
 
 @pytest.mark.parametrize("change", [{"format": 2, "extra": 1}, {"migrations": ["classifier.9999_next"]}])
