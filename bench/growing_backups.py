@@ -57,8 +57,10 @@ def load(client: Client, slug: str) -> Iterator[dict[str, int]]:
             try:
                 acts[name]()
                 done[name] += 1
-            except Exception:  # whatever it is, somebody would have seen it
+            except Exception as error:  # whatever it is, somebody would have seen it
                 done["failed"] += 1
+                if done["failed"] in (1, 10, 100, 1000):
+                    print(f"{done['failed']}: {name} failed: {str(error)[:300]}", flush=True)
             time.sleep(0.05)
 
     threads = [threading.Thread(target=repeat, args=(name,), daemon=True) for name in acts]
