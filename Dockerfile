@@ -5,11 +5,13 @@ FROM python:3.12-slim
 # cpu, or gpu for a trainer that fine-tunes on an NVIDIA card (x86-64): docker build --build-arg TENSORFLOW=gpu .
 ARG TENSORFLOW=cpu
 
-# HOME for whatever user it runs as; the root of the container may be read-only.
+# HOME for whatever user it runs as; the root of the container may be read-only. Workers do not load every page to check
+# the code, which has been checked.
 ENV PYTHONUNBUFFERED=1 \
     PYTHONDONTWRITEBYTECODE=1 \
     HOME=/tmp \
     TF_FORCE_GPU_ALLOW_GROWTH=true \
+    CELERY_SKIP_CHECKS=1 \
     POETSWEB_DATA=/data
 
 # The packages first: they change seldom, and this layer is nearly all of the image.

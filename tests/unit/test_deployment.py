@@ -13,6 +13,7 @@ import yaml
 from django.conf import settings
 from django.core.management import get_commands
 
+from classifier.management.commands.serve import UNCHECKED, processes
 from poetsweb.celery import QUEUES
 from poetsweb.env import SECRETS, Environment
 from poetsweb.passwords import write_passwords
@@ -119,8 +120,6 @@ def test_training_has_one_process() -> None:
 
 def test_workers_start_as_serve_starts_them() -> None:
     """Compare `manage.py serve` and the compose file; only the number of processes differs."""
-    from classifier.management.commands.serve import processes
-
     for name, command in celery_services().items():
         served = processes()[name]
         theirs = served[served.index("-A") :]
@@ -306,8 +305,8 @@ def test_image_installs_hashed_packages_only() -> None:
 
 def test_image_environment_names_settings() -> None:
     names = {name for word, rest in instructions() if word == "ENV" for name in re.findall(r"(\w+)=", rest)}
-    of_others = {"PYTHONUNBUFFERED", "PYTHONDONTWRITEBYTECODE", "HOME", "TF_FORCE_GPU_ALLOW_GROWTH"}
-    assert names <= set(Environment.model_fields) | of_others
+    of_others = {"PYTHONUNBUFFERED", "PYTHONDONTWRITEBYTECODE", "HOME", "TF_FORCE_GPU_ALLOW_GROWTH", *UNCHECKED}
+    assert set(UNCHECKED) <= names <= set(Environment.model_fields) | of_others
     assert "SECRET_KEY" not in names
 
 
