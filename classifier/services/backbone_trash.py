@@ -89,21 +89,28 @@ def purge_backbone(custom: CustomBackbone) -> None:
 
     Raise StillNeeded, or NotInTrash for one that was restored meanwhile.
     """
-    key = _embedding_key(custom)
+    same = CustomBackbone.objects.filter(name=custom.name)
     with transaction.atomic():
-        lock_backbone(custom.name)
-        if not CustomBackbone.objects.filter(pk=custom.pk).exclude(removed_at=None).exists():
-            raise NotInTrash
-        if need := explain_need(custom):
-            raise StillNeeded(f"{need} The backbone stays until that is deleted for good.")
+        _check_purge(custom)
+    if not same.exclude(pk=custom.pk).exists():
+        _delete_embeddings(custom)  # before the row, which tells of them: interrupted, this begins again
+    with transaction.atomic():
+        _check_purge(custom)
         CustomBackbone.objects.filter(pk=custom.pk).delete()
         record("backbone.purged", custom.title)
-    same = CustomBackbone.objects.filter(name=custom.name)
     delete_unnamed((backbone_file_path(custom.name, file), same) for file in custom.spec["files"])
     if not same.exists():
         shutil.rmtree(custom_backbone_dir(custom.name, settings.ML), ignore_errors=True)
-        _delete_embeddings(key)
     log.info("backbone_purged", backbone=custom.name)
+
+
+def _check_purge(custom: CustomBackbone) -> None:
+    """Lock the backbone and check that it may go. Raise StillNeeded, NotInTrash."""
+    lock_backbone(custom.name)
+    if not CustomBackbone.objects.filter(pk=custom.pk).exclude(removed_at=None).exists():
+        raise NotInTrash
+    if need := explain_need(custom):
+        raise StillNeeded(f"{need} The backbone stays until that is deleted for good.")
 
 
 def purge_expired_backbones() -> None:
@@ -120,16 +127,12 @@ def _others(custom: CustomBackbone) -> QuerySet[CustomBackbone]:
     return CustomBackbone.objects.filter(name=custom.name, removed_at=None).exclude(pk=custom.pk)
 
 
-def _embedding_key(custom: CustomBackbone) -> str:
-    """Return how the keys of its embeddings begin; empty where its files are gone, and with them what tells that."""
+def _delete_embeddings(custom: CustomBackbone) -> None:
     try:
-        return embedding_key(find_backbone(custom.name).digest)
+        key = embedding_key(find_backbone(custom.name).digest)
     except BackboneMissing:
-        return ""
-
-
-def _delete_embeddings(key: str) -> None:
-    for first, last in _slices() if key else ():
+        return  # its files are gone, and with them what its embeddings are known by
+    for first, last in _slices():
         Embedding.objects.filter(image__gte=first, image__lte=last, key__startswith=key).delete()
 
 

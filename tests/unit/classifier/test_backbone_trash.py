@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 from typing import Any
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
@@ -88,6 +89,20 @@ def test_gone_for_good_with_files_and_embeddings(network: CustomBackbone, embedd
     assert not is_stored(network)
     assert not custom_backbone_dir(network.name, django_settings.ML).exists()
     assert (Embedding.objects.filter(key=embedded).count(), Embedding.objects.count()) == (0, others)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_deleting_for_good_that_was_interrupted_begins_again(
+    network: CustomBackbone, embedded: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    backbone_trash.remove_backbone(network)
+    with monkeypatch.context() as broken:
+        broken.setattr(backbone_trash, "_delete_embeddings", Mock(side_effect=KeyboardInterrupt))
+        with pytest.raises(KeyboardInterrupt):
+            backbone_trash.purge_backbone(network)
+    assert backbone_trash.list_trashed_backbones(network.owner).exists(), "or nothing would tell of what is left"
+    backbone_trash.purge_backbone(network)
+    assert not Embedding.objects.filter(key=embedded).exists()
 
 
 @pytest.mark.parametrize(("days", "left"), [(29, 1), (31, 0)])
