@@ -29,11 +29,9 @@ class MailForm(IdentityForm):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        if "password" in self.fields:
-            self.fields["password"].required = False
-            self.fields[
-                "password"
-            ].help_text = "Only to change the address: a link to set a new password can be sent there."
+        if password := self.fields.get("password"):
+            password.required = False
+            password.help_text = "Only to change the address: a link to set a new password can be sent there."
 
     def clean(self) -> None:
         if self.cleaned_data.get("wanted") and not self.cleaned_data.get("email") and "email" not in self.errors:

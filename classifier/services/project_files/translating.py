@@ -1,6 +1,5 @@
 """What rows say of each other inside of JSON, with the ids that they have here."""
 
-import math
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
@@ -13,6 +12,8 @@ from classifier.services.portable.lines import writable_fields
 from classifier.services.project_files.tables import TABLES, Column
 from classifier.services.project_files.writing import Ids, Row, check_value, new_id, wrong
 from ml.audit.kinds import KINDS
+
+MOST_NUMBER = 2**31  # in a finding: of pictures, or a share
 
 Fields = dict[str, Any]
 _LINKS = {"image_class_id": "classes", "merged_into_id": "classes"}
@@ -68,7 +69,7 @@ def translate_finding(row: Row, ids: Ids) -> Fields:
 
 
 def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= MOST_NUMBER
 
 
 def translate_sample_change(row: Row, ids: Ids) -> Fields:

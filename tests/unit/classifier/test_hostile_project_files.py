@@ -304,6 +304,7 @@ def test_forged_row_is_refused(path: Path, table: str, values: dict[str, Any], s
         ({"kind": "wrong_label"}, "findings.details cannot have"),
         ({"kind": "giveaway", "details": {"share": float("nan")}}, "findings.details cannot have"),
         ({"kind": "few_test", "details": {"count": True}}, "findings.details cannot have"),
+        ({"kind": "few_test", "details": {"count": 10**400}}, "findings.details cannot have"),
         ({"kind": "few_test", "details": {"count": 3}}, "findings.kind cannot have"),  # of which class?
         ({}, "findings.kind cannot have"),  # of which picture?
     ],
