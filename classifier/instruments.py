@@ -4,6 +4,8 @@ Names end in the unit, as is the custom there. Labels never hold what belongs to
 address. What the database and the cache know is not counted again, see `classifier.services.site_metrics`.
 """
 
+import os
+
 from prometheus_client import CollectorRegistry, Counter, Histogram, values
 from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
@@ -12,6 +14,19 @@ REQUEST_SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0
 STAGE_SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0)
 
 _here = CollectorRegistry()  # of this process alone
+_pid = os.getpid()
+
+
+def _note_pid() -> None:
+    global _pid
+    _pid = os.getpid()
+
+
+if values.ValueClass._multiprocess:
+    # The package asks for the number of the process each time it counts, a dozen times for an answer. Asking the
+    # system costs more than the counting.
+    os.register_at_fork(after_in_child=_note_pid)
+    values.ValueClass = values.MultiProcessValue(lambda: _pid)  # type: ignore[no-untyped-call] # no types
 
 REQUESTS = Histogram(
     "poetsweb_request_seconds",

@@ -183,7 +183,7 @@ class Environment(BaseSettings):
     LDAP_REQUIRE_GROUP: str = ""
 
     WEB_WORKERS: int | None = Field(None, ge=1, le=64)
-    WEB_THREADS: int = Field(8, ge=1, le=64)
+    WEB_THREADS: int = Field(16, ge=1, le=64)
     EMBED_WORKERS: int | None = Field(None, ge=1, le=256)
     EMBED_EARLY: bool = True
     PREDICT_THREADS: int | None = Field(None, ge=1, le=64)

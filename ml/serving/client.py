@@ -1,6 +1,7 @@
 """Ask the inference servers about pictures, first come first served among all processes that ask."""
 
 import contextlib
+import functools
 import hashlib
 import json
 import logging
@@ -57,7 +58,7 @@ class RemoteInference:
 
     def verify(self, data: bytes, limits: ImageLimits = DEFAULT_LIMITS) -> ImageFacts:
         """Do what `verify_image` does."""
-        facts = ImageFacts(**json.loads(self._ask(data, call="verify", limits=asdict(limits))))
+        facts = ImageFacts(**json.loads(self._ask(data, limits, _question("verify", limits))))
         # The digest decides what the file replaces, and pages trust the rest: no server that has been taken over
         # chooses them.
         if facts.format not in FORMATS or not 0 < int(facts.width) * int(facts.height) <= limits.max_pixels:
@@ -67,19 +68,19 @@ class RemoteInference:
 
     def thumbnail(self, data: bytes, size: int, limits: ImageLimits = DEFAULT_LIMITS) -> bytes:
         """Do what `make_thumbnail` does."""
-        return self._ask(data, call="thumbnail", size=size, limits=asdict(limits))
+        return self._ask(data, limits, _question("thumbnail", limits, size=size))
 
     def pixels(
         self, data: bytes, size: int, limits: ImageLimits = DEFAULT_LIMITS, framing: Framing = Framing.WHOLE
     ) -> NDArray[np.uint8]:
         """Do what `load_picture` does."""
-        found = self._ask(data, call="pixels", size=size, limits=asdict(limits), framing=framing)
+        found = self._ask(data, limits, _question("pixels", limits, size=size, framing=framing))
         return np.frombuffer(found, np.uint8).reshape(size, size, 3)
 
     def features(self, data: bytes, network: Network, limits: ImageLimits = DEFAULT_LIMITS) -> NDArray[np.float32]:
         """Return the float32 features (F,) of the picture."""
         begun = time.perf_counter()
-        found = self._ask(data, call="features", **_describe(network), limits=asdict(limits))
+        found = self._ask(data, limits, _network_question("features", limits, network))
         decoding, running = SECONDS.unpack_from(found)
         tell_stage(DECODE, decoding)
         tell_stage(NETWORK, running)
@@ -88,24 +89,24 @@ class RemoteInference:
 
     def feature_map(self, data: bytes, network: Network, limits: ImageLimits = DEFAULT_LIMITS) -> NDArray[np.float32]:
         """Return the float32 features (H, W, F) at the places of the picture."""
-        found = self._ask(data, call="feature_map", **_describe(network), limits=asdict(limits))
+        found = self._ask(data, limits, _network_question("feature_map", limits, network))
         return np.frombuffer(found, np.float32, offset=SHAPE.size).reshape(SHAPE.unpack_from(found))
 
     def overlay(self, data: bytes, warmth: NDArray[np.float32], size: int, how: Overlay) -> bytes:
         """Do what `make_overlay` does."""
-        return self._ask(data, call="overlay", warmth=warmth.tolist(), size=size, **asdict(how))
+        told = {"framing": how.framing, "kind": how.kind, "warmth": warmth.tolist()}
+        return self._ask(data, how.limits, _question("overlay", how.limits, size=size, **told))
 
-    def _ask(self, data: bytes, **question: Any) -> bytes:
-        wait_seconds = question["limits"].pop("wait_seconds")
+    def _ask(self, data: bytes, limits: ImageLimits, question: bytes) -> bytes:
         with contextlib.suppress(TooBusy):
             return self._ask_twice(data, question)
-        if not wait_seconds:
+        if not limits.wait_seconds:
             raise TooBusy
         # Many at once must not keep all threads of a site waiting: few wait, others are told to come again.
         with self._places.take(current_asker()()):
-            return self._ask_until(data, question, time.monotonic() + wait_seconds)
+            return self._ask_until(data, question, time.monotonic() + limits.wait_seconds)
 
-    def _ask_until(self, data: bytes, question: dict[str, Any], until: float) -> bytes:
+    def _ask_until(self, data: bytes, question: bytes, until: float) -> bytes:
         """Ask again and again while another large picture is being decoded on this machine. Raise TooBusy."""
         while True:
             time.sleep(BUSY_SECONDS)
@@ -115,7 +116,7 @@ class RemoteInference:
                 if time.monotonic() > until:
                     raise
 
-    def _ask_twice(self, data: bytes, question: dict[str, Any]) -> bytes:
+    def _ask_twice(self, data: bytes, question: bytes) -> bytes:
         begun = time.monotonic()
         for _ in range(2):
             try:
@@ -126,7 +127,7 @@ class RemoteInference:
                 break
         raise ImageRejected(CRASHES)
 
-    def _ask_once(self, question: dict[str, Any], data: bytes) -> tuple[str, bytes]:
+    def _ask_once(self, question: bytes, data: bytes) -> tuple[bytes, bytes]:
         """Return the kind of the answer, and the answer. Raise NoTurn; Disconnected and others if the server ends."""
         ticket = _new_ticket()
         self._queue.settimeout(TURN_SECONDS)  # who gave up stays in it until a server meets them, so it may be full
@@ -150,8 +151,16 @@ class RemoteInference:
             raise
 
 
-def _describe(network: Network) -> dict[str, Any]:
-    return {"file": str(network.file), "adapter": asdict(network.adapter), "framing": network.framing}
+@functools.lru_cache(maxsize=64)  # the same for nearly every picture
+def _network_question(call: str, limits: ImageLimits, network: Network) -> bytes:
+    told = {"file": str(network.file), "adapter": asdict(network.adapter), "framing": network.framing}
+    return _question(call, limits, network=told)
+
+
+def _question(call: str, limits: ImageLimits, **arguments: Any) -> bytes:
+    """Return what the server is to do with the picture, without how long the one who asks can wait."""
+    told = {name: value for name, value in asdict(limits).items() if name != "wait_seconds"}
+    return json.dumps({"call": call, "limits": told, **arguments}).encode()
 
 
 @contextlib.contextmanager
@@ -167,7 +176,7 @@ def _new_ticket() -> int:
     return os.getpid() << 32 | next(_TICKETS) & 0xFFFFFFFF
 
 
-def _unpack(kind: str, answer: bytes) -> bytes:
+def _unpack(kind: bytes, answer: bytes) -> bytes:
     if kind == GOOD:
         return answer
     if kind == BUSY:

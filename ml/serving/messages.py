@@ -8,10 +8,8 @@ a picture may have taken the server over.
 A message is one call of the system wherever it fits: with each, a thread gives up the interpreter to others.
 """
 
-import json
 import socket
 import struct
-from typing import Any
 
 _LENGTHS, _TICKET = struct.Struct("<IQ"), struct.Struct("<Q")
 _PIECE = 2**16
@@ -21,15 +19,14 @@ class Disconnected(OSError):
     """The other side is gone."""
 
 
-def send(connection: socket.socket, header: Any, body: bytes) -> None:
-    """Send a header, which JSON can carry, and a body."""
-    head = json.dumps(header).encode()
+def send(connection: socket.socket, head: bytes, body: bytes) -> None:
+    """Send a header and a body."""
     connection.sendall(_LENGTHS.pack(len(head), len(body)) + head + body[:_PIECE])
     if len(body) > _PIECE:
         connection.sendall(memoryview(body)[_PIECE:])
 
 
-def receive(connection: socket.socket, *, most: int = 2**32, begun: bytes = b"") -> tuple[Any, bytes]:
+def receive(connection: socket.socket, *, most: int = 2**32, begun: bytes = b"") -> tuple[bytes, bytes]:
     """Return a header and a body, of which some bytes may have come already: the only message from the other side.
 
     Raise Disconnected, also if they have more bytes than is believable.
@@ -41,7 +38,7 @@ def receive(connection: socket.socket, *, most: int = 2**32, begun: bytes = b"")
         raise Disconnected
     start = _LENGTHS.size + head
     _read(connection, data, start + body)
-    return json.loads(data[_LENGTHS.size : start]), bytes(memoryview(data)[start : start + body])
+    return bytes(data[_LENGTHS.size : start]), bytes(memoryview(data)[start : start + body])
 
 
 def _read(connection: socket.socket, data: bytearray, count: int) -> None:

@@ -11,6 +11,7 @@ whose end closes its input.
 """
 
 import contextlib
+import functools
 import json
 import os
 import signal
@@ -24,6 +25,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ml.engines.litert import Adapter
 from ml.errors import UserError
@@ -35,7 +37,7 @@ from ml.serving.inference import LocalInference, Network, Overlay
 from ml.serving.messages import Disconnected, dequeue, receive, send
 
 # What an answer is; anything else is a fault of ours, whose text is for the log.
-GOOD, REJECTED, BUSY, FAULT = "good", "rejected", "busy", "fault"
+GOOD, REJECTED, BUSY, FAULT = b"good", b"rejected", b"busy", b"fault"
 SHAPE = struct.Struct("<3I")  # of a feature map, before its numbers
 SECONDS = struct.Struct("<2f")  # of decoding and of the network, before features
 
@@ -53,10 +55,11 @@ def serve(queue: socket.socket, busy: BusyTimes, slot: int, threads: int) -> Non
         busy.end(slot)
 
 
-def answer(inference: LocalInference, question: dict[str, Any], data: bytes) -> tuple[str, bytes]:
+def answer(inference: LocalInference, question: bytes, data: bytes) -> tuple[bytes, bytes]:
     """Return the kind of the answer, and the answer."""
     try:
-        return GOOD, _CALLS[question.pop("call")](inference, data, **question)
+        call, arguments = _understand(question)
+        return GOOD, call(inference, data, **arguments)
     except ImageRejected as error:
         return REJECTED, str(error).encode()
     except TooBusy:
@@ -66,47 +69,38 @@ def answer(inference: LocalInference, question: dict[str, Any], data: bytes) -> 
         return FAULT, told[:1000].encode()
 
 
-def _limits(given: dict[str, Any]) -> ImageLimits:
-    return ImageLimits(**given, wait_seconds=0)  # who asks waits: a server that did would keep others waiting
+def _verify(inference: LocalInference, data: bytes, limits: ImageLimits) -> bytes:
+    return json.dumps(asdict(inference.verify(data, limits))).encode()
 
 
-def _verify(inference: LocalInference, data: bytes, limits: dict[str, Any]) -> bytes:
-    return json.dumps(asdict(inference.verify(data, _limits(limits)))).encode()
+def _thumbnail(inference: LocalInference, data: bytes, size: int, limits: ImageLimits) -> bytes:
+    return inference.thumbnail(data, size, limits)
 
 
-def _thumbnail(inference: LocalInference, data: bytes, size: int, limits: dict[str, Any]) -> bytes:
-    return inference.thumbnail(data, size, _limits(limits))
+def _pixels(inference: LocalInference, data: bytes, size: int, limits: ImageLimits, framing: Framing) -> bytes:
+    return inference.pixels(data, size, limits, framing).tobytes()
 
 
-def _pixels(inference: LocalInference, data: bytes, size: int, limits: dict[str, Any], framing: str) -> bytes:
-    return inference.pixels(data, size, _limits(limits), Framing(framing)).tobytes()
-
-
-def _features(inference: LocalInference, data: bytes, limits: dict[str, Any], **network: Any) -> bytes:
-    found, decoding, running = inference.timed_features(data, _network(**network), _limits(limits))
+def _features(inference: LocalInference, data: bytes, network: Network, limits: ImageLimits) -> bytes:
+    found, decoding, running = inference.timed_features(data, network, limits)
     return SECONDS.pack(decoding, running) + found.tobytes()
 
 
-def _feature_map(inference: LocalInference, data: bytes, limits: dict[str, Any], **network: Any) -> bytes:
-    found = inference.feature_map(data, _network(**network), _limits(limits))
+def _feature_map(inference: LocalInference, data: bytes, network: Network, limits: ImageLimits) -> bytes:
+    found = inference.feature_map(data, network, limits)
     return SHAPE.pack(*found.shape) + found.tobytes()
-
-
-def _network(file: str, adapter: dict[str, Any], framing: str) -> Network:
-    return Network(Path(file), Adapter(**adapter), Framing(framing))
 
 
 def _overlay(
     inference: LocalInference,
     data: bytes,
-    warmth: list[list[float]],
+    warmth: NDArray[np.float32],
     size: int,
-    framing: str,
+    framing: Framing,
     kind: str,
-    limits: dict[str, Any],
+    limits: ImageLimits,
 ) -> bytes:
-    how = Overlay(Framing(framing), kind, _limits(limits))
-    return inference.overlay(data, np.array(warmth, np.float32), size, how)
+    return inference.overlay(data, warmth, size, Overlay(framing, kind, limits))
 
 
 _CALLS: dict[str, Callable[..., bytes]] = {
@@ -117,6 +111,29 @@ _CALLS: dict[str, Callable[..., bytes]] = {
     "feature_map": _feature_map,
     "overlay": _overlay,
 }
+
+
+def _network(told: dict[str, Any]) -> Network:
+    return Network(Path(told["file"]), Adapter(**told["adapter"]), Framing(told["framing"]))
+
+
+def _limits(told: dict[str, Any]) -> ImageLimits:
+    return ImageLimits(**told, wait_seconds=0)  # who asks waits: a server that did would keep others waiting
+
+
+_MEANINGS: dict[str, Callable[[Any], Any]] = {  # of the arguments that are more than numbers and words
+    "framing": Framing,
+    "limits": _limits,
+    "network": _network,
+    "warmth": lambda told: np.array(told, np.float32),
+}
+
+
+@functools.lru_cache(maxsize=64)  # nearly every picture comes with the same question
+def _understand(question: bytes) -> tuple[Callable[..., bytes], dict[str, Any]]:
+    told = json.loads(question)
+    call = _CALLS[told.pop("call")]
+    return call, {name: _MEANINGS[name](value) if name in _MEANINGS else value for name, value in told.items()}
 
 
 def _end_with_input() -> None:

@@ -8,6 +8,7 @@ measured. How this compares with other methods: see docs/decisions/0017-none-of-
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -46,14 +47,15 @@ class Detector:
         nearest = min(NEAREST, cosines.shape[1])
         return np.asarray(np.partition(cosines, -nearest, axis=1)[:, -nearest:].mean(axis=1), np.float32)
 
-    @property
+    @cached_property
     def directions(self) -> Floats:
-        """Return the exemplars as float32 (M, F)."""
+        """Return the exemplars as float32 (M, F); kept, because an answer would wait for making them."""
         return np.asarray(self.exemplars * self.steps[:, np.newaxis], np.float32)
 
     @property
     def nbytes(self) -> int:
-        return self.exemplars.nbytes + self.steps.nbytes
+        """Return the bytes in memory, with the directions."""
+        return self.exemplars.nbytes * (1 + self.steps.itemsize) + self.steps.nbytes
 
 
 def to_unit(features: Floats) -> Floats:

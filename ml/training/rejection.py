@@ -56,7 +56,8 @@ class Rejection:
         """Return why each picture is refused, for probabilities (N, C) and what `likeness` returned."""
         answered = probabilities.argmax(axis=1)
         found = np.full(len(answered), Reason.NONE, object)
-        found[np.isin(answered, self.others)] = Reason.OTHER
+        if self.others:
+            found[np.isin(answered, self.others)] = Reason.OTHER
         if self.least_probabilities is not None:
             found[probabilities.max(axis=1) < self.least_probabilities[answered]] = Reason.UNSURE
         if self.detector is not None and likeness is not None:

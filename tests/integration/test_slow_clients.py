@@ -17,6 +17,10 @@ HALF_BODY = (
     b"POST /sign-in HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/x-www-form-urlencoded\r\n"
     b"Content-Length: 100\r\n\r\nusername="
 )
+WITH_BODY = (
+    b"POST /api/v1/projects HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n"
+    b'Content-Length: 18\r\n\r\n{"name": "A name"}'
+)
 HALF_UPLOAD = b"POST /sign-in HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 900000\r\n\r\n" + 1000 * b"x"
 
 
@@ -63,6 +67,22 @@ def test_requests_in_one_piece_are_answered_one_after_the_other(site: Site, stac
         data = client.recv(65536)
         assert data, received
         received += data
+
+
+@pytest.mark.parametrize("pause", [0, 0.001, 0.01], ids=["at once", "a moment later", "later"])
+def test_request_that_follows_on_its_connection_is_answered(site: Site, stack: ExitStack, pause: float) -> None:
+    client = connect(site, stack)
+    for cut in (0, 1, 30, len(WITH_BODY) - 5):
+        time.sleep(pause)
+        client.sendall(WITH_BODY[:cut])
+        time.sleep(pause)
+        client.sendall(WITH_BODY[cut:])
+        received = b""
+        while not received.endswith(b"}"):
+            data = client.recv(65536)
+            assert data, received
+            received += data
+        assert received.startswith(b"HTTP/1.1 401 ")
 
 
 @pytest.mark.slow

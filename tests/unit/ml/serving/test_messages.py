@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from ml.serving.messages import Disconnected, dequeue, enqueue, receive, receive_some, send
 
 
-@given(header=st.dictionaries(st.text(), st.integers() | st.text()), body=st.binary(max_size=2000))
-def test_message_arrives_as_it_was_sent(header: dict[str, object], body: bytes) -> None:
+@given(header=st.binary(max_size=300), body=st.binary(max_size=2000))
+def test_message_arrives_as_it_was_sent(header: bytes, body: bytes) -> None:
     ours, theirs = socket.socketpair()
     with ours, theirs:
         send(ours, header, body)
@@ -23,9 +23,9 @@ def test_message_may_be_larger_than_any_buffer() -> None:
     ours, theirs = socket.socketpair()
     body = bytes(range(256)) * 20_000
     with ours, theirs:
-        sender = threading.Thread(target=send, args=(ours, None, body))
+        sender = threading.Thread(target=send, args=(ours, b"", body))
         sender.start()
-        assert receive(theirs) == (None, body)
+        assert receive(theirs) == (b"", body)
         sender.join()
 
 
@@ -42,7 +42,7 @@ def test_other_side_that_ends_early_is_noticed(sent: bytes) -> None:
 def test_answer_of_unbelievable_length_is_not_read() -> None:
     ours, theirs = socket.socketpair()
     with ours, theirs:
-        send(ours, None, bytes(1000))
+        send(ours, b"", bytes(1000))
         with pytest.raises(Disconnected):
             receive(theirs, most=999)
 

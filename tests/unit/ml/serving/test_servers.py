@@ -318,10 +318,10 @@ def test_lies_of_a_server_that_was_taken_over_are_not_believed(
     with asking, answering:
         inference = RemoteInference(asking, make_shared_memory())
         told = {**asdict(LocalInference().verify(data)), "sha256": "0" * 64, **lie}
-        monkeypatch.setattr(inference, "_ask", lambda data, **question: json.dumps(told).encode())
+        monkeypatch.setattr(inference, "_ask", lambda data, *question: json.dumps(told).encode())
         with pytest.raises(RuntimeError, match="impossible facts"):
             inference.verify(data)
-        monkeypatch.setattr(inference, "_ask", lambda data, **question: json.dumps({**told, **honest(data)}).encode())
+        monkeypatch.setattr(inference, "_ask", lambda data, *question: json.dumps({**told, **honest(data)}).encode())
         assert inference.verify(data) == LocalInference().verify(data)
 
 

@@ -1,0 +1,95 @@
+"""Test when a thread that has answered waits for the next request of the same client."""
+
+import socket
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from types import SimpleNamespace
+
+import pytest
+from gunicorn.http.unreader import SocketUnreader
+
+from poetsweb.web_worker import MAX_COLLECTED_BYTES, BufferingWorker
+
+REQUEST = b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 4\r\n\r\nbody"
+LARGE = b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: %d\r\n\r\nbody" % (MAX_COLLECTED_BYTES + 1)
+
+
+@dataclass(eq=False)
+class Connection:
+    """What the worker knows of a connection, and the client's end of it."""
+
+    sock: socket.socket
+    client: socket.socket
+
+    def __post_init__(self) -> None:
+        self.parser = SimpleNamespace(unreader=SocketUnreader(self.sock))
+
+    @property
+    def held(self) -> bytes:
+        """Return what is there for the parser, or for the main loop."""
+        return bytes(self.parser.unreader.buf.getvalue())
+
+
+@pytest.fixture
+def connection() -> Iterator[Connection]:
+    theirs, ours = socket.socketpair()
+    with theirs, ours:
+        yield Connection(theirs, ours)
+
+
+@pytest.fixture
+def worker() -> Iterator[BufferingWorker]:
+    made = BufferingWorker.__new__(BufferingWorker)
+    made.alive, made._streaming = True, set()
+    with ThreadPoolExecutor(1) as made.tpool:
+        yield made
+
+
+def test_request_that_is_there_follows(worker: BufferingWorker, connection: Connection) -> None:
+    connection.client.sendall(REQUEST)
+    assert worker._follows(connection)
+    assert connection.held == REQUEST
+
+
+@pytest.mark.parametrize("sent", [b"", b"POST", REQUEST[:-1], LARGE])
+def test_what_is_not_whole_is_left_to_the_main_loop(
+    worker: BufferingWorker, connection: Connection, sent: bytes
+) -> None:
+    connection.client.sendall(sent)
+    assert not worker._follows(connection)
+    assert connection.held == sent
+
+
+@pytest.mark.parametrize("sent", [b"", REQUEST[:-1]])
+def test_client_that_has_gone_is_left_to_the_main_loop(
+    worker: BufferingWorker, connection: Connection, sent: bytes
+) -> None:
+    connection.client.sendall(sent)
+    connection.client.close()
+    assert not worker._follows(connection)
+    assert connection.held == sent
+
+
+def test_others_that_wait_for_a_thread_come_first(worker: BufferingWorker, connection: Connection) -> None:
+    connection.client.sendall(REQUEST)
+    busy = threading.Event()
+    worker.tpool.submit(busy.wait)
+    worker.tpool.submit(busy.wait)
+    assert not worker._follows(connection)
+    busy.set()
+    assert connection.sock.recv(len(REQUEST)) == REQUEST  # untouched
+
+
+@pytest.mark.parametrize("state", ["stopping", "streaming", "ahead"])
+def test_only_the_main_loop_goes_on(worker: BufferingWorker, connection: Connection, state: str) -> None:
+    connection.client.sendall(REQUEST)
+    if state == "stopping":
+        worker.alive = False
+    elif state == "streaming":
+        worker._streaming.add(connection)
+    else:
+        connection.parser.unreader.unread(REQUEST)  # came in one piece with the one before
+    assert not worker._follows(connection)
+    assert connection.sock.recv(len(REQUEST)) == REQUEST
