@@ -1,6 +1,7 @@
 """Define the Celery application and its queues."""
 
 import os
+import sys
 import warnings
 from typing import Any
 
@@ -39,6 +40,8 @@ redis.Channel.QoS = PatientQoS
 app = Celery("poetsweb")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.conf.task_queues = [Queue(name, Exchange(name), routing_key=name) for name in QUEUES]
+# Connections to the database are kept from job to job, as long as CONN_MAX_AGE says: Celery would open one for each.
+app.conf["CELERY_DB_REUSE_MAX"] = sys.maxsize
 app.autodiscover_tasks(["worker"], related_name="run")
 
 
