@@ -45,7 +45,7 @@ class Detector:
         """Return the likeness of pictures with features (N, F) to the training pictures, float32 (N,), -1 to 1."""
         cosines = to_unit(features) @ self.directions.T
         nearest = min(NEAREST, cosines.shape[1])
-        return np.asarray(np.partition(cosines, -nearest, axis=1)[:, -nearest:].mean(axis=1), np.float32)
+        return np.asarray(np.partition(cosines, -nearest, axis=1)[:, -nearest:].sum(axis=1) / nearest, np.float32)
 
     @cached_property
     def directions(self) -> Floats:
@@ -60,8 +60,8 @@ class Detector:
 
 def to_unit(features: Floats) -> Floats:
     """Return features (N, F) scaled to length 1; what is not finite counts as 0."""
-    finite = np.nan_to_num(features, nan=0.0, posinf=0.0, neginf=0.0)
-    lengths = np.linalg.norm(finite, axis=1, keepdims=True)
+    finite = np.where(np.isfinite(features), features, np.float32(0))
+    lengths = np.sqrt(np.square(finite).sum(axis=1, keepdims=True))  # `linalg.norm` takes three times as long for one
     return np.asarray(finite / np.maximum(lengths, 1e-12), np.float32)
 
 
