@@ -10,7 +10,7 @@ PYTHON ?= $(shell for python in python3.13 python3.12 python3.11 python3; do \
   done || echo python3)
 VENV ?= .venv
 BIN := $(VENV)/bin
-ALL_EXTRAS := dicom ldap oidc onnx raw s3 sentry tensorboard video zstd
+ALL_EXTRAS := dicom ldap oidc onnx otel raw s3 sentry tensorboard video zstd
 
 # What is built from source against libraries of the system, which docs/operations.md names, is not for everybody's tests.
 BUILT_EXTRAS := ldap
@@ -76,7 +76,7 @@ $(VENV)/installed: requirements.txt | $(VENV)/bin/python
 	@$(INSTALL) -r requirements.txt
 	@touch $@
 
-# What not everybody needs, by the names after EXTRAS=: dicom, ldap, oidc, onnx, raw, s3, sentry, tensorboard, video, zstd.
+# What not everybody needs, by the names after EXTRAS=: dicom, ldap, oidc, onnx, otel, raw, s3, sentry, tensorboard, video, zstd.
 $(VENV)/installed-%: requirements-%.txt $(VENV)/installed
 	@echo "Installing the packages for $* …"
 	@$(INSTALL) -r $<

@@ -7,9 +7,11 @@ import uuid
 from collections.abc import Callable
 
 import structlog
+from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.utils.functional import SimpleLazyObject
 
+from classifier.timing import name_view
 from poetsweb.logs import ASKER, TRAFFIC
 
 HEADER = "X-Request-ID"
@@ -26,7 +28,7 @@ def current_request_id() -> str:
 
 def name_requests(get_response: GetResponse) -> GetResponse:
     """Take the id that a proxy or a program has given to the request, or make one, and tell it in the answer."""
-    is_logged = logging.getLogger(TRAFFIC).isEnabledFor(logging.INFO)
+    is_logged = settings.TRACING or logging.getLogger(TRAFFIC).isEnabledFor(logging.INFO)
 
     def middleware(request: HttpRequest) -> HttpResponse:
         told = request.headers.get(HEADER, "")
@@ -46,9 +48,12 @@ def name_requests(get_response: GetResponse) -> GetResponse:
 
 def _log(request: HttpRequest, response: HttpResponse, seconds: float) -> None:
     """Log the request by the name of its page: addresses may hold the tokens of links."""
-    view = request.resolver_match.view_name if request.resolver_match else ""
     traffic.info(
-        "request", view=view, method=request.method, status=response.status_code, milliseconds=round(seconds * 1000, 1)
+        "request",
+        view=name_view(request),
+        method=request.method,
+        status=response.status_code,
+        milliseconds=round(seconds * 1000, 1),
     )
 
 

@@ -21,14 +21,14 @@ def time_requests(get_response: GetResponse) -> GetResponse:
         begun = time.perf_counter()
         response = get_response(request)
         method = request.method if request.method in METHODS else "other"
-        labels = _name(request), str(method), f"{response.status_code // 100}xx"
+        labels = name_view(request), str(method), f"{response.status_code // 100}xx"
         REQUESTS.labels(*labels).observe(time.perf_counter() - begun)
         return response
 
     return middleware
 
 
-def _name(request: HttpRequest) -> str:
+def name_view(request: HttpRequest) -> str:
     """Return the name of the view; of what is answered before there is one, a word for its kind."""
     if request.resolver_match is not None:
         return request.resolver_match.view_name or "unnamed"

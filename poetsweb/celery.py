@@ -10,6 +10,7 @@ from kombu.entity import Exchange, Queue
 from kombu.transport import redis, virtual
 
 from poetsweb.folders import PRIVATE_UMASK
+from poetsweb.tracing import flush
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "poetsweb.settings")
 
@@ -49,6 +50,9 @@ app.autodiscover_tasks(["worker"], related_name="run")
 def write_private_files(**_: Any) -> None:
     """Let other users of this machine read nothing that a worker writes."""
     os.umask(PRIVATE_UMASK)
+
+
+signals.worker_process_shutdown.connect(flush)
 
 
 @signals.setup_logging.connect

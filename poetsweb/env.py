@@ -29,6 +29,7 @@ SECRETS = (
     "METRICS_TOKEN",
     "OIDC_CLIENT_SECRET",
     "SENTRY_DSN",
+    "OTEL_EXPORTER_OTLP_HEADERS",
     "LDAP_BIND_PASSWORD",
 )  # each may be in a file that NAME_FILE names
 MAX_SECRET_BYTES = 10_000
@@ -149,6 +150,8 @@ class Environment(BaseSettings):
     DEBUG: bool = False
     LOG_JSON: bool = False
     SENTRY_DSN: Annotated[str, _url("https://", "http://")] = ""
+    OTEL_EXPORTER_OTLP_ENDPOINT: Annotated[str, _url("https://", "http://")] = ""
+    OTEL_EXPORTER_OTLP_HEADERS: str = ""
     METRICS_TOKEN: Annotated[str, AfterValidator(_is_long)] = ""
 
     HTTPS: bool = False

@@ -2,6 +2,7 @@
 
 import logging
 import re
+from collections.abc import Sequence
 from typing import Any
 
 import structlog
@@ -27,7 +28,7 @@ def _name_user(logger: Any, method: str, event: structlog.typing.EventDict) -> s
     return event
 
 
-def _shared(tell: structlog.typing.Processor | None, *, json: bool) -> list[structlog.typing.Processor]:
+def _shared(tell: Sequence[structlog.typing.Processor], *, json: bool) -> list[structlog.typing.Processor]:
     """Return what is done to every line: a collector wants the whole time, and a person that of the day."""
     return [
         structlog.contextvars.merge_contextvars,
@@ -35,7 +36,7 @@ def _shared(tell: structlog.typing.Processor | None, *, json: bool) -> list[stru
         structlog.stdlib.add_logger_name,
         structlog.stdlib.add_log_level,
         structlog.processors.TimeStamper(fmt="iso" if json else "%H:%M:%S", utc=json),
-        *([tell] if tell else []),
+        *tell,
     ]
 
 
@@ -56,10 +57,10 @@ def _console() -> structlog.typing.Processor:
     return structlog.dev.ConsoleRenderer(colors=False, exception_formatter=structlog.dev.plain_traceback)
 
 
-def logging_config(*, json: bool, tell: structlog.typing.Processor | None = None) -> dict[str, Any]:
+def logging_config(*, json: bool, tell: Sequence[structlog.typing.Processor] = ()) -> dict[str, Any]:
     """Return Django's LOGGING, and configure structlog to write through the same handler.
 
-    `tell` is shown every line as well, such as what tells Sentry of errors.
+    What is in `tell` is shown every line as well, such as what tells Sentry of errors.
     """
     shared = _shared(tell, json=json)
     structlog.configure(

@@ -9,7 +9,7 @@ from django.core.exceptions import ImproperlyConfigured
 from ml.datasets.archives import ArchiveLimits
 from ml.images.decoding import ImageLimits
 from ml.machine import CORES
-from poetsweb import sentry
+from poetsweb import sentry, tracing
 from poetsweb.env import ENVIRONMENT as ENV
 from poetsweb.extras import require_package
 from poetsweb.folders import DATA_DIR, ML, make_private, socket_folder  # noqa: F401 - ML is a setting too
@@ -280,6 +280,7 @@ QUOTA_PROJECT_PICTURES, QUOTA_PROJECT_GB = ENV.QUOTA_PROJECT_PICTURES, ENV.QUOTA
 
 # --- Watching --------------------------------------------------------------------------------------
 METRICS_TOKEN = ENV.METRICS_TOKEN
+TRACING = bool(ENV.OTEL_EXPORTER_OTLP_ENDPOINT)
 
 # --- TensorBoard, where it is installed ------------------------------------------------------------
 TENSORBOARD_DIR = socket_folder("boards")
@@ -293,4 +294,12 @@ UNCONFINED_NETWORKS = ENV.UNCONFINED_NETWORKS
 
 if ENV.SENTRY_DSN:
     require_package("SENTRY_DSN is set", "sentry_sdk", extra="sentry")
-LOGGING = logging_config(json=ENV.LOG_JSON, tell=sentry.start(ENV.SENTRY_DSN, hide_secrets) if ENV.SENTRY_DSN else None)
+if TRACING:
+    require_package("OTEL_EXPORTER_OTLP_ENDPOINT is set", "opentelemetry", extra="otel")
+LOGGING = logging_config(
+    json=ENV.LOG_JSON,
+    tell=[
+        *([sentry.start(ENV.SENTRY_DSN, hide_secrets)] if ENV.SENTRY_DSN else []),
+        *([tracing.start(ENV.OTEL_EXPORTER_OTLP_ENDPOINT, ENV.OTEL_EXPORTER_OTLP_HEADERS)] if TRACING else []),
+    ],
+)

@@ -31,7 +31,7 @@ def sent() -> Iterator[list[dict[str, Any]]]:
     """Log as a site with SENTRY_DSN does, and give what Sentry gets."""
     Wire.sent = []
     before = structlog.get_config()
-    config = logging_config(json=True, tell=sentry.start(DSN, hide_secrets, transport=Wire))
+    config = logging_config(json=True, tell=[sentry.start(DSN, hide_secrets, transport=Wire)])
     formatter = config["formatters"]["line"]
     handler = logging.StreamHandler(io.StringIO())
     kind = formatter.pop("()")
