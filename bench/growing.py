@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 import psutil
 
+from bench.caching_proxy import CachingProxy
 from bench.growing_simulation import print_simulation
 from bench.site import BenchmarkSite
 from tests.site import ROOT, Site
@@ -53,9 +54,11 @@ def measure_workers() -> None:
     """Measure embedding by one, two and four machines, then the sizes of what they wrote."""
     with tempfile.TemporaryDirectory(prefix="poetsweb-growing-") as folder:
         bench = BenchmarkSite(Path(folder))
-        shared = {"SECRET_KEY": "the-same-on-all-machines", "POETSWEB_BACKBONE": ""}
-        bench.site.env |= _services() | shared | {"WEB_WORKERS": "1"}
-        os.environ.update({**_services(), **shared})
+        services = _services()
+        objects = CachingProxy(services["S3_ENDPOINT_URL"], Path(folder) / "objects")
+        shared = {"SECRET_KEY": "the-same-on-all-machines", "POETSWEB_BACKBONE": "", "S3_ENDPOINT_URL": objects.address}
+        bench.site.env |= services | shared | {"WEB_WORKERS": "1"}
+        os.environ.update({**services, **shared})
         bench.site.command += ["web", "trainer", "opener", "reaper"]
         machines: list[Machine] = []
         try:
@@ -66,6 +69,7 @@ def measure_workers() -> None:
             for machine in machines:
                 machine.stop()
             bench.close()
+            objects.stop()
 
 
 def _services() -> dict[str, str]:
@@ -123,7 +127,12 @@ def _cpu_seconds(site: Site) -> dict[str, float]:
     groups: dict[str, list[psutil.Process]] = {"PostgreSQL": [], "Redis": [], "S3": []}
     for process in psutil.process_iter(["name", "cmdline"]):
         line = " ".join(process.info["cmdline"] or [])
-        for name, word in (("PostgreSQL", "postgres"), ("Redis", "redis-server"), ("S3", "moto.server")):
+        for name, word in (
+            ("PostgreSQL", "postgres"),
+            ("Redis", "redis-server"),
+            ("S3", "nginx"),
+            ("S3", "moto.server"),
+        ):
             if process.info["name"].startswith(word) or (name == "S3" and word in line):
                 groups[name].append(process)
     own = psutil.Process(site.process.pid)
