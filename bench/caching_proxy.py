@@ -1,7 +1,7 @@
 """Put nginx before the S3 server for tests, which is written in Python and takes a third as long as embedding itself.
 
-Reading an object that it has seen costs a tenth of a millisecond, about what a real object store costs on its own
-machine. Objects never change under their name, so what nginx keeps is what the server would give.
+Reading an object that it has seen costs 0.2 to 0.3 ms of a core, both together. Objects never change under their
+name, so what nginx keeps is what the server would give.
 """
 
 import shutil
@@ -9,16 +9,13 @@ import subprocess
 import time
 from pathlib import Path
 
+from tests.nginx import NGINX
 from tests.site import free_port
 
-CONFIG = """
-user root; daemon off; worker_processes 1; pid {folder}/nginx.pid; error_log {folder}/error.log;
-events {{}}
-http {{
-  access_log off;
+CONFIG = (
+    NGINX
+    + """
   proxy_cache_path {folder}/cache keys_zone=objects:10m max_size=2g;
-  client_body_temp_path {folder}/body; proxy_temp_path {folder}/proxy; fastcgi_temp_path {folder}/fastcgi;
-  uwsgi_temp_path {folder}/uwsgi; scgi_temp_path {folder}/scgi;
   keepalive_requests 1000000;
   upstream store {{ server {store}; keepalive 16; }}
   server {{
@@ -37,6 +34,7 @@ http {{
   }}
 }}
 """
+)
 
 
 class CachingProxy:

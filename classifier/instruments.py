@@ -26,7 +26,7 @@ if values.ValueClass._multiprocess:
     # The package asks for the number of the process each time it counts, a dozen times for an answer. Asking the
     # system costs more than the counting.
     os.register_at_fork(after_in_child=_note_pid)
-    values.ValueClass = values.MultiProcessValue(lambda: _pid)  # type: ignore[no-untyped-call] # no types
+    values.ValueClass = values.MultiProcessValue(lambda: _pid)  # type: ignore[no-untyped-call] # without types
 
 REQUESTS = Histogram(
     "poetsweb_request_seconds",

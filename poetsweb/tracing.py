@@ -42,7 +42,7 @@ def start(endpoint: str, headers: str = "", exporter: Any = None) -> structlog.t
     _running.append(processor)
     atexit.register(processor.shutdown)
     about = {"service.name": "poetsweb", "service.version": VERSION, "host.name": socket.gethostname()}
-    return _Teller(processor, Resource.create(about))
+    return _LineTracer(processor, Resource.create(about))
 
 
 def flush(**_: Any) -> None:
@@ -51,7 +51,7 @@ def flush(**_: Any) -> None:
         processor.force_flush()
 
 
-class _Teller:
+class _LineTracer:
     def __init__(self, processor: Any, resource: Any) -> None:
         self.processor, self.resource = processor, resource
         self.ends: dict[int, str] = {}  # how the jobs ended that this process works on

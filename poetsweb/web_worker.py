@@ -175,7 +175,7 @@ class BufferingWorker(ThreadWorker):  # type: ignore[misc] # its package has no 
         poller, until = select.poll(), time.monotonic() + FOLLOW_SECONDS
         poller.register(conn.sock, select.POLLIN)
         request, state = _Request(bytearray()), "part"
-        while state == "part" and poller.poll(max(0.0, until - time.monotonic()) * 1000):
+        while state == "part" and (left := until - time.monotonic()) > 0 and poller.poll(left * 1000):
             try:
                 data = conn.sock.recv(_PIECE, socket.MSG_DONTWAIT)
             except OSError:

@@ -58,7 +58,7 @@ def serve(queue: socket.socket, busy: BusyTimes, slot: int, threads: int) -> Non
 def answer(inference: LocalInference, question: bytes, data: bytes) -> tuple[bytes, bytes]:
     """Return the kind of the answer, and the answer."""
     try:
-        call, arguments = _understand(question)
+        call, arguments = _parse_question(question)
         return GOOD, call(inference, data, **arguments)
     except ImageRejected as error:
         return REJECTED, str(error).encode()
@@ -121,7 +121,7 @@ def _limits(told: dict[str, Any]) -> ImageLimits:
     return ImageLimits(**told, wait_seconds=0)  # who asks waits: a server that did would keep others waiting
 
 
-_MEANINGS: dict[str, Callable[[Any], Any]] = {  # of the arguments that are more than numbers and words
+_PARSERS: dict[str, Callable[[Any], Any]] = {  # of the arguments that are more than numbers and words
     "framing": Framing,
     "limits": _limits,
     "network": _network,
@@ -130,10 +130,10 @@ _MEANINGS: dict[str, Callable[[Any], Any]] = {  # of the arguments that are more
 
 
 @functools.lru_cache(maxsize=64)  # nearly every picture comes with the same question
-def _understand(question: bytes) -> tuple[Callable[..., bytes], dict[str, Any]]:
+def _parse_question(question: bytes) -> tuple[Callable[..., bytes], dict[str, Any]]:
     told = json.loads(question)
     call = _CALLS[told.pop("call")]
-    return call, {name: _MEANINGS[name](value) if name in _MEANINGS else value for name, value in told.items()}
+    return call, {name: _PARSERS[name](value) if name in _PARSERS else value for name, value in told.items()}
 
 
 def _end_with_input() -> None:

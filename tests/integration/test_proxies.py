@@ -15,18 +15,15 @@ from pathlib import Path
 import pytest
 
 from tests.datasets import coloured_pictures
+from tests.nginx import NGINX
 from tests.site import Site, encode_multipart, free_port
 
 pytestmark = [pytest.mark.site, pytest.mark.timeout(300)]
 
 BASE = "/poets"
-NGINX = """
-daemon off; worker_processes 1; pid {folder}/nginx.pid; error_log {folder}/error.log;
-events {{}}
-http {{
-  access_log off;
-  client_body_temp_path {folder}/body; proxy_temp_path {folder}/proxy; fastcgi_temp_path {folder}/fastcgi;
-  uwsgi_temp_path {folder}/uwsgi; scgi_temp_path {folder}/scgi;
+BELOW_A_PATH = (
+    NGINX
+    + """
   server {{
     listen 127.0.0.1:{port};
     location {base}/ {{
@@ -39,6 +36,7 @@ http {{
   }}
 }}
 """
+)
 CADDY = """
 {{
   admin off
@@ -51,7 +49,7 @@ http://127.0.0.1:{port} {{
 }}
 """
 COMMANDS: dict[str, tuple[str, Callable[[Path], list[str]]]] = {
-    "nginx": (NGINX, lambda config: ["nginx", "-c", str(config), "-p", str(config.parent)]),
+    "nginx": (BELOW_A_PATH, lambda config: ["nginx", "-c", str(config), "-p", str(config.parent)]),
     "caddy": (CADDY, lambda config: ["caddy", "run", "--adapter", "caddyfile", "--config", str(config)]),
 }
 

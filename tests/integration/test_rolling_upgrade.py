@@ -15,17 +15,14 @@ from typing import Any
 import pytest
 
 from tests.datasets import coloured_pictures, make_zip
+from tests.nginx import NGINX
 from tests.services import site_services
 from tests.site import ROOT, Client, Site, free_port
 
 # Requests to a web process that has ended go to the other one.
-NGINX = """
-user root; daemon off; worker_processes 1; pid {folder}/nginx.pid; error_log {folder}/error.log;
-events {{}}
-http {{
-  access_log off;
-  client_body_temp_path {folder}/body; proxy_temp_path {folder}/proxy; fastcgi_temp_path {folder}/fastcgi;
-  uwsgi_temp_path {folder}/uwsgi; scgi_temp_path {folder}/scgi;
+TWO_MACHINES = (
+    NGINX
+    + """
   upstream poetsweb {{ server 127.0.0.1:{first} fail_timeout=1s; server 127.0.0.1:{second} fail_timeout=1s; }}
   server {{
     listen 127.0.0.1:{port};
@@ -38,6 +35,7 @@ http {{
   }}
 }}
 """
+)
 PROGRAMS = "/usr/sbin:/usr/bin:/bin:/usr/local/bin"
 
 pytestmark = [
@@ -105,7 +103,7 @@ def proxied(machines: dict[str, Machine], tmp_path: Path) -> Iterator[Client]:
     """Run a proxy before the web machines, and give a client that goes through it."""
     port, config = free_port(), tmp_path / "nginx.conf"
     first, second = (machines[name].port for name in ("web-1", "web-2"))
-    config.write_text(NGINX.format(folder=tmp_path, port=port, first=first, second=second))
+    config.write_text(TWO_MACHINES.format(folder=tmp_path, port=port, first=first, second=second))
     nginx = subprocess.Popen(["nginx", "-c", config, "-p", tmp_path], env={"PATH": PROGRAMS}, stderr=subprocess.DEVNULL)
     client = machines["web-1"].client("owner")
     machines["web-1"].wait(lambda: answers(port), 30)

@@ -10,7 +10,7 @@ from types import SimpleNamespace
 import pytest
 from gunicorn.http.unreader import SocketUnreader
 
-from poetsweb.web_worker import MAX_COLLECTED_BYTES, BufferingWorker
+from poetsweb.web_worker import FOLLOW_SECONDS, MAX_COLLECTED_BYTES, BufferingWorker
 
 REQUEST = b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 4\r\n\r\nbody"
 LARGE = b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: %d\r\n\r\nbody" % (MAX_COLLECTED_BYTES + 1)
@@ -70,6 +70,17 @@ def test_client_that_has_gone_is_left_to_the_main_loop(
     connection.client.close()
     assert not worker._follows(connection)
     assert connection.held == sent
+
+
+def test_client_that_drips_has_the_thread_no_longer_than_a_moment(
+    worker: BufferingWorker, connection: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    connection.client.sendall(REQUEST)
+    clock = iter([0.0, 0.0, 0.0, FOLLOW_SECONDS])
+    monkeypatch.setattr("poetsweb.web_worker._PIECE", 1)  # as if byte came after byte
+    monkeypatch.setattr("poetsweb.web_worker.time", SimpleNamespace(monotonic=clock.__next__))
+    assert not worker._follows(connection)
+    assert connection.held == REQUEST[:2]
 
 
 def test_others_that_wait_for_a_thread_come_first(worker: BufferingWorker, connection: Connection) -> None:
