@@ -1,7 +1,7 @@
 """Tell an OpenTelemetry collector of each request and each job: how long it took, where, and what it belongs to.
 
-The log is the only source, so no address, header, picture or name goes there. A request and the jobs that it has asked
-for, on whichever machines, are one trace: its id follows from that of the request.
+The log is the only source, so no address, header, picture or name of a person, project or class goes there. A request
+and the jobs that it has asked for, on whichever machines, are one trace: its id follows from that of the request.
 """
 
 import atexit
