@@ -24,6 +24,7 @@ from ml.serving.current import use_inference
 from ml.serving.servers import ServerPool
 from poetsweb.env import ENVIRONMENT
 from poetsweb.folders import PRIVATE_UMASK
+from poetsweb.listeners import drop_before_closing
 from poetsweb.logs import hide_secrets, make_formatter
 
 
@@ -62,6 +63,8 @@ def when_ready(server: Arbiter) -> None:
         server.log.error("The database does not answer: %s", error)
     finally:
         connections.close_all()  # the processes that are forked now must not share it
+    for listener in server.LISTENERS:
+        drop_before_closing(listener)
 
 
 _pool = ServerPool.make()

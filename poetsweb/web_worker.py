@@ -29,6 +29,7 @@ STOP_SECONDS = 2.0  # that a worker which stops leaves to a request that is not 
 STALL_SECONDS = 20  # without a byte, after which a streamed body is given up
 SEND_SECONDS = 60  # in which a client takes no byte of an answer, after which it is given up
 GRACE_SECONDS, LEAST_RATE = 60.0, 4096  # bytes a second of a streamed body, from then on
+HANDSHAKE_SECONDS = 0.2  # in which a worker that stops accepts connections that were on their way
 FOLLOW_SECONDS = 0.01  # for which a thread that has answered waits for the next request of the same client
 _PIECE = 2**16
 _END = b"\r\n\r\n"
@@ -92,6 +93,29 @@ class BufferingWorker(ThreadWorker):  # type: ignore[misc] # its package has no 
         self._requests: dict[Any, _Request] = {}  # by connection
         self._streaming: set[Any] = set()
         self._waiting: deque[Any] = deque()  # connections whose streamed body waits for a thread
+
+    def set_accept_enabled(self, enabled: bool) -> None:
+        """Accept all that have come, and close the listeners at once, when the worker stops.
+
+        Gunicorn would leave them open until the last answer is out: what comes meanwhile would wait for nothing.
+        """
+        if self.alive:
+            super().set_accept_enabled(enabled)
+            return
+        super().set_accept_enabled(True)
+        until = time.monotonic() + HANDSHAKE_SECONDS
+        while (left := until - time.monotonic()) > 0:
+            self.wait_for_and_dispatch_events(timeout=left)
+        super().set_accept_enabled(False)
+        for listener in self.sockets:
+            self._accept_all(listener)
+            listener.close()
+
+    def _accept_all(self, listener: Any) -> None:
+        poller = select.poll()
+        poller.register(listener, select.POLLIN)
+        while poller.poll(0):
+            self.accept(listener)
 
     def enqueue_req(self, conn: Any) -> None:
         """Collect the request, then give the connection to a thread."""

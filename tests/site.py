@@ -116,7 +116,7 @@ class Client:
             with urllib.request.urlopen(request, data, timeout=60) as response:
                 return response.status, response.headers, json.loads(response.read() or b"null")
         except urllib.error.HTTPError as error:
-            return error.code, error.headers, json.loads(error.read())
+            return error.code, error.headers, _parse(error)
 
     def call(self, method: str, path: str, body: Any = None, files: Any = None) -> Any:
         """Return (status, answer); see `ask`."""
@@ -161,6 +161,15 @@ class Client:
         job = self.wait_job(number, seconds)
         assert job["status"] == "SUCCEEDED", (job["status"], job["error"], self.site.log.read_text()[-4000:])
         return job
+
+
+def _parse(error: urllib.error.HTTPError) -> Any:
+    """Return what the site says of an error. Raise AssertionError if it is not JSON, as from a proxy."""
+    said = error.read()
+    try:
+        return json.loads(said)
+    except ValueError:
+        raise AssertionError(f"{error.code}: {said[:300]!r}") from None
 
 
 def encode_multipart(fields: dict[str, str], files: list[tuple[str, str, bytes]]) -> tuple[bytes, str]:

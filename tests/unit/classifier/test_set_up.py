@@ -103,7 +103,11 @@ def test_web_server_logs_the_code_at_its_start(tmp_path: Any) -> None:
     """Run what gunicorn calls, on a site that has no tables yet and then on an empty one."""
     env = {**os.environ, "POETSWEB_DATA": str(tmp_path), "HOST": "0.0.0.0", "DATABASE_URL": ""}
     start = "from unittest.mock import Mock; from poetsweb import gunicorn; import django; django.setup(); "
-    command = [sys.executable, "-c", start + "server = Mock(); gunicorn.when_ready(server); print(server.mock_calls)"]
+    command = [
+        sys.executable,
+        "-c",
+        start + "server = Mock(LISTENERS=[]); gunicorn.when_ready(server); print(server.mock_calls)",
+    ]
     before = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True)
     assert before.returncode == 1
     assert before.stderr.strip().splitlines()[-1].startswith("PoetsWeb cannot start: ")
