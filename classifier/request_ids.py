@@ -14,7 +14,7 @@ from django.utils.functional import SimpleLazyObject
 from classifier.timing import name_view
 from poetsweb.logs import ASKER, TRAFFIC
 
-HEADER = "X-Request-ID"
+HEADER, META_NAME = "X-Request-ID", "HTTP_X_REQUEST_ID"
 SANE = re.compile(r"[A-Za-z0-9._-]{1,64}")  # nothing that could be taken for another line or field
 
 traffic = structlog.get_logger(TRAFFIC)
@@ -31,7 +31,7 @@ def name_requests(get_response: GetResponse) -> GetResponse:
     is_logged = settings.TRACING or logging.getLogger(TRAFFIC).isEnabledFor(logging.INFO)
 
     def middleware(request: HttpRequest) -> HttpResponse:
-        told = request.headers.get(HEADER, "")
+        told = request.META.get(META_NAME, "")  # `request.headers` would be made of all headers
         request_id = told if SANE.fullmatch(told) else uuid.uuid4().hex
         # Not cleared at the end: Django logs what was refused after all middleware. The next request clears it.
         structlog.contextvars.clear_contextvars()

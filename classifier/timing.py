@@ -7,7 +7,7 @@ from collections.abc import Callable
 from django.http import HttpRequest, HttpResponse
 from django.urls import resolve
 
-from classifier.instruments import REQUESTS, observe_stage
+from classifier.instruments import observe_stage, request_seconds
 from ml.serving.stages import listen_to_stages
 
 METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
@@ -21,8 +21,8 @@ def time_requests(get_response: GetResponse) -> GetResponse:
         begun = time.perf_counter()
         response = get_response(request)
         method = request.method if request.method in METHODS else "other"
-        labels = name_view(request), str(method), f"{response.status_code // 100}xx"
-        REQUESTS.labels(*labels).observe(time.perf_counter() - begun)
+        measured = request_seconds(name_view(request), str(method), f"{response.status_code // 100}xx")
+        measured.observe(time.perf_counter() - begun)
         return response
 
     return middleware

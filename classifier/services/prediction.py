@@ -11,7 +11,7 @@ from django.conf import settings
 from django.contrib.auth.models import User
 from django.db.models import QuerySet, Subquery
 
-from classifier.instruments import ARTIFACTS, PICTURES, observe_stage
+from classifier.instruments import artifact_cache, classified_pictures, observe_stage
 from classifier.models import ModelVersion
 from classifier.models.alias import LIVE
 from classifier.parsing import parse_number
@@ -174,7 +174,7 @@ def answer(version: AnsweringVersion, pictures: Sequence[bytes]) -> Classificati
     milliseconds = (time.perf_counter() - begun) * 1000
     names = [version.names.get(pk, name) for pk, name in artifact.classes]
     for one in found:
-        PICTURES.labels(_result(one)).inc()
+        classified_pictures(_result(one)).inc()
     return Classification(version, [_rank(names, one) for one in found], milliseconds)
 
 
@@ -194,7 +194,7 @@ def load_cached(digest: str) -> Artifact:
         return load_artifact(digest)
 
     found = artifacts.get(digest, load)
-    ARTIFACTS.labels("miss" if missed else "hit").inc()
+    artifact_cache("miss" if missed else "hit").inc()
     return found
 
 

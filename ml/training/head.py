@@ -123,8 +123,9 @@ def judge_validation(head: Head, validation: LabelledFeatures) -> Fitted:
 
 def softmax(logits: Floats) -> Floats:
     """Return the softmax of each row of logits (N, C) as float32; large logits do not overflow."""
-    exponents = np.exp(logits - logits.max(axis=1, keepdims=True))
-    return np.asarray(exponents / exponents.sum(axis=1, keepdims=True), np.float32)
+    # The ufuncs, because the methods `max` and `sum` go through Python, which one picture would wait for.
+    exponents = np.exp(logits - np.maximum.reduce(logits, axis=1, keepdims=True))
+    return np.asarray(exponents / np.add.reduce(exponents, axis=1, keepdims=True), np.float32)
 
 
 def no_callback(

@@ -65,7 +65,7 @@ def classify_features(
 ) -> list[Classified | ImageRejected]:
     """Classify pictures by their features; what could not be read stays so."""
     good = [features for features in found if not isinstance(features, ImageRejected)]
-    answers = iter(classify_matrix(np.stack(good), artifact) if good else ())
+    answers = iter(classify_matrix(np.array(good), artifact) if good else ())
     return [features if isinstance(features, ImageRejected) else next(answers) for features in found]
 
 

@@ -4,7 +4,7 @@ A picture is refused because it is unlike the training pictures, because its ans
 be for the wanted precision, or because the answer is the class for other things.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -54,15 +54,21 @@ class Rejection:
 
     def judge(self, probabilities: Floats, likeness: Floats | None) -> list[Reason]:
         """Return why each picture is refused, for probabilities (N, C) and what `likeness` returned."""
-        answered = probabilities.argmax(axis=1)
-        found = np.full(len(answered), Reason.NONE, object)
+        found = [Reason.NONE] * len(probabilities)
+        for reason, places in self._tell(probabilities, likeness):
+            for place in places.nonzero()[0]:
+                found[place] = reason
+        return found
+
+    def _tell(self, probabilities: Floats, likeness: Floats | None) -> Iterator[tuple[Reason, NDArray[np.bool_]]]:
+        """Yield each reason with the pictures it holds for, the one that counts most last."""
         if self.others:
-            found[np.isin(answered, self.others)] = Reason.OTHER
+            yield Reason.OTHER, np.isin(probabilities.argmax(axis=1), self.others)
         if self.least_probabilities is not None:
-            found[probabilities.max(axis=1) < self.least_probabilities[answered]] = Reason.UNSURE
+            least = self.least_probabilities[probabilities.argmax(axis=1)]
+            yield Reason.UNSURE, probabilities.max(axis=1) < least
         if self.detector is not None and likeness is not None:
-            found[likeness < np.float32(self.detector.least_likeness)] = Reason.UNLIKE
-        return list(found)
+            yield Reason.UNLIKE, likeness < np.float32(self.detector.least_likeness)
 
 
 NOTHING_REFUSED = Rejection()

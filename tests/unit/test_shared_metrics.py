@@ -39,14 +39,15 @@ from pathlib import Path
 from poetsweb import shared_metrics
 shared_metrics.MEMORY = Path({folder!r})
 os.environ["PROMETHEUS_MULTIPROC_DIR"] = made = shared_metrics.make_folder()
-from classifier.instruments import PICTURES, counted_here
+from classifier.instruments import classified_pictures, counted_here
+classified_pictures("class")  # known before the fork
 for _ in range(2):
     pid = os.fork()
     if not pid:
-        PICTURES.labels("class").inc(3)
+        classified_pictures("class").inc(3)
         os._exit(0)
     os.waitpid(pid, 0)
-PICTURES.labels("class").inc()
+classified_pictures("class").inc()
 print([one.samples[0].value for one in counted_here().collect() if one.name == "poetsweb_classified_pictures"])
 print(made)
 """
