@@ -4,17 +4,23 @@ import subprocess
 import sys
 import time
 from statistics import median
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from bench.figures import Figure
 from bench.rows import write_samples
 from bench.site import BenchmarkSite
+
+if TYPE_CHECKING:
+    from django.db.models import QuerySet
+
+    from classifier.models import Job
 
 SAMPLES = 300
 CONFIG: dict[str, Any] = {"recipe": "sgd"}  # of all: a training that takes longer than starting one
 OPEN_JOBS, HOSTILE = 50, 6
 ROUNDS = 5
 SLOWEST = 3.0
+END_SECONDS = 60
 # A network that never answers, as a graph of TensorFlow 1.
 ENDLESS = """
 import sys
@@ -37,6 +43,7 @@ def noisy_neighbour(bench: BenchmarkSite) -> Figure:
     alone = median(_train(bench, slug, next(seeds)) for _ in range(ROUNDS))
     noise = _Noise(bench)
     beside = median(_beside(bench, noise, slug, next(seeds)) for _ in range(ROUNDS))
+    noise.end()
     ratio = beside / alone
     return Figure("noisy_neighbour", beside, "s", alone, ratio, f"ratio <= {SLOWEST}", ratio <= SLOWEST)
 
@@ -81,9 +88,23 @@ class _Noise:
 
     def count_open(self) -> int:
         """Return how many of the jobs are open, none of which may be missing that never ends by itself."""
-        from classifier.models import Job
-
-        found = Job.objects.filter(created_by__username="noisy", status__in=Job.OPEN)
+        found = self._find_open()
         if found.filter(kind="backbone").count() < HOSTILE:
             raise RuntimeError("An endless network has ended.")
         return found.count()
+
+    def end(self) -> None:
+        """Cancel what is open, which what is measured next would run beside. Raise RuntimeError if it goes on."""
+        until = time.monotonic() + END_SECONDS
+        while open_jobs := list(self._find_open().values_list("pk", flat=True)):
+            for job in open_jobs:
+                self.client.call("POST", f"/jobs/{job}/cancel")
+            if time.monotonic() > until:
+                raise RuntimeError(f"Jobs cannot be cancelled: {open_jobs}")
+            time.sleep(0.5)
+
+    @staticmethod
+    def _find_open() -> "QuerySet[Job]":
+        from classifier.models import Job
+
+        return Job.objects.filter(created_by__username="noisy", status__in=Job.OPEN)
