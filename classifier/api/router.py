@@ -4,6 +4,7 @@ from ninja import NinjaAPI
 from ninja.operation import Operation
 
 from classifier.api import (
+    account,
     audit,
     audit_log,
     backbone_comparisons,
@@ -87,6 +88,7 @@ for name, part in {
     "keys": keys,
     "webhooks": webhooks,
     "sessions": sessions,
+    "account": account,
     "users": users,
     "audit log": audit_log,
     "site settings": site_settings,

@@ -25,7 +25,7 @@ from classifier.services.resumable import discard
 from classifier.services.sessions import end_sessions
 from classifier.services.trash import Consequences, consequences_of_project, delete_project, restore_project
 from classifier.services.users import account_of, check_dispensable
-from ml.errors import Conflict
+from ml.errors import Conflict, Refused
 
 log = structlog.get_logger(__name__)
 
@@ -37,6 +37,13 @@ class NotDeleted(Conflict):
 
     def __init__(self) -> None:
         super().__init__("This account is not in the trash.")
+
+
+class NotYourName(Refused):
+    """What was typed is not the user name of the account that is to be deleted."""
+
+    def __init__(self) -> None:
+        super().__init__("That is not your user name. Give it as you sign in with it, and your account is deleted.")
 
 
 @dataclass(frozen=True)
@@ -76,6 +83,12 @@ def give_project(project: Project, username: str, *, by: User) -> User:
         Project.objects.filter(pk=taken.pk).update(owner=heir)
         record("project.handed_on", taken, by=by, owner=heir.username)
     return heir
+
+
+def check_own_name(user: User, typed: str) -> None:
+    """Check that somebody has named the account that is to be deleted. Raise NotYourName."""
+    if typed != user.username:
+        raise NotYourName
 
 
 def delete_own_account(user: User) -> None:

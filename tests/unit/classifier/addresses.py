@@ -91,7 +91,7 @@ FRAGMENTS = {"version_judged", "version_changes", "version_comparison_table"}  #
 API_OPEN = {"/api/v1/openapi.json", "/api/v1/docs"}
 CLASSIFY = ("post", "/api/v1/projects/{slug}/classify")
 API_OWN = {"/api/v1/projects", "/api/v1/sample-projects", "/api/v1/backbones", "/api/v1/keys", "/api/v1/sources"}
-API_OWN |= {"/api/v1/sessions"}
+API_OWN |= {"/api/v1/sessions", "/api/v1/account"}
 API_OWN |= {"/api/v1/jobs", "/api/v1/webhooks", "/api/v1/teams", "/api/v1/trash", "/api/v1/invitations/{token}/accept"}
 
 

@@ -134,6 +134,32 @@ def test_user_deletes_the_own_account_with_the_password(
     assert Account.objects.get(user=owner).deleted_at
 
 
+def test_user_deletes_the_own_account_over_the_api(administrator: User, owner: User, client: Client) -> None:
+    _, key = create_api_key(owner, "test")
+    headers = {"Authorization": f"Bearer {key}"}
+    for wrong in ("", "?username=head", "?username=Owner"):
+        assert client.delete(f"/api/v1/account{wrong}", headers=headers).status_code == 422
+    owner.refresh_from_db()
+    assert owner.is_active
+    assert client.delete("/api/v1/account?username=owner", headers=headers).status_code == 204
+    assert Account.objects.get(user=owner).deleted_at
+    assert client.delete("/api/v1/account?username=owner", headers=headers).status_code == 401
+
+
+def test_session_alone_does_not_delete_the_account(administrator: User, owner: User, as_owner: Client) -> None:
+    assert as_owner.delete("/api/v1/account?username=owner").status_code == 401
+    owner.refresh_from_db()
+    assert owner.is_active
+
+
+def test_last_administrator_stays_over_the_api(administrator: User, client: Client) -> None:
+    _, key = create_api_key(administrator, "test")
+    answer = client.delete("/api/v1/account?username=head", headers={"Authorization": f"Bearer {key}"})
+    assert "last administrator" in answer.json()["error"]
+    administrator.refresh_from_db()
+    assert administrator.is_active
+
+
 def test_password_is_not_guessed_there(filled: Project, owner: User, as_owner: Client) -> None:
     for _ in range(7):
         page = as_owner.post(reverse("account_delete"), {"password": "wrong"}).content.decode()

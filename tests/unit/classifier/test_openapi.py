@@ -51,7 +51,7 @@ OPERATIONS = {
     "remove_second_factor",
     *("list_settings", "get_banner", "set_banner"),
     *("get_disk_usage", "measure_disk_usage"),
-    *("list_audit_entries", "list_sessions", "end_session"),
+    *("list_audit_entries", "list_sessions", "end_session", "delete_account"),
 }
 
 
