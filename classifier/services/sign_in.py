@@ -3,9 +3,13 @@
 import hashlib
 import time
 import unicodedata
+from collections.abc import Callable
+from typing import TypeVar
 
 from django.contrib.auth.models import User
 from django.core.cache import cache
+from django.core.cache.backends.base import BaseCache
+from django.core.cache.backends.locmem import LocMemCache
 from redis.exceptions import RedisError
 
 from classifier.services.audit_log import record
@@ -15,6 +19,9 @@ FREE_TRIES = 5
 LONGEST_WAIT = 300  # seconds
 FORGOTTEN_AFTER = 3600  # seconds without a try
 MOST_RECORDED = 100  # failures an hour from one address that the audit log tells of
+
+Found = TypeVar("Found")
+_own = LocMemCache("sign-in", {})  # of this process
 
 
 class TooManyTries(UserError):
@@ -32,35 +39,45 @@ def count_try(username: str, address: str) -> None:
     """Count an attempt to sign in before the password is looked at. Raise `TooManyTries` if it comes too soon.
 
     From the sixth on, each attempt makes the next one wait for twice as long. Attempts count for one account from one
-    address: those of a stranger delay nobody else. Without a cache nothing is counted, because people must be able to
-    sign in while Redis is away.
+    address: those of a stranger delay nobody else. While Redis is away each web process counts for itself, because
+    people must be able to sign in then.
     """
     key = _key(username, address)
+    if seconds := _in_cache(lambda counts: _count(counts, key)):
+        raise TooManyTries(seconds)
+
+
+def _in_cache(act: Callable[[BaseCache], Found]) -> Found:
+    """Act on the cache that all processes share or, where it does not answer, on that of this one."""
     try:
-        cache.add(key, 0, FORGOTTEN_AFTER)
-        number = cache.incr(key)
-        cache.touch(key, FORGOTTEN_AFTER)
+        return act(cache)
+    except RedisError:
+        return act(_own)
+
+
+def _count(counts: BaseCache, key: str) -> int:
+    """Return how many seconds the next attempt has to wait; 0 if it may come now, and has been counted."""
+    try:
+        counts.add(key, 0, FORGOTTEN_AFTER)
+        number = counts.incr(key)
+        counts.touch(key, FORGOTTEN_AFTER)
         if number <= FREE_TRIES:
-            return
+            return 0
         wait = min(2 ** (number - FREE_TRIES), LONGEST_WAIT)
         now = time.time()
         # Of many attempts at the same moment, only one gets past this.
-        if cache.add(f"{key}:wait", now + wait, wait):
-            return
-        cache.decr(key)  # impatience does not prolong the wait
-        until = cache.get(f"{key}:wait", now)
-    except (RedisError, ValueError):  # ValueError: it was forgotten between two of the lines
-        return
-    raise TooManyTries(max(1, round(until - now)))
+        if counts.add(f"{key}:wait", now + wait, wait):
+            return 0
+        counts.decr(key)  # impatience does not prolong the wait
+        return max(1, round(float(counts.get(f"{key}:wait", now)) - now))
+    except ValueError:  # it was forgotten between two of the lines
+        return 0
 
 
 def forget_tries(username: str, address: str) -> None:
     """Forget the attempts, because the last one succeeded."""
     key = _key(username, address)
-    try:
-        cache.delete_many([key, f"{key}:wait"])
-    except RedisError:
-        return
+    _in_cache(lambda counts: counts.delete_many([key, f"{key}:wait"]))
 
 
 def record_success(user: User) -> None:
@@ -74,14 +91,18 @@ def record_failure(username: str, address: str) -> None:
     Of a name that no account has it is kept that there was one alone: people type their password there.
     """
     key = f"sign-in-failed:{hashlib.sha256(address.encode()).hexdigest()}"
-    try:
-        cache.add(key, 0, FORGOTTEN_AFTER)
-        if cache.incr(key) > MOST_RECORDED:
-            return
-    except (RedisError, ValueError):
+    if _in_cache(lambda counts: _count_failure(counts, key)) > MOST_RECORDED:
         return
     known = User.objects.filter(username__iexact=username.strip().replace("\0", "")).first()
     record("sign_in.failed", known.username if known else "an unknown name")
+
+
+def _count_failure(counts: BaseCache, key: str) -> int:
+    counts.add(key, 0, FORGOTTEN_AFTER)
+    try:
+        return counts.incr(key)
+    except ValueError:  # it was forgotten just now
+        return 1
 
 
 def _key(username: str, address: str) -> str:
