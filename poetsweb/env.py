@@ -143,6 +143,7 @@ class Environment(BaseSettings):
     ALLOWED_HOSTS: Words = ["localhost", "127.0.0.1", "[::1]"]
     TRASH_DAYS: int = Field(30, ge=1, le=3650)
     AUDIT_DAYS: int = Field(365, ge=0, le=36500)
+    EMBEDDINGS_IN_DATABASE: int = Field(1_000_000, ge=0, le=10**10)
     POETSWEB_SIGNUP: Annotated[SignUp | None, BeforeValidator(_sign_up)] = None
     SIGNUP_DOMAINS: Annotated[Words, AfterValidator(_are_domains)] = []
     SECRET_KEY: str | None = None

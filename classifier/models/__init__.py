@@ -11,6 +11,7 @@ from classifier.models.contribution import Contribution
 from classifier.models.custom_backbone import CustomBackbone
 from classifier.models.dataset_version import DatasetVersion
 from classifier.models.embedding import Embedding
+from classifier.models.embedding_shard import EmbeddingShard
 from classifier.models.evaluation_summary import EvaluationSummary
 from classifier.models.export import Export
 from classifier.models.external_identity import ExternalIdentity
@@ -52,6 +53,7 @@ __all__ = [
     "DatasetVersion",
     "Delivery",
     "Embedding",
+    "EmbeddingShard",
     "EvaluationSummary",
     "Export",
     "ExternalIdentity",

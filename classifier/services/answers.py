@@ -11,6 +11,7 @@ from classifier.selectors import live_version
 from classifier.services.candidate_files import load_candidate
 from classifier.services.custom_backbones import find_backbone
 from classifier.services.prediction import load_cached
+from classifier.services.shards import ShardLost, read_vectors
 from ml.engines.embeddings import embedding_key
 from ml.errors import UserError
 from ml.training.artifacts import Artifact
@@ -69,8 +70,11 @@ def load_vectors(version: ModelVersion | Candidate, image_ids: Sequence[int]) ->
         key = embedding_key(find_backbone(version.backbone).digest)
     except UserError:
         return {}
-    rows = Embedding.objects.filter(key=key, image__in=list(image_ids)).values_list("image_id", "vector")
-    return {pk: np.frombuffer(vector, "<f4") for pk, vector in rows}
+    rows = Embedding.objects.filter(key=key, image__in=list(image_ids))
+    try:
+        return dict(read_vectors([rows], "image_id"))
+    except ShardLost:
+        return {}
 
 
 def _rank(classes: list[int], probabilities: NDArray[np.float32]) -> list[tuple[int, float]]:

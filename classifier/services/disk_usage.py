@@ -32,6 +32,7 @@ FOLDERS = {
     "checkpoints": "Trainings under way",
     "candidates": "Candidates",
     "audits": "Checks of pictures",
+    "embeddings": "Embeddings, in files",
     "incoming": "Uploads waiting to be read",
     "contributions": "Pictures waiting to be accepted",
     "networks": "Networks that people added",

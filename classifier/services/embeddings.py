@@ -11,6 +11,7 @@ from redis.exceptions import RedisError
 
 from classifier.models import Embedding, Image
 from classifier.services.images import insert_for_images
+from classifier.services.shards import read_vectors
 from ml.backbones.backbone import Backbone
 from ml.datasets.dataset import Dataset
 from ml.datasets.splits import SPLITS, TRAINING
@@ -123,11 +124,10 @@ def load_embeddings(sha256s: Sequence[str], keys: Sequence[str], features: int) 
 
 def _fill(block: NDArray[np.float32], place: dict[str, int], key: str) -> None:
     sha256s, found = list(place), 0
-    for start in range(0, len(sha256s), SLICE):
-        part = sha256s[start : start + SLICE]
-        stored = Embedding.objects.filter(key=key, image__sha256__in=part)
-        for sha256, vector in stored.values_list("image__sha256", "vector").iterator(chunk_size=SLICE):
-            block[place[sha256]] = np.frombuffer(vector, "<f4")
-            found += 1
+    parts = (sha256s[start : start + SLICE] for start in range(0, len(sha256s), SLICE))
+    stored = (Embedding.objects.filter(key=key, image__sha256__in=part) for part in parts)
+    for sha256, vector in read_vectors(stored, "image__sha256"):
+        block[place[sha256]] = vector
+        found += 1
     if found != len(sha256s):
         raise EmbeddingsMissing(GONE)

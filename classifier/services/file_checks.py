@@ -18,6 +18,7 @@ from classifier.models import (
     Contribution,
     CustomBackbone,
     DatasetVersion,
+    EmbeddingShard,
     Export,
     Image,
     Job,
@@ -160,6 +161,11 @@ def _check_audit(audit: Audit) -> _Check:
     return _Check(audit, str(audit), (audit.path,), lambda: _read_with_sha256(audit.path, audit.digest))
 
 
+def _check_shard(shard: EmbeddingShard) -> _Check:
+    about = f"embeddings of {shard.count:,} pictures"
+    return _Check(shard, about, (shard.path,), lambda: _read_with_sha256(shard.path, shard.sha256))
+
+
 def _check_candidate(candidate: Candidate) -> _Check:
     return _Check(candidate, str(candidate), list_paths(candidate), lambda: read_files(candidate))
 
@@ -197,6 +203,7 @@ _SOURCES: tuple[tuple[Any, Callable[[Any], _Check]], ...] = (
     (Job.objects.filter(state__has_key="project_file").select_related("project"), _check_project_file),
     (CustomBackbone.objects.exclude(name=""), _check_backbone),
     (Audit.objects.select_related("project"), _check_audit),
+    (EmbeddingShard.objects.order_by("pk"), _check_shard),
     (Candidate.objects.exclude(artifact_digest="").select_related("project"), _check_candidate),
     (Contribution.objects.order_by("pk"), _check_contribution),
     (_with_archive, _check_archive),

@@ -129,7 +129,7 @@ def list_spaces() -> list[Space]:
         Space("Prepared backbones", folder_size(settings.ML.backbones_dir), "backbones"),
         Space("Downloaded weights", folder_size(settings.ML.weights_dir), "weights"),
     ]
-    title = f"Database, with the features of {Embedding.objects.count():,} pictures"
+    title = f"Database, with the features of {Embedding.objects.filter(shard=None).count():,} pictures"
     return [*files, Space(title, database_size(), "database")]
 
 

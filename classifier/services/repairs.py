@@ -15,6 +15,7 @@ from classifier.models import (
     Contribution,
     CustomBackbone,
     DatasetVersion,
+    EmbeddingShard,
     Export,
     Image,
     Job,
@@ -102,6 +103,11 @@ def _forget_audit(audit: Audit) -> str:
     return "Checking the pictures of the project again makes it anew."
 
 
+def _forget_shard(shard: EmbeddingShard) -> str:
+    shard.delete()
+    return "The next training of those pictures computes them again."
+
+
 def _train_again(candidate: Candidate) -> str:
     project = candidate.project
     candidate.delete()
@@ -125,6 +131,7 @@ _REPAIRS: dict[type[Any], Callable[[Any], str]] = {
     Export: _remake_export,
     CustomBackbone: _restore_backbone,
     Audit: _forget_audit,
+    EmbeddingShard: _forget_shard,
     Candidate: _train_again,
     Contribution: _forget_contribution,
     Job: lambda job: _forget_event_files(job) if not job.is_open else _fail_later(job),

@@ -14,6 +14,7 @@ from classifier.prepared import any_of
 from classifier.selectors import class_names, samples_of_images
 from classifier.services.custom_backbones import find_backbone
 from classifier.services.datasets import load_dataset
+from classifier.services.shards import ShardLost, read_vectors
 from ml.datasets.splits import TRAINING
 from ml.engines.embeddings import embedding_key
 
@@ -107,8 +108,11 @@ def _read(rows: list[tuple[str, int]], key: str) -> Iterator[_Part]:
     for start in range(0, len(rows), _PART):
         places = dict(rows[start : start + _PART])
         kept = Embedding.objects.filter(key=key, image__sha256__in=any_of(list(places)))
-        found = list(kept.values_list("image__sha256", "vector"))
+        try:
+            found = list(read_vectors([kept], "image__sha256"))
+        except ShardLost:
+            continue
         if found:
-            vectors = np.stack([np.frombuffer(vector, "<f4") for _, vector in found])
+            vectors = np.stack([vector for _, vector in found])
             lengths = np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
             yield _Part([(sha256, places[sha256]) for sha256, _ in found], (vectors / lengths).astype(np.float16))

@@ -5,9 +5,7 @@ import zipfile
 from collections.abc import Iterable, Iterator
 from typing import Any, BinaryIO, Self
 
-from django.db.models import QuerySet
-
-from classifier.services.portable.lines import AT_ONCE, dump_line
+from classifier.services.portable.lines import dump_line
 from classifier.services.project_files.manifest import NAME, ROWS, Manifest, Part
 from classifier.services.project_files.tables import USER, Column, Scope, Table
 
@@ -53,14 +51,13 @@ class _Lines:
     """The lines of a table as bytes, counted while they are read."""
 
     def __init__(self, table: Table, scope: Scope) -> None:
-        self._columns, self._rows, self._clean = table.columns(), table.read(scope), table.clean
+        self._table, self._columns, self._rows, self._clean = table, table.columns(), table.read(scope), table.clean
         self.count = 0
 
     def __iter__(self) -> Iterator[bytes]:
         names = [column.name for column in self._columns]
         yield dump_line(names).encode()
-        rows: QuerySet[Any, Any] = self._rows.values_list(*map(_path, self._columns))
-        for row in rows.iterator(chunk_size=AT_ONCE):
+        for row in self._table.values(self._rows, list(map(_path, self._columns))):
             self.count += 1
             yield dump_line(row if self._clean is None else self._cleaned(names, row)).encode()
 

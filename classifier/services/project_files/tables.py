@@ -3,7 +3,7 @@
 A column that a migration adds goes along by itself. Names of users go in the place of their ids.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -31,7 +31,8 @@ from classifier.models import (
     UploadItem,
 )
 from classifier.prepared import any_of
-from classifier.services.portable.lines import writable_fields
+from classifier.services.portable.lines import AT_ONCE, writable_fields
+from classifier.services.shards import read_vectors
 
 USER, PROJECT = "user", "project"  # what a column names that is not in the file
 
@@ -64,6 +65,17 @@ class Column:
     names: str = ""
 
 
+def _read_values(rows: "QuerySet[Any]", names: list[str]) -> Iterable[tuple[Any, ...]]:
+    return rows.values_list(*names).iterator(chunk_size=AT_ONCE)
+
+
+def _read_embeddings(rows: "QuerySet[Any]", names: list[str]) -> Iterable[tuple[Any, ...]]:
+    """Read embeddings with their vectors, also where those are in shards."""
+    place = names.index("vector")
+    for *values, vector in read_vectors([rows], *names[:place], *names[place + 1 :]):
+        yield (*values[:place], vector.tobytes(), *values[place:])
+
+
 @dataclass(frozen=True)
 class Table:
     """A table of the file.
@@ -74,6 +86,7 @@ class Table:
         only: names of columns that do, where most do not.
         has_ids: whether other tables name its rows.
         clean: returns what of a row is true on any site, by column.
+        values: reads these columns of the rows.
     """
 
     name: str
@@ -83,6 +96,7 @@ class Table:
     only: frozenset[str] = field(default_factory=frozenset)
     has_ids: bool = True
     clean: Callable[[dict[str, Any]], dict[str, Any]] | None = None
+    values: Callable[["QuerySet[Any]", list[str]], Iterable[tuple[Any, ...]]] = _read_values
 
     def columns(self) -> list[Column]:
         """List the columns that go along, as the database has them."""
@@ -195,7 +209,9 @@ TABLES = {
             "embeddings",
             Embedding,
             lambda scope: Embedding.objects.filter(image__in=_images(scope), key__in=list(scope.keys)),
+            frozenset(["shard_id"]),
             has_ids=False,
+            values=_read_embeddings,
         ),
         Table(
             "uploads",

@@ -13,8 +13,8 @@ from django.test import Client
 from django.urls import reverse
 from PIL import Image as Picture
 
-from classifier.models import ModelVersion, Project, Sample
-from classifier.services import embeddings, explanations, prediction, samples, training_pictures
+from classifier.models import EmbeddingShard, ModelVersion, Project, Sample
+from classifier.services import embeddings, explanations, prediction, samples, shards, training_pictures
 from classifier.services.datasets import load_dataset
 from classifier.services.images import read_picture
 from classifier.storage import store_once
@@ -128,6 +128,24 @@ def test_similar_pictures_are_the_same_where_a_training_is_too_large_to_be_held(
     monkeypatch.setattr(training_pictures, "_PART", 4)
     assert ask() == held
     assert not training_pictures._held
+
+
+def test_similar_pictures_are_the_same_where_embeddings_are_in_files(
+    version: ModelVersion, as_owner: Client, monkeypatch: pytest.MonkeyPatch, settings: Any
+) -> None:
+    def ask() -> Any:
+        training_pictures._held.clear()
+        return as_owner.post(api(version), {"image": upload(red_corner())}).json()["similar"]
+
+    before = ask()
+    monkeypatch.setattr(shards, "PICTURES", 4)
+    settings.EMBEDDINGS_IN_DATABASE = 0
+    shards.tend_shards()
+    assert EmbeddingShard.objects.count() > 1
+    assert ask() == before
+    for shard in EmbeddingShard.objects.all():
+        default_storage.delete(shard.path)
+    assert ask() == []
 
 
 def test_stored_picture_is_not_similar_to_itself(version: ModelVersion, as_owner: Client) -> None:

@@ -22,6 +22,7 @@ from classifier.services.project_files.offering import delete_old_project_files
 from classifier.services.purging import purge_expired
 from classifier.services.resumable import tend_partial_uploads
 from classifier.services.sessions import delete_expired_sessions
+from classifier.services.shards import tend_shards
 from classifier.services.uploads import delete_read_archives
 from classifier.workers import record_reaper
 from poetsweb.broker import end_leftover
@@ -42,7 +43,7 @@ class Command(BaseCommand):
             *(Reaper().recover_jobs, delete_read_archives, tend_partial_uploads),
             *(delete_old_checkpoints, delete_old_scratch, purge_expired, purge_expired_accounts),
             *(purge_expired_backbones, look_after_requests, delete_old_sign_ups),
-            *(delete_old_entries, delete_expired_sessions, delete_old_project_files, tell_ends),
+            *(delete_old_entries, delete_expired_sessions, delete_old_project_files, tell_ends, tend_shards),
         )
         while not stop.wait(EVERY_SECONDS):
             troubles = [duty.__name__ for duty in duties if not _do(duty)]
