@@ -1,5 +1,6 @@
 """Measure pictures as they are decoded for their embeddings, and those that were embedded before that was done."""
 
+from collections import deque
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 
@@ -25,7 +26,7 @@ class MeasuredPictures:
     def __init__(self, images: Mapping[str, Image]) -> None:
         known = list_measured([image.pk for image in images.values()])
         self._images = {sha256: image for sha256, image in images.items() if image.pk not in known}
-        self._found: list[tuple[int, Measures]] = []
+        self._found: deque[tuple[int, Measures]] = deque()
 
     def __call__(self, sha256: str, data: bytes, picture: Pixels) -> None:
         """Measure a picture that was decoded."""
@@ -34,7 +35,8 @@ class MeasuredPictures:
 
     def store(self) -> None:
         """Keep what has been measured since the last time."""
-        found, self._found = self._found, []
+        # One by one: the thread that measures may be about to add to what would be taken as a whole.
+        found = [self._found.popleft() for _ in range(len(self._found))]
         if found:
             store_measures(found)
 
