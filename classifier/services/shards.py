@@ -10,6 +10,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from datetime import timedelta
 from io import BytesIO
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -23,6 +24,7 @@ from django.utils import timezone
 
 from classifier.models import Embedding, EmbeddingShard
 from classifier.models.embedding_shard import shard_path
+from classifier.models.image import image_path
 from classifier.prepared import any_of
 from classifier.services.images import read_file
 from classifier.storage import store_once
@@ -50,7 +52,8 @@ class ShardLost(Conflict):
 def read_vectors(parts: Iterable["QuerySet[Embedding]"], *names: str) -> Iterator[tuple[Any, ...]]:
     """Yield the values of these fields of each embedding, and its vector (F,), wherever that is; in no order.
 
-    Each shard is opened once for all the parts. Raise ShardLost, after which what was in it counts as missing.
+    Each shard is opened once for all the parts. Raise ShardLost, after which what was in it counts as missing if its
+    pictures are there.
     """
     sharded: dict[tuple[str, str], dict[str, tuple[Any, ...]]] = defaultdict(dict)
     for rows in parts:
@@ -74,9 +77,15 @@ def _read(shard: str, key: str, sha256s: Iterable[str]) -> dict[str, Floats]:
             raise ValueError("A shard lacks pictures.")
         return found
     except (FileNotFoundError, ValueError) as error:
-        log.warning("shard_lost", shard=shard, error=str(error))
-        EmbeddingShard.objects.filter(sha256=shard).delete()
+        _forget(shard, sha256s, error)
         raise ShardLost from None
+
+
+def _forget(shard: str, sha256s: Iterable[str], error: Exception) -> None:
+    """Let what was in a shard count as missing, if its pictures are there; else it is the whole storage that is not."""
+    log.warning("shard_lost", shard=shard, error=str(error))
+    if any(default_storage.exists(image_path(sha256)) for sha256 in islice(sha256s, 1)):
+        EmbeddingShard.objects.filter(sha256=shard).delete()
 
 
 def tend_shards() -> None:
@@ -134,10 +143,12 @@ def _rewrite(shard: EmbeddingShard) -> None:
     """Write a shard without the pictures that were deleted. The old one is empty then."""
     left = list(shard.embeddings.values_list("image__sha256", flat=True))
     try:
-        vectors = read_shard(BytesIO(read_file(shard.path)), shard.key, left)
+        data = read_file(shard.path)
+        if hashlib.sha256(data).hexdigest() != shard.sha256:  # a new file would hide the damage
+            raise ValueError("The content is not what its name says.")
+        vectors = read_shard(BytesIO(data), shard.key, left)
     except (FileNotFoundError, ValueError) as error:
-        log.warning("shard_lost", shard=shard.sha256, error=str(error))
-        shard.delete()
+        _forget(shard.sha256, left, error)
         return
     if vectors:
         _store(shard.key, vectors, shard.embeddings.all())

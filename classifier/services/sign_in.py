@@ -21,7 +21,7 @@ FORGOTTEN_AFTER = 3600  # seconds without a try
 MOST_RECORDED = 100  # failures an hour from one address that the audit log tells of
 
 Found = TypeVar("Found")
-_own = LocMemCache("sign-in", {})  # of this process
+_own = LocMemCache("sign-in", {"OPTIONS": {"MAX_ENTRIES": 100_000}})  # of this process
 
 
 class TooManyTries(UserError):

@@ -129,6 +129,33 @@ def test_lost_file_is_told_and_computed_again(sha256s: list[str], how: str) -> N
     assert not EmbeddingShard.objects.filter(pk=shard.pk).exists()
 
 
+def test_storage_that_is_away_as_a_whole_costs_nothing(sha256s: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    tend()
+    before = load(sha256s)
+    with monkeypatch.context() as away:
+        away.setattr(default_storage, "open", lambda *_: (_ for _ in ()).throw(FileNotFoundError()))
+        away.setattr(default_storage, "exists", lambda _: False)
+        with pytest.raises(ShardLost):
+            load(sha256s)
+    assert (load(sha256s) == before).all()
+
+
+def test_damage_is_not_written_into_a_new_file(sha256s: list[str]) -> None:
+    tend()
+    lost = Embedding.objects.exclude(shard=None).order_by("image")[0]
+    shard = lost.shard
+    assert shard is not None
+    with default_storage.open(shard.path) as file:
+        data = file.read()
+    default_storage.delete(shard.path)
+    default_storage.save(shard.path, ContentFile(data[:-1] + bytes([data[-1] ^ 1])))
+    Sample.objects.filter(image=lost.image).delete()
+    samples.purge_pictures([lost.image.sha256])
+    tend()
+    assert not EmbeddingShard.objects.filter(count=3).exists()
+    assert len(embeddings.list_missing([one for one in sha256s if one != lost.image.sha256], KEY)) == 3
+
+
 def test_check_files_tells_and_forgets_a_damaged_file(sha256s: list[str]) -> None:
     tend()
     shard = EmbeddingShard.objects.order_by("pk")[0]
