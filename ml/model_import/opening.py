@@ -22,6 +22,7 @@ from ml.sandbox.confine import Limits, bare_environment, confined
 
 SECONDS = 600.0
 FETCH_SECONDS = 3600.0
+NICE = 10  # a tenth of what trainings and answers get beside it: a stranger's network may compute for all its time
 PROGRAM = "ml.model_import.program"
 
 
@@ -100,7 +101,8 @@ def open_network(
     out, asked = folder / "out", folder / "request.json"
     out.mkdir()
     asked.write_text(dump_request(request))
-    _run(["open", str(path), str(out), str(asked)], folder, SECONDS, alive, said, limits=Limits(reads=(str(path),)))
+    limits = Limits(reads=(str(path),), nice=NICE)
+    _run(["open", str(path), str(out), str(asked)], folder, SECONDS, alive, said, limits=limits)
     try:
         found = json.loads(_read_own(out / FOUND))
         origin = Origin.IMPORTED if request.classifier else Origin.UPLOADED

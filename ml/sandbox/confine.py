@@ -57,6 +57,7 @@ class Limits:
         memory: bytes of data.
         online: whether it may open connections to other machines.
         tied: whether it ends with the thread that started it, which does not fit processes that serve several threads.
+        nice: how far it steps back where others want the processor, from 0 to 19.
     """
 
     reads: tuple[str, ...] = ()
@@ -65,6 +66,7 @@ class Limits:
     memory: int = MEMORY
     online: bool = False
     tied: bool = True
+    nice: int = 0
 
 
 def missing_protections() -> list[str]:
@@ -90,6 +92,8 @@ def bare_environment(folder: Path) -> dict[str, str]:
 
 def confine(limits: Limits) -> None:
     """Apply the limits to this process and its children, from now on."""
+    if limits.nice:
+        _step_back(limits.nice)
     for limit, soft, hard in (
         (resource.RLIMIT_CORE, 0, 0),
         (
@@ -111,6 +115,14 @@ def confine(limits: Limits) -> None:
     reads = [*map(Path, (*_SYSTEM, *limits.reads)), *_of_python()]
     restrict_files(reads=reads, writes=[Path("/dev/null"), *map(Path, limits.writes)], tcp=limits.online)
     restrict_calls(online=limits.online)
+
+
+def _step_back(nice: int) -> None:
+    """Leave the processor to others. Linux weighs a session as one (autogroup), and only then what is in it."""
+    os.nice(nice)
+    with contextlib.suppress(OSError):  # not every system has that
+        os.setsid()
+        Path("/proc/self/autogroup").write_text(str(nice))
 
 
 def _of_python() -> list[Path]:

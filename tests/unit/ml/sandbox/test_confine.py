@@ -123,6 +123,17 @@ def test_confined_program_ends_with_whoever_started_it(tmp_path: Path) -> None:
         time.sleep(0.05)
 
 
+@pytest.mark.skipif(not Path("/proc/self/autogroup").exists(), reason="this system does not weigh sessions")
+@pytest.mark.parametrize("nice", [0, 10])
+def test_program_steps_back_as_far_as_it_is_told(nice: int, tmp_path: Path) -> None:
+    program = "import os, pathlib; print(os.nice(0), pathlib.Path('/proc/self/autogroup').read_text().split()[-1])"
+    (tmp_path / "told.py").write_text(program)
+    module, arguments = confined("told", [], Limits(reads=(str(tmp_path),), nice=nice))
+    environment = {**bare_environment(tmp_path), "PYTHONPATH": str(tmp_path)}
+    said = subprocess.run([sys.executable, "-m", module, *arguments], env=environment, capture_output=True, text=True)
+    assert said.stdout.split() == [str(min(os.nice(0) + nice, 19)), str(nice)], said.stderr
+
+
 def is_running(pid: int) -> bool:
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
