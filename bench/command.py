@@ -27,20 +27,19 @@ COLD_ROUNDS, ROUNDS, HUNDRED_ROUNDS = 2, 3, 8
 COLD, WARM, ONE, HUNDRED = 1.5, 1.3, 0.2, 0.85
 START = 0.5  # seconds that Django's command line may take beside a bare program
 
-# Trains only the head, and prints the seconds without the import of TensorFlow.
+# Trains only the head, and prints the seconds without the imports.
 HEAD = """
 import sys, time
 import numpy as np
 from ml.training.config import TrainConfig
-from ml.training.head import LabelledFeatures, no_callback, prepare_tensorflow
-from ml.training.recipes.sgd import train_sgd
+from ml.training.head import LabelledFeatures
+from ml.training.recipes.registry import train_head
 features, labels = (np.load(path) for path in sys.argv[1:3])
 cut = len(labels) * 9 // 10
-prepare_tensorflow()
 begun = time.perf_counter()
 config = TrainConfig(recipe="sgd", steps=int(sys.argv[3]))
 splits = LabelledFeatures(features[:cut], labels[:cut]), LabelledFeatures(features[cut:], labels[cut:])
-train_sgd(*splits, int(labels.max()) + 1, config, lambda *_, **__: None, no_callback)
+train_head(*splits, int(labels.max()) + 1, config, lambda *_, **__: None)
 print(time.perf_counter() - begun)
 """
 

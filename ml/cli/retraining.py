@@ -133,17 +133,19 @@ def _embed(flags: RetrainFlags, photos: Photos, features: PhotoFeatures, augment
 
 def _train(flags: RetrainFlags, config: TrainConfig, data: Data, parts: Parts, console: Console) -> Head:
     """Run gradient descent as in the original, with its lines of output and its summaries."""
+    from ml.training.blas import blas_on_one_core
     from ml.training.recipes.sgd import descend
 
     training, validation = data.split(TRAINING), data.split(VALIDATION, flags.validation_batch_size)
     writers = {name: EventFile(flags.summaries_dir / name) for name in ("train", "validation")}
     intervals = descend(training, validation, len(parts.labels), config, interval=_interval(flags))
-    for step, head, _ in intervals:
-        if step % flags.eval_step_interval == 0 or step == config.steps:
-            _tell(step, head, config.learning_rate, {"train": training, "validation": validation}, writers, console)
-        if flags.intermediate_store_frequency and step % flags.intermediate_store_frequency == 0:
-            target = flags.intermediate_output_graphs_dir / f"intermediate_{step}.pb"
-            _write_graph(target, Parts(parts.title, 1, parts.backbone, head, parts.labels), flags.final_tensor_name)
+    with blas_on_one_core():
+        for step, head, _ in intervals:
+            if step % flags.eval_step_interval == 0 or step == config.steps:
+                _tell(step, head, config.learning_rate, {"train": training, "validation": validation}, writers, console)
+            if flags.intermediate_store_frequency and step % flags.intermediate_store_frequency == 0:
+                target = flags.intermediate_output_graphs_dir / f"intermediate_{step}.pb"
+                _write_graph(target, Parts(parts.title, 1, parts.backbone, head, parts.labels), flags.final_tensor_name)
     for writer in writers.values():
         writer.close()
     if not (np.isfinite(head.weights).all() and np.isfinite(head.bias).all()):

@@ -3,7 +3,7 @@
 The tags are those of the original TensorFlow for Poets, so that old and new runs can be compared in one chart.
 
 tensorboardX would write them in a thread; once that thread has failed, on a full disk, the training waits for it
-forever. TensorFlow, which every recipe loads anyway, raises an error instead.
+forever. TensorFlow raises an error instead.
 """
 
 import os

@@ -1,12 +1,8 @@
-"""Define the trained last layer and what training one needs.
+"""Define the trained last layer and what training one needs."""
 
-TensorFlow is imported only by the function that prepares it.
-"""
-
-import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -139,18 +135,6 @@ def no_callback(
     """Do nothing; the default for callers that need no callback."""
 
 
-@functools.cache
-def prepare_tensorflow() -> Any:
-    """Return TensorFlow in deterministic mode: the same inputs and seed give the same bits on the same kind of machine.
-
-    All random numbers come from NumPy and the config's seed, so TensorFlow needs no seed of its own.
-    """
-    import tensorflow as tf
-
-    tf.config.experimental.enable_op_determinism()
-    return tf
-
-
 def measure_point(step: int, training_loss: float, logits: Floats, labels: Ints) -> dict[str, float]:
     """Return one point of the curve.
 
@@ -170,8 +154,12 @@ def balanced_loss(logits: Floats, labels: Ints) -> float:
 
     logits are (N, C), labels (N,).
     """
+    sums, counts = np.bincount(labels, cross_entropies(logits, labels)), np.bincount(labels)
+    return float(np.mean(sums[counts > 0] / counts[counts > 0]))
+
+
+def cross_entropies(logits: Floats, labels: Ints) -> NDArray[np.float64]:
+    """Return the cross-entropy in nats of each row, (N,); logits are (N, C), labels (N,)."""
     # Computed in double precision from the logits, because float32 probabilities vanish below 1e-45.
     shifted = logits.astype(np.float64) - logits.max(axis=1, keepdims=True)
-    losses = np.log(np.exp(shifted).sum(axis=1)) - shifted[np.arange(len(labels)), labels]
-    sums, counts = np.bincount(labels, losses), np.bincount(labels)
-    return float(np.mean(sums[counts > 0] / counts[counts > 0]))
+    return np.asarray(np.log(np.exp(shifted).sum(axis=1)) - shifted[np.arange(len(labels)), labels])

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from ml.backbones.backbone import Backbone
 from ml.training.fine_tuning.layers import choose_layers
-from ml.training.head import Floats, Head, Ints, prepare_tensorflow
+from ml.training.head import Floats, Head, Ints
 
 Arrays = list[NDArray[Any]]
 
@@ -20,15 +20,18 @@ class TunableNetwork:
     """
 
     def __init__(self, backbone: Backbone, head: Head, *, extent: str, rate: float) -> None:
-        """Build the network; its training is deterministic (see `prepare_tensorflow`).
+        """Build the network; its training is deterministic: the same bits on the same kind of machine.
+
+        All random numbers come from NumPy and the config's seed, so TensorFlow needs no seed of its own.
 
         Args:
             extent: which layers learn in addition to the head, see `choose_layers`.
             rate: the learning rate of Adam (Kingma and Ba, 2015).
         """
-        prepare_tensorflow()
         import keras
+        import tensorflow as tf
 
+        tf.config.experimental.enable_op_determinism()
         # Layers are numbered through a process. Begun anew, the same training writes the same names into its graph.
         keras.backend.clear_session()
         self.features = backbone.build_network()
