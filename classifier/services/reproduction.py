@@ -11,8 +11,9 @@ from classifier.jobs.results import ReproduceResult
 from classifier.jobs.sending import queue_job
 from classifier.models import Job, ModelVersion, Project
 from classifier.services.artifacts import load_artifact, load_evaluation
-from classifier.services.custom_backbones import check_backbone
+from classifier.services.custom_backbones import check_backbone, find_backbone
 from classifier.services.dataset_restoring import count_purged
+from classifier.services.model_versions import fingerprint_of, negative_classes_in_training
 from ml.errors import Conflict
 from ml.training.artifacts import Artifact, read_artifact, read_evaluation
 from ml.training.config import parse_config
@@ -46,15 +47,16 @@ def compare_with(version: ModelVersion, trained: Trained) -> ReproduceResult:
     digest = version.artifact_digest
     old, new = load_artifact(digest), read_artifact(trained.digest, trained.files.__getitem__)
     before, after = load_evaluation(digest), read_evaluation(trained.digest, trained.files.__getitem__)
+    identical = trained.digest == digest
     return ReproduceResult(
         reproduced=version.number,
-        identical=trained.digest == digest,
+        identical=identical,
         head_identical=_same(old.head.weights, new.head.weights) and _same(old.head.bias, new.head.bias),
         answers_identical=before.sha256s == after.sha256s and _same(before.probabilities, after.probabilities),
         metrics_identical=old.manifest.get("metrics") == new.manifest.get("metrics"),
         largest_difference=_largest_difference(old, new),
         digest=trained.digest,
-        reasons=_list_reasons(old.manifest, new.manifest),
+        reasons=[] if identical else _list_reasons(old.manifest, new.manifest) or _tell_other_training(version),
     )
 
 
@@ -76,10 +78,20 @@ _REASONS = {
     ("config",): "The program has other settings than it had then.",
     ("classes",): "The classes are others than they were then.",
 }
+_OTHER_TRAINING = "The program trains in another way than it did then."
 
 
 def _list_reasons(old: dict[str, Any], new: dict[str, Any]) -> list[str]:
     return [sentence for path, sentence in _REASONS.items() if _at(old, path) != _at(new, path)]
+
+
+def _tell_other_training(version: ModelVersion) -> list[str]:
+    """Tell that a recipe or a stage of the training is another one than it was, by the fingerprint of the inputs."""
+    config, frozen = parse_config(version.config), version.dataset_version
+    negative, backbone = negative_classes_in_training(version), find_backbone(config.backbone).digest
+    now = fingerprint_of(frozen.digest, config, backbone=backbone, negative=negative)
+    is_known = len(version.fingerprint) == len(now)  # others are of what was stopped, or came out otherwise once
+    return [_OTHER_TRAINING] if is_known and version.fingerprint != now else []
 
 
 def _at(manifest: dict[str, Any], path: tuple[str, ...]) -> Any:

@@ -103,6 +103,16 @@ def test_what_has_changed_since_is_said(version: ModelVersion) -> None:
     assert result["reasons"] == ["The program prepares pictures in another way than it did then."]
 
 
+def test_training_that_is_another_one_now_is_told_of(version: ModelVersion) -> None:
+    ModelVersion.objects.filter(pk=version.pk).update(fingerprint="0" * 64)  # as of an older version of the recipe
+    assert run(version).result["reasons"] == []  # it came out the same
+    replace_artifact(version, change=0.5)
+    assert run(version).result["reasons"] == ["The program trains in another way than it did then."]
+    ModelVersion.objects.filter(pk=version.pk).update(fingerprint=f"superseded {version.pk}")
+    version.refresh_from_db()
+    assert run(version).result["reasons"] == []  # not known
+
+
 def test_pressing_twice_leads_to_the_job_that_is_open(version: ModelVersion, as_owner: Client) -> None:
     address = reverse("version_reproduce", args=[version.project.slug, 1])
     first = as_owner.post(address)["Location"]
