@@ -16,6 +16,8 @@ from poetsweb.logs import ASKER, TRAFFIC
 
 HEADER, META_NAME = "X-Request-ID", "HTTP_X_REQUEST_ID"
 SANE = re.compile(r"[A-Za-z0-9._-]{1,64}")  # nothing that could be taken for another line or field
+# W3C Trace Context: the version, the ids of the trace and of the caller's span, flags, and what later versions add.
+TRACEPARENT = re.compile(r"(?!ff)[0-9a-f]{2}-((?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16})-[0-9a-f]{2}(-.*)?")
 
 traffic = structlog.get_logger(TRAFFIC)
 GetResponse = Callable[[HttpRequest], HttpResponse]
@@ -27,12 +29,16 @@ def current_request_id() -> str:
 
 
 def name_requests(get_response: GetResponse) -> GetResponse:
-    """Take the id that a proxy or a program has given to the request, or make one, and tell it in the answer."""
+    """Take the id that a proxy or a program has given to the request, or make one, and tell it in the answer.
+
+    Where a collector is told of requests, one that is a part of a trace is named after it and the caller's span.
+    """
     is_logged = settings.TRACING or logging.getLogger(TRAFFIC).isEnabledFor(logging.INFO)
 
     def middleware(request: HttpRequest) -> HttpResponse:
         told = request.META.get(META_NAME, "")  # `request.headers` would be made of all headers
-        request_id = told if SANE.fullmatch(told) else uuid.uuid4().hex
+        traced = TRACEPARENT.fullmatch(request.META.get("HTTP_TRACEPARENT", "")) if settings.TRACING else None
+        request_id = traced[1] if traced else told if SANE.fullmatch(told) else uuid.uuid4().hex
         # Not cleared at the end: Django logs what was refused after all middleware. The next request clears it.
         structlog.contextvars.clear_contextvars()
         structlog.contextvars.bind_contextvars(request_id=request_id, **{ASKER: lambda: known_user(request)})

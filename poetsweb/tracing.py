@@ -1,7 +1,8 @@
 """Tell an OpenTelemetry collector of each request and each job: how long it took, where, and what it belongs to.
 
 The log is the only source, so no address, header, picture or name of a person, project or class goes there. A request
-and the jobs that it has asked for, on whichever machines, are one trace: its id follows from that of the request.
+and the jobs that it has asked for, on whichever machines, are one trace: its id follows from that of the request, which
+says the caller's trace and span where the request is a part of one.
 """
 
 import atexit
@@ -18,7 +19,7 @@ from poetsweb.version import VERSION
 
 UNTOLD = ("live", "static")  # what open pages ask for all the time
 DELAY_MILLISECONDS = 1000  # until spans are sent, many at once
-_TRACE_ID = re.compile(r"[0-9a-f]{32}")
+_IDS = re.compile(r"([0-9a-f]{32})(?:-([0-9a-f]{16}))?")  # of a trace, and of the span that is the caller's
 _running: list[Any] = []  # the processors of this process
 
 
@@ -95,7 +96,8 @@ class _LineTracer:
 
         ids, request_id, ended = RandomIdGenerator(), str(line.get("request_id", "")), time.time_ns()
         trace, sampled = _trace(request_id) or ids.generate_trace_id(), TraceFlags(TraceFlags.SAMPLED)
-        parent = None if own or not request_id else SpanContext(trace, _root(request_id), True, sampled)
+        above = _caller(request_id) if own else _root(request_id) if request_id else 0
+        parent = SpanContext(trace, above, True, sampled) if above else None
         about = {**attributes, "poetsweb.request": request_id, "enduser.id": str(line.get("user", ""))}
         failed = (
             attributes.get("http.response.status_code", 0) >= 500 or attributes.get("poetsweb.job.status") == "failed"
@@ -116,10 +118,17 @@ class _LineTracer:
 
 
 def _trace(request_id: str) -> int:
-    """Return the id of the trace of a request, which is its own id where that can be one; 0 without a request."""
+    """Return the id of the trace of a request, which is in its own id where that can be one; 0 without a request."""
     if not request_id:
         return 0
-    return int(request_id if _TRACE_ID.fullmatch(request_id) else _digest(request_id)[:32], 16)
+    found = _IDS.fullmatch(request_id)
+    return int(found[1] if found else _digest(request_id)[:32], 16)
+
+
+def _caller(request_id: str) -> int:
+    """Return the id of the span in which somebody has sent a request; 0 where that is not known."""
+    found = _IDS.fullmatch(request_id)
+    return int(found[2] or "0", 16) if found else 0
 
 
 def _root(request_id: str) -> int:

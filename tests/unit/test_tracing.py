@@ -75,6 +75,17 @@ def test_job_belongs_to_the_request_that_asked_for_it(say: Say, request_id: str)
     assert done.parent.span_id == asked.context.span_id != done.context.span_id
 
 
+def test_request_continues_the_trace_of_its_caller(say: Say) -> None:
+    request_id = f"{TRACE_ID}-b7ad6b7169203331"
+    asked, done = say("request", **request(request_id=request_id)) and say("job_left", **job(request_id=request_id))
+    assert asked.context is not None
+    assert asked.parent is not None
+    assert f"{asked.context.trace_id:032x}" == f"{asked.parent.trace_id:032x}" == TRACE_ID
+    assert f"{asked.parent.span_id:016x}" == "b7ad6b7169203331"
+    assert done.parent is not None
+    assert done.parent.span_id == asked.context.span_id != asked.parent.span_id
+
+
 def test_job_that_nobody_asked_for_is_a_trace_of_its_own(say: Say) -> None:
     one, other = say("job_left", **job(request_id="")) and say("job_left", **job(request_id=""))
     assert one.context is not None

@@ -62,6 +62,38 @@ def test_strange_id_is_replaced(db: None, client: Client, strange: str) -> None:
     assert answer["X-Request-ID"] != client.get("/sign-in")["X-Request-ID"]
 
 
+PARENT = "0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331"
+
+
+@pytest.mark.parametrize("traceparent", [f"00-{PARENT}-01", f"00-{PARENT}-00", f"cc-{PARENT}-09-what-will-be-later"])
+def test_part_of_a_trace_is_named_after_it(db: None, client: Client, settings: Any, traceparent: str) -> None:
+    headers = {"traceparent": traceparent, "X-Request-ID": "of-the-proxy"}
+    assert client.get("/sign-in", headers=headers)["X-Request-ID"] == "of-the-proxy"  # nobody is told of traces
+    settings.TRACING = True
+    assert client.get("/sign-in", headers=headers)["X-Request-ID"] == PARENT
+
+
+@pytest.mark.parametrize(
+    "traceparent",
+    [
+        "",
+        PARENT,
+        f"00-{PARENT}",
+        f"ff-{PARENT}-01",
+        f"00-{PARENT.upper()}-01",
+        f"00-{PARENT}-01\t",
+        f"00-{'0' * 32}-b7ad6b7169203331-01",
+        f"00-0af7651916cd43dd8448eb211c80319c-{'0' * 16}-01",
+        f"00-{PARENT}-1",
+        f"00{PARENT}01",
+    ],
+)
+def test_strange_trace_is_passed_over(db: None, client: Client, settings: Any, traceparent: str) -> None:
+    settings.TRACING = True
+    headers = {"traceparent": traceparent, "X-Request-ID": "of-the-proxy"}
+    assert client.get("/sign-in", headers=headers)["X-Request-ID"] == "of-the-proxy"
+
+
 def test_every_line_of_a_request_has_its_id_and_user(
     lines: Lines, project: Project, owner: User, as_owner: Client
 ) -> None:
