@@ -10,6 +10,9 @@ class ExternalIdentity(models.Model):
     subject = models.CharField(max_length=255, help_text="what the issuer calls the person, the same for ever")
     name = models.CharField(max_length=150, blank=True, help_text="by which the person knows it")
     created_at = models.DateTimeField(auto_now_add=True)
+    left_at = models.DateTimeField(
+        null=True, blank=True, help_text="when the account was disabled as its issuer no longer knew the person"
+    )
 
     class Meta:
         ordering = ["pk"]

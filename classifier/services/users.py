@@ -158,21 +158,24 @@ def mail_password_link(user: User, link: str) -> bool:
     )
 
 
-def disable_user(user: User, *, by: User) -> None:
-    """Let nobody sign in to this account; its sessions end and its keys stop. Raise NotYourself, LastAdministrator."""
+def disable_user(user: User, *, by: User | None, **details: str) -> None:
+    """Let nobody sign in to this account; its sessions end and its keys stop. Raise NotYourself, LastAdministrator.
+
+    `details` go to the log.
+    """
     with transaction.atomic():
         check_dispensable(user, by=by)
         if User.objects.filter(pk=user.pk, is_active=True).update(is_active=False):
             end_sessions(user)
-            record("user.disabled", user.username, by=by)
+            record("user.disabled", user.username, by=by, **details)
 
 
-def enable_user(user: User, *, by: User) -> None:
+def enable_user(user: User, *, by: User | None, **details: str) -> None:
     """Let a disabled account be used again, with its keys. Raise Disabled for one in the trash."""
     if account_of(user).deleted_at:
         raise Disabled
     if User.objects.filter(pk=user.pk, is_active=False).update(is_active=True):
-        record("user.enabled", user.username, by=by)
+        record("user.enabled", user.username, by=by, **details)
 
 
 def set_administrator(user: User, wanted: bool, *, by: User) -> None:

@@ -16,6 +16,7 @@ from classifier.services.backbone_trash import purge_expired_backbones
 from classifier.services.checkpoints import delete_old_checkpoints
 from classifier.services.closing import purge_expired_accounts
 from classifier.services.domain_sign_up import delete_old_sign_ups
+from classifier.services.leavers import follow_directory
 from classifier.services.mail_requests import look_after_requests
 from classifier.services.notices import tell_ends
 from classifier.services.project_files.offering import delete_old_project_files
@@ -44,6 +45,7 @@ class Command(BaseCommand):
             *(delete_old_checkpoints, delete_old_scratch, purge_expired, purge_expired_accounts),
             *(purge_expired_backbones, look_after_requests, delete_old_sign_ups),
             *(delete_old_entries, delete_expired_sessions, delete_old_project_files, tell_ends, tend_shards),
+            follow_directory,
         )
         while not stop.wait(EVERY_SECONDS):
             troubles = [duty.__name__ for duty in duties if not _do(duty)]

@@ -1,0 +1,71 @@
+"""Asking the directory who is there, in the way in which it is asked when somebody signs in.
+
+It is loaded where LDAP_URL is set, because it needs an extra.
+"""
+
+from collections.abc import Collection, Iterator
+from typing import Any
+
+import ldap
+from django_auth_ldap.backend import LDAPBackend
+
+from classifier.services.directories import read_person
+
+PAGE = 500  # entries that are asked for at a time; some directories give no more
+
+
+class DirectorySilent(Exception):
+    """The directory does not tell who is there."""
+
+
+def list_admitted(subjects: Collection[str]) -> set[str]:
+    """Return which of these people the directory would let in now. Raise DirectorySilent.
+
+    Everybody who passes the filter is looked at, as names may have changed since.
+    """
+    settings = LDAPBackend().settings
+    try:
+        pages = _Pages(_connect(settings))
+        found = settings.USER_SEARCH.execute(pages, {"user": "*"}, escape=False)
+        places = {read_person("", dn, attributes).subject: dn for dn, attributes in found}
+        if not places:  # a site of which everybody has left is less likely than a filter that is wrong
+            raise DirectorySilent("It shows nobody.")
+        known = [one for one in subjects if one in places]
+        return {one for one in known if _is_admitted(pages.connection, places[one], settings.REQUIRE_GROUP)}
+    except ldap.LDAPError as error:
+        raise DirectorySilent(type(error).__name__) from error
+
+
+def _connect(settings: Any) -> Any:
+    connection = ldap.initialize(settings.SERVER_URI, bytes_mode=False)
+    for option, value in settings.CONNECTION_OPTIONS.items():
+        connection.set_option(option, value)
+    if settings.START_TLS:
+        connection.start_tls_s()
+    connection.simple_bind_s(settings.BIND_DN, settings.BIND_PASSWORD)
+    return connection
+
+
+def _is_admitted(connection: Any, dn: str, group: str | None) -> bool:
+    return group is None or bool(connection.compare_s(group, "member", dn.encode()))
+
+
+class _Pages:
+    """A connection that reads what is found page by page."""
+
+    def __init__(self, connection: Any) -> None:
+        self.connection = connection
+
+    def search_s(self, *search: Any) -> list[Any]:
+        return list(self._read(*search))
+
+    def _read(self, *search: Any) -> Iterator[Any]:
+        page = ldap.controls.SimplePagedResultsControl(True, size=PAGE, cookie="")
+        while True:
+            message = self.connection.search_ext(*search, serverctrls=[page])
+            _, entries, _, answers = self.connection.result3(message)
+            yield from entries
+            cookies = [one.cookie for one in answers if one.controlType == page.controlType]
+            if not any(cookies):
+                return
+            page.cookie = cookies[0]
