@@ -16,9 +16,10 @@ from tests.site import ROOT, Site
 USER = 54321  # who has no entry in /etc/passwd
 RIGHTLESS = f"setpriv --reuid={USER} --regid=0 --clear-groups --inh-caps=-all --bounding-set=-all --no-new-privs"
 # A mount of its own for what may be written, and everything else read-only. A Python in the home of root is shown to
-# others as well.
+# others as well, whatever the tests before have made of the umask: otherwise that of the system would run.
 CONTAINED = f"""
 set -e
+umask 022
 mount --bind "$0" "$0"
 if ! {RIGHTLESS} test -r "$1/lib"; then
     mount --bind "$1" /mnt
@@ -67,6 +68,7 @@ def test_a_site_trains_and_answers(writable: Path, backbones: Path) -> None:
     site.env["PYTHONDONTWRITEBYTECODE"] = "1"
     for path in (writable, *writable.rglob("*")):
         os.chown(path, USER, 0)
+    check_python(site, writable)
     site.command = contained(writable, *site.command)
     site.manage = lambda *arguments, check=True: run_there(site, writable, *arguments)  # type: ignore[method-assign]
     site.start()
@@ -83,6 +85,12 @@ def test_a_site_trains_and_answers(writable: Path, backbones: Path) -> None:
         assert site.stop() == 0
     written = {path.lstat().st_uid for path in site.data.rglob("*")}
     assert written == {USER}
+
+
+def check_python(site: Site, folder: Path) -> None:
+    tell = contained(folder, sys.executable, "-c", "import sys; print(*sys.version_info[:3], sys.base_prefix)")
+    said = subprocess.run(tell, cwd=ROOT, env=site.env, capture_output=True, text=True, check=True)
+    assert said.stdout.split() == [*map(str, sys.version_info[:3]), sys.base_prefix]
 
 
 def run_there(site: Site, folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
