@@ -11,7 +11,7 @@ from tests.datasets import coloured_pictures, make_zip
 
 pytestmark = [pytest.mark.browser, pytest.mark.site]
 
-LONG = {"recipe": "sgd", "steps": 100_000, "force": True}
+LONG = {"recipe": "sgd", "steps": 100_000, "batch_size": 2000, "force": True}
 
 
 @pytest.fixture(scope="module")

@@ -17,7 +17,7 @@ pytestmark = [pytest.mark.site, pytest.mark.slow]
 # Longer where other tests have some of the cores.
 SECONDS = 2.0 * max(1, int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1")) / CORES)
 STAGES: dict[str, dict[str, Any]] = {
-    "head": {"recipe": "sgd", "steps": 100_000},
+    "head": {"recipe": "sgd", "steps": 100_000, "batch_size": 2000},
     "build": {"fine_tuning": "all"},
     "fine_tune": {"fine_tuning": "all", "fine_tuning_epochs": 100, "fine_tuning_rate": 1e-9},
 }
