@@ -33,6 +33,11 @@ def follow_directory() -> None:
     except DirectorySilent as error:
         log.warning("directory_not_followed", error=str(error))
         return
+    counted = [one.subject for one in identities if one.left_at is None and one.user.is_active]
+    if len(counted) > 1 and admitted.isdisjoint(counted):
+        # All at once is how a wrong setting looks, or a directory that has new ids or hides them.
+        log.warning("directory_not_followed", error="It knows nobody who has an account here.")
+        return
     for identity in identities:
         has_left = identity.left_at is not None
         if identity.subject in admitted and has_left:

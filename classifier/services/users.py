@@ -166,6 +166,7 @@ def disable_user(user: User, *, by: User | None, **details: str) -> None:
     with transaction.atomic():
         check_dispensable(user, by=by)
         if User.objects.filter(pk=user.pk, is_active=True).update(is_active=False):
+            user.identities.update(left_at=None)  # so that no return to the directory undoes it
             end_sessions(user)
             record("user.disabled", user.username, by=by, **details)
 

@@ -16,7 +16,7 @@ from classifier.models import AuditEntry, ExternalIdentity
 from classifier.services import identities, leavers
 from classifier.services.accounts import create_api_key
 from classifier.services.identities import Person
-from classifier.services.users import enable_user
+from classifier.services.users import disable_user, enable_user
 from poetsweb import identity_providers
 from poetsweb.env import ENVIRONMENT
 from tests import directory_server
@@ -94,8 +94,8 @@ def test_page_of_the_user_says_since_when(people: dict[str, Client], follow: Any
     User.objects.filter(username="owner").update(is_superuser=True, is_staff=True)
     pages = {name: reverse("user", args=[User.objects.get(username=name).pk]) for name in people}
     said = {name: as_owner.get(page).content.decode() for name, page in pages.items()}
-    assert "until it no longer let" in said["anna"]
-    assert "until it no longer let" not in said["bert"]
+    assert "no longer admitted since" in said["anna"]
+    assert "no longer admitted since" not in said["bert"]
 
 
 def test_whoever_leaves_the_group_leaves(people: dict[str, Client], follow: Any) -> None:
@@ -169,6 +169,33 @@ def test_whom_an_administrator_lets_in_again_stays(people: dict[str, Client], fo
     enable_user(User.objects.get(username="anna"), by=owner)
     follow(**WITHOUT_ANNA)
     assert is_active("anna")
+
+
+def test_whom_an_administrator_disables_does_not_come_back(people: dict[str, Client], follow: Any, owner: User) -> None:
+    anna = User.objects.get(username="anna")
+    follow(**WITHOUT_ANNA)
+    enable_user(anna, by=owner)
+    disable_user(anna, by=owner)
+    follow()
+    assert not is_active("anna")
+
+
+def test_directory_that_knows_none_of_the_accounts_changes_nothing(people: dict[str, Client], follow: Any) -> None:
+    for identity in ExternalIdentity.objects.all():
+        ExternalIdentity.objects.filter(pk=identity.pk).update(subject=f"an-id-of-long-ago-{identity.pk}")
+    follow()
+    assert (is_active("anna"), is_active("bert")) == (True, True)
+
+
+@pytest.mark.parametrize("group", ["", GROUP])
+def test_directory_that_takes_too_long_is_given_up(
+    people: dict[str, Client], follow: Any, monkeypatch: pytest.MonkeyPatch, group: str
+) -> None:
+    from classifier.services import directory_search
+
+    monkeypatch.setattr(directory_search, "MOST_SECONDS", -1.0)
+    follow(**WITHOUT_ANNA, LDAP_REQUIRE_GROUP=group)
+    assert (is_active("anna"), is_active("bert")) == (True, True)
 
 
 def test_directory_is_asked_once_an_hour(
