@@ -121,7 +121,8 @@ def _step_back(nice: int) -> None:
     """Leave the processor to others. Linux weighs a session as one (autogroup), and only then what is in it."""
     os.nice(nice)
     with contextlib.suppress(OSError):  # not every system has that
-        os.setsid()
+        if os.getsid(0) != os.getpid():
+            os.setsid()
         Path("/proc/self/autogroup").write_text(str(nice))
 
 

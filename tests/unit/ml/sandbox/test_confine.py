@@ -19,6 +19,7 @@ from ml.sandbox.child import ChildFailed, ChildKilled, run_child
 from ml.sandbox.confine import Limits, bare_environment, confined
 from ml.sandbox.seccomp import can_restrict_calls
 
+AUTOGROUP = Path("/proc/self/autogroup")
 PROBE = '''
 """Tries what the brief of a hostile program would be; prints what worked."""
 import json, os, pathlib, socket, subprocess, sys
@@ -123,15 +124,30 @@ def test_confined_program_ends_with_whoever_started_it(tmp_path: Path) -> None:
         time.sleep(0.05)
 
 
-@pytest.mark.skipif(not Path("/proc/self/autogroup").exists(), reason="this system does not weigh sessions")
-@pytest.mark.parametrize("nice", [0, 10])
-def test_program_steps_back_as_far_as_it_is_told(nice: int, tmp_path: Path) -> None:
-    program = "import os, pathlib; print(os.nice(0), pathlib.Path('/proc/self/autogroup').read_text().split()[-1])"
-    (tmp_path / "told.py").write_text(program)
-    module, arguments = confined("told", [], Limits(reads=(str(tmp_path),), nice=nice))
-    environment = {**bare_environment(tmp_path), "PYTHONPATH": str(tmp_path)}
-    said = subprocess.run([sys.executable, "-m", module, *arguments], env=environment, capture_output=True, text=True)
-    assert said.stdout.split() == [str(min(os.nice(0) + nice, 19)), str(nice)], said.stderr
+@pytest.mark.skipif(not AUTOGROUP.exists(), reason="this system does not weigh sessions")
+@pytest.mark.parametrize("leads", [False, True])
+def test_program_steps_back_as_far_as_it_is_told(leads: bool, tmp_path: Path) -> None:
+    priority, group = told(tmp_path, nice=10, leads=leads)
+    assert priority == min(os.nice(0) + 10, 19)
+    assert group.split()[1:] == ["nice", "10"]
+
+
+@pytest.mark.skipif(not AUTOGROUP.exists(), reason="this system does not weigh sessions")
+def test_program_that_need_not_step_back_stays_among_its_starters(tmp_path: Path) -> None:
+    assert told(tmp_path, nice=0) == (os.nice(0), AUTOGROUP.read_text())
+
+
+def told(folder: Path, *, nice: int, leads: bool = False) -> tuple[int, str]:
+    """Return the priority and the scheduler's group of a confined program, which may lead a session from the start."""
+    program = "import json, os; print(json.dumps([os.nice(0), open('/proc/self/autogroup').read()]))"
+    (folder / "told.py").write_text(program)
+    module, arguments = confined("told", [], Limits(reads=(str(folder),), nice=nice))
+    environment = {**bare_environment(folder), "PYTHONPATH": str(folder)}
+    command = [sys.executable, "-m", module, *arguments]
+    said = subprocess.run(command, env=environment, capture_output=True, text=True, start_new_session=leads)
+    assert said.returncode == 0, said.stderr
+    priority, group = json.loads(said.stdout)
+    return priority, group
 
 
 def is_running(pid: int) -> bool:
