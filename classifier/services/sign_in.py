@@ -3,25 +3,18 @@
 import hashlib
 import time
 import unicodedata
-from collections.abc import Callable
-from typing import TypeVar
 
 from django.contrib.auth.models import User
-from django.core.cache import cache
 from django.core.cache.backends.base import BaseCache
-from django.core.cache.backends.locmem import LocMemCache
-from redis.exceptions import RedisError
 
 from classifier.services.audit_log import record
+from classifier.services.counting import count, in_cache
 from ml.errors import UserError
 
 FREE_TRIES = 5
 LONGEST_WAIT = 300  # seconds
 FORGOTTEN_AFTER = 3600  # seconds without a try
 MOST_RECORDED = 100  # failures an hour from one address that the audit log tells of
-
-Found = TypeVar("Found")
-_own = LocMemCache("sign-in", {"OPTIONS": {"MAX_ENTRIES": 100_000}})  # of this process
 
 
 class TooManyTries(UserError):
@@ -43,16 +36,8 @@ def count_try(username: str, address: str) -> None:
     people must be able to sign in then.
     """
     key = _key(username, address)
-    if seconds := _in_cache(lambda counts: _count(counts, key)):
+    if seconds := in_cache(lambda counts: _count(counts, key)):
         raise TooManyTries(seconds)
-
-
-def _in_cache(act: Callable[[BaseCache], Found]) -> Found:
-    """Act on the cache that all processes share or, where it does not answer, on that of this one."""
-    try:
-        return act(cache)
-    except RedisError:
-        return act(_own)
 
 
 def _count(counts: BaseCache, key: str) -> int:
@@ -77,7 +62,7 @@ def _count(counts: BaseCache, key: str) -> int:
 def forget_tries(username: str, address: str) -> None:
     """Forget the attempts, because the last one succeeded."""
     key = _key(username, address)
-    _in_cache(lambda counts: counts.delete_many([key, f"{key}:wait"]))
+    in_cache(lambda counts: counts.delete_many([key, f"{key}:wait"]))
 
 
 def record_success(user: User) -> None:
@@ -91,18 +76,10 @@ def record_failure(username: str, address: str) -> None:
     Of a name that no account has it is kept that there was one alone: people type their password there.
     """
     key = f"sign-in-failed:{hashlib.sha256(address.encode()).hexdigest()}"
-    if _in_cache(lambda counts: _count_failure(counts, key)) > MOST_RECORDED:
+    if in_cache(lambda counts: count(counts, key, seconds=FORGOTTEN_AFTER)) > MOST_RECORDED:
         return
     known = User.objects.filter(username__iexact=username.strip().replace("\0", "")).first()
     record("sign_in.failed", known.username if known else "an unknown name")
-
-
-def _count_failure(counts: BaseCache, key: str) -> int:
-    counts.add(key, 0, FORGOTTEN_AFTER)
-    try:
-        return counts.incr(key)
-    except ValueError:  # it was forgotten just now
-        return 1
 
 
 def _key(username: str, address: str) -> str:

@@ -1,6 +1,7 @@
 """An owner, a stranger, and a project with a trained version, made through the services."""
 
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -9,12 +10,13 @@ import pytest
 from django.contrib.auth.models import User
 from django.core.cache import cache
 from django.test import Client
+from redis.exceptions import ConnectionError as RedisConnectionError
 
 from classifier.jobs import lifecycle, sending
 from classifier.jobs.kinds import TRAIN, JobKind
 from classifier.models import Export, Job, ModelVersion, Project, Upload
 from classifier.selectors import class_names
-from classifier.services import datasets, embeddings, event_files, exports, model_versions, uploads
+from classifier.services import counting, datasets, embeddings, event_files, exports, model_versions, uploads
 from classifier.services.projects import create_project
 from ml.backbones.registry import get_backbone
 from ml.datasets.archives import ArchiveEntry
@@ -54,6 +56,19 @@ def _empty_cache(settings: Any) -> None:
     if not settings.REDIS_URL:
         settings.CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
     cache.clear()
+
+
+@pytest.fixture
+def _cache_away(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Let nobody answer where the counts of all processes are."""
+
+    class Away:
+        def __getattr__(self, name: str) -> Any:
+            raise RedisConnectionError("away")
+
+    monkeypatch.setattr(counting, "cache", Away())
+    yield
+    counting._own.clear()
 
 
 @pytest.fixture(autouse=True)

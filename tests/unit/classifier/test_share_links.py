@@ -77,6 +77,11 @@ def test_pictures_of_an_hour_are_bounded(link: ShareLink, client: Client) -> Non
     assert ask(link, client).status_code == 200
 
 
+@pytest.mark.usefixtures("_cache_away")
+def test_pictures_of_an_hour_are_bounded_while_redis_is_away(link: ShareLink, client: Client) -> None:
+    assert [ask(link, client).status_code for _ in range(4)] == [200, 200, 200, 429]
+
+
 def test_project_without_a_live_version_says_so(project: Project, owner: User, client: Client) -> None:
     link = share_links.create_link(project, by=owner)
     assert "not ready yet" in client.get(reverse("shared", args=[link.token])).content.decode()

@@ -1,6 +1,5 @@
 """Guessing passwords becomes slow, however the name is written, and delays nobody who sits elsewhere."""
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -8,7 +7,6 @@ from django.contrib.auth.models import User
 from django.core.cache import cache
 from django.test import Client, RequestFactory
 from django.urls import reverse
-from redis.exceptions import ConnectionError as RedisConnectionError
 
 from classifier.clients import address_group, client_address
 from classifier.models import AuditEntry
@@ -86,20 +84,7 @@ def test_signing_in_forgets_what_was_wrong_before(owner: User, client: Client) -
     assert post(Client(), "owner", PASSWORD).status_code == 302
 
 
-@pytest.fixture
-def _away(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Let nobody answer where the cache of all processes is."""
-
-    class Away:
-        def __getattr__(self, name: str) -> Any:
-            raise RedisConnectionError("away")
-
-    monkeypatch.setattr(sign_in, "cache", Away())
-    yield
-    sign_in._own.clear()
-
-
-@pytest.mark.usefixtures("_away")
+@pytest.mark.usefixtures("_cache_away")
 def test_guesses_have_to_wait_while_redis_is_away(owner: User, client: Client) -> None:
     assert guess(FREE_TRIES + 1).status_code == 200
     assert post(client, "owner", PASSWORD).status_code == 429
@@ -107,7 +92,7 @@ def test_guesses_have_to_wait_while_redis_is_away(owner: User, client: Client) -
     assert AuditEntry.objects.filter(action="sign_in.failed").count() == FREE_TRIES + 1
 
 
-@pytest.mark.usefixtures("_away")
+@pytest.mark.usefixtures("_cache_away")
 def test_signing_in_while_redis_is_away_forgets_what_was_wrong_before(owner: User, client: Client) -> None:
     guess(FREE_TRIES - 1)
     assert post(client, "owner", PASSWORD).status_code == 302
