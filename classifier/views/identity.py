@@ -52,13 +52,15 @@ def ask_and_act(
     request: SignedIn, act: Callable[[], None], template: str, context: dict[str, Any], *, then: str = "account"
 ) -> HttpResponse:
     """Show a page that asks for the password, act once it is right, and go on to the page `then`."""
-    form = IdentityForm(request.POST or None, request=request)
+    form, status = IdentityForm(request.POST or None, request=request), 200
     if request.method == "POST" and form.is_valid():
         try:
             form.check_identity()
             act()
         except UserError as error:
-            form.refuse(error)
+            status = form.refuse(error)
         else:
             return redirect(then)
-    return render(request, template, {**context, "form": form}, status=422 if form.errors else 200)
+    elif form.errors:
+        status = 422
+    return render(request, template, {**context, "form": form}, status=status)

@@ -97,6 +97,12 @@ def test_wrong_code_turns_nothing_on(owner: User, as_owner: Client, phone: Phone
     assert give_password()[1]["Location"] == reverse("project_list")
 
 
+def test_guesser_at_an_open_browser_has_to_wait(as_owner: Client) -> None:
+    answers = [as_owner.post(reverse("second_factor_on"), {"password": "wrong"}) for _ in range(FREE_TRIES + 2)]
+    assert [answer.status_code for answer in answers] == [422] * (FREE_TRIES + 1) + [429]
+    assert "Please wait" in answers[-1].content.decode()
+
+
 def test_open_browser_is_not_enough_to_turn_it_on(owner: User, as_owner: Client, phone: Phone) -> None:
     page = as_owner.post(reverse("second_factor_on"), {"password": "wrong"})
     assert (page.status_code, 'id="id_password_error"' in page.content.decode()) == (422, True)
