@@ -16,8 +16,8 @@ from poetsweb.logs import ASKER, TRAFFIC
 
 HEADER, META_NAME = "X-Request-ID", "HTTP_X_REQUEST_ID"
 SANE = re.compile(r"[A-Za-z0-9._-]{1,64}")  # nothing that could be taken for another line or field
-# W3C Trace Context: the version, the ids of the trace and of the caller's span, flags, and what later versions add.
-TRACEPARENT = re.compile(r"(?!ff)[0-9a-f]{2}-((?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16})-[0-9a-f]{2}(-.*)?")
+# W3C Trace Context: the version, the ids of the trace and of the caller's span, flags, and what versions after 00 add.
+TRACEPARENT = re.compile(r"(?!ff|00.{54})[0-9a-f]{2}-((?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16})-[0-9a-f]{2}(-.*)?")
 
 traffic = structlog.get_logger(TRAFFIC)
 GetResponse = Callable[[HttpRequest], HttpResponse]

@@ -86,6 +86,7 @@ def test_part_of_a_trace_is_named_after_it(db: None, client: Client, settings: A
         f"00-0af7651916cd43dd8448eb211c80319c-{'0' * 16}-01",
         f"00-{PARENT}-1",
         f"00{PARENT}01",
+        f"00-{PARENT}-01-what-version-00-has-not",
     ],
 )
 def test_strange_trace_is_passed_over(db: None, client: Client, settings: Any, traceparent: str) -> None:
