@@ -3,22 +3,32 @@
 They are read once and checked together, so that somebody who wrote three wrong values is told about all three.
 """
 
-import ipaddress
 import os
-import zoneinfo
 from pathlib import Path
 from typing import Annotated, Any, Literal
-from urllib.parse import urlsplit
 
 from django.core.exceptions import ImproperlyConfigured
 from dotenv import dotenv_values, load_dotenv
-from pydantic import AfterValidator, BeforeValidator, Field, ValidationError, ValidationInfo, field_validator
+from pydantic import Field, ValidationError, ValidationInfo, field_validator
 from pydantic_core import ErrorDetails
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from ml.backbones.registry import BACKBONES, DEFAULT_BACKBONE
+from ml.backbones.registry import DEFAULT_BACKBONE
 from ml.settings import PUBLISHER
-from poetsweb.email_domains import normalise_domain
+from poetsweb.env_values import (
+    BackboneName,
+    Domains,
+    Folder,
+    Origins,
+    Proxies,
+    SignUp,
+    Sources,
+    TimeZone,
+    Token,
+    UserFilter,
+    Words,
+    url_with,
+)
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 SECRETS = (
@@ -33,103 +43,8 @@ SECRETS = (
     "LDAP_BIND_PASSWORD",
 )  # each may be in a file that NAME_FILE names
 MAX_SECRET_BYTES = 10_000
-MAX_PROXIES = 9
 SOURCES: dict[str, str] = {}  # where each variable comes from: environment, .env, file or default
-LEAST_TOKEN = 16  # characters of what others must not guess
 FLOWERS = "https://storage.googleapis.com/download.tensorflow.org/example_images/flower_photos.tgz"
-
-
-def _url(*beginnings: str) -> AfterValidator:
-    """Return a check that a URL begins with one of these.
-
-    Its messages do not show the URL, because it may contain a password.
-    """
-
-    def check(url: str) -> str:
-        try:
-            urlsplit(url).port  # noqa: B018 - raises ValueError for a port that is no number
-        except ValueError:
-            raise ValueError("has a port that is not a number") from None
-        if url and not url.startswith(beginnings):
-            raise ValueError(f"must begin with {', '.join(beginnings[:-1])} or {beginnings[-1]}")
-        return url
-
-    return AfterValidator(check)
-
-
-def _known_backbone(name: str) -> str:
-    if name not in BACKBONES:
-        raise ValueError(f"write one of {', '.join(BACKBONES)}")
-    return name
-
-
-def _known_time_zone(name: str) -> str:
-    if name not in zoneinfo.available_timezones():
-        raise ValueError("write the name of a time zone, such as Europe/Berlin")
-    return name
-
-
-def _is_long(token: str) -> str:
-    if token and len(token) < LEAST_TOKEN:
-        raise ValueError(f"must have at least {LEAST_TOKEN} characters")
-    return token
-
-
-def _split(words: str | list[str]) -> list[str]:
-    return [word.strip() for word in words.split(",") if word.strip()] if isinstance(words, str) else words
-
-
-def _are_origins(origins: list[str]) -> list[str]:
-    for origin in origins:
-        parts = urlsplit(origin)
-        exact = f"{parts.scheme}://{parts.netloc}" == origin and parts.scheme in ("https", "http") and parts.netloc
-        if origin != "*" and not exact:
-            raise ValueError("write origins such as https://app.example.org, without a path, or * for all of them")
-    return origins
-
-
-def _are_proxies(proxies: list[str]) -> list[str]:
-    """Check a number of proxies, or their addresses and networks."""
-    if len(proxies) == 1 and proxies[0].isascii() and proxies[0].isdigit() and int(proxies[0]) <= MAX_PROXIES:
-        return proxies
-    try:
-        return [str(ipaddress.ip_network(proxy)) for proxy in proxies]
-    except ValueError:
-        raise ValueError(
-            f"write the number of proxies, at most {MAX_PROXIES}, or their addresses, such as 10.0.0.7,10.1.0.0/16"
-        ) from None
-
-
-def _are_sources(sources: list[str]) -> list[str]:
-    for source in sources:
-        if not source.startswith(("/", "s3://")) or source in ("/", "s3://"):
-            raise ValueError(
-                "write folders such as /srv/photos and buckets such as s3://photos/2026, with commas between"
-            )
-    return [source.rstrip("/") for source in sources]
-
-
-def _are_domains(domains: list[str]) -> list[str]:
-    try:
-        return [normalise_domain(domain) for domain in domains]
-    except ValueError:
-        raise ValueError("write domains such as school.org,lab.example, with commas between") from None
-
-
-def _names_user(text: str) -> str:
-    if text.count("%(user)s") == 0 or text.replace("%(user)s", "").count("%") or not text.startswith("("):
-        raise ValueError("write a filter with %(user)s in it, such as (uid=%(user)s)")
-    return text
-
-
-def _sign_up(word: str | None) -> str | None:
-    """Read also what could be written before there were invitations."""
-    return {"true": "open", "1": "open", "false": "closed", "0": "closed"}.get(word.lower(), word) if word else word
-
-
-Words = Annotated[list[str], NoDecode, BeforeValidator(_split)]
-SignUp = Literal["open", "invitation", "domain", "closed"]
-Folder = Annotated[Path, AfterValidator(lambda path: path.expanduser().resolve())]
 
 
 class Environment(BaseSettings):
@@ -144,46 +59,46 @@ class Environment(BaseSettings):
     TRASH_DAYS: int = Field(30, ge=1, le=3650)
     AUDIT_DAYS: int = Field(365, ge=0, le=36500)
     EMBEDDINGS_IN_DATABASE: int = Field(1_000_000, ge=0, le=10**10)
-    POETSWEB_SIGNUP: Annotated[SignUp | None, BeforeValidator(_sign_up)] = None
-    SIGNUP_DOMAINS: Annotated[Words, AfterValidator(_are_domains)] = []
+    POETSWEB_SIGNUP: SignUp = None
+    SIGNUP_DOMAINS: Domains = []
     SECRET_KEY: str | None = None
-    TIME_ZONE: Annotated[str, AfterValidator(_known_time_zone)] = "UTC"
+    TIME_ZONE: TimeZone = "UTC"
     DEBUG: bool = False
     LOG_JSON: bool = False
-    SENTRY_DSN: Annotated[str, _url("https://", "http://")] = ""
-    OTEL_EXPORTER_OTLP_ENDPOINT: Annotated[str, _url("https://", "http://")] = ""
+    SENTRY_DSN: Annotated[str, url_with("https://", "http://")] = ""
+    OTEL_EXPORTER_OTLP_ENDPOINT: Annotated[str, url_with("https://", "http://")] = ""
     OTEL_EXPORTER_OTLP_HEADERS: str = ""
-    METRICS_TOKEN: Annotated[str, AfterValidator(_is_long)] = ""
+    METRICS_TOKEN: Token = ""
 
     HTTPS: bool = False
     BEHIND_PROXY: bool = False
-    TRUSTED_PROXIES: Annotated[Words, AfterValidator(_are_proxies)] = []
+    TRUSTED_PROXIES: Proxies = []
     CSRF_TRUSTED_ORIGINS: Words = []
-    CORS_ALLOWED_ORIGINS: Annotated[Words, AfterValidator(_are_origins)] = []
+    CORS_ALLOWED_ORIGINS: Origins = []
     HSTS_SECONDS: int | None = Field(None, ge=0, le=10**9)
     HSTS_SUBDOMAINS: bool = False
 
-    DATABASE_URL: Annotated[str | None, _url("postgres://", "postgresql://", "sqlite:///")] = None
-    REDIS_URL: Annotated[str, _url("redis://", "rediss://", "unix://")] = ""
+    DATABASE_URL: Annotated[str | None, url_with("postgres://", "postgresql://", "sqlite:///")] = None
+    REDIS_URL: Annotated[str, url_with("redis://", "rediss://", "unix://")] = ""
     S3_BUCKET: str = ""
-    S3_ENDPOINT_URL: Annotated[str, _url("https://", "http://")] = ""
-    IMPORT_FROM: Annotated[Words, AfterValidator(_are_sources)] = []
+    S3_ENDPOINT_URL: Annotated[str, url_with("https://", "http://")] = ""
+    IMPORT_FROM: Sources = []
 
-    SITE_URL: Annotated[str, _url("https://", "http://")] = ""
-    MAIL_URL: Annotated[str, _url("smtp://", "smtp+tls://", "smtp+ssl://")] = ""
+    SITE_URL: Annotated[str, url_with("https://", "http://")] = ""
+    MAIL_URL: Annotated[str, url_with("smtp://", "smtp+tls://", "smtp+ssl://")] = ""
     MAIL_FROM: str = ""
 
-    OIDC_ISSUER: Annotated[str, _url("https://", "http://")] = ""
+    OIDC_ISSUER: Annotated[str, url_with("https://", "http://")] = ""
     OIDC_CLIENT_ID: str = ""
     OIDC_CLIENT_SECRET: str = ""
     OIDC_NAME: str = "your organisation"
     OIDC_ACCOUNTS: Literal["existing", "all"] = "existing"
-    LDAP_URL: Annotated[str, _url("ldaps://", "ldap://", "ldapi://")] = ""
+    LDAP_URL: Annotated[str, url_with("ldaps://", "ldap://", "ldapi://")] = ""
     LDAP_START_TLS: bool = False
     LDAP_BIND_DN: str = ""
     LDAP_BIND_PASSWORD: str = ""
     LDAP_SEARCH: str = ""
-    LDAP_FILTER: Annotated[str, AfterValidator(_names_user)] = "(uid=%(user)s)"
+    LDAP_FILTER: UserFilter = "(uid=%(user)s)"
     LDAP_REQUIRE_GROUP: str = ""
 
     WEB_WORKERS: int | None = Field(None, ge=1, le=64)
@@ -202,11 +117,11 @@ class Environment(BaseSettings):
     QUOTA_PROJECT_PICTURES: int = Field(0, ge=0, le=10**9)
     QUOTA_PROJECT_GB: int = Field(0, ge=0, le=10**6)
 
-    POETSWEB_BACKBONE: Annotated[str, AfterValidator(_known_backbone)] = DEFAULT_BACKBONE
-    WEIGHTS_URL: Annotated[str, _url("https://", "http://")] = PUBLISHER
+    POETSWEB_BACKBONE: BackboneName = DEFAULT_BACKBONE
+    WEIGHTS_URL: Annotated[str, url_with("https://", "http://")] = PUBLISHER
     FETCH_PRIVATE_ADDRESSES: bool = False
     UNCONFINED_NETWORKS: bool = False
-    FLOWERS_URL: Annotated[str, _url("https://", "http://")] = FLOWERS
+    FLOWERS_URL: Annotated[str, url_with("https://", "http://")] = FLOWERS
 
     @field_validator("IMPORT_FROM")
     @classmethod

@@ -10,6 +10,7 @@ from ml.datasets.archives import ArchiveLimits
 from ml.images.decoding import ImageLimits
 from ml.machine import CORES
 from poetsweb import sentry, tracing
+from poetsweb.databases import read_database
 from poetsweb.env import ENVIRONMENT as ENV
 from poetsweb.extras import require_package
 from poetsweb.folders import DATA_DIR, ML, make_private, socket_folder  # noqa: F401 - ML is a setting too
@@ -144,31 +145,7 @@ CSRF_COOKIE_HTTPONLY = True  # scripts read the token from the page
 
 # --- Database --------------------------------------------------------------------------------------
 DATABASE_URL = ENV.DATABASE_URL or f"sqlite:///{DATA_DIR / 'db.sqlite3'}"
-DATABASES = {"default": environ.Env.db_url_config(DATABASE_URL)}
-if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
-    # WAL lets readers go on while one writer writes; IMMEDIATE takes the write lock at BEGIN, where the
-    # busy timeout applies, instead of failing half-way through a transaction. FULL puts each commit on the disk: with
-    # NORMAL a power cut takes the last ones back, although people have been told that they are done.
-    DATABASES["default"]["OPTIONS"] = {
-        "timeout": 30,
-        "transaction_mode": "IMMEDIATE",
-        "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA cache_size=-16000;",
-    }
-    DATABASES["default"]["CONN_MAX_AGE"] = None
-else:
-    # The usual backend, but web processes wait only so long for an answer (`poetsweb.gunicorn`). The others wait: a
-    # server that is gone without a word is noticed by the kernel, and one that hangs may go on.
-    DATABASES["default"]["ENGINE"] = "poetsweb.postgresql"
-    DATABASES["default"]["OPTIONS"] = {
-        "connect_timeout": 5,
-        "keepalives_idle": 30,
-        "keepalives_interval": 10,
-        "keepalives_count": 3,
-        "tcp_user_timeout": 60_000,
-        **DATABASES["default"].get("OPTIONS", {}),
-    }
-    DATABASES["default"]["CONN_MAX_AGE"] = 300
-    DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
+DATABASES = {"default": read_database(DATABASE_URL)}
 
 # --- Broker and cache ------------------------------------------------------------------------------
 EMBEDDED_VALKEY_SOCKET = socket_folder("valkey") / "valkey.sock"
