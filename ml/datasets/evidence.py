@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from ml.datasets import readings
+from ml.datasets.class_levels import Level, choose_level
 from ml.datasets.entries import ArchiveMember
 from ml.datasets.file_names import TABLE, kind_of_file, shows_something
-from ml.datasets.folders import Level, Place, Tree, choose_level, read_tree
+from ml.datasets.folders import Place, Tree, read_tree
 from ml.datasets.litter import Folders
 from ml.datasets.names import NESTED_ARCHIVE, has_archive_name
 from ml.datasets.picture_index import PictureIndex

@@ -5,11 +5,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from ml.datasets import readings
+from ml.datasets.class_levels import Level
 from ml.datasets.class_names import BadClassName, clean_label, find_twins
 from ml.datasets.entries import ArchiveMember
 from ml.datasets.evidence import Evidence, Listing
 from ml.datasets.file_names import VIDEO, kind_of_file, match_pattern
-from ml.datasets.folders import Level
 from ml.datasets.groups import clean_group, group_by_name
 from ml.datasets.manifest_plans import plan_manifest
 from ml.datasets.manifests import read_manifest

@@ -8,9 +8,9 @@ from collections import Counter
 from dataclasses import dataclass, replace
 
 from ml.datasets import readings
+from ml.datasets.class_levels import Level
 from ml.datasets.evidence import Evidence
 from ml.datasets.file_names import find_labels, label_before_number, match_pattern
-from ml.datasets.folders import Level
 from ml.datasets.readings import Layout
 from ml.datasets.splits import TEST
 from ml.datasets.vocabulary import is_camera_prefix, without_split
