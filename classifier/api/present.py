@@ -14,8 +14,8 @@ from classifier.jobs.state import read_state
 from classifier.models import Export, ImageClass, Job, ModelVersion, PartialUpload, Project, Sample, Upload, UploadItem
 from classifier.services.artifacts import load_evaluation
 from classifier.services.exports import has_old_names
+from classifier.services.outcomes import Outcome
 from classifier.services.resumable import KEPT
-from classifier.services.uploads import Outcome
 
 RESULTS_ON_JOB = 1000
 

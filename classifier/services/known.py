@@ -7,8 +7,8 @@ from pydantic import TypeAdapter, ValidationError
 from classifier.models import Project, Sample, Upload, UploadItem
 from classifier.prepared import insert_rows
 from classifier.services.incoming_files import storable
+from classifier.services.outcomes import ITEM_FIELDS, Outcome, why_duplicate
 from classifier.services.projects import InvalidName, clean_class_name
-from classifier.services.uploads import ITEM_FIELDS, Outcome, why_duplicate
 from ml.errors import Refused
 
 MOST = 2000  # pictures in one question

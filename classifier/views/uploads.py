@@ -22,6 +22,7 @@ from classifier.models import Job, Project, Upload, UploadItem
 from classifier.parsing import parse_number
 from classifier.services import known, plans, uploads
 from classifier.services.images import read_bounded
+from classifier.services.outcomes import Outcome
 from classifier.services.quotas import check_quota
 from classifier.services.web_uploads import fetch_planned
 from ml.datasets.archives import ArchiveEntry, looks_like_archive
@@ -79,7 +80,7 @@ def picture(request: SignedIn, project: Project, pk: int) -> HttpResponse:
     return JsonResponse(_sum_up(items), status=201)
 
 
-def _sum_up(items: list[uploads.Outcome]) -> dict[str, str]:
+def _sum_up(items: list[Outcome]) -> dict[str, str]:
     """Return what became of a file; a video is stored if any of its frames is."""
     best = min(items, key=lambda item: _BEST_FIRST.index(item.status))
     stored = sum(item.status == UploadItem.Status.STORED for item in items)

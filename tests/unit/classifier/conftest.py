@@ -17,6 +17,7 @@ from classifier.jobs.kinds import TRAIN, JobKind
 from classifier.models import Export, Job, ModelVersion, Project, Upload
 from classifier.selectors import class_names
 from classifier.services import counting, datasets, embeddings, event_files, exports, model_versions, uploads
+from classifier.services.outcomes import Outcome
 from classifier.services.projects import create_project
 from ml.backbones.registry import get_backbone
 from ml.datasets.archives import ArchiveEntry
@@ -123,7 +124,7 @@ def add_pictures(project: Project, files: dict[str, bytes]) -> list[Any]:
     return upload_pictures(project, [(name, name.split("/")[-2], data) for name, data in files.items()])[1]
 
 
-def upload_pictures(project: Project, pictures: list[tuple[str, str, bytes]]) -> tuple[Upload, list[uploads.Outcome]]:
+def upload_pictures(project: Project, pictures: list[tuple[str, str, bytes]]) -> tuple[Upload, list[Outcome]]:
     """Take in (file name, class name, bytes) as an upload; one outcome each."""
     entries = [ArchiveEntry(name, label, data, None) for name, label, data in pictures]
     return uploads.upload_files(project, "test", entries, by=project.owner)

@@ -10,8 +10,9 @@ from django.urls import reverse
 from classifier.models import Project, Sample
 from classifier.selectors import class_counts
 from classifier.services.datasets import freeze_dataset_version, load_dataset
+from classifier.services.outcomes import Outcome
 from classifier.services.samples import delete_samples, move_samples, pick
-from classifier.services.uploads import Outcome, add_entries, start_upload
+from classifier.services.uploads import add_entries, start_upload
 from ml.datasets.archives import open_path
 from ml.datasets.readings import parse_layout
 from tests.archive_files import make_folder
