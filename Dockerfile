@@ -22,9 +22,10 @@ RUN install="pip install --no-cache-dir --disable-pip-version-check --no-deps --
     if [ "$TENSORFLOW" = gpu ]; then pip uninstall --yes tensorflow-cpu && $install -r /tmp/requirements-gpu.txt; fi
 
 # A volume that is mounted on one of these takes over the folder's owner. Any user may run it: one without an entry in
-# /etc/passwd is in group 0, as Kubernetes and OpenShift do it, and may write there, too.
+# /etc/passwd is in group 0, as Kubernetes and OpenShift do it, and may write there, too. PostgreSQL and Redis, which are other users in no such group, read their passwords.
 RUN useradd --uid 10001 --gid 0 --no-create-home poetsweb && \
-    install --directory --owner=10001 --group=0 --mode=0770 /data /passwords
+    install --directory --owner=10001 --group=0 --mode=0770 /data && \
+    install --directory --owner=10001 --group=0 --mode=0775 /passwords
 
 WORKDIR /app
 COPY manage.py .env.example ./

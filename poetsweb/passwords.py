@@ -7,13 +7,14 @@ made once.
 import os
 import secrets
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 from ml.files import write_atomically
 
 LETTERS_AND_DIGITS = 24  # bytes, as hexadecimal digits: it is part of an address
 FORMER = "poetsweb"  # the password of sites that were set up when it had a default
-FOREIGN = 0o644  # PostgreSQL and Redis run as users of their own; nobody else reaches the volume
+FOREIGN, FOREIGN_FOLDER = 0o644, 0o775  # PostgreSQL and Redis run as users of their own; nobody else reaches the volume
 
 REDIS = """\
 requirepass {password}
@@ -58,6 +59,8 @@ def main(folder: str) -> None:
         sys.exit("POSTGRES_PASSWORD may have letters and digits only, as it is part of an address.")
     data = Path(os.environ["POETSWEB_DATA"])
     os.umask(0o777 & ~FOREIGN)
+    with suppress(PermissionError):  # it is somebody else's, who knows what for
+        Path(folder).chmod(FOREIGN_FOLDER)
     if write_passwords(Path(folder), data, database=password):
         sys.stderr.write(
             "This site was set up when the password of its database was “poetsweb”, and keeps it. "

@@ -48,5 +48,6 @@ class PageAuth(SessionAuth):
 
 # A key for programs; the session for the pages and for trying calls in the browser.
 AUTH = [KeyAuth(), PageAuth()]
+WHOLE_AUTH = [KeyAuth(ApiKey.Scope.EVERYTHING), PageAuth()]  # what is read lets people in
 READ_AUTH = [KeyAuth(ApiKey.Scope.READ), PageAuth()]
 CLASSIFY_AUTH = [KeyAuth(ApiKey.Scope.CLASSIFY), PageAuth()]

@@ -26,8 +26,10 @@ router = Router()
 
 
 def find_job(request: SignedIn, job_id: int) -> Job:
-    """Return a job that the user may see. Raise Http404."""
+    """Return a job of the user's projects, or one of nobody else's. Raise Http404, and NotForYou as `find_project`."""
     job: Job = get_object_or_404(selectors.list_jobs(request.user), pk=job_id)
+    if job.project is not None:
+        find_project(request, job.project.slug)
     return job
 
 

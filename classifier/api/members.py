@@ -8,6 +8,7 @@ from ninja import Field, Router, Schema, Status
 from pydantic import StrictInt
 
 from classifier.access import SignedIn, find_project
+from classifier.api.auth import WHOLE_AUTH
 from classifier.api.errors import errors
 from classifier.api.schemas import Input
 from classifier.models import Invitation, Membership
@@ -121,9 +122,9 @@ def hand_on_project(request: SignedIn, slug: str, payload: HandOnIn) -> Any:
     return [owner, *map(_present, service.list_members(project))]
 
 
-@router.get("/projects/{slug}/invitations", response={200: list[InvitationOut], **errors(404, 422)})
+@router.get("/projects/{slug}/invitations", response={200: list[InvitationOut], **errors(404, 422)}, auth=WHOLE_AUTH)
 def list_invitations(request: SignedIn, slug: str) -> Any:
-    """List the invitations that still work."""
+    """List the invitations that still work. A key that may only look is refused: who has an address is let in."""
     return [_present_invitation(one) for one in service.list_invitations(find_project(request, slug, Role.OWNER))]
 
 

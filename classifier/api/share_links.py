@@ -8,6 +8,7 @@ from ninja import Field, Router, Schema, Status
 from pydantic import StrictInt
 
 from classifier.access import SignedIn, find_project
+from classifier.api.auth import WHOLE_AUTH
 from classifier.api.errors import errors
 from classifier.api.schemas import Input
 from classifier.models import ShareLink
@@ -41,9 +42,9 @@ def _present(link: ShareLink) -> dict[str, Any]:
     return {**shown, "address": service.link_address(link)}
 
 
-@router.get("/projects/{slug}/share-links", response={200: list[ShareLinkOut], **errors(404, 422)})
+@router.get("/projects/{slug}/share-links", response={200: list[ShareLinkOut], **errors(404, 422)}, auth=WHOLE_AUTH)
 def list_share_links(request: SignedIn, slug: str) -> Any:
-    """List the links that work."""
+    """List the links that work. A key that may only look is refused: who has an address is let in."""
     return [_present(link) for link in service.list_links(find_project(request, slug, Role.OWNER))]
 
 

@@ -159,6 +159,12 @@ def test_services_are_reached_with_the_passwords_that_were_made(tmp_path: Path) 
         assert environment["REDIS_URL_FILE"] == "/passwords/redis_url"
 
 
+def test_passwords_are_in_a_folder_that_services_of_other_users_enter() -> None:
+    mode = re.search(r"--mode=0(\d{3}) /passwords", (ROOT / "Dockerfile").read_text())
+    assert mode is not None
+    assert int(mode[1], 8) & 0o007 == 0o005
+
+
 def test_only_their_maker_writes_passwords() -> None:
     may_write = [name for name, service in SERVICES.items() if "passwords:/passwords" in service.get("volumes", [])]
     assert may_write == ["passwords"]

@@ -85,6 +85,12 @@ def test_the_command_lets_other_services_read_its_files(folder: Path, data: Path
     assert {stat.S_IMODE(path.stat().st_mode) for path in folder.iterdir()} == {0o644}
 
 
+def test_other_services_reach_the_files_in_a_volume_that_only_its_owner_could_enter(folder: Path, data: Path) -> None:
+    folder.chmod(0o770)
+    assert run(folder, data).returncode == 0
+    assert stat.S_IMODE(folder.stat().st_mode) == 0o775
+
+
 @pytest.mark.parametrize("password", ["with space", "a@b", "ä", "x/y"])
 def test_a_password_that_would_break_the_address_is_refused(folder: Path, data: Path, password: str) -> None:
     found = run(folder, data, POSTGRES_PASSWORD=password)

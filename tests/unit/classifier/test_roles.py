@@ -52,6 +52,7 @@ READING_POSTS = {
     "classify",
     "download_chosen_pictures",
 }  # what a key that may only look opens, though the method says otherwise
+LETTING_IN = {"list_invitations", "list_share_links"}  # what it does not, as who has an address is let in
 
 
 @pytest.fixture(autouse=True)
@@ -155,25 +156,33 @@ def test_call_is_open_to_its_members_alone(
             assert response.status_code == 404
             assert response.json() == {"error": "Not found: it does not exist, or you do not have access to it."}
     name = operation_names()[method, path]
-    for scope in (ApiKey.Scope.CLASSIFY, ApiKey.Scope.READ):
-        with subtests.test("a key that may less", scope=str(scope)):
-            reads = method == "get" or name in READING_POSTS
+    people = {shared.project.owner, stranger, *(User.objects.get(username=role) for role in GIVEN)}
+    for scope, user in product((ApiKey.Scope.CLASSIFY, ApiKey.Scope.READ), people):
+        with subtests.test("a key that may less", scope=str(scope), user=user.username):
+            reads = (method == "get" or name in READING_POSTS) and name not in LETTING_IN
             opened = name == "classify" or (reads and scope == ApiKey.Scope.READ)
-            response = ask_as(shared.project.owner, scope)
+            response = ask_as(user, scope)
             refused = response.status_code == 403 and "This key may only" in response.json()["error"]
             assert refused == (not opened)
-    if "{slug}" in path and not path.startswith("/api/v1/trash/"):
+    if is_of_project(path):
         least = documented().get(name, needed_for(method.upper()))
         for role in reversed(GIVEN):
             with subtests.test("a member", role=str(role)):
                 response = ask_as(User.objects.get(username=role))
                 if role.reaches(least):
                     assert response.status_code not in (401, 403)
+                elif "{job_id}" in path and role is Role.CLASSIFIER:  # who sees no jobs
+                    assert response.status_code == 404
                 else:
                     assert response.status_code == 403
                     assert "this needs the role" in response.json()["error"]
     with subtests.test("the owner is let in"):
         assert ask_as(shared.project.owner).status_code not in (401, 403, 500)
+
+
+def is_of_project(path: str) -> bool:
+    """Return whether a call is about what belongs to a project; the trash is the owner's."""
+    return ("{slug}" in path or "{job_id}" in path) and not path.startswith("/api/v1/trash/")
 
 
 def test_every_documented_call_exists() -> None:
