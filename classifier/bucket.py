@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from datetime import datetime
 from functools import wraps
 from typing import Any
 
@@ -61,19 +62,27 @@ class BucketStorage(S3Storage):  # type: ignore[misc] # its package has no types
         return {**super().get_default_settings(), "client_config": limits}
 
     delete, exists, size = _translated("delete"), _translated("exists"), _translated("size")
-    listdir, get_modified_time = _translated("listdir"), _translated("get_modified_time")
+    listdir = _translated("listdir")
     _save, _open_lazily = _translated("_save"), _translated("_open")
 
     def describe(self, name: str) -> tuple[int, str]:
         """Return the size and the ETag of a file. Raise FileNotFoundError."""
+        found = self._head(name)
+        return int(found["ContentLength"]), str(found["ETag"]).strip('"')
+
+    def get_modified_time(self, name: str) -> datetime:
+        """Return when a file was stored. Raise FileNotFoundError."""
+        stored: datetime = self._head(name)["LastModified"]
+        return stored
+
+    def _head(self, name: str) -> dict[str, Any]:
         with asking():
             try:
-                found = self._client.head_object(**self._at(name))
+                return dict(self._client.head_object(**self._at(name)))
             except ClientError as error:
                 if error.response.get("ResponseMetadata", {}).get("HTTPStatusCode") != 404:
                     raise
                 raise FileNotFoundError(name) from None
-        return int(found["ContentLength"]), str(found["ETag"]).strip('"')
 
     def check(self) -> None:
         """Do what `check_storage` does: the bucket is there, and may be read."""

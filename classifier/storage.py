@@ -102,6 +102,8 @@ class AtomicFileSystemStorage(FileSystemStorage):
         except FileExistsError:
             if Path(target).read_bytes() != data:
                 write_atomically(Path(target), data, mode=FILE_MODE)
+            else:
+                os.utime(target)  # whoever deletes files sees that somebody is about to name it in a row
 
     least_part = 0
 
@@ -185,16 +187,29 @@ def store_once(name: str, data: bytes) -> None:
 
     When this has returned it is on the disk. What is there already stays, unless it is damaged.
     """
-    store_unsynced(name, data)
+    if hasattr(default_storage, "write_unsynced") or not _is_there(name, data):
+        store_unsynced(name, data, replace=True)
     sync_files([name])
 
 
-def store_unsynced(name: str, data: bytes) -> None:
-    """Keep data like `store_once`, but leave it to `sync_files` to put it on the disk, together with others."""
+def _is_there(name: str, data: bytes) -> bool:
+    try:
+        with default_storage.open(name) as file:
+            return bool(file.read() == data)
+    except FileNotFoundError:
+        return False
+
+
+def store_unsynced(name: str, data: bytes, *, replace: bool = False) -> None:
+    """Keep data like `store_once`, but leave it to `sync_files` to put it on the disk, together with others.
+
+    In a bucket, what is there in the right size is taken for whole unless it is to be replaced: to read all pictures
+    that come again would take as long as to store them.
+    """
     write: Callable[[str, bytes], None] | None = getattr(default_storage, "write_unsynced", None)
     if write is not None:
         write(name, data)
-    elif not default_storage.exists(name) or default_storage.size(name) != len(data):
+    elif replace or not default_storage.exists(name) or default_storage.size(name) != len(data):
         default_storage.save(name, ContentFile(data))
 
 

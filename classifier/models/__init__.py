@@ -28,6 +28,7 @@ from classifier.models.partial_upload import PartialUpload
 from classifier.models.passkey import Passkey
 from classifier.models.project import Project
 from classifier.models.public_link import PublicLink
+from classifier.models.purged_picture import PurgedPicture
 from classifier.models.recovery_code import RecoveryCode
 from classifier.models.sample import Sample
 from classifier.models.set_up_code import SetUpCode
@@ -72,6 +73,7 @@ __all__ = [
     "Passkey",
     "Project",
     "PublicLink",
+    "PurgedPicture",
     "RecoveryCode",
     "Sample",
     "SampleAudit",

@@ -1,5 +1,7 @@
 from django.db import models
 
+THUMBNAIL_SIZES = (160, 640)
+
 
 class Image(models.Model):
     """Picture bytes, stored once per sha256, whoever uploads them. The file's name is its sha256."""
@@ -25,9 +27,14 @@ class Image(models.Model):
         return image_path(self.sha256)
 
     def thumbnail_path(self, size: int) -> str:
-        return f"thumbnails/{size}/{self.sha256[:2]}/{self.sha256}"
+        return thumbnail_path(self.sha256, size)
 
 
 def image_path(sha256: str) -> str:
     """Return where the bytes with this sha256 are in the default storage."""
     return f"images/{sha256[:2]}/{sha256}"
+
+
+def thumbnail_path(sha256: str, size: int) -> str:
+    """Return where a small copy of the picture with this sha256 is kept, once it has been asked for."""
+    return f"thumbnails/{size}/{sha256[:2]}/{sha256}"

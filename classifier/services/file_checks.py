@@ -26,18 +26,21 @@ from classifier.models import (
     PartialUpload,
 )
 from classifier.models.custom_backbone import backbone_file_path
-from classifier.outages import StorageAway
+from classifier.models.image import THUMBNAIL_SIZES
+from classifier.outages import StorageAway, find_outage
 from classifier.services.artifacts import artifact_path, load_artifact, load_evaluation
 from classifier.services.candidate_files import list_paths, read_files
 from classifier.services.event_files import event_files_path
-from classifier.services.images import THUMBNAIL_SIZES, read_file
+from classifier.services.images import read_file
 from classifier.services.portable.checks import pieces_of
 from classifier.services.project_files.offering import project_file_path
 from classifier.storage import part_storage
+from ml.backbones.spec import check_files, parse_spec
 from ml.machine import CORES
 from ml.training.artifacts import DETECTOR, EVALUATION, HEAD, MANIFEST, ArtifactCorrupt
 
 ORPHAN_AGE = timedelta(days=1)  # a job may still be about to write the row
+PROBED = 20  # pictures at each end of the table
 AHEAD = 64  # files that are being read before the first of them is told of
 
 
@@ -46,7 +49,8 @@ class Problem:
     """Something that is not as the rows say.
 
     Attributes:
-        kind: "missing", "damaged", or "orphan", which is a file that no row names.
+        kind: "missing", "damaged", "unreadable", which is what the system refuses to read now, "orphan", which is a
+            file that no row names, or "whole", which is a picture that was set aside and need not be any more.
         path: of the file in the default storage.
         about: what it belongs to, for people.
         row: the row that names it, None for an orphan.
@@ -60,7 +64,7 @@ class Problem:
     @property
     def is_loss(self) -> bool:
         """Return whether something that a row promises is not there."""
-        return self.kind != "orphan"
+        return self.kind not in ("orphan", "whole")
 
 
 @dataclass(frozen=True)
@@ -91,11 +95,22 @@ def _run(check: _Check) -> Problem | None:
         return Problem("missing", check.paths[0], check.about, check.row)
     except StorageAway:
         raise
-    except (OSError, ValueError, ArtifactCorrupt):
+    except (OSError, ValueError, ArtifactCorrupt) as error:
+        if find_outage(error):  # what cannot be read for a while is not lost
+            return Problem("unreadable", check.paths[0], check.about, check.row)
         missing = [path for path in check.paths if not default_storage.exists(path)]
         kind = "missing" if missing else "damaged"
         return Problem(kind, (missing or check.paths)[0], check.about, check.row)
+    if getattr(check.row, "damaged_at", None):
+        return Problem("whole", check.paths[0], f"{check.about}, which was set aside", check.row)
     return None
+
+
+def is_storage_there() -> bool:
+    """Return whether any picture of a few has its file: none has where the folder of the files is not mounted."""
+    images = Image.objects.filter(damaged_at=None)
+    few = [*images.order_by("pk")[:PROBED], *images.order_by("-pk")[:PROBED]]
+    return not few or any(default_storage.exists(image.path) for image in few)
 
 
 def count_rows() -> int:
@@ -151,8 +166,8 @@ def _check_backbone(custom: CustomBackbone) -> _Check:
     paths = tuple(backbone_file_path(custom.name, file) for file in custom.spec["files"])
 
     def read() -> None:
-        if sum(len(read_file(path)) for path in paths) != custom.size:
-            raise ValueError("Its files are not as large as they were.")
+        files = {file: read_file(path) for file, path in zip(custom.spec["files"], paths, strict=True)}
+        check_files(parse_spec(custom.spec["text"]), files)
 
     return _Check(custom, f"backbone {custom}", paths, read)
 
@@ -230,12 +245,23 @@ def _hash_with_sha256(path: str, sha256: str) -> None:
 
 def list_orphans() -> Iterator[Problem]:
     """List the files that are older than a day and that no row names, and thumbnails of pictures that are gone."""
-    thumbnails = (image.thumbnail_path(size) for image in _images() for size in THUMBNAIL_SIZES)
-    named = {*list_named_files(), *thumbnails}
-    until = timezone.now() - ORPHAN_AGE
-    for path in list_files(""):
-        if path not in named and not path.startswith("hub/") and _modified(path) < until:
+    named = _name_all()
+    found = [path for path in list_files("") if path not in named and not path.startswith("hub/") and is_old(path)]
+    if found:  # rows may have been made of some while others were looked at
+        named = _name_all()
+    for path in found:
+        if path not in named:
             yield Problem("orphan", path, "a file that nothing refers to")
+
+
+def is_old(path: str) -> bool:
+    """Return whether nobody can be about to name a file: it has not been stored, nor stored again, for a day."""
+    return _modified(path) < timezone.now() - ORPHAN_AGE
+
+
+def _name_all() -> set[str]:
+    thumbnails = (image.thumbnail_path(size) for image in _images() for size in THUMBNAIL_SIZES)
+    return {*list_named_files(), *thumbnails}
 
 
 def list_named_files(*, using: str = DEFAULT_DB_ALIAS) -> Iterator[str]:

@@ -21,8 +21,6 @@ from ml.serving.current import inference
 
 log = structlog.get_logger(__name__)
 
-THUMBNAIL_SIZES = (160, 640)
-
 
 def store_picture(data: bytes) -> ImageFacts:
     """Verify the bytes and store the file where it belongs. Raise ImageRejected. Safe in many threads.
@@ -41,15 +39,24 @@ def sync_pictures(facts: Iterable[ImageFacts]) -> None:
 
 
 def ensure_images(facts: Iterable[ImageFacts]) -> tuple[dict[str, int], dict[str, int]]:
-    """Return the ids by sha256 of stored pictures: of those whose rows are created now, and of those that had one."""
+    """Return the ids by sha256 of stored pictures: of those whose rows are created now, and of those that had one.
+
+    Nobody deletes them for good until the transaction ends. Files of new ones may have been: see `list_lost`.
+    """
     rows = {fact.sha256: (fact.sha256, fact.format, fact.width, fact.height, fact.size) for fact in facts}
     fields = ("sha256", "format", "width", "height", "size")
-    # By sha256: two writers who lock the same rows in another order would wait for each other.
-    made = insert_rows(Image, fields, [rows[sha256] for sha256 in sorted(rows)], returning="sha256")
-    new = {sha256: pk for pk, sha256 in made}
-    others = Image.objects.filter(sha256__in=[sha256 for sha256 in rows if sha256 not in new])
-    others.exclude(damaged_at=None).update(damaged_at=None)  # storing them has made their files whole
-    return new, dict(others.values_list("sha256", "pk"))
+    new: dict[str, int] = {}
+    known: dict[str, int] = {}
+    # By sha256: two writers who lock the same rows in another order would wait for each other. Again for those that
+    # others have deleted between two of the lines.
+    while missing := sorted(rows.keys() - new.keys() - known.keys()):
+        made = insert_rows(Image, fields, [rows[sha256] for sha256 in missing], returning="sha256")
+        new |= {sha256: pk for pk, sha256 in made}
+        others = Image.objects.filter(sha256__in=[sha256 for sha256 in missing if sha256 not in new])
+        held = others.select_for_update(no_key=True).order_by("sha256")
+        known |= dict(held.values_list("sha256", "pk"))
+        others.exclude(damaged_at=None).update(damaged_at=None)  # storing them has made their files whole
+    return new, known
 
 
 def insert_for_images(model: type[Model], fields: tuple[str, ...], rows: list[tuple[Any, ...]]) -> None:

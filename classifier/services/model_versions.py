@@ -172,7 +172,7 @@ def publish_import(
     config = {"recipe": IMPORTED, "backbone": custom.name, "source": custom.source, "pictures": pictures}
     with transaction.atomic():
         custom.save(update_fields=FIELDS_OF_OPENED)
-        known = ModelVersion.objects.filter(project=job.project_id, fingerprint=made).first()
+        known = _restored_version(dataset_version.project_id, made, trained)
         version = known or _create_version(
             dataset_version, config, made, trained, custom.name, job=job, by=job.created_by
         )

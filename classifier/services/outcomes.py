@@ -1,17 +1,19 @@
 """Record what becomes of each file: stored, already there, or rejected with a reason."""
 
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import datetime
 from typing import NamedTuple
 
 from django.db import transaction
 
-from classifier.models import ImageClass, Project, Sample, Upload, UploadItem
+from classifier.models import Image, ImageClass, Project, Sample, Upload, UploadItem
 from classifier.prepared import insert_rows
 from classifier.services.candidate_queue import train_soon
 from classifier.services.images import ensure_images
 from classifier.services.incoming_files import IncomingFile
 from classifier.services.projects import ensure_classes
+from classifier.services.purged_pictures import list_lost
 from classifier.services.quotas import refuse_beyond_quota
 from classifier.services.readiness import get_ready_soon
 from ml.datasets.plan import USED
@@ -42,6 +44,9 @@ def record_files(upload: Upload, files: list[IncomingFile]) -> list[Outcome]:
     files = refuse_beyond_quota(upload.project, [incoming for incoming in files if incoming.reason != USED])
     good = [incoming for incoming in files if incoming.facts]
     new, known = ensure_images(incoming.facts for incoming in good if incoming.facts)
+    if lost := list_lost(new):
+        Image.objects.filter(sha256__in=lost).delete()
+        files = [_refuse_lost(incoming, lost) for incoming in files]
     classes = ensure_classes(upload.project, {incoming.class_name for incoming in good if incoming.class_name})
     recorder = _Recorder(upload, new | known, classes, _list_places(upload.project, known.values()))
     outcomes = [recorder.record(incoming) for incoming in files]
@@ -51,6 +56,12 @@ def record_files(upload: Upload, files: list[IncomingFile]) -> list[Outcome]:
         transaction.on_commit(lambda: get_ready_soon(upload.project))
         train_soon(upload.project)
     return outcomes
+
+
+def _refuse_lost(incoming: IncomingFile, lost: set[str]) -> IncomingFile:
+    if incoming.facts is None or incoming.facts.sha256 not in lost:
+        return incoming
+    return replace(incoming, facts=None, reason="It was deleted for good while it came in. Upload it again.")
 
 
 class _Place(NamedTuple):

@@ -25,23 +25,38 @@ from classifier.models.custom_backbone import backbone_file_path
 from classifier.services.candidate_queue import train_soon
 from classifier.services.datasets import restore_dataset
 from classifier.services.exports import request_export
-from classifier.services.file_checks import Problem
+from classifier.services.file_checks import Problem, is_old
 from classifier.services.images import set_aside
 from classifier.services.project_files.offering import PROJECT_FILES
 from classifier.storage import store_once
-from ml.backbones.spec import custom_backbone_dir
+from ml.backbones.spec import check_files, custom_backbone_dir, parse_spec
 from ml.errors import UserError
 from ml.training.pipeline import IMPORTED
 
 
 def repair(problem: Problem) -> str:
     """Mend what can be mended, and return a sentence on what was done, or on what somebody has to do."""
-    if not problem.is_loss:
-        default_storage.delete(problem.path)
-        return "Deleted."
+    if problem.kind == "orphan":
+        return _delete_orphan(problem.path)
+    if problem.kind == "whole":
+        return _use_again(problem.row)
+    if problem.kind == "unreadable":
+        return "The system does not let it be read at the moment, so nothing was changed."
     if problem.path.startswith(PROJECT_FILES):
         return _forget_project_file(problem.row)
     return _REPAIRS[type(problem.row)](problem.row)
+
+
+def _delete_orphan(path: str) -> str:
+    if not is_old(path):
+        return "It has been stored again meanwhile, so it was left."
+    default_storage.delete(path)
+    return "Deleted."
+
+
+def _use_again(image: Image) -> str:
+    Image.objects.filter(pk=image.pk).update(damaged_at=None)
+    return "It is used again."
 
 
 def _set_aside(image: Image) -> str:
@@ -85,13 +100,14 @@ def _forget_project_file(job: Job) -> str:
 
 
 def _restore_backbone(custom: CustomBackbone) -> str:
-    """Store the copy that this machine works with, if it has one of the right size."""
+    """Store the copy that this machine works with, if it has one that is whole."""
     folder = custom_backbone_dir(custom.name, settings.ML)
     try:
         files = {file: (folder / file).read_bytes() for file in custom.spec["files"]}
+        check_files(parse_spec(custom.spec["text"]), files)
     except OSError:
         return "This machine has no copy of it. Add the backbone again."
-    if sum(map(len, files.values())) != custom.size:
+    except ValueError:
         return "The copy on this machine is damaged too. Add the backbone again."
     for file, data in files.items():
         store_once(backbone_file_path(custom.name, file), data)

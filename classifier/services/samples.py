@@ -3,7 +3,6 @@
 from collections.abc import Callable, Iterable, Iterator
 
 from django.contrib.auth.models import User
-from django.core.files.storage import default_storage
 from django.db import transaction
 from django.db.models import Q, QuerySet
 
@@ -11,8 +10,8 @@ from classifier.models import Change, Image, ImageClass, Project, Sample
 from classifier.models.sample import MAX_TAGS_LENGTH
 from classifier.prepared import any_of
 from classifier.services.changes import change_samples, now_as_text
-from classifier.services.images import THUMBNAIL_SIZES
 from classifier.services.projects import InvalidName, clean_name
+from classifier.services.purged_pictures import delete_purged_files, note_purged
 from ml.datasets.groups import MAX_GROUP_LENGTH, SAME_PHOTO, clean_group
 
 SLICE = 1000
@@ -161,13 +160,9 @@ def _purge(project: Project, samples: QuerySet[Sample]) -> None:
         Project.objects.select_for_update().get(pk=project.pk)  # nobody restores them meanwhile
         image_ids = list(samples.values_list("image_id", flat=True))
         samples.delete()
-        unused = list(Image.objects.filter(pk__in=image_ids, samples=None))
+        # Whoever is making samples of them has them too, until those are there to be seen.
+        held = Image.objects.select_for_update().filter(pk__in=image_ids).order_by("sha256")
+        unused = list(Image.objects.filter(pk__in=[image.pk for image in held], samples=None))
+        note_purged(unused)
         Image.objects.filter(pk__in=[image.pk for image in unused]).delete()
-    for image in unused:
-        if not Image.objects.filter(sha256=image.sha256).exists():  # uploaded again meanwhile
-            _delete_files(image)
-
-
-def _delete_files(image: Image) -> None:
-    for path in (image.path, *(image.thumbnail_path(size) for size in THUMBNAIL_SIZES)):
-        default_storage.delete(path)
+    delete_purged_files([image.sha256 for image in unused])

@@ -7,6 +7,7 @@ from django.http import Http404, HttpResponse, HttpResponseBase
 from classifier import selectors
 from classifier.access import SignedIn, project_page
 from classifier.models import Project
+from classifier.models.image import THUMBNAIL_SIZES
 from classifier.outages import raise_outage
 from classifier.services import images
 from ml.images.decoding import ImageRejected
@@ -18,7 +19,7 @@ FOR_EVER = "private, max-age=31536000, immutable"  # the address holds the sha25
 
 @project_page
 def thumbnail(request: SignedIn, project: Project, sha256: str, size: int) -> HttpResponseBase:
-    if size not in images.THUMBNAIL_SIZES:
+    if size not in THUMBNAIL_SIZES:
         raise Http404
     return _send(_read(lambda: images.read_thumbnail(selectors.get_image(project, sha256), size)), THUMBNAIL_MIME)
 

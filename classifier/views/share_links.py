@@ -16,11 +16,11 @@ from classifier.access import SignedIn, project_page_for
 from classifier.browser_features import may_use_camera
 from classifier.catalogue import input_size
 from classifier.models import Project, ShareLink
+from classifier.models.image import THUMBNAIL_SIZES
 from classifier.parsing import parse_number
 from classifier.roles import Role
 from classifier.services import contributions, prediction
 from classifier.services import share_links as service
-from classifier.services.images import THUMBNAIL_SIZES
 from classifier.views.predict import LIVE_ROWS, answer_part
 from ml.errors import UserError
 from ml.images.decoding import ImageRejected

@@ -1,10 +1,10 @@
 import sys
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandParser
+from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from classifier.services import repairs
-from classifier.services.file_checks import Problem, check_rows, count_rows, list_orphans
+from classifier.services.file_checks import Problem, check_rows, count_rows, is_storage_there, list_orphans
 
 MANY = 100  # rows between two lines of progress
 
@@ -23,6 +23,11 @@ class Command(BaseCommand):
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
+        if options["repair"] and not is_storage_there():
+            raise CommandError(
+                "None of the pictures that were looked for first is there. The folder of the files seems not to be "
+                "mounted, or the bucket to be another one. Nothing was changed."
+            )
         losses = self._check_rows(repair=options["repair"])
         orphans = 0
         for orphan in list_orphans():
@@ -39,7 +44,7 @@ class Command(BaseCommand):
                 self.stdout.write(f"\r{done:,} of {total:,}", ending="" if done < total else "\n")
                 self.stdout.flush()
             if problem is not None:
-                losses += 1
+                losses += problem.is_loss
                 self._tell(problem, repair=repair)
         return losses
 

@@ -20,6 +20,7 @@ from classifier.services.leavers import follow_directory
 from classifier.services.mail_requests import look_after_requests
 from classifier.services.notices import tell_ends
 from classifier.services.project_files.offering import delete_old_project_files
+from classifier.services.purged_pictures import sweep_purged
 from classifier.services.purging import purge_expired
 from classifier.services.resumable import tend_partial_uploads
 from classifier.services.sessions import delete_expired_sessions
@@ -43,7 +44,7 @@ class Command(BaseCommand):
         duties = (
             *(Reaper().recover_jobs, delete_read_archives, tend_partial_uploads),
             *(delete_old_checkpoints, delete_old_scratch, purge_expired, purge_expired_accounts),
-            *(purge_expired_backbones, look_after_requests, delete_old_sign_ups),
+            *(sweep_purged, purge_expired_backbones, look_after_requests, delete_old_sign_ups),
             *(delete_old_entries, delete_expired_sessions, delete_old_project_files, tell_ends, tend_shards),
             follow_directory,
         )
