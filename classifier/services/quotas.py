@@ -52,6 +52,11 @@ def check_quota(project: Project) -> None:
             raise QuotaUsedUp(limit.sentence)
 
 
+def has_quota_left(project: Project, *, pictures: int, size: int) -> bool:
+    """Return whether something may still come into a project, besides so many pictures and bytes that wait for it."""
+    return all(limit.left > (size if limit.in_bytes else pictures) for limit in _limits_of(project))
+
+
 def check_quota_for(owner: User, *, pictures: int, size: int) -> None:
     """Check that a new project of so many pictures and bytes may come to somebody. Raise QuotaUsedUp."""
     for limit in _limits_of(Project(pk=0, owner=owner)):  # there is no project of this id

@@ -118,8 +118,12 @@ def waiting(request: SignedIn, project: Project) -> HttpResponse:
     if request.method == "POST":
         ids = [number for text in request.POST.getlist("id") if (number := parse_number(text)) is not None]
         if "accept" in request.POST:
-            count = contributions.accept(project, ids, by=request.user)
-            messages.success(request, f"{count:,} picture{'s are' if count != 1 else ' is'} in the project now.")
+            done = contributions.accept(project, ids, by=request.user)
+            are = "picture is" if done.stored == 1 else "pictures are"
+            messages.success(request, f"{done.stored:,} {are} in the project now.")
+            if done.left:
+                still = "picture still waits" if done.left == 1 else "pictures still wait"
+                messages.error(request, f"{done.left:,} {still}. {done.reason}")
         else:
             count = contributions.refuse(project, ids)
             messages.success(request, f"{count:,} picture{'s have' if count != 1 else ' has'} been deleted.")

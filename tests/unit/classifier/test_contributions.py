@@ -12,7 +12,7 @@ from django.urls import reverse
 
 from classifier.models import Contribution, ImageClass, Project, Sample, ShareLink, Upload
 from classifier.roles import Role
-from classifier.services import contributions, members, purging, share_links, trash
+from classifier.services import classes, contributions, members, purging, share_links, trash
 from classifier.services.file_checks import list_files
 from tests.datasets import coloured_pictures
 
@@ -95,8 +95,54 @@ def test_class_that_is_gone_leaves_the_picture_without_one(
 ) -> None:
     send(link, red, RED[0])
     Contribution.objects.update(image_class=None)
-    assert contributions.accept(filled, [Contribution.objects.get().pk], by=owner) == 1
+    assert contributions.accept(filled, [Contribution.objects.get().pk], by=owner).stored == 1
     assert Sample.objects.filter(image_class=None).count() == 1
+
+
+def test_merged_class_is_the_one_it_was_merged_into(
+    link: ShareLink, red: ImageClass, filled: Project, owner: User
+) -> None:
+    send(link, red, *RED)
+    blue = filled.classes.get(name="blue")
+    classes.merge_class(red, into=blue, by=owner)
+    before = Sample.objects.filter(image_class=blue).count()
+    assert contributions.accept(filled, Contribution.objects.values_list("pk", flat=True), by=owner).stored == 3
+    assert Sample.objects.filter(image_class=blue).count() == before + 3
+    assert not filled.classes.filter(name="red", deleted_at=None).exists()
+
+
+def test_what_the_quota_has_no_room_for_waits_on(
+    link: ShareLink, red: ImageClass, filled: Project, as_owner: Client, settings: Any
+) -> None:
+    send(link, red, *RED)
+    settings.QUOTA_PROJECT_PICTURES = Sample.objects.filter(project=filled).count() + 1
+    ids = list(Contribution.objects.values_list("pk", flat=True))
+    page = as_owner.post(reverse("waiting", args=["colours"]), {"id": ids, "accept": "1"}, follow=True)
+    assert "1 picture is in the project now." in page.content.decode()
+    assert "2 pictures still wait. A project has room for" in page.content.decode()
+    assert [default_storage.exists(one.path) for one in Contribution.objects.all()] == [True, True]
+
+
+def test_what_waits_counts_for_the_quota(link: ShareLink, red: ImageClass, filled: Project, settings: Any) -> None:
+    settings.QUOTA_PROJECT_PICTURES = Sample.objects.filter(project=filled).count() + 1
+    assert send(link, red, RED[0]).status_code == 200
+    refused = send(link, red, RED[1])
+    assert refused.status_code == 409
+    assert "There is no room for more pictures." in refused.content.decode()
+    assert "owner" not in refused.content.decode()
+    assert Contribution.objects.count() == 1
+
+
+@pytest.mark.parametrize(
+    ("sender", "tag"), [("Kim", "|from Kim|"), ("a|b", "|from a b|"), ("K" * 50, f"|from {'K' * 45}|")]
+)
+def test_accepted_pictures_tell_who_sent_them(
+    sender: str, tag: str, link: ShareLink, red: ImageClass, filled: Project, owner: User
+) -> None:
+    send(link, red, RED[0], sender=sender)
+    send(link, red, RED[1])
+    contributions.accept(filled, Contribution.objects.values_list("pk", flat=True), by=owner)
+    assert sorted(Sample.objects.order_by("-pk").values_list("tags", flat=True)[:2]) == ["", tag]
 
 
 def test_picture_that_is_gone_keeps_the_others_from_nothing(
@@ -106,7 +152,7 @@ def test_picture_that_is_gone_keeps_the_others_from_nothing(
     send(link, red, *RED)
     lost, *_ = Contribution.objects.all()
     default_storage.delete(lost.path)
-    assert contributions.accept(filled, Contribution.objects.values_list("pk", flat=True), by=owner) == 2
+    assert contributions.accept(filled, Contribution.objects.values_list("pk", flat=True), by=owner).stored == 2
     assert not Contribution.objects.exists()
     assert Upload.objects.filter(source="Sent by link").count() == 1
 
