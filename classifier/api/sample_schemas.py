@@ -45,9 +45,10 @@ class SamplesIn(Input):
 
 class ErasedOut(Schema):
     pictures: int = Field(description="that are no longer in the project")
-    elsewhere: int = Field(description="of them, those that other projects have too, which keep them")
+    elsewhere: int = Field(description="of them, those that other projects that you can see have too, which keep them")
     dataset_versions: list[int] = Field(description="that had some of them")
     model_versions: list[int] = Field(description="that were trained with some of them, and stay usable")
+    exports: int = Field(description="of these versions, which have been deleted")
 
 
 class MoveIn(SamplesIn):

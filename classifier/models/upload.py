@@ -49,6 +49,7 @@ class UploadItem(models.Model):
     class_name = models.CharField(max_length=200, blank=True)
     status = models.CharField(max_length=10, choices=Status)
     reason = models.CharField(max_length=500, blank=True)
+    picture = models.BigIntegerField(null=True, help_text="the id of its image, which may be gone")
 
     class Meta:
         ordering = ["pk"]

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 
+from django.db.models import QuerySet
 from pydantic import TypeAdapter, ValidationError
 
 from classifier.models import Project, Sample, Upload, UploadItem
@@ -21,9 +22,12 @@ def list_known(project: Project, sha256s: Iterable[str]) -> dict[str, str | None
 
     A damaged one is not told: sending it again mends it. Neither is what others have, even if it is stored.
     """
+    return dict(_find_known(project, sha256s).values_list("image__sha256", "image_class__name"))
+
+
+def _find_known(project: Project, sha256s: Iterable[str]) -> "QuerySet[Sample]":
     samples = Sample.objects.filter(project=project, deleted_at=None, image__damaged_at=None)
-    found = samples.filter(image__sha256__in=list(sha256s))
-    return dict(found.values_list("image__sha256", "image_class__name"))
+    return samples.filter(image__sha256__in=list(sha256s))
 
 
 def read_known_files(data: bytes) -> list[KnownFile]:
@@ -42,14 +46,18 @@ def record_known(upload: Upload, files: list[KnownFile]) -> dict[int, str]:
 
     A picture that is there without a class and would get one is left out: it has to be sent.
     """
-    known = list_known(upload.project, {sha256 for _, _, sha256 in files})
+    found = _find_known(upload.project, {sha256 for _, _, sha256 in files})
+    known, pictures = {}, {}
+    for sha256, name, picture in found.values_list("image__sha256", "image_class__name", "image_id"):
+        known[sha256], pictures[sha256] = name, picture
     outcomes: dict[int, Outcome] = {}
     for place, (path, given, sha256) in enumerate(files):
         label = _clean(given)
         if sha256 in known and label is not None and (known[sha256] is not None or not label):
             reason = why_duplicate(known[sha256], label or None)
             outcomes[place] = Outcome(storable(path, 1000), label, UploadItem.Status.DUPLICATE.value, reason[:500])
-    insert_rows(UploadItem, ITEM_FIELDS, [(upload.pk, *outcome) for outcome in outcomes.values()])
+    rows = [(upload.pk, *outcome, pictures[files[place][2]]) for place, outcome in outcomes.items()]
+    insert_rows(UploadItem, ITEM_FIELDS, rows)
     return {place: outcome.reason for place, outcome in outcomes.items()}
 
 

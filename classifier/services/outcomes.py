@@ -22,7 +22,7 @@ SAMPLE_FIELDS = (
     *("project_id", "image_id", "image_class_id", "split", "split_is_given", "group", "is_compared"),
     *("file_name", "created_by_id", "upload_id"),
 )
-ITEM_FIELDS = ("upload_id", "file_name", "class_name", "status", "reason")  # the last four an Outcome's
+ITEM_FIELDS = ("upload_id", "file_name", "class_name", "status", "reason", "picture")  # the four between an Outcome's
 Status = UploadItem.Status
 
 
@@ -48,10 +48,13 @@ def record_files(upload: Upload, files: list[IncomingFile]) -> list[Outcome]:
         Image.objects.filter(sha256__in=lost).delete()
         files = [_refuse_lost(incoming, lost) for incoming in files]
     classes = ensure_classes(upload.project, {incoming.class_name for incoming in good if incoming.class_name})
-    recorder = _Recorder(upload, new | known, classes, _list_places(upload.project, known.values()))
+    images = new | known
+    recorder = _Recorder(upload, images, classes, _list_places(upload.project, known.values()))
     outcomes = [recorder.record(incoming) for incoming in files]
     recorder.write()
-    insert_rows(UploadItem, ITEM_FIELDS, [(upload.pk, *outcome) for outcome in outcomes])
+    pictures = [images[incoming.facts.sha256] if incoming.facts else None for incoming in files]
+    rows = [(upload.pk, *outcome, picture) for outcome, picture in zip(outcomes, pictures, strict=True)]
+    insert_rows(UploadItem, ITEM_FIELDS, rows)
     if any(outcome.status == Status.STORED for outcome in outcomes):
         transaction.on_commit(lambda: get_ready_soon(upload.project))
         train_soon(upload.project)

@@ -72,6 +72,12 @@ def delete_old_project_files() -> None:
         _forget(job)
 
 
+def forget_project_files(project: Project) -> None:
+    """Delete the files that were written of a project, as it is no longer what they hold."""
+    for job in _list_stored().filter(project=project):
+        _forget(job)
+
+
 def project_file_path(sha256: str) -> str:
     """Return where a project's file is in the default storage."""
     return f"{PROJECT_FILES}{sha256}.zip"

@@ -223,6 +223,7 @@ TABLES = {
             "upload_items",
             UploadItem,
             lambda scope: UploadItem.objects.filter(upload__project=scope.project),
+            frozenset(["picture"]),
             has_ids=False,
         ),
         Table("sweeps", Sweep, lambda scope: Sweep.objects.filter(pk__in=_jobs(scope).values("sweep"))),
