@@ -9,7 +9,7 @@ import structlog
 from django.conf import settings
 from django.contrib.auth.models import User
 from django.db import transaction
-from django.db.models import Max, QuerySet
+from django.db.models import Max, Q, QuerySet
 from django.utils import timezone
 
 from classifier.jobs.lifecycle import cancel_job
@@ -114,9 +114,12 @@ def _check_purge(custom: CustomBackbone) -> None:
 
 
 def purge_expired_backbones() -> None:
-    """Delete for good what has been in the trash for its days and is needed no longer. For the reaper."""
+    """Delete for good what has been in the trash for its days and is needed no longer. For the reaper.
+
+    The network of a version that was deleted for good goes at once.
+    """
     until = timezone.now() - timedelta(days=settings.TRASH_DAYS)
-    for custom in CustomBackbone.objects.filter(removed_at__lt=until, project=None):
+    for custom in CustomBackbone.objects.filter(Q(removed_at__lt=until) | Q(removed_at__isnull=False, project__gt=0)):
         if not explain_need(custom):
             with suppress(StillNeeded, NotInTrash):  # by now
                 purge_backbone(custom)

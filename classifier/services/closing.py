@@ -177,7 +177,9 @@ def purge_account(user: User) -> None:
 def _let_go(custom: CustomBackbone) -> list[tuple[str, list[str]]]:
     """Keep a backbone without an owner where a version needs it, or delete its row; return the files that may go."""
     if custom.project_id is not None or _is_needed(custom.name):
-        CustomBackbone.objects.filter(pk=custom.pk).update(owner=None, is_offered=False)
+        # In the trash it goes once nothing needs it; that of a version goes with the version.
+        removed_at = custom.removed_at if custom.project_id is not None else timezone.now()
+        CustomBackbone.objects.filter(pk=custom.pk).update(owner=None, is_offered=False, removed_at=removed_at)
         return []
     paths = [backbone_file_path(custom.name, file) for file in (custom.spec or {}).get("files", ())]
     custom.delete()

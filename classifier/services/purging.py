@@ -42,7 +42,7 @@ from classifier.services.job_actions import StillOpen
 from classifier.services.project_files.offering import project_file_path
 from classifier.services.resumable import discard
 from classifier.services.samples import purge_every_sample
-from classifier.services.trash import list_purges
+from classifier.services.trash import list_purges, own_networks
 from ml.errors import Conflict
 
 log = structlog.get_logger(__name__)
@@ -120,6 +120,7 @@ def purge_version(version: ModelVersion) -> None:
     with transaction.atomic():
         Alias.objects.filter(model_version=version).delete()
         ModelVersion.every.filter(pk=version.pk).delete()
+        own_networks(version).update(removed_at=timezone.now())  # the reaper deletes it, with its embeddings
         record("version.purged", version.project, version=version.number)
     delete_unnamed([*exports, *((path, same) for path in list_artifact_paths(version.artifact_digest))])
     log.info("version_purged", project=version.project_id, version=version.number)

@@ -17,7 +17,7 @@ from django.utils import timezone
 
 from classifier.jobs.kinds import DELETE
 from classifier.jobs.lifecycle import cancel_job
-from classifier.models import Export, Image, Job, ModelVersion, Project, PublicLink, Sample
+from classifier.models import CustomBackbone, Export, Image, Job, ModelVersion, Project, PublicLink, Sample
 from classifier.models.alias import LIVE
 from classifier.roles import Role
 from classifier.selectors import list_projects
@@ -170,7 +170,14 @@ def consequences_of_version(version: ModelVersion) -> Consequences:
         "public links": PublicLink.objects.filter(model_version=version).count(),
     }
     sizes = (_size(path) for path in list_artifact_paths(version.artifact_digest))
-    return Consequences(_some(numbers), sum(sizes) + (exports.aggregate(n=Sum("size"))["n"] or 0))
+    rows = (own_networks(version), exports)
+    return Consequences(_some(numbers), sum(sizes) + sum(row.aggregate(n=Sum("size"))["n"] or 0 for row in rows))
+
+
+def own_networks(version: ModelVersion) -> QuerySet[CustomBackbone]:
+    """Return the network that was fine-tuned or imported for this version, if no other one of the project has it."""
+    others = ModelVersion.every.filter(project=version.project_id, backbone=version.backbone).exclude(pk=version.pk)
+    return CustomBackbone.objects.filter(~Exists(others), project=version.project_id, name=version.backbone)
 
 
 def _own_picture_bytes(project: Project) -> int:

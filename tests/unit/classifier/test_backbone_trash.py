@@ -16,14 +16,16 @@ from django.utils import timezone
 from classifier.models import CustomBackbone, Embedding, Image, Job, ModelVersion
 from classifier.models.custom_backbone import backbone_file_path
 from classifier.selectors import list_custom_backbones
-from classifier.services import backbone_trash
+from classifier.services import backbone_trash, closing
 from classifier.services.custom_backbones import find_backbone, request_backbone
 from classifier.services.embeddings import store_embeddings
-from classifier.services.purging import NotInTrash
+from classifier.services.purging import NotInTrash, purge_version
 from classifier.services.training import request_training
+from classifier.services.trash import consequences_of_version
 from ml.backbones.spec import LITE, custom_backbone_dir
 from ml.engines.embeddings import embedding_key
 from ml.training.config import ConfigError, TrainConfig
+from tests.unit.classifier.conftest import publish as publish_version
 from tests.unit.classifier.test_custom_backbones import ADDRESS, _own_folder, publish  # noqa: F401
 
 
@@ -194,3 +196,54 @@ def test_the_api_says_what_needs_it(network: CustomBackbone, trained: ModelVersi
     assert "was trained with it" in answer.json()["error"]
     [told] = as_owner.get("/api/v1/trash").json()["backbones"]
     assert "was trained with it" in told["need"]
+
+
+@pytest.fixture
+def own(network: CustomBackbone, embedded: str, trained: ModelVersion) -> CustomBackbone:
+    """Make the network that of a version, as fine-tuning and imports do."""
+    needs(trained, network)
+    CustomBackbone.objects.filter(pk=network.pk).update(project=trained.project, is_offered=False)
+    return network
+
+
+def test_network_of_a_version_goes_with_it(own: CustomBackbone, embedded: str, trained: ModelVersion) -> None:
+    trained.refresh_from_db()
+    exports_and_artifact = consequences_of_version(trained).bytes - own.size
+    assert exports_and_artifact > 0
+    purge_version(trained)
+    backbone_trash.purge_expired_backbones()
+    assert not CustomBackbone.objects.exists()
+    assert not is_stored(own)
+    assert not Embedding.objects.filter(key=embedded).exists()
+
+
+def test_network_of_two_versions_stays_with_the_other(own: CustomBackbone, trained: ModelVersion) -> None:
+    other = publish_version(trained.project, seed=2)
+    needs(other, own)
+    trained.refresh_from_db()
+    before = consequences_of_version(trained).bytes
+    purge_version(trained)
+    backbone_trash.purge_expired_backbones()
+    assert is_stored(own)
+    other.refresh_from_db()
+    assert consequences_of_version(other).bytes - own.size <= before
+    purge_version(other)
+    backbone_trash.purge_expired_backbones()
+    assert not is_stored(own)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_network_of_a_closed_account_goes_once_nothing_needs_it(
+    network: CustomBackbone, embedded: str, trained: ModelVersion, stranger: User
+) -> None:
+    needs(trained, network)
+    CustomBackbone.objects.filter(pk=network.pk).update(owner=stranger)
+    closing.delete_own_account(stranger)
+    closing.purge_account(stranger)
+    backbone_trash.purge_expired_backbones()
+    assert is_stored(network)
+    trained.refresh_from_db()
+    purge_version(trained)
+    days_later(network, 31)
+    backbone_trash.purge_expired_backbones()
+    assert not is_stored(network)
