@@ -5,10 +5,11 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import structlog
+from django.contrib.auth import SESSION_KEY
 from django.contrib.auth.models import User
 from django.contrib.sessions.models import Session
 from django.db import Error
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from classifier.acting import current_address
@@ -19,6 +20,7 @@ from classifier.services.audit_log import record
 log = structlog.get_logger(__name__)
 
 NOTED_EVERY = timedelta(minutes=5)
+TRIED_AGAIN = timedelta(seconds=5)
 MOST_NOTED = 10_000
 EXPIRED_AT_ONCE = 500
 EVER_SINCE = datetime.min.replace(tzinfo=UTC)
@@ -34,7 +36,7 @@ SYSTEMS |= {"Mac OS": "macOS", "Linux": "Linux"}
 def note_session(key: str, user: Any, *, browser: str) -> None:
     """Note that somebody is at it in this session, every few minutes.
 
-    No answer waits for this or fails with it: while others write, it goes unrecorded.
+    No answer waits for this or fails with it: while others write, it goes unrecorded for some seconds.
     """
     now = timezone.now()
     if not key or now - _noted.get(key, EVER_SINCE) < NOTED_EVERY:
@@ -49,6 +51,7 @@ def note_session(key: str, user: Any, *, browser: str) -> None:
                 UserSession.objects.update_or_create(session_id=key, defaults=seen)
                 Account.objects.update_or_create(user=user, defaults={"seen_at": now})
     except Error as error:
+        _noted[key] = now - NOTED_EVERY + TRIED_AGAIN
         log.info("session_not_noted", error=str(error))
 
 
@@ -65,13 +68,19 @@ def end_session(session: UserSession) -> None:
 
 def end_sessions(user: User, *, besides: str | None = None) -> int:
     """Sign somebody out everywhere, besides the session with this key; return how many sessions that were."""
-    theirs = user.sessions.exclude(session_id=besides) if besides else user.sessions.all()
-    ended = Session.objects.filter(Q(pk__in=list(theirs.values_list("session_id", flat=True))))
+    theirs = [*user.sessions.values_list("session_id", flat=True), *_list_unnoted(user)]
+    ended = Session.objects.filter(pk__in=theirs).exclude(pk=besides)
     number = ended.count()
     ended.delete()
     if number:
         record("session.ended", user, sessions=number)
     return number
+
+
+def _list_unnoted(user: User) -> list[str]:
+    """Return the keys of a user's sessions that nobody could note yet, as others were writing."""
+    unnoted = Session.objects.exclude(pk__in=UserSession.objects.values("session_id"))
+    return [one.pk for one in unnoted.iterator() if one.get_decoded().get(SESSION_KEY) == str(user.pk)]
 
 
 def delete_expired_sessions() -> None:

@@ -1,13 +1,17 @@
 """People see where they are signed in, and end it."""
 
+from unittest.mock import Mock
+
 import pytest
 from django.contrib.auth.models import User
 from django.contrib.sessions.models import Session
+from django.db import OperationalError
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
 from classifier.models import UserSession
+from classifier.services import sessions
 from classifier.services.sessions import delete_expired_sessions, name_browser
 from tests.unit.classifier.conftest import PASSWORD
 
@@ -51,6 +55,30 @@ def test_all_others_are_ended(owner: User, stranger: User) -> None:
     here, there, elsewhere, theirs = sign_in(owner), sign_in(owner), sign_in(owner), sign_in(stranger)
     here.post(reverse("sessions_end"))
     assert [is_in(one) for one in (here, there, elsewhere, theirs)] == [True, False, False, True]
+
+
+@pytest.fixture
+def _busy(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let somebody else write whenever a session is to be noted."""
+    monkeypatch.setattr(sessions, "write_at_once", Mock(side_effect=OperationalError("database is locked")))
+
+
+@pytest.mark.usefixtures("_busy")
+def test_sessions_that_could_not_be_noted_are_ended_too(owner: User, stranger: User) -> None:
+    here, there, theirs = sign_in(owner), sign_in(owner), sign_in(stranger)
+    here.post(reverse("sessions_end"))
+    assert [is_in(one) for one in (here, there, theirs)] == [True, False, True]
+
+
+def test_session_that_could_not_be_noted_is_noted_soon(owner: User, monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as busy:
+        busy.setattr(sessions, "write_at_once", Mock(side_effect=OperationalError("database is locked")))
+        here = sign_in(owner)
+    assert not UserSession.objects.exists()
+    now = timezone.now() + sessions.TRIED_AGAIN
+    monkeypatch.setattr(sessions.timezone, "now", lambda: now)
+    here.get(reverse("account"))
+    assert UserSession.objects.count() == 1
 
 
 def test_stranger_ends_nobody_elses_session(owner: User, stranger: User) -> None:
