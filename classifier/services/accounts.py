@@ -15,6 +15,7 @@ from django.utils import timezone
 from classifier.locks import write_at_once
 from classifier.models import ApiKey, Invitation
 from classifier.models.api_key import LONGEST_KEY_DAYS
+from classifier.services import members
 from classifier.services.audit_log import record
 from classifier.services.projects import clean_name
 from ml.errors import UserError
@@ -41,14 +42,22 @@ def may_sign_up(invitation: str = "") -> bool:
 
 
 def sign_up(username: str, password: str, *, invitation: str = "") -> User:
-    """Make an account. Raise NotAllowed where the site takes nobody, or not without an invitation or a mail."""
+    """Make an account. Raise NotAllowed where the site takes nobody, or not without an invitation or a mail.
+
+    Where only who is invited may have one, the account has its place in the project from the start: an invitation for
+    one makes one.
+    """
     if settings.SIGNUP == BY_DOMAIN or not may_sign_up(invitation):
         raise NotAllowed("Sign-up is disabled on this site. Ask its administrator for an account.")
     try:
         with transaction.atomic():
             user = User.objects.create_user(username=username, password=password)
+            if settings.SIGNUP == BY_INVITATION:
+                members.accept(invitation, by=user)
             record("user.signed_up", username, by=user)
             return user
+    except members.NotInvited as error:  # others took the last place since
+        raise NotAllowed(str(error)) from None
     except IntegrityError:  # somebody took the name since the form was checked
         raise NotAllowed("This user name is already taken.") from None
 

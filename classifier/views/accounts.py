@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from functools import partial
 
+from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.contrib.auth.models import User
@@ -33,7 +34,7 @@ def set_up(request: HttpRequest) -> HttpResponse:
 
 @sensitive_post_parameters()
 def sign_up(request: HttpRequest) -> HttpResponse:
-    """Let a stranger make an account; who has an invitation goes back to it."""
+    """Let a stranger make an account; who has an invitation goes back to it, or is a member already."""
     token = request.GET.get("invitation", "")
     if not accounts.may_sign_up(token):
         raise Http404
@@ -42,6 +43,8 @@ def sign_up(request: HttpRequest) -> HttpResponse:
         return redirect(then)
     if is_by_domain():
         return domain_sign_up.sign_up(request)
+    if settings.SIGNUP == accounts.BY_INVITATION:
+        then = reverse("project_list")
     create = partial(accounts.sign_up, invitation=token)
     return _make_account(request, AccountForm(request.POST or None), create, "classifier/sign_up_page.html", then)
 

@@ -7,6 +7,7 @@ import pytest
 from django.contrib.auth.models import User
 from django.core import mail
 from django.db import IntegrityError, transaction
+from django.db.models import F
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
@@ -14,7 +15,8 @@ from django.utils import timezone
 from classifier.models import Invitation, Membership, ModelVersion, Project
 from classifier.roles import Role
 from classifier.selectors import find_role, list_projects
-from classifier.services import members, teams
+from classifier.services import accounts, members, teams
+from classifier.services.accounts import NotAllowed, sign_up
 from ml.errors import Conflict, UserError
 from tests.unit.classifier.conftest import PASSWORD
 
@@ -112,10 +114,34 @@ def test_stranger_with_an_invitation_makes_an_account(
     page = client.get(reverse("invitation", args=[token])).content.decode()
     assert "Make an account" in page
     response = client.post(f"{reverse('sign_up')}?invitation={token}", form)
-    assert response["Location"] == reverse("invitation", args=[token])
-    assert User.objects.filter(username="pupil").exists()
+    assert response["Location"] == reverse("project_list")
+    assert "Colours" in client.get(reverse("project_list")).content.decode()
+    assert project.memberships.get(user__username="pupil").role == Role.CLASSIFIER
     settings.SIGNUP = "closed"
     assert "Make an account" not in Client().get(reverse("invitation", args=[token])).content.decode()
+
+
+def test_invitation_for_one_makes_one_account(project: Project, owner: User, settings: Any) -> None:
+    settings.SIGNUP = "invitation"
+    token = members.invite(project, Role.CLASSIFIER, by=owner).token
+    sign_up("first", PASSWORD, invitation=token)
+    with pytest.raises(NotAllowed):
+        sign_up("second", PASSWORD, invitation=token)
+    form = {"username": "third", "password1": PASSWORD, "password2": PASSWORD}
+    assert Client().post(f"{reverse('sign_up')}?invitation={token}", form).status_code == 404
+    assert not User.objects.filter(username__in=["second", "third"]).exists()
+
+
+def test_place_that_others_take_at_the_same_moment_makes_no_account(
+    project: Project, owner: User, settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.SIGNUP = "invitation"
+    token = members.invite(project, Role.CLASSIFIER, by=owner).token
+    Invitation.objects.update(taken=F("places"))
+    monkeypatch.setattr(accounts, "may_sign_up", lambda invitation: True)  # it was free a moment ago
+    with pytest.raises(NotAllowed):
+        sign_up("late", PASSWORD, invitation=token)
+    assert not User.objects.filter(username="late").exists()
 
 
 def test_classifier_sees_the_form_and_nothing_else(
