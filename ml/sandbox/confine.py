@@ -3,9 +3,9 @@
     python -m ml.sandbox.confine LIMITS MODULE ARGUMENT...
 
 It may not use more memory, time or disk than it was given. Where the system allows that without root (Linux), it can
-only open the files it needs, start no programs, reach no other machine, and it ends with whoever started it. All this
-is set up before the module, or anything else that starts a thread, is imported, because a process with threads cannot
-leave the network.
+only open the files it needs, start no programs or processes, reach no other machine or process, and it ends with
+whoever started it. All this is set up before the module, or anything else that starts a thread, is imported, because a
+process with threads cannot leave the network.
 """
 
 import contextlib

@@ -22,7 +22,7 @@ from ml.sandbox.seccomp import can_restrict_calls
 AUTOGROUP = Path("/proc/self/autogroup")
 PROBE = '''
 """Tries what the brief of a hostile program would be; prints what worked."""
-import json, os, pathlib, socket, subprocess, sys
+import json, os, pathlib, resource, socket, subprocess, sys
 from multiprocessing import shared_memory
 import ctypes
 import numpy  # begins threads
@@ -35,7 +35,7 @@ def works(action):
         return False
     return True
 
-secret, own, outside, parent, port = sys.argv[1:]
+secret, own, outside, parent, port, victim = sys.argv[1:]
 print(json.dumps({
     "reads the secret": works(lambda: pathlib.Path(secret).read_bytes()),
     "writes outside": works(lambda: pathlib.Path(outside).write_text("x")),
@@ -43,7 +43,12 @@ print(json.dumps({
     "reads our environment": works(lambda: pathlib.Path("/proc", parent, "environ").read_bytes()),
     "starts a program": works(lambda: subprocess.run(["/bin/true"], check=True)),
     "connects": works(lambda: socket.create_connection(("127.0.0.1", int(port)), 2)),
+    "starts a process": works(lambda: os.fork() or os._exit(0)),
     "kills us": works(lambda: os.kill(int(parent), 0)),
+    "limits the time of others": works(lambda: resource.prlimit(int(victim), resource.RLIMIT_CPU, (1, 1))),
+    "moves others": works(lambda: os.sched_setaffinity(int(victim), {0})),
+    "lets others idle": works(lambda: os.sched_setscheduler(int(victim), os.SCHED_IDLE, os.sched_param(0))),
+    "slows others": works(lambda: os.setpriority(os.PRIO_PROCESS, int(victim), 19)),
     "reads our memory": works(lambda: pathlib.Path("/proc", parent, "mem").open("rb")),
     "lists our files": works(lambda: os.listdir(f"/proc/{parent}/fd")),
     "reaches a Unix socket": works(lambda: socket.socket(socket.AF_UNIX).connect(own + "/socket")),
@@ -86,6 +91,16 @@ def shared_things(folder: Path) -> Iterator[None]:
             libc.shmctl(segment, 0, None)  # IPC_RMID
 
 
+@contextmanager
+def victim() -> Iterator[str]:
+    """Run a process of ours that waits to be reached, and give its number."""
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as process:
+        try:
+            yield str(process.pid)
+        finally:
+            process.kill()
+
+
 @pytest.fixture
 def tried(tmp_path: Path) -> dict[str, object]:
     (tmp_path / "program").mkdir()
@@ -93,8 +108,9 @@ def tried(tmp_path: Path) -> dict[str, object]:
     (tmp_path / "own").mkdir()
     (tmp_path / "secret").write_text("secret")
     limits = Limits(reads=(str(tmp_path / "program"),), writes=(str(tmp_path / "own"),))
-    with socket.create_server(("127.0.0.1", 0)) as server, shared_things(tmp_path / "own"):
-        asked = [tmp_path / "secret", tmp_path / "own", tmp_path / "outside", os.getpid(), server.getsockname()[1]]
+    with socket.create_server(("127.0.0.1", 0)) as server, shared_things(tmp_path / "own"), victim() as other:
+        paths = [tmp_path / "secret", tmp_path / "own", tmp_path / "outside"]
+        asked = [*paths, os.getpid(), server.getsockname()[1], other]
         module, arguments = confined("probe", map(str, asked), limits)
         environment = bare_environment(tmp_path)
         environment["PYTHONPATH"] += f"{os.pathsep}{tmp_path / 'program'}"
