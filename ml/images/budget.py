@@ -17,6 +17,7 @@ from PIL import Image
 
 from ml.errors import Unavailable
 from ml.images.formats import bytes_per_pixel, known_name
+from ml.images.jpeg_scans import coefficient_bytes
 
 FREE_BYTES = 128 * 2**20  # a picture that takes no more than this needs no turn
 MAX_BYTES = 2**30  # of one picture
@@ -45,9 +46,10 @@ def estimate_bytes(picture: Image.Image, stored: tuple[int, int]) -> int:
         picture: opened, and drafted to the size it is decoded at.
         stored: the size it has in the file.
     """
-    whole = "progressive" in picture.info or known_name(picture.format) != "JPEG"
-    width, height = stored if whole else picture.size
-    return width * height * bytes_per_pixel(picture.format)
+    if known_name(picture.format) != "JPEG":
+        return stored[0] * stored[1] * bytes_per_pixel(picture.format)
+    width, height = picture.size
+    return width * height * bytes_per_pixel(picture.format) + coefficient_bytes(picture, stored)
 
 
 def max_pixels(format: str | None) -> int:

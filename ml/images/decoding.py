@@ -45,6 +45,7 @@ from ml.images.budget import decoding_turn, estimate_bytes, max_pixels
 from ml.images.dicom import DicomRefused
 from ml.images.formats import FORMATS, READ, bytes_per_pixel, known_name
 from ml.images.jpeg_ends import has_end, with_end
+from ml.images.jpeg_scans import has_several_scans
 from ml.images.modes import READABLE_MODES, Size, scale_transparency_key, to_rgb
 from ml.images.rendering import Framing, draft, draft_square, make_square, orientation_of, turn_upright, turned
 from ml.images.sniffing import describe_non_picture
@@ -201,7 +202,8 @@ def _open(data: bytes, limits: ImageLimits) -> Image.Image:
     _check_budget(picture)
     if reason := why_refused(picture, data, limits.max_pixels):
         raise ImageRejected(describe_non_picture(data) if picture.format == "TGA" else reason)
-    if "progressive" in picture.info and data.count(_START_OF_SCAN) > _MAX_JPEG_SCANS:
+    many = known_name(picture.format) == "JPEG" and has_several_scans(picture)
+    if many and data.count(_START_OF_SCAN) > _MAX_JPEG_SCANS:
         raise ImageRejected("The picture is stored in an unusual way. Save it again as an ordinary JPEG.")
     return picture if has_end(data) else Image.open(io.BytesIO(_with_end(data, picture, limits)), formats=("JPEG",))
 

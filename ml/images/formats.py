@@ -38,7 +38,8 @@ class PictureFormat:
         endings: of file names, only to choose from: what a file is, its content says.
         bytes_per_pixel: of memory that decoding takes at most: the decoder's own, the pixels, and a copy of them in
             another mode. Measured with Pillow 13, pi-heif 1.4, rawpy 0.28 and pydicom 3 on pictures of 24 to 100
-            million pixels, and rounded up. A JPEG is decoded at a fraction of its size, if it is not progressive.
+            million pixels, and rounded up. A JPEG is decoded at a fraction of its size, beside its coefficients if they
+            are kept (`ml.images.jpeg_scans`).
         is_shown: whether browsers show it, without a package of their own.
         extra: the extra that installs the package it `needs`, if it needs one.
     """
