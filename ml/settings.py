@@ -1,7 +1,7 @@
 """Tell the computing code about its surroundings in one frozen object, which is passed in and on to child processes."""
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 PUBLISHER = "https://storage.googleapis.com"
@@ -15,10 +15,15 @@ class MLSettings:
     backbones_dir: Path  # converted backbones, and what else is made once a machine and can be made again
     weights_url: str = PUBLISHER  # where weights are downloaded from, without a slash at the end
     fetch_private_addresses: bool = False  # whether networks may be fetched from inside the local network
+    unconfined_networks: bool = False  # whether strangers' networks run even where the system cannot confine them
 
     def dump(self) -> str:
         """Return the settings as JSON, for the arguments of a child process."""
         return json.dumps(asdict(self), default=str)
+
+    def for_command_line(self) -> "MLSettings":
+        """Return the settings for a command: who types the name of a network on this machine runs it anyway."""
+        return replace(self, unconfined_networks=True)
 
     @classmethod
     def parse(cls, text: str) -> "MLSettings":

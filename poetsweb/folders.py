@@ -24,6 +24,7 @@ ML = MLSettings(
     backbones_dir=DATA_DIR / "backbones",
     weights_url=ENVIRONMENT.WEIGHTS_URL.rstrip("/"),
     fetch_private_addresses=ENVIRONMENT.FETCH_PRIVATE_ADDRESSES,
+    unconfined_networks=ENVIRONMENT.UNCONFINED_NETWORKS,
 )
 
 

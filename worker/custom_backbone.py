@@ -111,6 +111,7 @@ def _open(job: Job, custom: CustomBackbone, path: Path, folder: Path, request: R
         licence=custom.licence,
         alive=partial(lifecycle.beat, job),
         said=_follow(job),
+        unconfined=settings.ML.unconfined_networks,
     )
 
 
@@ -121,8 +122,14 @@ def _fetch(job: Job, address: str, folder: Path) -> Path:
         if throttle.due():
             reporting.report(job, done=received // 2**20, total=0)
 
-    allow_private = settings.ML.fetch_private_addresses
-    return fetch(address, folder, allow_private=allow_private, alive=partial(lifecycle.beat, job), report=report)
+    return fetch(
+        address,
+        folder,
+        allow_private=settings.ML.fetch_private_addresses,
+        alive=partial(lifecycle.beat, job),
+        report=report,
+        unconfined=settings.ML.unconfined_networks,
+    )
 
 
 def _follow(job: Job) -> Callable[[str], None]:

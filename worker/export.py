@@ -58,6 +58,7 @@ def export(job: Job) -> None:
             read_picture_file,
             partial(lifecycle.beat, job),
             lambda done: reporting.report(job, done=done),
+            unconfined=backbone.may_run_unconfined,
         )
         if not certificate["passed"]:
             exports.record_refusal(wanted, certificate)

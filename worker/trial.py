@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import numpy as np
+from django.conf import settings
 
 from ml.datasets.dataset import Dataset
 from ml.datasets.splits import TEST
@@ -24,4 +25,5 @@ def try_ranges(opened: OpenedNetwork, dataset: Dataset, scratch: Path) -> tuple[
     rows = np.arange(0, len(labels), -(-len(labels) // PICTURES))
     sha256s = dataset.sha256s(TEST)
     chosen = [load_stored(sha256s[row], read_picture_file, spec.input_size, framing=spec.framing) for row in rows]
-    return choose_range(opened, np.stack(chosen), labels[rows], scratch), len(rows)
+    unconfined = settings.ML.unconfined_networks
+    return choose_range(opened, np.stack(chosen), labels[rows], scratch, unconfined=unconfined), len(rows)

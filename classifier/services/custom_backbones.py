@@ -41,7 +41,7 @@ from ml.images.rendering import Framing
 from ml.model_import.fetching import host_of, kind_of
 from ml.model_import.ranges import RANGES
 from ml.model_import.sources import MAX_LABELS_BYTES, MAX_MODEL_BYTES
-from ml.sandbox.confine import missing_protections
+from ml.sandbox.confine import missing_protections, say_unconfined
 from ml.training.config import ConfigError, TrainConfig
 
 MAX_OUTPUT_NAME_LENGTH = 200  # characters of the name of an operation
@@ -121,11 +121,8 @@ def _read_labels(labels: "File[bytes] | str") -> str:
 def check_confinement() -> None:
     """Check that a stranger's network can be confined here. Raise ImportRefused."""
     missing = missing_protections()
-    if missing and not settings.UNCONFINED_NETWORKS:
-        raise ImportRefused(
-            f"This site opens no networks, because its system cannot forbid a process {' and '.join(missing)}. "
-            "The administrator can allow it all the same (UNCONFINED_NETWORKS)."
-        )
+    if missing and not settings.ML.unconfined_networks:
+        raise ImportRefused(say_unconfined(missing))
 
 
 def _queue(

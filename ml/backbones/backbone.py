@@ -58,6 +58,11 @@ class Backbone:
         return self.origin in (Origin.BUNDLED, Origin.DOWNLOADED, Origin.FINE_TUNED)
 
     @property
+    def may_run_unconfined(self) -> bool:
+        """Return whether it runs even where the system cannot confine its process."""
+        return self.is_trusted or self.machine.unconfined_networks
+
+    @property
     def has_layers(self) -> bool:
         """Return whether it can be built from Keras layers; other backbones are frozen graphs or LiteRT files."""
         return self.spec is None

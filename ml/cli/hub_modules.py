@@ -43,9 +43,16 @@ def _open(handle: str, known: Path, settings: MLSettings, console: Console) -> B
         folder = Path(name)
         path = Path(handle)
         if not path.exists():
-            path = _fetch(handle, folder, console)
+            path = _fetch(handle, folder, settings, console)
         console.say("Opening the module (only once) …")
-        opened = open_network(path.resolve(), folder, Request(), title=handle[-100:], source=handle[:300])
+        opened = open_network(
+            path.resolve(),
+            folder,
+            Request(),
+            title=handle[-100:],
+            source=handle[:300],
+            unconfined=settings.unconfined_networks,
+        )
     if opened.litert_refusal:
         console.warn(
             f"LiteRT cannot run this module: {opened.litert_refusal}. TensorFlow runs it instead, which takes longer."
@@ -55,11 +62,12 @@ def _open(handle: str, known: Path, settings: MLSettings, console: Console) -> B
     return get_backbone(opened.spec.name, settings)
 
 
-def _fetch(handle: str, folder: Path, console: Console) -> Path:
+def _fetch(handle: str, folder: Path, settings: MLSettings, console: Console) -> Path:
     return fetch(
         handle,
         folder,
         allow_private=True,  # whoever types an address on this machine can reach it anyway
         alive=lambda: None,
         report=lambda received: console.progress("Downloaded MB", received >> 20, max(received >> 20, 1)),
+        unconfined=settings.unconfined_networks,
     )

@@ -30,7 +30,7 @@ from ml.backbones.spec import LITERT, TENSORFLOW
 from ml.engines.litert import AS_IT_IS, Adapter, LiteRTEngine
 from ml.errors import Unavailable
 from ml.images.rendering import Framing
-from ml.sandbox.confine import Limits, bare_environment, confined
+from ml.sandbox.confine import Limits, bare_environment, confined, why_unconfined
 
 SECONDS = 120.0  # for one picture, and for what runs it to be loaded
 _LENGTH = struct.Struct("<I")
@@ -44,13 +44,21 @@ class EngineFailed(Unavailable):
 class ConfinedEngine:
     """An engine whose network runs in a confined process, which is started for the first picture.
 
-    `how` contains the last arguments of the program, which `in_tensorflow` and `in_litert` make.
+    `how` contains the last arguments of the program, which `in_tensorflow` and `in_litert` make;
+    `unconfined` lets it run where the system cannot confine it.
     """
 
     def __init__(
-        self, file: Path, how: Sequence[str], *, input_size: int, features: int, framing: Framing = Framing.WHOLE
+        self,
+        file: Path,
+        how: Sequence[str],
+        *,
+        input_size: int,
+        features: int,
+        framing: Framing = Framing.WHOLE,
+        unconfined: bool = False,
     ) -> None:
-        self._file, self._how = file, how
+        self._file, self._how, self._unconfined = file, how, unconfined
         self.input_size, self.features, self.framing = input_size, features, framing
         self._process: subprocess.Popen[bytes] | None = None
         self._scratch: tempfile.TemporaryDirectory[str] | None = None
@@ -59,7 +67,7 @@ class ConfinedEngine:
     def embed(self, pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Return the features (N, F) of pictures (N, S, S, 3), computed one after the other.
 
-        Raise `EngineFailed` if the process crashes or does not answer in time.
+        Raise `EngineFailed` if the process crashes, does not answer in time, or may not run because it is not confined.
         """
         features = np.empty((len(pictures), self.features), np.float32)
         with self._lock:
@@ -81,16 +89,23 @@ class ConfinedEngine:
         finally:
             watch.cancel()
         if len(answer) != 4 * self.features:
-            self.close()
+            status = self.close()
             raise EngineFailed(
-                "The network did not process a picture. It may need more memory or time than is allowed."
+                why_unconfined(status)
+                or "The network did not process a picture. It may need more memory or time than is allowed."
             )
         return np.frombuffer(answer, np.float32)
 
     def _start(self) -> "subprocess.Popen[bytes]":
         # It ends when its pipe is closed, not with the thread that happens to ask first.
         self._scratch = tempfile.TemporaryDirectory(prefix="poetsweb-network-")
-        limits = Limits(reads=(str(self._file),), writes=(self._scratch.name,), seconds=_LONG, tied=False)
+        limits = Limits(
+            reads=(str(self._file),),
+            writes=(self._scratch.name,),
+            seconds=_LONG,
+            tied=False,
+            unconfined=self._unconfined,
+        )
         module, arguments = confined("ml.engines.confined", [str(self._file), str(self.input_size), *self._how], limits)
         return subprocess.Popen(  # noqa: S603 - our own module and a file of ours
             [sys.executable, "-m", module, *arguments],
@@ -100,8 +115,8 @@ class ConfinedEngine:
             env=bare_environment(Path(self._scratch.name)),
         )
 
-    def close(self) -> None:
-        """Stop the process and delete its scratch folder."""
+    def close(self) -> int | None:
+        """Stop the process and delete its scratch folder. Return the status that the process has ended with."""
         process, self._process = self._process, None
         if process is not None:
             process.kill()
@@ -113,6 +128,7 @@ class ConfinedEngine:
         if self._scratch is not None:
             self._scratch.cleanup()
             self._scratch = None
+        return process.returncode if process else None
 
     def __del__(self) -> None:
         self.close()

@@ -34,7 +34,12 @@ def adapter_of(backbone: Backbone) -> Adapter:
 
 def _confine(backbone: Backbone, file: Path, how: list[str]) -> ConfinedEngine:
     return ConfinedEngine(
-        file, how, input_size=backbone.input_size, features=backbone.features, framing=backbone.framing
+        file,
+        how,
+        input_size=backbone.input_size,
+        features=backbone.features,
+        framing=backbone.framing,
+        unconfined=backbone.may_run_unconfined,
     )
 
 

@@ -16,7 +16,7 @@ from ml.exports.parts import Parts
 from ml.exports.program import ANSWERS
 from ml.exports.registry import ExportFormat
 from ml.sandbox.child import ChildFailed, ChildKilled, run_child
-from ml.sandbox.confine import Limits, bare_environment, confined
+from ml.sandbox.confine import Limits, bare_environment, confined, why_unconfined
 from ml.settings import MLSettings
 from ml.training.artifacts import Evaluation
 from ml.training.rejection import Rejection, refused
@@ -38,7 +38,9 @@ def build_export(format: ExportFormat, parts: Parts, folder: Path, alive: Callab
     source.mkdir()
     out.mkdir()
     parts.write(source)
-    _run(["build", format.name, str(source), str(out)], folder, alive, lambda line: None, parts.backbone.machine)
+    arguments = ["build", format.name, str(source), str(out)]
+    limits = _limits(folder, parts.backbone.machine, unconfined=parts.backbone.may_run_unconfined)
+    _run(arguments, folder, limits, alive, lambda line: None)
     return out
 
 
@@ -50,7 +52,8 @@ def build_hub_backbone(backbone: Backbone, folder: Path, alive: Callable[[], Non
     out = folder / "model"
     out.mkdir()
     arguments = ["hub", backbone.name, str(out), backbone.machine.dump()]
-    _run(arguments, folder, alive, lambda line: None, backbone.machine)
+    limits = _limits(folder, backbone.machine, unconfined=backbone.may_run_unconfined)
+    _run(arguments, folder, limits, alive, lambda line: None)
     return out
 
 
@@ -62,11 +65,13 @@ def certify_export(
     read: Callable[[str], bytes],
     alive: Callable[[], None],
     report: Callable[[int], None],
+    *,
+    unconfined: bool,
 ) -> dict[str, Any]:
     """Run the exported program on the test pictures' files, and return the certificate (see `certify`).
 
-    `read` returns a picture's bytes by sha256; report(pictures done) and `alive` are called as it goes. Raise
-    `ExportFailed` if the file does not answer as it should.
+    `read` returns a picture's bytes by sha256; report(pictures done) and `alive` are called as it goes; `unconfined`
+    lets it run where the system cannot confine it. Raise `ExportFailed` if the file does not answer as it should.
     """
     pictures = out.parent / "pictures"
     pictures.mkdir()
@@ -75,8 +80,9 @@ def certify_export(
         if number % 50 == 0:
             alive()
     arguments = ["answer", str(out), str(pictures)]
+    limits = _limits(out.parent, unconfined=unconfined)
     # Libraries may print anything; only lines with a number are ours.
-    _run(arguments, out.parent, alive, lambda line: report(int(line)) if line.strip().isdecimal() else None)
+    _run(arguments, out.parent, limits, alive, lambda line: report(int(line)) if line.strip().isdecimal() else None)
     with np.load(pictures.with_suffix(ANSWERS), allow_pickle=False) as arrays:
         answers, none_of_these = arrays["probabilities"], arrays["none_of_these"]
         milliseconds = float(arrays["milliseconds"])
@@ -88,16 +94,20 @@ def certify_export(
     return certify(format, site, Answers(answers, none_of_these), evaluation.labels, milliseconds=milliseconds)
 
 
+def _limits(folder: Path, settings: MLSettings | None = None, *, unconfined: bool) -> Limits:
+    """Return the limits of the program, which with `settings` may read weights."""
+    reads = (str(settings.weights_dir), str(settings.backbones_dir)) if settings else ()
+    return Limits(reads=reads, writes=(str(folder),), seconds=PROCESSOR_SECONDS, unconfined=unconfined)
+
+
 def _run(
     arguments: Sequence[str],
     folder: Path,
+    limits: Limits,
     alive: Callable[[], None],
     said: Callable[[str], None],
-    settings: MLSettings | None = None,
 ) -> None:
-    """Run the program, confined because the backbone may be a stranger's; with `settings` it may read weights."""
-    reads = (str(settings.weights_dir), str(settings.backbones_dir)) if settings else ()
-    limits = Limits(reads=reads, writes=(str(folder),), seconds=PROCESSOR_SECONDS)
+    """Run the program, confined because the backbone may be a stranger's."""
     try:
         run_child(
             *confined("ml.exports.program", arguments, limits),
@@ -112,6 +122,8 @@ def _run(
     except ChildFailed as error:
         if error.crashed:  # the network was trained here, so it is hardly to blame
             raise ChildKilled(error.status, error.last_line) from None
+        if reason := why_unconfined(error.status):
+            raise ExportFailed(reason) from None
         if error.status is None:
             raise ExportFailed(f"The export did not finish within {SECONDS / 60:.0f} minutes.") from None
         raise ExportFailed(f"The files could not be created (status {error.status}). {error.last_line}") from None

@@ -18,7 +18,7 @@ from ml.model_import.program import FOUND, REFUSED, Request, dump_request
 from ml.model_import.ranges import ASSUMED, REASONS, scaling_of
 from ml.model_import.sources import MAX_CLASSES, MAX_FILES, MAX_LABELS, MAX_MODEL_BYTES
 from ml.sandbox.child import ChildFailed, ChildKilled, run_child
-from ml.sandbox.confine import Limits, bare_environment, confined
+from ml.sandbox.confine import Limits, bare_environment, confined, why_unconfined
 
 SECONDS = 600.0
 FETCH_SECONDS = 3600.0
@@ -42,11 +42,18 @@ class OpenedNetwork(BackboneFiles):
 
 
 def fetch(
-    address: str, folder: Path, *, allow_private: bool, alive: Callable[[], None], report: Callable[[int], None]
+    address: str,
+    folder: Path,
+    *,
+    allow_private: bool,
+    alive: Callable[[], None],
+    report: Callable[[int], None],
+    unconfined: bool = False,
 ) -> Path:
     """Fetch what an address names into `folder`, and return the path of a file, or of a folder with a SavedModel.
 
-    `alive` and report(bytes so far) are called as it goes. Raise `ImportRefused` if there is nothing that can be used.
+    `alive` and report(bytes so far) are called as it goes; `unconfined` lets it run where the system cannot confine it.
+    Raise `ImportRefused` if there is nothing that can be used.
     """
     from ml.model_import.fetching import FILE
 
@@ -65,7 +72,7 @@ def fetch(
 
     kind = kind_of(address)
     certificates = tuple(os.environ[name] for name in _CERTIFICATES if name in os.environ)
-    limits = Limits(reads=certificates, online=True)
+    limits = Limits(reads=certificates, online=True, unconfined=unconfined)
     arguments = ["fetch", address, str(out), "private" if allow_private else "public"]
     surroundings = {"TFHUB_CACHE_DIR": str(out)}
     _run(arguments, folder, FETCH_SECONDS, watch, lambda line: None, limits=limits, surroundings=surroundings)
@@ -92,16 +99,17 @@ def open_network(
     licence: str = "",
     alive: Callable[[], None] = lambda: None,
     said: Callable[[str], None] = lambda step: None,
+    unconfined: bool = False,
 ) -> OpenedNetwork:
     """Open the file, or the folder, at `path`, with the empty folder `folder` as scratch space.
 
-    `said` is called with the name of each step: look, probe, convert. Raise `ImportRefused` if the network cannot be
-    used.
+    `said` is called with the name of each step: look, probe, convert; `unconfined` lets them run where the system
+    cannot confine them. Raise `ImportRefused` if the network cannot be used.
     """
     out, asked = folder / "out", folder / "request.json"
     out.mkdir()
     asked.write_text(dump_request(request))
-    limits = Limits(reads=(str(path),), nice=NICE)
+    limits = Limits(reads=(str(path),), nice=NICE, unconfined=unconfined)
     _run(["open", str(path), str(out), str(asked)], folder, SECONDS, alive, said, limits=limits)
     try:
         found = json.loads(_read_own(out / FOUND))
@@ -191,6 +199,8 @@ def _run(
     except ChildFailed as error:
         if error.status == REFUSED:
             raise ImportRefused(error.last_line[:500]) from None
+        if reason := why_unconfined(error.status):
+            raise ImportRefused(reason) from None
         if error.status is None:
             raise ImportRefused(f"It was not opened within {seconds / 60:.0f} minutes, so it was stopped.") from None
         raise ImportRefused(

@@ -2,7 +2,8 @@
 
     python -m ml.sandbox.confine LIMITS MODULE ARGUMENT...
 
-It may not use more memory, time or disk than it was given. Where the system allows that without root (Linux), it can
+It may not use more memory, time or disk than it was given, and ends at once where the system cannot confine it, unless
+the limits let it run all the same. Where the system allows that without root (Linux), it can
 only open the files it needs, start no programs or processes, reach no other machine or process, and it ends with
 whoever started it. All this is set up before the module, or anything else that starts a thread, is imported, because a
 process with threads cannot leave the network.
@@ -26,6 +27,9 @@ from ml.sandbox.tied import end_with_parent
 MEMORY = 6 * 2**30  # bytes of data; TensorFlow itself takes one
 SECONDS = 900  # of processor time
 FILE = 4 * 2**30  # bytes of one file
+# What must be forbidden, as words for a sentence, and the exit statuses of programs for which one or both could not be.
+_PROTECTIONS = ("opening any file", "connecting to other programs")
+_MISSING = {65: _PROTECTIONS[:1], 66: _PROTECTIONS[1:], 67: _PROTECTIONS}
 _NEW_USER, _NEW_NETWORK = 0x10000000, 0x40000000  # Linux, sched.h
 _ROOT = Path(__file__).parents[2]
 # Variables that libraries need, none of which contains passwords or keys of the site.
@@ -58,6 +62,7 @@ class Limits:
         online: whether it may open connections to other machines.
         tied: whether it ends with the thread that started it, which does not fit processes that serve several threads.
         nice: how far it steps back where others want the processor, from 0 to 19.
+        unconfined: whether it runs all the same where the system cannot forbid it files or calls.
     """
 
     reads: tuple[str, ...] = ()
@@ -67,12 +72,30 @@ class Limits:
     online: bool = False
     tied: bool = True
     nice: int = 0
+    unconfined: bool = False
 
 
 def missing_protections() -> list[str]:
     """List what this system cannot forbid a confined process, as words for a sentence."""
-    checks = {"opening any file": can_restrict_files(), "connecting to other programs": can_restrict_calls()}
-    return [what for what, there in checks.items() if not there]
+    return _missing(can_restrict_files(), can_restrict_calls())
+
+
+def _missing(*there: bool) -> list[str]:
+    return [what for what, is_there in zip(_PROTECTIONS, there, strict=True) if not is_there]
+
+
+def say_unconfined(missing: Iterable[str]) -> str:
+    """Return the sentence for a network that is not opened because protections are missing."""
+    return (
+        f"This site opens no networks, because its system cannot forbid a process {' and '.join(missing)}. "
+        "The administrator can allow it all the same (UNCONFINED_NETWORKS)."
+    )
+
+
+def why_unconfined(status: int | None) -> str:
+    """Return that sentence if a program ended with this status because it was not confined, or else nothing."""
+    missing = _MISSING.get(status or 0)
+    return say_unconfined(missing) if missing else ""
 
 
 def confined(module: str, arguments: Iterable[str], limits: Limits) -> tuple[str, list[str]]:
@@ -91,7 +114,7 @@ def bare_environment(folder: Path) -> dict[str, str]:
 
 
 def confine(limits: Limits) -> None:
-    """Apply the limits to this process and its children, from now on."""
+    """Apply the limits to this process from now on, or end it if that cannot be done and it may not run otherwise."""
     if limits.nice:
         _step_back(limits.nice)
     for limit, soft, hard in (
@@ -113,8 +136,11 @@ def confine(limits: Limits) -> None:
         if not limits.online and libc.unshare(_NEW_USER | _NEW_NETWORK) and os.geteuid() == 0:
             libc.unshare(_NEW_NETWORK)  # root needs no user namespace for it
     reads = [*map(Path, (*_SYSTEM, *limits.reads)), *_of_python()]
-    restrict_files(reads=reads, writes=[Path("/dev/null"), *map(Path, limits.writes)], tcp=limits.online)
-    restrict_calls(online=limits.online)
+    writes = [Path("/dev/null"), *map(Path, limits.writes)]
+    files = restrict_files(reads=reads, writes=writes, tcp=limits.online)
+    missing = _missing(files, restrict_calls(online=limits.online))
+    if missing and not limits.unconfined:
+        sys.exit(next(status for status, known in _MISSING.items() if known == tuple(missing)))
 
 
 def _step_back(nice: int) -> None:

@@ -2,16 +2,20 @@
 
 import os
 import stat
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from classifier.cache import JSONSerializer
+from classifier.models import CustomBackbone, Job
 from classifier.services import custom_backbones
 from ml.errors import ImportRefused
+from ml.model_import.program import Request
 from poetsweb import broker
 from poetsweb.folders import make_private
+from worker import custom_backbone
 
 
 @pytest.mark.parametrize("before", [None, 0o755, 0o777])
@@ -48,9 +52,22 @@ def test_networks_are_refused_where_nothing_confines_them(
     allowed: bool, settings: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(custom_backbones, "missing_protections", lambda: ["opening any file"])
-    settings.UNCONFINED_NETWORKS = allowed
+    settings.ML = replace(settings.ML, unconfined_networks=allowed)
     if allowed:
         custom_backbones.check_confinement()
     else:
         with pytest.raises(ImportRefused, match="cannot forbid a process opening any file"):
             custom_backbones.check_confinement()
+
+
+@pytest.mark.parametrize("allowed", [False, True])
+def test_worker_leaves_the_choice_to_the_administrator(
+    allowed: bool, settings: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    given: list[dict[str, Any]] = []
+    for name in ("open_network", "fetch"):
+        monkeypatch.setattr(custom_backbone, name, lambda *_, **named: given.append(named))
+    settings.ML = replace(settings.ML, unconfined_networks=allowed)
+    custom_backbone._open(Job(), CustomBackbone(), tmp_path, tmp_path, Request())
+    custom_backbone._fetch(Job(), "https://example.org/x", tmp_path)
+    assert [named["unconfined"] for named in given] == [allowed, allowed]

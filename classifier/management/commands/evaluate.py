@@ -21,7 +21,7 @@ class Command(CLICommand):
         silence_tensorflow()
         options["graph"] = options["named"] or options["graph"]
         try:
-            result = evaluate_graph(Namespace(**options), ML, self.console)
+            result = evaluate_graph(Namespace(**options), ML.for_command_line(), self.console)
         except UserError as error:
             raise CommandError(str(error)) from None
         self._print_json(result) if options["json"] else self._print(result)

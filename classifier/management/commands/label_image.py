@@ -22,7 +22,7 @@ class Command(CLICommand):
         silence_tensorflow()
         failed = False
         try:
-            for named in label_images(Namespace(**options), ML):
+            for named in label_images(Namespace(**options), ML.for_command_line()):
                 failed |= bool(named.error)
                 self._print_json(named) if options["json"] else self._print(named)
         except UserError as error:

@@ -76,7 +76,7 @@ class Command(BaseCommand):
             self.stderr.write(f"Other users of this machine can enter the data folder {settings.DATA_DIR}.")
         missing = missing_protections()
         if missing:
-            fate = "opened all the same" if settings.UNCONFINED_NETWORKS else "refused"
+            fate = "opened all the same" if settings.ML.unconfined_networks else "refused"
             self.stderr.write(
                 f"This system cannot forbid a process {' and '.join(missing)}. Networks that people upload are {fate} "
                 "(UNCONFINED_NETWORKS)."

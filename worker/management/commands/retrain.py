@@ -52,7 +52,9 @@ class Command(CLICommand):
 
 def _find_backbone(flags: Namespace, console: Console) -> Backbone:
     folder = flags.model_dir
-    settings = replace(ML, weights_dir=folder, backbones_dir=folder) if folder else ML
+    settings = ML.for_command_line()
+    if folder:
+        settings = replace(settings, weights_dir=folder, backbones_dir=folder)
     if flags.tfhub_module:
         return find_module(flags.tfhub_module, settings, console)
     return get_backbone(flags.architecture, settings)
