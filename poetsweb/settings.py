@@ -13,7 +13,7 @@ from poetsweb import sentry, tracing
 from poetsweb.databases import read_database
 from poetsweb.env import ENVIRONMENT as ENV
 from poetsweb.extras import require_package
-from poetsweb.folders import DATA_DIR, ML, make_private, socket_folder  # noqa: F401 - ML is a setting too
+from poetsweb.folders import DATA_DIR, ML, make_private, make_socket_folder, socket_folder  # noqa: F401 - ML is a setting too
 from poetsweb.hosts import is_loopback
 from poetsweb.identity_providers import check_oidc, read_backends
 from poetsweb.logs import hide_secrets, logging_config
@@ -149,7 +149,7 @@ DATABASES = {"default": read_database(DATABASE_URL)}
 
 # --- Broker and cache ------------------------------------------------------------------------------
 EMBEDDED_VALKEY_SOCKET = socket_folder("valkey") / "valkey.sock"
-make_private(EMBEDDED_VALKEY_SOCKET.parent)
+make_socket_folder(EMBEDDED_VALKEY_SOCKET.parent)
 REDIS_URL = ENV.REDIS_URL
 # The folder is ours alone; the password is for processes of ours that may open a stranger's file.
 EMBEDDED_VALKEY_PASSWORD = "" if REDIS_URL else read_or_create_secret(EMBEDDED_VALKEY_SOCKET.with_name("password"))

@@ -20,13 +20,14 @@ from pathlib import Path
 
 import structlog
 from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
 from filelock import FileLock
 
 from classifier.models import Job
 from classifier.services.event_files import event_files_name, open_event_files
 from classifier.tensorboard.server import EVENTS, SOCKET
 from ml.errors import Unavailable
-from poetsweb.folders import BASE_DIR
+from poetsweb.folders import BASE_DIR, make_socket_folder
 
 log = structlog.get_logger(__name__)
 
@@ -98,7 +99,11 @@ def _answers(folder: Path) -> bool:
 
 
 def _start(job: Job, folder: Path, prefix: str) -> None:
-    _make_private(folder.parent)
+    try:
+        make_socket_folder(folder.parent)
+    except ImproperlyConfigured as error:
+        log.error("tensorboard_folder", error=str(error))
+        raise TensorBoardUnavailable("The folder for TensorBoard belongs to another user of this machine.") from None
     with FileLock(folder.parent / "lock"):  # several requests at once start one
         if _answers(folder):
             return
@@ -107,12 +112,6 @@ def _start(job: Job, folder: Path, prefix: str) -> None:
             archive.extractall(folder)  # our own, and extractall keeps within the folder
         (folder / event_files_name(job)).rename(folder / EVENTS)
         _wait_for(_launch(folder, prefix), folder)
-
-
-def _make_private(folder: Path) -> None:
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    if folder.stat().st_uid != os.getuid():
-        raise TensorBoardUnavailable("The folder for TensorBoard belongs to another user of this machine.")
 
 
 def _make_room(parent: Path) -> None:

@@ -8,6 +8,7 @@ import contextlib
 import fcntl
 import math
 import os
+import stat
 import tempfile
 import time
 from collections.abc import Iterator
@@ -80,8 +81,21 @@ def decoding_turn(needed: int, *, wait_seconds: float = math.inf) -> Iterator[No
 
 
 def lock_path() -> str:
-    """Return the file whose lock is the turn."""
-    return _chosen[-1] if _chosen else os.path.join(tempfile.gettempdir(), f"poetsweb-{os.getuid()}-decoding.lock")
+    """Return the file whose lock is the turn: the first of its names that nobody else has taken."""
+    if _chosen:
+        return _chosen[-1]
+    start = os.path.join(tempfile.gettempdir(), f"poetsweb-{os.getuid()}-decoding")
+    paths = [f"{start}.lock", *(f"{start}-{number}.lock" for number in range(2, 10))]
+    return next(filter(_is_ours, paths), paths[0])
+
+
+def _is_ours(path: str) -> bool:
+    """Return whether it is a file of ours, or not there yet. Who owns it could hold its lock for ever."""
+    try:
+        found = os.lstat(path)
+    except OSError:
+        return True
+    return stat.S_ISREG(found.st_mode) and found.st_uid == os.geteuid()
 
 
 def use_lock(path: str) -> None:

@@ -2,19 +2,21 @@
 
 import os
 import stat
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from django.core.exceptions import ImproperlyConfigured
 
 from classifier.cache import JSONSerializer
 from classifier.models import CustomBackbone, Job
 from classifier.services import custom_backbones
 from ml.errors import ImportRefused
 from ml.model_import.program import Request
-from poetsweb import broker
-from poetsweb.folders import make_private
+from poetsweb import broker, folders
+from poetsweb.folders import make_private, make_socket_folder
 from worker import custom_backbone
 
 
@@ -30,6 +32,42 @@ def test_folder_is_for_its_owner_alone(tmp_path: Path, before: int | None) -> No
     finally:
         os.umask(umask)
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+
+
+def test_folder_in_a_data_folder_of_somebody_else_is_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As in a container that runs as any user of the group that owns the volume."""
+    monkeypatch.setattr(folders, "DATA_DIR", tmp_path)
+    monkeypatch.setattr(os, "geteuid", lambda: 12345)
+    make_private(tmp_path)
+    make_socket_folder(tmp_path / "valkey")
+    make_socket_folder(tmp_path / "valkey")
+
+
+@pytest.mark.parametrize("before", [None, 0o755, 0o777])
+def test_socket_folder_among_those_of_others_is_for_us_alone(tmp_path: Path, before: int | None) -> None:
+    folder = tmp_path / "sockets"
+    if before:
+        folder.mkdir()
+        folder.chmod(before)
+    make_socket_folder(folder)
+    assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+
+
+def link_to_ours(folder: Path) -> None:
+    folder.with_name("ours").mkdir()
+    folder.symlink_to("ours")
+
+
+@pytest.mark.parametrize("take", [link_to_ours, Path.touch, Path.mkdir])
+def test_socket_folder_that_somebody_else_made_is_refused(
+    take: Callable[[Path], None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "sockets"
+    take(folder)
+    if folder.is_dir() and not folder.is_symlink():
+        monkeypatch.setattr(os, "geteuid", lambda: os.getuid() + 1)
+    with pytest.raises(ImproperlyConfigured, match="is not a folder of the user who runs it alone; remove it"):
+        make_socket_folder(folder)
 
 
 def test_cache_takes_no_pickles() -> None:

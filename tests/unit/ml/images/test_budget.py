@@ -1,10 +1,12 @@
 """Large pictures are decoded one at a time on the whole machine, and none may take a gigabyte."""
 
 import io
+import os
 import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -114,3 +116,34 @@ def test_lock_that_cannot_be_opened_makes_no_picture_damaged(monkeypatch: pytest
     monkeypatch.setattr("tempfile.tempdir", "/nowhere")
     with pytest.raises(NoBudget, match="later"):
         verify_image(encoded("PNG", (10, 10)))
+
+
+def link(path: Path) -> None:
+    path.symlink_to(path.with_name("elsewhere"))
+
+
+def belongs_to_another(path: Path) -> None:
+    path.touch()
+    os.chown(path, 12345, -1)
+
+
+@pytest.mark.parametrize(
+    "take",
+    [
+        link,
+        Path.mkdir,
+        pytest.param(
+            belongs_to_another, marks=pytest.mark.skipif(os.getuid() != 0, reason="only root gives away files")
+        ),
+    ],
+)
+def test_lock_whose_name_somebody_took_gets_another(take: Callable[[Path], None]) -> None:
+    first = Path(budget.lock_path())
+    take(first)
+    with decoding_turn(FREE_BYTES + 1):
+        second = Path(budget.lock_path())
+        assert second.is_file()
+        with pytest.raises(TooBusy), decoding_turn(FREE_BYTES + 1, wait_seconds=0):
+            pass
+    assert second != first
+    assert not first.with_name("elsewhere").exists()
