@@ -1,5 +1,6 @@
 """Erasing pictures at once and for good, as somebody who is shown in them may ask for."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import structlog
@@ -71,7 +72,7 @@ def erase_samples(project: Project, samples: QuerySet[Sample], *, by: User) -> E
     )
 
 
-def _delete_report_lines(project: Project, chosen: list[tuple[int, int, str, int | None, str]]) -> None:
+def _delete_report_lines(project: Project, chosen: Sequence[tuple[int, int, str, int | None, str]]) -> None:
     """Delete what reports of uploads say of pictures, also of those that came again under other names."""
     items, pictures = UploadItem.objects.filter(upload__project=project), sorted({image for _, image, *_ in chosen})
     for start in range(0, len(pictures), AT_ONCE):
