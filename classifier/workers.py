@@ -1,7 +1,7 @@
 """Which workers are alive, and what they listen to. Kept in the cache: it is a sign of life, not a truth."""
 
 import time
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
 from django.core.cache import cache
@@ -22,6 +22,7 @@ class Worker:
     memory: int = 0
     processes: int = 0
     program: str = ""  # the version of PoetsWeb, and the last migration that it knows
+    settings: dict[str, str] = field(default_factory=dict)  # digests, see `poetsweb.shared_settings`
 
 
 def record_worker(name: str, queues: list[str], **facts: Any) -> None:
@@ -44,7 +45,7 @@ def describe_workers() -> list[Worker]:
 
 def _read(told: dict[str, Any]) -> Worker:
     """Return what a worker has told. One of a newer version may tell more than is known here."""
-    known = {field.name for field in fields(Worker)}
+    known = {one.name for one in fields(Worker)}
     return Worker(**{name: value for name, value in told.items() if name in known})
 
 

@@ -40,6 +40,7 @@ from ml.images.decoding import PictureUnreadable
 from ml.machine import describe_software, measure_processes
 from ml.sandbox.child import ChildKilled
 from poetsweb.logs import TRAFFIC
+from poetsweb.shared_settings import digest_settings
 from worker.embed import engine_of
 from worker.features import describe_unreadable, find_sample
 from worker.get_ready import run_in_background
@@ -51,7 +52,7 @@ LOOK_SECONDS = 0.4  # between two looks at what people want of a job
 GRACE_SECONDS = 0.8  # for the work of a job that was cancelled to stop by itself
 OUTAGE_PAUSE = 2.0
 STOPPED = "asked to stop"
-SOFTWARE, PROGRAM = describe_software(), describe_program()
+SOFTWARE, PROGRAM, SETTINGS = describe_software(), describe_program(), digest_settings()
 ASKED_TO_STOP = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT)
 _CRASHED = "It crashed while it computed or read a picture. The administrator finds more in the log."
 CAUSES: dict[int, str] = {
@@ -226,7 +227,8 @@ def tell_alive(sender: Any, **_: Any) -> None:
     """Tell every two seconds, from the worker's main process, that it lives and which queues it serves."""
     consumer = sender.eventer  # the heart knows its event dispatcher, which knows the worker's name
     used = measure_processes()
-    facts = {"version": SOFTWARE, "program": PROGRAM, "memory": used.memory, "processes": used.count}
+    facts = {"version": SOFTWARE, "program": PROGRAM, "settings": SETTINGS}
+    facts |= {"memory": used.memory, "processes": used.count}
     record_worker(consumer.hostname, sorted(current_app.amqp.queues.consume_from), **facts)
 
 

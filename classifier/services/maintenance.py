@@ -19,6 +19,7 @@ from classifier.models import Embedding, Export, Image, Job, PartialUpload
 from classifier.schema import describe_program
 from classifier.workers import Worker, describe_workers, last_reaper_round
 from ml.machine import folder_size
+from poetsweb.shared_settings import digest_settings
 
 REAPER_LATE = 30.0  # seconds; it makes a round every 3
 WAITS_LONG = timedelta(minutes=10)
@@ -82,6 +83,7 @@ def look_after() -> Maintenance:
     seconds, troubles = told if told else (None, [])
     findings = [
         *_about_versions(workers),
+        *_about_settings(workers),
         *_about_queues(queues),
         *_about_reaper(seconds, troubles),
         *_about_disk(),
@@ -175,6 +177,22 @@ def _about_versions(workers: list[Worker]) -> list[Finding]:
         for worker in workers
         if worker.program != ours
     ]
+
+
+def _about_settings(workers: list[Worker]) -> list[Finding]:
+    """Tell of workers on machines that have other settings than this process, where all have to have the same."""
+    ours = digest_settings()
+    found = []
+    for worker in workers:
+        other = [name for name, digest in ours.items() if worker.settings.get(name, digest) != digest]
+        if other:
+            found.append(
+                Finding(
+                    f"The worker {worker.name} has other values of {', '.join(other)} than this process.",
+                    "Workers send mails, count quotas and empty the trash. Give all machines the same values.",
+                )
+            )
+    return found
 
 
 def _about_reaper(seconds: float | None, troubles: list[str]) -> list[Finding]:

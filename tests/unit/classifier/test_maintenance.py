@@ -23,6 +23,7 @@ from classifier.schema import describe_program
 from classifier.services import maintenance
 from classifier.services.maintenance import look_after
 from ml.machine import describe_software, folder_size, measure_processes
+from poetsweb.shared_settings import digest_settings
 from worker.management.commands import run_reaper
 
 
@@ -135,6 +136,19 @@ def test_machine_tells_of_itself(tmp_path: Path) -> None:
 def test_worker_of_another_version_is_told(db: None) -> None:
     workers.record_worker("there@b", ["train"], program="0.0.9 (0034_share_links)")
     assert texts() == [f"The worker there@b runs PoetsWeb 0.0.9 (0034_share_links), and this is {describe_program()}."]
+
+
+def test_worker_with_other_settings_is_told(db: None, settings: Any) -> None:
+    here = digest_settings()
+    workers.record_worker("same@a", ["train"], program=describe_program(), settings=here)
+    settings.SITE_URL = "https://elsewhere.example.org"
+    there = {**digest_settings(), "QUOTA_USER_GB": "other", "of a later version": "x"}
+    workers.record_worker("there@b", ["train"], program=describe_program(), settings=there)
+    settings.SITE_URL = "http://localhost:8000"
+    assert [text for text in texts() if "values of" in text] == [
+        "The worker there@b has other values of SITE_URL, QUOTA_USER_GB than this process."
+    ]
+    assert not any(settings.SECRET_KEY in digest for digest in here.values())
 
 
 def test_worker_of_a_newer_version_may_tell_more(db: None) -> None:
