@@ -8,6 +8,7 @@ from django.conf import settings
 from django.http import HttpRequest
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+THIS_MACHINE = ("127.0.0.1", "::1")
 
 
 def client_address(request: HttpRequest) -> str:
@@ -16,10 +17,23 @@ def client_address(request: HttpRequest) -> str:
     Each proxy adds the address that it sees to the end of X-Forwarded-For. What stands before the entries of those that
     are trusted, the client may have made up.
     """
-    address = str(request.META.get("REMOTE_ADDR", ""))
-    told = request.headers.get("X-Forwarded-For", "").split(",") if settings.TRUSTED_PROXIES else []
+    return _find_client(str(request.META.get("REMOTE_ADDR", "")), request.headers.get("X-Forwarded-For", ""))
+
+
+def client_to_limit(address: str, told: str) -> str:
+    """Return whose share is used by what comes from an address with this X-Forwarded-For.
+
+    Return "" where that may be many people's: a proxy, on this machine or trusted, that does not say for whom it asks.
+    """
+    client = _find_client(address, told)
+    if client == address and (address in ("", *THIS_MACHINE) or is_trusted_proxy(address)):
+        return ""
+    return address_group(client)
+
+
+def _find_client(address: str, told: str) -> str:
     trusts = _read_proxies(tuple(settings.TRUSTED_PROXIES))
-    for number, entry in enumerate(reversed(told)):
+    for number, entry in enumerate(reversed(told.split(",") if settings.TRUSTED_PROXIES else [])):
         seen = _read_address(entry)
         if seen is None or not trusts(number, address):
             break

@@ -2,17 +2,19 @@
 
 Gunicorn's threaded worker gives a connection to a thread as soon as its first byte is there, and a thread that waits
 for the rest of a header answers nobody else: sixteen such connections stop a site. Here the worker's main loop, which
-waits for all connections at once, collects a request until it is whole. Large bodies, which are streamed to a file, may
-take half of the threads at most, and have to keep a least rate.
+waits for all connections at once, collects a request until it is whole. Of a large body, which is streamed to a file,
+it collects the beginning: who sends no more than that gets no thread. Such bodies may take half of the threads at
+most, have to keep a least rate, and are taken in turns (large_bodies.py).
 """
 
-import errno
+import pkgutil
 import re
 import select
 import socket
 import struct
 import time
-from collections import Counter, deque
+from collections import Counter
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from selectors import EVENT_READ
@@ -20,21 +22,27 @@ from typing import Any
 
 from gunicorn.workers.gthread import ThreadWorker
 
+from poetsweb.large_bodies import PAUSE_SECONDS, PacedSocket, Turns
+
 HEADER_SECONDS = 10.0  # until a request's header is there
-BODY_SECONDS = 60.0  # until a small body is
+BODY_SECONDS = 60.0  # until a small body is, or the beginning of a large one
 MAX_HEADER_BYTES = 2**16
-MAX_COLLECTED_BYTES = 2**18  # of a body; larger ones are streamed
-CONNECTIONS_PER_ADDRESS = 100  # whose requests are not whole yet; a proxy on this machine may have more
+MAX_COLLECTED_BYTES = 2**18  # of a body; the rest of larger ones is streamed
+CONNECTIONS_PER_ADDRESS = 100  # whose requests are not whole yet; a proxy may have more
 STOP_SECONDS = 2.0  # that a worker which stops leaves to a request that is not whole yet
-STALL_SECONDS = 20  # without a byte, after which a streamed body is given up
 SEND_SECONDS = 60  # in which a client takes no byte of an answer, after which it is given up
-GRACE_SECONDS, LEAST_RATE = 60.0, 4096  # bytes a second of a streamed body, from then on
 HANDSHAKE_SECONDS = 0.2  # in which a worker that stops accepts connections that were on their way
 FOLLOW_SECONDS = 0.01  # for which a thread that has answered waits for the next request of the same client
 _PIECE = 2**16
 _END = b"\r\n\r\n"
 _LENGTH = re.compile(rb"\r\ncontent-length:[ \t]*(\d{1,18})[ \t]*\r\n", re.IGNORECASE)
 _STREAMED = re.compile(rb"\r\n(transfer-encoding|expect|upgrade):", re.IGNORECASE)
+_FORWARDED = re.compile(rb"\r\nx-forwarded-for:([^\r\n]*)", re.IGNORECASE)
+_SENTENCE = b'{"error": "Too many large files are coming in at once. Please try again in a minute."}'
+_BUSY = (
+    b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 60\r\nConnection: close\r\nContent-Type: application/json\r\n"
+    b"Content-Length: %d\r\n\r\n%s" % (len(_SENTENCE), _SENTENCE)
+)
 
 
 @dataclass
@@ -49,40 +57,24 @@ class _Request:
         return _END in self.received
 
     def state(self) -> str:
-        """Return "part", "whole", or "streamed" if the rest of the body is left to the thread."""
+        """Return "part", "whole", or "streamed" if the rest of the body is left to the thread.
+
+        How much comes of a body that is sent in chunks, or only when it is asked for, cannot be known beforehand.
+        """
         end = self.received.find(_END)
         if end < 0:
             return "whole" if len(self.received) > MAX_HEADER_BYTES else "part"  # gunicorn refuses it
         header = bytes(self.received[: end + 2])
         found = _LENGTH.search(header)
         length = int(found[1]) if found else 0
-        if _STREAMED.search(header) or length > MAX_COLLECTED_BYTES:
+        if _STREAMED.search(header):
             return "streamed"
-        return "whole" if len(self.received) >= end + len(_END) + length else "part"
+        if len(self.received) < end + len(_END) + min(length, MAX_COLLECTED_BYTES):
+            return "part"
+        return "streamed" if length > MAX_COLLECTED_BYTES else "whole"
 
     def is_late(self, now: float) -> bool:
         return now - self.begun > (BODY_SECONDS if self.has_header else HEADER_SECONDS)
-
-
-class _PacedSocket:
-    """A socket whose sender is given up if it is too slow, for the parser's `recv`."""
-
-    def __init__(self, whole: socket.socket) -> None:
-        self._whole, self._begun, self._bytes = whole, time.monotonic(), 0
-
-    def recv(self, size: int) -> bytes:
-        try:
-            data = self._whole.recv(size)
-        except BlockingIOError:  # SO_RCVTIMEO
-            raise OSError(errno.ECONNRESET, "The client has stalled.") from None
-        self._bytes += len(data)
-        seconds = time.monotonic() - self._begun
-        if seconds > GRACE_SECONDS and self._bytes < LEAST_RATE * seconds:
-            raise OSError(errno.ECONNRESET, "The client is too slow.")
-        return data
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._whole, name)
 
 
 class BufferingWorker(ThreadWorker):  # type: ignore[misc] # its package has no types
@@ -91,8 +83,7 @@ class BufferingWorker(ThreadWorker):  # type: ignore[misc] # its package has no 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
         self._requests: dict[Any, _Request] = {}  # by connection
-        self._streaming: set[Any] = set()
-        self._waiting: deque[Any] = deque()  # connections whose streamed body waits for a thread
+        self._turns = Turns(max(1, self.cfg.threads // 2))
 
     def set_accept_enabled(self, enabled: bool) -> None:
         """Accept all that have come, and close the listeners at once, when the worker stops.
@@ -130,6 +121,8 @@ class BufferingWorker(ThreadWorker):  # type: ignore[misc] # its package has no 
         if address in ("", "127.0.0.1", "::1"):
             return True
         if Counter(map(self._address, self._requests))[address] <= CONNECTIONS_PER_ADDRESS:
+            return True
+        if pkgutil.resolve_name("classifier.clients:is_trusted_proxy")(address):
             return True
         self._drop(conn)
         return False
@@ -170,16 +163,29 @@ class BufferingWorker(ThreadWorker):  # type: ignore[misc] # its package has no 
         conn.parser.unreader.unread(received)
         if not streamed:
             super().enqueue_req(conn)
-        elif len(self._streaming) < max(1, self.cfg.threads // 2):
+            return
+        client = self._client(conn, received)
+        if self._turns.begin(conn, client):
             self._stream(conn)
-        else:
-            self._waiting.append(conn)
+        elif not self._turns.wait(conn, client):
+            self._refuse(conn)
+
+    def _client(self, conn: Any, received: bytes) -> str:
+        """Return who sends the body, or "" for a proxy that does not say for whom."""
+        told = b",".join(_FORWARDED.findall(received[: received.find(_END) + 2])).decode("latin-1")
+        return str(pkgutil.resolve_name("classifier.clients:client_to_limit")(self._address(conn), told))
 
     def _stream(self, conn: Any) -> None:
-        self._streaming.add(conn)
-        conn.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, struct.pack("@ll", STALL_SECONDS, 0))
-        conn.parser.unreader.sock = _PacedSocket(conn.sock)
+        conn.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, struct.pack("@ll", PAUSE_SECONDS, 0))
+        conn.parser.unreader.sock = PacedSocket(conn.sock)
         super().enqueue_req(conn)
+
+    def _refuse(self, conn: Any) -> None:
+        """Ask the client to come again, without waiting for it: a client that still sends may not hear that."""
+        with suppress(OSError):
+            conn.sock.send(_BUSY, socket.MSG_DONTWAIT)
+            conn.sock.shutdown(socket.SHUT_WR)
+        self._drop(conn)
 
     def handle(self, conn: Any) -> Any:
         """Answer a request, and those that follow it on the same connection at once.
@@ -194,7 +200,7 @@ class BufferingWorker(ThreadWorker):  # type: ignore[misc] # its package has no 
     def _follows(self, conn: Any) -> bool:
         """Return whether the next request is there, whole, within a moment; never while others wait for a thread."""
         unreader = conn.parser.unreader
-        if not self.alive or conn in self._streaming or unreader.buf.getvalue() or not self.tpool._work_queue.empty():
+        if not self.alive or conn in self._turns or unreader.buf.getvalue() or not self.tpool._work_queue.empty():
             return False
         poller, until = select.poll(), time.monotonic() + FOLLOW_SECONDS
         poller.register(conn.sock, select.POLLIN)
@@ -213,11 +219,11 @@ class BufferingWorker(ThreadWorker):  # type: ignore[misc] # its package has no 
 
     def finish_request(self, conn: Any, future: Any) -> None:
         """Let the next streamed body have the thread."""
-        if conn in self._streaming:
-            self._streaming.remove(conn)
+        if conn in self._turns:
+            self._turns.end(conn)
             conn.parser.unreader.sock = conn.sock
-            if self._waiting:
-                self._stream(self._waiting.popleft())
+            while (following := self._turns.begin_next()) is not None:
+                self._stream(following)
         super().finish_request(conn, future)
 
     def murder_pending(self) -> None:
@@ -228,6 +234,8 @@ class BufferingWorker(ThreadWorker):  # type: ignore[misc] # its package has no 
         for conn in [conn for conn, request in self._requests.items() if request.is_late(now) or request.begun < last]:
             self.poller.unregister(conn.sock)
             self._drop(conn)
+        for conn in self._turns.give_up_late():
+            self._refuse(conn)
 
     def _drop(self, conn: Any) -> None:
         self._requests.pop(conn, None)

@@ -8,7 +8,7 @@ from django.core.cache import cache
 from django.test import Client, RequestFactory
 from django.urls import reverse
 
-from classifier.clients import address_group, client_address
+from classifier.clients import address_group, client_address, client_to_limit
 from classifier.models import AuditEntry
 from classifier.services import sign_in
 from classifier.services.sign_in import FREE_TRIES, LONGEST_WAIT, TooManyTries, count_try
@@ -142,6 +142,27 @@ def test_address_of_the_client(proxies: list[str], connected: str, told: str, cl
     headers = {"X-Forwarded-For": told} if told else {}
     request = RequestFactory().get("/", REMOTE_ADDR=connected, headers=headers)
     assert client_address(request) == client
+
+
+@pytest.mark.parametrize(
+    ("proxies", "connected", "told", "client"),
+    [
+        ([], "192.0.2.7", "", "192.0.2.7"),
+        ([], "192.0.2.7", "1.1.1.1", "192.0.2.7"),
+        ([], "2001:db8::1:2:3:4", "", "2001:db8::/64"),
+        ([], "", "", ""),
+        ([], "127.0.0.1", "1.1.1.1", ""),
+        (["1"], "10.0.0.1", "192.0.2.7", "192.0.2.7"),
+        (["1"], "127.0.0.1", "192.0.2.7", "192.0.2.7"),
+        (["1"], "10.0.0.1", "", ""),
+        (NETWORKS, "10.0.0.1", "", ""),
+        (NETWORKS, "10.0.0.1", "192.0.2.7, 10.0.0.2", "192.0.2.7"),
+        (NETWORKS, "192.0.2.9", "1.1.1.1", "192.0.2.9"),
+    ],
+)
+def test_whose_share_is_used(proxies: list[str], connected: str, told: str, client: str, settings: Any) -> None:
+    settings.TRUSTED_PROXIES = proxies
+    assert client_to_limit(connected, told) == client
 
 
 @pytest.mark.parametrize(
