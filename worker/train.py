@@ -1,15 +1,17 @@
 """Train a model version from a project's samples."""
 
+import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
+import structlog
 from django.conf import settings
-from django.db import transaction
+from django.db import DatabaseError, transaction
 
 from classifier.jobs import lifecycle, reporting
-from classifier.jobs.log import write_line
+from classifier.jobs.log import WARNING, write_line
 from classifier.jobs.results import TrainResult
 from classifier.jobs.state import read_state
 from classifier.models import DatasetVersion, Job, Project
@@ -23,6 +25,8 @@ from worker.embed import WantedEmbeddings, queue_embedding, queue_missing
 from worker.same_photos import compare_pictures
 from worker.throttle import Throttle
 from worker.training import TrainingRun
+
+log = structlog.get_logger(__name__)
 
 
 def train(job: Job) -> None:
@@ -113,12 +117,40 @@ def _freeze(job: Job, config: TrainConfig) -> DatasetVersion:
 
 
 @contextmanager
-def _summaries_of(job: Job) -> Iterator[TrainingEventFiles]:
-    """Provide event files that are stored however the training ends, because they show best what went wrong."""
-    with tempfile.TemporaryDirectory(dir=settings.FILE_UPLOAD_TEMP_DIR, prefix="summaries-") as folder:
-        written = TrainingEventFiles(Path(folder))
+def _summaries_of(job: Job) -> Iterator[TrainingEventFiles | None]:
+    """Provide event files that are stored however the training ends, because they show best what went wrong.
+
+    No training fails or waits because of them: what goes wrong with them is told in the job's log.
+    """
+    try:
+        folder = Path(tempfile.mkdtemp(dir=settings.FILE_UPLOAD_TEMP_DIR, prefix="summaries-"))
+    except OSError as error:
+        _tell_lost(job, error)
+        yield None
+        return
+    written = TrainingEventFiles(folder)
+    try:
+        yield written
+    finally:
+        written.close()
         try:
-            yield written
+            _store(job, folder, written.error)
         finally:
-            written.close()
-            event_files.store_event_files(job, Path(folder))
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _store(job: Job, folder: Path, error: Exception | None) -> None:
+    try:
+        if error:
+            raise error
+        event_files.store_event_files(job, folder)
+    except lifecycle.LeaseLost:
+        raise
+    except Exception as caught:
+        _tell_lost(job, caught)
+
+
+def _tell_lost(job: Job, error: Exception) -> None:
+    log.warning("event_files_lost", job=job.pk, exc_info=error)
+    with suppress(DatabaseError):  # if that is away, the training will notice by itself
+        write_line(job, "The event files for TensorBoard could not be written. The training does without.", WARNING)

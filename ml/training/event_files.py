@@ -9,7 +9,7 @@ forever. TensorFlow raises an error instead.
 import os
 import socket
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -102,9 +102,13 @@ def _describe_head(head: Head) -> tuple[dict[str, float], dict[str, Any]]:
 
 
 class TrainingEventFiles:
-    """The runs `train`, `validation` and `test` of one training, as subfolders of a folder."""
+    """The runs `train`, `validation` and `test` of one training, as subfolders of a folder.
+
+    A training does not need them, so no error gets out: the first one is kept, and nothing is written from then on.
+    """
 
     def __init__(self, folder: Path) -> None:
+        self.error: Exception | None = None
         self._folder = folder
         self._runs: dict[str, EventFile] = {}
         self._last_step = 0
@@ -129,7 +133,9 @@ class TrainingEventFiles:
             if seen >= due or is_last:
                 due = seen + 1 + seen // EVERY_POINT_UNTIL
                 known = {} if validated is None else {"validation": validated}
-                add_point({name: self._run(name) for name in splits}, splits, step, head, known, **scalars)
+                self._try(
+                    lambda: add_point({name: self._run(name) for name in splits}, splits, step, head, known, **scalars)
+                )
             seen += 1
 
         return look
@@ -137,12 +143,22 @@ class TrainingEventFiles:
     def show_test(self, accuracy: float | None) -> None:
         """Write the accuracy on the test split once the head is chosen; None means that there are no test pictures."""
         if accuracy is not None:
-            self._run("test").add(self._last_step, {"accuracy_1": accuracy}, {})
+            self._try(lambda: self._run("test").add(self._last_step, {"accuracy_1": accuracy}, {}))
 
     def close(self) -> None:
         """Close all files."""
         for run in self._runs.values():
-            run.close()
+            try:
+                run.close()
+            except Exception as error:  # the file system's, or TensorFlow's for it
+                self.error = self.error or error
+
+    def _try(self, write: Callable[[], object]) -> None:
+        if self.error is None:
+            try:
+                write()
+            except Exception as error:  # TensorFlow has its own for a full disk
+                self.error = error
 
     def _run(self, name: str) -> EventFile:
         if name not in self._runs:

@@ -1,17 +1,21 @@
 """A training's event files: kept with its job, given to those who may see it."""
 
+import errno
 import io
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.core.files.storage import default_storage
+from django.db import OperationalError
 from django.test import Client
 from django.urls import reverse
 
 from classifier.jobs import lifecycle, sending
 from classifier.jobs.kinds import TRAIN
-from classifier.models import Job, ModelVersion, Project
+from classifier.models import Job, JobLogLine, ModelVersion, Project
+from classifier.outages import StorageAway
 from classifier.services import event_files
 from classifier.services.file_checks import list_files
 from ml.training.config import TrainConfig
@@ -101,3 +105,66 @@ def test_later_attempt_replaces_the_files_of_an_earlier_one(filled: Project, tmp
     assert len(list(list_files("summaries"))) == 1
     with event_files.open_event_files(job) as file, zipfile.ZipFile(file) as archive:
         assert archive.read(f"{event_files.event_files_name(job)}/events") == b"second"
+
+
+@pytest.mark.parametrize(
+    ("name", "error"),
+    [
+        ("tempfile.mkdtemp", OSError(errno.ENOSPC, "No space left")),
+        ("ml.training.event_files.EventFile.add", RuntimeError("ResourceExhausted, in TensorFlow's words")),
+        ("classifier.services.event_files.beat", OperationalError("The server closed the connection.")),
+        ("classifier.services.event_files.store_once", StorageAway("summaries/ is refused")),
+        ("classifier.services.event_files.store_once", OSError(errno.EDQUOT, "Quota exceeded")),
+    ],
+)
+def test_nothing_about_them_fails_or_delays_a_training(
+    filled: Project, monkeypatch: pytest.MonkeyPatch, name: str, error: Exception
+) -> None:
+    tries = []
+
+    def fail(*args: Any, **options: Any) -> None:
+        tries.append(args)
+        raise error
+
+    monkeypatch.setattr("worker.run.BEAT_SECONDS", 60)  # no second writer to the database of a test
+    monkeypatch.setattr(name, fail)
+    store_fake_embeddings(filled)
+    job = sending.queue_job(TRAIN, project=filled, by=filled.owner, config=TrainConfig(backbone="testing").as_dict())
+    run_job(job.pk)
+    job.refresh_from_db()
+    assert (job.status, job.waits_for, job.error) == ("SUCCEEDED", "", "")
+    assert ModelVersion.objects.filter(job=job).exists()
+    assert len(tries) == 1
+    told = [line.text for line in JobLogLine.objects.filter(job=job) if line.level == "warning"]
+    assert told == ["The event files for TensorBoard could not be written. The training does without."]
+
+
+def test_training_that_diverges_says_so_whatever_becomes_of_them(
+    filled: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: Any) -> None:
+        raise StorageAway("summaries/ is refused")
+
+    monkeypatch.setattr("worker.run.BEAT_SECONDS", 60)
+    monkeypatch.setattr("classifier.services.event_files.store_once", fail)
+    store_fake_embeddings(filled)
+    config = TrainConfig(backbone="testing", recipe="sgd", steps=60, learning_rate=100.0, batch_size=1)
+    job = sending.queue_job(TRAIN, project=filled, by=filled.owner, config=config.as_dict())
+    scale_embeddings(1e30)
+    run_job(job.pk)
+    job.refresh_from_db()
+    assert (job.status, job.error[:22]) == ("FAILED", "The training diverged.")
+
+
+def test_lost_lease_ends_the_training_that_would_store_them(filled: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    def lose(job: Job) -> None:
+        raise lifecycle.LeaseLost
+
+    monkeypatch.setattr("worker.run.BEAT_SECONDS", 60)
+    monkeypatch.setattr("classifier.services.event_files.beat", lose)
+    store_fake_embeddings(filled)
+    job = sending.queue_job(TRAIN, project=filled, by=filled.owner, config=TrainConfig(backbone="testing").as_dict())
+    run_job(job.pk)
+    job.refresh_from_db()
+    assert job.status == "RUNNING"
+    assert not ModelVersion.objects.filter(job=job).exists()

@@ -10,7 +10,7 @@ from ml.backbones.registry import get_backbone
 from ml.datasets.dataset import Dataset
 from ml.datasets.splits import SPLITS, TEST, TRAINING, VALIDATION
 from ml.training.config import TrainConfig
-from ml.training.event_files import TrainingEventFiles
+from ml.training.event_files import EventFile, TrainingEventFiles
 from ml.training.head import Head, LabelledFeatures, TrainingDiverged
 from ml.training.pipeline import train
 from ml.training.recipes.registry import train_head
@@ -124,3 +124,26 @@ def test_points_of_a_long_training_are_thinned(tmp_path: Path) -> None:
     assert steps[-1] == 10_000
     assert len(steps) < 400
     assert sum(path.stat().st_size for path in tmp_path.rglob("*") if path.is_file()) < 2**20
+
+
+@pytest.mark.parametrize("recipe", STEERED_BY)
+def test_training_goes_on_without_a_folder_to_write_to(recipe: str, tmp_path: Path) -> None:
+    (tmp_path / "train").write_text("a file where the folder should be")
+    summaries = TrainingEventFiles(tmp_path)
+    trained = train(DATASET, BY_SPLIT, configured(recipe), TESTING, lambda *_, **__: None, summaries)
+    summaries.close()
+    assert isinstance(summaries.error, FileExistsError)
+    assert trained == train(DATASET, BY_SPLIT, configured(recipe), TESTING, lambda *_, **__: None)
+    assert {path.name for path in tmp_path.iterdir()} == {"train"}
+
+
+def test_file_that_cannot_be_closed_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(self: EventFile) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(EventFile, "close", fail)
+    summaries = TrainingEventFiles(tmp_path)
+    summaries.show_test(0.5)
+    assert summaries.error is None
+    summaries.close()
+    assert isinstance(summaries.error, OSError)
