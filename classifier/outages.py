@@ -3,14 +3,24 @@
 import errno
 import sqlite3
 
-from django.db import InterfaceError, OperationalError
+from django.db import DatabaseError, InterfaceError, OperationalError
 from redis.exceptions import RedisError
 
 RETRY_SECONDS = 10  # after which a refused request may be tried again
 
 _FULL = {errno.ENOSPC, errno.EDQUOT}
 _BROKEN = {errno.EIO, errno.EROFS, errno.ESTALE, errno.EACCES, errno.EPERM, errno.EMFILE, errno.ENFILE, errno.ETIMEDOUT}
-_PASSING_SQLITE = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN}
+_PASSING_SQLITE = {
+    sqlite3.SQLITE_BUSY,
+    sqlite3.SQLITE_LOCKED,
+    sqlite3.SQLITE_IOERR,
+    sqlite3.SQLITE_CANTOPEN,
+    sqlite3.SQLITE_READONLY,  # also where the file was moved away from under us
+    sqlite3.SQLITE_PROTOCOL,  # the locks of the WAL were busy for too long
+}
+# PostgreSQL's SQLSTATEs that are not operational to psycopg: a read-only transaction, as of a standby or after
+# a failover, and time limits that have ended a transaction. Class 57 is an operator's intervention.
+_PASSING_POSTGRESQL = ("25006", "25P03", "25P04", "57")
 ANSWER = "an answer"  # of a person; the one thing that does not come by itself
 DATABASE, BROKER, STORAGE, ROOM = "the database", "the broker", "the file storage", "room on the disk"
 
@@ -23,6 +33,9 @@ def find_outage(error: BaseException) -> str:
     """Return what is away, as words for a sentence, or "" if the error is a fault of the work itself."""
     if isinstance(error, OperationalError | InterfaceError):
         return _database_outage(error)
+    if isinstance(error, DatabaseError):
+        state = getattr(error.__cause__, "sqlstate", None) or ""
+        return DATABASE if state.startswith(_PASSING_POSTGRESQL) else ""
     if isinstance(error, RedisError) or type(error).__module__.startswith("kombu."):
         return BROKER
     if isinstance(error, StorageAway):
