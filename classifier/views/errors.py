@@ -3,7 +3,6 @@ from collections.abc import Callable
 
 import structlog
 from django.core.exceptions import DisallowedHost, ObjectDoesNotExist
-from django.db import DatabaseError, connection
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 from django.template.loader import render_to_string
@@ -13,9 +12,12 @@ from classifier.bodies import BodyCut
 from classifier.disk import is_low
 from classifier.outages import describe_outage, find_outage
 from classifier.proxies import explain_origin
+from classifier.services import probes
 from ml.errors import UserError
 
 log = structlog.get_logger(__name__)
+
+HEALTH_SECONDS = 2.0
 
 
 def answer_page(request: HttpRequest, status: int, title: str, text: str) -> HttpResponse:
@@ -93,13 +95,12 @@ def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
 
 
 def health(request: HttpRequest) -> HttpResponse:
-    """Tell a load balancer whether the process and its database answer."""
-    try:
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT 1")
-    except DatabaseError:
-        return JsonResponse({"status": "the database does not answer"}, status=503)
-    return JsonResponse({"status": "ok", "disk": "almost full" if is_low() else "ok"})
+    """Tell a load balancer whether the process and its database can work, and what else is not as it should be."""
+    told = probes.prober.look(("database", "writing", "broker", "storage"), seconds=HEALTH_SECONDS)
+    database, writing = told.pop("database"), told.pop("writing")
+    wrong = next((said for said in (database, writing) if said != probes.OK), "")
+    parts = {"disk": "almost full" if is_low() else "ok", **told}
+    return JsonResponse({"status": f"the database {wrong}" if wrong else "ok", **parts}, status=503 if wrong else 200)
 
 
 def empty(request: HttpRequest) -> HttpResponse:

@@ -76,10 +76,10 @@ def test_administrator_is_warned(free: Any, as_owner: Client, owner: User) -> No
     assert "almost full" not in as_owner.get("/").content.decode()
     User.objects.filter(pk=owner.pk).update(is_superuser=True)
     assert "almost full" in as_owner.get("/").content.decode()
-    assert as_owner.get("/health").json() == {"status": "ok", "disk": "almost full"}
+    assert as_owner.get("/health").json()["disk"] == "almost full"
     free(disk.LOW)
     assert "almost full" not in as_owner.get("/").content.decode()
-    assert as_owner.get("/health").json() == {"status": "ok", "disk": "ok"}
+    assert as_owner.get("/health").json()["disk"] == "ok"
 
 
 def test_page_says_so_too(free: Any, as_owner: Client, project: Project) -> None:
