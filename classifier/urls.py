@@ -283,5 +283,5 @@ urlpatterns = [
     path("hub/backbones/<str:name>/<int:number>", hub.backbone, name="hub_backbone"),
     path("hub/<slug:slug>/<slug:name>", hub.version, name="hub_version"),
     path("projects/<slug:slug>/classify/", predict.classify, name="classify"),
-    re_path("^api(?:/|$)", not_found),
+    re_path("^(?:/*)api(?:/|$)", not_found),
 ]

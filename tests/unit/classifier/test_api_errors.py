@@ -67,6 +67,24 @@ def test_slash_too_many_names_the_address(path: str, project: Project, headers: 
     assert answer.json()["error"].endswith(f" /api/v1/projects/{project.slug}/classify")
 
 
+@pytest.mark.parametrize("method", ["get", "post"])
+@pytest.mark.parametrize("path", ["//api/v1/projects", "///api/v1/projects/"])
+def test_base_address_with_a_slash_is_told_the_address(
+    method: str, path: str, project: Project, headers: dict[str, str]
+) -> None:
+    # Django's client takes what follows two slashes for the name of a host.
+    answer = getattr(Client(enforce_csrf_checks=True), method)("/", headers=headers, PATH_INFO=path)
+    assert answer.status_code == 404
+    assert answer.json()["error"].endswith(" /api/v1/projects")
+
+
+@pytest.mark.parametrize("path", ["//api", "//api/v1/nothing"])
+def test_base_address_with_a_slash_and_a_wrong_address(path: str, headers: dict[str, str]) -> None:
+    answer = Client().get("/", headers=headers, PATH_INFO=path)
+    assert answer.status_code == 404
+    assert answer.json() == {"error": "There is no such address in the API; see /api/v1/docs."}
+
+
 def test_wrong_method_names_the_right_ones(project: Project, headers: dict[str, str], client: Client) -> None:
     answer = client.put(f"/api/v1/projects/{project.slug}", headers=headers)
     assert answer.status_code == 405
