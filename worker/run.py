@@ -227,9 +227,9 @@ def tell_alive(sender: Any, **_: Any) -> None:
     """Tell every two seconds, from the worker's main process, that it lives and which queues it serves."""
     consumer = sender.eventer  # the heart knows its event dispatcher, which knows the worker's name
     used = measure_processes()
-    facts = {"version": SOFTWARE, "program": PROGRAM, "settings": SETTINGS}
-    facts |= {"memory": used.memory, "processes": used.count}
-    record_worker(consumer.hostname, sorted(current_app.amqp.queues.consume_from), **facts)
+    facts = {"version": SOFTWARE, "program": PROGRAM, "memory": used.memory, "processes": used.count}
+    queues = sorted(current_app.amqp.queues.consume_from)
+    record_worker(consumer.hostname, queues, **facts, settings=SETTINGS)
 
 
 def _end_process(job: Job) -> None:
