@@ -5,6 +5,7 @@ have too, pictures above all, stay as long as anybody has them.
 """
 
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from datetime import timedelta
 
 import structlog
@@ -12,7 +13,7 @@ from django.conf import settings
 from django.contrib.auth.models import User
 from django.core.files.storage import default_storage
 from django.db import transaction
-from django.db.models import Model, QuerySet
+from django.db.models import Case, Model, QuerySet, When
 from django.utils import timezone
 
 from classifier.jobs.kinds import DELETE
@@ -70,12 +71,16 @@ def request_purge(project: Project, *, by: User | None) -> Job:
 
 
 def purge_expired() -> None:
-    """Delete for good what has been in the trash for its days. For the reaper."""
+    """Delete for good what has been in the trash for its days, or was to go sooner, which failed. For the reaper."""
     until = timezone.now() - timedelta(days=settings.TRASH_DAYS)
     lately = timezone.now() - TRIED_AGAIN
-    for project in Project.objects.filter(deleted_at__lt=until):
-        if not list_purges(project).filter(finished_at__gt=lately).exists():
-            request_purge(project, by=None)
+    is_due = Case(When(deleted_at__lt=until, then=True), default=False)
+    for project in Project.objects.exclude(deleted_at=None).annotate(is_due=is_due):
+        purges = list_purges(project)
+        has_failed = purges.filter(status=Job.Status.FAILED).exists()
+        if (project.is_due or has_failed) and not purges.filter(finished_at__gt=lately).exists():
+            with suppress(NotInTrash):  # restored just now
+                request_purge(project, by=None)
     for version in ModelVersion.every.filter(deleted_at__lt=until)[:VERSIONS_AT_ONCE]:
         purge_version(version)
 
@@ -105,19 +110,35 @@ def purge_project(project: int) -> None:
         purge_version(version)
     _purge_in_slices(UploadItem.objects.filter(upload__project=kept))
     files = _files_of(kept)
-    with transaction.atomic():
-        DatasetVersion.objects.filter(project=kept).delete()
-        kept.delete()
-        record("project.purged", kept, slug=kept.slug)
+    while not _purge_without_pictures(kept):
+        purge_every_sample(kept, lambda _: None)  # what a job that is cancelled has still brought in
     delete_unnamed(files)
     log.info("project_purged", project=project)
 
 
+@transaction.atomic
+def _purge_without_pictures(project: Project) -> bool:
+    """Delete the rows of a project unless it has pictures; return whether it had none."""
+    Project.objects.select_for_update().get(pk=project.pk)  # nobody brings any in meanwhile
+    if Sample.objects.filter(project=project).exists():
+        return False
+    DatasetVersion.objects.filter(project=project).delete()
+    project.delete()
+    record("project.purged", project, slug=project.slug)
+    return True
+
+
 def purge_version(version: ModelVersion) -> None:
-    """Delete a version for good, with its aliases, exports and evaluation. Its dataset version stays."""
+    """Delete a version for good, with its aliases, exports and evaluation. Its dataset version stays.
+
+    One that was found in the trash and restored since stays.
+    """
     exports = [(export.path, _exports_with(export.sha256)) for export in version.exports.exclude(sha256="")]
     same = ModelVersion.every.filter(artifact_digest=version.artifact_digest)
     with transaction.atomic():
+        restored = ModelVersion.objects.select_for_update().filter(pk=version.pk)  # which are not in the trash
+        if version.deleted_at is not None and restored.exists():
+            return
         Alias.objects.filter(model_version=version).delete()
         ModelVersion.every.filter(pk=version.pk).delete()
         own_networks(version).update(removed_at=timezone.now())  # the reaper deletes it, with its embeddings

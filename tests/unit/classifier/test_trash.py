@@ -15,9 +15,20 @@ from django.utils import timezone
 from classifier.jobs.kinds import AUDIT, DELETE
 from classifier.jobs.lifecycle import cancel_job
 from classifier.jobs.sending import queue_job
-from classifier.models import Embedding, Export, Image, Job, ModelVersion, Project, Sample, Upload, UploadItem
+from classifier.models import (
+    Embedding,
+    Export,
+    Image,
+    Job,
+    ModelVersion,
+    PartialUpload,
+    Project,
+    Sample,
+    Upload,
+    UploadItem,
+)
 from classifier.selectors import find_role
-from classifier.services import members, purging, trash
+from classifier.services import members, purging, resumable, trash
 from classifier.services.accounts import create_api_key
 from classifier.services.file_checks import list_files
 from classifier.services.hub import create_public_link
@@ -208,6 +219,43 @@ def test_version_that_was_trained_again_keeps_the_deleted_one_in_the_trash(train
         trash.restore_version(gone)
     purging.purge_version(gone)
     assert find_version(gone.dataset_version, config) == again  # they have the same files
+
+
+def test_picture_that_comes_in_at_the_last_moment_goes_too(
+    filled: Project, owner: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    record, late = purging.discard, coloured_pictures(1, seed=900)
+    partial = resumable.begin(filled, resumable.Announced("colours.zip", 9), by=owner)
+
+    def bring_in(*args: Any) -> None:
+        record(*args)
+        add_pictures(filled, late)
+
+    monkeypatch.setattr(purging, "discard", bring_in)
+    purge_at_once(filled, owner)
+    assert not PartialUpload.objects.filter(pk=partial.pk).exists()
+    assert not Project.objects.exists()
+    assert not Image.objects.exists()
+    assert list(list_files("")) == []
+
+
+@pytest.mark.parametrize(("hours", "jobs"), [(5, 1), (7, 2)])
+def test_deleting_at_once_that_failed_is_tried_again(filled: Project, owner: User, hours: int, jobs: int) -> None:
+    trash.delete_project(filled)
+    job = purging.request_purge(filled, by=owner)
+    ended = timezone.now() - timedelta(hours=hours)
+    Job.objects.filter(pk=job.pk).update(status=Job.Status.FAILED, finished_at=ended)
+    purging.purge_expired()
+    assert Job.objects.filter(kind=DELETE.name).count() == jobs
+
+
+def test_version_that_was_restored_meanwhile_stays(trained: ModelVersion) -> None:
+    trained.aliases.all().delete()
+    trash.delete_version(trained)
+    in_trash = ModelVersion.every.get(pk=trained.pk)
+    trash.restore_version(in_trash)
+    purging.purge_version(in_trash)
+    assert ModelVersion.objects.filter(pk=trained.pk).exists()
 
 
 def test_purged_version_takes_its_files_along(trained: ModelVersion, tmp_path: Path) -> None:
