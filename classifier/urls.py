@@ -123,6 +123,7 @@ urlpatterns = [
     path("administration/users/<int:pk>/quota", users.quota, name="user_quota"),
     path("administration/users/<int:pk>/delete", users.delete, name="user_delete"),
     path("administration/users/<int:pk>/restore", users.restore, name="user_restore"),
+    path("administration/users/<int:pk>/purge", users.purge, name="user_purge"),
     path("administration/disk/", disk_usage.disk_usage, name="disk_usage"),
     path("administration/disk/measure", disk_usage.measure, name="disk_usage_measure"),
     path("administration/settings/", site_settings.site_settings, name="site_settings"),

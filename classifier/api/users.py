@@ -136,9 +136,21 @@ def remove_second_factor(request: SignedIn, username: str) -> Any:
 
 
 @router.delete("/users/{username}", response={204: None, **errors(400, 404, 409, 413, 422)})
-def delete_user(request: SignedIn, username: str) -> Any:
-    """Move an account to the trash, with its projects; hand on before what is to stay."""
-    closing.delete_account(_find(request, username), by=request.user)
+def delete_user(
+    request: SignedIn,
+    username: str,
+    at_once: str | None = params.Query(None, max_length=200, description="the user name, to delete it for good"),  # type: ignore[type-arg]
+) -> Any:
+    """Move an account to the trash, with its projects; hand on before what is to stay.
+
+    With `at_once`, which jobs do, nobody can bring it back.
+    """
+    user = _find(request, username)
+    if at_once is not None and at_once != user.username:
+        raise closing.OtherName
+    closing.delete_account(user, by=request.user)
+    if at_once is not None:
+        closing.hasten_purge(user, at_once, by=request.user)
     return Status(204, None)
 
 

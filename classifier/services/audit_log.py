@@ -46,6 +46,7 @@ ACTIONS = {
     "user.quota": "changed a quota",
     "user.deleted": "deleted an account",
     "user.restored": "restored an account",
+    "user.hastened": "had an account deleted for good at once",
     "user.purged": "deleted an account for good",
     "project.created": "created a project",
     "project.deleted": "deleted a project",

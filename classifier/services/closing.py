@@ -39,6 +39,13 @@ class NotDeleted(Conflict):
         super().__init__("This account is not in the trash.")
 
 
+class OtherName(Refused):
+    """What an administrator typed is not the user name of the account that is to be deleted for good."""
+
+    def __init__(self) -> None:
+        super().__init__("That is not the user name of this account.")
+
+
 class NotYourName(Refused):
     """What was typed is not the user name of the account that is to be deleted."""
 
@@ -137,6 +144,21 @@ def restore_account(user: User, *, by: User) -> None:
         Account.objects.filter(pk=account.pk).update(deleted_at=None)
         User.objects.filter(pk=user.pk).update(is_active=True)
         record("user.restored", user.username, by=by)
+
+
+def hasten_purge(user: User, typed: str, *, by: User) -> None:
+    """Let an account in the trash be deleted for good now, and not after its days. Raise OtherName, NotDeleted.
+
+    The reaper does that, once jobs have deleted the projects.
+    """
+    if typed != user.username:
+        raise OtherName
+    due = timezone.now() - timedelta(days=settings.TRASH_DAYS, seconds=1)
+    with transaction.atomic():
+        if not Account.objects.filter(user=user).exclude(deleted_at=None).update(deleted_at=due):
+            raise NotDeleted
+        Project.objects.filter(owner=user).exclude(deleted_at=None).update(deleted_at=due)
+        record("user.hastened", user.username, by=by)
 
 
 def list_trashed_accounts() -> QuerySet[Account]:

@@ -7,6 +7,7 @@ from django.contrib import messages
 from django.contrib.auth.models import User
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST
 
@@ -67,6 +68,7 @@ def _page(request: SignedIn, user: User, *, status: int = 200, **more: Any) -> H
         "quota_form": QuotaForm(initial={"pictures": account.quota_pictures, "gb": account.quota_gb}),
         "defaults": (settings.QUOTA_USER_PICTURES, settings.QUOTA_USER_GB),
         "leaves": leaves_at(row.deleted_at) if row.deleted_at else None,
+        "is_going": row.deleted_at is not None and leaves_at(row.deleted_at) <= timezone.now(),
         "owned": Project.objects.filter(owner=user, deleted_at=None),
         "identities": user.identities.all(),
         "link_days": service.LINK_DAYS,
@@ -167,6 +169,14 @@ def _heirs(request: SignedIn) -> dict[int, str]:
     keys = [key for key in request.POST if key.startswith(HEIR) and request.POST.get(key, "").strip()]
     numbers = {parse_number(key.removeprefix(HEIR)): request.POST.get(key, "").strip() for key in keys}
     return {number: name for number, name in numbers.items() if number is not None}
+
+
+@administrator_page
+@require_POST
+def purge(request: SignedIn, pk: int) -> HttpResponse:
+    said = "The account “{}” is being deleted for good."
+    typed = request.POST.get("at_once", "")
+    return _act(request, pk, lambda user: closing.hasten_purge(user, typed, by=request.user), said)
 
 
 @administrator_page

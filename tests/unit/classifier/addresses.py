@@ -84,7 +84,15 @@ OWN |= {
 ADMINISTRATORS = {
     *("disk_usage", "disk_usage_measure", "site_settings", "site_banner"),
     *("maintenance", "audit_log", "audit_log_csv", "users", "users_new", "user", "user_link", "user_disable"),
-    *("user_enable", "user_administrator", "user_quota", "user_delete", "user_restore", "user_second_factor"),
+    *(
+        "user_enable",
+        "user_administrator",
+        "user_quota",
+        "user_delete",
+        "user_restore",
+        "user_purge",
+        "user_second_factor",
+    ),
 }
 HUB = {"hub_version", "hub_backbone"}  # also by key and by public link: see test_hub
 FRAGMENTS = {"version_judged", "version_changes", "version_comparison_table"}  # parts of pages, which want to be asked

@@ -174,6 +174,44 @@ def test_last_administrator_stays(administrator: User, as_administrator: Client)
     assert administrator.is_active
 
 
+def purge_all() -> None:
+    """Do what the reaper and a worker do."""
+    purging.purge_expired()
+    for job in Job.objects.filter(kind=DELETE.name, status__in=Job.OPEN):
+        run_job(job.pk)
+    closing.purge_expired_accounts()
+
+
+def test_account_goes_for_good_at_once(filled: Project, owner: User, as_administrator: Client) -> None:
+    as_administrator.post(reverse("user_delete", args=[owner.pk]))
+    page = as_administrator.post(reverse("user_purge", args=[owner.pk]), {"at_once": "ownr"}, follow=True)
+    assert "That is not the user name of this account." in page.content.decode()
+    purge_all()
+    assert User.objects.filter(pk=owner.pk).exists()
+    page = as_administrator.post(reverse("user_purge", args=[owner.pk]), {"at_once": "owner"}, follow=True)
+    assert "is being deleted for good" in page.content.decode()
+    purge_all()
+    assert not User.objects.filter(pk=owner.pk).exists()
+    assert not Project.objects.exists()
+
+
+def test_account_that_is_in_use_is_not_deleted_for_good(owner: User, as_administrator: Client) -> None:
+    page = as_administrator.post(reverse("user_purge", args=[owner.pk]), {"at_once": "owner"}, follow=True)
+    assert "This account is not in the trash." in page.content.decode()
+
+
+def test_account_goes_for_good_at_once_over_the_api(
+    filled: Project, owner: User, administrator: User, client: Client
+) -> None:
+    headers = {"Authorization": f"Bearer {create_api_key(administrator, 'test')[1]}"}
+    assert client.delete("/api/v1/users/owner?at_once=other", headers=headers).status_code == 422
+    owner.refresh_from_db()
+    assert owner.is_active
+    assert client.delete("/api/v1/users/owner?at_once=owner", headers=headers).status_code == 204
+    purge_all()
+    assert not User.objects.filter(pk=owner.pk).exists()
+
+
 def test_everything_of_the_account_goes_for_good(
     filled: Project, owner: User, stranger: User, administrator: User
 ) -> None:
