@@ -39,6 +39,7 @@ from ml.images.isolated import CRASHES, isolated_reader
 from worker.chunks import cut_chunks
 from worker.class_thumbnails import show_classes
 from worker.throttle import Throttle
+from worker.turns import LongTurn
 
 MAX_PART, MIN_PART = 512, 128  # files that one job reads; a job costs as much as about ten small pictures
 
@@ -203,7 +204,9 @@ def _take_in(
         raise ArchiveRejected("There are no files in it.")
     rate = files.plan.layout.frames if files.plan else rate
     pictures = frames_in_job(walk, rate, alive=partial(lifecycle.beat, job), skip=frames_done)
+    turn = LongTurn(job)
     with _careful(job, pictures) as entries:
         for outcomes in uploads.add_entries(job.upload, entries):
             done += len(outcomes)
             reporting.report(job, done=done, total=max(walk.total, done), kept=done)
+            turn.kept()

@@ -13,6 +13,7 @@ from classifier.services import checkpoints
 from ml.training.fine_tuning.state import Point
 from ml.training.stopping import StopTraining
 from worker.throttle import Throttle
+from worker.turns import LongTurn
 
 
 class TrainingProgress:
@@ -56,7 +57,7 @@ class TuningProgress:
 
     def __init__(self, progress: TrainingProgress, checkpoint: str) -> None:
         self.job, self._progress, self._checkpoint = progress.job, progress, checkpoint
-        self._throttle = Throttle()
+        self._throttle, self._turn = Throttle(), LongTurn(progress.job)
         self.pictures = 0  # shown so far
         self._steps, self._step_seconds, self._step_ended = 0, 0.0, 0.0
 
@@ -87,6 +88,7 @@ class TuningProgress:
         self._progress.tuning = points
         checkpoints.keep_checkpoint(self.job, self._checkpoint, checkpoint(), epochs=len(points))
         reporting.report(self.job, done=self.pictures, curve=self._progress.curve)
+        self._turn.kept()
 
 
 def _current_stage(job: Job) -> Stage:

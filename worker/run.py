@@ -44,6 +44,7 @@ from poetsweb.shared_settings import digest_settings
 from worker.embed import engine_of
 from worker.features import describe_unreadable, find_sample
 from worker.get_ready import run_in_background
+from worker.turns import BY_HAND
 
 log, traffic = structlog.get_logger(__name__), structlog.get_logger(TRAFFIC)
 
@@ -85,7 +86,7 @@ def run_job(pk: int) -> None:
 
 def _here() -> str:
     """Return the name of a worker that is a command."""
-    return f"command@{socket.gethostname()}"
+    return f"{BY_HAND}{socket.gethostname()}"
 
 
 def _work_on(job: Job) -> None:

@@ -14,6 +14,7 @@ from classifier.models import Job
 
 CANDIDATES = 5  # that a worker tries to take before it looks again
 ROUNDS = 20  # after which it takes the one it was told of, or none
+PATIENCE = timedelta(seconds=5)  # with which a job waits for another that could be interrupted
 REMEMBERED = timedelta(hours=1)  # how long it counts who had the last turn
 MOST_FORETOLD = 1000  # waiting jobs whose order is told beforehand
 
@@ -63,6 +64,16 @@ def _list_fairly(kinds: list[str]) -> list[int]:
         return _turn(Turn(one.background, one.user, one.project), one.job, running, last)
 
     return [one.job for one in sorted(waiting, key=turn)]
+
+
+def others_wait(job: Job) -> bool:
+    """Return whether another user, of whom nothing is running there, has waited for a worker of this kind of job."""
+    kinds = kinds_sharing_workers(job.kind)
+    seen = Job.objects.filter(kind__in=kinds, background=False)
+    running = seen.filter(status=Job.Status.RUNNING).exclude(lease="")
+    waiting = seen.filter(IS_DUE, ~WAITS_FOR_CHILDREN, status__in=Job.OPEN, lease="", created_at__lt=Now() - PATIENCE)
+    busy = {job.created_by_id, *running.values_list("created_by", flat=True)}
+    return not busy.issuperset(waiting.values_list("created_by", flat=True))
 
 
 def foretell_order(kinds: list[str]) -> list[int]:

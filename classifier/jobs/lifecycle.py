@@ -105,6 +105,13 @@ def free_lease(job: Job) -> bool:
     return freed
 
 
+def give_way(job: Job) -> None:
+    """Give the lease back because others wait for the worker. Raise LeaseLost, as it is no longer ours in any case."""
+    if _free(job):
+        write_line(job, "Others are waiting for the worker, so it goes on when it is its turn again.")
+    raise LeaseLost(f"job {job.pk}")
+
+
 def postpone_job(job: Job, waits_for: str) -> None:
     """Give the lease back until what the job needs has had time to come back, a longer time with each try."""
     pause = timedelta(seconds=PAUSES[min(_count_tries(job), len(PAUSES) - 1)])
