@@ -44,6 +44,8 @@ def delete_purged_files(sha256s: Sequence[str]) -> None:
 
 def list_lost(sha256s: Iterable[str]) -> set[str]:
     """Return which pictures have no file any more, of those whose rows the same transaction has just made."""
+    if not PurgedPicture.objects.exists():  # as nearly always
+        return set()
     held = _hold(list(sha256s))
     lost = {purged.sha256 for purged in held if not default_storage.exists(image_path(purged.sha256))}
     _forget(purged for purged in held if purged.sha256 not in lost)

@@ -8,17 +8,22 @@ _START_OF_SCAN, _END = 0xDA, 0xD9
 _BARE = frozenset({0x00, 0x01, *range(0xD0, 0xD8)})  # no markers, or markers that no length follows
 _MOST_STEPS = 5000  # before the first scan; a profile of colours takes 255 segments at most
 _COEFFICIENT = 2  # bytes
+_SMALL = 2**23  # bytes
 
 
 def coefficient_bytes(picture: Image.Image, size: tuple[int, int]) -> int:
-    """Return how many bytes the coefficients of an opened JPEG of this size take, or 0 if none are kept."""
+    """Return how many bytes the coefficients of an opened JPEG of this size take, or 0 if none are kept.
+
+    Of a small picture they count in any case: to find out takes longer than they are worth.
+    """
     layers: list[tuple[int, int, int, int]] = getattr(picture, "layer", [])  # (name, height, width, table) of each
-    if not layers or not has_several_scans(picture):
+    if not layers:
         return 0
     # A colour that is stored at half the width and height has a quarter of the coefficients.
     largest = max(layer[1] for layer in layers) * max(layer[2] for layer in layers)
     samples = sum(layer[1] * layer[2] for layer in layers)
-    return _COEFFICIENT * size[0] * size[1] * samples // max(largest, 1)
+    size_of_all = _COEFFICIENT * size[0] * size[1] * samples // max(largest, 1)
+    return size_of_all if size_of_all <= _SMALL or has_several_scans(picture) else 0
 
 
 def has_several_scans(picture: Image.Image) -> bool:
