@@ -2,7 +2,8 @@
 
 `workers` needs root and the services of `.ci/services.sh`. It runs one, two and four machines of one core, each with a
 name and a data folder of its own, over one PostgreSQL, Redis and S3, and prints pictures a second, the CPU time of the
-services, and the bytes in the database. `simulate` needs nothing.
+services, and the bytes in the database. With `--share 0.7` each machine has seven tenths of a core (cgroups of version
+1), so that what all of them share need not take theirs. `simulate` needs nothing.
 """
 
 import argparse
@@ -27,16 +28,24 @@ PICTURES = 512  # four chunks: as many as there are machines at most
 ROUNDS = 2
 MACHINES = (1, 2, 4)
 PROBED = 20_000
+PERIOD = 100_000  # microseconds, in which a machine may use its share of a core
 TABLES = ("image", "imagemeasures", "sample", "embedding", "uploaditem", "job")
 
 
 class Machine(Site):
-    """A machine of one core, with a folder and a name of its own, that embeds."""
+    """A machine of one core, or a share of it, with a folder and a name of its own, that embeds."""
 
-    def __init__(self, folder: Path, number: int, env: dict[str, str]) -> None:
+    def __init__(self, folder: Path, number: int, env: dict[str, str], share: float) -> None:
         super().__init__(folder / f"machine-{number}", **{**env, "EMBED_WORKERS": "1"})
         self.env |= {"POETSWEB_DATA": str(self.data), "PORT": str(self.port)}
-        named = f'hostname machine-{number} && exec taskset -c {number % (os.cpu_count() or 1)} "$0" "$@"'
+        self.group = Path(f"/sys/fs/cgroup/cpu/poetsweb-{os.getpid()}-{number}") if share < 1 else None
+        joins = ""
+        if self.group:
+            self.group.mkdir()
+            (self.group / "cpu.cfs_period_us").write_text(str(PERIOD))
+            (self.group / "cpu.cfs_quota_us").write_text(str(round(share * PERIOD)))
+            joins = f"echo $$ > {self.group}/cgroup.procs && "
+        named = f'{joins}hostname machine-{number} && exec taskset -c {number % (os.cpu_count() or 1)} "$0" "$@"'
         self.command = ["unshare", "--uts", "sh", "-c", named, sys.executable, "manage.py", "serve", "worker"]
 
     def start(self) -> "Machine":
@@ -49,9 +58,17 @@ class Machine(Site):
         self.wait(lambda: f"@{self.data.name}" in self.manage("shell", "-c", living).stdout, 90)
         return self
 
+    def stop(self) -> int:
+        """Stop it, and return its exit status."""
+        status = super().stop()
+        if self.group:
+            self.wait(lambda: not (self.group / "cgroup.procs").read_text())
+            self.group.rmdir()
+        return status
 
-def measure_workers() -> None:
-    """Measure embedding by one, two and four machines, then the sizes of what they wrote."""
+
+def measure_workers(share: float) -> None:
+    """Measure embedding by one, two and four machines of a share of a core, then the sizes of what they wrote."""
     with tempfile.TemporaryDirectory(prefix="poetsweb-growing-") as folder:
         bench = BenchmarkSite(Path(folder))
         services = _services()
@@ -62,7 +79,7 @@ def measure_workers() -> None:
         bench.site.command += ["web", "trainer", "opener", "reaper"]
         machines: list[Machine] = []
         try:
-            _measure_each(bench, machines)
+            _measure_each(bench, machines, share)
             _print_sizes()
             _print_matrix(Path(folder))
         finally:
@@ -86,11 +103,11 @@ def _services() -> dict[str, str]:
 _SERVICES: dict[str, str] = {}
 
 
-def _measure_each(bench: BenchmarkSite, machines: list[Machine]) -> None:
+def _measure_each(bench: BenchmarkSite, machines: list[Machine], share: float) -> None:
     slug, seeds = "", iter(range(1, 1000))
     for count in MACHINES:
         while len(machines) < count:
-            machines.append(Machine(bench.folder, len(machines), bench.site.env))
+            machines.append(Machine(bench.folder, len(machines), bench.site.env, share))
             if len(machines) == 1:
                 bench.client  # noqa: B018 - the site makes the tables
             machines[-1].start()
@@ -194,10 +211,12 @@ def main(arguments: list[str]) -> None:
     """Run one of the two."""
     parser = argparse.ArgumentParser("python -m bench.growing", description="Measure or simulate what growing costs.")
     parser.add_argument("what", choices=("workers", "simulate"))
-    if parser.parse_args(arguments).what == "simulate":
+    parser.add_argument("--share", type=float, default=1.0, help="of a core for each machine, from 0 to 1")
+    asked = parser.parse_args(arguments)
+    if asked.what == "simulate":
         print_simulation()
     else:
-        measure_workers()
+        measure_workers(asked.share)
 
 
 if __name__ == "__main__":
