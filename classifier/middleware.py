@@ -16,6 +16,7 @@ from classifier.disk import DiskFull, check_room
 from classifier.outages import RETRY_SECONDS
 from classifier.services import sessions
 from classifier.services.accounts import find_key
+from classifier.services.quotas import TooManyRequests, count_request
 from classifier.services.set_up import site_is_empty
 from classifier.services.share_links import link_works
 from ml.serving.askers import asking_for
@@ -76,6 +77,25 @@ def _knows_us(request: HttpRequest) -> bool:
         return find_key(key.strip()) is not None
     session = request.COOKIES.get(settings.SESSION_COOKIE_NAME, "")
     return bool(session) and SessionStore(session).get(SESSION_KEY) is not None
+
+
+def count_requests(get_response: GetResponse) -> GetResponse:
+    """Count the requests that programs send with keys, where a setting bounds them; pages are not counted."""
+
+    def middleware(request: HttpRequest) -> HttpResponse:
+        if not settings.QUOTA_USER_REQUESTS:
+            return get_response(request)
+        scheme, _, key = request.META.get("HTTP_AUTHORIZATION", "").partition(" ")
+        if scheme.lower() == "bearer" and (found := find_key(key.strip())):
+            try:
+                count_request(found.user_id)
+            except TooManyRequests as error:
+                return JsonResponse(
+                    {"error": str(error)}, status=error.status, headers={"Retry-After": str(error.seconds)}
+                )
+        return get_response(request)
+
+    return middleware
 
 
 def name_asker(get_response: GetResponse) -> GetResponse:

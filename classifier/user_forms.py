@@ -18,7 +18,9 @@ class UserForm(forms.Form):
 
 
 class QuotaForm(forms.Form):
-    """How much somebody's projects may hold, instead of what the settings say."""
+    """How much somebody may have, instead of what the settings say."""
 
     pictures = forms.IntegerField(label="Most pictures", required=False, min_value=0, max_value=2**31 - 1)
     gb = forms.IntegerField(label="Most GB", required=False, min_value=0, max_value=10**6)
+    jobs = forms.IntegerField(label="Most open jobs", required=False, min_value=0, max_value=10**6)
+    requests = forms.IntegerField(label="Most requests an hour", required=False, min_value=0, max_value=10**9)

@@ -114,6 +114,8 @@ class Environment(BaseSettings):
     MAX_CLASSIFY_FILES: int = Field(100, ge=1, le=2000)
     QUOTA_USER_PICTURES: int = Field(0, ge=0, le=10**9)
     QUOTA_USER_GB: int = Field(0, ge=0, le=10**6)
+    QUOTA_USER_JOBS: int = Field(100, ge=0, le=10**6)
+    QUOTA_USER_REQUESTS: int = Field(0, ge=0, le=10**9)
     QUOTA_PROJECT_PICTURES: int = Field(0, ge=0, le=10**9)
     QUOTA_PROJECT_GB: int = Field(0, ge=0, le=10**6)
 

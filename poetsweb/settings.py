@@ -81,6 +81,7 @@ MIDDLEWARE = [
     "classifier.api.tus.speak_tus",
     "classifier.middleware.bound_requests",
     "classifier.middleware.name_asker",
+    "classifier.middleware.count_requests",
     "classifier.acting.remember_request",
     "classifier.api.direct.classify_directly",
     "classifier.bodies.check_multipart",
@@ -254,6 +255,7 @@ AUDIT_DAYS = ENV.AUDIT_DAYS
 EMBEDDINGS_IN_DATABASE = ENV.EMBEDDINGS_IN_DATABASE
 # Of the owner of a project; 0 is without limit. The page of a user may say otherwise.
 QUOTA_USER_PICTURES, QUOTA_USER_GB = ENV.QUOTA_USER_PICTURES, ENV.QUOTA_USER_GB
+QUOTA_USER_JOBS, QUOTA_USER_REQUESTS = ENV.QUOTA_USER_JOBS, ENV.QUOTA_USER_REQUESTS
 QUOTA_PROJECT_PICTURES, QUOTA_PROJECT_GB = ENV.QUOTA_PROJECT_PICTURES, ENV.QUOTA_PROJECT_GB
 
 # --- Watching --------------------------------------------------------------------------------------

@@ -32,6 +32,8 @@ class UserOut(Schema):
     leaves_at: datetime | None = Field(description="when it is deleted for good")
     quota_pictures: int | None = Field(description="null: what the settings say; 0: without limit")
     quota_gb: int | None = Field(description="null: what the settings say; 0: without limit")
+    quota_jobs: int | None = Field(description="open at a time; null: what the settings say; 0: without limit")
+    quota_requests: int | None = Field(description="an hour, with keys; null: what the settings say; 0: without limit")
 
 
 class UserIn(Input):
@@ -47,6 +49,8 @@ class UserChanges(Input):
     is_administrator: StrictBool | None = None
     quota_pictures: StrictInt | None = Field(None, ge=0, le=MOST, description="null: what the settings say")
     quota_gb: StrictInt | None = Field(None, ge=0, le=10**6, description="null: what the settings say")
+    quota_jobs: StrictInt | None = Field(None, ge=0, le=10**6, description="null: what the settings say")
+    quota_requests: StrictInt | None = Field(None, ge=0, le=10**9, description="null: what the settings say")
 
 
 class PasswordLinkOut(Schema):
@@ -67,8 +71,7 @@ def _present_row(row: service.UserRow) -> dict[str, Any]:
         "has_second_factor": row.has_second_factor,
         "is_administrator": user.is_superuser,
         "leaves_at": leaves_at(row.deleted_at) if row.deleted_at else None,
-        "quota_pictures": account.quota_pictures,
-        "quota_gb": account.quota_gb,
+        **{f"quota_{name}": getattr(account, f"quota_{name}") for name in service.QUOTAS},
     }
 
 
@@ -113,10 +116,8 @@ def change_user(request: SignedIn, username: str, payload: UserChanges) -> Any:
         user.refresh_from_db()
     if given.get("is_administrator") is not None:
         service.set_administrator(user, given["is_administrator"], by=request.user)
-    if {"quota_pictures", "quota_gb"} & set(given):
-        account = service.account_of(user)
-        pictures, gb = given.get("quota_pictures", account.quota_pictures), given.get("quota_gb", account.quota_gb)
-        service.set_quota(user, pictures=pictures, gb=gb, by=request.user)
+    if quotas := {name: given[f"quota_{name}"] for name in service.QUOTAS if f"quota_{name}" in given}:
+        service.set_quota(user, **quotas, by=request.user)
     return _present(_find(request, username))
 
 

@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Any
 
 import structlog
+from django.conf import settings
 from django.contrib.auth.models import User
 from django.db import transaction
 from django.db.models import Max
@@ -15,14 +16,13 @@ from kombu.exceptions import OperationalError
 from classifier.jobs.kinds import KINDS, JobKind
 from classifier.jobs.log import write_line
 from classifier.jobs.state import JobState, dump_state
-from classifier.models import Job, Project, Sweep
+from classifier.models import Account, Job, Project, Sweep
 from classifier.request_ids import current_request_id
 from ml.errors import Conflict
 from poetsweb.logs import TRAFFIC
 
 log, traffic = structlog.get_logger(__name__), structlog.get_logger(TRAFFIC)
 
-MAX_OPEN_JOBS = 100  # of a user
 TASK = "worker.run_job"
 SOON, CLOCKS_DIFFER = 60.0, 0.1  # seconds
 
@@ -30,8 +30,9 @@ SOON, CLOCKS_DIFFER = 60.0, 0.1  # seconds
 class TooManyJobs(Conflict):
     """The user has so many open jobs that another would only wait for them."""
 
-    def __init__(self) -> None:
-        super().__init__(f"You have {MAX_OPEN_JOBS} jobs open. Wait until some of them have ended, or cancel some.")
+    def __init__(self, most: int) -> None:
+        jobs = "a job" if most == 1 else f"{most:,} jobs"
+        super().__init__(f"You have {jobs} open. Wait until some of them have ended, or cancel some.")
 
 
 @transaction.atomic
@@ -46,8 +47,8 @@ def queue_job(
     not_before: datetime | None = None,
 ) -> Job:
     """Create a job, and send it to its queue when the transaction commits. Raise TooManyJobs."""
-    if by is not None and not kind.background and _count_open(by) >= MAX_OPEN_JOBS:
-        raise TooManyJobs
+    if by is not None and not kind.background:
+        _check_number_of(by)
     job = Job(project=project, kind=kind.name, config=config or {}, created_by=by, background=kind.background)
     job.sweep, job.request_id = sweep, current_request_id()
     job.state, job.not_before = dump_state(state or JobState()), not_before
@@ -60,8 +61,13 @@ def queue_job(
     return job
 
 
-def _count_open(user: User) -> int:
-    return Job.objects.filter(created_by=user, parent=None, background=False, status__in=Job.OPEN).count()
+def _check_number_of(user: User) -> None:
+    """Check that the user may have another job. Raise TooManyJobs."""
+    own = Account.objects.filter(user=user).values_list("quota_jobs", flat=True).first()
+    most = settings.QUOTA_USER_JOBS if own is None else own
+    open_jobs = Job.objects.filter(created_by=user, parent=None, background=False, status__in=Job.OPEN)
+    if most and open_jobs.count() >= most:
+        raise TooManyJobs(most)
 
 
 def _next_number(project: Project) -> int:

@@ -11,6 +11,8 @@ class Account(models.Model):
     deleted_at = models.DateTimeField(null=True, help_text="when it was moved to the trash")
     quota_pictures = models.PositiveIntegerField(null=True, help_text="instead of the setting; 0: without limit")
     quota_gb = models.PositiveIntegerField(null=True, help_text="instead of the setting; 0: without limit")
+    quota_jobs = models.PositiveIntegerField(null=True, help_text="open at a time, instead of the setting")
+    quota_requests = models.PositiveIntegerField(null=True, help_text="an hour with keys, instead of the setting")
 
     def __str__(self) -> str:
         return f"account of {self.user}"

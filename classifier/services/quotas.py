@@ -4,6 +4,7 @@ What counts are the samples of a project, those in its trash too, because they t
 quota of a user is that of all projects they own.
 """
 
+import time
 from dataclasses import dataclass, replace
 
 from django.conf import settings
@@ -12,18 +13,30 @@ from django.db.models import Count, QuerySet, Sum
 
 from classifier.models import Account, Project, Sample
 from classifier.prepared import PreparedQuery, any_of
+from classifier.services.counting import count, in_cache
 from classifier.services.incoming_files import IncomingFile
-from ml.errors import Conflict
+from ml.errors import Conflict, UserError
 
 # Asked with every picture that comes in, mostly to learn that there is no limit.
 OWN_QUOTAS = PreparedQuery(
     lambda user: Account.objects.filter(user=user).values_list("quota_pictures", "quota_gb"), int
 )
+HOUR = 3600  # seconds
 ADVICE = "Delete some, and empty the trash of their project, or ask the administrator for more."
 
 
 class QuotaUsedUp(Conflict):
     """There is no room for another picture. The message says how much was allowed."""
+
+
+class TooManyRequests(UserError):
+    """The requests of this hour are used up. The next may come in `seconds`."""
+
+    status = 429
+
+    def __init__(self, most: int, seconds: int) -> None:
+        self.seconds = seconds
+        super().__init__(f"Your programs may send {most:,} requests an hour, and have. Try again in {seconds} seconds.")
 
 
 @dataclass
@@ -55,6 +68,16 @@ def check_quota(project: Project) -> None:
 def has_quota_left(project: Project, *, pictures: int, size: int) -> bool:
     """Return whether something may still come into a project, besides so many pictures and bytes that wait for it."""
     return all(limit.left > (size if limit.in_bytes else pictures) for limit in _limits_of(project))
+
+
+def count_request(user: int) -> None:
+    """Count a request that a program of this user sends. Raise TooManyRequests once those of this hour are used up."""
+    own = Account.objects.filter(user=user).values_list("quota_requests", flat=True).first()
+    most = settings.QUOTA_USER_REQUESTS if own is None else own
+    now = int(time.time())
+    key = f"requests:{user}:{now // HOUR}"
+    if most and in_cache(lambda counts: count(counts, key, seconds=HOUR)) > most:
+        raise TooManyRequests(most, HOUR - now % HOUR)
 
 
 def check_quota_for(owner: User, *, pictures: int, size: int) -> None:

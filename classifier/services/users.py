@@ -24,6 +24,7 @@ from ml.errors import Conflict, Refused
 
 LINK_DAYS = settings.PASSWORD_RESET_TIMEOUT // 86400
 SHOWN = 50  # users on a page
+QUOTAS = ("pictures", "gb", "jobs", "requests")  # which may be set for one user
 
 
 class BadAccount(Refused):
@@ -204,9 +205,9 @@ def check_dispensable(user: User, *, by: User | None) -> None:
         raise NotYourself
 
 
-def set_quota(user: User, *, pictures: int | None, gb: int | None, by: User) -> None:
-    """Set how much this user's projects may hold; None for what the settings say, 0 for no limit."""
-    values = {"quota_pictures": pictures, "quota_gb": gb}
+def set_quota(user: User, *, by: User, **quotas: int | None) -> None:
+    """Set how much this user may have of some of QUOTAS; None for what the settings say, 0 for no limit."""
+    values = {f"quota_{name}": quotas[name] for name in QUOTAS if name in quotas}
     Account.objects.update_or_create(user=user, defaults=values)
     said = {name: "the setting" if value is None else value for name, value in values.items()}
     record("user.quota", user.username, by=by, **said)

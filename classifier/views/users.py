@@ -65,8 +65,8 @@ def _page(request: SignedIn, user: User, *, status: int = 200, **more: Any) -> H
         "row": row,
         "one": user,
         "is_self": user.pk == request.user.pk,
-        "quota_form": QuotaForm(initial={"pictures": account.quota_pictures, "gb": account.quota_gb}),
-        "defaults": (settings.QUOTA_USER_PICTURES, settings.QUOTA_USER_GB),
+        "quota_form": QuotaForm(initial={name: getattr(account, f"quota_{name}") for name in service.QUOTAS}),
+        "defaults": list(map(_default_quota, service.QUOTAS)),
         "leaves": leaves_at(row.deleted_at) if row.deleted_at else None,
         "is_going": row.deleted_at is not None and leaves_at(row.deleted_at) <= timezone.now(),
         "owned": Project.objects.filter(owner=user, deleted_at=None),
@@ -93,6 +93,13 @@ def link(request: SignedIn, pk: int) -> HttpResponse:
     except UserError as error:
         messages.error(request, str(error))
         return redirect("user", pk)
+
+
+def _default_quota(name: str) -> str:
+    """Return what the settings allow everybody, as words."""
+    words = {"pictures": "pictures", "gb": "GB", "jobs": "open jobs", "requests": "requests an hour"}[name]
+    value = getattr(settings, f"QUOTA_USER_{name.upper()}")
+    return f"{value:,} {words}" if value else f"any number of {words}"
 
 
 def _act(request: SignedIn, pk: int, act: Any, said: str) -> HttpResponse:

@@ -52,7 +52,7 @@ NUMBERS: list[tuple[str, str, str, float]] = [
     ("docs/decisions/0020*.md", r"half precision, (\d+) MB", "classifier.services.training_pictures:HELD_BYTES", MB),
     ("docs/operations.md", r"silence of a worker until .* \| (\d+) s", LOST_AFTER, 1),
     ("docs/operations.md", r"suspects that it is dead; (\d+) s later", "classifier.jobs.recovery:CONFIRM_SECONDS", 1),
-    ("docs/operations.md", r"open jobs of a user \| (\d+)", "classifier.jobs.sending:MAX_OPEN_JOBS", 1),
+    ("docs/operations.md", r"open jobs of a user \| (\d+)", "poetsweb.env:ENVIRONMENT.QUOTA_USER_JOBS", 1),
     ("docs/decisions/0014*.md", r"no sign for (\w+) seconds", "classifier.models.upload:SILENCE.seconds", 1),
     ("docs/operations.md", r"in parts of a user \| (\d+)", "classifier.services.resumable:MOST_OPEN", 1),
     ("docs/operations.md", r"an unfinished upload is deleted \| (\d+)", "classifier.services.resumable:KEPT.days", 1),

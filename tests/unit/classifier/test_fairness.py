@@ -1,6 +1,7 @@
 """No user and no project keeps the workers from the others for longer than a job takes."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
@@ -12,6 +13,7 @@ from classifier.jobs.fairness import REMEMBERED, claim_fairly
 from classifier.jobs.kinds import BACKBONE, EMBED, IMPORT, TRAIN
 from classifier.models import Job, Project
 from classifier.services.projects import create_project
+from classifier.services.users import set_quota
 
 
 @pytest.fixture
@@ -106,10 +108,12 @@ def test_strangers_files_keep_no_training_waiting() -> None:
     assert TRAIN.queue != "untrusted"
 
 
+@pytest.mark.parametrize("own", [None, 2])
 def test_user_has_so_many_open_jobs_at_most(
-    project: Project, as_owner: Client, monkeypatch: pytest.MonkeyPatch
+    own: int | None, project: Project, as_owner: Client, stranger: User, settings: Any
 ) -> None:
-    monkeypatch.setattr(sending, "MAX_OPEN_JOBS", 2)
+    settings.QUOTA_USER_JOBS = 2 if own is None else 1
+    set_quota(project.owner, jobs=own, by=stranger)
     for _ in range(2):
         job = sending.queue_job(TRAIN, project=project, by=project.owner)
     with pytest.raises(sending.TooManyJobs, match="2 jobs open"):

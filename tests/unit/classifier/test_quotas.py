@@ -11,6 +11,7 @@ from django.urls import reverse
 
 from classifier.models import Job, Project, Sample, UploadItem
 from classifier.services import quotas, users
+from classifier.services.accounts import create_api_key
 from classifier.services.projects import create_project
 from classifier.services.resumable import Announced, begin
 from classifier.services.samples import delete_samples, purge_samples
@@ -120,8 +121,31 @@ def test_archive_takes_what_fits(project: Project, as_owner: Client, settings: A
 def test_administrator_sets_a_quota_on_the_page(owner: User, stranger: User, as_owner: Client) -> None:
     User.objects.filter(pk=owner.pk).update(is_superuser=True)
     address = reverse("user_quota", args=[stranger.pk])
-    assert as_owner.post(address, {"pictures": "1000", "gb": ""}).status_code == 302
+    given = {"pictures": "1000", "gb": "", "jobs": "5", "requests": "7"}
+    assert as_owner.post(address, given).status_code == 302
     stranger.refresh_from_db()
-    assert (stranger.account.quota_pictures, stranger.account.quota_gb) == (1000, None)
+    account = stranger.account
+    assert (account.quota_pictures, account.quota_gb, account.quota_jobs, account.quota_requests) == (1000, None, 5, 7)
     assert 'value="1000"' in as_owner.get(reverse("user", args=[stranger.pk])).content.decode()
     assert as_owner.post(address, {"pictures": "-1"}).status_code == 422
+
+
+@pytest.mark.parametrize(("own", "most"), [(None, 3), (2, 2), (0, 9)])
+def test_programs_of_a_user_send_so_many_requests_an_hour(
+    own: int | None, most: int, project: Project, owner: User, stranger: User, client: Client, settings: Any
+) -> None:
+    settings.QUOTA_USER_REQUESTS = 3
+    users.set_quota(owner, requests=own, by=stranger)
+    keys = [create_api_key(owner, "test")[1] for _ in range(2)]
+
+    def ask(key: str) -> Any:
+        return client.get("/api/v1/projects", headers={"Authorization": f"Bearer {key}"})
+
+    answers = [ask(keys[number % 2]) for number in range(9)]  # all keys count together
+    assert [answer.status_code for answer in answers] == [200] * most + [429] * (9 - most)
+    if most < 9:
+        assert 0 < int(answers[-1]["Retry-After"]) <= 3600
+        assert f"may send {most} requests an hour" in answers[-1].json()["error"]
+    assert ask(create_api_key(stranger, "test")[1]).status_code == 200
+    client.force_login(owner)
+    assert client.get(reverse("project_list")).status_code == 200

@@ -112,8 +112,8 @@ def test_everything_else_goes_first(project: Project) -> None:
     assert claim_fairly(waiting[0].pk) in parts  # whose message was not used yet
 
 
-def test_nobody_sees_or_counts_it(project: Project, as_owner: Client, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sending, "MAX_OPEN_JOBS", 1)
+def test_nobody_sees_or_counts_it(project: Project, as_owner: Client, settings: Any) -> None:
+    settings.QUOTA_USER_JOBS = 1
     add(project, 5)
     assert as_owner.get(f"/api/v1/projects/{project.slug}/jobs").json() == []
     sending.queue_job(TRAIN, project=project, by=project.owner)
