@@ -157,7 +157,8 @@ def _deleted(project: Project) -> QuerySet[Sample]:
 def _purge(project: Project, samples: QuerySet[Sample]) -> None:
     """Purge samples in one transaction of a size that lets others write in between."""
     with transaction.atomic():
-        Project.objects.select_for_update().get(pk=project.pk)  # nobody restores them meanwhile
+        # Nobody restores them meanwhile. Whoever brings pictures in, and holds some of these, need not wait.
+        Project.objects.select_for_update(no_key=True).get(pk=project.pk)
         image_ids = list(samples.values_list("image_id", flat=True))
         samples.delete()
         # Whoever is making samples of them has them too, until those are there to be seen.
