@@ -127,7 +127,7 @@ def test_lost_archive_fails_the_job_and_blames_no_picture(project: Project) -> N
 
 def test_archive_whose_job_cannot_be_queued_is_not_kept(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*args: Any, **options: Any) -> None:
-        raise sending.TooManyJobs
+        raise sending.TooManyJobs(100)
 
     monkeypatch.setattr(uploads, "queue_job", refuse)
     with pytest.raises(sending.TooManyJobs):
