@@ -14,6 +14,19 @@ class Migration(migrations.Migration):
                     "stored_until",
                     models.DateTimeField(help_text="files that are younger were stored again: when its row was made"),
                 ),
+                (
+                    "is_left",
+                    models.BooleanField(
+                        default=False, help_text="its file was stored again, and goes if no row is made"
+                    ),
+                ),
             ],
+            options={
+                "indexes": [
+                    models.Index(
+                        condition=models.Q(("is_left", True)), fields=["sha256"], name="purged_and_left"
+                    )
+                ],
+            },
         ),
     ]

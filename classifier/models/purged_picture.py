@@ -8,5 +8,10 @@ class PurgedPicture(models.Model):
     purged_at = models.DateTimeField(db_index=True)
     stored_until = models.DateTimeField(help_text="files that are younger were stored again: when its row was made")
 
+    is_left = models.BooleanField(default=False, help_text="its file was stored again, and goes if no row is made")
+
+    class Meta:
+        indexes = [models.Index(fields=["sha256"], condition=models.Q(is_left=True), name="purged_and_left")]
+
     def __str__(self) -> str:
         return self.sha256[:12]

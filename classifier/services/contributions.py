@@ -89,7 +89,7 @@ def contribute(
     if project.contributions.count() + len(files) > MOST_WAITING:
         raise TooManyWait
     waiting = project.contributions.aggregate(n=Count("pk"), size=Sum("size"))
-    if not has_quota_left(project, pictures=waiting["n"], size=waiting["size"] or 0):
+    if not has_quota_left(project, pictures=waiting["n"] + len(files) - 1, size=waiting["size"] or 0):
         raise NoRoom
     count_pictures(link, len(files))
     check_room(0)

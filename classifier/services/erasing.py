@@ -91,7 +91,7 @@ def describe_erased(erased: Erased) -> str:
         numbers = ", ".join(map(str, erased.model_versions))
         said.append(f"Trained with some of them, and still usable: version {numbers}.")
     if erased.exports:
-        said.append(f"{erased.exports:,} export{' of it was' if erased.exports == 1 else 's of these were'} deleted.")
+        said.append(f"{erased.exports:,} export{' was' if erased.exports == 1 else 's were'} deleted, too.")
     return " ".join(said)
 
 

@@ -10,14 +10,17 @@ from datetime import datetime, timedelta
 
 from django.core.files.storage import default_storage
 from django.db import transaction
+from django.db.models import F, Min
 from django.utils import timezone
 
-from classifier.models import Image, PurgedPicture
+from classifier.jobs.kinds import INGEST
+from classifier.models import Image, Job, PurgedPicture
 from classifier.models.image import THUMBNAIL_SIZES, image_path, thumbnail_path
 from classifier.prepared import any_of
 
 AT_ONCE = 50  # pictures whose files are deleted while others wait who would make rows of them
 KEPT = timedelta(days=3)  # longer than any archive is being read
+REQUEST = timedelta(minutes=5)  # longer than a request takes that stores pictures
 ROUND = 1000  # in one round of the reaper
 
 
@@ -28,18 +31,15 @@ def note_purged(images: Sequence[Image]) -> None:
         [PurgedPicture(sha256=image.sha256, purged_at=now, stored_until=image.created_at) for image in images],
         update_conflicts=True,
         unique_fields=["sha256"],
-        update_fields=["purged_at", "stored_until"],
+        update_fields=["purged_at", "stored_until", "is_left"],
     )
 
 
 def delete_purged_files(sha256s: Sequence[str]) -> None:
-    """Delete the files of purged pictures, but for those that have rows again or were stored again since."""
-    lately = timezone.now() - KEPT
+    """Delete the files of purged pictures, but for those of which somebody may be about to make rows again."""
     for start in range(0, len(sha256s), AT_ONCE):
         with transaction.atomic():
-            for purged in _without_rows(_hold(sha256s[start : start + AT_ONCE])):
-                if not _is_younger(purged, max(purged.stored_until, lately)):
-                    _delete_files(purged.sha256)
+            _delete_or_leave(_hold(sha256s[start : start + AT_ONCE]))
 
 
 def list_lost(sha256s: Iterable[str]) -> set[str]:
@@ -53,17 +53,29 @@ def list_lost(sha256s: Iterable[str]) -> set[str]:
 
 
 def sweep_purged() -> None:
-    """Forget what was purged days ago, and delete files that were stored again and got no row. For the reaper."""
-    until = timezone.now() - KEPT
-    old = list(PurgedPicture.objects.filter(purged_at__lt=until).values_list("pk", flat=True)[:ROUND])
-    for start in range(0, len(old), AT_ONCE):
-        with transaction.atomic():
-            held = _hold(old[start : start + AT_ONCE])
-            younger = {purged.sha256 for purged in _without_rows(held) if _is_younger(purged, until)}
-            done = [purged for purged in held if purged.sha256 not in younger]
-            for purged in _without_rows(done):
-                _delete_files(purged.sha256)
-            _forget(done)
+    """Delete files that were left once nobody can be about to make rows, and forget all days later. For the reaper."""
+    delete_purged_files(list(PurgedPicture.objects.filter(is_left=True).values_list("pk", flat=True)[:ROUND]))
+    old = PurgedPicture.objects.filter(purged_at__lt=timezone.now() - KEPT, is_left=False)
+    old.filter(pk__in=list(old.values_list("pk", flat=True)[:ROUND])).delete()
+
+
+def _delete_or_leave(held: list[PurgedPicture]) -> None:
+    since, left = _storing_since(), []
+    for purged in _without_rows(held):
+        if _is_younger(purged, max(purged.stored_until, since)):
+            left.append(purged.pk)
+        else:
+            _delete_files(purged.sha256)
+    changed = [purged.pk for purged in held if purged.is_left != (purged.pk in left)]
+    PurgedPicture.objects.filter(pk__in=changed).update(is_left=~F("is_left"))
+
+
+def _storing_since() -> datetime:
+    """Return since when files may have been stored whose rows are still to be made: by requests, and by open jobs."""
+    now = timezone.now()
+    jobs = Job.objects.filter(kind=INGEST.name, status__in=Job.OPEN)
+    begun = jobs.aggregate(first=Min("created_at"))["first"] or now
+    return max(min(begun, now - REQUEST), now - KEPT)
 
 
 def _hold(sha256s: Sequence[str]) -> list[PurgedPicture]:

@@ -87,7 +87,7 @@ def test_exports_and_the_file_of_the_project_go_too(trained: ModelVersion, owner
     red = Sample.objects.filter(project=trained.project, file_name="red/0.jpg")
     erased = erasing.erase_samples(trained.project, red, by=owner)
     assert erased.exports == 1
-    assert "1 export of it was deleted." in erasing.describe_erased(erased)
+    assert "1 export was deleted, too." in erasing.describe_erased(erased)
     assert not default_storage.exists(export.path)
     assert not default_storage.exists(project_file_path(stored.sha256))
     call_command("check_files")

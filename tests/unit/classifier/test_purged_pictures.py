@@ -8,13 +8,17 @@ from typing import Any
 import pytest
 from django.contrib.auth.models import User
 from django.core.files.storage import default_storage
+from django.utils import timezone
 
-from classifier.models import Image, Project, PurgedPicture, Sample
+from classifier.jobs import lifecycle, sending
+from classifier.jobs.kinds import INGEST
+from classifier.models import Image, Job, Project, PurgedPicture, Sample
 from classifier.services import samples, uploads
+from classifier.services.erasing import erase_samples
 from classifier.services.incoming_files import IncomingFile, read_incoming_file, sync_incoming
 from classifier.services.outcomes import Outcome, record_files
 from classifier.services.projects import create_project
-from classifier.services.purged_pictures import KEPT, sweep_purged
+from classifier.services.purged_pictures import KEPT, REQUEST, sweep_purged
 from ml.datasets.archives import ArchiveEntry
 from tests.datasets import coloured_pictures
 from tests.unit.classifier.conftest import upload_pictures
@@ -106,20 +110,44 @@ def test_picture_that_got_its_row_before_the_files_went_is_kept(
     assert default_storage.exists(name)
 
 
-def test_file_that_was_stored_again_and_got_no_row_goes_some_days_later(trashed: Project) -> None:
+def test_file_that_was_stored_again_and_got_no_row_goes_minutes_later(trashed: Project) -> None:
     skip_in_buckets()
     name = path()
     store()
     samples.purge_samples(trashed)
     sweep_purged()
-    assert default_storage.exists(name)
-    PurgedPicture.objects.update(purged_at=PurgedPicture.objects.get().purged_at - KEPT)
-    sweep_purged()
-    assert default_storage.exists(name), "it is young"
-    age(name, KEPT)
+    assert default_storage.exists(name), "a request may be about to make the row"
+    age(name, REQUEST)
+    PurgedPicture.objects.update(stored_until=timezone.now() - KEPT)
     sweep_purged()
     assert not default_storage.exists(name)
+    assert PurgedPicture.objects.filter(is_left=False).exists(), "or nobody is told that the file has gone"
+    PurgedPicture.objects.update(purged_at=timezone.now() - KEPT)
+    sweep_purged()
     assert not PurgedPicture.objects.exists()
+
+
+@pytest.mark.parametrize("is_open", [True, False])
+def test_file_waits_for_jobs_that_may_have_stored_it(is_open: bool, trashed: Project, other: Project) -> None:
+    name = path()
+    job = sending.queue_job(INGEST, project=other, by=other.owner)
+    Job.objects.filter(pk=job.pk).update(created_at=timezone.now() - timedelta(hours=2))
+    if not is_open:
+        lifecycle.cancel_job(job)
+    store()
+    Image.objects.update(created_at=timezone.now() - timedelta(days=1))
+    age(name, timedelta(hours=1))
+    samples.purge_samples(trashed)
+    assert default_storage.exists(name) == is_open
+
+
+def test_picture_that_came_twice_is_erased_although_it_was_stored_again(filled: Project, owner: User) -> None:
+    name = Image.objects.get(samples__file_name="red/0.jpg").path
+    upload_pictures(filled, [("again.jpg", "red", RED)])
+    Image.objects.update(created_at=timezone.now() - timedelta(days=1))
+    age(name, timedelta(minutes=10))
+    erase_samples(filled, Sample.objects.filter(project=filled, file_name="red/0.jpg"), by=owner)
+    assert not default_storage.exists(name)
 
 
 def test_old_file_of_a_restored_site_is_gone_at_once(trashed: Project) -> None:
