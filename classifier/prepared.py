@@ -1,18 +1,19 @@
 """SQL of our own: where the ORM takes longer to write it than the database to run it, and for very long lists."""
 
 import json
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import islice
-from typing import Any
+from typing import Any, Generic, TypeVar
 
-from django.db import connection
+from django.db import DEFAULT_DB_ALIAS, connection
 from django.db.models import Model, QuerySet
 from django.db.models.expressions import RawSQL
 from django.utils import timezone
 
 Value = int | str
+Row = TypeVar("Row", bound=Model)
 INSERTED_AT_ONCE = 256  # rows; a database takes some ten thousand values a statement
 
 # Values that no query has in it otherwise, by kind and place.
@@ -34,6 +35,7 @@ class _Written:
     sql: str
     parameters: list[Any]
     places: dict[int, int]  # of a parameter -> of the value that takes its place
+    converters: dict[int, tuple[list[Callable[..., Any]], Any]]  # of a column -> what the ORM does to its values
 
     def filled(self, values: tuple[Value, ...]) -> list[Any]:
         filled = list(self.parameters)
@@ -62,10 +64,38 @@ class PreparedQuery:
     @cached_property
     def _written(self) -> _Written:
         stand_ins = [STAND_INS[kind](place) for place, kind in enumerate(self._kinds)]
-        queryset = self._build(*stand_ins)
-        sql, parameters = queryset.query.sql_with_params()
+        compiler = self._build(*stand_ins).query.get_compiler(connection=connection)
+        sql, parameters = compiler.as_sql()
         places = {place: stand_ins.index(given) for place, given in enumerate(parameters) if given in stand_ins}
-        return _Written(sql, list(parameters), places)
+        converters = compiler.get_converters([column for column, *_ in compiler.select])
+        return _Written(sql, list(parameters), places, converters)
+
+
+class PreparedObjects(PreparedQuery, Generic[Row]):
+    """The same for a queryset of whole objects, each with the one that its field `related` names."""
+
+    def __init__(
+        self, model: type[Row], build: Callable[..., "QuerySet[Row]"], *kinds: type[Value], related: str = ""
+    ) -> None:
+        self._model, self._related = model, related
+        self._own = [field.attname for field in model._meta.concrete_fields]
+        self._other: type[Model] | None = model._meta.get_field(related).related_model if related else None  # type: ignore[assignment]
+        self._others = [field.attname for field in self._other._meta.concrete_fields] if self._other else []
+        names = (*self._own, *(f"{related}__{name}" for name in self._others))
+        super().__init__(lambda *values: build(*values).values_list(*names), *kinds)
+
+    def objects(self, *values: Value) -> Iterator[Row]:
+        """Yield what the queryset would."""
+        for row in self.rows(*values):
+            read = list(row)
+            for place, (converters, column) in self._written.converters.items():
+                for convert in converters:
+                    read[place] = convert(read[place], column, connection)
+            count = len(self._own)
+            found = self._model.from_db(DEFAULT_DB_ALIAS, self._own, read[:count])
+            if self._other is not None:
+                setattr(found, self._related, self._other.from_db(DEFAULT_DB_ALIAS, self._others, read[count:]))
+            yield found
 
 
 def any_of(values: Sequence[Value]) -> RawSQL | Sequence[Value]:
@@ -73,9 +103,12 @@ def any_of(values: Sequence[Value]) -> RawSQL | Sequence[Value]:
 
     The values are of one kind.
     """
-    if not values:
-        return values
-    return RawSQL(UNPACKED[connection.vendor][type(values[0])], [json.dumps(values)])  # noqa: S611 - a parameter
+    return any_in(type(values[0]), json.dumps(values)) if values else values
+
+
+def any_in(kind: type[Value], listed: str) -> RawSQL:
+    """Return the same of a list that is JSON already, as a prepared query is given it."""
+    return RawSQL(UNPACKED[connection.vendor][kind], [listed])  # noqa: S611 - a parameter
 
 
 def insert_rows(

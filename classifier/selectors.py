@@ -25,6 +25,7 @@ from classifier.models import (
 )
 from classifier.models.alias import LIVE
 from classifier.parsing import parse_number
+from classifier.prepared import PreparedObjects
 from classifier.roles import Role, at_least, strongest
 from ml.videos.frames import LATER_FRAME
 
@@ -51,15 +52,18 @@ def find_role(user: User, project: Project) -> Role | None:
     return strongest(list(project.memberships.filter(_of(user)).values_list("role", flat=True)))
 
 
+BY_SLUG = PreparedObjects(Project, lambda slug: Project.objects.filter(slug=slug, deleted_at=None), str)
+
+
 def get_project(user: User, slug: str) -> Project:
     """Return a project with the role of this user in it; raise Http404 for strangers, as where there is none.
 
     It asks for the role by itself, which for owners is no query: most requests are theirs.
     """
-    project = get_object_or_404(Project, slug=slug, deleted_at=None)
-    project.role = find_role(user, project)
-    if project.role is None:
+    project = next(BY_SLUG.objects(slug), None)
+    if project is None or (role := find_role(user, project)) is None:
         raise Http404
+    project.role = role
     return project
 
 

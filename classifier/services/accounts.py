@@ -15,6 +15,7 @@ from django.utils import timezone
 from classifier.locks import write_at_once
 from classifier.models import ApiKey, Invitation
 from classifier.models.api_key import LONGEST_KEY_DAYS
+from classifier.prepared import PreparedObjects
 from classifier.services import members
 from classifier.services.audit_log import record
 from classifier.services.projects import clean_name
@@ -102,10 +103,14 @@ def valid_keys(digest: str) -> QuerySet[ApiKey]:
     return ApiKey.objects.filter(unexpired, digest=digest, revoked_at=None, user__is_active=True)
 
 
+# Asked with every call.
+KEYS = PreparedObjects(ApiKey, valid_keys, str, related="user")
+
+
 def find_key(key: str) -> ApiKey | None:
     """Return the row of a valid key with its user, or None; see `valid_keys`. Whoever asks looks at its scope."""
     digest = hash_api_key(key)
-    row = valid_keys(digest).select_related("user").first()
+    row = next(KEYS.objects(digest), None)
     if row is not None:
         note_key_use(digest)
     return row

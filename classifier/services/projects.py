@@ -1,6 +1,7 @@
 """Projects and their classes."""
 
 import contextlib
+import json
 import secrets
 import unicodedata
 from collections.abc import Collection
@@ -11,11 +12,16 @@ from django.db.models import Max
 from django.utils.text import slugify
 
 from classifier.models import ImageClass, Project
+from classifier.prepared import PreparedObjects, any_in
 from classifier.selectors import list_classes
 from classifier.services.audit_log import record
 from ml.datasets.class_names import MAX_CLASS_NAME_LENGTH
 from ml.errors import Refused
 
+# Asked with every picture that comes in.
+BY_NAME = PreparedObjects(
+    ImageClass, lambda pk, names: list_classes(Project(pk=pk)).filter(name__in=any_in(str, names)), int, str
+)
 RESERVED_SLUGS = {"new", "samples"}  # addresses of their own below /projects/
 
 
@@ -77,5 +83,5 @@ def get_or_create_class(project: Project, name: str) -> ImageClass:
 
 def ensure_classes(project: Project, names: Collection[str]) -> dict[str, ImageClass]:
     """Return the project's classes of these clean names, creating the missing ones in alphabetical order."""
-    found = {row.name: row for row in list_classes(project).filter(name__in=list(names))}
+    found = {row.name: row for row in BY_NAME.objects(project.pk, json.dumps(list(names)))}
     return found | {name: get_or_create_class(project, name) for name in sorted(names) if name not in found}

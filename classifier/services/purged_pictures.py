@@ -16,8 +16,9 @@ from django.utils import timezone
 from classifier.jobs.kinds import INGEST
 from classifier.models import Image, Job, PurgedPicture
 from classifier.models.image import THUMBNAIL_SIZES, image_path, thumbnail_path
-from classifier.prepared import any_of
+from classifier.prepared import PreparedQuery, any_of
 
+ANY = PreparedQuery(lambda: PurgedPicture.objects.values_list("pk")[:1])  # asked with every picture that comes in
 AT_ONCE = 50  # pictures whose files are deleted while others wait who would make rows of them
 KEPT = timedelta(days=3)  # longer than any archive is being read
 REQUEST = timedelta(minutes=5)  # longer than a request takes that stores pictures
@@ -44,7 +45,7 @@ def delete_purged_files(sha256s: Sequence[str]) -> None:
 
 def list_lost(sha256s: Iterable[str]) -> set[str]:
     """Return which pictures have no file any more, of those whose rows the same transaction has just made."""
-    if not PurgedPicture.objects.exists():  # as nearly always
+    if not ANY.rows():  # as nearly always
         return set()
     held = _hold(list(sha256s))
     lost = {purged.sha256 for purged in held if not default_storage.exists(image_path(purged.sha256))}

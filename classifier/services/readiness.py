@@ -2,16 +2,20 @@
 
 from django.conf import settings
 from django.db import transaction
+from django.db.models import QuerySet
 
 from classifier.jobs.kinds import GET_READY, TRAIN
 from classifier.jobs.lifecycle import cancel_job
 from classifier.jobs.sending import queue_job
 from classifier.models import Embedding, Job, Project, Sample
+from classifier.prepared import PreparedQuery
 from classifier.services.custom_backbones import find_backbone
 from ml.backbones.backbone import Backbone
 from ml.engines.embeddings import embedding_key
 from ml.errors import UserError
 
+# Asked with every picture that comes in, mostly to learn that there is one.
+OPEN = PreparedQuery(lambda project: _list_open(project).values_list("pk")[:1], int)
 ROUND = 256  # pictures between two looks at what has come, and two comparisons
 
 
@@ -20,11 +24,11 @@ def get_ready_soon(project: Project, *, asked: bool = False) -> None:
 
     Where the operator wants none before a training, it is done only if somebody asked for what needs them.
     """
-    if not (settings.EMBED_EARLY or asked) or find_open(project) is not None:
+    if not (settings.EMBED_EARLY or asked) or OPEN.rows(project.pk):
         return
     with transaction.atomic():
         Project.objects.select_for_update().get(pk=project.pk)  # two uploads at once must not queue two
-        if find_open(project) is None:
+        if not OPEN.rows(project.pk):
             project.jobs.filter(kind=GET_READY.name).exclude(status__in=Job.OPEN).delete()  # nobody looks at them
             queue_job(GET_READY, project=project, by=project.owner)
 
@@ -59,4 +63,8 @@ def list_unready(project: Project, backbone: Backbone) -> list[int]:
 
 def find_open(project: Project) -> Job | None:
     """Return the job that gets the project's pictures ready, while it has not ended."""
-    return project.jobs.filter(kind=GET_READY.name, status__in=Job.OPEN).first()
+    return _list_open(project.pk).first()
+
+
+def _list_open(project: int) -> QuerySet[Job]:
+    return Job.objects.filter(project=project, kind=GET_READY.name, status__in=Job.OPEN)
