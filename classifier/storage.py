@@ -6,6 +6,7 @@ import os
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Protocol, cast
 
@@ -61,6 +62,11 @@ class AtomicFileSystemStorage(FileSystemStorage):
     All our names are derived from content, so an existing file is the same file: it is replaced, never given another
     name. Pictures are written at less cost, many at a time: see `write_unsynced`.
     """
+
+    @cached_property
+    def _on_disk(self) -> set[Path]:
+        """Return the folders whose names this process has put on the disk."""
+        return set()
 
     def get_available_name(self, name: str, max_length: int | None = None) -> str:
         return name
@@ -154,8 +160,11 @@ class AtomicFileSystemStorage(FileSystemStorage):
             return
         paths = [Path(self.path(name)) for name in names]
         folders = {path.parent for path in paths}
-        for path in (*paths, *folders, *{folder.parent for folder in folders}):  # whoever made a folder may have died
+        # Whoever made a folder may have died before its name was on the disk. Folders stay: once is enough.
+        unknown = folders - self._on_disk
+        for path in (*paths, *folders, *{folder.parent for folder in unknown}):
             sync_path(path)
+        self._on_disk |= unknown
 
 
 def _create(path: str) -> int:

@@ -52,6 +52,8 @@ def ensure_images(facts: Iterable[ImageFacts]) -> tuple[dict[str, int], dict[str
     while missing := sorted(rows.keys() - new.keys() - known.keys()):
         made = insert_rows(Image, fields, [rows[sha256] for sha256 in missing], returning="sha256")
         new |= {sha256: pk for pk, sha256 in made}
+        if len(made) == len(missing):
+            continue
         others = Image.objects.filter(sha256__in=[sha256 for sha256 in missing if sha256 not in new])
         held = others.select_for_update(no_key=True).order_by("sha256")
         known |= dict(held.values_list("sha256", "pk"))

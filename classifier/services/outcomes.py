@@ -35,7 +35,7 @@ class Outcome(NamedTuple):
     reason: str
 
 
-@transaction.atomic
+@transaction.atomic(savepoint=False)
 def record_files(upload: Upload, files: list[IncomingFile]) -> list[Outcome]:
     """Write images, samples and the report of one batch, whose pictures have been synced.
 
