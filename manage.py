@@ -31,12 +31,21 @@ def _concerns_the_site(arguments: list[str]) -> bool:
 def _run_light(arguments: list[str]) -> None:
     import importlib
 
+    from django.core.management.base import CommandError
+
     from poetsweb import folders  # noqa: F401 - it says where files are
 
     command = importlib.import_module(f"{LIGHT[arguments[1]]}.management.commands.{arguments[1]}").Command()
     status = 0
     try:
-        command.run_from_argv(arguments)
+        # What `run_from_argv` does, but for closing connections to a database: that would read all settings.
+        options = vars(command.create_parser(arguments[0], arguments[1]).parse_args(arguments[2:]))
+        command.execute(*options.pop("args", ()), **options)
+    except CommandError as error:
+        if options["traceback"]:
+            raise
+        command.stderr.write(f"CommandError: {error}")
+        status = error.returncode
     except SystemExit as end:
         status = end.code if isinstance(end.code, int) else int(end.code is not None)
     atexit._run_exitfuncs()  # folders for scratch files

@@ -5,6 +5,7 @@ NumPy, Pillow and pydicom.
 """
 
 import io
+import threading
 import warnings
 from importlib.util import find_spec
 from typing import Any
@@ -18,6 +19,8 @@ _DEFLATED = b"1.2.840.10008.1.2.1.99"  # unpacking it has no bounds
 _UNCOMPRESSED = frozenset({"1.2.840.10008.1.2", "1.2.840.10008.1.2.1", "1.2.840.10008.1.2.2"})
 _MODES = {"MONOCHROME1": "L", "MONOCHROME2": "L", "RGB": "RGB"}
 _DEPTHS = (8, 16, 32)
+
+_importing = threading.Lock()  # two threads at a time could see half of pydicom
 
 _COMPRESSED = (
     "The pixels of this DICOM picture are compressed, which cannot be read. Save it uncompressed, or export it as PNG."
@@ -61,10 +64,10 @@ class DicomImageFile(ImageFile.ImageFile):
 
 def _read(data: bytes) -> Any:
     """Parse the file. Raise `DicomRefused` for what may not be unpacked."""
-    import pydicom
-
     if _DEFLATED in data:
         raise DicomRefused(_COMPRESSED)
+    with _importing:  # not before the first DICOM picture: it takes a fifth of a second and 20 MB
+        import pydicom
     return pydicom.dcmread(io.BytesIO(data))
 
 
@@ -114,7 +117,5 @@ def _number(dataset: Any, name: str, default: float) -> float:
 def register() -> None:
     """Let Pillow open DICOM files."""
     if is_installed() and DICOM not in Image.ID:
-        import pydicom  # noqa: F401 - no thread should import it at its first picture
-
         warnings.filterwarnings("ignore", module=r"pydicom\b")  # about each value that is not as the standard wants
         Image.register_open(DICOM, DicomImageFile)
