@@ -47,7 +47,7 @@ def _confirm(features: NDArray[np.float32], pairs: NDArray[np.intp], sketches: S
         return []
     rows, places = np.unique(pairs, return_inverse=True)
     drawn, places = sketches(rows.tolist()), places.reshape(pairs.shape)
-    alike = cosines + 2 * likenesses(drawn[places[:, 0]], drawn[places[:, 1]]) >= LEAST_SUM
+    alike = cosines + 2 * likenesses(drawn, places) >= LEAST_SUM
     return [(int(a), int(b)) for a, b in pairs[alike]]
 
 
