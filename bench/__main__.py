@@ -5,6 +5,7 @@ The exit status is 1 if a target is missed.
 
 import argparse
 import json
+import os
 import sys
 import tempfile
 import time
@@ -76,6 +77,8 @@ BUSY_PERCENT = 15
 def main(arguments: list[str]) -> int:
     """Run the benchmarks with these command-line arguments, and return the exit status."""
     names = _parse(arguments)
+    # Programs that are started find their modules compiled, as those of users do.
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     busy = psutil.cpu_percent(1.0)
     if busy > BUSY_PERCENT:
         print(f"The machine is busy with other things ({busy:.0f} %): the ratios will be noisy.", flush=True)

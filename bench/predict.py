@@ -2,7 +2,7 @@
 
 from bench.figures import Figure, compare, rate_figure
 from bench.load import OverHttp, Target, classify_target, empty_target, explain_target
-from bench.raw import CORES, InProcess
+from bench.raw import CORES, BareOverlay, InProcess
 from bench.site import BenchmarkSite
 
 CLIENTS = 8
@@ -13,7 +13,7 @@ SECONDS = 3.0
 THROUGHPUT_ROUNDS = 4
 RATIO, MORE = 1.15, 0.002
 HEAT_TURNS = 200
-HEAT_RATIO, HEAT_MORE = 1.5, 0.020
+HEAT_RATIO, HEAT_MORE, HEAT_SLACK = 1.5, 0.020, 1.15
 
 
 def predict_latency(bench: BenchmarkSite) -> Figure:
@@ -45,13 +45,19 @@ def predict_throughput(bench: BenchmarkSite) -> Figure:
 
 
 def heat_map(bench: BenchmarkSite) -> Figure:
-    """Measure the milliseconds for a picture with its heat, over HTTP, beside a plain answer over HTTP."""
+    """Measure the milliseconds for a picture with its heat, over HTTP, beside a plain answer over HTTP.
+
+    Colouring the picture and writing it as PNG takes as long in a bare program, and longer on a slow processor.
+    """
     classify, _ = warm_targets(bench)
+    from classifier.services.explanations import OVERLAY
+
     explain = explain_target(bench.site.port, bench.project, bench.client.key, bench.photos[:PHOTOS])
     bench.load.send_all(explain, 2 * CLIENTS)  # both engines of every server are loaded
-    real, plain = bench.load.medians_in_turns([OverHttp(explain), OverHttp(classify)], HEAT_TURNS)
-    limit = HEAT_RATIO * plain + HEAT_MORE
-    target = f"<= {HEAT_RATIO} x an answer + {HEAT_MORE * 1000:.0f} ms"
+    ways = [OverHttp(explain), OverHttp(classify), BareOverlay(bench.photos[:PHOTOS], OVERLAY)]
+    real, plain, overlay = bench.load.medians_in_turns(ways, HEAT_TURNS)
+    limit = HEAT_RATIO * plain + max(HEAT_MORE, HEAT_SLACK * overlay)
+    target = f"<= {HEAT_RATIO} x an answer + {HEAT_MORE * 1000:.0f} ms or {HEAT_SLACK} x the overlay alone"
     return Figure("heat_map", real * 1000, "ms", limit * 1000, real / limit, target, real <= limit)
 
 

@@ -16,6 +16,7 @@ import numpy as np
 from ml.engines.litert import LiteRTEngine
 from ml.files import sync_filesystem
 from ml.images.decoding import load_picture, verify_image
+from ml.images.heat import make_overlay
 from ml.machine import CORES
 from ml.training.head import Head
 
@@ -97,6 +98,25 @@ class InProcess:
         def once(turn: int) -> float:
             begun = time.perf_counter()
             hands.answer_one(self.photos[turn % len(self.photos)], self.threads)
+            return time.perf_counter() - begun
+
+        return once
+
+
+@dataclass(frozen=True)
+class BareOverlay:
+    """A way that lays heat over one picture at a time and writes it as PNG."""
+
+    photos: list[bytes]
+    size: int
+
+    def begin(self) -> Callable[[int], float]:
+        """Return the function that makes one overlay."""
+        warmth = np.random.default_rng(0).random((7, 7), np.float32)
+
+        def once(turn: int) -> float:
+            begun = time.perf_counter()
+            make_overlay(self.photos[turn % len(self.photos)], warmth, self.size, kind="PNG")
             return time.perf_counter() - begun
 
         return once
