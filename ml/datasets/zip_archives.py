@@ -238,8 +238,11 @@ def _entry(path: Path, members: list[ZipMember], place: int) -> ArchiveEntry:
 
 
 def _open_and_read(path: Path, member: ZipMember) -> bytes:
-    with path.open("rb", buffering=0) as file:
-        return _read(file.fileno(), member)
+    file = os.open(path, os.O_RDONLY | os.O_CLOEXEC)  # a file object would ask the system three things more
+    try:
+        return _read(file, member)
+    finally:
+        os.close(file)
 
 
 def _read(file: int, member: ZipMember) -> bytes:

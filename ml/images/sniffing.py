@@ -71,12 +71,16 @@ _KNOWN_PICTURES: tuple[tuple[int, bytes, str], ...] = (
     (0, b"BM", "BMP"),
 )
 
+_PICTURE_STARTS = tuple(signature for offset, signature, _ in _KNOWN_PICTURES if offset == 0)
+
 # Whatever else these mean, they do not occur in text: NUL, and the controls around tab and newline.
 _NEVER_IN_TEXT = bytes(range(9)) + bytes(range(14, 27))
 
 
 def is_video(data: bytes) -> bool:
     """Return whether bytes are a video by how they begin."""
+    if data.startswith(_PICTURE_STARTS):  # as nearly all do of which this is asked
+        return False
     found = (sentence for offset, signature, sentence in _SENTENCES if data.startswith(signature, offset))
     return next(found, None) == VIDEO
 
