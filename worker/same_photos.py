@@ -20,9 +20,10 @@ from ml.images.decoding import ImageRejected, load_picture
 from ml.images.likeness import SKETCH, make_sketch
 from ml.images.near_duplicates import find_near_duplicates
 from ml.machine import CORES
+from worker.throttle import Throttle
 
 SKETCHES_HELD = 20_000  # 4 KB each
-_DRAWN = 2 * SKETCH  # pixels at which a picture is decoded for its sketch
+_DRAWN_AT_ONCE = 64
 _SLICE = 5000
 
 
@@ -40,7 +41,7 @@ def compare_pictures(job: Job, backbone: Backbone, *, least: int = 1, share: flo
     sha256s = [sha256 for _, sha256, _ in rows]
     features = embeddings.load_embeddings(sha256s, [key], backbone.features)
     with ThreadPoolExecutor(CORES, thread_name_prefix="sketch") as pool:
-        for pairs in find_near_duplicates(features, new, _Sketches(sha256s, pool).draw):
+        for pairs in find_near_duplicates(features, new, _Sketches(job, sha256s, pool).draw):
             if pairs:
                 join_samples(job.own_project, [(rows[first][0], rows[second][0]) for first, second in pairs])
             lifecycle.beat(job)
@@ -52,21 +53,26 @@ def compare_pictures(job: Job, backbone: Backbone, *, least: int = 1, share: flo
 class _Sketches:
     """The sketches of pictures, drawn when they are first needed."""
 
-    def __init__(self, sha256s: Sequence[str], pool: ThreadPoolExecutor) -> None:
-        self._sha256s, self._pool = sha256s, pool
+    def __init__(self, job: Job, sha256s: Sequence[str], pool: ThreadPoolExecutor) -> None:
+        self._job, self._sha256s, self._pool = job, sha256s, pool
+        self._throttle = Throttle()
         self._held: LRUCache[int, NDArray[np.uint8]] = LRUCache(SKETCHES_HELD)
 
     def draw(self, places: Sequence[int]) -> NDArray[np.uint8]:
-        """Return the sketches (P, SKETCH, SKETCH) of the pictures at these places."""
+        """Return the sketches (P, SKETCH, SKETCH) of the pictures at these places. Raise LeaseLost."""
         found = {place: self._held[place] for place in places if place in self._held}
         missing = [place for place in places if place not in found]
-        found |= zip(missing, self._pool.map(self._draw, missing), strict=True)
+        for start in range(0, len(missing), _DRAWN_AT_ONCE):
+            drawn = missing[start : start + _DRAWN_AT_ONCE]
+            found |= zip(drawn, self._pool.map(self._draw, drawn), strict=True)
+            if self._throttle.due():  # a training that was asked for meanwhile does the same work, and needs the cores
+                lifecycle.beat(self._job)
         self._held.update(found)
         return np.stack([found[place] for place in places])
 
     def _draw(self, place: int) -> NDArray[np.uint8]:
         try:
-            return make_sketch(load_picture(read_file(image_path(self._sha256s[place])), _DRAWN))
+            return make_sketch(load_picture(read_file(image_path(self._sha256s[place])), SKETCH))
         except OSError as error:
             raise_outage(error)  # otherwise it was deleted meanwhile, or the training that meets it says so
         except ImageRejected:
