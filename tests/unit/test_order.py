@@ -1,5 +1,6 @@
 """Test the order of the test files."""
 
+import math
 from contextlib import nullcontext
 from unittest.mock import Mock
 
@@ -35,6 +36,7 @@ def test_late_tests_are_there(name: str) -> None:
 
 def test_where_there_is_no_time_for_all_each_comes_first_some_day(monkeypatch: pytest.MonkeyPatch) -> None:
     files = ["a", "b", "c"]
+    monkeypatch.setattr(late, "UNTIL", math.inf)
     assert turn(files) == files
     monkeypatch.setattr(late, "UNTIL", 1e12)
     first = set()
@@ -47,6 +49,7 @@ def test_where_there_is_no_time_for_all_each_comes_first_some_day(monkeypatch: p
 
 
 def test_what_would_begin_too_late_is_skipped(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(late, "UNTIL", math.inf)
     late.skip_if_time_is_up()
     monkeypatch.setattr(late, "UNTIL", 1.0)
     with pytest.raises(pytest.skip.Exception):
