@@ -1,7 +1,8 @@
 """Find samples that show the same photo, once their embeddings are there, and put them into one group."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 import numpy as np
 from cachetools import LRUCache
@@ -40,11 +41,12 @@ def compare_pictures(job: Job, backbone: Backbone, *, least: int = 1, share: flo
     reporting.enter_stage(job, "compare", total=len(new))
     sha256s = [sha256 for _, sha256, _ in rows]
     features = embeddings.load_embeddings(sha256s, [key], backbone.features)
+    beat = partial(lifecycle.beat, job)
     with ThreadPoolExecutor(CORES, thread_name_prefix="sketch") as pool:
-        for pairs in find_near_duplicates(features, new, _Sketches(job, sha256s, pool).draw):
+        for pairs in find_near_duplicates(features, new, _Sketches(sha256s, pool, beat).draw):
             if pairs:
                 join_samples(job.own_project, [(rows[first][0], rows[second][0]) for first, second in pairs])
-            lifecycle.beat(job)
+            beat()
     for start in range(0, len(new), _SLICE):
         done = [rows[place][0] for place in new[start : start + _SLICE]]
         Sample.objects.filter(pk__in=done).update(is_compared=True)
@@ -53,20 +55,23 @@ def compare_pictures(job: Job, backbone: Backbone, *, least: int = 1, share: flo
 class _Sketches:
     """The sketches of pictures, drawn when they are first needed."""
 
-    def __init__(self, job: Job, sha256s: Sequence[str], pool: ThreadPoolExecutor) -> None:
-        self._job, self._sha256s, self._pool = job, sha256s, pool
+    def __init__(
+        self, sha256s: Sequence[str], pool: ThreadPoolExecutor, alive: Callable[[], None] = lambda: None
+    ) -> None:
+        """Call `alive` between the pictures, several times a second; what it raises ends the drawing."""
+        self._sha256s, self._pool, self._alive = sha256s, pool, alive
         self._throttle = Throttle()
         self._held: LRUCache[int, NDArray[np.uint8]] = LRUCache(SKETCHES_HELD)
 
     def draw(self, places: Sequence[int]) -> NDArray[np.uint8]:
-        """Return the sketches (P, SKETCH, SKETCH) of the pictures at these places. Raise LeaseLost."""
+        """Return the sketches (P, SKETCH, SKETCH) of the pictures at these places."""
         found = {place: self._held[place] for place in places if place in self._held}
         missing = [place for place in places if place not in found]
         for start in range(0, len(missing), _DRAWN_AT_ONCE):
             drawn = missing[start : start + _DRAWN_AT_ONCE]
             found |= zip(drawn, self._pool.map(self._draw, drawn), strict=True)
             if self._throttle.due():  # a training that was asked for meanwhile does the same work, and needs the cores
-                lifecycle.beat(self._job)
+                self._alive()
         self._held.update(found)
         return np.stack([found[place] for place in places])
 
