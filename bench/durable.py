@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench.figures import Figure
-from bench.load import OverHttp, Target, empty_target, upload_target
+from bench.load import OverHttp, Target, ask_target, upload_target
 from bench.photos import numbered
 from bench.site import BenchmarkSite
 from ml.images.decoding import verify_image
 
 TURNS = 200
-SLOWEST, MORE = 1.5, 0.006
+SLOWEST, MORE = 1.5, 0.004
 
 
 @dataclass(frozen=True)
@@ -55,13 +55,17 @@ def _write_synced(path: Path, data: bytes) -> None:
 
 
 def durable_ingest(bench: BenchmarkSite) -> Figure:
-    """Measure the milliseconds until a single picture is acknowledged."""
+    """Measure the milliseconds until a single picture is acknowledged.
+
+    The limit is the same work without a site, and a call over the API that keeps nothing.
+    """
     slug = bench.new_project("One by one")
     photos = [numbered(bench.photos[0], 10**9 + number) for number in range(2 * TURNS)]
     sent: Target = upload_target(bench.site.port, slug, bench.client.key, photos)
-    ways = [OverHttp(sent), OverHttp(empty_target(bench.site.port)), DurableWrite(photos, bench.folder / "durable")]
-    real, nothing, work = bench.load.medians_in_turns(ways, TURNS)
-    limit = work + nothing
+    asked = ask_target(bench.site.port, slug, bench.client.key)
+    ways = [OverHttp(sent), OverHttp(asked), DurableWrite(photos, bench.folder / "durable")]
+    real, call, work = bench.load.medians_in_turns(ways, TURNS)
+    limit = work + call
     ok = real / limit <= SLOWEST or real - limit <= MORE
     target = f"ratio <= {SLOWEST}, or {MORE * 1000:.0f} ms more"
     return Figure("durable_ingest", real * 1000, "ms", limit * 1000, real / limit, target, ok)

@@ -3,6 +3,7 @@
 The requests are prepared bytes, and of the answers only status and length are read.
 """
 
+import json
 import multiprocessing
 import re
 import socket
@@ -61,6 +62,12 @@ def upload_target(port: int, slug: str, key: str, photos: Sequence[bytes]) -> Ta
     """Return a target that adds one picture per request to a class."""
     bodies = [encode_multipart({"class": "one"}, [("file", "photo.jpg", photo)]) for photo in photos]
     return Target(port, [_post(f"/api/v1/projects/{slug}/uploads", key, *body) for body in bodies])
+
+
+def ask_target(port: int, slug: str, key: str) -> Target:
+    """Return a target that asks, with the key, which of no pictures a project has: a call that keeps nothing."""
+    body = json.dumps({"sha256s": []}).encode()
+    return Target(port, [_post(f"/api/v1/projects/{slug}/known", key, body, "application/json")])
 
 
 class Way(Protocol):
