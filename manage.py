@@ -43,6 +43,7 @@ def _run_light(arguments: list[str]) -> None:
     status = 0
     try:
         # What `run_from_argv` does, but for closing connections to a database: that would read all settings.
+        command._called_from_command_line = True  # a wrong flag ends with how the command is used
         options = vars(command.create_parser(arguments[0], arguments[1]).parse_args(arguments[2:]))
         command.execute(*options.pop("args", ()), **options)
     except CommandError as error:
