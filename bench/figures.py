@@ -20,6 +20,7 @@ class Figure:
     ratio: float
     target: str
     ok: bool
+    stolen: float = 0.0  # the share of the processors' time that other machines took meanwhile
 
     def as_dict(self) -> dict[str, Any]:
         """Return the fields with rounded numbers, for results.json."""
@@ -81,7 +82,7 @@ def rate_figure(name: str, unit: str, found: Comparison, *, least: float) -> Fig
 
 def table(figures: Sequence[Figure]) -> str:
     """Return the figures as a table in plain text."""
-    rows = [("figure", "value", "unit", "limit", "ratio", "target", "")]
+    rows = [("figure", "value", "unit", "limit", "ratio", "target", "", "stolen")]
     rows += [
         (
             figure.name,
@@ -91,6 +92,7 @@ def table(figures: Sequence[Figure]) -> str:
             f"{figure.ratio:.3f}",
             figure.target,
             "ok" if figure.ok else "MISSED",
+            f"{figure.stolen:.1%}",
         )
         for figure in figures
     ]

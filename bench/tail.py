@@ -9,20 +9,28 @@ from bench.load import Target
 from bench.predict import CLIENTS, warm_targets
 from bench.site import BenchmarkSite
 
-SECONDS = 6.0
+SECONDS, ROUNDS = 6.0, 5
 HALF_OPEN = 200
 HALF_REQUEST = b"POST /sign-in HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n"
 WORST_TAIL, WORST_SLOWDOWN = 1.6, 2.0
 
 
 def predict_tail(bench: BenchmarkSite) -> Figure:
-    """Measure the milliseconds within which 99 of 100 answers come, beside the median, with several clients at once."""
+    """Measure the milliseconds within which 99 of 100 answers come, beside the median, with several clients at once.
+
+    A single pause of the machine makes the last of a hundred late, so the round in the middle of several counts.
+    """
     classify, _ = warm_targets(bench)
-    times = bench.load.times_of_many(classify, CLIENTS, SECONDS)
-    middle, late = median(times), quantiles(times, n=100)[98]
+    found = [_middle_and_late(bench.load.times_of_many(classify, CLIENTS, SECONDS)) for _ in range(ROUNDS)]
+    middle, late = sorted(found, key=lambda pair: pair[1] / pair[0])[ROUNDS // 2]
     ratio = late / middle
     ok = ratio <= WORST_TAIL
     return Figure("predict_tail", late * 1000, "ms", middle * 1000, ratio, f"ratio <= {WORST_TAIL}", ok)
+
+
+def _middle_and_late(times: list[float]) -> tuple[float, float]:
+    """Return the seconds within which half of the answers come, and 99 of 100."""
+    return median(times), quantiles(times, n=100)[98]
 
 
 def slow_clients(bench: BenchmarkSite) -> Figure:

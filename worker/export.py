@@ -49,7 +49,7 @@ def export(job: Job) -> None:
     with tempfile.TemporaryDirectory(dir=settings.FILE_UPLOAD_TEMP_DIR, prefix="export-") as folder:
         reporting.enter_stage(job, "build", total=1)
         files = build_export(format, parts, Path(folder), partial(lifecycle.beat, job))
-        reporting.enter_stage(job, "check", total=len(evaluation.sha256s))
+        reporting.enter_stage(job, "load", total=1)
         certificate = certify_export(
             format,
             files,
@@ -57,13 +57,20 @@ def export(job: Job) -> None:
             rejection,
             read_picture_file,
             partial(lifecycle.beat, job),
-            lambda done: reporting.report(job, done=done),
+            partial(_report_checked, job, len(evaluation.sha256s)),
             unconfined=backbone.may_run_unconfined,
         )
         if not certificate["passed"]:
             exports.record_refusal(wanted, certificate)
             raise ExportFailed(f"The file was not kept. {' '.join(certificate['reasons'])}")
         exports.publish_export(job, wanted, files, certificate, labels=parts.labels)
+
+
+def _report_checked(job: Job, total: int, done: int) -> None:
+    """Report how many test pictures have been checked; the first says that the files are loaded."""
+    if job.stage == "load":
+        reporting.enter_stage(job, "check", total=total)
+    reporting.report(job, done=done)
 
 
 def _calibration_pictures(version: ModelVersion, backbone: Backbone) -> NDArray[np.uint8]:
