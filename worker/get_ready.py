@@ -21,7 +21,7 @@ from worker.chunks import cut_chunks
 from worker.same_photos import compare_pictures
 
 NICE = 10
-MANY, SHARE = 200, 0.05  # pictures, and of all, that are compared while others are still to be embedded
+MANY, SHARE = 64, 0.05  # pictures, and of all, that are compared while others are still to be embedded
 MAX_CHUNK, MIN_CHUNK = 32, 8  # pictures; a chunk is what somebody else may have to wait for
 
 

@@ -1,8 +1,9 @@
 """Find samples that show the same photo, once their embeddings are there, and put them into one group."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
+from threading import Lock
 
 import numpy as np
 from cachetools import LRUCache
@@ -23,7 +24,10 @@ from ml.images.near_duplicates import find_near_duplicates
 from ml.machine import CORES
 from worker.throttle import Throttle
 
-SKETCHES_HELD = 20_000  # 4 KB each
+SKETCHES_HELD, KEPT = 20_000, 4000  # 4 KB each, while pictures are compared and from then to the next time
+Sketch = NDArray[np.uint8]  # (SKETCH, SKETCH)
+
+_BLACK: Sketch = np.zeros((SKETCH, SKETCH), np.uint8)
 _DRAWN_AT_ONCE = 64
 _SLICE = 5000
 
@@ -42,14 +46,41 @@ def compare_pictures(job: Job, backbone: Backbone, *, least: int = 1, share: flo
     sha256s = [sha256 for _, sha256, _ in rows]
     features = embeddings.load_embeddings(sha256s, [key], backbone.features)
     beat = partial(lifecycle.beat, job)
-    with ThreadPoolExecutor(CORES, thread_name_prefix="sketch") as pool:
-        for pairs in find_near_duplicates(features, new, _Sketches(sha256s, pool, beat).draw):
-            if pairs:
-                join_samples(job.own_project, [(rows[first][0], rows[second][0]) for first, second in pairs])
-            beat()
+    try:
+        with ThreadPoolExecutor(CORES, thread_name_prefix="sketch") as pool:
+            for pairs in find_near_duplicates(features, new, _Sketches(sha256s, pool, beat).draw):
+                if pairs:
+                    join_samples(job.own_project, [(rows[first][0], rows[second][0]) for first, second in pairs])
+                beat()
+    finally:
+        _kept.shrink()
     for start in range(0, len(new), _SLICE):
         done = [rows[place][0] for place in new[start : start + _SLICE]]
         Sample.objects.filter(pk__in=done).update(is_compared=True)
+
+
+class _Kept:
+    """Sketches by sha256 that a process keeps: pictures that come are compared with the same ones again and again."""
+
+    def __init__(self) -> None:
+        self._lock = Lock()  # one thread compares in the background, another for a training
+        self._sketches: LRUCache[str, Sketch] = LRUCache(SKETCHES_HELD)
+
+    def find(self, sha256s: Iterable[str]) -> dict[str, Sketch]:
+        with self._lock:
+            return {sha256: self._sketches[sha256] for sha256 in sha256s if sha256 in self._sketches}
+
+    def add(self, sketches: Mapping[str, Sketch]) -> None:
+        with self._lock:
+            self._sketches.update(sketches)
+
+    def shrink(self) -> None:
+        with self._lock:
+            while len(self._sketches) > KEPT:
+                self._sketches.popitem()  # which was needed least recently
+
+
+_kept = _Kept()
 
 
 class _Sketches:
@@ -61,25 +92,28 @@ class _Sketches:
         """Call `alive` between the pictures, several times a second; what it raises ends the drawing."""
         self._sha256s, self._pool, self._alive = sha256s, pool, alive
         self._throttle = Throttle()
-        self._held: LRUCache[int, NDArray[np.uint8]] = LRUCache(SKETCHES_HELD)
 
     def draw(self, places: Sequence[int]) -> NDArray[np.uint8]:
-        """Return the sketches (P, SKETCH, SKETCH) of the pictures at these places."""
-        found = {place: self._held[place] for place in places if place in self._held}
-        missing = [place for place in places if place not in found]
+        """Return the sketches (P, SKETCH, SKETCH) of the pictures at these places; what cannot be read is black."""
+        wanted = [self._sha256s[place] for place in places]
+        found = _kept.find(wanted)
+        missing = [sha256 for sha256 in dict.fromkeys(wanted) if sha256 not in found]
         for start in range(0, len(missing), _DRAWN_AT_ONCE):
-            drawn = missing[start : start + _DRAWN_AT_ONCE]
-            found |= zip(drawn, self._pool.map(self._draw, drawn), strict=True)
+            names = missing[start : start + _DRAWN_AT_ONCE]
+            pairs = zip(names, self._pool.map(_draw, names), strict=True)
+            drawn = {sha256: sketch for sha256, sketch in pairs if sketch is not None}  # the others may come again
+            _kept.add(drawn)
+            found |= drawn
             if self._throttle.due():  # a training that was asked for meanwhile does the same work, and needs the cores
                 self._alive()
-        self._held.update(found)
-        return np.stack([found[place] for place in places])
+        return np.stack([found.get(sha256, _BLACK) for sha256 in wanted])
 
-    def _draw(self, place: int) -> NDArray[np.uint8]:
-        try:
-            return make_sketch(load_picture(read_file(image_path(self._sha256s[place])), SKETCH))
-        except OSError as error:
-            raise_outage(error)  # otherwise it was deleted meanwhile, or the training that meets it says so
-        except ImageRejected:
-            pass
-        return np.zeros((SKETCH, SKETCH), np.uint8)
+
+def _draw(sha256: str) -> Sketch | None:
+    try:
+        return make_sketch(load_picture(read_file(image_path(sha256)), SKETCH))
+    except OSError as error:
+        raise_outage(error)  # otherwise it was deleted meanwhile, or the training that meets it says so
+    except ImageRejected:
+        pass
+    return None

@@ -20,6 +20,7 @@ from classifier.jobs.kinds import GET_READY, TRAIN
 from classifier.models import Job, Project, Sample
 from classifier.outages import StorageAway
 from classifier.services import datasets, groups, leaks, model_versions, uploads
+from classifier.services.images import read_file
 from ml.datasets.archives import ArchiveEntry
 from ml.datasets.groups import SAME_PHOTO
 from ml.training.config import TrainConfig
@@ -210,6 +211,30 @@ def test_training_looks_for_the_same_photos_before_it_deals_them(
     assert all(found.exclude(group="").values("group", "split").distinct().count() == 1 for found in photos.values())
     assert samples.values("group").distinct().count() == 8
     assert leaks.count_leaked(project) == 0
+
+
+def test_sketch_is_drawn_once_in_a_process_which_keeps_only_some(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(same_photos, "_kept", same_photos._Kept())
+    monkeypatch.setattr(same_photos, "KEPT", 1)
+    add_pictures(project, {"a/1.jpg": photo_like_jpeg(41), "a/2.jpg": photo_like_jpeg(42)})
+    sha256s = list(project.samples.order_by("file_name").values_list("image__sha256", flat=True))
+    read = []
+    monkeypatch.setattr(same_photos, "read_file", lambda path: read.append(path) or read_file(path))
+    with ThreadPoolExecutor(1) as pool:
+        first = same_photos._Sketches(sha256s, pool).draw([0, 1, 0])
+        assert len(read) == 2
+        assert (first[0] == first[2]).all()
+        assert not (first[0] == first[1]).all()
+        again = same_photos._Sketches(sha256s[::-1], pool).draw([0, 1])
+        assert (again == first[[1, 0]]).all()
+        assert len(read) == 2, "not read again by the next comparison"
+        same_photos._kept.shrink()
+        assert (same_photos._Sketches(sha256s, pool).draw([0]) == first[[0]]).all()
+        assert len(read) == 2, "what was needed last is kept"
+        same_photos._Sketches(sha256s, pool).draw([1])
+        assert len(read) == 3
 
 
 def test_file_that_is_gone_is_like_nothing_and_a_storage_that_is_away_is_waited_for(
