@@ -73,9 +73,10 @@ def measure(names: list[str]) -> list[Figure]:
         try:
             for name in names:
                 begun = time.monotonic()
-                figures.append(with_stolen(partial(FIGURES[name], bench)))
-                took, stolen = time.monotonic() - begun, figures[-1].stolen
-                print(f"{name}: {took:.0f} s, of which other machines took {stolen:.1%}", flush=True)
+                figure = with_stolen(partial(FIGURES[name], bench))
+                took = f"{time.monotonic() - begun:.0f} s, of which other machines took {figure.stolen:.1%}"
+                print(f"{name}: {figure.ratio:.3f} {'ok' if figure.ok else 'MISSED'} ({took})", flush=True)
+                figures.append(figure)
         finally:
             bench.close()
     return figures
