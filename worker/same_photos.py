@@ -24,7 +24,7 @@ from ml.images.near_duplicates import find_near_duplicates
 from ml.machine import CORES
 from worker.throttle import Throttle
 
-SKETCHES_HELD, KEPT = 20_000, 4000  # 4 KB each, while pictures are compared and from then to the next time
+CACHED_WHILE_COMPARING, CACHED = 20_000, 4000  # sketches, of 4 KB each
 Sketch = NDArray[np.uint8]  # (SKETCH, SKETCH)
 
 _BLACK: Sketch = np.zeros((SKETCH, SKETCH), np.uint8)
@@ -53,18 +53,18 @@ def compare_pictures(job: Job, backbone: Backbone, *, least: int = 1, share: flo
                     join_samples(job.own_project, [(rows[first][0], rows[second][0]) for first, second in pairs])
                 beat()
     finally:
-        _kept.shrink()
+        _cache.shrink()
     for start in range(0, len(new), _SLICE):
         done = [rows[place][0] for place in new[start : start + _SLICE]]
         Sample.objects.filter(pk__in=done).update(is_compared=True)
 
 
-class _Kept:
-    """Sketches by sha256 that a process keeps: pictures that come are compared with the same ones again and again."""
+class _SketchCache:
+    """Sketches by sha256, kept by the process: pictures that come are compared with the same ones again and again."""
 
     def __init__(self) -> None:
         self._lock = Lock()  # one thread compares in the background, another for a training
-        self._sketches: LRUCache[str, Sketch] = LRUCache(SKETCHES_HELD)
+        self._sketches: LRUCache[str, Sketch] = LRUCache(CACHED_WHILE_COMPARING)
 
     def find(self, sha256s: Iterable[str]) -> dict[str, Sketch]:
         with self._lock:
@@ -76,11 +76,11 @@ class _Kept:
 
     def shrink(self) -> None:
         with self._lock:
-            while len(self._sketches) > KEPT:
+            while len(self._sketches) > CACHED:
                 self._sketches.popitem()  # which was needed least recently
 
 
-_kept = _Kept()
+_cache = _SketchCache()
 
 
 class _Sketches:
@@ -96,13 +96,13 @@ class _Sketches:
     def draw(self, places: Sequence[int]) -> NDArray[np.uint8]:
         """Return the sketches (P, SKETCH, SKETCH) of the pictures at these places; what cannot be read is black."""
         wanted = [self._sha256s[place] for place in places]
-        found = _kept.find(wanted)
+        found = _cache.find(wanted)
         missing = [sha256 for sha256 in dict.fromkeys(wanted) if sha256 not in found]
         for start in range(0, len(missing), _DRAWN_AT_ONCE):
             names = missing[start : start + _DRAWN_AT_ONCE]
             pairs = zip(names, self._pool.map(_draw, names), strict=True)
             drawn = {sha256: sketch for sha256, sketch in pairs if sketch is not None}  # the others may come again
-            _kept.add(drawn)
+            _cache.add(drawn)
             found |= drawn
             if self._throttle.due():  # a training that was asked for meanwhile does the same work, and needs the cores
                 self._alive()

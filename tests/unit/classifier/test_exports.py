@@ -4,6 +4,7 @@ import io
 import zipfile
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.test import Client
@@ -203,3 +204,28 @@ def test_program_that_dies_is_run_again_and_blamed_at_last(
     job.refresh_from_db()
     assert job.status == Job.Status.FAILED
     assert why in job.error
+
+
+def test_rate_of_checking_leaves_out_loading_the_files(trained: ModelVersion, monkeypatch: pytest.MonkeyPatch) -> None:
+    job = request_export(trained, "tflite", by=trained.project.owner)
+    seen = []
+
+    def look() -> None:
+        job.refresh_from_db()
+        seen.append((job.stage, job.done, job.total))
+
+    def certify(*given: Any, **options: Any) -> dict[str, Any]:
+        *_, report = given
+        for done in (1, 3):
+            look()
+            report(done)
+        look()
+        return {**CERTIFICATE, "passed": False, "reasons": ["It is only half a file."]}
+
+    monkeypatch.setattr("worker.export.build_export", lambda format, parts, folder, alive: folder)
+    monkeypatch.setattr("worker.export.certify_export", certify)
+    run_job(job.pk)
+    assert seen == [("load", 0, 1), ("check", 1, 3), ("check", 3, 3)]
+    job.refresh_from_db()
+    assert "It is only half a file." in job.error
+    assert set(job.state["stage_times"]) >= {"build", "load"}

@@ -216,8 +216,8 @@ def test_training_looks_for_the_same_photos_before_it_deals_them(
 def test_sketch_is_drawn_once_in_a_process_which_keeps_only_some(
     project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(same_photos, "_kept", same_photos._Kept())
-    monkeypatch.setattr(same_photos, "KEPT", 1)
+    monkeypatch.setattr(same_photos, "_cache", same_photos._SketchCache())
+    monkeypatch.setattr(same_photos, "CACHED", 1)
     add_pictures(project, {"a/1.jpg": photo_like_jpeg(41), "a/2.jpg": photo_like_jpeg(42)})
     sha256s = list(project.samples.order_by("file_name").values_list("image__sha256", flat=True))
     read = []
@@ -230,7 +230,7 @@ def test_sketch_is_drawn_once_in_a_process_which_keeps_only_some(
         again = same_photos._Sketches(sha256s[::-1], pool).draw([0, 1])
         assert (again == first[[1, 0]]).all()
         assert len(read) == 2, "not read again by the next comparison"
-        same_photos._kept.shrink()
+        same_photos._cache.shrink()
         assert (same_photos._Sketches(sha256s, pool).draw([0]) == first[[0]]).all()
         assert len(read) == 2, "what was needed last is kept"
         same_photos._Sketches(sha256s, pool).draw([1])
