@@ -186,7 +186,7 @@ EXPORT = JobKind(
     run="worker.export:export",
     stages=(
         Stage("build", "Building the files", depends_on=("format", "backbone"), seconds=15),
-        Stage("load", "Loading the files", depends_on=("format", "backbone"), seconds=5),
+        Stage("load", "Loading the files", depends_on=("format", "backbone"), seconds=10),
         Stage(
             "check",
             "Checking the files on the test pictures",

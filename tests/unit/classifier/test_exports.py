@@ -206,26 +206,40 @@ def test_program_that_dies_is_run_again_and_blamed_at_last(
     assert why in job.error
 
 
-def test_rate_of_checking_leaves_out_loading_the_files(trained: ModelVersion, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("said", "seen"),
+    [
+        ([1, 3], [("load", 0, 1), ("check", 0, 3), ("check", 3, 3)]),  # the first says nothing of the rate
+        ([], [("load", 0, 1)]),
+    ],
+    ids=["as it goes", "too fast to be heard"],
+)
+def test_files_are_loaded_before_they_are_checked(
+    said: list[int], seen: list[tuple[str, int, int]], trained: ModelVersion, monkeypatch: pytest.MonkeyPatch
+) -> None:
     job = request_export(trained, "tflite", by=trained.project.owner)
-    seen = []
+    found = []
 
     def look() -> None:
         job.refresh_from_db()
-        seen.append((job.stage, job.done, job.total))
+        found.append((job.stage, job.done, job.total))
 
     def certify(*given: Any, **options: Any) -> dict[str, Any]:
         *_, report = given
-        for done in (1, 3):
-            look()
-            report(done)
         look()
+        for done in said:
+            report(done)
+            look()
         return {**CERTIFICATE, "passed": False, "reasons": ["It is only half a file."]}
 
     monkeypatch.setattr("worker.export.build_export", lambda format, parts, folder, alive: folder)
     monkeypatch.setattr("worker.export.certify_export", certify)
     run_job(job.pk)
-    assert seen == [("load", 0, 1), ("check", 1, 3), ("check", 3, 3)]
+    assert found == seen
     job.refresh_from_db()
     assert "It is only half a file." in job.error
-    assert set(job.state["stage_times"]) >= {"build", "load"}
+    assert (job.stage, job.total) == ("check", 3)
+    titles = [line.text for line in job.log_lines.order_by("pk")]
+    assert (
+        titles.count("Loading the files.") == titles.count("Checking the files on the test pictures: 3 pictures.") == 1
+    )
