@@ -15,6 +15,7 @@ Floats = NDArray[np.float32]
 Places = NDArray[np.intp]
 
 DIMENSIONS = 128  # in which neighbours are looked for
+REDUCED_FROM = 5000  # pictures; of fewer, finding those dimensions takes longer than comparing all features
 EXACT_BELOW = 10_000  # pictures
 LIST = 200  # members of a list, on average
 PROBES = 6  # lists in which a picture's neighbours are looked for
@@ -43,8 +44,8 @@ class Nearest:
 
 
 def reduce_features(features: Floats) -> Floats:
-    """Project features (N, F) to fewer dimensions in which their cosines are nearly the same, and to length 1."""
-    if features.shape[1] <= DIMENSIONS:
+    """Scale features (N, F) to length 1; of many, project them to fewer dimensions with nearly the same cosines."""
+    if len(features) < REDUCED_FROM or features.shape[1] <= DIMENSIONS:
         return to_unit(features)
     sample = to_unit(features[:: max(1, len(features) // _SAMPLE)])
     _, directions = np.linalg.eigh(sample.T @ sample)

@@ -93,6 +93,21 @@ def test_wild_features_do_no_harm(features: NDArray[np.float32]) -> None:
     assert np.isfinite(found.cosines[found.others != NOBODY]).all()
 
 
+@pytest.mark.parametrize("reduced_from", [0, 10_000])
+def test_copies_are_nearest_with_all_features_and_with_fewer(
+    reduced_from: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(neighbours, "REDUCED_FROM", reduced_from)
+    rng = np.random.default_rng(0)
+    pictures = rng.standard_normal((100, 160)) * np.linspace(2, 0.1, 160)  # a few directions tell the most
+    features = np.concatenate([pictures, 3 * pictures + rng.normal(0, 0.1, pictures.shape)]).astype(np.float32)
+    reduced = reduce_features(features)
+    assert reduced.shape[1] == (160 if reduced_from else neighbours.DIMENSIONS)
+    np.testing.assert_allclose(np.linalg.norm(reduced, axis=1), 1, atol=1e-5)
+    np.testing.assert_allclose(reduced @ reduced.T, to_unit(features) @ to_unit(features).T, atol=0.05)
+    assert find(reduced, 1).others[:, 0].tolist() == [*range(100, 200), *range(100)]
+
+
 @pytest.mark.usefixtures("many")
 def test_near_duplicates_are_found_among_many() -> None:
     features = lookalikes(150, 1)
