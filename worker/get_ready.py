@@ -21,8 +21,8 @@ from worker.chunks import cut_chunks
 from worker.same_photos import compare_pictures
 
 NICE = 10
-MANY, SHARE = 64, 0.05  # pictures, and of all, that are compared while others are still to be embedded
-MAX_CHUNK, MIN_CHUNK = 32, 8  # pictures; a chunk is what somebody else may have to wait for
+MANY, SHARE = 32, 0.05  # pictures, and of all, that are compared while others are still to be embedded
+MAX_CHUNK, MIN_CHUNK = 16, 8  # pictures; a chunk is what somebody else may have to wait for
 
 
 def get_ready(job: Job) -> None:
