@@ -45,15 +45,21 @@ class Nearest:
 
 def reduce_features(features: Floats) -> Floats:
     """Scale features (N, F) to length 1; of many, project them to fewer dimensions with nearly the same cosines."""
-    if len(features) < REDUCED_FROM or features.shape[1] <= DIMENSIONS:
-        return to_unit(features)
-    sample = to_unit(features[:: max(1, len(features) // _SAMPLE)])
-    _, directions = np.linalg.eigh(sample.T @ sample)
-    reduced = np.empty((len(features), DIMENSIONS), np.float32)
+    directions = _find_directions(features)
+    reduced = np.empty((len(features), features.shape[1] if directions is None else DIMENSIONS), np.float32)
     for start in range(0, len(features), _BLOCK):  # whole copies of the features would be most of the memory
         block = to_unit(features[start : start + _BLOCK])
-        reduced[start : start + _BLOCK] = to_unit(block @ directions[:, -DIMENSIONS:])
+        reduced[start : start + _BLOCK] = block if directions is None else to_unit(block @ directions)
     return reduced
+
+
+def _find_directions(features: Floats) -> Floats | None:
+    """Return the main directions (F, DIMENSIONS) of features, or None where reducing to them would not pay."""
+    if len(features) < REDUCED_FROM or features.shape[1] <= DIMENSIONS:
+        return None
+    sample = to_unit(features[:: max(1, len(features) // _SAMPLE)])
+    directions: Floats = np.linalg.eigh(sample.T @ sample).eigenvectors[:, -DIMENSIONS:]
+    return directions
 
 
 def to_unit(features: Floats) -> Floats:
