@@ -17,8 +17,8 @@ from classifier.services.dataset_pictures import Picture
 from classifier.services.images import read_file, set_aside
 
 MISSING, DAMAGED = "Its file is missing in the storage.", "Its file in the storage is damaged."
-TOGETHER, TOGETHER_BYTES = 8, 2**20  # of pictures that one thread reads one after the other, about
-AHEAD, AHEAD_BYTES = 4, 32 * 2**20  # of such parts that are read before they are wanted
+TOGETHER, TOGETHER_BYTES = 8, 2**20  # pictures that one thread reads in a row; no more after so many bytes
+AHEAD, AHEAD_BYTES = 4, 32 * 2**20  # such parts that are read before they are wanted, and their bytes
 PAUSES = (1, 2, 4, 8, 16)  # seconds before a storage that is away is asked again
 
 Listed = Picture | str

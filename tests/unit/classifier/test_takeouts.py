@@ -15,10 +15,10 @@ from django.db import connection
 from django.test import Client
 from django.urls import reverse
 
-from classifier import downloads, outages
+from classifier import downloads
 from classifier.models import DatasetVersion, Image, ModelVersion, Project, Sample
 from classifier.selectors import list_samples
-from classifier.services import reading_ahead, samples, takeouts
+from classifier.services import samples
 from classifier.services.classes import rename_class
 from classifier.services.datasets import freeze_dataset_version
 from classifier.services.projects import create_project
@@ -203,61 +203,6 @@ def test_filter_of_the_grid_holds_for_the_download(trained: ModelVersion, as_own
 def test_version_that_is_not_there(trained: ModelVersion, as_owner: Client, asked: str) -> None:
     assert as_owner.get(f"/projects/{trained.project.slug}/download?{asked}").status_code == 404
     assert as_owner.get(f"/api/v1/projects/{trained.project.slug}/download?{asked}").status_code in (404, 422)
-
-
-def test_first_bytes_come_before_all_is_read(filled: Project, monkeypatch: pytest.MonkeyPatch) -> None:
-    asked: list[str] = []
-    read_file = reading_ahead.read_file
-    monkeypatch.setattr(reading_ahead, "read_file", lambda path: asked.append(path) or read_file(path))
-    monkeypatch.setattr(reading_ahead, "TOGETHER", 2)
-    most = 1 + 2 * reading_ahead.AHEAD
-    pieces = stream_zip(list_samples(filled))
-    assert next(pieces).startswith(b"PK\x03\x04")
-    assert len(asked) <= most < filled.samples.count()
-    pieces.close()  # type: ignore[attr-defined] # as when the client goes
-    assert len(asked) <= most
-
-
-def test_storage_that_is_away_is_said(filled: Project, as_owner: Client, monkeypatch: pytest.MonkeyPatch) -> None:
-    def away(path: str) -> bytes:
-        raise outages.StorageAway("refused")
-
-    monkeypatch.setattr(reading_ahead, "read_file", away)
-    as_owner.raise_request_exception = False
-    assert as_owner.get(f"/projects/{filled.slug}/download").status_code == 503
-    assert not Image.objects.exclude(damaged_at=None).exists()
-
-
-def test_storage_that_goes_away_meanwhile_is_waited_for(filled: Project, monkeypatch: pytest.MonkeyPatch) -> None:
-    fails = iter([False, False, True, True, False])
-    read_file = reading_ahead.read_file
-
-    def shaky(path: str) -> bytes:
-        if next(fails, False):
-            raise outages.StorageAway("refused")
-        return read_file(path)
-
-    monkeypatch.setattr(reading_ahead, "PAUSES", (0, 0, 0))
-    monkeypatch.setattr(reading_ahead, "AHEAD", 1)
-    monkeypatch.setattr(reading_ahead, "read_file", shaky)
-    assert len(manifest_of(read(stream_zip(list_samples(filled))))) == 18
-
-
-def test_storage_that_stays_away_cuts_the_download_off(filled: Project, monkeypatch: pytest.MonkeyPatch) -> None:
-    read_file, asked = reading_ahead.read_file, iter(range(99))
-
-    def failing(path: str) -> bytes:
-        if next(asked) > 2:
-            raise outages.StorageAway("refused")
-        return read_file(path)
-
-    monkeypatch.setattr(reading_ahead, "PAUSES", (0, 0))
-    monkeypatch.setattr(reading_ahead, "AHEAD", 1)
-    monkeypatch.setattr(takeouts, "PIECE", 1)
-    monkeypatch.setattr(reading_ahead, "read_file", failing)
-    with pytest.raises(outages.StorageAway):
-        b"".join(stream_zip(list_samples(filled)))
-    assert not Image.objects.exclude(damaged_at=None).exists()
 
 
 def test_too_many_at_once_are_asked_to_come_again(
