@@ -1,8 +1,7 @@
 """Find samples that show the same photo, once their embeddings are there, and put them into one group."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from functools import partial
 from threading import Lock
 
 import numpy as np
@@ -14,13 +13,14 @@ from classifier.models import Job, Sample
 from classifier.models.image import image_path
 from classifier.outages import raise_outage
 from classifier.services import embeddings
+from classifier.services.custom_backbones import find_backbone
 from classifier.services.groups import join_samples, list_comparable
 from classifier.services.images import read_file
 from ml.backbones.backbone import Backbone
 from ml.engines.embeddings import embedding_key
 from ml.images.decoding import ImageRejected, load_picture
 from ml.images.likeness import SKETCH, make_sketch
-from ml.images.near_duplicates import find_near_duplicates
+from ml.images.near_duplicates import Pair, find_near_duplicates
 from ml.machine import CORES
 from worker.throttle import Throttle
 
@@ -28,35 +28,48 @@ CACHED_WHILE_COMPARING, CACHED = 20_000, 4000  # sketches, of 4 KB each
 Sketch = NDArray[np.uint8]  # (SKETCH, SKETCH)
 
 _BLACK: Sketch = np.zeros((SKETCH, SKETCH), np.uint8)
-_DRAWN_AT_ONCE = 64
+_DRAWN_AT_ONCE = 16
 _SLICE = 5000
 
 
-def compare_pictures(job: Job, backbone: Backbone, *, least: int = 1, share: float = 0.0) -> None:
-    """Compare the samples that have not been compared with all others of the project. Raise LeaseLost.
+def find_same_photos(job: Job) -> None:
+    """Compare the pictures of a project that have come, while others are being embedded."""
+    compare_pictures(job, find_backbone(job.config["backbone"]))
+    lifecycle.finish_job(job)
 
-    Do nothing if they are fewer than `least` or than this share of all: what each call costs grows with all of them.
-    """
+
+def compare_pictures(job: Job, backbone: Backbone) -> None:
+    """Compare the samples that have not been compared with all others of the project. Raise LeaseLost."""
     key = embedding_key(backbone.digest)
     rows = list(list_comparable(job.own_project, key).values_list("pk", "image__sha256", "is_compared"))
     new = [place for place, (_, _, is_compared) in enumerate(rows) if not is_compared]
-    if len(new) < max(least, share * len(rows)):
+    if not new:
         return
     reporting.enter_stage(job, "compare", total=len(new))
     sha256s = [sha256 for _, sha256, _ in rows]
     features = embeddings.load_embeddings(sha256s, [key], backbone.features)
-    beat = partial(lifecycle.beat, job)
-    try:
-        with ThreadPoolExecutor(CORES, thread_name_prefix="sketch") as pool:
-            for pairs in find_near_duplicates(features, new, _Sketches(sha256s, pool, beat).draw):
-                if pairs:
-                    join_samples(job.own_project, [(rows[first][0], rows[second][0]) for first, second in pairs])
-                beat()
-    finally:
-        _cache.shrink()
+    found = list(_find_pairs(job, features, new, sha256s))
+    for start in range(0, len(found), _SLICE):
+        join_samples(job.own_project, [(rows[a][0], rows[b][0]) for a, b in found[start : start + _SLICE]])
     for start in range(0, len(new), _SLICE):
         done = [rows[place][0] for place in new[start : start + _SLICE]]
         Sample.objects.filter(pk__in=done).update(is_compared=True)
+
+
+def _find_pairs(job: Job, features: NDArray[np.float32], new: Sequence[int], sha256s: Sequence[str]) -> Iterator[Pair]:
+    throttle = Throttle()
+
+    def alive() -> None:  # often, as a training that was asked for meanwhile needs the cores for the same work
+        if throttle.due():
+            lifecycle.beat(job)
+
+    try:
+        with ThreadPoolExecutor(CORES, thread_name_prefix="sketch") as pool:
+            for pairs in find_near_duplicates(features, new, _Sketches(sha256s, pool, alive).draw):
+                yield from pairs
+                alive()
+    finally:
+        _cache.shrink()
 
 
 class _SketchCache:
@@ -89,9 +102,8 @@ class _Sketches:
     def __init__(
         self, sha256s: Sequence[str], pool: ThreadPoolExecutor, alive: Callable[[], None] = lambda: None
     ) -> None:
-        """Call `alive` between the pictures, several times a second; what it raises ends the drawing."""
+        """Call `alive` between the pictures; what it raises ends the drawing."""
         self._sha256s, self._pool, self._alive = sha256s, pool, alive
-        self._throttle = Throttle()
 
     def draw(self, places: Sequence[int]) -> NDArray[np.uint8]:
         """Return the sketches (P, SKETCH, SKETCH) of the pictures at these places; what cannot be read is black."""
@@ -104,8 +116,7 @@ class _Sketches:
             drawn = {sha256: sketch for sha256, sketch in pairs if sketch is not None}  # the others may come again
             _cache.add(drawn)
             found |= drawn
-            if self._throttle.due():  # a training that was asked for meanwhile does the same work, and needs the cores
-                self._alive()
+            self._alive()
         return np.stack([found.get(sha256, _BLACK) for sha256 in wanted])
 
 

@@ -22,6 +22,7 @@ from classifier.jobs.results import (
     VersionResult,
 )
 from classifier.jobs.stages import (
+    COMPARE,
     HEAD,
     LOADING_SECONDS,
     TUNING,
@@ -76,7 +77,7 @@ TRAIN = JobKind(
         Stage("fetch", "Downloading the backbone’s weights", "MB", depends_on=("backbone",), rate=5),
         Stage("prepare", "Preparing the backbone", depends_on=("backbone",), seconds=LOADING_SECONDS),
         embed_stage("embed", "Computing features of the pictures"),
-        Stage("compare", "Looking for the same photos", "pictures", rate=400),
+        COMPARE,
         Stage("freeze", "Writing down which pictures are used", grows=True, seconds=0.3),
         embed_stage("embed_copies", "Computing features of changed copies", applies=augments),
         embed_stage("embed_more", "Computing the last features", applies=lambda config: not augments(config)),
@@ -125,15 +126,21 @@ REPRODUCE = JobKind(
     template="classifier/jobs/_reproduce.html",
 )
 EMBED = JobKind(name="embed", title="Computing features", queue="embed", run="worker.embed:embed", result=EmbedResult)
+# The part of getting ready that is done beside computing features, and not after it.
+SAME_PHOTOS = JobKind(
+    name="same_photos",
+    title=COMPARE.title,
+    queue="embed",
+    run="worker.same_photos:find_same_photos",
+    stages=(COMPARE,),
+    background=True,
+)
 GET_READY = JobKind(
     name="get_ready",
     title="Getting pictures ready for training",
     queue="embed",
     run="worker.get_ready:get_ready",
-    stages=(
-        embed_stage("embed", "Computing features of the pictures"),
-        Stage("compare", "Looking for the same photos", unit="pictures", rate=400),
-    ),
+    stages=(embed_stage("embed", "Computing features of the pictures"), COMPARE),
     background=True,
 )
 AUDIT = JobKind(
@@ -144,7 +151,7 @@ AUDIT = JobKind(
     stages=(
         Stage("prepare", "Preparing the backbone", seconds=LOADING_SECONDS),
         embed_stage("embed", "Computing features of the pictures"),
-        Stage("compare", "Looking for the same photos", unit="pictures", rate=400),
+        COMPARE,
         Stage("measure", "Measuring pictures", unit="pictures", rate=100),
         Stage("load", "Loading features", grows=True, seconds=0.3),
         Stage("labels", "Checking labels", grows=True, seconds=2),
@@ -173,7 +180,7 @@ COMPARE_BACKBONES = JobKind(
     stages=(
         Stage("prepare", "Preparing the backbones", seconds=LOADING_SECONDS),
         Stage("embed", "Computing features with each backbone", "pictures", in_parts=True, rate=30),
-        Stage("compare", "Looking for the same photos", unit="pictures", rate=400),
+        COMPARE,
         Stage("judge", "Trying each backbone", grows=True, seconds=5),
     ),
     result=BackboneComparison,
@@ -260,6 +267,7 @@ KINDS = {
         TRAIN,
         REPRODUCE,
         EMBED,
+        SAME_PHOTOS,
         GET_READY,
         AUDIT,
         EARLY_AUDIT,

@@ -54,6 +54,7 @@ def embed_stage(name: str, title: str, applies: Callable[[Config], bool] = lambd
     return Stage(name, title, "pictures", applies, ("backbone",), in_parts=True, known_as="embed", rate=60)
 
 
+COMPARE = Stage("compare", "Looking for the same photos", "pictures", rate=400)
 LOADING_SECONDS = 30.0  # what a stage takes that loads TensorFlow and converts a network
 HEAD = ("cold", "recipe")
 TUNING = ("backbone", "fine_tuning")

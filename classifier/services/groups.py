@@ -19,6 +19,12 @@ def list_comparable(project: Project, key: str) -> QuerySet[Sample]:
     return Sample.objects.filter(Exists(embedded), project=project, deleted_at=None).order_by("pk")
 
 
+def count_to_compare(project: Project, key: str) -> tuple[int, int]:
+    """Return how many samples have not been compared with the others under this key, and how many there are."""
+    comparable = list_comparable(project, key)
+    return comparable.filter(is_compared=False).count(), comparable.count()
+
+
 def has_uncompared(project: Project) -> bool:
     """Return whether samples with a class have not been compared with the others yet."""
     kept = Sample.objects.filter(project=project, deleted_at=None, image__damaged_at=None, image_class__isnull=False)

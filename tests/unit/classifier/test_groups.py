@@ -1,6 +1,7 @@
 """Samples that show the same thing are one group, which no training finds in two splits."""
 
 import io
+import pkgutil
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -16,7 +17,7 @@ from django.urls import reverse
 from PIL import Image
 
 from classifier.jobs import lifecycle, sending
-from classifier.jobs.kinds import GET_READY, TRAIN
+from classifier.jobs.kinds import GET_READY, KINDS, TRAIN
 from classifier.models import Job, Project, Sample
 from classifier.outages import StorageAway
 from classifier.services import datasets, groups, leaks, model_versions, uploads
@@ -28,7 +29,6 @@ from tests.datasets import coloured_pictures, make_zip
 from tests.pictures import encode, photo_like_jpeg
 from tests.unit.classifier.conftest import add_pictures, publish
 from worker import same_photos
-from worker.embed import embed
 from worker.get_ready import get_ready
 from worker.run import run_job
 
@@ -176,16 +176,12 @@ def test_same_photos_are_found_as_they_come(
 
 def work(pk: int) -> None:
     """Run the job and its parts as a worker does."""
-    job = lifecycle.claim_job(pk)
-    assert job is not None
-    get_ready(job)
-    for child in Job.objects.filter(parent=pk):
-        claimed = lifecycle.claim_job(child.pk)
-        assert claimed is not None
-        embed(claimed)
-    again = lifecycle.claim_job(pk)
-    if again is not None:
-        get_ready(again)
+    while (job := lifecycle.claim_job(pk)) is not None:
+        get_ready(job)
+        for child in Job.objects.filter(parent=pk, status=Job.Status.QUEUED):
+            claimed = lifecycle.claim_job(child.pk)
+            assert claimed is not None
+            pkgutil.resolve_name(KINDS[claimed.kind].run)(claimed)
     assert Job.objects.get(pk=pk).status == Job.Status.SUCCEEDED
 
 

@@ -11,15 +11,17 @@ from django.urls import reverse
 
 from classifier.jobs import lifecycle, sending
 from classifier.jobs.fairness import claim_fairly
-from classifier.jobs.kinds import EMBED, GET_READY, INGEST, TRAIN
+from classifier.jobs.kinds import EMBED, GET_READY, INGEST, SAME_PHOTOS, TRAIN, JobKind
 from classifier.models import Embedding, Job, Project
 from classifier.services import readiness
+from classifier.services.images import read_file
 from classifier.services.projects import create_project
 from ml.training.config import TrainConfig
 from tests.datasets import coloured_pictures
 from tests.unit.classifier.conftest import add_pictures
 from worker.get_ready import run_in_background
 from worker.run import run_fair_job, run_job
+from worker.same_photos import _SketchCache, find_same_photos
 
 pytestmark = pytest.mark.django_db(transaction=True)  # what is queued when a transaction commits
 
@@ -54,6 +56,55 @@ def test_pictures_are_ready_without_anybody_asking(project: Project) -> None:
     assert Embedding.objects.count() == project.samples.count()
     assert Job.objects.get(kind=GET_READY.name).status == Job.Status.SUCCEEDED
     assert readiness.find_open(project) is None
+
+
+@pytest.mark.parametrize(("enough", "kinds"), [(15, [SAME_PHOTOS, EMBED]), (16, [EMBED])])
+def test_same_photos_are_looked_for_while_others_are_embedded(
+    project: Project, monkeypatch: pytest.MonkeyPatch, enough: int, kinds: list[JobKind]
+) -> None:
+    monkeypatch.setattr("worker.get_ready.MANY", enough)
+    add(project, 5)
+    job = Job.objects.get()
+    run_job(job.pk)
+    for child in job.children.all():
+        run_job(child.pk)
+    add(project, 5, seed=1000)
+    run_job(job.pk)  # which has 15 to compare and 15 to embed
+    waiting = job.children.filter(status=Job.Status.QUEUED).order_by("pk")
+    assert list(dict.fromkeys(waiting.values_list("kind", flat=True))) == [kind.name for kind in kinds]
+    run_all()
+    assert not project.samples.filter(is_compared=False).exists()
+    assert Embedding.objects.count() == project.samples.count()
+
+
+def test_search_for_the_same_photos_ends_when_a_training_takes_over(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("worker.get_ready.MANY", 1)
+    add(project, 5)
+    job = Job.objects.get()
+    run_job(job.pk)
+    for child in job.children.all():
+        run_job(child.pk)
+    run_job(job.pk)
+    child = lifecycle.claim_job(job.children.get(kind=SAME_PHOTOS.name).pk)
+    assert child is not None
+    read: list[str] = []
+
+    def train_is_pressed(path: str) -> bytes:
+        if not read:
+            readiness.give_way(project)
+        read.append(path)
+        return read_file(path)
+
+    monkeypatch.setattr("worker.same_photos._cache", _SketchCache())
+    monkeypatch.setattr("worker.same_photos._DRAWN_AT_ONCE", 2)
+    monkeypatch.setattr("worker.same_photos.read_file", train_is_pressed)
+    monkeypatch.setattr("worker.throttle.REPORT_SECONDS", 0)
+    with pytest.raises(lifecycle.LeaseLost):
+        find_same_photos(child)
+    assert len(read) == 2 < project.samples.count()
+    assert project.samples.filter(is_compared=False).count() == project.samples.count()
 
 
 def test_training_finds_them_computed(project: Project) -> None:
