@@ -122,6 +122,15 @@ def test_parts_background_and_other_peoples_jobs_are_not_told_of(
     assert not Job.objects.filter(untold=True).exists()
 
 
+def test_end_that_nobody_wants_to_hear_of_is_not_described(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    described: list[Job] = []
+    monkeypatch.setattr(notices, "describe_end", described.append)  # its address loads the API, which takes seconds
+    end_job(project)
+    work()
+    assert described == []
+    assert not Job.objects.filter(untold=True).exists()
+
+
 def test_what_fails_is_sent_again_with_growing_pauses_then_given_up(project: Project, receiver: str) -> None:
     notices.add_webhook(project.owner, receiver)
     Receiver.status = 500
