@@ -12,7 +12,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from ml.training.blas import blas_on_one_core
+from ml.blas import blas_on_one_core
 from ml.training.softmax_regression import fit_head
 
 Floats = NDArray[np.float32]

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, Field
 
 from ml.audit.labels import UNLABELLED, Report
-from ml.training.blas import blas_on_one_core
+from ml.blas import blas_on_one_core
 from ml.training.cross_validation import deal_folds, thin_out
 from ml.training.softmax_regression import fit_head
 

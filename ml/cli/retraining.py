@@ -133,7 +133,7 @@ def _embed(flags: RetrainFlags, photos: Photos, features: PhotoFeatures, augment
 
 def _train(flags: RetrainFlags, config: TrainConfig, data: Data, parts: Parts, console: Console) -> Head:
     """Run gradient descent as in the original, with its lines of output and its summaries."""
-    from ml.training.blas import blas_on_one_core
+    from ml.blas import blas_on_one_core
     from ml.training.recipes.sgd import descend
 
     training, validation = data.split(TRAINING), data.split(VALIDATION, flags.validation_batch_size)

@@ -6,11 +6,14 @@ placements are compared by normalised cross-correlation (Lewis 1995), after what
 all pictures taken before one background are alike in that.
 """
 
+import math
+
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
 Floats = NDArray[np.float32]
+Rows = NDArray[np.intp]
 
 SKETCH = 64  # pixels
 _STEP, _MOST = 0.02, 0.2  # of what may be cut off at one side
@@ -19,7 +22,7 @@ _WHOLE = 0.8  # a likeness at which cutting off nothing is right
 _LEAST_AGREEMENT = 0.5  # of profiles; of pictures cropped by up to 8 % all agree better, of others one in thirteen
 _PLACEMENTS = 2  # that are tried along each axis
 _PLAIN = 1e-3  # added to lengths: what is plain is like nothing
-_AT_ONCE = 64  # pairs, which bounds the memory
+_AT_ONCE = 64  # pairs, of up to twice as many sketches with 70 KB each
 
 
 def make_sketch(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
@@ -35,63 +38,92 @@ def likenesses(sketches: NDArray[np.uint8], pairs: NDArray[np.intp]) -> Floats:
         sketches: of pictures, (N, SKETCH, SKETCH).
         pairs: the rows (P, 2) that are compared.
     """
-    if not len(pairs):
-        return np.empty(0, np.float32)
-    # Once for each picture, which is in several pairs.
-    sharp = np.concatenate(
-        [_sharpen(sketches[start : start + _AT_ONCE]) for start in range(0, len(sketches), _AT_ONCE)]
-    )
-    blocks = (pairs[start : start + _AT_ONCE] for start in range(0, len(pairs), _AT_ONCE))
-    return np.concatenate([_compare(sharp[block[:, 0]], sharp[block[:, 1]]) for block in blocks])
+    found = [np.empty(0, np.float32)]
+    for start in range(0, len(pairs), _AT_ONCE):
+        rows, places = np.unique(pairs[start : start + _AT_ONCE], return_inverse=True)
+        found.append(_compare(_Views(sketches[rows]), *places.reshape(-1, 2).T))
+    return np.concatenate(found)
 
 
-def _compare(first: Floats, second: Floats) -> Floats:
+class _Profiles:
+    """The mean brightness of sketches along one axis (N, SKETCH), as a whole and as a part of another."""
+
+    def __init__(self, profiles: Floats) -> None:
+        self.parts = _normalise(profiles)
+        windows = (profiles @ _ALL_WINDOWS).reshape(len(profiles), len(_WINDOWS), SKETCH)
+        # The length of what is centred, without a pass over all windows to centre them: parts are centred already.
+        squares = np.einsum("nwk,nwk->nw", windows, windows) - SKETCH * (profiles @ _MEANS_OF_WINDOWS) ** 2
+        windows /= (np.sqrt(squares.clip(0)) + _PLAIN)[:, :, np.newaxis]
+        self.windows = windows
+
+    def agree(self, wholes: Rows, parts: Rows, *, mirrored: bool = False) -> Floats:
+        """Return how well the parts, which may be mirrored, agree with each window of the wholes (P, windows)."""
+        found = self.parts[parts, ::-1] if mirrored else self.parts[parts]
+        agreement: Floats = np.matmul(self.windows[wholes], found[:, :, np.newaxis])[:, :, 0]
+        return agreement
+
+
+class _Views:
+    """What comparing needs of each sketch, computed once, as a picture is in several pairs."""
+
+    def __init__(self, sketches: NDArray[np.uint8]) -> None:
+        self.sharp = _sharpen(sketches)
+        self.unit = _normalise(self.sharp)
+        self.rows, self.columns = (_Profiles(self.sharp.mean(axis)) for axis in (2, 1))
+
+
+def _compare(views: _Views, first: Rows, second: Rows) -> Floats:
     """Return the likeness of pairs, whichever of the two is a part of the other, mirrored or not."""
-    mirrored = second[:, :, ::-1]
-    best = np.maximum(_correlate(first, second), _correlate(first, mirrored))
-    left = np.flatnonzero(best < _WHOLE)  # most that are alike need no more: they differ in size and quality only
-    first, second, mirrored = first[left], second[left], mirrored[left]
-    ways = ((first, second), (second, first), (first, mirrored), (mirrored, first))
-    best[left] = np.max([best[left], *(_within(whole, part) for whole, part in ways)], axis=0)
+    left, right = views.unit[first], views.unit[second]
+    best = np.maximum(_correlate(left, right), _correlate(left, right[:, :, ::-1]))
+    rest = np.flatnonzero(best < _WHOLE)  # most that are alike need no more: they differ in size and quality only
+    for whole, part in ((first[rest], second[rest]), (second[rest], first[rest])):
+        best[rest] = np.maximum(best[rest], _within(views, whole, part))
     return best
 
 
 def _correlate(first: Floats, second: Floats) -> Floats:
-    found: Floats = (_normalise(first, (1, 2)) * _normalise(second, (1, 2))).sum((1, 2))
+    found: Floats = np.einsum("pij,pij->p", first, second)
     return found
 
 
-def _within(whole: Floats, part: Floats) -> Floats:
+def _within(views: _Views, whole: Rows, part: Rows) -> Floats:
     """Return the best correlation of `part` with a part of `whole`; -1 where not even their profiles agree."""
-    (rows, by_row), (columns, by_column) = (_place(whole.mean(axis), part.mean(axis)) for axis in (2, 1))
     best = np.full(len(whole), -1, np.float32)
-    close = np.flatnonzero(np.minimum(by_row, by_column) > _LEAST_AGREEMENT)
-    whole, target = whole[close], _normalise(part[close], (1, 2))
-    for row in rows[close].T:
-        cut = np.matmul(_WINDOWS[row], whole)
-        for column in columns[close].T:
-            window = np.matmul(cut, _WINDOWS[column].transpose(0, 2, 1))
-            best[close] = np.maximum(best[close], (_normalise(window, (1, 2)) * target).sum((1, 2)))
+    by_row = views.rows.agree(whole, part)
+    close = np.flatnonzero(by_row.max(1, initial=-1) > _LEAST_AGREEMENT)
+    for mirrored in (False, True):  # which makes no difference to rows
+        by_column = views.columns.agree(whole[close], part[close], mirrored=mirrored)
+        both = by_column.max(1, initial=-1) > _LEAST_AGREEMENT
+        here = close[both]
+        target = views.unit[part[here]][:, :, ::-1] if mirrored else views.unit[part[here]]
+        found = _correlate_placed(views.sharp[whole[here]], target, _places(by_row[here]), _places(by_column[both]))
+        best[here] = np.maximum(best[here], found)
     return best
 
 
-def _place(whole: Floats, part: Floats) -> tuple[NDArray[np.intp], Floats]:
-    """Return the windows (P, _PLACEMENTS) in which the profiles (P, SKETCH) agree best, and how well they do (P,)."""
-    windows = (whole @ _ALL_WINDOWS).reshape(len(whole), len(_WINDOWS), SKETCH)
-    # The same as of normalised windows, without passing over all of them twice more to centre and to divide them.
-    centred = np.einsum("pwk,pwk->pw", windows, windows) - SKETCH * (whole @ _MEANS_OF_WINDOWS) ** 2
-    agreement = np.matmul(windows, _normalise(part, (1,))[:, :, np.newaxis])[:, :, 0]
-    agreement /= np.sqrt(centred.clip(0)) + _PLAIN
-    return np.argpartition(-agreement, _PLACEMENTS, axis=1)[:, :_PLACEMENTS], agreement.max(1)
+def _places(agreement: Floats) -> Rows:
+    """Return the windows that agree best (_PLACEMENTS, P)."""
+    return np.argpartition(-agreement, _PLACEMENTS, axis=1)[:, :_PLACEMENTS].T
 
 
-def _normalise(values: Floats, axes: tuple[int, ...]) -> Floats:
-    centred: Floats = values - values.mean(axes, keepdims=True)
-    length = np.sqrt(
-        np.einsum("...i,...i", centred, centred) if len(axes) == 1 else np.einsum("pij,pij->p", centred, centred)
-    )
-    centred /= length.reshape(length.shape + (1,) * len(axes)) + _PLAIN
-    return centred
+def _correlate_placed(whole: Floats, target: Floats, rows: Rows, columns: Rows) -> Floats:
+    """Return the best correlation of `target` with `whole` cut to each of these windows."""
+    best = np.full(len(whole), -1, np.float32)
+    for row in rows:
+        cut = np.matmul(_WINDOWS[row], whole)
+        for column in columns:
+            window = np.matmul(cut, _WINDOWS[column].transpose(0, 2, 1))
+            best = np.maximum(best, _correlate(_normalise(window), target))
+    return best
+
+
+def _normalise(values: Floats) -> Floats:
+    """Return arrays, one for each row, with a mean of 0 and a length of 1."""
+    flat = values.reshape(len(values), math.prod(values.shape[1:]))
+    centred: Floats = flat - flat.mean(1, keepdims=True)
+    centred /= np.sqrt(np.einsum("ni,ni->n", centred, centred))[:, np.newaxis] + _PLAIN
+    return centred.reshape(values.shape)
 
 
 def _sharpen(sketches: NDArray[np.uint8]) -> Floats:

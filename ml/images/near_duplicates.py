@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from ml.blas import blas_on_one_core
 from ml.images.likeness import likenesses
 from ml.images.neighbours import find_nearest, reduce_features, to_unit
 
@@ -47,7 +48,8 @@ def _confirm(features: NDArray[np.float32], pairs: NDArray[np.intp], sketches: S
         return []
     rows, places = np.unique(pairs, return_inverse=True)
     drawn, places = sketches(rows.tolist()), places.reshape(pairs.shape)
-    alike = cosines + 2 * likenesses(drawn, places) >= LEAST_SUM
+    with blas_on_one_core(with_scipy=False):  # for many small products
+        alike = cosines + 2 * likenesses(drawn, places) >= LEAST_SUM
     return [(int(a), int(b)) for a, b in pairs[alike]]
 
 

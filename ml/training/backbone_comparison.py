@@ -9,8 +9,8 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from ml.blas import blas_on_one_core
 from ml.errors import Refused
-from ml.training.blas import blas_on_one_core
 from ml.training.cross_validation import deal_folds
 from ml.training.head import Floats, Ints, LabelledFeatures
 from ml.training.out_of_distribution import even_share

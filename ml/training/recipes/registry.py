@@ -5,7 +5,7 @@ To add a recipe, add its file, and here its entry and its settings.
 
 import numpy as np
 
-from ml.training.blas import blas_on_one_core
+from ml.blas import blas_on_one_core
 from ml.training.head import (
     EmptySplit,
     Fitted,

@@ -59,6 +59,15 @@ def test_same_photo_is_alike_and_another_is_not(sketches: NDArray[np.uint8]) -> 
     assert likenesses(sketches, with_others).max() < 0.6
 
 
+def test_likeness_is_the_same_either_way_round_and_in_any_company(sketches: NDArray[np.uint8]) -> None:
+    pairs = np.array([(a, b) for a in range(len(sketches)) for b in range(a)])
+    together = likenesses(sketches, pairs)
+    assert np.allclose(together, likenesses(sketches, pairs[:, ::-1]), atol=1e-5)
+    some = slice(len(pairs) - 100, None, 7)
+    alone = [likenesses(sketches[pair], np.array([(0, 1)]))[0] for pair in pairs[some]]
+    assert np.allclose(together[some], alone, atol=1e-5)
+
+
 def test_plain_pictures_are_like_nothing() -> None:
     plain = np.full((2, SKETCH, SKETCH), 7, np.uint8)
     assert likenesses(plain, np.array([(0, 1)])).max() < 0.1
