@@ -19,7 +19,7 @@ def audit(bench: BenchmarkSite) -> Figure:
     many, few = _auditor(bench, "Many to check", MANY), _auditor(bench, "Few to check", FEW)
     found = compare(many, [[make_retrainer(bench, "As many to train", MANY)]], rounds=ROUNDS)
     growth = 1 / compare(many, [[few]], rounds=ROUNDS).share
-    ratio = 1 / found.share
+    ratio = found.ratio
     target = f"ratio <= {MOST}, {MANY:,} in {GROWTH} x {FEW:,} (took {growth:.2f} x)"
     return Figure("audit", found.real, "s", found.limit, ratio, target, ratio <= MOST and growth <= GROWTH)
 

@@ -76,7 +76,7 @@ def retrain_cold(bench: BenchmarkSite) -> Figure:
     commands = _commands(bench)
     photos = [lambda way=way: PHOTOS * way() for way in bench.raw.ways("answer", PHOTOS // 4)]  # type: ignore[misc]
     found = compare(commands.retrain_anew, [photos, [import_tensorflow]], rounds=COLD_ROUNDS)
-    ratio = 1 / found.share
+    ratio = found.ratio
     return Figure("retrain_cold", found.real, "s", found.limit, ratio, f"ratio <= {COLD}", ratio <= COLD)
 
 
@@ -84,7 +84,7 @@ def retrain_warm(bench: BenchmarkSite) -> Figure:
     """Measure the same command when all features are stored."""
     commands = _ready(bench)
     found = compare(commands.retrain, [[import_tensorflow], [commands.train_head]], rounds=ROUNDS)
-    ratio = 1 / found.share
+    ratio = found.ratio
     return Figure("retrain_warm", found.real, "s", found.limit, ratio, f"ratio <= {WARM}", ratio <= WARM)
 
 
@@ -92,7 +92,7 @@ def label_one(bench: BenchmarkSite) -> Figure:
     """Measure `label_image` for one picture, with a graph that `retrain` wrote."""
     commands = _ready(bench)
     found = compare(lambda: commands.label(1), [[import_tensorflow]], rounds=ROUNDS)
-    ratio = 1 / found.share
+    ratio = found.ratio
     return Figure("label_one", found.real, "s", found.limit, ratio, f"ratio <= {ONE}", ratio <= ONE)
 
 

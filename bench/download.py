@@ -27,7 +27,7 @@ def download_begins(bench: BenchmarkSite) -> Figure:
     """Measure the seconds until the first picture has come, beside those for a request that asks for nothing."""
     slug = _write_project(bench, "Many to download", MANY, _FIRST)
     found = compare(lambda: _first(bench, slug), [[lambda: _empty(bench)]], rounds=ROUNDS)
-    ratio = found.real / found.limit
+    ratio = found.ratio
     return Figure("download_begins", found.real, "s", found.limit, ratio, f"value <= {MOST:.0f}", found.real <= MOST)
 
 

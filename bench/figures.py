@@ -41,6 +41,14 @@ class Comparison:
         """Return the median of the shares."""
         return median(self.shares)
 
+    @property
+    def ratio(self) -> float:
+        """Return how much longer it took than its limit, of the round in the middle.
+
+        It differs from `real / limit` where the machine's speed changed between the rounds.
+        """
+        return 1 / self.share
+
 
 def compare(
     real: Seconds, parts: Sequence[Sequence[Seconds]], *, rounds: int, before: Callable[[], None] = lambda: None

@@ -12,7 +12,7 @@ MANY, FEW, CLASSES, CHOSEN = 100_000, 1000, 10, 1000
 # Filters and orders that people use, each of which has its own way through the database.
 PAGES = ("", "?sort=name", "?sort=unsure", "?class_id={class_id}", "?split=test&sort=odd", "?name=9")
 MOST_SECONDS, MOST_GROWTH, ACTION_SECONDS = 0.15, 1.3, 1.0
-ROUNDS = 7
+ROUNDS = 15
 
 
 def grid_page(bench: BenchmarkSite) -> Figure:
@@ -22,18 +22,18 @@ def grid_page(bench: BenchmarkSite) -> Figure:
         (compare(_open_page(bench, many, page), [[_open_page(bench, few, page)]], rounds=ROUNDS) for page in PAGES),
         key=lambda found: found.real,
     )
-    ok = worst.real <= MOST_SECONDS and worst.real / worst.limit <= MOST_GROWTH
+    ok = worst.real <= MOST_SECONDS and worst.ratio <= MOST_GROWTH
     target = f"value <= {MOST_SECONDS} and ratio <= {MOST_GROWTH}"
-    return Figure("grid_page", worst.real, "s", worst.limit, worst.real / worst.limit, target, ok)
+    return Figure("grid_page", worst.real, "s", worst.limit, worst.ratio, target, ok)
 
 
 def grid_action(bench: BenchmarkSite) -> Figure:
     """Measure the seconds to move 1,000 of 100,000 pictures to another class, beside doing it where there are 1,000."""
     many, few = _projects(bench)
     found = compare(_move(bench, many), [[_move(bench, few)]], rounds=ROUNDS)
-    ok = found.real <= ACTION_SECONDS and found.real / found.limit <= MOST_GROWTH
+    ok = found.real <= ACTION_SECONDS and found.ratio <= MOST_GROWTH
     target = f"value <= {ACTION_SECONDS:.0f} and ratio <= {MOST_GROWTH}"
-    return Figure("grid_action", found.real, "s", found.limit, found.real / found.limit, target, ok)
+    return Figure("grid_action", found.real, "s", found.limit, found.ratio, target, ok)
 
 
 def _projects(bench: BenchmarkSite) -> tuple[str, str]:

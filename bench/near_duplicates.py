@@ -22,7 +22,7 @@ def near_duplicates(bench: BenchmarkSite) -> Figure:
     many, few, unit = _search(MANY), _search(FEW), reduce_features(_features(MANY))
     found = compare(many, [[lambda: _multiply(unit)]], rounds=ROUNDS)
     growth = 1 / compare(many, [[few]], rounds=ROUNDS).share
-    ratio = 1 / found.share
+    ratio = found.ratio
     target = f"ratio <= {MOST}, {MANY:,} in {GROWTH} x {FEW:,} (took {growth:.2f} x)"
     return Figure("near_duplicates", found.real, "s", found.limit, ratio, target, ratio <= MOST and growth <= GROWTH)
 

@@ -17,7 +17,7 @@ def plan_archive(bench: BenchmarkSite) -> Figure:
     """Measure the seconds to plan a zip with many entries, beside a tenth of them ten times."""
     few, many = (_planner(bench.folder / f"{count}.zip", count) for count in (FEW, MANY))
     found = compare(many, [[lambda: MANY // FEW * few()]], rounds=ROUNDS)
-    ratio = 1 / found.share
+    ratio = found.ratio
     target = f"value <= {MOST:.0f} and ratio <= {SLOWEST}"
     return Figure("plan_archive", found.real, "s", found.limit, ratio, target, found.real <= MOST and ratio <= SLOWEST)
 
