@@ -15,6 +15,6 @@ class QuietHandler(BaseHTTPRequestHandler):
 def serving(handler: type[QuietHandler]) -> Iterator[str]:
     """Serve, and give the address."""
     with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
+        threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
         yield f"http://127.0.0.1:{server.server_port}"
         server.shutdown()

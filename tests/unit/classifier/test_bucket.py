@@ -53,7 +53,7 @@ class Refusing(http.server.BaseHTTPRequestHandler):
 @pytest.fixture
 def refusing() -> Iterator[int]:
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Refusing) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
+        threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
         yield server.server_address[1]
         server.shutdown()
 

@@ -1,6 +1,7 @@
 """What is beyond a quota is refused with a sentence that says it, and nothing else is."""
 
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -132,8 +133,17 @@ def test_administrator_sets_a_quota_on_the_page(owner: User, stranger: User, as_
 
 @pytest.mark.parametrize(("own", "most"), [(None, 3), (2, 2), (0, 9)])
 def test_programs_of_a_user_send_so_many_requests_an_hour(
-    own: int | None, most: int, project: Project, owner: User, stranger: User, client: Client, settings: Any
+    own: int | None,
+    most: int,
+    project: Project,
+    owner: User,
+    stranger: User,
+    client: Client,
+    settings: Any,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    clock = SimpleNamespace(time=lambda: 10**9)
+    monkeypatch.setattr(quotas, "time", clock)
     settings.QUOTA_USER_REQUESTS = 3
     users.set_quota(owner, requests=own, by=stranger)
     keys = [create_api_key(owner, "test")[1] for _ in range(2)]
@@ -149,3 +159,5 @@ def test_programs_of_a_user_send_so_many_requests_an_hour(
     assert ask(create_api_key(stranger, "test")[1]).status_code == 200
     client.force_login(owner)
     assert client.get(reverse("project_list")).status_code == 200
+    clock.time = lambda: 10**9 + 3600
+    assert ask(keys[0]).status_code == 200  # another hour has begun

@@ -19,7 +19,8 @@ from tests.datasets import coloured_pictures
 
 
 @pytest.fixture
-def link(trained: ModelVersion, owner: User) -> ShareLink:
+def link(trained: ModelVersion, owner: User, monkeypatch: pytest.MonkeyPatch) -> ShareLink:
+    monkeypatch.setattr(share_links, "HOUR", 10**12)  # no other one may begin in the middle of a test
     return share_links.create_link(trained.project, by=owner, per_hour=3)
 
 

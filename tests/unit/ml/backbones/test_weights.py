@@ -38,7 +38,7 @@ def ml_settings(tmp_path: Path) -> Iterator[MLSettings]:
     (folder / "some" / "w.h5").write_bytes(DATA)
     Handler.asked = []
     server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Handler, directory=str(folder)))
-    threading.Thread(target=server.serve_forever, daemon=True).start()
+    threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
     yield MLSettings(tmp_path / "weights", tmp_path / "backbones", f"http://127.0.0.1:{server.server_port}")
     server.shutdown()
     server.server_close()
