@@ -130,13 +130,14 @@ def _tell(job: Job) -> None:
     user = job.created_by
     if Job.objects.filter(pk=job.pk, untold=True).update(untold=False) != 1 or user is None:
         return
-    ways: list[Webhook | None] = [*user.webhooks.select_for_update()]  # one removed meanwhile must not undo all of this
+    # None is the mail. A webhook that is removed meanwhile must not undo all of this.
+    receivers: list[Webhook | None] = [*user.webhooks.select_for_update()]
     wish = MailWish.objects.filter(user=user, wants_mails=True).exists()
     if settings.MAIL_IS_SET_UP and wish and user.email and not _has_many_mails(user):
-        ways.append(None)
-    if ways:  # otherwise the job's address would load all pages and the API into the reaper, which takes seconds
+        receivers.append(None)
+    if receivers:  # otherwise the job's address would load all pages and the API into the reaper, which takes seconds
         body = describe_end(job)
-        for webhook in ways:
+        for webhook in receivers:
             _queue(user, body, webhook=webhook, job=job)
 
 

@@ -13,16 +13,16 @@ from numpy.typing import NDArray
 from PIL import Image
 
 Floats = NDArray[np.float32]
-Rows = NDArray[np.intp]
+Indices = NDArray[np.intp]
 
 SKETCH = 64  # pixels
 _STEP, _MOST = 0.02, 0.2  # of what may be cut off at one side
 _BLUR = 2  # pixels around each one
 _WHOLE = 0.8  # a likeness at which cutting off nothing is right
 _LEAST_AGREEMENT = 0.5  # of profiles; of pictures cropped by up to 8 % all agree better, of others one in thirteen
-_PLACEMENTS = 2  # that are tried along each axis
+_WINDOWS_TRIED = 2  # along each axis
 _PLAIN = 1e-3  # added to lengths: what is plain is like nothing
-_AT_ONCE = 64  # pairs, of up to twice as many sketches with 70 KB each
+_AT_ONCE = 128  # pairs, of up to twice as many sketches with 70 KB each
 
 
 def make_sketch(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
@@ -41,7 +41,7 @@ def likenesses(sketches: NDArray[np.uint8], pairs: NDArray[np.intp]) -> Floats:
     found = [np.empty(0, np.float32)]
     for start in range(0, len(pairs), _AT_ONCE):
         rows, places = np.unique(pairs[start : start + _AT_ONCE], return_inverse=True)
-        found.append(_compare(_Views(sketches[rows]), *places.reshape(-1, 2).T))
+        found.append(_compare(_Descriptors(sketches[rows]), *places.reshape(-1, 2).T))
     return np.concatenate(found)
 
 
@@ -56,14 +56,14 @@ class _Profiles:
         windows /= (np.sqrt(squares.clip(0)) + _PLAIN)[:, :, np.newaxis]
         self.windows = windows
 
-    def agree(self, wholes: Rows, parts: Rows, *, mirrored: bool = False) -> Floats:
+    def agree(self, wholes: Indices, parts: Indices, *, mirrored: bool = False) -> Floats:
         """Return how well the parts, which may be mirrored, agree with each window of the wholes (P, windows)."""
         found = self.parts[parts, ::-1] if mirrored else self.parts[parts]
         agreement: Floats = np.matmul(self.windows[wholes], found[:, :, np.newaxis])[:, :, 0]
         return agreement
 
 
-class _Views:
+class _Descriptors:
     """What comparing needs of each sketch, computed once, as a picture is in several pairs."""
 
     def __init__(self, sketches: NDArray[np.uint8]) -> None:
@@ -72,13 +72,13 @@ class _Views:
         self.rows, self.columns = (_Profiles(self.sharp.mean(axis)) for axis in (2, 1))
 
 
-def _compare(views: _Views, first: Rows, second: Rows) -> Floats:
+def _compare(described: _Descriptors, first: Indices, second: Indices) -> Floats:
     """Return the likeness of pairs, whichever of the two is a part of the other, mirrored or not."""
-    left, right = views.unit[first], views.unit[second]
+    left, right = described.unit[first], described.unit[second]
     best = np.maximum(_correlate(left, right), _correlate(left, right[:, :, ::-1]))
     rest = np.flatnonzero(best < _WHOLE)  # most that are alike need no more: they differ in size and quality only
     for whole, part in ((first[rest], second[rest]), (second[rest], first[rest])):
-        best[rest] = np.maximum(best[rest], _within(views, whole, part))
+        best[rest] = np.maximum(best[rest], _within(described, whole, part))
     return best
 
 
@@ -87,27 +87,29 @@ def _correlate(first: Floats, second: Floats) -> Floats:
     return found
 
 
-def _within(views: _Views, whole: Rows, part: Rows) -> Floats:
+def _within(described: _Descriptors, whole: Indices, part: Indices) -> Floats:
     """Return the best correlation of `part` with a part of `whole`; -1 where not even their profiles agree."""
     best = np.full(len(whole), -1, np.float32)
-    by_row = views.rows.agree(whole, part)
+    by_row = described.rows.agree(whole, part)
     close = np.flatnonzero(by_row.max(1, initial=-1) > _LEAST_AGREEMENT)
     for mirrored in (False, True):  # which makes no difference to rows
-        by_column = views.columns.agree(whole[close], part[close], mirrored=mirrored)
+        by_column = described.columns.agree(whole[close], part[close], mirrored=mirrored)
         both = by_column.max(1, initial=-1) > _LEAST_AGREEMENT
         here = close[both]
-        target = views.unit[part[here]][:, :, ::-1] if mirrored else views.unit[part[here]]
-        found = _correlate_placed(views.sharp[whole[here]], target, _places(by_row[here]), _places(by_column[both]))
+        target = described.unit[part[here]][:, :, ::-1] if mirrored else described.unit[part[here]]
+        found = _correlate_windows(
+            described.sharp[whole[here]], target, _best_windows(by_row[here]), _best_windows(by_column[both])
+        )
         best[here] = np.maximum(best[here], found)
     return best
 
 
-def _places(agreement: Floats) -> Rows:
-    """Return the windows that agree best (_PLACEMENTS, P)."""
-    return np.argpartition(-agreement, _PLACEMENTS, axis=1)[:, :_PLACEMENTS].T
+def _best_windows(agreement: Floats) -> Indices:
+    """Return the windows that agree best (_WINDOWS_TRIED, P)."""
+    return np.argpartition(-agreement, _WINDOWS_TRIED, axis=1)[:, :_WINDOWS_TRIED].T
 
 
-def _correlate_placed(whole: Floats, target: Floats, rows: Rows, columns: Rows) -> Floats:
+def _correlate_windows(whole: Floats, target: Floats, rows: Indices, columns: Indices) -> Floats:
     """Return the best correlation of `target` with `whole` cut to each of these windows."""
     best = np.full(len(whole), -1, np.float32)
     for row in rows:
